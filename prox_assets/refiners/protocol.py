@@ -1,0 +1,97 @@
+"""What the stages see of a refiner: documents in, programs out, as streams.
+
+Belongs here: the input and result types and the two protocols. Their fields are the columns of the lake tables
+`doc_programs` and `chunk_programs`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RefinerInput:
+    """One document as a refiner sees it."""
+
+    doc_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentProgram:
+    """A document-level answer.
+
+    Attributes:
+        doc_id: The document.
+        program: The emitted text, verbatim; None where the decision was scored rather than generated.
+        keep_probability: P(keep) / (P(keep) + P(drop)), in [0, 1]; None where it was not scored.
+        prompt_tokens: Tokens shown to the model (0 for refiners without one).
+        completion_tokens: Tokens generated.
+        truncated: Only the head of the document fitted the window.
+        finish_reason: "stop", "length", "scored" or "error".
+        error: Why inference failed for this document; it is then quarantined.
+    """
+
+    doc_id: str
+    program: str | None
+    keep_probability: float | None
+    prompt_tokens: int
+    completion_tokens: int
+    truncated: bool
+    finish_reason: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkProgramRow:
+    """A chunk-level answer for lines [line_start, line_end] (0-based, inclusive, of the document).
+
+    Attributes:
+        chunk_index: 0-based position of the chunk in its document.
+        line_start: First line of the chunk.
+        line_end: Last line of the chunk.
+        program: The emitted text, verbatim; None for scored and skipped chunks.
+        line_keep_probabilities: One P(keep) per line of the chunk, for dialects that score; else None.
+        prompt_tokens: Tokens shown to the model.
+        completion_tokens: Tokens generated.
+        finish_reason: "stop", "length", "scored", "skipped" or "error".
+        skip_reason: Why the chunk was not shown to the model ("line_longer_than_window"), or None.
+    """
+
+    chunk_index: int
+    line_start: int
+    line_end: int
+    program: str | None
+    line_keep_probabilities: tuple[float, ...] | None
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+    skip_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPrograms:
+    """All chunk programs of one document, in order; the chunks' lines put together are the document's lines.
+
+    `error` says why inference failed for the document; it is then quarantined and `rows` may be incomplete.
+    """
+
+    doc_id: str
+    rows: tuple[ChunkProgramRow, ...]
+    error: str | None = None
+
+
+class DocumentRefiner(Protocol):
+    """Writes one document-level program per document, in any order, pulling a bounded look-ahead."""
+
+    def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
+        """Yield exactly one result per document."""
+        ...
+
+
+class ChunkRefiner(Protocol):
+    """Writes the chunk-level programs of each document, in any order of documents, pulling a bounded look-ahead."""
+
+    def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
+        """Yield exactly one result per document."""
+        ...
