@@ -7,3 +7,19 @@ to a shard), and on top `orchestration` (Dagster) and `cli`. Imports point down 
 """
 
 __version__ = "0.1.0"
+
+# The component is offered to Dagster's tools under the package's own name, but imported only when asked for: the
+# programs and the command line must not cost Dagster's import (1.4 s).
+_COMPONENTS = ("RefinedCorpus",)
+
+
+def __getattr__(name: str) -> object:
+    if name in _COMPONENTS:
+        from prox_assets.orchestration import component
+
+        return getattr(component, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_COMPONENTS]

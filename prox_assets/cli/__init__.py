@@ -1,0 +1,35 @@
+"""The `prox` command: refinement, estimates and shard states from the shell, through the same stages as the assets.
+
+One module per command; each says what it prints and when it exits with an error.
+"""
+
+import typer
+
+from prox_assets.cli.estimate import estimate
+from prox_assets.cli.refine import refine
+from prox_assets.cli.shards import shards
+
+app = typer.Typer(
+    name="prox",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+    help="""Refine pre-training corpora with small language models, the ProX way.
+
+A refiner writes a program for every document (keep or drop it) and for every chunk of what survives (remove these
+lines, normalise this string); an executor applies them. Every edit is recorded in the lake, a tree of Parquet files.
+
+Try it without a model, a GPU or a network:
+
+    prox refine pages.jsonl.gz --output lake
+""",
+)
+app.command()(refine)
+app.command()(estimate)
+app.command()(shards)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

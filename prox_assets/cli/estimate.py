@@ -1,0 +1,72 @@
+"""`prox estimate`: what refining a whole corpus will cost, from a timed sample."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from prox_assets.cli import options
+from prox_assets.cli.options import console
+from prox_assets.stages.estimate import Estimate, estimate_cost
+from prox_assets.stages.pipeline import EXPECTED_ERRORS
+
+
+def estimate(
+    inputs: options.Inputs,
+    refiner: options.Refiner = "rules",
+    engine: options.Engine = "transformers",
+    engine_option: options.EngineOption = None,
+    level: options.LevelOption = "both",
+    format_name: options.Format = "auto",
+    text_column: options.TextColumn = None,
+    url_column: options.UrlColumn = None,
+    sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+) -> None:
+    """Time a sample of documents and say what a backfill will cost in engine hours.
+
+    The sample is drawn evenly from the first file, which is read whole; other files are taken to hold documents in
+    proportion to their size. Loading the model is timed apart: a backfill pays it once per run, not per shard.
+    """
+    plan = options.build_plan(
+        inputs,
+        "estimate",
+        format_name,
+        (text_column, url_column),
+        None,
+        refiner,
+        engine,
+        engine_option,
+        None,
+        level,
+    )
+    try:
+        with console.status("reading and timing the sample"):
+            result = estimate_cost(plan, sample, seed)
+    except EXPECTED_ERRORS as error:
+        raise options.fail(str(error)) from error
+    console.print(_table(result))
+    console.print(
+        f"{result.documents:,} documents in {result.files:,} files "
+        f"({'counted' if result.files == 1 else 'extrapolated from the first file by size'}): "
+        f"[bold]{result.engine_hours:.3g} engine hours[/]",
+        highlight=False,
+    )
+
+
+def _table(result: Estimate) -> Table:
+    table = Table(title=f"Sample of {result.sample:,} documents", title_justify="left")
+    for name in ("level", "documents", "start s", "run s", "documents/s", "prompt tokens/s", "h per 1e9 prompt tokens"):
+        table.add_column(name, justify="left" if name == "level" else "right")
+    for timing in result.timings:
+        rate = timing.prompt_tokens / timing.seconds if timing.prompt_tokens else None
+        table.add_row(
+            timing.level,
+            f"{timing.documents:,}",
+            f"{timing.start_seconds:.1f}",
+            f"{timing.seconds:.2f}",
+            f"{timing.documents / timing.seconds:,.1f}",
+            "-" if rate is None else f"{rate:,.0f}",
+            "-" if rate is None else f"{1e9 / rate / 3600:,.2f}",
+        )
+    return table

@@ -1,0 +1,88 @@
+"""`prox refine`: files to refined shards, without Dagster."""
+
+import uuid
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from prox_assets.cli import options
+from prox_assets.cli.options import console, errors
+from prox_assets.cli.summary import outcome_table
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.stages import run as stage_run
+from prox_assets.stages.discovery import discover_shards
+from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, refine_shards
+
+
+def refine(
+    inputs: options.Inputs,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="LAKE", help="Folder or URL of the lake.")],
+    corpus: options.CorpusName = None,
+    refiner: options.Refiner = "rules",
+    engine: options.Engine = "transformers",
+    engine_option: options.EngineOption = None,
+    policy: options.PolicyOption = None,
+    level: options.LevelOption = "both",
+    format_name: options.Format = "auto",
+    text_column: options.TextColumn = None,
+    url_column: options.UrlColumn = None,
+    rows_per_shard: options.RowsPerShard = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
+) -> None:
+    """Refine files into a lake, without Dagster.
+
+    The lake is the same that the Dagster assets write. Work that is already there and current is not done again, and a
+    killed run goes on where it was. Exits with 1 when an input could not be read or a shard failed; the other shards
+    are finished all the same.
+    """
+    plan = options.build_plan(
+        inputs,
+        corpus,
+        format_name,
+        (text_column, url_column),
+        rows_per_shard,
+        refiner,
+        engine,
+        engine_option,
+        policy,
+        level,
+    )
+    run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
+    try:
+        lake = Lake(output)
+        found = discover_shards(lake, plan, run_id)
+    except EXPECTED_ERRORS as error:
+        raise options.fail(str(error)) from error
+    if found.changed:
+        console.print(f"changed since they were last read: {', '.join(found.changed)}", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+
+        def report(stage: str, shard: str) -> stage_run.Progress:
+            task = progress.add_task(f"{stage:<9} {shard}", total=None)
+
+            def update(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total or None, visible=done < total or total == 0)
+
+            return update
+
+        try:
+            result = refine_shards(lake, plan, found.shards, run_id, limit=limit, report=report)
+        except EXPECTED_ERRORS as error:
+            raise options.fail(str(error)) from error
+    _print_result(lake, plan.corpus, result)
+    if result.errors:
+        raise typer.Exit(1)
+
+
+def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
+    if result.metrics:
+        console.print(outcome_table(result.metrics))
+        first = next(iter(result.metrics))
+        console.print(f"refined text: {lake.uri(corpus, Table.REFINED, first)}", highlight=False, soft_wrap=True)
+        if len(result.metrics) > 1:
+            console.print(f"and {len(result.metrics) - 1} more beside it", highlight=False)
+    for shard, error in result.errors.items():
+        options.fail(f"{shard}: {error}")

@@ -1,0 +1,70 @@
+"""`prox shards`: the shards of a corpus and where each stands."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from prox_assets.cli.options import console, fail
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.shard_states import ShardState, State, shard_states
+
+_COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
+_FINGERPRINT_DIGITS = 8
+
+
+def shards(
+    lake: Annotated[
+        str, typer.Argument(metavar="[LAKE]", help="Folder or URL of the lake.", envvar="PROX_LAKE")
+    ] = "lake",
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")] = None,
+) -> None:
+    """List the shards in a lake with their state.
+
+    A stage is stale when what it was made from has been written anew since, or its source file has changed. What a
+    changed configuration would redo, Dagster shows on the asset; `prox refine` does only what is not current.
+    """
+    opened = Lake(lake)
+    try:
+        present = opened.corpora()
+        names = [corpus] if corpus else present
+        if not names:
+            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+        for name in names:
+            if name not in present:
+                raise fail(f"the lake {lake} has no corpus {name!r}; it has: {', '.join(present) or 'none'}")
+            known = known_shards(opened, name)
+            console.print(_table(name, shard_states(opened, name, known.values())))
+    except LakeError as error:
+        raise fail(str(error)) from error
+
+
+def _table(corpus: str, states: Sequence[ShardState]) -> Table:
+    done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
+    table = Table(title=f"{corpus}: {len(states)} shards, {done} done", title_justify="left")
+    table.add_column("shard", overflow="fold")
+    table.add_column("documents", justify="right")
+    table.add_column("state")
+    table.add_column("refiners")
+    table.add_column("updated (UTC)")
+    for state in states:
+        table.add_row(
+            escape(state.shard.key),
+            "-" if state.documents is None else f"{state.documents:,}",
+            _first_open_stage(state),
+            " ".join((name or "-")[:_FINGERPRINT_DIGITS] for name in (state.doc_refiner, state.chunk_refiner)),
+            f"{state.updated:%Y-%m-%d %H:%M}" if state.updated else "-",
+        )
+    return table
+
+
+def _first_open_stage(state: ShardState) -> str:
+    """Say where to go on: the first stage that is not done; those after it wait for it."""
+    for stage, stage_state in state.stages.items():
+        if stage_state is not State.DONE:
+            return f"[{_COLOURS[stage_state]}]{stage} {stage_state}[/]"
+    return "[green]done[/]"

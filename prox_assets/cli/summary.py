@@ -1,0 +1,71 @@
+"""Tables about shards for the terminal; the demo prints the same ones."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from prox_assets.lake.schemas import Outcome
+from prox_assets.monitoring.previews import Preview
+
+
+def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return a row per shard, and one for all: what went in and what became of it.
+
+    In = kept + dropped + quarantined; the edited are among the kept. Rejects are raw rows that never became documents.
+    Text is the share of all characters that is left.
+    """
+    table = Table(title="Documents", title_justify="left")
+    table.add_column("shard", overflow="fold", min_width=20)
+    for name in ("in", "kept", "edited", "dropped", "quarantined", "rejects", "text"):
+        table.add_column(name, justify="right")
+    total: Counter[str] = Counter()
+    for shard, row in metrics.items():
+        counts = _counts(row)
+        total.update(counts)
+        table.add_row(escape(shard), *_cells(counts))
+    if len(metrics) > 1:
+        table.add_section()
+        table.add_row("all", *_cells(total))
+    return table
+
+
+def _counts(row: Mapping[str, Any]) -> dict[str, int]:
+    edited = row[Outcome.KEPT_EDITED]
+    return {
+        "in": row["documents_in"],
+        "kept": row[Outcome.KEPT_UNCHANGED] + edited,
+        "edited": edited,
+        "dropped": row[Outcome.DROPPED_BY_DOCUMENT] + row[Outcome.DROPPED_BY_CHUNKS],
+        "quarantined": row[Outcome.QUARANTINED],
+        "rejected": row["rows_rejected"],
+        "before": row["characters_in"],
+        "after": row["characters_out"],
+    }
+
+
+def _cells(counts: Mapping[str, int]) -> list[str]:
+    share = f"{counts['after'] / counts['before']:.1%}" if counts["before"] else "-"
+    names = ("in", "kept", "edited", "dropped", "quarantined", "rejected")
+    return [*(f"{counts[name]:,}" for name in names), share]
+
+
+def preview_lines(previews: Sequence[Preview]) -> list[str]:
+    """Return excerpts as lines of rich markup, removed lines red and added ones green; corpus text is escaped."""
+    colours = {"-": "red", "+": "green", "@": "dim"}
+    lines: list[str] = []
+    for preview in previews:
+        title = f"{preview.doc_id}  {preview.characters_before:,} to {preview.characters_after:,} characters"
+        lines += ["", f"[bold]{title}[/]  {escape(preview.url or '')}"]
+        for line in preview.diff:
+            colour = colours.get(line[:1])
+            text = escape(_printable(line))
+            lines.append(f"[{colour}]{text}[/]" if colour else text)
+    return lines
+
+
+def _printable(line: str) -> str:
+    """Corpus text may hold escape sequences that a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in line)

@@ -1,0 +1,17 @@
+"""What can go wrong with a lake, as types that callers can tell apart."""
+
+
+class LakeError(Exception):
+    """The lake cannot be read or written; the message names the path and the remedy."""
+
+
+class MissingTableError(LakeError):
+    """A table that a step needs has no file for the shard yet; the message names the step that writes it."""
+
+
+class LeaseHeldError(LakeError):
+    """Another live run is writing the same asset of the same shard."""
+
+
+class LeaseLostError(LakeError):
+    """This run was taken for dead and another one has taken over; it must not publish."""

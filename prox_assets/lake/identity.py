@@ -1,0 +1,12 @@
+"""Identities: short hashes that say whether a file was made by this configuration from these inputs."""
+
+import json
+from typing import Any
+
+import xxhash
+
+
+def fingerprint(value: Any) -> str:  # noqa: ANN401 - anything JSON can write
+    """Return 16 hex digits that change exactly when a JSON-like value changes (key order does not count)."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return xxhash.xxh3_64_hexdigest(canonical.encode())

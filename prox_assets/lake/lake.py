@@ -1,0 +1,317 @@
+"""The lake as the stages see it: tables and shards by name.
+
+Belongs here: where a table's file lies, reading and writing whole shards, what a file says about itself, manifests.
+Not here: leases (lease.py), unfinished inference (resume.py), queries over many shards (the catalog).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prox_assets.lake.errors import LakeError, MissingTableError
+from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
+from prox_assets.lake.storage import Storage
+
+# Rows are flushed to a row group at whichever comes first. 64 MiB of raw text keeps a writer's memory flat on documents
+# of any length; 20,000 rows keep the row groups of narrow tables worth their overhead.
+ROW_GROUP_BYTES = 64 << 20
+ROW_GROUP_ROWS = 20_000
+READ_BATCH_ROWS = 512
+
+WRITTEN_BY = {
+    Table.SHARDS: "shard discovery",
+    Table.DOCUMENTS: "raw_shards",
+    Table.REJECTS: "raw_shards",
+    Table.DOC_PROGRAMS: "doc_programs",
+    Table.CHUNK_PROGRAMS: "chunk_programs",
+    Table.REFINED: "refined_shards",
+    Table.OUTCOMES: "refined_shards",
+    Table.EDITS: "refined_shards",
+    Table.POLICIES: "refined_shards",
+    Table.SHARD_METRICS: "quality_metrics",
+    Table.SHARD_METRICS_HISTORY: "quality_metrics",
+}
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a table's file says about itself.
+
+    Attributes:
+        fingerprint: Of the configuration that wrote it.
+        identity: Of its contents: the fingerprint together with the identities of what it was made from.
+        run_id: The run that wrote it.
+        code_version: The code that wrote it.
+        created_at: When, in UTC.
+        rows: Rows in the file.
+        notes: Anything else its writer recorded, as JSON-like values.
+    """
+
+    fingerprint: str
+    identity: str
+    run_id: str
+    code_version: str
+    created_at: datetime
+    rows: int
+    notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What a writer knows about a file before its first row; see FileInfo for the fields.
+
+    `execution_id` is required for the EXECUTION_TABLES and fills their column of that name.
+    """
+
+    fingerprint: str
+    identity: str
+    run_id: str
+    code_version: str
+    execution_id: str | None = None
+
+
+class TableWriter:
+    """Streams rows into one Parquet file, a row group at a time; made by `Lake.write`."""
+
+    def __init__(self, sink: pq.ParquetWriter, schema: pa.Schema, fixed: Mapping[str, Any]) -> None:
+        self._sink = sink
+        self._schema = schema
+        self._fixed = {name: value for name, value in fixed.items() if name in schema.names}
+        self._pending: list[Mapping[str, Any]] = []
+        self._pending_bytes = 0
+        self.rows = 0
+        self.notes: dict[str, Any] = {}
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add one row; columns common to the file (corpus, shard, run_id, ...) are filled in where it lacks them."""
+        self._pending.append(row)
+        self._pending_bytes += sum(len(value) for value in row.values() if isinstance(value, str))
+        self.rows += 1
+        if len(self._pending) >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
+            self.flush()
+
+    def write_table(self, table: pa.Table) -> None:
+        """Add a whole Arrow table that already has the file's schema."""
+        self.flush()
+        self.rows += table.num_rows
+        self._sink.write_table(table)
+
+    def flush(self) -> None:
+        """Write what is pending as a row group."""
+        if self._pending:
+            columns = {
+                name: [row[name] if name in row else self._fixed[name] for row in self._pending]
+                for name in self._schema.names
+            }
+            self._sink.write_table(pa.table(columns, schema=self._schema))
+            self._pending, self._pending_bytes = [], 0
+
+    def finish(self, stamp: FileStamp) -> None:
+        """Write the last rows and what the file says about itself."""
+        self.flush()
+        self._sink.add_key_value_metadata(
+            {
+                "prox.schema_version": str(SCHEMA_VERSION),
+                "prox.fingerprint": stamp.fingerprint,
+                "prox.identity": stamp.identity,
+                "prox.run_id": stamp.run_id,
+                "prox.code_version": stamp.code_version,
+                "prox.created_at": datetime.now(UTC).isoformat(),
+                "prox.notes": json.dumps(self.notes),
+            }
+        )
+
+
+class Lake:
+    """Tables under `{url}/{corpus}/{table}/{shard}.parquet`; see docs/lake.md for the whole layout."""
+
+    def __init__(self, url: str, storage_options: dict[str, Any] | None = None) -> None:
+        self.storage = Storage(url, storage_options)
+
+    @property
+    def url(self) -> str:
+        """Where the lake is."""
+        return self.storage.url
+
+    # Paths
+
+    def table_path(self, corpus: str, table: Table, shard: str) -> str:
+        """Return the path, relative to the lake, of a table's file for one shard."""
+        return f"{_name(corpus)}/{table}/{_name(shard)}.parquet"
+
+    def manifest_path(self, corpus: str, shard: str) -> str:
+        """Return the path of the file that names the execution whose refined, outcomes and edits belong together."""
+        return f"{_name(corpus)}/manifests/{_name(shard)}.json"
+
+    def uri(self, corpus: str, table: Table, shard: str) -> str:
+        """Return a URL of a table's file that other tools can open."""
+        return self.storage.uri(self.table_path(corpus, table, shard))
+
+    def corpora(self) -> list[str]:
+        """Return the names of the corpora in the lake."""
+        return [name for name in self.storage.list_folders("") if not name.startswith(("_", "."))]
+
+    def shards(self, corpus: str, table: Table) -> list[str]:
+        """Return the shards that have a finished file of a table, sorted."""
+        files = self.storage.list_files(f"{_name(corpus)}/{table}")
+        return [name.removesuffix(".parquet") for name in files if name.endswith(".parquet")]
+
+    # Writing
+
+    @contextmanager
+    def write(
+        self,
+        corpus: str,
+        shard: str,
+        tables: Sequence[Table],
+        stamp: FileStamp,
+        before_publish: Callable[[], None] | None = None,
+    ) -> Iterator[list[TableWriter]]:
+        """Write one shard's files of one or more tables; put them in place when the block ends without an error.
+
+        Nothing is put in place before every file is whole; each is put in place atomically and replaces an earlier one.
+
+        Args:
+            corpus: The corpus.
+            shard: The shard.
+            tables: The tables; their schemas decide the columns.
+            stamp: What the files say about themselves.
+            before_publish: Called when the files are whole, e.g. a lease's check; what it raises discards them.
+        """
+        fixed = {
+            "corpus": corpus,
+            "shard": shard,
+            "run_id": stamp.run_id,
+            "code_version": stamp.code_version,
+            "execution_id": stamp.execution_id,
+        }
+        paths = [self.table_path(corpus, table, shard) for table in tables]
+        with self.storage.new_files(paths) as temporaries, ExitStack() as sinks:
+            writers = []
+            for table, temporary in zip(tables, temporaries, strict=True):
+                schema = SCHEMAS[table]
+                sink = sinks.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
+                writers.append(TableWriter(sink, schema, fixed))
+            yield writers
+            for writer in writers:
+                writer.finish(stamp)
+            sinks.close()
+            if before_publish is not None:
+                before_publish()
+
+    def write_manifest(self, corpus: str, shard: str, execution_id: str, run_id: str, rows: Mapping[str, int]) -> None:
+        """Name the execution that refined, outcomes and edits belong to; put last, it makes them visible."""
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "execution_id": execution_id,
+            "run_id": run_id,
+            "rows": dict(rows),
+            "created_at": datetime.now(UTC).isoformat(),
+        }
+        self.storage.write_bytes(self.manifest_path(corpus, shard), json.dumps(manifest, indent=1).encode())
+
+    # Reading
+
+    def info(self, corpus: str, table: Table, shard: str) -> FileInfo | None:
+        """Return what a table's file says about itself, or None when there is no file."""
+        path = self.table_path(corpus, table, shard)
+        try:
+            with self.storage.open(path) as file:
+                footer = pq.read_metadata(file)
+        except FileNotFoundError:
+            return None
+        except pa.ArrowInvalid as error:
+            raise self._damaged(table, path, error) from error
+        values = {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
+        version = values.get("prox.schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise LakeError(
+                f"{self.storage.uri(path)} has lake schema version {version}, this code reads {SCHEMA_VERSION}; "
+                f"run {WRITTEN_BY[table]} again or use the version of prox_assets that wrote it"
+            )
+        return FileInfo(
+            fingerprint=values["prox.fingerprint"],
+            identity=values["prox.identity"],
+            run_id=values["prox.run_id"],
+            code_version=values["prox.code_version"],
+            created_at=datetime.fromisoformat(values["prox.created_at"]),
+            rows=footer.num_rows,
+            notes=json.loads(values["prox.notes"]),
+        )
+
+    def _damaged(self, table: Table, path: str, error: Exception) -> LakeError:
+        return LakeError(f"{self.storage.uri(path)} is damaged ({error}); run {WRITTEN_BY[table]} again")
+
+    def require(self, corpus: str, table: Table, shard: str) -> FileInfo:
+        """Return what a file says about itself; raise MissingTableError naming the step that writes it."""
+        info = self.info(corpus, table, shard)
+        if info is None:
+            raise MissingTableError(
+                f"{self.uri(corpus, table, shard)} is not there; materialize {WRITTEN_BY[table]} for {shard!r} first"
+            )
+        return info
+
+    def rows(
+        self, corpus: str, table: Table, shard: str, columns: Sequence[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Stream a shard's rows in file order as dicts, a bounded batch in memory; nothing when there is no file."""
+        path = self.table_path(corpus, table, shard)
+        if not self.storage.exists(path):
+            return
+        with self.storage.open(path) as file:
+            try:
+                parquet = pq.ParquetFile(file)
+                for batch in parquet.iter_batches(READ_BATCH_ROWS, columns=list(columns) if columns else None):
+                    yield from batch.to_pylist()
+            except (pa.ArrowInvalid, OSError) as error:
+                raise self._damaged(table, path, error) from error
+
+    def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
+        """Return a lazy polars frame over a table's files, of all shards or some; empty and typed when there are none.
+
+        Rows of refined, outcomes and edits appear only where the shard's manifest names their execution, so a reader
+        never sees two executions mixed.
+        """
+        wanted = self.shards(corpus, table) if shards is None else sorted(shards)
+        paths = [self.table_path(corpus, table, shard) for shard in wanted]
+        present = [path for path in paths if self.storage.exists(path)] if shards is not None else paths
+        empty = pl.from_arrow(SCHEMAS[table].empty_table())
+        if not isinstance(empty, pl.DataFrame):
+            raise TypeError("an Arrow table becomes a DataFrame")
+        if not present:
+            return empty.lazy()
+        if self.storage.is_local:
+            frame = pl.scan_parquet([self.storage.uri(path) for path in present])
+        else:
+            # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
+            frame = pl.concat([pl.scan_parquet(self.storage.fs.open(self.storage.path(p), "rb")) for p in present])
+        if table in EXECUTION_TABLES:
+            published = self.executions(corpus, wanted)
+            frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))
+        return frame
+
+    def execution(self, corpus: str, shard: str) -> str | None:
+        """Return the execution_id that a shard's manifest names, or None."""
+        data = self.storage.read_bytes(self.manifest_path(corpus, shard))
+        return json.loads(data)["execution_id"] if data else None
+
+    def executions(self, corpus: str, shards: Iterable[str]) -> dict[str, str]:
+        """Return the published execution_id of each of the shards that has one."""
+        found = {shard: self.execution(corpus, shard) for shard in shards}
+        return {shard: execution for shard, execution in found.items() if execution}
+
+
+def _name(name: str) -> str:
+    """Refuse corpus and shard names that are not one plain path component."""
+    if not name or "/" in name or "\\" in name or "\x00" in name or name.startswith(("_", ".")):
+        raise LakeError(
+            f"{name!r} cannot name a corpus or a shard: it must be one path component, not starting with _ or ."
+        )
+    return name

@@ -1,0 +1,182 @@
+"""A lease per (corpus, asset, shard): at most one live run writes, and a run taken for dead cannot publish.
+
+The holder writes a heartbeat counter into a small file. Whoever finds the file watches the counter on its own monotonic
+clock: unchanged for `ttl_seconds` means dead. No wall clocks are compared, so none can go backwards. A dead holder on
+the same machine is recognised at once by its process id. A holder checks that the lease is still its own right before
+it publishes: a step process that outlived its killed run (measured with Dagster's multiprocess executor) finds it taken
+and raises LeaseLostError.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Self
+
+from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.lake.storage import Storage
+
+HEARTBEAT_SECONDS = 3.0
+TTL_SECONDS = 20.0
+
+
+class Lease:
+    """Held inside a `with` block.
+
+    Args:
+        storage: The lake's storage.
+        corpus: Corpus name.
+        asset: Asset name; different assets of a shard do not exclude one another.
+        shard: Shard key.
+        run_id: Named to whoever finds the lease held.
+        ttl_seconds: A heartbeat unchanged for this long means that the holder is dead.
+        heartbeat_seconds: How often the holder writes.
+        wait_seconds: How long to wait for a live holder before giving up with LeaseHeldError.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        corpus: str,
+        asset: str,
+        shard: str,
+        run_id: str,
+        *,
+        ttl_seconds: float = TTL_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        wait_seconds: float = 0.0,
+    ) -> None:
+        self._storage = storage
+        self._path = f"_leases/{corpus}/{asset}/{shard}.json"
+        self._label = f"{corpus}/{asset}/{shard}"
+        self._run_id = run_id
+        self._ttl = ttl_seconds
+        self._interval = heartbeat_seconds
+        self._wait = wait_seconds
+        self._owner = uuid.uuid4().hex
+        self._beat = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        started = time.monotonic()
+        while not self._storage.create_exclusively(self._path, self._record()):
+            holder = self._read()
+            if holder is None:
+                continue
+            if _is_dead_here(holder) or self._stays_silent(holder):
+                self._take_over(holder)
+                break
+            if time.monotonic() - started >= self._wait:
+                raise LeaseHeldError(
+                    f"{self._label} is being written by run {holder.get('run_id')} "
+                    f"(process {holder.get('pid')} on {holder.get('host')}). Wait for it, or stop it and try again."
+                )
+        self._thread = threading.Thread(target=self._keep, name=f"lease {self._label}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._holds():
+            self._storage.remove(self._path)
+
+    def check(self) -> None:
+        """Raise LeaseLostError unless this run still holds the lease; call right before publishing."""
+        if not self._holds():
+            raise LeaseLostError(
+                f"another run has taken over {self._label}; this one (run {self._run_id}) publishes nothing"
+            )
+
+    def _record(self) -> bytes:
+        record = {
+            "owner": self._owner,
+            "beat": self._beat,
+            "run_id": self._run_id,
+            "host": _host_identity(),
+            "pid": os.getpid(),
+        }
+        return json.dumps(record).encode()
+
+    def _read(self) -> dict[str, Any] | None:
+        data = self._storage.read_bytes(self._path)
+        if data is None:
+            return None
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise LakeError(f"the lease file {self._storage.uri(self._path)} is damaged; remove it") from error
+
+    def _holds(self) -> bool:
+        record = self._read()
+        return record is not None and record["owner"] == self._owner
+
+    def _stays_silent(self, holder: dict[str, Any]) -> bool:
+        """Watch the heartbeat until it moves (False) or `ttl_seconds` have passed without a change (True)."""
+        seen = (holder["owner"], holder["beat"])
+        deadline = time.monotonic() + self._ttl
+        while time.monotonic() < deadline:
+            time.sleep(min(0.5, self._ttl / 10))
+            now = self._read()
+            if now is None or (now["owner"], now["beat"]) != seen:
+                return False
+        return True
+
+    def _take_over(self, holder: dict[str, Any]) -> None:
+        """Replace a dead holder's record; of several that try at once, the last writer wins and the others notice."""
+        now = self._read()
+        if now is not None and now["owner"] != holder["owner"]:
+            raise LeaseHeldError(f"{self._label} was just taken over by run {now.get('run_id')}")
+        self._storage.write_bytes(self._path, self._record())
+        time.sleep(0.2)
+        self.check()
+
+    def _keep(self) -> None:
+        while not self._stop.wait(self._interval):
+            try:
+                if not self._holds():
+                    return
+                self._beat += 1
+                self._storage.write_bytes(self._path, self._record())
+            except (OSError, LakeError):
+                # An object store that is away for a moment: the next beat, or check() before publishing, will tell.
+                continue
+
+
+def _host_identity() -> str:
+    """Name this machine and boot: a process id means nothing elsewhere, or after a reboot."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot = ""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}/{boot}/{namespace}"
+
+
+def _is_dead_here(holder: dict[str, Any]) -> bool:
+    if holder.get("host") != _host_identity():
+        return False
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _is_zombie(int(holder["pid"]))
+
+
+def _is_zombie(pid: int) -> bool:
+    """A killed process that its parent has not reaped yet still has an id."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state == "Z"

@@ -1,0 +1,118 @@
+"""The resume ledger: finished windows of an unfinished shard, kept until the final file stands.
+
+A shard's documents are cut into windows of `window_documents` consecutive rows. When every document of a window has its
+programs, the window becomes one small Parquet file, put in place atomically. A killed run finds the finished windows
+and infers only the others; the final file is the windows put together in order. Windows rather than single documents
+keep rows in source order and memory flat: nothing but unfinished windows is ever held.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import SCHEMAS, Table
+
+_COST = b"prox.cost"
+
+
+@dataclass(frozen=True)
+class WindowCost:
+    """What a window's inference took: seconds of wall time, and prompt tokens shown to the model."""
+
+    seconds: float
+    prompt_tokens: int
+
+
+class ResumeLedger:
+    """Work in progress on one table of one shard, under `_resume/{corpus}/{table}/{shard}/{identity}/`.
+
+    Args:
+        lake: The lake.
+        corpus: Corpus name.
+        table: DOC_PROGRAMS or CHUNK_PROGRAMS.
+        shard: Shard key.
+        identity: Of the file to be: another refiner or other documents start a ledger of their own.
+        window_documents: Documents per window; an existing ledger keeps the number it began with.
+        fixed: Columns that are the same in every row (corpus, shard, run_id, ...).
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        corpus: str,
+        table: Table,
+        shard: str,
+        identity: str,
+        window_documents: int,
+        fixed: dict[str, Any],
+    ) -> None:
+        self._storage = lake.storage
+        self._schema = SCHEMAS[table]
+        self._fixed = fixed
+        self._shard_folder = f"_resume/{corpus}/{table}/{shard}"
+        self._folder = f"{self._shard_folder}/{identity}"
+        settings = self._storage.read_bytes(f"{self._folder}/ledger.json")
+        if settings is None:
+            self._remove_other_ledgers()
+            self._storage.write_bytes(
+                f"{self._folder}/ledger.json", json.dumps({"window_documents": window_documents}).encode()
+            )
+            self.window_documents = window_documents
+        else:
+            self.window_documents = int(json.loads(settings)["window_documents"])
+
+    def _remove_other_ledgers(self) -> None:
+        """A ledger of an earlier configuration will never be finished."""
+        for name in self._storage.list_folders(self._shard_folder):
+            self._storage.remove(f"{self._shard_folder}/{name}")
+
+    def finished_windows(self) -> set[int]:
+        """Return the indices of the windows that need no more inference."""
+        names = self._storage.list_files(self._folder)
+        return {int(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet")}
+
+    def write_window(self, window: int, rows: Sequence[dict[str, Any]], cost: WindowCost) -> None:
+        """Record a finished window: the rows of all its documents, in order, and what they cost.
+
+        A row that brings its own run_id or code_version keeps it: it was inferred by an earlier run and is used again.
+        """
+        columns = {
+            name: [row[name] if name in row else self._fixed[name] for row in rows] for name in self._schema.names
+        }
+        table = pa.table(columns, schema=self._schema)
+        table = table.replace_schema_metadata({_COST: json.dumps([cost.seconds, cost.prompt_tokens])})
+        with self._storage.new_files([self._window_path(window)]) as [temporary]:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def windows(self, count: int) -> Iterator[tuple[pa.Table, WindowCost]]:
+        """Yield the rows and the cost of windows 0 to count - 1, in order.
+
+        Raises:
+            LakeError: One is missing or damaged.
+        """
+        for window in range(count):
+            path = self._window_path(window)
+            try:
+                with self._storage.open(path) as file:
+                    table = pq.read_table(file)
+                seconds, prompt_tokens = json.loads((table.schema.metadata or {})[_COST])
+                yield table.replace_schema_metadata(None).cast(self._schema), WindowCost(seconds, prompt_tokens)
+            except (FileNotFoundError, KeyError, pa.ArrowInvalid) as error:
+                self._storage.remove(path)
+                raise LakeError(
+                    f"window {window} of {self._folder} is missing or damaged; it has been removed, "
+                    "run the step again to infer it"
+                ) from error
+
+    def _window_path(self, window: int) -> str:
+        return f"{self._folder}/{window:08d}.parquet"
+
+    def remove(self) -> None:
+        """Remove the ledger; the final file stands."""
+        self._storage.remove(self._shard_folder)

@@ -1,0 +1,45 @@
+"""Asset `refined_shards`: see `prox_assets.stages.refined_shards`."""
+
+from typing import Any
+
+import dagster as dg
+
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.previews import as_markdown, edit_previews
+from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.stages import chunk_programs
+from prox_assets.stages import refined_shards as stage
+from prox_assets.stages.run import ShardRun
+
+DESCRIPTION = """The refined text: programs executed, every edit recorded.
+
+Writes `refined` (surviving documents), `outcomes` (every document's fate) and `edits` (every operation's effect) as one
+execution. No model is needed: after a change of thresholds or executor, only this asset runs."""
+
+
+def build_refined_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
+    """Build the asset."""
+    asset = ShardAsset(
+        name=stage.ASSET,
+        table=Table.REFINED,
+        deps=(chunk_programs.ASSET,),
+        fingerprint=settings.plan.execution_fingerprint,
+        kinds=frozenset({"python", "parquet"}),
+        description=DESCRIPTION,
+    )
+
+    def work(run: ShardRun) -> dict[str, Any]:
+        summary = stage.refine_shard(run)
+        before = summary.characters_before
+        return {
+            "documents": summary.documents,
+            **summary.outcomes,
+            "character_retention": summary.characters_after / before if before else 0.0,
+            "operations_applied": summary.operations_applied,
+            "operations_failed": summary.operations_failed,
+            "execution_id": summary.execution_id,
+            "excerpts": dg.MetadataValue.md(as_markdown(edit_previews(run.lake, run.corpus, run.shard))),
+        }
+
+    return cpu_asset(settings, asset, work)

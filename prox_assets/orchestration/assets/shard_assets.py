@@ -1,0 +1,177 @@
+"""What the assets of a corpus share: how a spec looks, how a step begins, and how one shard or several are worked on.
+
+Two kinds: CPU assets do one shard per run. Inference assets do up to `shards_per_run` in one run, because starting an
+engine costs far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from prox_assets import __version__
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.failures import RETRY_POLICY, is_deterministic, no_retry_when_useless
+from prox_assets.orchestration.metadata import column_schema, table_metadata
+from prox_assets.orchestration.process import die_with_parent
+from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages.inference import InferenceSummary
+from prox_assets.stages.run import Progress, ShardRun
+
+
+@dataclass(frozen=True)
+class ShardAsset:
+    """An asset of a corpus.
+
+    Attributes:
+        name: Last part of the asset key.
+        table: The table it is named after in the lake; more may be written beside it.
+        deps: Names of the corpus's assets that it reads.
+        fingerprint: Of the configuration; a change shows the asset's partitions as stale.
+        kinds: Shown as icons in the UI.
+        description: Markdown.
+    """
+
+    name: str
+    table: Table
+    deps: tuple[str, ...]
+    fingerprint: str
+    kinds: frozenset[str]
+    description: str
+
+    def arguments(self, settings: CorpusSettings) -> dict[str, Any]:
+        """Return what `dg.asset` needs, but for the pool and the way it is run."""
+        return {
+            "key": settings.key(self.name),
+            "deps": [settings.key(dep) for dep in self.deps],
+            "partitions_def": settings.partitions,
+            "group_name": settings.group,
+            "owners": list(settings.owners),
+            "tags": {"corpus": settings.corpus, **settings.tags},
+            "kinds": set(self.kinds),
+            "code_version": f"{__version__}-{self.fingerprint}",
+            "metadata": {
+                "dagster/column_schema": column_schema(self.table),
+                "lake_table": f"{settings.corpus}/{self.table}",
+            },
+            "description": self.description,
+            "retry_policy": RETRY_POLICY,
+        }
+
+
+def cpu_asset(
+    settings: CorpusSettings, asset: ShardAsset, work: Callable[[ShardRun], dict[str, Any]]
+) -> dg.AssetsDefinition:
+    """Build an asset that does one shard per run; `work` returns the metadata to show."""
+
+    def shard_asset(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+        die_with_parent()
+        run = _shard_run(context.log, context.run_id, settings, lake.open(), context.partition_key)
+        with no_retry_when_useless():
+            metadata = work(run)
+            return dg.MaterializeResult(
+                metadata={**table_metadata(run.lake, run.corpus, asset.table, run.shard), **metadata}
+            )
+
+    return dg.asset(**asset.arguments(settings), pool=settings.cpu_pool)(shard_asset)
+
+
+class InferenceConfig(dg.Config):
+    """What can be chosen when an inference asset is launched."""
+
+    force: bool = Field(
+        default=False,
+        description="Infer again also where the finished file was made by this very refiner from these very documents.",
+    )
+
+
+def inference_asset(
+    settings: CorpusSettings,
+    asset: ShardAsset,
+    open_session: Callable[[EnginesResource], AbstractContextManager[RefinerSession]],
+    write: Callable[[ShardRun, RefinerSession], InferenceSummary],
+) -> dg.AssetsDefinition:
+    """Build an asset that does up to `shards_per_run` shards with one engine.
+
+    A failing shard does not stop the others: finished ones are recorded at once, and the run fails at the end naming
+    those that did not work.
+    """
+
+    def shard_asset(
+        context: dg.AssetExecutionContext, config: InferenceConfig, lake: LakeResource, engines: EnginesResource
+    ) -> None:
+        die_with_parent()
+        opened = lake.open()
+        keys = list(context.partition_keys)
+        failures: dict[str, Exception] = {}
+        with open_session(engines) as session:
+            for key in keys:
+                run = _shard_run(context.log, context.run_id, settings, opened, key, force=config.force)
+                try:
+                    summary = write(run, session)
+                except Exception as error:
+                    if len(keys) == 1:
+                        with no_retry_when_useless():
+                            raise
+                    context.log.exception("%s failed; the other shards of this run go on", key)
+                    failures[key] = error
+                    continue
+                metadata = {**table_metadata(opened, settings.corpus, asset.table, key), **_describe(summary)}
+                context.add_asset_metadata(metadata, partition_key=key)
+                if len(keys) > 1:
+                    # The step's own events come only when all shards are done; one failure would leave none marked.
+                    context.log_event(dg.AssetMaterialization(context.asset_key, metadata=metadata, partition=key))
+        if failures:
+            raise dg.Failure(
+                description=f"{len(failures)} of {len(keys)} shards failed: "
+                + "; ".join(f"{key}: {error}" for key, error in failures.items()),
+                allow_retries=not all(is_deterministic(error) for error in failures.values()),
+            )
+
+    return dg.asset(
+        **asset.arguments(settings),
+        pool=settings.inference_pool,
+        op_tags=settings.inference_tags,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.shards_per_run),
+    )(shard_asset)
+
+
+def _describe(summary: InferenceSummary) -> dict[str, Any]:
+    rate = summary.prompt_tokens / summary.engine_seconds if summary.engine_seconds else 0.0
+    return {
+        "documents": summary.documents,
+        "documents_inferred": summary.documents_inferred,
+        "documents_failed": summary.failed,
+        "windows_resumed": summary.windows_resumed,
+        "already_current": summary.reused,
+        "prompt_tokens": summary.prompt_tokens,
+        "engine_seconds": round(summary.engine_seconds, 3),
+        "prompt_tokens_per_second": round(rate, 1),
+    }
+
+
+def _shard_run(
+    log: logging.Logger, run_id: str, settings: CorpusSettings, lake: Lake, shard: str, *, force: bool = False
+) -> ShardRun:
+    return ShardRun(lake, settings.plan, shard, run_id, _log_progress(log, shard), force)
+
+
+def _log_progress(log: logging.Logger, shard: str) -> Progress:
+    """Return a progress callback that logs at every tenth of the work."""
+    reported = -1
+
+    def progress(done: int, total: int) -> None:
+        nonlocal reported
+        tenth = 10 * done // total if total else 10
+        if tenth > reported:
+            reported = tenth
+            log.info("%s: %s of %s documents", shard, done, total)
+
+    return progress

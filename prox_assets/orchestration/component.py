@@ -1,0 +1,176 @@
+"""The `prox_assets.RefinedCorpus` component: a corpus's assets, partitions, checks, jobs and sensor from one YAML file.
+
+Belongs here: what may stand in a defs.yaml, and which definitions it becomes.
+"""
+
+from pathlib import Path
+from typing import Any, Self, cast
+
+import dagster as dg
+import yaml
+from dagster.components import Scaffolder, ScaffoldRequest
+from pydantic import BaseModel, ConfigDict, Field
+
+from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
+from prox_assets.orchestration.assets.doc_programs import build_doc_programs
+from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
+from prox_assets.orchestration.assets.raw_shards import build_raw_shards
+from prox_assets.orchestration.assets.refined_shards import build_refined_shards
+from prox_assets.orchestration.checks import build_shard_checks
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.presets import preset
+from prox_assets.stages.plan import RefinementPlan
+
+
+class RefinedCorpusAttributes(BaseModel):
+    """The attributes of a RefinedCorpus. Strings may hold templates such as {{ env.PROX_BUCKET }}."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    corpus: str = Field(
+        description="Name of the corpus: prefix of its asset keys, folder of the lake, part of every document id."
+    )
+    urls: list[str] = Field(
+        description="Where the raw files are: local paths and globs, s3://, gs://, hf://datasets/..., package://."
+    )
+    format: FormatName = Field(default="auto", description="Format of the files; auto decides file by file.")
+    columns: ColumnMapping | None = Field(default=None, description="Column names of generic jsonl and parquet files.")
+    rows_per_shard: int | None = Field(default=None, description="Cut larger files into shards of this many rows.")
+    storage_options: dict[str, Any] = Field(
+        default_factory=dict, description="For fsspec, e.g. an endpoint_url. Secrets belong in the environment."
+    )
+    refiners: str | RefinerPair = Field(
+        default="rules", description="Name of a preset (rules, prox-web, prox-math), or both refiners in full."
+    )
+    policy: dict[str, Any] = Field(
+        default_factory=dict, description="How programs are executed: the fields of ExecutionPolicy."
+    )
+    engine: EngineConfig = Field(
+        default_factory=TransformersEngineConfig, description="How models are run: vllm, server or transformers."
+    )
+    window_documents: int = Field(default=256, description="Documents per inference checkpoint.")
+    request_attempts: int = Field(default=3, description="Attempts before a failing document is quarantined.")
+    shards_per_run: int = Field(default=8, ge=1, description="Shards that one engine start serves in a backfill.")
+    inference_pool: str = Field(default="gpu", description="Pool of inference steps; limit it to the engines that fit.")
+    cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
+    inference_tags: dict[str, str] = Field(
+        default_factory=lambda: {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"},
+        description="What an inference step needs, as op tags for the executor or launcher that places it.",
+    )
+    discovery_interval_seconds: int = Field(default=300, ge=30, description="Least time between two source listings.")
+    group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
+    owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
+
+    def settings(self) -> CorpusSettings:
+        """Return the validated settings of the corpus."""
+        source = CorpusSource(
+            name=self.corpus,
+            urls=self.urls,
+            format=self.format,
+            columns=self.columns,
+            rows_per_shard=self.rows_per_shard,
+            storage_options=self.storage_options,
+        )
+        plan = RefinementPlan(
+            source=source,
+            refiners=preset(self.refiners) if isinstance(self.refiners, str) else self.refiners,
+            policy=ExecutionPolicy(**self.policy),
+            engine=self.engine,
+            window_documents=self.window_documents,
+            request_attempts=self.request_attempts,
+        )
+        return CorpusSettings(
+            plan=plan,
+            group=self.group or self.corpus,
+            owners=tuple(self.owners),
+            tags=dict(self.tags),
+            shards_per_run=self.shards_per_run,
+            inference_pool=self.inference_pool,
+            cpu_pool=self.cpu_pool,
+            inference_tags=dict(self.inference_tags),
+            discovery_interval_seconds=self.discovery_interval_seconds,
+        )
+
+
+class RefinedCorpusScaffolder(Scaffolder):
+    """Writes a defs.yaml to start from: the attributes everyone sets, with a word on each."""
+
+    def scaffold(self, request: ScaffoldRequest) -> None:
+        """Write the file."""
+        name = request.target_path.name.replace("-", "_").lower()
+        text = SCAFFOLD.format(type=request.type_name, corpus=name)
+        yaml.safe_load(text)  # a folder name that would make invalid YAML is refused here, not at load time
+        Path(request.target_path, "defs.yaml").write_text(text)
+
+
+SCAFFOLD = """\
+type: {type}
+
+attributes:
+  corpus: {corpus}
+  urls:
+    - data/{corpus}/*.jsonl.gz # local paths and globs, s3://, gs://, hf://datasets/owner/name/...
+  format: auto # or c4, redpajama_v2, fineweb, openwebmath, dclm, jsonl, parquet
+  refiners: rules # or prox-web, prox-math
+  engine:
+    kind: transformers # on GPUs: vllm; against a running server: server with its base_url
+  owners: []
+"""
+
+
+@dg.scaffold_with(RefinedCorpusScaffolder)
+class RefinedCorpus(dg.Component):
+    """A corpus, refined: raw shards, document programs, chunk programs, refined shards and quality metrics.
+
+    All assets share one dynamic partition per shard; a sensor and a job add shards as they appear in the source.
+    """
+
+    def __init__(self, settings: CorpusSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """Return the schema of `attributes` in defs.yaml."""
+        return RefinedCorpusAttributes
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """Resolve templates in the attributes and build the component."""
+        if attributes is None:
+            raise ValueError("RefinedCorpus needs attributes: corpus and urls at least")
+        given = attributes.model_dump(mode="json", exclude_unset=True)
+        resolved = cast("dict[str, Any]", context.resolution_context.resolve_value(given))
+        return cls(RefinedCorpusAttributes.model_validate(resolved).settings())
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Build the corpus's definitions; resources are defined once for all corpora (see build.py)."""
+        return corpus_definitions(self.settings)
+
+
+def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
+    """Return the assets, checks, jobs and sensor of a corpus."""
+    assets = [
+        build_raw_shards(settings),
+        build_doc_programs(settings),
+        build_chunk_programs(settings),
+        build_refined_shards(settings),
+        build_quality_metrics(settings),
+    ]
+    refine = dg.define_asset_job(
+        f"refine_{settings.corpus}",
+        selection=dg.AssetSelection.assets(*[asset.key for asset in assets]),
+        description=f"Refine shards of {settings.corpus} from raw text to quality metrics.",
+        tags={"prox/corpus": settings.corpus},
+    )
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[build_shard_checks(settings)],
+        jobs=[refine, build_discovery_job(settings)],
+        sensors=[build_discovery_sensor(settings)],
+    )

@@ -1,0 +1,49 @@
+"""A corpus as Dagster sees it: the plan, and how its assets are grouped, owned, pooled and run."""
+
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from prox_assets.orchestration.partitions import shard_partitions
+from prox_assets.stages.plan import RefinementPlan
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """Everything the asset builders need.
+
+    Attributes:
+        plan: What refinement does.
+        group: Asset group.
+        owners: Owners of every asset.
+        tags: Tags of every asset.
+        shards_per_run: Upper bound of shards that one engine start serves.
+        inference_pool: Pool of the inference steps; its limit is the number of engines that fit the hardware.
+        cpu_pool: Pool of all other steps.
+        inference_tags: What an inference step needs, for the executor or launcher that places it.
+        discovery_interval_seconds: Least time between two listings of the source.
+    """
+
+    plan: RefinementPlan
+    group: str
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    shards_per_run: int = 8
+    inference_pool: str = "gpu"
+    cpu_pool: str = "cpu"
+    inference_tags: dict[str, str] = field(default_factory=dict)
+    discovery_interval_seconds: int = 300
+
+    @property
+    def corpus(self) -> str:
+        """The corpus's name, prefix of its asset keys."""
+        return self.plan.corpus
+
+    @property
+    def partitions(self) -> dg.DynamicPartitionsDefinition:
+        """The corpus's shards."""
+        return shard_partitions(self.corpus)
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """Return the key of one of the corpus's assets."""
+        return dg.AssetKey([self.corpus, asset])

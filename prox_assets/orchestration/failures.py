@@ -1,0 +1,37 @@
+"""Which errors are worth a retry.
+
+A missing file, a stale input or a wrong configuration fails the same way every time: it becomes a dg.Failure that is
+not retried. An engine that died, a store that was away or a lease still held may go better next time, and is left to
+the asset's RetryPolicy.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
+from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.stages.run import StageError
+
+RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+_TRANSIENT = (SourceUnavailableError, LeaseHeldError, LeaseLostError)
+_DETERMINISTIC = (CorpusError, StageError, LakeError, RefinerError)
+
+
+def is_deterministic(error: Exception) -> bool:
+    """Tell whether trying again cannot help."""
+    return isinstance(error, _DETERMINISTIC) and not isinstance(error, _TRANSIENT)
+
+
+@contextmanager
+def no_retry_when_useless() -> Iterator[None]:
+    """Turn deterministic errors into failures that Dagster does not retry; the message stays the error's own."""
+    try:
+        yield
+    except Exception as error:
+        if is_deterministic(error):
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise

@@ -1,0 +1,39 @@
+"""What a materialization shows in the UI: numbers, where the file is, and excerpts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.schemas import SCHEMAS, Table
+
+_TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """Return a table's schema in Dagster's terms."""
+    return dg.TableSchema(
+        columns=[dg.TableColumn(field.name, _TYPE_NAMES.get(field.type, str(field.type))) for field in SCHEMAS[table]]
+    )
+
+
+def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
+    """Return what every materialization of a table's shard says: rows, place, fingerprint."""
+    info: FileInfo = lake.require(corpus, table, shard)
+    return {
+        "dagster/partition_row_count": info.rows,
+        "dagster/uri": lake.uri(corpus, table, shard),
+        "fingerprint": info.fingerprint,
+        "identity": info.identity,
+    }
+
+
+def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float | int]:
+    """Return the plain numbers of a mapping, which the UI plots over partitions; lists and nulls are left out."""
+    return {
+        f"{prefix}{name}": value
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -1,0 +1,112 @@
+"""A refiner ready for work: its files found, its fingerprint known, its engine started only when first needed.
+
+One session serves many shards, so that a model is loaded once; closing it shuts the engine down.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from prox_assets.engines.config import EngineConfig
+from prox_assets.engines.open import open_engine
+from prox_assets.engines.protocol import Engine
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
+from prox_assets.refiners.model_files import ModelFiles, find_model
+from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
+from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
+from prox_assets.refiners.tokenization import load_tokenizer
+
+
+class RefinerSession:
+    """Use as a context manager.
+
+    Args:
+        config: The refiner; None keeps everything.
+        level: Which level it works at.
+        engine_config: How its model is run, if it has one.
+    """
+
+    def __init__(
+        self, config: RefinerConfig | None, level: Literal["doc", "chunk"], engine_config: EngineConfig
+    ) -> None:
+        self._config = config
+        self._level = level
+        self._engine_config = engine_config
+        self._engine: Engine | None = None
+        self._refiner: DocumentRefiner | ChunkRefiner | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @cached_property
+    def files(self) -> ModelFiles | None:
+        """The model's files on this machine, downloaded if need be; None for refiners without a model.
+
+        Raises:
+            RefinerError: The model cannot be found or reached.
+        """
+        if self._config is None or self._config.model is None or not self._config.needs_engine:
+            return None
+        return find_model(self._config.model, self._config.revision)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The inference fingerprint."""
+        return "keep-all" if self._config is None else self._config.fingerprint(self.files)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is stored beside the programs: the configuration and the model's exact revision."""
+        if self._config is None:
+            return {"name": "keep-all", "level": self._level}
+        files = self.files
+        return {**self._config.model_dump(mode="json"), "resolved_revision": files.revision if files else None}
+
+    def document_refiner(self) -> DocumentRefiner:
+        """Return the document refiner, starting its engine at the first call.
+
+        Raises:
+            EngineError: The engine did not start.
+            RefinerError: The model does not fit the configuration, or the probe refused its prompt format.
+        """
+        if self._config is None:
+            return KeepAllDocuments()
+        if self._refiner is None:
+            self._refiner = open_document_refiner(self._config, self._open_engine(), self._model_path())
+        return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
+
+    def chunk_refiner(self) -> ChunkRefiner:
+        """Return the chunk refiner, starting its engine at the first call; raises as `document_refiner` does."""
+        if self._config is None:
+            return KeepAllChunks()
+        if self._refiner is None:
+            self._refiner = open_chunk_refiner(self._config, self._open_engine(), self._model_path())
+        return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
+
+    def token_counter(self) -> Callable[[Sequence[str]], list[int]] | None:
+        """Return a function from texts to their token counts with the model's tokenizer; None without a model."""
+        if self.files is None:
+            return None
+        tokenizer = load_tokenizer(self.files.path)
+        return lambda texts: [len(encoded) for encoded in tokenizer.encode(texts)]
+
+    def close(self) -> None:
+        """Shut the engine down; safe to call twice."""
+        self._refiner = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _open_engine(self) -> Engine | None:
+        if self.files is None:
+            return None
+        if self._engine is None:
+            self._engine = open_engine(self._engine_config, str(self.files.path))
+        return self._engine
+
+    def _model_path(self) -> Path | None:
+        return self.files.path if self.files else None

@@ -1,0 +1,115 @@
+"""Listing a corpus's source and recording its shards in the lake.
+
+Discovery only adds: a shard that has left the source stays, with its results. A source file that has changed since it
+was read is reported, never silently reused.
+"""
+
+from dataclasses import dataclass
+
+from prox_assets import __version__
+from prox_assets.corpora.shards import Shard, list_shards
+from prox_assets.lake.identity import fingerprint
+from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.stages.identities import source_version
+from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.run import StageError
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a listing found.
+
+    Attributes:
+        shards: Every shard the source has now, in order.
+        added: Keys that the lake did not know.
+        changed: Keys whose source file differs from the one recorded.
+        gone: Keys that the lake knows and the source no longer has.
+    """
+
+    shards: tuple[Shard, ...]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str) -> Discovery:
+    """List the source, record new and changed shards, and say what is different.
+
+    Raises:
+        CorpusError: The source could not be listed; nothing is recorded then.
+    """
+    known = known_shards(lake, plan.corpus)
+    found = list_shards(plan.source, known)
+    for shard in found:
+        if known.get(shard.key) != shard:
+            record_shard(lake, plan.corpus, shard, run_id)
+    keys = {shard.key for shard in found}
+    return Discovery(
+        shards=tuple(found),
+        added=tuple(shard.key for shard in found if shard.key not in known),
+        changed=tuple(
+            shard.key
+            for shard in found
+            if shard.key in known and source_version(known[shard.key]) != source_version(shard)
+        ),
+        gone=tuple(sorted(set(known) - keys)),
+    )
+
+
+def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
+    """Write a shard's row of the table `shards`."""
+    stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(shard)), run_id, __version__)
+    with lake.write(corpus, shard.key, [Table.SHARDS], stamp) as [writer]:
+        writer.write(
+            {
+                "url": shard.url,
+                "source_file": shard.source_file,
+                "format": shard.format,
+                "row_start": shard.row_start,
+                "row_end": shard.row_end,
+                "etag": shard.etag,
+                "bytes": shard.size,
+                "rows": shard.rows,
+                "file_rows": shard.file_rows,
+            }
+        )
+
+
+def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
+    """Return every recorded shard of a corpus by key, in order of the keys."""
+    frame = lake.scan(corpus, Table.SHARDS).collect()
+    return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}
+
+
+def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
+    """Return one recorded shard.
+
+    Raises:
+        StageError: It was never discovered.
+    """
+    for row in lake.rows(corpus, Table.SHARDS, key):
+        return _shard(row)
+    raise StageError(
+        f"shard {key!r} of corpus {corpus!r} is not recorded in the lake {lake.url}. "
+        f"Run the corpus's discovery (the job discover_{corpus}_shards, or `prox shards`) and use the keys it lists."
+    )
+
+
+def _shard(row: dict[str, object]) -> Shard:
+    return Shard(
+        key=str(row["shard"]),
+        url=str(row["url"]),
+        source_file=str(row["source_file"]),
+        format=str(row["format"]),
+        row_start=_integer(row["row_start"]),
+        row_end=_integer(row["row_end"]),
+        size=_integer(row["bytes"]),
+        etag=None if row["etag"] is None else str(row["etag"]),
+        rows=_integer(row["rows"]),
+        file_rows=_integer(row["file_rows"]),
+    )
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) else None

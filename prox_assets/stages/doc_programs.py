@@ -1,0 +1,94 @@
+"""Asset `doc_programs`: a document-level program, or a scored decision, for every document of a shard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prox_assets.lake.resume import ResumeLedger
+from prox_assets.lake.schemas import Table
+from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages.identities import doc_programs_identity
+from prox_assets.stages.inference import InferenceSummary, Row, WindowedInference, current_summary, publish
+from prox_assets.stages.run import ShardRun
+
+ASSET = "doc_programs"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One document to be judged; nothing about it is known yet."""
+
+    request: RefinerInput
+    text_hash: str
+    source_row: int
+    known_rows: None = None
+
+
+def write_document_programs(run: ShardRun, session: RefinerSession) -> InferenceSummary:
+    """Infer a shard's document programs; go on where a killed run stopped; do nothing where the file is current.
+
+    Args:
+        run: The shard and its run.
+        session: The document refiner; its model is loaded only when something must be inferred.
+
+    Raises:
+        MissingTableError: The shard's documents have not been read.
+        InferenceFailedError: Every document failed.
+        EngineError: The engine died or stalled; what was finished is kept for the next run.
+    """
+    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
+    refiner = session.fingerprint
+    identity = doc_programs_identity(refiner, documents.identity)
+    with run.lease(ASSET) as lease:
+        info = run.lake.info(run.corpus, Table.DOC_PROGRAMS, run.shard)
+        if info is not None and info.identity == identity and not run.force:
+            return current_summary(info, documents.rows)
+        stamp = run.stamp(refiner, identity)
+        ledger = ResumeLedger(
+            run.lake,
+            run.corpus,
+            Table.DOC_PROGRAMS,
+            run.shard,
+            identity,
+            run.plan.window_documents,
+            {
+                "corpus": run.corpus,
+                "shard": run.shard,
+                "run_id": run.run_id,
+                "code_version": run.code_version,
+                "refiner": refiner,
+            },
+        )
+
+        def work() -> Iterator[_Document]:
+            columns = ["doc_id", "text", "text_hash", "source_row"]
+            for row in run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns):
+                yield _Document(RefinerInput(row["doc_id"], row["text"]), row["text_hash"], row["source_row"])
+
+        inference = WindowedInference(
+            ledger,
+            lambda requests: session.document_refiner().write_programs(requests),
+            _rows,
+            attempts=run.plan.request_attempts,
+            progress=run.progress,
+            total=documents.rows,
+        )
+        windows = inference.run(work())
+        notes = {"documents": documents.identity, "refiner": session.describe()}
+        return publish(run, Table.DOC_PROGRAMS, stamp, ledger, inference, windows, notes, lease)
+
+
+def _rows(document: _Document, result: DocumentProgram) -> list[Row]:
+    row = {
+        "doc_id": result.doc_id,
+        "source_row": document.source_row,
+        "text_hash": document.text_hash,
+        "program": result.program,
+        "keep_probability": result.keep_probability,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "truncated": result.truncated,
+        "finish_reason": result.finish_reason,
+        "error": result.error,
+    }
+    return [row]

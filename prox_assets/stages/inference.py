@@ -1,0 +1,257 @@
+"""Windowed inference: what the two program stages share.
+
+Documents flow to the refiner in source order; results come back in any order and are gathered into windows of
+consecutive documents; a finished window goes to the resume ledger at once. A document whose request fails is tried
+again, alone of its window, and after the last attempt recorded with its error, so that one bad document never stops a
+shard. When everything fails the cause is not a document, and the stage stops with the engine's own words.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from prox_assets.lake.lake import FileInfo, FileStamp
+from prox_assets.lake.lease import Lease
+from prox_assets.lake.resume import ResumeLedger, WindowCost
+from prox_assets.lake.schemas import Table
+from prox_assets.refiners.protocol import RefinerInput
+from prox_assets.stages.run import InferenceFailedError, Progress, ShardRun
+
+Row = dict[str, Any]
+
+# Failed documents are held for their next attempt. This many end the stream early, so that a server that refuses
+# everything is noticed after this many requests and memory stays bounded.
+FAILURES_PER_PASS = 128
+SYSTEMIC_FAILURES = 8
+
+
+class Result(Protocol):
+    """What a refiner answers for one document."""
+
+    @property
+    def doc_id(self) -> str:
+        """The document."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, or None."""
+        ...
+
+
+class Work(Protocol):
+    """One document of the shard, in order: its rows if they are already known, else what to ask the refiner."""
+
+    @property
+    def request(self) -> RefinerInput:
+        """What the refiner is shown."""
+        ...
+
+    @property
+    def known_rows(self) -> list[Row] | None:
+        """Rows that need no inference (possibly none at all), or None."""
+        ...
+
+
+W = TypeVar("W", bound=Work)
+R = TypeVar("R", bound=Result)
+
+
+class WindowedInference(Generic[W, R]):
+    """Runs a refiner over a shard's documents through a resume ledger.
+
+    Args:
+        ledger: Where finished windows go.
+        write_programs: The refiner: one result per document, any order.
+        rows_of: Turns a document and its result into table rows.
+        attempts: How often a failing document is tried.
+        progress: Called with (documents done, total) as windows finish.
+        total: Documents in the shard.
+    """
+
+    def __init__(
+        self,
+        ledger: ResumeLedger,
+        write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
+        rows_of: Callable[[W, R], list[Row]],
+        *,
+        attempts: int,
+        progress: Progress,
+        total: int,
+    ) -> None:
+        self._ledger = ledger
+        self._write_programs = write_programs
+        self._rows_of = rows_of
+        self._attempts = attempts
+        self._progress = progress
+        self.total = total
+        self._finished = ledger.finished_windows()
+        self.windows_resumed = len(self._finished)
+        self.documents_inferred = 0
+        self._last_write = time.monotonic()
+        self._open: dict[int, dict[int, list[Row]]] = {}  # window -> offset -> rows
+        self._size: dict[int, int] = {}  # window -> documents it will have
+        self._place: dict[str, tuple[int, int, W]] = {}  # documents under way
+        self._failed: dict[str, tuple[W, R]] = {}
+
+    def run(self, work: Iterable[W]) -> int:
+        """Infer what is missing; return the number of windows.
+
+        Raises:
+            InferenceFailedError: Every document of a whole pass failed.
+            EngineError: The engine died or stalled; finished windows are kept.
+        """
+        source = iter(enumerate(work))
+        exhausted = False
+        while not exhausted:
+            fed = _Fed()
+            self._consume(self._feed(source, fed), raise_if_all_fail=False)
+            exhausted = fed.exhausted
+            self._retry()
+        return -(-self.total // self._ledger.window_documents)
+
+    def _feed(self, source: Iterator[tuple[int, W]], fed: "_Fed") -> Iterator[RefinerInput]:
+        """Yield what the refiner must see, until the shard ends or too much has failed."""
+        for position, item in source:
+            window, offset = divmod(position, self._ledger.window_documents)
+            if window in self._finished:
+                continue
+            self._size[window] = min(self._ledger.window_documents, self.total - window * self._ledger.window_documents)
+            known = item.known_rows
+            if known is not None:
+                self._accept(window, offset, known)
+                continue
+            self._place[item.request.doc_id] = (window, offset, item)
+            yield item.request
+            if len(self._failed) >= FAILURES_PER_PASS:
+                return
+        fed.exhausted = True
+
+    def _consume(self, requests: Iterable[RefinerInput], *, raise_if_all_fail: bool) -> None:
+        """Take one pass's results; those that failed wait in `_failed`."""
+        succeeded = 0
+        last_error = None
+        for result in self._write_programs(requests):
+            window, offset, item = self._place[result.doc_id]
+            if result.error is not None:
+                self._failed[result.doc_id] = (item, result)
+                last_error = result.error
+                continue
+            succeeded += 1
+            self.documents_inferred += 1
+            del self._place[result.doc_id]
+            self._accept(window, offset, self._rows_of(item, result))
+        if raise_if_all_fail and last_error is not None and succeeded == 0 and self.documents_inferred == 0:
+            raise InferenceFailedError(
+                f"every document failed ({len(self._failed)} of {len(self._failed)}, {self._attempts} attempts each); "
+                f"the last error was: {last_error}"
+            )
+
+    def _retry(self) -> None:
+        """Try the failed documents again; record those that never succeed with their error."""
+        for attempt in range(2, self._attempts + 1):
+            if not self._failed:
+                return
+            again = [item.request for item, _ in self._failed.values()]
+            self._failed = {}
+            # A few may all be bad documents; many without a single success are a bad engine.
+            many = len(again) >= SYSTEMIC_FAILURES
+            self._consume(again, raise_if_all_fail=many and attempt == self._attempts)
+        for doc_id, (item, result) in self._failed.items():
+            window, offset, _ = self._place.pop(doc_id)
+            self._accept(window, offset, self._rows_of(item, result))
+        self._failed = {}
+
+    def _accept(self, window: int, offset: int, rows: list[Row]) -> None:
+        """Put a document's rows into its window; write the window when it is whole."""
+        gathered = self._open.setdefault(window, {})
+        gathered[offset] = rows
+        if len(gathered) == self._size[window]:
+            ordered = [row for place in sorted(gathered) for row in gathered[place]]
+            now = time.monotonic()
+            prompt_tokens = sum(row["prompt_tokens"] for row in ordered if "run_id" not in row)
+            self._ledger.write_window(window, ordered, WindowCost(now - self._last_write, prompt_tokens))
+            self._last_write = now
+            del self._open[window]
+            self._finished.add(window)
+            done = min(len(self._finished) * self._ledger.window_documents, self.total)
+            self._progress(done, self.total)
+
+
+class _Fed:
+    """Whether the shard's documents have all been handed out."""
+
+    exhausted = False
+
+
+@dataclass(frozen=True)
+class InferenceSummary:
+    """What a program stage did to a shard.
+
+    Attributes:
+        documents: Documents in the shard.
+        rows: Rows in the finished table.
+        reused: The finished file was current; nothing was inferred.
+        windows_resumed: Windows found in the ledger of a killed run.
+        documents_inferred: Documents that the refiner answered in this run.
+        prompt_tokens: Prompt tokens of the whole file, by whichever run.
+        engine_seconds: Wall time of their inference, over all the runs it took.
+        failed: Documents recorded with an error.
+    """
+
+    documents: int
+    rows: int
+    reused: bool
+    windows_resumed: int
+    documents_inferred: int
+    prompt_tokens: int
+    engine_seconds: float
+    failed: int
+
+
+def publish(
+    run: ShardRun,
+    table: Table,
+    stamp: FileStamp,
+    ledger: ResumeLedger,
+    inference: WindowedInference[Any, Any],
+    windows: int,
+    notes: dict[str, Any],
+    lease: Lease,
+) -> InferenceSummary:
+    """Put the windows together into the finished file, and remove the ledger once it stands."""
+    seconds, tokens, failed = 0.0, 0, 0
+    with run.lake.write(run.corpus, run.shard, [table], stamp, lease.check) as [writer]:
+        for part, cost in ledger.windows(windows):
+            seconds += cost.seconds
+            tokens += cost.prompt_tokens
+            failed += part.num_rows - part["error"].null_count
+            writer.write_table(part)
+        writer.notes.update(notes, engine_seconds=seconds, prompt_tokens=tokens, failed=failed)
+        rows = writer.rows
+    ledger.remove()
+    return InferenceSummary(
+        documents=inference.total,
+        rows=rows,
+        reused=False,
+        windows_resumed=inference.windows_resumed,
+        documents_inferred=inference.documents_inferred,
+        prompt_tokens=tokens,
+        engine_seconds=seconds,
+        failed=failed,
+    )
+
+
+def current_summary(info: FileInfo, documents: int) -> InferenceSummary:
+    """Describe a finished file that needs no work."""
+    return InferenceSummary(
+        documents=documents,
+        rows=info.rows,
+        reused=True,
+        windows_resumed=0,
+        documents_inferred=0,
+        prompt_tokens=info.notes["prompt_tokens"],
+        engine_seconds=info.notes["engine_seconds"],
+        failed=info.notes["failed"],
+    )

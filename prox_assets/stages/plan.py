@@ -1,0 +1,83 @@
+"""A corpus's whole configuration: source, refiners, policy, engine.
+
+The RefinedCorpus component and the command line both build one of these; stages read nothing else.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prox_assets.corpora.source import CorpusSource
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.lake.identity import fingerprint
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
+
+
+class RefinementPlan(BaseModel):
+    """Everything that decides what refinement of a corpus does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: CorpusSource = Field(description="The raw files.")
+    refiners: RefinerPair = Field(description="Who judges documents and who edits chunks; a missing level keeps all.")
+    policy: ExecutionPolicy = Field(default_factory=ExecutionPolicy, description="How programs are executed.")
+    engine: EngineConfig = Field(default_factory=TransformersEngineConfig, description="How models are run.")
+    window_documents: int = Field(
+        default=256, ge=1, description="Documents per inference checkpoint: what a kill can cost at most."
+    )
+    request_attempts: int = Field(
+        default=3, ge=1, description="How often a failing document is tried before it is quarantined."
+    )
+
+    @model_validator(mode="after")
+    def _threshold_is_not_below_the_floor(self) -> Self:
+        if self.policy.doc_keep_threshold < self.chunk_floor:
+            raise ValueError(
+                f"doc_keep_threshold {self.policy.doc_keep_threshold} is below the chunk refiner's chunk_floor "
+                f"{self.chunk_floor}: documents in between have no chunk programs. "
+                "Raise the threshold, or lower chunk_floor and run chunk_programs again."
+            )
+        return self
+
+    @property
+    def corpus(self) -> str:
+        """The corpus's name."""
+        return self.source.name
+
+    @property
+    def chunk_floor(self) -> float:
+        """Keep probability from which documents are shown to the chunk refiner."""
+        floor = self.refiners.chunk.chunk_floor if self.refiners.chunk else None
+        return ExecutionPolicy().doc_keep_threshold if floor is None else floor
+
+    @cached_property
+    def execution_policy(self) -> ExecutionPolicy:
+        """The policy with what the chunk refiner's prompts decide: its dialect and how its lines are numbered."""
+        chunk = self.refiners.chunk
+        if chunk is None:
+            return self.policy
+        return replace(self.policy, dialect=chunk.dialect, line_numbers=chunk.line_numbers)
+
+    @cached_property
+    def ingest_fingerprint(self) -> str:
+        """What can change which documents are read from an unchanged source."""
+        columns = self.source.columns.model_dump() if self.source.columns else None
+        return fingerprint({"reader": 1, "format": self.source.format, "columns": columns})
+
+    @cached_property
+    def execution_fingerprint(self) -> str:
+        """Parser, thresholds, policy, executor: what can change a refined shard without new inference."""
+        return self.execution_policy.fingerprint()
+
+    def refiner_settings_fingerprint(self, level: Literal["doc", "chunk"]) -> str:
+        """Return what of a refiner's configuration is known without its weights.
+
+        It is part of an asset's code version, so that a new configuration shows as stale. The truth per shard is the
+        inference fingerprint inside each file, weights included.
+        """
+        config = self.refiners.doc if level == "doc" else self.refiners.chunk
+        settings = config.model_dump(mode="json", exclude={"name"}) if config else "keep-all"
+        return fingerprint([settings, self.chunk_floor if level == "chunk" else None])

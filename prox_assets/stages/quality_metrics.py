@@ -1,0 +1,56 @@
+"""Asset `quality_metrics`: a shard's row of `shard_metrics`, and one more row of its history."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages.identities import metrics_identity
+from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.run import ShardRun
+
+ASSET = "quality_metrics"
+
+
+def measure_shard(run: ShardRun) -> dict[str, Any]:
+    """Measure a refined shard; write the latest row and add it to the history; return it.
+
+    Raises:
+        MissingTableError: The shard has not been refined.
+    """
+    outcomes = run.lake.require(run.corpus, Table.OUTCOMES, run.shard)
+    with run.lease(ASSET) as lease:
+        execution_id = run.lake.execution(run.corpus, run.shard)
+        row = {
+            **shard_metrics(run.lake, run.corpus, run.shard, _token_counter(run.plan)),
+            "measured_at": datetime.now(UTC),
+            "execution_fingerprint": outcomes.fingerprint,
+            "execution_id": execution_id,
+            "run_id": run.run_id,
+            "code_version": run.code_version,
+            "corpus": run.corpus,
+            "shard": run.shard,
+        }
+        history = list(run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard))
+        stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
+        tables = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
+        with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [latest, everything]:
+            latest.write(row)
+            for earlier in history:
+                everything.write(earlier)
+            everything.write(row)
+    return row
+
+
+def _token_counter(plan: RefinementPlan) -> CountTokens | None:
+    """Count with the chunk refiner's tokenizer, else the document refiner's; without a model tokens stay null."""
+    sessions = (
+        RefinerSession(plan.refiners.chunk, "chunk", plan.engine),
+        RefinerSession(plan.refiners.doc, "doc", plan.engine),
+    )
+    for session in sessions:
+        counter = session.token_counter()
+        if counter is not None:
+            return counter
+    return None

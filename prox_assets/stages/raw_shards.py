@@ -1,0 +1,84 @@
+"""Asset `raw_shards`: one shard of raw files to the tables documents and rejects."""
+
+from dataclasses import dataclass, replace
+
+from prox_assets.corpora.document import Document, text_hash
+from prox_assets.corpora.shards import read_shard, relist_shard
+from prox_assets.lake.schemas import Table
+from prox_assets.stages.discovery import known_shard, record_shard
+from prox_assets.stages.identities import documents_identity, source_version
+from prox_assets.stages.run import ShardRun
+
+ASSET = "raw_shards"
+
+
+@dataclass(frozen=True)
+class RawShardSummary:
+    """What was read: good rows, rejected rows by reason, and the size of the text."""
+
+    documents: int
+    rejects: dict[str, int]
+    characters: int
+    source_changed: bool
+
+
+def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
+    """Read one shard's raw rows into the lake; the file is always read again, nothing of an earlier run is trusted.
+
+    Args:
+        run: The shard and its run.
+        limit: Stop after this many documents; the result then counts as another one than the whole shard.
+
+    Raises:
+        CorpusError: The file cannot be read; nothing is written then.
+        StageError: The shard was never discovered.
+    """
+    shard = known_shard(run.lake, run.corpus, run.shard)
+    now = relist_shard(run.plan.source, shard)
+    stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))
+    rejected: dict[str, int] = {}
+    characters = 0
+    with (
+        run.lease(ASSET) as lease,
+        run.lake.write(run.corpus, run.shard, [Table.DOCUMENTS, Table.REJECTS], stamp, lease.check) as [
+            documents,
+            rejects,
+        ],
+    ):
+        for row in read_shard(run.plan.source, shard):
+            if isinstance(row, Document):
+                characters += len(row.text)
+                documents.write(
+                    {
+                        "doc_id": row.doc_id,
+                        "source_row": row.source_row,
+                        "text": row.text,
+                        "url": row.url,
+                        "source_file": row.source_file,
+                        "metadata": row.metadata,
+                        "text_hash": text_hash(row.text),
+                    }
+                )
+            else:
+                rejected[row.reason] = rejected.get(row.reason, 0) + 1
+                rejects.write(
+                    {
+                        "source_file": row.source_file,
+                        "source_row": row.source_row,
+                        "reason": row.reason,
+                        "detail": row.detail,
+                        "excerpt": row.excerpt,
+                    }
+                )
+            done = documents.rows + rejects.rows
+            if done % 1000 == 0:
+                run.progress(done, shard.rows or 0)
+            if limit is not None and documents.rows >= limit:
+                break
+        documents.notes["source_version"] = source_version(now)
+    total = documents.rows + rejects.rows
+    run.progress(total, total)
+    record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)
+    return RawShardSummary(
+        documents.rows, rejected, characters, source_changed=source_version(now) != source_version(shard)
+    )

@@ -1,0 +1,98 @@
+"""Where each shard of a corpus stands, from the lake alone: what is done, what is stale, what is missing.
+
+Every file records the identity of what it was made from, so that no configuration is needed to see what is out of step.
+What a changed configuration would redo is for the stages themselves, and for Dagster's code versions, to say.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prox_assets.corpora.shards import Shard
+from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.stages.identities import metrics_identity, source_version
+
+# The table by which each stage is judged, in the order of the stages.
+STAGES = {
+    "raw_shards": Table.DOCUMENTS,
+    "doc_programs": Table.DOC_PROGRAMS,
+    "chunk_programs": Table.CHUNK_PROGRAMS,
+    "refined_shards": Table.OUTCOMES,
+    "quality_metrics": Table.SHARD_METRICS,
+}
+
+
+class State(StrEnum):
+    """How a stage's file relates to its present inputs."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class ShardState:
+    """A shard and what the lake holds for it.
+
+    Attributes:
+        shard: The shard as last listed.
+        stages: State by stage.
+        documents: Documents read, or None.
+        doc_refiner: Fingerprint of the refiner that wrote the document programs, or None.
+        chunk_refiner: Likewise for the chunk programs.
+        updated: When the newest of the files was written, in UTC, or None.
+    """
+
+    shard: Shard
+    stages: dict[str, State]
+    documents: int | None
+    doc_refiner: str | None
+    chunk_refiner: str | None
+    updated: datetime | None
+
+
+def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard]) -> list[ShardState]:
+    """Describe recorded shards; see `discovery.known_shards`."""
+    return [_state(lake, corpus, shard) for shard in shards]
+
+
+def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
+    files = {stage: lake.info(corpus, table, shard.key) for stage, table in STAGES.items()}
+    execution = lake.execution(corpus, shard.key)
+    made_from_present = {
+        "raw_shards": _notes(files["raw_shards"], "source_version") == source_version(shard),
+        "doc_programs": _notes(files["doc_programs"], "documents") == _identity(files["raw_shards"]),
+        "chunk_programs": _notes(files["chunk_programs"], "doc_programs") == _identity(files["doc_programs"]),
+        # A kill between the files and the manifest leaves files that no manifest names.
+        "refined_shards": _notes(files["refined_shards"], "chunk_programs") == _identity(files["chunk_programs"])
+        and _notes(files["refined_shards"], "execution_id") == execution,
+        "quality_metrics": _identity(files["quality_metrics"]) == metrics_identity(execution),
+    }
+    stages: dict[str, State] = {}
+    upstream_done = True
+    for stage, info in files.items():
+        if info is None:
+            stages[stage] = State.MISSING
+        else:
+            stages[stage] = State.DONE if made_from_present[stage] and upstream_done else State.STALE
+        upstream_done = stages[stage] is State.DONE
+    present = [info for info in files.values() if info is not None]
+    documents, doc, chunk = files["raw_shards"], files["doc_programs"], files["chunk_programs"]
+    return ShardState(
+        shard=shard,
+        stages=stages,
+        documents=documents.rows if documents else None,
+        doc_refiner=doc.fingerprint if doc else None,
+        chunk_refiner=chunk.fingerprint if chunk else None,
+        updated=max((info.created_at for info in present), default=None),
+    )
+
+
+def _notes(info: FileInfo | None, name: str) -> object:
+    return info.notes.get(name) if info else None
+
+
+def _identity(info: FileInfo | None) -> object:
+    return info.identity if info else None
