@@ -36,8 +36,9 @@ class Reject:
     Attributes:
         source_file: Path relative to the corpus's glob root.
         source_row: Physical 0-based row in that file.
-        reason: One of a closed set: broken_json, not_an_object, invalid_utf8, missing_text, text_not_a_string,
-            nul_character, lone_surrogate.
+        reason: One of a closed set: broken_json (a blank line between rows included), not_an_object, invalid_utf8,
+            missing_text, text_not_a_string, nul_character, lone_surrogate, line_too_long (over the source's
+            `max_row_bytes`).
         detail: What exactly was wrong, for a person.
         excerpt: The first 200 characters of the row, made printable.
     """

@@ -1,0 +1,125 @@
+"""Where files lie: URLs to fsspec file systems, and opened files whose failures read as errors of the source."""
+
+import importlib.util
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
+from prox_assets.corpora.source import CorpusSource
+
+_PACKAGE = "package://"
+
+
+def filesystem_for(source: CorpusSource, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the file system behind a URL and the path in it.
+
+    Args:
+        source: The corpus; its storage options apply to URLs that are not local.
+        url: A local path, file://, package://module/path, or any URL that fsspec knows.
+
+    Raises:
+        CorpusError: The package or the file system's own package is not installed, or an option is wrong.
+    """
+    if url.startswith(_PACKAGE):
+        url = package_path(url)
+    if "://" not in url or url.startswith("file://"):
+        local = LocalFileSystem()
+        return local, str(local._strip_protocol(url))
+    try:
+        filesystem, path = fsspec.url_to_fs(url, **source.storage_options)
+    except (ImportError, ValueError, TypeError) as error:
+        message = f"cannot open {url}: {error}. Install the package it needs, or correct `urls` or `storage_options`."
+        raise CorpusError(message) from error
+    return filesystem, path
+
+
+def package_path(url: str) -> str:
+    """Return the folder, file or glob that a package://module/path URL names.
+
+    Raises:
+        CorpusError: There is no such module, or it is not installed as plain files.
+    """
+    module, _, path = url.removeprefix(_PACKAGE).partition("/")
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not folders or not Path(folders[0]).is_dir():
+        raise CorpusError(f"{url} names no installed package {module!r} with files of its own: correct the URL.")
+    return str(Path(folders[0]) / path)
+
+
+def full_url(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
+    """Return the URL of a path: the plain absolute path of a local file."""
+    return path if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(path)
+
+
+@contextmanager
+def source_errors(action: str, url: str) -> Iterator[None]:
+    """Turn whatever a storage library raises into SourceUnavailableError.
+
+    Each storage library has its own exceptions, many of them not OSError; hence all of them are caught, and only
+    calls into such a library go inside.
+    """
+    try:
+        yield
+    except CorpusError:
+        raise
+    except Exception as error:
+        message = (
+            f"cannot {action} {url}: {type(error).__name__}: {error}. Check that it exists, that this machine reaches "
+            "it and that the credentials in the environment allow it; then run again."
+        )
+        raise SourceUnavailableError(message) from error
+
+
+class SourceFile(io.RawIOBase):
+    """A file of a corpus, open for reading; every failure is a SourceUnavailableError that names the file."""
+
+    def __init__(self, source: CorpusSource, url: str) -> None:
+        self._url = url
+        self._file: Any = None
+        filesystem, path = filesystem_for(source, url)
+        with source_errors("open", url):
+            self._file = filesystem.open(path, "rb")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes; fewer only at the end of the file."""
+        with source_errors("read", self._url):
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a byte offset."""
+        with source_errors("read", self._url):
+            return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the byte offset."""
+        return self._file.tell()
+
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """Yield the rest of the file in pieces of `size` bytes."""
+        while data := self.read(size):
+            yield data
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        if self._file is not None and not self.closed:
+            self._file.close()
+        super().close()

@@ -1,0 +1,162 @@
+"""Shards, the unit of partitioning: listing those of a corpus, and reading one as a stream of documents."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from prox_assets.corpora.document import Document, Reject
+from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
+from prox_assets.corpora.filesystems import SourceFile
+from prox_assets.corpora.formats import Container, configured_layout, decide_container
+from prox_assets.corpora.json_lines import read_lines
+from prox_assets.corpora.keys import shard_key
+from prox_assets.corpora.listing import ListedFile, file_state, list_files
+from prox_assets.corpora.parquet_files import count_parquet_rows, read_parquet
+from prox_assets.corpora.source import CorpusSource
+from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lines
+
+__all__ = ["CorpusError", "Shard", "SourceUnavailableError", "list_shards", "read_shard", "relist_shard"]
+
+# Enough to tell a file's container where its name does not.
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One raw file, or a row range of one.
+
+    Attributes:
+        key: Unique within the corpus; serves as partition key and file name.
+        url: Where the file lies.
+        source_file: Path relative to the glob root, the part of its place that survives moving the corpus.
+        format: The corpus's format; with "auto", the file's own is found when it is read.
+        row_start: First physical row, None for a whole file.
+        row_end: Row after the last one, None for a whole file.
+        size: Bytes of the file.
+        etag: Version of the source: the store's content tag, else "modified" and a time; None where unknown.
+        rows: Rows of the shard, rejects included, where they were counted.
+        file_rows: Rows of the whole file, where they were counted.
+    """
+
+    key: str
+    url: str
+    source_file: str
+    format: str
+    row_start: int | None
+    row_end: int | None
+    size: int | None
+    etag: str | None
+    rows: int | None
+    file_rows: int | None = None
+
+
+def list_shards(source: CorpusSource, known: Mapping[str, Shard] | None = None) -> list[Shard]:
+    """Return the shards of a corpus, in the order of its URLs, then by path, then by row.
+
+    Without `rows_per_shard` this costs listings only. With it, files whose rows are not known yet are opened: the
+    footer of a Parquet file, the whole of any other.
+
+    Args:
+        source: The corpus.
+        known: Shards from earlier listings; `file_rows` of a file whose size and version are unchanged is taken over.
+
+    Raises:
+        SourceUnavailableError: The source could not be listed or read. Never an empty list.
+        CorpusError: Nothing matches, or a file whose rows must be counted is unreadable.
+    """
+    counted: dict[tuple[str, int | None, str | None], int] = {
+        (shard.source_file, shard.size, shard.etag): shard.file_rows
+        for shard in (known or {}).values()
+        if shard.file_rows is not None and shard.etag is not None
+    }
+    shards: list[Shard] = []
+    for file in list_files(source):
+        rows = None
+        if source.rows_per_shard is not None:
+            rows = counted.get((file.source_file, file.size, file.version))
+            rows = _count_rows(source, file.url) if rows is None else rows
+        shards.extend(_cut(source, file, rows))
+    return shards
+
+
+def relist_shard(source: CorpusSource, shard: Shard) -> Shard:
+    """Return a shard with the size and version that its file has now.
+
+    Raises:
+        SourceUnavailableError: The file is gone, or its place does not answer.
+    """
+    size, version = file_state(source, shard.url)
+    return replace(shard, size=size, etag=version)
+
+
+def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject]:
+    """Yield a document or a reject for each row of a shard, in order; memory does not grow with the file.
+
+    Args:
+        source: The corpus that the shard was listed from.
+        shard: What to read.
+
+    Raises:
+        SourceUnavailableError: The file could not be opened, or a read failed.
+        CorpusError: The file is truncated, damaged or of another format, or has fewer rows than when it was listed.
+            Rows may have been yielded before: what was made of them is to be thrown away.
+    """
+    with SourceFile(source, shard.url) as file:
+        rows = None
+        if shard.row_start is not None and shard.row_end is not None:
+            rows = range(shard.row_start, shard.row_end)
+        seen = 0
+        for result in _read_rows(source, shard, file, rows):
+            seen += 1
+            yield result
+        if rows is not None and seen < len(rows):
+            message = (
+                f"{shard.url} has {seen} of the {len(rows)} rows of shard {shard.key}: it was changed after it was "
+                "listed. List the corpus again and use the new shards."
+            )
+            raise CorpusError(message)
+
+
+def _cut(source: CorpusSource, file: ListedFile, file_rows: int | None) -> Iterator[Shard]:
+    def shard(start: int | None, end: int | None, rows: int | None) -> Shard:
+        key = shard_key(file.source_file, start, end)
+        return Shard(
+            key, file.url, file.source_file, source.format, start, end, file.size, file.version, rows, file_rows
+        )
+
+    step = source.rows_per_shard
+    if step is None or file_rows is None or file_rows <= step:
+        yield shard(None, None, file_rows)
+        return
+    for start in range(0, file_rows, step):
+        end = min(start + step, file_rows)
+        yield shard(start, end, end - start)
+
+
+def _read_rows(source: CorpusSource, shard: Shard, file: SourceFile, rows: range | None) -> Iterator[Document | Reject]:
+    container, head = _container(source, shard.url, file)
+    layout = configured_layout(source)
+    if container.kind == "parquet":
+        file.seek(0)
+        return read_parquet(source, shard.source_file, shard.url, file, layout, rows)
+    lines = _lines(source, shard.url, file, container, head)
+    return read_lines(source, shard.source_file, shard.url, lines, layout, rows)
+
+
+def _count_rows(source: CorpusSource, url: str) -> int:
+    with SourceFile(source, url) as file:
+        container, head = _container(source, url, file)
+        if container.kind == "parquet":
+            file.seek(0)
+            return count_parquet_rows(file, url)
+        return sum(1 for _ in _lines(source, url, file, container, head))
+
+
+def _container(source: CorpusSource, url: str, file: SourceFile) -> tuple[Container, bytes]:
+    head = file.read(_HEAD_BYTES)
+    return decide_container(source, url, head), head
+
+
+def _lines(source: CorpusSource, url: str, file: SourceFile, container: Container, head: bytes) -> Iterator[Line]:
+    chunks = chain([head] if head else [], file.chunks(BLOCK_BYTES))
+    return split_lines(decompress(chunks, container.compression, url), source.max_row_bytes)

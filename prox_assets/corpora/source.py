@@ -1,0 +1,72 @@
+"""What a user says about a corpus: its name, where its files lie and how their columns are called."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+FormatName = Literal["auto", "c4", "redpajama_v2", "fineweb", "openwebmath", "dclm", "jsonl", "parquet"]
+
+
+class ColumnMapping(BaseModel):
+    """Names of the columns (keys, for JSON lines) that matter in a generic file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = Field(default="text", min_length=1, description="Column that holds the document text.")
+    url: str | None = Field(default="url", description="Column that holds the page's address; None if there is none.")
+    id: str | None = Field(
+        default=None,
+        description="Column that holds the corpus's own document id. It stays in `metadata` under its own name; "
+        'naming it here adds it there as "id" too, so that every corpus can be joined by one name.',
+    )
+
+
+class CorpusSource(BaseModel):
+    """A named set of raw files in one format, and how to cut them into shards."""
+
+    # Storage options may carry credentials: neither repr nor a validation error may show them.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = Field(
+        description="Corpus name: lower-case letters, digits and underscores. It is the asset key prefix and a folder "
+        "of the lake, and part of every document id."
+    )
+    urls: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = Field(
+        min_length=1,
+        description="Files, globs (`*`, `?`, `[...]`, `**`) or folders: local paths (relative to the working "
+        "directory), file://, s3://, gs://, hf://datasets/owner/name[@revision]/path, or "
+        "package://module/path for files shipped inside an installed Python package.",
+    )
+    format: FormatName = Field(
+        default="auto",
+        description="Layout of the files; `fineweb` covers FineWeb-Edu. `auto` decides for each file by its suffix "
+        "and its columns, or the keys of its first rows.",
+    )
+    columns: ColumnMapping | None = Field(
+        default=None, description="Column names, for formats `jsonl`, `parquet` and `auto`; None means text and url."
+    )
+    rows_per_shard: int | None = Field(
+        default=None,
+        ge=1,
+        description="Cut files with more rows than this into row-range shards; None makes every file one shard. "
+        "Counting the rows of compressed text means reading it once.",
+    )
+    max_row_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="Longest row (line of JSON, or Parquet text value) that is read, in bytes; a longer one is "
+        "rejected as line_too_long. It bounds memory.",
+    )
+    storage_options: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Options for the file system behind the URLs, as fsspec takes them (`endpoint_url` for s3, "
+        "`endpoint` for hf). Credentials belong in the environment.",
+    )
+
+    @model_validator(mode="after")
+    def _mapping_needs_a_generic_format(self) -> Self:
+        if self.columns is not None and self.format not in ("auto", "jsonl", "parquet"):
+            message = f"format {self.format!r} fixes its own columns: leave `columns` out, or use jsonl or parquet"
+            raise ValueError(message)
+        return self
