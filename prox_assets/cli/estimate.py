@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from prox_assets.cli import options
@@ -55,7 +56,7 @@ def estimate(
 
 
 def _table(result: Estimate) -> Table:
-    table = Table(title=f"Sample of {result.sample:,} documents", title_justify="left")
+    table = Table(title=f"Sample of {result.sample:,} documents", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("level", "documents", "start s", "run s", "documents/s", "prompt tokens/s", "h per 1e9 prompt tokens"):
         table.add_column(name, justify="left" if name == "level" else "right")
     for timing in result.timings:

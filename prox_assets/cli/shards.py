@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -45,7 +46,7 @@ def shards(
 
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:
     done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
-    table = Table(title=f"{corpus}: {len(states)} shards, {done} done", title_justify="left")
+    table = Table(title=f"{corpus}: {len(states)} shards, {done} done", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("shard", overflow="fold")
     table.add_column("documents", justify="right")
     table.add_column("state")

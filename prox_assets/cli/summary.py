@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,8 +18,8 @@ def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     In = kept + dropped + quarantined; the edited are among the kept. Rejects are raw rows that never became documents.
     Text is the share of all characters that is left.
     """
-    table = Table(title="Documents", title_justify="left")
-    table.add_column("shard", overflow="fold", min_width=20)
+    table = Table(title="Documents", title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("shard", overflow="fold")
     for name in ("in", "kept", "edited", "dropped", "quarantined", "rejects", "text"):
         table.add_column(name, justify="right")
     total: Counter[str] = Counter()

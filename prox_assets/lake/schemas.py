@@ -1,4 +1,4 @@
-"""The tables of the lake: one Arrow schema each.
+"""The tables of the lake: one Arrow schema each, every column with a description.
 
 Belongs here: column names, types and what a column means. Every table has one file per shard; rows are in the order of
 `source_row`, so that readers of two tables can walk them side by side without loading either.
@@ -44,162 +44,192 @@ KEPT_OUTCOMES = (Outcome.KEPT_UNCHANGED, Outcome.KEPT_EDITED)
 # Tables that one execution writes together: their rows carry its execution_id, and the shard's manifest names it.
 EXECUTION_TABLES = (Table.REFINED, Table.OUTCOMES, Table.EDITS)
 
-_PLACE = [("corpus", pa.string()), ("shard", pa.string())]
-_RUN = [("run_id", pa.string()), ("code_version", pa.string())]
-_DOCUMENT = [*_PLACE, ("doc_id", pa.string()), ("source_row", pa.int64())]
-_EXECUTION = [("execution_id", pa.string()), *_RUN]
+Column = tuple[str, pa.DataType, str]
 
+_TEXT = pa.large_string()  # a row group of raw text can pass the 2 GiB of pa.string()
+_NAME = pa.string()
 _COUNT = pa.int64()
+_REAL = pa.float64()
+_REALS = pa.list_(_REAL)
+_NAMED_MEANS = pa.list_(pa.struct([("signal", _NAME), ("mean", _REAL)]))
+_NAMED_COUNTS = pa.list_(pa.struct([("operation", _NAME), ("status", _NAME), ("count", _COUNT)]))
 
+_PLACE: list[Column] = [
+    ("corpus", _NAME, "Corpus name."),
+    ("shard", _NAME, "Shard key, also the partition key."),
+]
+_RUN: list[Column] = [
+    ("run_id", _NAME, "Run that wrote the row."),
+    ("code_version", _NAME, "Version of prox_assets that wrote it."),
+]
+_DOCUMENT: list[Column] = [
+    *_PLACE,
+    ("doc_id", _NAME, "Hash of corpus, source file and row; survives every re-run."),
+    ("source_row", _COUNT, "Physical 0-based row in the source file, rejected rows counted."),
+]
+_EXECUTION: list[Column] = [
+    ("execution_id", _NAME, "Execution that wrote the row; the shard's manifest names the one that counts."),
+    *_RUN,
+]
+_TEXT_HASH: Column = ("text_hash", _NAME, "Hash of the raw text, 32 hex digits.")
+_PROMPT_TOKENS: Column = ("prompt_tokens", pa.int32(), "Tokens shown to the model.")
+_COMPLETION_TOKENS: Column = ("completion_tokens", pa.int32(), "Tokens it generated.")
+_FINISH: Column = ("finish_reason", _NAME, "stop, length (cut off by the token limit), scored, skipped or error.")
+_ERROR: Column = ("error", _NAME, "Why inference failed for this document after its retries, or null.")
+_REFINER: Column = ("refiner", _NAME, "Inference fingerprint of the refiner.")
+_URL: Column = ("url", _NAME, "Address of the page, where the format has one.")
+_METADATA: Column = ("metadata", _TEXT, "The other native columns, as a JSON object.")
 
-def _schema(*fields: tuple[str, pa.DataType]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind) for name, kind in fields])
-
-
-SCHEMAS: dict[Table, pa.Schema] = {
-    Table.SHARDS: _schema(
+_COLUMNS: dict[Table, list[Column]] = {
+    Table.SHARDS: [
         *_PLACE,
-        ("url", pa.string()),
-        ("source_file", pa.string()),
-        ("format", pa.string()),
-        ("row_start", pa.int64()),  # null: from the first row
-        ("row_end", pa.int64()),  # exclusive; null: to the last row
-        ("etag", pa.string()),  # the store's content tag, or the modification time
-        ("bytes", pa.int64()),
-        ("rows", pa.int64()),  # rows in the shard, rejects included; null until counted
-        ("file_rows", pa.int64()),  # rows in the whole file; null until counted
+        ("url", _NAME, "Where the raw file is."),
+        ("source_file", _NAME, "Its path relative to the corpus's glob root."),
+        ("format", _NAME, "Configured format of the corpus."),
+        ("row_start", _COUNT, "First physical row of the shard; null for a whole file."),
+        ("row_end", _COUNT, "Row after the last one; null for a whole file."),
+        ("etag", _NAME, "The store's content tag, or the time of the last change."),
+        ("bytes", _COUNT, "Size of the raw file."),
+        ("rows", _COUNT, "Rows in the shard, rejects included; null until counted."),
+        ("file_rows", _COUNT, "Rows in the whole file; null until counted."),
         *_RUN,
-    ),
-    Table.DOCUMENTS: _schema(
+    ],
+    Table.DOCUMENTS: [
         *_DOCUMENT,
-        ("text", pa.large_string()),
-        ("url", pa.string()),
-        ("source_file", pa.string()),
-        ("metadata", pa.large_string()),  # JSON object of the native columns
-        ("text_hash", pa.string()),
+        ("text", _TEXT, "Raw text."),
+        _URL,
+        ("source_file", _NAME, "Path of the raw file relative to the corpus's glob root."),
+        _METADATA,
+        _TEXT_HASH,
         *_RUN,
-    ),
-    Table.REJECTS: _schema(
+    ],
+    Table.REJECTS: [
         *_PLACE,
-        ("source_file", pa.string()),
-        ("source_row", pa.int64()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("excerpt", pa.string()),
+        ("source_file", _NAME, "Path of the raw file relative to the corpus's glob root."),
+        ("source_row", _COUNT, "Physical 0-based row."),
+        ("reason", _NAME, "Why the row is no document, one of a closed set."),
+        ("detail", _NAME, "What exactly was wrong."),
+        ("excerpt", _NAME, "Beginning of the row, made printable."),
         *_RUN,
-    ),
-    Table.DOC_PROGRAMS: _schema(
+    ],
+    Table.DOC_PROGRAMS: [
         *_DOCUMENT,
-        ("text_hash", pa.string()),
-        ("program", pa.large_string()),  # verbatim; null where the decision was scored
-        ("keep_probability", pa.float64()),  # null where it was generated
-        ("prompt_tokens", pa.int32()),
-        ("completion_tokens", pa.int32()),
-        ("truncated", pa.bool_()),  # only the head of the document was shown
-        ("finish_reason", pa.string()),
-        ("error", pa.string()),  # why inference failed for this document, after its retries
-        ("refiner", pa.string()),  # fingerprint
+        _TEXT_HASH,
+        ("program", _TEXT, "Emitted program, verbatim; null where the decision was scored."),
+        ("keep_probability", _REAL, "P(keep) against P(drop); null where a program was generated."),
+        _PROMPT_TOKENS,
+        _COMPLETION_TOKENS,
+        ("truncated", pa.bool_(), "Only the head of the document was shown."),
+        _FINISH,
+        _ERROR,
+        _REFINER,
         *_RUN,
-    ),
-    Table.CHUNK_PROGRAMS: _schema(
+    ],
+    Table.CHUNK_PROGRAMS: [
         *_DOCUMENT,
-        ("text_hash", pa.string()),
-        ("chunk_index", pa.int32()),
-        ("line_start", pa.int64()),  # 0-based, inclusive, of the document
-        ("line_end", pa.int64()),
-        ("program", pa.large_string()),
-        ("line_keep_probabilities", pa.list_(pa.float32())),
-        ("prompt_tokens", pa.int32()),
-        ("completion_tokens", pa.int32()),
-        ("finish_reason", pa.string()),
-        ("skip_reason", pa.string()),
-        ("error", pa.string()),
-        ("refiner", pa.string()),
+        _TEXT_HASH,
+        ("chunk_index", pa.int32(), "0-based position of the chunk in its document."),
+        ("line_start", _COUNT, "First line of the chunk, 0-based, of the document."),
+        ("line_end", _COUNT, "Last line of the chunk, inclusive."),
+        ("program", _TEXT, "Emitted program, verbatim; null for scored and skipped chunks."),
+        ("line_keep_probabilities", pa.list_(pa.float32()), "P(keep) per line of the chunk, where lines are scored."),
+        _PROMPT_TOKENS,
+        _COMPLETION_TOKENS,
+        _FINISH,
+        ("skip_reason", _NAME, "Why the chunk was not shown to the model, or null."),
+        _ERROR,
+        _REFINER,
         *_RUN,
-    ),
-    Table.REFINED: _schema(
+    ],
+    Table.REFINED: [
         *_DOCUMENT,
-        ("text", pa.large_string()),
-        ("url", pa.string()),
-        ("metadata", pa.large_string()),
-        ("raw_hash", pa.string()),
-        ("refined_hash", pa.string()),
+        ("text", _TEXT, "Refined text."),
+        _URL,
+        _METADATA,
+        ("raw_hash", _NAME, "Hash of the raw text."),
+        ("refined_hash", _NAME, "Hash of the refined text."),
         *_EXECUTION,
-    ),
-    Table.OUTCOMES: _schema(
+    ],
+    Table.OUTCOMES: [
         *_DOCUMENT,
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("characters_before", _COUNT),
-        ("characters_after", _COUNT),
-        ("lines_before", _COUNT),
-        ("lines_after", _COUNT),
-        ("operations_applied", _COUNT),
-        ("operations_failed", _COUNT),
+        ("outcome", _NAME, "What became of the document: " + ", ".join(Outcome) + "."),
+        ("reason", _NAME, "Why, where there is more to say."),
+        ("characters_before", _COUNT, "Characters of the raw text."),
+        ("characters_after", _COUNT, "Characters of the refined text; 0 if not kept."),
+        ("lines_before", _COUNT, "Lines of the raw text."),
+        ("lines_after", _COUNT, "Lines of the refined text; 0 if not kept."),
+        ("operations_applied", _COUNT, "Operations that changed something."),
+        ("operations_failed", _COUNT, "Operations that asked for a change that could not be made."),
         *_EXECUTION,
-    ),
-    Table.EDITS: _schema(
+    ],
+    Table.EDITS: [
         *_DOCUMENT,
-        ("chunk_index", pa.int32()),
-        ("position", pa.int32()),  # of the operation in its program
-        ("operation", pa.string()),
-        ("arguments", pa.large_string()),  # JSON
-        ("status", pa.string()),
-        ("characters_removed", _COUNT),
-        ("characters_added", _COUNT),
+        ("chunk_index", pa.int32(), "Chunk whose program held the operation."),
+        ("position", pa.int32(), "0-based place in that program."),
+        ("operation", _NAME, "remove_lines, normalize, keep_chunk, ... or unparsed."),
+        ("arguments", _TEXT, "Its arguments, as a JSON object."),
+        ("status", _NAME, "applied, or why not."),
+        ("characters_removed", _COUNT, "Characters it took away, line breaks counted."),
+        ("characters_added", _COUNT, "Characters it put in."),
         *_EXECUTION,
-    ),
-    Table.POLICIES: _schema(
+    ],
+    Table.POLICIES: [
         *_PLACE,
-        ("execution_fingerprint", pa.string()),
-        ("configuration", pa.large_string()),  # JSON: policy and both refiners, enough for trace and replay
-        ("execution_id", pa.string()),
-        *_RUN,
-    ),
+        ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
+        ("configuration", _TEXT, "JSON of policy and refiners: what trace and replay need."),
+        *_EXECUTION,
+    ],
 }
 
-_METRICS = _schema(
+_METRICS: list[Column] = [
     *_PLACE,
-    ("measured_at", pa.timestamp("us", tz="UTC")),
-    ("doc_refiner", pa.string()),
-    ("chunk_refiner", pa.string()),
-    ("execution_fingerprint", pa.string()),
-    ("rows_rejected", _COUNT),
-    ("documents_in", _COUNT),
-    *[(outcome.value, _COUNT) for outcome in Outcome],
-    ("documents_out", _COUNT),
-    ("characters_in", _COUNT),
-    ("characters_out", _COUNT),
-    ("tokens_in", _COUNT),  # with the refiner's tokenizer where it has one, else null
-    ("tokens_out", _COUNT),
-    ("words_in", _COUNT),
-    ("words_out", _COUNT),
-    ("lines_in", _COUNT),
-    ("lines_out", _COUNT),
-    ("character_retention", pa.float64()),
-    ("drop_rate", pa.float64()),
-    ("keep_probability_histogram", pa.list_(_COUNT)),  # 20 equal bins over [0, 1]
-    ("operations", pa.list_(pa.struct([("operation", pa.string()), ("status", pa.string()), ("count", _COUNT)]))),
-    ("chunks", _COUNT),
-    ("chunks_skipped", _COUNT),
-    ("programs_failed", _COUNT),  # programs that could not be read or were refused as a whole
-    ("programs_truncated", _COUNT),  # cut off by the token limit
-    ("programs_looping", _COUNT),  # the same call over and over
-    ("lines_removed", _COUNT),
-    ("characters_removed", _COUNT),
-    ("document_characters_in_quantiles", pa.list_(pa.float64())),  # p05 p25 p50 p75 p95
-    ("document_characters_out_quantiles", pa.list_(pa.float64())),
-    ("signals_in", pa.list_(pa.struct([("signal", pa.string()), ("mean", pa.float64())]))),
-    ("signals_out", pa.list_(pa.struct([("signal", pa.string()), ("mean", pa.float64())]))),
-    ("doc_prompt_tokens", _COUNT),
-    ("doc_completion_tokens", _COUNT),
-    ("chunk_prompt_tokens", _COUNT),
-    ("chunk_completion_tokens", _COUNT),
-    ("doc_engine_seconds", pa.float64()),
-    ("chunk_engine_seconds", pa.float64()),
-    ("prompt_tokens_per_second", pa.float64()),
-    ("execution_id", pa.string()),
-    *_RUN,
-)
-SCHEMAS[Table.SHARD_METRICS] = _METRICS
-SCHEMAS[Table.SHARD_METRICS_HISTORY] = _METRICS
+    ("measured_at", pa.timestamp("us", tz="UTC"), "When."),
+    ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
+    ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
+    ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
+    ("rows_rejected", _COUNT, "Raw rows that could not become documents."),
+    ("documents_in", _COUNT, "Documents read."),
+    *[(outcome.value, _COUNT, f"Documents with outcome {outcome.value}.") for outcome in Outcome],
+    ("documents_out", _COUNT, "Documents kept."),
+    ("characters_in", _COUNT, "Characters of all documents."),
+    ("characters_out", _COUNT, "Characters of refined text."),
+    ("tokens_in", _COUNT, "Tokens of all documents with the refiner's tokenizer; null without a model."),
+    ("tokens_out", _COUNT, "Tokens of refined text, likewise."),
+    ("words_in", _COUNT, "Runs of non-whitespace in all documents."),
+    ("words_out", _COUNT, "Runs of non-whitespace in refined text."),
+    ("lines_in", _COUNT, "Lines of all documents."),
+    ("lines_out", _COUNT, "Lines of refined text."),
+    ("character_retention", _REAL, "characters_out / characters_in."),
+    ("drop_rate", _REAL, "Share of documents dropped at either level."),
+    ("keep_probability_histogram", pa.list_(_COUNT), "Documents per 1/20 of keep probability; null if not scored."),
+    ("operations", _NAMED_COUNTS, "Operations by kind and status."),
+    ("chunks", _COUNT, "Chunks, skipped ones counted."),
+    ("chunks_skipped", _COUNT, "Chunks that were not shown to the model."),
+    ("programs_failed", _COUNT, "Chunk programs refused as a whole."),
+    ("programs_truncated", _COUNT, "Chunk programs cut off by the token limit."),
+    ("programs_looping", _COUNT, "Chunk programs that repeat the same call over and over."),
+    ("lines_removed", _COUNT, "Lines taken from kept documents."),
+    ("characters_removed", _COUNT, "Characters taken from kept documents, net of those added."),
+    ("document_characters_in_quantiles", _REALS, "Length of documents at p05, p25, p50, p75, p95."),
+    ("document_characters_out_quantiles", _REALS, "Length of kept documents, likewise."),
+    ("signals_in", _NAMED_MEANS, "Means of the rule-based signals over all documents."),
+    ("signals_out", _NAMED_MEANS, "Means of the rule-based signals over refined documents."),
+    ("doc_prompt_tokens", _COUNT, "Prompt tokens of the document level."),
+    ("doc_completion_tokens", _COUNT, "Generated tokens of the document level."),
+    ("chunk_prompt_tokens", _COUNT, "Prompt tokens of the chunk level."),
+    ("chunk_completion_tokens", _COUNT, "Generated tokens of the chunk level."),
+    ("doc_engine_seconds", _REAL, "Wall time of document-level inference, model loading left out."),
+    ("chunk_engine_seconds", _REAL, "Wall time of chunk-level inference, likewise."),
+    ("prompt_tokens_per_second", _REAL, "Prompt tokens inferred per second, both levels; null without a model."),
+    *_EXECUTION,
+]
+_COLUMNS[Table.SHARD_METRICS] = _METRICS
+_COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
+
+SCHEMAS: dict[Table, pa.Schema] = {
+    table: pa.schema([pa.field(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()
+}
+
+DESCRIPTIONS: dict[Table, dict[str, str]] = {
+    table: {name: text for name, _, text in columns} for table, columns in _COLUMNS.items()
+}

@@ -154,7 +154,11 @@ class RefinedCorpus(dg.Component):
 
 
 def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
-    """Return the assets, checks, jobs and sensor of a corpus."""
+    """Return the assets, checks, job and sensor of a corpus.
+
+    There is no job over the assets on purpose: a backfill of one takes the smallest `max_partitions_per_run` of its
+    assets, one, and would start an engine for every shard. Backfills of the assets themselves start one per run.
+    """
     assets = [
         build_raw_shards(settings),
         build_doc_programs(settings),
@@ -162,15 +166,9 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
         build_refined_shards(settings),
         build_quality_metrics(settings),
     ]
-    refine = dg.define_asset_job(
-        f"refine_{settings.corpus}",
-        selection=dg.AssetSelection.assets(*[asset.key for asset in assets]),
-        description=f"Refine shards of {settings.corpus} from raw text to quality metrics.",
-        tags={"prox/corpus": settings.corpus},
-    )
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_shard_checks(settings)],
-        jobs=[refine, build_discovery_job(settings)],
+        jobs=[build_discovery_job(settings)],
         sensors=[build_discovery_sensor(settings)],
     )

@@ -1,6 +1,7 @@
 """A corpus as Dagster sees it: the plan, and how its assets are grouped, owned, pooled and run."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import dagster as dg
 
@@ -43,6 +44,11 @@ class CorpusSettings:
     def partitions(self) -> dg.DynamicPartitionsDefinition:
         """The corpus's shards."""
         return shard_partitions(self.corpus)
+
+    def runs_on(self, level: Literal["doc", "chunk"]) -> str:
+        """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
+        config = self.plan.refiners.doc if level == "doc" else self.plan.refiners.chunk
+        return self.plan.engine.kind if config is not None and config.needs_engine else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""

@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 
 from prox_assets.lake.lake import FileInfo, Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
 
 _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
 
@@ -15,19 +15,31 @@ _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
 def column_schema(table: Table) -> dg.TableSchema:
     """Return a table's schema in Dagster's terms."""
     return dg.TableSchema(
-        columns=[dg.TableColumn(field.name, _TYPE_NAMES.get(field.type, str(field.type))) for field in SCHEMAS[table]]
+        columns=[
+            dg.TableColumn(
+                field.name, _TYPE_NAMES.get(field.type, str(field.type)), description=DESCRIPTIONS[table][field.name]
+            )
+            for field in SCHEMAS[table]
+        ]
     )
 
 
 def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
     """Return what every materialization of a table's shard says: rows, place, fingerprint."""
     info: FileInfo = lake.require(corpus, table, shard)
+    uri = lake.uri(corpus, table, shard)
     return {
         "dagster/partition_row_count": info.rows,
-        "dagster/uri": lake.uri(corpus, table, shard),
+        "dagster/uri": uri,
+        "file": link(uri),
         "fingerprint": info.fingerprint,
         "identity": info.identity,
     }
+
+
+def link(place: str) -> dg.MetadataValue:
+    """Return a path or URL as the UI shows it best."""
+    return dg.MetadataValue.url(place) if "://" in place else dg.MetadataValue.path(place)
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float | int]:

@@ -21,7 +21,7 @@ def build_chunk_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         table=Table.CHUNK_PROGRAMS,
         deps=(doc_programs.ASSET,),
         fingerprint=settings.plan.refiner_settings_fingerprint("chunk"),
-        kinds=frozenset({"python", "parquet", "vllm"}),
+        kinds=frozenset({"parquet", settings.runs_on("chunk")}),
         description=DESCRIPTION,
     )
     return inference_asset(

@@ -20,7 +20,7 @@ def build_doc_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         table=Table.DOC_PROGRAMS,
         deps=(raw_shards.ASSET,),
         fingerprint=settings.plan.refiner_settings_fingerprint("doc"),
-        kinds=frozenset({"python", "parquet", "vllm"}),
+        kinds=frozenset({"parquet", settings.runs_on("doc")}),
         description=DESCRIPTION,
     )
     return inference_asset(

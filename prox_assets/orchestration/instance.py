@@ -1,0 +1,41 @@
+"""Prepare DAGSTER_HOME for `make ui` and `make demo`: the project's dagster.yaml, and the limits of the pools.
+
+The file is copied because Dagster reads it from DAGSTER_HOME, where it also writes: the project folder stays clean.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+
+# Runs of one engine each; a machine with several GPUs raises it with `dagster instance concurrency set gpu N`.
+POOL_LIMITS = {"gpu": 1, "cpu": 2}
+PROJECT_FILE = "dagster.yaml"
+
+
+def prepare_instance(home: Path, configuration: Path) -> dg.DagsterInstance:
+    """Copy the configuration into DAGSTER_HOME and set pool limits that are not set yet; return the instance.
+
+    Args:
+        home: DAGSTER_HOME; created when missing.
+        configuration: The dagster.yaml to use.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(configuration, home / PROJECT_FILE)
+    os.environ["DAGSTER_HOME"] = str(home.resolve())
+    instance = dg.DagsterInstance.get()
+    limits = {limit.name: limit for limit in instance.event_log_storage.get_pool_limits()}
+    for pool, limit in POOL_LIMITS.items():
+        if pool not in limits or limits[pool].from_default:
+            instance.event_log_storage.set_concurrency_slots(pool, limit)
+    return instance
+
+
+def default_home() -> Path:
+    """Return DAGSTER_HOME, or `.dagster_home` in the working directory."""
+    return Path(os.environ.get("DAGSTER_HOME") or ".dagster_home")
+
+
+if __name__ == "__main__":
+    prepare_instance(default_home(), Path(PROJECT_FILE))
