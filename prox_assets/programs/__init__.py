@@ -1,0 +1,57 @@
+"""The language of refining programs: operations, dialects, grammars, chunks, execution.
+
+Belongs here: everything that turns a text and the programs written for it into a refined text and a record of what was
+done. Pure standard library; models, files and Dagster are strangers to it.
+"""
+
+from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
+from prox_assets.programs.dialects.line_labels import operations_from_probabilities
+from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseErrorReason, parse
+from prox_assets.programs.document import DocumentDecision, DocumentReason, decide_document
+from prox_assets.programs.executor import ChunkProgram, execute
+from prox_assets.programs.grammar import chunk_grammar, document_grammar
+from prox_assets.programs.operations import (
+    DropDoc,
+    KeepChunk,
+    KeepDoc,
+    Normalize,
+    Operation,
+    RemoveAllLines,
+    RemoveLines,
+    render,
+)
+from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
+from prox_assets.programs.refinement import Edit, EditStatus, Outcome, Reason, Refinement
+
+__all__ = [
+    "EXECUTOR_VERSION",
+    "LINE_LONGER_THAN_WINDOW",
+    "Chunk",
+    "ChunkProgram",
+    "DocumentDecision",
+    "DocumentReason",
+    "DropDoc",
+    "Edit",
+    "EditStatus",
+    "ExecutionPolicy",
+    "KeepChunk",
+    "KeepDoc",
+    "Normalize",
+    "Operation",
+    "Outcome",
+    "ParseError",
+    "ParseErrorReason",
+    "ParsedProgram",
+    "Reason",
+    "Refinement",
+    "RemoveAllLines",
+    "RemoveLines",
+    "chunk_grammar",
+    "decide_document",
+    "document_grammar",
+    "execute",
+    "operations_from_probabilities",
+    "pack_lines",
+    "parse",
+    "render",
+]

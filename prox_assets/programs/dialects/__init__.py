@@ -1,0 +1,1 @@
+"""Dialects: how the answer of each kind of refiner becomes operations."""

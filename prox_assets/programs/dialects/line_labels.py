@@ -1,0 +1,31 @@
+"""The `line-labels` dialect: one keep probability per line is the program.
+
+Belongs here: turning probabilities into operations. How the probabilities are asked for is the refiners' work.
+"""
+
+from collections.abc import Sequence
+
+from prox_assets.programs.operations import RemoveLines
+
+
+def operations_from_probabilities(
+    probabilities: Sequence[float], threshold: float, first_line_number: int
+) -> tuple[RemoveLines, ...]:
+    """Return one RemoveLines for each run of lines whose keep probability lies below the threshold.
+
+    Args:
+        probabilities: P(keep) of each line of the chunk that was shown, in order; a NaN keeps its line.
+        threshold: A line is kept when its probability is at least this.
+        first_line_number: The number that the chunk's first line has in programs (`policy.first_line_number(chunk)`).
+    """
+    operations: list[RemoveLines] = []
+    run_start: int | None = None
+    for number, probability in enumerate(probabilities, first_line_number):
+        if probability < threshold:
+            run_start = number if run_start is None else run_start
+        elif run_start is not None:
+            operations.append(RemoveLines(run_start, number - 1))
+            run_start = None
+    if run_start is not None:
+        operations.append(RemoveLines(run_start, first_line_number + len(probabilities) - 1))
+    return tuple(operations)

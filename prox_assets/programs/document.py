@@ -1,0 +1,94 @@
+"""The document-level decision: keep or drop.
+
+Belongs here: reading it from a program or a probability.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.operations import DropDoc, KeepDoc
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.reference import execute_doc_program
+
+
+class DocumentReason(StrEnum):
+    """Why a document was dropped, or kept although nothing said so."""
+
+    EMPTY = "empty"
+    DROP_DOC = "drop_doc"
+    KEEP_PROBABILITY_BELOW_THRESHOLD = "keep_probability_below_threshold"
+    UNREADABLE = "unreadable"
+    """Neither keep nor drop could be read: the document is kept, as a decision that nobody made must lose nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDecision:
+    """What to do with a document.
+
+    Attributes:
+        keep: Whether it goes on to the chunk level.
+        reason: A DocumentReason; None for an ordinary keep.
+        error: What was wrong with an unreadable answer.
+    """
+
+    keep: bool
+    reason: DocumentReason | None = None
+    error: str | None = None
+
+
+def decide_document(
+    text: str, program: str | None, keep_probability: float | None, policy: ExecutionPolicy
+) -> DocumentDecision:
+    """Decide a document.
+
+    Args:
+        text: The document; blank ones are dropped in either mode (the released chunk executor divides by zero on them).
+        program: The program that was written, where one was.
+        keep_probability: P(keep), where the document was scored; it then decides.
+        policy: `doc_keep_threshold` and `mode`; in reference mode a program drops when "drop" stands anywhere in it.
+    """
+    if not text.strip():
+        return DocumentDecision(keep=False, reason=DocumentReason.EMPTY)
+    if keep_probability is not None:
+        return _decide_by_probability(keep_probability, policy.doc_keep_threshold)
+    if program is None:
+        return _unreadable("neither a program nor a probability")
+    decide: Callable[[str], DocumentDecision] = (
+        _decide_as_released if policy.mode == "reference" else _decide_by_program
+    )
+    return decide(program)
+
+
+def _decide_by_probability(keep_probability: float, threshold: float) -> DocumentDecision:
+    if not 0 <= keep_probability <= 1:  # NaN too
+        return _unreadable(f"keep probability {keep_probability}")
+    if keep_probability >= threshold:
+        return DocumentDecision(keep=True)
+    return DocumentDecision(keep=False, reason=DocumentReason.KEEP_PROBABILITY_BELOW_THRESHOLD)
+
+
+def _decide_by_program(program: str) -> DocumentDecision:
+    parsed = parse(program)
+    if parsed.errors:
+        return _unreadable(f"{parsed.errors[0].reason.value}: {parsed.errors[0].text}")
+    match list(dict.fromkeys(parsed.operations)):
+        case [KeepDoc()]:
+            return DocumentDecision(keep=True)
+        case [DropDoc()]:
+            return DocumentDecision(keep=False, reason=DocumentReason.DROP_DOC)
+        case []:
+            return _unreadable("empty program")
+        case _:
+            return _unreadable("calls other than one decision")
+
+
+def _decide_as_released(program: str) -> DocumentDecision:
+    if execute_doc_program("text", program):
+        return DocumentDecision(keep=True)
+    return DocumentDecision(keep=False, reason=DocumentReason.DROP_DOC)
+
+
+def _unreadable(error: str) -> DocumentDecision:
+    return DocumentDecision(keep=True, reason=DocumentReason.UNREADABLE, error=error)

@@ -1,0 +1,109 @@
+"""Executing the programs of one document: the entry point of the package.
+
+Belongs here: what the two modes share (which chunks, which programs), the strict assembly of chunks into a document,
+and the floor below which an edited document is dropped. `strict` runs one chunk, `reference_mode` the released
+executor.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.operations import Operation
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.reference_mode import execute_as_released
+from prox_assets.programs.refinement import Edit, Reason, Refinement, dropped, kept
+from prox_assets.programs.strict import refine_chunk
+
+
+class ChunkProgram(NamedTuple):
+    """A chunk and the program that was written for it.
+
+    Attributes:
+        chunk: The lines that were shown.
+        program: Program text, or operations; None when there is nothing to run (the chunk was skipped).
+        truncated: The answer was cut off by the token limit.
+    """
+
+    chunk: Chunk
+    program: str | tuple[Operation, ...] | None
+    truncated: bool = False
+
+
+def execute(
+    text: str, chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], policy: ExecutionPolicy | None = None
+) -> Refinement:
+    """Refine one document by the programs of its chunks.
+
+    Args:
+        text: The document.
+        chunks_and_programs: Its chunks in order, each with its program. Plain tuples do: a Chunk or (line_start,
+            line_end), then the program, then optionally whether it was truncated. Lines of no chunk stay as they are.
+        policy: The rules; strict with its defaults when absent.
+
+    Returns:
+        The refined text with a record of every operation. No text and no program makes this raise. The time is linear
+        in the length of text and programs.
+
+    Raises:
+        ValueError: The chunks are not runs of the document's lines, in order and without overlap.
+    """
+    policy = policy or ExecutionPolicy()
+    programs = _checked(chunks_and_programs, text.count("\n") + 1)
+    if policy.mode == "reference":
+        return execute_as_released(text, [(item.chunk.index, item.program) for item in programs], policy)
+    return _execute_strictly(text, programs, policy)
+
+
+def _checked(chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], line_count: int) -> list[ChunkProgram]:
+    checked: list[ChunkProgram] = []
+    free = 0
+    for index, item in enumerate(chunks_and_programs):
+        values: tuple[Any, ...] = (*item, False)  # truncated, where the item does not say
+        place, program, truncated = values[:3]
+        chunk = place if isinstance(place, Chunk) else Chunk(index, place[0], place[1])
+        if not free <= chunk.line_start <= chunk.line_end < line_count:
+            raise ValueError(
+                f"chunk {chunk.index} claims lines {chunk.line_start} to {chunk.line_end}; "
+                f"lines {free} to {line_count - 1} of the document were left for it"
+            )
+        free = chunk.line_end + 1
+        checked.append(ChunkProgram(chunk, program, truncated))
+    return checked
+
+
+def _execute_strictly(text: str, programs: list[ChunkProgram], policy: ExecutionPolicy) -> Refinement:
+    lines = text.split("\n")
+    output: list[str] = []
+    edits: list[Edit] = []
+    done = 0
+    for chunk, program, truncated in programs:
+        output += lines[done : chunk.line_start]
+        done = chunk.line_end + 1
+        shown = lines[chunk.line_start : done]
+        if program is None:
+            output += shown
+            continue
+        left, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy)
+        output += left
+        edits += chunk_edits
+    output += lines[done:]
+    refined = "\n".join(output)
+    # "" may be one blank line that stayed, or no line at all: with every line removed, nothing was kept either way.
+    reason = _too_little_left(text, refined, policy) if refined != text or not output else None
+    return dropped(text, edits, reason) if reason else kept(text, refined, edits)
+
+
+def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:
+    """Return why an edited document is not worth keeping; a document that no operation changed is never asked."""
+    left = _visible_characters(after)
+    if left == 0:
+        return Reason.NOTHING_LEFT
+    if left < policy.min_kept_share * _visible_characters(before):
+        return Reason.KEPT_SHARE_TOO_SMALL
+    return Reason.TOO_FEW_CHARACTERS if left < policy.min_kept_characters else None
+
+
+def _visible_characters(text: str) -> int:
+    """Count characters other than white space: words would make every Chinese page a short one."""
+    return sum(map(len, text.split()))

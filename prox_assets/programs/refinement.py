@@ -1,0 +1,186 @@
+"""What an execution returns: the refined text, what became of the document, and the fate of every operation.
+
+Belongs here: Refinement, Edit and the closed sets of their values.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What became of a document."""
+
+    KEPT_UNCHANGED = "kept_unchanged"
+    KEPT_EDITED = "kept_edited"
+    DROPPED_BY_CHUNKS = "dropped_by_chunks"
+    DROPPED_BY_DOCUMENT = "dropped_by_document"
+
+
+class Reason(StrEnum):
+    """Why an execution dropped a document, or left it alone as a whole."""
+
+    NOTHING_LEFT = "nothing_left"
+    KEPT_SHARE_TOO_SMALL = "kept_share_too_small"
+    TOO_FEW_CHARACTERS = "too_few_characters"
+    TOO_FEW_WORDS = "too_few_words"
+    """Reference mode: ten words or fewer were left."""
+    TOO_MANY_ERRORS = "too_many_errors"
+    """Reference mode: the errors of all chunks together voided the document's programs; the text stays as it was."""
+    REFERENCE_CRASHED = "reference_crashed"
+    """Reference mode: the released executor has no result for this input; the text stays as it was."""
+
+
+class EditStatus(StrEnum):
+    """The fate of one operation."""
+
+    APPLIED = "applied"
+    NO_CHANGE = "no_change"
+    """A call that asks for nothing: keep_chunk(), or normalize with equal strings."""
+    DUPLICATE = "duplicate"
+    """The chunk's program had the same operation before."""
+    LOOPED = "looped"
+    """The same operation for the fifth time or more: the model was caught in a loop."""
+    ALREADY_REMOVED = "already_removed"
+    """Earlier operations had removed every line of the range."""
+    NO_MATCH = "no_match"
+    """The source string does not occur in the lines that the chunk keeps."""
+    CUTS_WORD = "cuts_word"
+    """The source string occurs only inside words or numbers."""
+    OVERLAPPED = "overlapped"
+    """Every match lay in text that another normalize of the chunk had replaced."""
+    EMPTY_SOURCE = "empty_source"
+    SPANS_LINES = "spans_lines"
+    """The source or target string contains a line break; normalize acts inside single lines."""
+    INVALID_TARGET = "invalid_target"
+    """The target contains a NUL or a lone surrogate, which no document may contain."""
+    OVER_LIMIT = "over_limit"
+    """The source is too long, or the chunk's normalize operations are too many or match absurdly often."""
+    UNPARSED = "unparsed"
+    """A piece of the program that is no operation."""
+    OUT_OF_RANGE = "out_of_range"
+    """Line numbers that the chunk does not have, be it one of them."""
+    REVERSED = "reversed"
+    """The range ends before it starts."""
+    WRONG_LEVEL = "wrong_level"
+    """A document-level call in a chunk program."""
+    PROGRAM_REJECTED = "program_rejected"
+    """Sound in itself, but the program as a whole was not trusted."""
+    IGNORED = "ignored"
+    """Reference mode: the released executor passes over this line without calling it an error."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status speaks against the whole program (`ExecutionPolicy.error_limit`)."""
+        return self in _ERRORS
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the operation asked for a change that could not be made."""
+        return self not in _NOT_FAILURES
+
+
+_ERRORS = frozenset({EditStatus.UNPARSED, EditStatus.OUT_OF_RANGE, EditStatus.REVERSED, EditStatus.WRONG_LEVEL})
+_NOT_FAILURES = frozenset(
+    {
+        EditStatus.APPLIED,
+        EditStatus.NO_CHANGE,
+        EditStatus.DUPLICATE,
+        EditStatus.LOOPED,
+        EditStatus.ALREADY_REMOVED,
+        EditStatus.OVERLAPPED,
+    }
+)
+
+UNPARSED_OPERATION = "unparsed"
+"""`Edit.operation` of what is no operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The record of one operation; the fields are columns of the lake table `edits`.
+
+    Attributes:
+        chunk_index: The chunk whose program held it.
+        position: 0-based place in that program, unreadable pieces counted.
+        operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", or "unparsed".
+        arguments: The arguments as a JSON object; for "unparsed" the reason and the text.
+        status: An EditStatus.
+        characters_removed: Characters it took away; a removed line counts its line break.
+        characters_added: Characters it put in.
+    """
+
+    chunk_index: int
+    position: int
+    operation: str
+    arguments: str
+    status: EditStatus
+    characters_removed: int = 0
+    characters_added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """The result of executing the programs of one document.
+
+    Attributes:
+        text: The refined text; "" when the document was dropped.
+        outcome: An Outcome.
+        reason: Why it was dropped, or left alone as a whole; else None.
+        edits: One record per operation, in the order of the programs.
+        characters_before: Characters of the raw text.
+        characters_after: Characters of `text`.
+        lines_before: Lines of the raw text.
+        lines_after: Lines of `text`, 0 when the document was dropped.
+        operations_applied: Edits with status "applied".
+        operations_failed: Edits whose status is a failure (`EditStatus.is_failure`).
+    """
+
+    text: str
+    outcome: Outcome
+    reason: Reason | None
+    edits: tuple[Edit, ...]
+    characters_before: int
+    characters_after: int
+    lines_before: int
+    lines_after: int
+    operations_applied: int
+    operations_failed: int
+
+
+def kept(before: str, after: str, edits: Sequence[Edit], reason: Reason | None = None) -> Refinement:
+    """Return the Refinement of a document that stays, edited if its text changed."""
+    outcome = Outcome.KEPT_UNCHANGED if after == before else Outcome.KEPT_EDITED
+    return _refinement(before, after, outcome, reason, edits)
+
+
+def dropped(before: str, edits: Sequence[Edit], reason: Reason) -> Refinement:
+    """Return the Refinement of a document whose programs left nothing worth keeping."""
+    return _refinement(before, "", Outcome.DROPPED_BY_CHUNKS, reason, edits)
+
+
+def arguments_json(arguments: Mapping[str, Any]) -> str:
+    """Return a JSON object that encodes to UTF-8 whatever the strings hold, readable where it can be."""
+    readable = json.dumps(arguments, ensure_ascii=False)
+    try:
+        readable.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return json.dumps(arguments)
+    return readable
+
+
+def _refinement(before: str, after: str, outcome: Outcome, reason: Reason | None, edits: Sequence[Edit]) -> Refinement:
+    return Refinement(
+        text=after,
+        outcome=outcome,
+        reason=reason,
+        edits=tuple(edits),
+        characters_before=len(before),
+        characters_after=len(after),
+        lines_before=before.count("\n") + 1,
+        lines_after=0 if outcome is Outcome.DROPPED_BY_CHUNKS else after.count("\n") + 1,
+        operations_applied=sum(edit.status is EditStatus.APPLIED for edit in edits),
+        operations_failed=sum(edit.status.is_failure for edit in edits),
+    )

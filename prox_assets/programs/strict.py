@@ -1,0 +1,221 @@
+"""Strict execution of one chunk's program: the default, without the defects of the released executor.
+
+Belongs here: the judgement of each call, the rejection of a program as a whole, and the application of what is left.
+The rules:
+
+* Line numbers mean the chunk that was shown. A range that is reversed or not wholly inside the chunk does nothing, not
+  even its part inside: numbers that leave the chunk were not read off its lines, so none of them can be trusted.
+* `remove_lines(all=True)` means the chunk, not the document.
+* An operation repeated within a program counts once.
+* `normalize` acts on the lines that the chunk keeps, inside single lines, all at once and on the original text: the
+  longest source wins at each place, and neither the order of calls nor what they put in matters.
+* When errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.dialects.prox import ParseError, ParseErrorReason, parse
+from prox_assets.programs.line_removal import LineRemoval
+from prox_assets.programs.operations import (
+    DropDoc,
+    KeepChunk,
+    KeepDoc,
+    Normalize,
+    Operation,
+    RemoveAllLines,
+    RemoveLines,
+    call_arguments,
+    call_name,
+)
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.refinement import UNPARSED_OPERATION, Edit, EditStatus, arguments_json
+from prox_assets.programs.replacing import Search, Tally, replace_all_at_once
+
+NORMALIZE_LIMIT = 512
+"""Most different normalize operations of a chunk that are carried out, so that cost stays linear in the text."""
+
+SOURCE_LIMIT = 2_000
+"""Most characters of a string to look for; what is longer is whole lines, which remove_lines is for."""
+
+LOOP_REPEATS = 4
+"""Repeats of one operation in a program from which on it counts as looping."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way to an Edit; no status yet means that it is to be carried out."""
+
+    content: Operation | ParseError
+    status: EditStatus | None = None
+    characters_removed: int = 0
+    characters_added: int = 0
+
+
+def refine_chunk(
+    lines: Sequence[str],
+    chunk: Chunk,
+    program: str | tuple[Operation, ...],
+    truncated: bool,
+    policy: ExecutionPolicy,
+) -> tuple[Sequence[str], list[Edit]]:
+    """Run one program.
+
+    Args:
+        lines: The chunk's lines.
+        chunk: Where they stand in the document.
+        program: Program text, or operations.
+        truncated: The answer was cut off by the token limit.
+        policy: The rules.
+
+    Returns:
+        The lines that are left, and one Edit per call.
+    """
+    contents = _contents(program) if isinstance(program, str) else program
+    calls = [_Call(content) for content in contents]
+    _judge(calls, len(lines), policy.first_line_number(chunk))
+    errors = sum(call.status is not None and call.status.is_error for call in calls)
+    if truncated or errors >= policy.error_limit:
+        for call in calls:
+            call.status = call.status or EditStatus.PROGRAM_REJECTED
+    else:
+        lines = _remove_lines(lines, calls, policy.first_line_number(chunk))
+        lines = _normalize(lines, calls, policy.whole_words)
+    return lines, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
+
+
+def _contents(program: str) -> tuple[Operation | ParseError, ...]:
+    # A refiner that leaves a chunk alone says so; silence is a failure that should be seen.
+    return parse(program).calls if program.strip() else (ParseError(ParseErrorReason.EMPTY_PROGRAM, ""),)
+
+
+def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:
+    """Give a status to every call that is not to be carried out."""
+    seen: Counter[Operation] = Counter()
+    normalizes = 0
+    for call in calls:
+        if isinstance(call.content, ParseError):
+            call.status = EditStatus.UNPARSED
+            continue
+        repeats = seen[call.content]
+        seen[call.content] += 1
+        if repeats:
+            call.status = EditStatus.LOOPED if repeats >= LOOP_REPEATS else EditStatus.DUPLICATE
+            continue
+        call.status = _fault(call.content, line_count, first_number)
+        if call.status is None and isinstance(call.content, Normalize):
+            normalizes += 1
+            if normalizes > NORMALIZE_LIMIT:
+                call.status = EditStatus.OVER_LIMIT
+
+
+def _fault(operation: Operation, line_count: int, first_number: int) -> EditStatus | None:
+    match operation:
+        case KeepDoc() | DropDoc():
+            return EditStatus.WRONG_LEVEL
+        case KeepChunk():
+            return EditStatus.NO_CHANGE
+        case RemoveLines(start, end):
+            if start > end:
+                return EditStatus.REVERSED
+            if start < first_number or end >= first_number + line_count:
+                return EditStatus.OUT_OF_RANGE
+        case Normalize():
+            return _normalize_fault(operation)
+    return None
+
+
+def _normalize_fault(operation: Normalize) -> EditStatus | None:
+    if not operation.source:
+        return EditStatus.EMPTY_SOURCE
+    if operation.source == operation.target:
+        return EditStatus.NO_CHANGE
+    if not _readings(operation):
+        return EditStatus.SPANS_LINES
+    if len(operation.source) > SOURCE_LIMIT:
+        return EditStatus.OVER_LIMIT
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in operation.target):
+        return EditStatus.INVALID_TARGET
+    return None
+
+
+def _readings(operation: Normalize) -> list[tuple[str, str]]:
+    """Return the (source, target) pairs to look for: as unescaped, and as written; none that holds a line break."""
+    pairs = [(operation.source, operation.target)]
+    if operation.verbatim and operation.verbatim[0] != operation.source:
+        pairs.append(operation.verbatim)
+    return [pair for pair in pairs if "\n" not in pair[0] and "\n" not in pair[1]]
+
+
+def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -> Sequence[str]:
+    removal: LineRemoval | None = None
+    for call in calls:
+        if call.status is not None:
+            continue
+        match call.content:
+            case RemoveLines(start, end):
+                span = (start - first_number, end - first_number)
+            case RemoveAllLines():
+                span = (0, len(lines) - 1)
+            case _:
+                continue
+        removal = removal or LineRemoval(len(lines))
+        removed = removal.remove(*span)
+        call.status = EditStatus.APPLIED if removed else EditStatus.ALREADY_REMOVED
+        call.characters_removed = sum(len(lines[line]) + 1 for line in removed)
+    return lines if removal is None else [lines[line] for line in removal.kept()]
+
+
+def _normalize(lines: Sequence[str], calls: list[_Call], whole_words: bool) -> Sequence[str]:
+    pending = [(call, call.content) for call in calls if call.status is None and isinstance(call.content, Normalize)]
+    if not pending:
+        return lines
+    searches = [
+        Search(source, target, owner)
+        for owner, (_, operation) in enumerate(pending)
+        for source, target in _readings(operation)
+    ]
+    # No source holds a line break, so none can match across lines, nor in a line that was removed.
+    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words)
+    if replaced is None:
+        for call, _ in pending:
+            call.status = EditStatus.OVER_LIMIT
+        return lines
+    text, tallies = replaced
+    for (call, operation), tally in zip(pending, tallies, strict=True):
+        call.status = _normalize_status(operation, tally)
+        call.characters_removed = tally.characters_removed
+        call.characters_added = tally.characters_added
+    return text.split("\n") if lines else lines
+
+
+def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:
+    if tally.replaced:
+        return EditStatus.APPLIED
+    if tally.overlapped:
+        return EditStatus.OVERLAPPED
+    if tally.cut_words:
+        return EditStatus.CUTS_WORD
+    # Only its spelling was looked for.
+    return EditStatus.SPANS_LINES if "\n" in operation.source + operation.target else EditStatus.NO_MATCH
+
+
+def _edit(chunk_index: int, position: int, call: _Call) -> Edit:
+    if isinstance(call.content, ParseError):
+        operation = UNPARSED_OPERATION
+        arguments = {"reason": call.content.reason.value, "text": call.content.text}
+    else:
+        operation = call_name(call.content)
+        arguments = call_arguments(call.content)
+    status = call.status or EditStatus.NO_CHANGE
+    return Edit(
+        chunk_index,
+        position,
+        operation,
+        arguments_json(arguments),
+        status,
+        call.characters_removed,
+        call.characters_added,
+    )

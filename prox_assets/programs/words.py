@@ -1,0 +1,39 @@
+"""Where a text may be cut without cutting a word.
+
+Belongs here: the rule that `ExecutionPolicy.whole_words` asks for.
+"""
+
+import re
+import unicodedata
+
+# Scripts that are written without spaces between words: a match may begin and end at any of their letters.
+_UNSPACED = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u0f00-\u109f"  # Tibetan, Myanmar
+    "\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf"  # Khmer, New Tai Lue, Tai Tham
+    "\u1b00-\u1b7f\ua980-\ua9df"  # Balinese, Javanese
+    "\u3005-\u30ff\u3100-\u312f\u31a0-\u31ff"  # CJK marks, Hiragana, Katakana, Bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # Han, halfwidth Katakana
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff"  # Kana extensions, Han extensions
+    "]"
+)
+
+
+def cuts_word(text: str, position: int) -> bool:
+    """Return whether a boundary before `text[position]` would lie inside a word, a number or a combined character.
+
+    Two letters belong to one word unless a lower-case one is followed by an upper-case one ("ClickHere": two words that
+    lost their space) or one of them belongs to a script without spaces. Two digits belong to one number. A combining
+    mark belongs to what it follows.
+    """
+    if not 0 < position < len(text):
+        return False
+    left, right = text[position - 1], text[position]
+    if left.isalpha() and right.isalpha():
+        if left.islower() and right.isupper():
+            return False
+        return not (_UNSPACED.match(left) or _UNSPACED.match(right))
+    if left.isdigit() and right.isdigit():
+        return True
+    return not right.isascii() and not left.isspace() and unicodedata.category(right).startswith("M")
