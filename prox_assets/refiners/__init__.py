@@ -1,4 +1,4 @@
-"""What a refiner is: its configuration and fingerprint, its prompts, its presets, the probe, and how it writes programs.
+"""What a refiner is: configuration and fingerprint, prompts, presets, the probe, and how it writes programs.
 
 A refiner turns documents into programs, either by asking a model through an engine or, for `rules`, without one.
 """

@@ -28,7 +28,7 @@ class DocumentProgram:
         prompt_tokens: Tokens shown to the model (0 for refiners without one).
         completion_tokens: Tokens generated.
         truncated: Only the head of the document fitted the window.
-        finish_reason: "stop", "length", "scored" or "error".
+        finish_reason: "stop", "length", "scored", "error", or "skipped": a blank document is not shown to a model.
         error: Why inference failed for this document; it is then quarantined.
     """
 
@@ -55,7 +55,8 @@ class ChunkProgramRow:
         prompt_tokens: Tokens shown to the model.
         completion_tokens: Tokens generated.
         finish_reason: "stop", "length", "scored", "skipped" or "error".
-        skip_reason: Why the chunk was not shown to the model ("line_longer_than_window"), or None.
+        skip_reason: Why the chunk was not shown to the model ("line_longer_than_window", or "blank" for a document
+            without any text), or None.
     """
 
     chunk_index: int

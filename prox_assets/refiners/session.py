@@ -3,14 +3,15 @@
 One session serves many shards, so that a model is loaded once; closing it shuts the engine down.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from prox_assets.engines.config import EngineConfig
 from prox_assets.engines.open import open_engine
-from prox_assets.engines.protocol import Engine
+from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
 from prox_assets.refiners.model_files import ModelFiles, find_model
@@ -93,6 +94,15 @@ class RefinerSession:
             return None
         tokenizer = load_tokenizer(self.files.path)
         return lambda texts: [len(encoded) for encoded in tokenizer.encode(texts)]
+
+    @contextmanager
+    def restarting_after_engine_errors(self) -> Iterator[None]:
+        """Close the engine when it fails inside the block, so that the next shard starts a new one."""
+        try:
+            yield
+        except EngineError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Shut the engine down; safe to call twice."""

@@ -19,7 +19,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY, is_deterministic, no_retry_when_useless
 from prox_assets.orchestration.metadata import column_schema, table_metadata
-from prox_assets.orchestration.process import die_with_parent
+from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.inference import InferenceSummary
@@ -72,7 +72,7 @@ def cpu_asset(
     """Build an asset that does one shard per run; `work` returns the metadata to show."""
 
     def shard_asset(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-        die_with_parent()
+        die_with_run_worker()
         run = _shard_run(context.log, context.run_id, settings, lake.open(), context.partition_key)
         with no_retry_when_useless():
             metadata = work(run)
@@ -107,7 +107,7 @@ def inference_asset(
     def shard_asset(
         context: dg.AssetExecutionContext, config: InferenceConfig, lake: LakeResource, engines: EnginesResource
     ) -> None:
-        die_with_parent()
+        die_with_run_worker()
         opened = lake.open()
         keys = list(context.partition_keys)
         failures: dict[str, Exception] = {}

@@ -1,0 +1,242 @@
+"""The configuration of refiners and the inference fingerprint.
+
+Belongs here: `RefinerConfig`, `RefinerPair` and what makes two configurations infer the same. Not here: named
+configurations (presets.py), settings of single dialects (line_labels_config.py, rule_config.py).
+"""
+
+import hashlib
+import json
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prox_assets.programs.grammar import chunk_grammar, document_grammar
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.line_labels_config import LineLabelsSettings
+from prox_assets.refiners.model_files import ModelFiles
+from prox_assets.refiners.prompts import PROMPTS_VERSION
+from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
+
+# What the released document refiner is shown at most, template included (data_gen/tasks/apply_doc_refining.py).
+DOC_MAX_PROMPT_TOKENS = 2000
+
+
+class RefinerConfig(BaseModel):
+    """One refiner at one level: which model (or the rules), how it is asked, and how much it sees at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
+    level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
+    kind: Literal["model", "rules"] = Field(
+        default="model", description="rules: published heuristics, no model, no engine."
+    )
+    model: str | None = Field(default=None, description="Folder of a checkpoint, or a hub id (owner/name).")
+    revision: str | None = Field(
+        default=None,
+        description="Commit, branch or tag of a hub model; whichever it is, the fingerprint hashes the files.",
+    )
+    dialect: Literal["prox", "line-labels"] = Field(
+        default="prox", description="prox: programs as text. line-labels: keep or remove read off at every line's end."
+    )
+    prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
+        default="auto",
+        description="auto: the probe tries llama2-chat and plain and keeps the one that the model answers.",
+    )
+    probe: bool = Field(
+        default=True,
+        description="Try the prompt format on sample pages before work begins, and refuse a model that does not "
+        "answer. auto formats are always probed.",
+    )
+    line_numbers: Literal["document", "chunk"] = Field(
+        default="document",
+        description="Whether line labels run through the document (released ProX) or restart in a chunk.",
+    )
+    window: int = Field(default=2048, ge=16, description="Context window in tokens: prompt and answer together.")
+    max_prompt_tokens: int | None = Field(
+        default=None,
+        ge=8,
+        description="Tokens of a prompt at most, below what the window leaves. A longer document is judged by its head "
+        "(doc; 2000 unless set) or cut into chunks (chunk; the window alone decides unless set).",
+    )
+    max_new_tokens: int = Field(
+        default=256, ge=1, description="Tokens generated at most, where an answer is generated."
+    )
+    decoding: Literal["score", "complete"] | None = Field(
+        default=None,
+        description="score: compare the probabilities of the two answers in one forward pass. complete: generate the "
+        "program. By default score for documents and line-labels, complete for prox chunks.",
+    )
+    constrained: bool = Field(default=False, description="Generate under the dialect's grammar; vLLM engines only.")
+    keep_call: str = Field(default="keep_chunk", description="How constrained chunk programs spell keeping all lines.")
+    range_keywords: tuple[str, str] = Field(
+        default=("line_start", "line_end"),
+        description="How constrained chunk programs spell the arguments of remove_lines.",
+    )
+    keep_answer: str = Field(
+        default="keep_doc()", min_length=1, description="The answer that keeps, where answers are scored."
+    )
+    drop_answer: str = Field(default="drop_doc()", min_length=1, description="The answer that drops.")
+    chunk_floor: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Documents with a lower keep probability are not shown to the chunk refiner; an execution "
+        "threshold below it is refused. None: the execution threshold in force is the floor.",
+    )
+    line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
+    rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="Number format of weights and arithmetic; auto is the checkpoint's own."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever the caller gave)
+        """Fill what depends on level and dialect, so that a stored configuration says what was in force."""
+        if not isinstance(values, dict):
+            return values
+        filled = dict(values)
+        line_labels = filled.get("dialect") == "line-labels"
+        if filled.get("decoding") is None:
+            filled["decoding"] = "score" if filled.get("level") == "doc" or line_labels else "complete"
+        if filled.get("max_prompt_tokens") is None and filled.get("level") == "doc":
+            filled["max_prompt_tokens"] = DOC_MAX_PROMPT_TOKENS
+        if line_labels and filled.get("prompt_format", "auto") == "auto":
+            filled["prompt_format"] = "line-labels"
+        return filled
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kind == "model" and not self.model:
+            raise ValueError("a refiner of kind model needs model: a checkpoint folder or a hub id (owner/name)")
+        if (self.dialect == "line-labels") != (self.prompt_format == "line-labels"):
+            raise ValueError("the dialect line-labels and the prompt format line-labels go together")
+        if self.dialect == "line-labels" and self.level == "doc":
+            raise ValueError("the line-labels dialect is for level chunk; documents are scored with prox prompts")
+        if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
+            raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
+        if self.answer_tokens >= self.window:
+            raise ValueError(f"max_new_tokens={self.max_new_tokens} leaves no room in window={self.window}")
+        return self
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether a model answers, so that an engine has to run."""
+        return self.kind == "model"
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens of the window that the answer may take; a scored prompt still needs room for the next token."""
+        return self.max_new_tokens if self.decoding == "complete" else 1
+
+    @property
+    def prompt_budget(self) -> int:
+        """Tokens that a prompt may have."""
+        room = self.window - self.answer_tokens
+        return room if self.max_prompt_tokens is None else min(room, self.max_prompt_tokens)
+
+    def check_window(self, max_model_len: int) -> None:
+        """Check that an engine's context window, in tokens, is as large as this refiner's.
+
+        Raises:
+            RefinerError: It is smaller.
+        """
+        if max_model_len < self.window:
+            raise RefinerError(
+                f"{self.name} needs a window of {self.window} tokens, the engine has {max_model_len}: start the engine "
+                "with a larger max_model_len or lower the refiner's window."
+            )
+
+    def fingerprint(self, files: ModelFiles | None = None) -> str:
+        """Return the inference fingerprint: 32 hex digits that change exactly when the programs may.
+
+        In it: contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the chosen
+        level and dialect read. Not in it: names, paths and revisions, settings of other dialects, and `chunk_floor`,
+        which decides who is asked rather than what is answered (see `RefinerPair.chunk_fingerprint`). `auto` prompt
+        formats are part of it as such: the probe's choice on its built-in pages is a function of the model.
+
+        Args:
+            files: The model's files from `find_model`; None for rules.
+
+        Raises:
+            RefinerError: A model's fingerprint was asked for without its files.
+        """
+        return _hash(self._inference_settings(files))
+
+    def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
+        if self.kind == "rules":
+            # Document rules judge what the line rules leave, so a line setting can change either level.
+            rules = self.rules if self.level == "doc" else self.rules.lines
+            return {"kind": "rules", "level": self.level, "version": RULES_VERSION, "rules": rules.model_dump()}
+        if files is None:
+            raise RefinerError(
+                f"The fingerprint of {self.name} needs its model files: pass find_model({self.model!r})."
+            )
+        settings: dict[str, object] = {
+            "kind": "model",
+            "level": self.level,
+            "weights": files.weights_hash,
+            "tokenizer": files.tokenizer_hash,
+            "prompts": PROMPTS_VERSION,
+            "prompt_format": self.prompt_format,
+            "dialect": self.dialect,
+            "window": self.window,
+            "max_prompt_tokens": self.max_prompt_tokens,
+            "decoding": self.decoding,
+            "dtype": self.dtype,
+        }
+        if self.decoding == "complete":
+            settings["max_new_tokens"] = self.max_new_tokens
+            settings["grammar"] = self.grammar
+        elif self.level == "doc":
+            settings["answers"] = [self.keep_answer, self.drop_answer]
+        if self.dialect == "line-labels":
+            settings["line_labels"] = self.line_labels.model_dump()
+        elif self.level == "chunk":
+            settings["line_numbers"] = self.line_numbers
+        return settings
+
+    @property
+    def grammar(self) -> str | None:
+        """The Lark grammar that generated answers must follow, or None."""
+        if not self.constrained:
+            return None
+        return document_grammar() if self.level == "doc" else chunk_grammar(self.keep_call, *self.range_keywords)
+
+
+class RefinerPair(BaseModel):
+    """The refiners of both levels under one name; a level without one lets every document through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="What a user calls the pair, e.g. prox-web.")
+    doc: RefinerConfig | None = Field(default=None, description="Decides which documents stay.")
+    chunk: RefinerConfig | None = Field(default=None, description="Edits the documents that stay.")
+
+    @model_validator(mode="after")
+    def _levels_match(self) -> Self:
+        if self.doc is None and self.chunk is None:
+            raise ValueError("a refiner pair needs a refiner at one level at least")
+        for level, config in (("doc", self.doc), ("chunk", self.chunk)):
+            if config is not None and config.level != level:
+                raise ValueError(f"the {level} refiner of {self.name} has level {config.level!r}")
+        return self
+
+    def chunk_stage_fingerprint(self, doc_files: ModelFiles | None, chunk_files: ModelFiles | None) -> str:
+        """Return the fingerprint of a shard of chunk programs: the chunk refiner and which documents it was shown.
+
+        The chunk refiner's own fingerprint names the programs of one text, whichever documents were admitted beside it.
+
+        Raises:
+            RefinerError: The pair has no chunk refiner, or a model's files are missing.
+        """
+        if self.chunk is None:
+            raise RefinerError(f"The refiner pair {self.name} has no chunk refiner.")
+        admitted_by = None if self.doc is None else self.doc.fingerprint(doc_files)
+        return _hash([self.chunk.fingerprint(chunk_files), admitted_by, self.chunk.chunk_floor])
+
+
+def _hash(settings: object) -> str:
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

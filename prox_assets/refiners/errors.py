@@ -1,0 +1,9 @@
+"""The errors that refiners raise for a person to read: each message names the cause and the remedy."""
+
+
+class RefinerError(Exception):
+    """A refiner cannot be set up or used as configured."""
+
+
+class ProbeError(RefinerError):
+    """The prompt-format probe refused the refiner; the message says what each format did."""

@@ -1,0 +1,151 @@
+"""Where a refiner's model is, and what it is: a local folder or a hub snapshot, and content hashes of its files.
+
+Belongs here: finding, downloading and hashing model files. Not here: loading them.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import xxhash
+
+from prox_assets.refiners.errors import RefinerError
+
+WEIGHT_PATTERNS = ("*.safetensors",)
+# The shape of the model, and the tokens that end its answers: as much part of what it computes as the weights.
+CONFIG_FILES = ("config.json", "generation_config.json", "model.safetensors.index.json")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
+HASH_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on this machine.
+
+    Attributes:
+        path: The folder that engines and tokenizers load.
+        revision: The hub commit (40 hex digits) that it is a snapshot of; None for a local folder.
+        weights_hash: 32 hex digits over the contents of the safetensors and configuration files.
+        tokenizer_hash: 32 hex digits over the contents of the tokenizer files.
+    """
+
+    path: Path
+    revision: str | None
+    weights_hash: str
+    tokenizer_hash: str
+
+
+def find_model(model: str, revision: str | None = None) -> ModelFiles:
+    """Return the files of a local folder, or of a hub model, downloaded if need be, with their hashes.
+
+    Only safetensors, configuration and tokenizer files are fetched: weights in pickle files can run code when they
+    are loaded. `HF_HUB_OFFLINE=1` keeps to what is in the hub cache.
+
+    Args:
+        model: Path of a folder, or a hub id such as "gair-prox/web-doc-refining-lm".
+        revision: Branch, tag or commit of a hub model; the default branch if None. Refused for a folder.
+
+    Raises:
+        RefinerError: No such folder or model, the hub cannot be reached, or there are no usable files.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise RefinerError(f"{model} is a local folder, which has no revision: leave out revision={revision!r}.")
+        return _with_hashes(folder, None)
+    if not HUB_ID.fullmatch(model):
+        raise RefinerError(
+            f"The model folder {model} does not exist. Give the path of a folder with config.json, *.safetensors and "
+            "tokenizer files, or a hub id of the form owner/name."
+        )
+    snapshot = _download(model, revision)
+    commit = snapshot.name if COMMIT_HASH.fullmatch(snapshot.name) else None
+    return _with_hashes(snapshot, commit)
+
+
+def _download(model: str, revision: str | None) -> Path:
+    import httpx
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    where = model if revision is None else f"{model}@{revision}"
+    try:
+        return Path(
+            snapshot_download(
+                model,
+                revision=revision,
+                allow_patterns=[*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES],
+            )
+        )
+    except RevisionNotFoundError as error:
+        raise RefinerError(
+            f"{where}: the model exists, this revision does not. Give a commit, branch or tag."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise RefinerError(
+            f"{where}: the hub knows no such model, or it is private. Check the id, or set HF_TOKEN."
+        ) from error
+    # An unreachable hub surfaces as whatever failed first: a lookup in the local cache, the connection, the socket.
+    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if constants.HF_HUB_OFFLINE else ""
+        raise RefinerError(
+            f"{where} is not in the hub cache {constants.HF_HUB_CACHE} and cannot be fetched{offline}: "
+            f"{type(error).__name__}. Fetch it where there is a network (hf download {model}) and copy the cache, set "
+            "HF_ENDPOINT to a mirror, or configure the path of a local model folder."
+        ) from error
+
+
+def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
+    weights = sorted(file for pattern in WEIGHT_PATTERNS for file in folder.glob(pattern))
+    if not weights:
+        pickled = sorted(file.name for pattern in PICKLED_WEIGHTS for file in folder.glob(pattern))
+        found = (
+            f"only pickled weights ({', '.join(pickled)}), which can run code when loaded" if pickled else "no weights"
+        )
+        raise RefinerError(
+            f"{folder} has {found}. Convert them once, where you trust them: AutoModelForCausalLM.from_pretrained(...)"
+            ".save_pretrained(folder), which writes *.safetensors."
+        )
+    if not (folder / "config.json").is_file():
+        raise RefinerError(
+            f"{folder} has weights but no config.json. Save it beside them: config.save_pretrained(folder)."
+        )
+    tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    if not tokenizer:
+        raise RefinerError(
+            f"{folder} has no tokenizer files. Save them beside the weights: tokenizer.save_pretrained(folder)."
+        )
+    configs = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
+    return ModelFiles(folder, revision, _hash_files([*configs, *weights]), _hash_files(tokenizer))
+
+
+def _hash_files(files: list[Path]) -> str:
+    """Hash names and contents; a file's own hash is remembered until its size or time changes."""
+    digest = xxhash.xxh3_128()
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file.name}\0{_file_hash(file.resolve(), status.st_size, status.st_mtime_ns)}\0".encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _file_hash(file: Path, size: int, modified_ns: int) -> str:
+    """Return the xxh3 hash of a file's bytes; size and time are there for the cache to notice a change."""
+    del size, modified_ns
+    digest = xxhash.xxh3_128()
+    with file.open("rb") as stream:
+        while block := stream.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,68 @@
+"""The one way to get a refiner that is ready to write programs.
+
+Belongs here: configuration, engine and model folder in, refiner out.
+"""
+
+from pathlib import Path
+
+from prox_assets.engines.protocol import Engine
+from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.document_refiner import ModelDocumentRefiner
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.probe import probe
+from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
+from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner
+from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
+
+
+def open_document_refiner(
+    config: RefinerConfig, engine: Engine | None = None, model_path: Path | None = None
+) -> DocumentRefiner:
+    """Return the document refiner of a configuration, its prompt format probed unless the configuration says not to.
+
+    Args:
+        config: A configuration of level doc.
+        engine: The engine that runs its model; not used for rules.
+        model_path: Folder with the model's tokenizer; not used for rules.
+
+    Raises:
+        RefinerError: Wrong level, or engine, model folder or tokenizer do not fit or are missing.
+        ProbeError: The model does not answer in the prompt format, or in any.
+        EngineError: The engine died.
+    """
+    _check_level(config, "doc")
+    if not config.needs_engine:
+        return RulesDocumentRefiner(config.rules)
+    engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
+    return ModelDocumentRefiner(_probed(config, engine, tokenizer), engine, tokenizer)
+
+
+def open_chunk_refiner(
+    config: RefinerConfig, engine: Engine | None = None, model_path: Path | None = None
+) -> ChunkRefiner:
+    """Return the chunk refiner of a configuration; arguments and errors as `open_document_refiner`."""
+    _check_level(config, "chunk")
+    if not config.needs_engine:
+        return RulesChunkRefiner(config.rules)
+    engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
+    return ModelChunkRefiner(_probed(config, engine, tokenizer), engine, tokenizer)
+
+
+def _probed(config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> RefinerConfig:
+    if not config.probe and config.prompt_format != "auto":
+        return config
+    return probe(config, engine, tokenizer).config
+
+
+def _check_level(config: RefinerConfig, level: str) -> None:
+    if config.level != level:
+        raise RefinerError(f"{config.name} is a refiner of level {config.level}; one of level {level} is needed here.")
+
+
+def _engine_and_tokenizer(
+    config: RefinerConfig, engine: Engine | None, model_path: Path | None
+) -> tuple[Engine, PromptTokenizer]:
+    if engine is None or model_path is None:
+        raise RefinerError(f"{config.name} asks a model: give the engine and the folder that find_model() returns.")
+    return engine, load_tokenizer(model_path)

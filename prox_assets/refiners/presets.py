@@ -1,0 +1,56 @@
+"""Refiners by name.
+
+Belongs here: configurations that need no further choice. The released ProX models are Llama architecture with a context
+of 2,048 tokens and come without a chat template (huggingface.co/gair-prox).
+"""
+
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.errors import RefinerError
+
+# The released chunk script packs lines up to 1,500 tokens before it adds its template, of under 50.
+PROX_CHUNK_PROMPT_TOKENS = 1550
+
+
+def _prox(domain: str) -> RefinerPair:
+    """Return the released refiners of one domain."""
+    return RefinerPair(
+        name=f"prox-{domain}",
+        doc=RefinerConfig(
+            name=f"prox-{domain}-doc",
+            level="doc",
+            model=f"gair-prox/{domain}-doc-refining-lm",
+            prompt_format="llama2-chat",
+        ),
+        chunk=RefinerConfig(
+            name=f"prox-{domain}-chunk",
+            level="chunk",
+            model=f"gair-prox/{domain}-chunk-refining-lm",
+            prompt_format="auto",
+            max_prompt_tokens=PROX_CHUNK_PROMPT_TOKENS,
+            # The released chunk models write these names rather than the paper's.
+            keep_call="untouch_doc",
+            range_keywords=("start", "end"),
+        ),
+    )
+
+
+PRESETS: dict[str, RefinerPair] = {
+    "prox-web": _prox("web"),
+    "prox-math": _prox("math"),
+    "rules": RefinerPair(
+        name="rules",
+        doc=RefinerConfig(name="rules-doc", level="doc", kind="rules"),
+        chunk=RefinerConfig(name="rules-chunk", level="chunk", kind="rules"),
+    ),
+}
+
+
+def preset(name: str) -> RefinerPair:
+    """Return the refiners of a preset.
+
+    Raises:
+        RefinerError: There is no preset of that name; the message lists the names.
+    """
+    if name not in PRESETS:
+        raise RefinerError(f"There is no refiner preset {name!r}; choose one of: {', '.join(sorted(PRESETS))}.")
+    return PRESETS[name]

@@ -1,0 +1,278 @@
+"""The prompt-format probe: does a model answer the way it is asked?
+
+Belongs here: trying prompt formats on a few documents and judging the answers. A wrong format does not fail by itself:
+a chunk refiner then answers with programs that do nothing, and a whole backfill comes out unrefined. The bounds for
+chunks are those with which users of the released models told the formats apart: half the documents with operations,
+half of them kept, and 30 to 99.9 % of the words left.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import exp
+
+from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, Score, ScoreRequest
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.dialects.line_labels import operations_from_probabilities
+from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.executor import execute
+from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.document_refiner import ModelDocumentRefiner
+from prox_assets.refiners.errors import ProbeError
+from prox_assets.refiners.probe_pages import PROBE_PAGES
+from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
+from prox_assets.refiners.text_measures import count_words
+from prox_assets.refiners.tokenization import PromptTokenizer
+
+# In the order in which a tie is settled.
+AUTO_FORMATS = ("plain", "llama2-chat")
+KEEP_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeBounds:
+    """What a format has to reach; shares of the sample documents.
+
+    Attributes:
+        min_valid: Smallest share whose programs can be read, with at least one call each.
+        min_with_operations: Chunk level: smallest share with a removal or replacement.
+        min_kept: Chunk level: smallest share of which something is left.
+        min_word_ratio: Chunk level: smallest share of all words left.
+        max_word_ratio: Chunk level: largest share of all words left.
+        min_answer_mass: Scored: smallest mean probability of the two answers together, of which a model that knows what
+            it is asked leaves little to other tokens.
+        min_spread: Documents: smallest difference between the highest and lowest keep probability, since a model
+            that decides the same of every page does not read them.
+    """
+
+    min_valid: float = 0.8
+    min_with_operations: float = 0.5
+    min_kept: float = 0.5
+    min_word_ratio: float = 0.30
+    max_word_ratio: float = 0.999
+    min_answer_mass: float = 0.5
+    min_spread: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FormatTrial:
+    """What a model did in one prompt format.
+
+    Attributes:
+        prompt_format: The format.
+        measures: What was measured, by name: shares in [0, 1].
+        failures: The bounds that were missed, in words; empty if the format is accepted.
+    """
+
+    prompt_format: str
+    measures: dict[str, float]
+    failures: tuple[str, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every bound was met."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        """Return one line for a person."""
+        measured = ", ".join(f"{name} {value:.3f}" for name, value in self.measures.items())
+        verdict = "accepted" if self.accepted else f"refused because {'; '.join(self.failures)}"
+        return f"{self.prompt_format}: {verdict} ({measured})"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """The outcome of a probe that found a format: every trial, and the configuration with the chosen format."""
+
+    config: RefinerConfig
+    trials: tuple[FormatTrial, ...]
+
+
+def probe(
+    config: RefinerConfig,
+    engine: Engine,
+    tokenizer: PromptTokenizer,
+    documents: Iterable[RefinerInput] = PROBE_PAGES,
+    bounds: ProbeBounds | None = None,
+) -> ProbeReport:
+    """Try the configured prompt format, or every one if it is "auto", and choose the best that is accepted.
+
+    Args:
+        config: A refiner of kind model.
+        engine: The engine that runs it.
+        tokenizer: Its tokenizer.
+        documents: Sample pages, clean and noisy ones; the built-in pages make the choice a function of the model alone.
+        bounds: What a format has to reach; the defaults if None.
+
+    Raises:
+        ProbeError: No format was accepted; the message says what each one did.
+        EngineError: The engine died.
+    """
+    samples = list(documents)
+    formats = AUTO_FORMATS if config.prompt_format == "auto" else (config.prompt_format,)
+    trials: list[FormatTrial] = []
+    for prompt_format in formats:
+        tried = config.model_copy(update={"prompt_format": prompt_format})
+        trials.append(_try(tried, engine, tokenizer, samples, bounds or ProbeBounds()))
+    accepted = [trial for trial in trials if trial.accepted]
+    if not accepted:
+        raise ProbeError(
+            f"{config.name} ({config.model}) answers {len(samples)} sample pages properly in no prompt format tried. "
+            + " ".join(f"{trial}." for trial in trials)
+            + " Set prompt_format to the format that the model was tuned with, and check that it is a refiner of "
+            f"level {config.level} and dialect {config.dialect}."
+        )
+    best = max(accepted, key=lambda trial: list(trial.measures.values()))
+    return ProbeReport(config.model_copy(update={"prompt_format": best.prompt_format}), tuple(trials))
+
+
+def _try(
+    config: RefinerConfig,
+    engine: Engine,
+    tokenizer: PromptTokenizer,
+    samples: Sequence[RefinerInput],
+    bounds: ProbeBounds,
+) -> FormatTrial:
+    watched = _AnswerMassMeter(engine)
+    if config.level == "doc":
+        results = list(ModelDocumentRefiner(config, watched, tokenizer).write_programs(samples))
+        errors = [result.error for result in results if result.error is not None]
+        measures = _judge_scores(results, watched) if config.decoding == "score" else _judge_programs(results)
+    else:
+        chunked = list(ModelChunkRefiner(config, watched, tokenizer).write_programs(samples))
+        errors = [result.error for result in chunked if result.error is not None]
+        measures = _judge_chunks(config, samples, chunked)
+        if config.decoding == "score":
+            measures = {"answer_mass": watched.mean, **measures}
+    failures = _failures(measures, bounds)
+    if errors:
+        failures.append(f"{len(errors)} of {len(samples)} pages failed: {errors[0]}")
+    return FormatTrial(config.prompt_format, measures, tuple(failures))
+
+
+def _failures(measures: dict[str, float], bounds: ProbeBounds) -> list[str]:
+    lower = {
+        "valid_programs": bounds.min_valid,
+        "with_operations": bounds.min_with_operations,
+        "kept": bounds.min_kept,
+        "word_ratio": bounds.min_word_ratio,
+        "answer_mass": bounds.min_answer_mass,
+        "spread": bounds.min_spread,
+    }
+    failures = [
+        f"{name} {measures[name]:.3f} < {bound}"
+        for name, bound in lower.items()
+        if name in measures and measures[name] < bound
+    ]
+    ratio = measures.get("word_ratio", 0.0)
+    if ratio > bounds.max_word_ratio:
+        failures.append(f"word_ratio {ratio:.3f} > {bounds.max_word_ratio}")
+    return failures
+
+
+def _judge_scores(results: Sequence[DocumentProgram], watched: "_AnswerMassMeter") -> dict[str, float]:
+    probabilities = [result.keep_probability for result in results if result.keep_probability is not None]
+    spread = max(probabilities) - min(probabilities) if probabilities else 0.0
+    return {"answer_mass": watched.mean, "spread": spread}
+
+
+def _judge_programs(results: Sequence[DocumentProgram]) -> dict[str, float]:
+    decisions = [_decision(result.program) for result in results if result.program is not None]
+    valid = [decision for decision in decisions if decision is not None]
+    return {
+        "valid_programs": _share(len(valid), len(decisions)),
+        "spread": 1.0 if len(set(valid)) > 1 else 0.0,
+    }
+
+
+def _decision(program: str) -> bool | None:
+    """Return whether a document program keeps; None if it cannot be read as one decision."""
+    parsed = parse(program)
+    decisions = {
+        isinstance(operation, KeepDoc) for operation in parsed.operations if isinstance(operation, KeepDoc | DropDoc)
+    }
+    return decisions.pop() if len(decisions) == 1 and not parsed.errors else None
+
+
+def _judge_chunks(
+    config: RefinerConfig, samples: Sequence[RefinerInput], results: Sequence[ChunkPrograms]
+) -> dict[str, float]:
+    policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers)
+    texts = {sample.doc_id: sample.text for sample in samples}
+    asked = [result for result in results if any(row.skip_reason is None for row in result.rows)]
+    valid = with_operations = kept = words_before = words_after = 0
+    for result in asked:
+        text = texts[result.doc_id]
+        programs = [(Chunk(row.chunk_index, row.line_start, row.line_end, row.skip_reason), row) for row in result.rows]
+        operations = [_operations(row, policy.first_line_number(chunk)) for chunk, row in programs]
+        valid += all(found is not None for found in operations)
+        with_operations += any(not isinstance(call, KeepChunk) for found in operations for call in found or ())
+        refined = execute(
+            text,
+            [
+                (chunk, found, row.finish_reason == "length")
+                for (chunk, row), found in zip(programs, operations, strict=True)
+            ],
+            policy,
+        ).text
+        kept += bool(refined.strip())
+        words_before += count_words(text)
+        words_after += count_words(refined)
+    measures = {
+        "valid_programs": _share(valid, len(asked)),
+        "with_operations": _share(with_operations, len(asked)),
+        "kept": _share(kept, len(asked)),
+        "word_ratio": _share(words_after, words_before),
+    }
+    if config.decoding == "score":
+        del measures["valid_programs"]
+    return measures
+
+
+def _operations(row: ChunkProgramRow, first_line_number: int) -> tuple[Operation, ...] | None:
+    """Return what a row asks for, nothing for a skipped chunk; None if it cannot be read."""
+    if row.skip_reason is not None:
+        return ()
+    if row.line_keep_probabilities is not None:
+        return operations_from_probabilities(row.line_keep_probabilities, KEEP_THRESHOLD, first_line_number)
+    parsed = parse(row.program or "")
+    return parsed.operations if parsed.operations and not parsed.errors else None
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+@dataclass
+class _AnswerMassMeter:
+    """Passes everything on to an engine and notes how much probability the candidates of scored prompts have."""
+
+    engine: Engine
+    masses: list[float] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.masses) / len(self.masses) if self.masses else 0.0
+
+    @property
+    def max_model_len(self) -> int:
+        return self.engine.max_model_len
+
+    def complete(self, requests: Iterable[CompletionRequest]) -> Iterator[Completion]:
+        return self.engine.complete(requests)
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        for result in self.engine.score(requests):
+            self.masses.extend(sum(map(exp, row)) for row in result.log_probabilities)
+            yield result
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def __enter__(self) -> "_AnswerMassMeter":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

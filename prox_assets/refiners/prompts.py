@@ -1,0 +1,56 @@
+"""Prompt formats: how a document or a chunk is put before a model.
+
+Belongs here: the text around a document, and line labels. Not here: tokens, windows, or choosing between formats.
+The formats are those of the released ProX code (github.com/GAIR-NLP/ProX, data_gen/tasks).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+PromptFormat = Literal["llama2-chat", "plain"]
+Level = Literal["doc", "chunk"]
+
+# Raise it when any rendered prompt changes: stored programs were written for the old one.
+PROMPTS_VERSION = 1
+
+# The system message that the ProX refiners were tuned and run with.
+SYSTEM_MESSAGE = "You are a helpful, respectful and honest assistant."
+# Line labels have at least three digits; line 1,000 simply gets four, as in the released code.
+LABEL_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFrame:
+    """The fixed text before and after what the model is shown; the beginning-of-sequence token is no part of it."""
+
+    prefix: str
+    suffix: str
+
+    def render(self, body: str) -> str:
+        """Return the whole prompt as text."""
+        return f"{self.prefix}{body}{self.suffix}"
+
+
+def prompt_frame(prompt_format: PromptFormat, level: Level) -> PromptFrame:
+    """Return the frame of one format at one level.
+
+    `llama2-chat` is Llama 2's template for a system and a user message; the released document refiner shows the bare
+    text in it, the chunk refiner the chunk between [doc] and [/doc]. `plain` is [doc] and [/doc] alone.
+    """
+    if prompt_format == "plain":
+        return PromptFrame("[doc]\n", "\n[/doc]")
+    opening = f"[INST] <<SYS>>\n{SYSTEM_MESSAGE}\n<</SYS>>\n\n"
+    if level == "doc":
+        return PromptFrame(opening, " [/INST]")
+    return PromptFrame(f"{opening}[doc]\n", "\n[/doc] [/INST]")
+
+
+def label_lines(lines: Sequence[str], first_number: int) -> str:
+    """Return the lines joined, each after its label: "[007]" and no space, as the released chunk refiner sees them.
+
+    Args:
+        lines: The lines of a chunk.
+        first_number: The 0-based number of the first of them.
+    """
+    return "\n".join(f"[{number:0{LABEL_DIGITS}d}]{line}" for number, line in enumerate(lines, first_number))

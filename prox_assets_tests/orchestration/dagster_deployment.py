@@ -1,0 +1,252 @@
+"""A Dagster deployment as a user has one: a project with a corpus, an instance, webserver, daemon; driven by GraphQL.
+
+Belongs here: starting, asking and killing real processes. Everything listens on loopback and ends with the test.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from prox_assets.orchestration.instance import prepare_instance
+from prox_assets_tests.engine_fixtures import free_port
+
+PROJECT_ROOT = Path(__file__).parent.parent.parent
+LOCATION = "shop"
+REPOSITORY = "__repository__"
+
+DEFINITIONS = '''"""The code location."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from prox_assets.orchestration.build import build_defs
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return build_defs(defs_folder=Path(__file__).parent / "defs")
+'''
+
+START_SECONDS = 120
+
+
+@dataclass
+class Deployment:
+    """Running processes and how to talk to them."""
+
+    url: str
+    lake: Path
+    home: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Ask the webserver; fails on errors of the query itself."""
+        response = httpx.post(
+            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60, trust_env=False
+        )
+        answer = response.json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def discover(self, corpus: str) -> list[str]:
+        """Run the discovery job as the UI's launchpad does, and return the partition keys."""
+        data = self.graphql(
+            """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
+                 __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }""",
+            p={
+                "selector": {
+                    "repositoryLocationName": LOCATION,
+                    "repositoryName": REPOSITORY,
+                    "jobName": f"discover_{corpus}_shards",
+                },
+                "runConfigData": {},
+            },
+        )["launchRun"]
+        assert data["__typename"] == "LaunchRunSuccess", data
+        wait_for(lambda: self.run_status(data["run"]["runId"]) == "SUCCESS", 90, "the discovery job")
+        return self.partition_keys(corpus)
+
+    def partition_keys(self, corpus: str) -> list[str]:
+        node = self.graphql(
+            "query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode { partitionKeys } } }",
+            k={"path": [corpus, "raw_shards"]},
+        )["assetNodeOrError"]
+        return node["partitionKeys"]
+
+    def launch_backfill(self, corpus: str, assets: list[str], partitions: list[str]) -> str:
+        """Launch a backfill the way the UI's dialog does."""
+        data = self.graphql(
+            """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+                 __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
+            p={
+                "assetSelection": [{"path": [corpus, asset]} for asset in assets],
+                "partitionNames": partitions,
+                "title": "all shards",
+            },
+        )["launchPartitionBackfill"]
+        assert data["__typename"] == "LaunchBackfillSuccess", data
+        return data["backfillId"]
+
+    def backfill_status(self, backfill: str) -> str:
+        return self.graphql(
+            """query($b: String!) { partitionBackfillOrError(backfillId: $b) {
+                 ... on PartitionBackfill { status } } }""",
+            b=backfill,
+        )["partitionBackfillOrError"]["status"]
+
+    def run_status(self, run: str) -> str:
+        return self.graphql("query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }", r=run)["runOrError"][
+            "status"
+        ]
+
+    def runs(self) -> list[dict[str, Any]]:
+        return self.graphql(
+            """query { runsOrError { ... on Runs { results {
+                 runId status jobName tags { key value } } } } }"""
+        )["runsOrError"]["results"]
+
+    def partition_counts(self, corpus: str, asset: str) -> dict[str, int]:
+        """Return the numbers that the partition bar of the asset page shows."""
+        return self.graphql(
+            """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
+                 partitionStats { numMaterialized numFailed numPartitions } } } }""",
+            k={"path": [corpus, asset]},
+        )["assetNodeOrError"]["partitionStats"]
+
+    def metadata(self, corpus: str, asset: str, partition: str) -> dict[str, Any]:
+        """Return the latest materialization's metadata of a partition, as the UI reads it."""
+        node = self.graphql(
+            """query($k: AssetKeyInput!, $p: [String!]) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
+                 assetMaterializations(partitions: $p, limit: 1) { metadataEntries { __typename label
+                   ... on IntMetadataEntry { intValue } ... on FloatMetadataEntry { floatValue }
+                   ... on TextMetadataEntry { text } ... on MarkdownMetadataEntry { mdStr } } } } } }""",
+            k={"path": [corpus, asset]},
+            p=[partition],
+        )["assetNodeOrError"]["assetMaterializations"][0]
+        values: dict[str, Any] = {}
+        for entry in node["metadataEntries"]:
+            for field in ("intValue", "floatValue", "text", "mdStr"):
+                if entry.get(field) is not None:
+                    values[entry["label"]] = entry[field]
+        return values
+
+    def run_workers(self) -> list[psutil.Process]:
+        """Return the processes that execute runs, one each: what the code server has spawned."""
+        servers = [process for process in self._descendants() if _runs(process, "grpc")]
+        return [child for server in servers for child in _spawned(server)]
+
+    def step_processes(self) -> list[psutil.Process]:
+        """Return the processes in which run workers execute steps."""
+        return [child for worker in self.run_workers() for child in _spawned(worker)]
+
+    def _descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def _spawned(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [child for child in process.children() if _runs(child, "spawn_main(")]
+    return []
+
+
+def _runs(process: psutil.Process, word: str) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return any(word in argument for argument in process.cmdline())
+    return False
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.5) -> Any:
+    """Return the first truthy value of a condition; fail when there is none in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = condition()
+        if value:
+            return value
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def write_project(folder: Path, corpora: dict[str, dict[str, Any]]) -> None:
+    """Write a Dagster project whose corpora are RefinedCorpus components with the given attributes."""
+    package = folder / LOCATION
+    package.mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(
+        f'[project]\nname = "{LOCATION}"\nversion = "1"\n\n[tool.dg]\ndirectory_type = "project"\n\n'
+        f'[tool.dg.project]\nroot_module = "{LOCATION}"\ncode_location_name = "{LOCATION}"\n'
+    )
+    (package / "__init__.py").write_text("")
+    (package / "definitions.py").write_text(DEFINITIONS)
+    (package / "defs").mkdir()
+    (package / "defs" / "__init__.py").write_text("")
+    for name, attributes in corpora.items():
+        (package / "defs" / name).mkdir()
+        component = {"type": "prox_assets.RefinedCorpus", "attributes": {"corpus": name, **attributes}}
+        (package / "defs" / name / "defs.yaml").write_text(yaml.safe_dump(component))
+    workspace = {"python_module": {"module_name": f"{LOCATION}.definitions", "location_name": LOCATION}}
+    (folder / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [workspace]}))
+
+
+def instance_configuration(folder: Path) -> Path:
+    """Copy the project's dagster.yaml, with monitoring as quick as it can be, so that tests need not wait minutes."""
+    settings = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    settings["run_monitoring"] |= {"poll_interval_seconds": 2, "free_slots_after_run_end_seconds": 1}
+    path = folder / "test-dagster.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+@contextlib.contextmanager
+def running_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> Iterator[Deployment]:
+    """Run webserver, daemon and code server on a project with the given corpora until the block ends."""
+    write_project(folder, corpora)
+    home, lake, log = folder / "home", folder / "lake", folder / "dagster.log"
+    before = os.environ.get("DAGSTER_HOME")
+    prepare_instance(home, instance_configuration(folder))
+    if before is not None:
+        os.environ["DAGSTER_HOME"] = before
+    port = free_port()
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "PROX_LAKE": str(lake),
+        "PYTHONPATH": str(folder),
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster", "dev"]
+    command += ["-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: _answers(url, process), START_SECONDS, f"the webserver; see {log}")
+        yield Deployment(url, lake, home, process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "dagster dev ended"
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{url}/server_info", trust_env=False).is_success
+    return False

@@ -1,0 +1,151 @@
+"""The configuration of refiners: what it refuses, and what its fingerprint depends on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.line_labels_config import LineLabelsSettings
+from prox_assets.refiners.model_files import ModelFiles
+from prox_assets.refiners.presets import PRESETS, preset
+from prox_assets.refiners.rule_config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+
+FILES = ModelFiles(Path("model"), None, "weights", "tokenizer")
+SCORED_DOC: dict[str, Any] = {"name": "d", "level": "doc", "model": "m", "prompt_format": "plain"}
+GENERATED_DOC: dict[str, Any] = {**SCORED_DOC, "decoding": "complete"}
+CHUNK: dict[str, Any] = {"name": "c", "level": "chunk", "model": "m", "prompt_format": "plain"}
+LABELS: dict[str, Any] = {"name": "l", "level": "chunk", "model": "m", "dialect": "line-labels"}
+
+
+def fingerprint(settings: dict[str, Any], files: ModelFiles | None = FILES) -> str:
+    return RefinerConfig(**settings).fingerprint(files)
+
+
+@pytest.mark.parametrize(
+    ("settings", "change"),
+    [
+        (SCORED_DOC, {"prompt_format": "llama2-chat"}),
+        (SCORED_DOC, {"window": 1024}),
+        (SCORED_DOC, {"max_prompt_tokens": 1000}),
+        (SCORED_DOC, {"dtype": "float32"}),
+        (SCORED_DOC, {"decoding": "complete"}),
+        (SCORED_DOC, {"keep_answer": "keep"}),
+        (SCORED_DOC, {"drop_answer": "drop"}),
+        (GENERATED_DOC, {"max_new_tokens": 8}),
+        (GENERATED_DOC, {"constrained": True}),
+        (CHUNK, {"line_numbers": "chunk"}),
+        (CHUNK, {"max_new_tokens": 8}),
+        (CHUNK, {"constrained": True}),
+        ({**CHUNK, "constrained": True}, {"keep_call": "untouch_doc"}),
+        ({**CHUNK, "constrained": True}, {"range_keywords": ("start", "end")}),
+        (LABELS, {"line_labels": LineLabelsSettings(max_lines=64)}),
+    ],
+)
+def test_whatever_changes_inference_changes_the_fingerprint(settings, change):
+    assert fingerprint(settings) != fingerprint({**settings, **change})
+
+
+@pytest.mark.parametrize(
+    ("settings", "change"),
+    [
+        (SCORED_DOC, {"name": "other"}),
+        (SCORED_DOC, {"model": "elsewhere"}),
+        (SCORED_DOC, {"revision": "main"}),
+        (SCORED_DOC, {"probe": False}),
+        (SCORED_DOC, {"max_new_tokens": 8}),
+        (SCORED_DOC, {"constrained": True}),
+        (SCORED_DOC, {"line_numbers": "chunk"}),
+        (SCORED_DOC, {"line_labels": LineLabelsSettings(max_lines=64)}),
+        (SCORED_DOC, {"rules": RuleSettings(documents=DocumentRuleSettings(min_words=1))}),
+        (GENERATED_DOC, {"keep_answer": "keep"}),
+        (CHUNK, {"chunk_floor": 0.2}),
+        (CHUNK, {"keep_call": "untouch_doc"}),
+        (LABELS, {"line_numbers": "chunk"}),
+        (LABELS, {"max_new_tokens": 8}),
+    ],
+)
+def test_nothing_else_changes_the_fingerprint(settings, change):
+    assert fingerprint(settings) == fingerprint({**settings, **change})
+
+
+def test_weights_and_tokenizer_are_part_of_the_fingerprint_and_their_place_is_not():
+    base = fingerprint(SCORED_DOC)
+    assert base == fingerprint(SCORED_DOC, ModelFiles(Path("moved"), "0" * 40, "weights", "tokenizer"))
+    assert base != fingerprint(SCORED_DOC, ModelFiles(Path("model"), None, "retrained", "tokenizer"))
+    assert base != fingerprint(SCORED_DOC, ModelFiles(Path("model"), None, "weights", "changed"))
+
+
+def test_line_rules_count_for_both_levels_and_document_rules_for_documents_only():
+    def rules(level: str, settings: RuleSettings) -> str:
+        return fingerprint({"name": "r", "level": level, "kind": "rules", "rules": settings}, None)
+
+    default = RuleSettings()
+    lines = RuleSettings(lines=LineRuleSettings(prose_reach=9))
+    documents = RuleSettings(documents=DocumentRuleSettings(min_words=9))
+    assert rules("doc", default) != rules("doc", lines)
+    assert rules("doc", default) != rules("doc", documents)
+    assert rules("chunk", default) != rules("chunk", lines)
+    assert rules("chunk", default) == rules("chunk", documents)
+    assert rules("doc", default) != rules("chunk", default)
+
+
+def test_the_fingerprint_of_a_model_needs_its_files():
+    with pytest.raises(RefinerError, match="find_model"):
+        fingerprint(SCORED_DOC, None)
+
+
+def test_a_shard_of_chunk_programs_depends_on_who_was_admitted():
+    def shard(doc: dict[str, Any], chunk: dict[str, Any]) -> str:
+        pair = RefinerPair(name="p", doc=RefinerConfig(**doc), chunk=RefinerConfig(**chunk))
+        return pair.chunk_stage_fingerprint(FILES, FILES)
+
+    base = shard(SCORED_DOC, CHUNK)
+    assert base == shard({**SCORED_DOC, "name": "other"}, CHUNK)
+    assert len({base, shard(SCORED_DOC, {**CHUNK, "chunk_floor": 0.2}), shard(GENERATED_DOC, CHUNK)}) == 3
+
+
+def test_documents_are_scored_and_chunks_generated_unless_the_dialect_is_line_labels():
+    assert RefinerConfig(**SCORED_DOC).decoding == "score"
+    assert RefinerConfig(**CHUNK).decoding == "complete"
+    labels = RefinerConfig(**LABELS)
+    assert (labels.decoding, labels.prompt_format, labels.prompt_budget) == ("score", "line-labels", 2047)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "x", "level": "doc"}, "needs model"),
+        ({**SCORED_DOC, "dialect": "line-labels"}, "go together"),
+        ({"name": "x", "level": "doc", "model": "m", "dialect": "line-labels"}, "for level chunk"),
+        ({**CHUNK, "decoding": "score"}, "scored with the line-labels dialect"),
+        ({**CHUNK, "window": 256}, "leaves no room"),
+        ({**CHUNK, "windw": 256}, "Extra inputs"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        RefinerConfig(**settings)
+
+
+def test_a_pair_refuses_a_refiner_of_the_wrong_level():
+    with pytest.raises(ValidationError, match="level 'doc'"):
+        RefinerPair(name="p", chunk=RefinerConfig(**SCORED_DOC))
+
+
+def test_presets_name_the_released_models_and_an_unknown_one_lists_them():
+    assert preset("rules").doc is not None
+    assert not any(config.needs_engine for config in (preset("rules").doc, preset("rules").chunk) if config)
+    models = {config.model for pair in PRESETS.values() for config in (pair.doc, pair.chunk) if config and config.model}
+    assert models == {
+        f"gair-prox/{domain}-{level}-refining-lm" for domain in ("web", "math") for level in ("doc", "chunk")
+    }
+    with pytest.raises(RefinerError, match="prox-math, prox-web, rules"):
+        preset("prox")
+
+
+def test_a_configuration_survives_json():
+    for pair in PRESETS.values():
+        assert RefinerPair.model_validate_json(pair.model_dump_json()) == pair
