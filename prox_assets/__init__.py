@@ -6,6 +6,11 @@ the bottom up: `programs` (the language), `engines` (how a model is run), `refin
 to a shard), and on top `orchestration` (Dagster) and `cli`. Imports point down only.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
+
 __version__ = "0.1.0"
 
 # The component is offered to Dagster's tools under the package's own name, but imported only when asked for: the

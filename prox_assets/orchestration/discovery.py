@@ -11,6 +11,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
 
 
@@ -45,7 +46,7 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
         description=f"Adds a partition for every new shard of {settings.corpus}.",
         minimum_interval_seconds=settings.discovery_interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        target=dg.AssetSelection.groups(settings.group),
+        target=dg.AssetSelection.assets(settings.key(raw_shards.ASSET)),
     )
     def shard_arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
         try:

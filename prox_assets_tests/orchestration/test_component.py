@@ -1,0 +1,88 @@
+"""The RefinedCorpus component: what a defs.yaml may say, and Dagster's own tools on it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from prox_assets import RefinedCorpus
+from prox_assets.refiners.errors import RefinerError
+from prox_assets_tests.orchestration.dagster_deployment import LOCATION, write_project
+
+WITH_FLOOR = {"name": "floored", "chunk": {"name": "lines", "level": "chunk", "kind": "rules", "chunk_floor": 0.3}}
+
+
+def component(**attributes: object) -> RefinedCorpus:  # pyright: ignore[reportInvalidTypeForm]
+    return RefinedCorpus.from_attributes_dict(attributes={"corpus": "pages", "urls": ["x.jsonl"], **attributes})
+
+
+def test_a_corpus_needs_a_name_and_urls_only() -> None:
+    settings = component().settings
+    assert settings.corpus == settings.group == "pages"
+    assert settings.plan.refiners.name == "rules"
+
+
+def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGES_BUCKET", "s3://crawl")
+    settings = component(urls=["{{ env.PAGES_BUCKET }}/part-*.parquet"]).settings
+    assert settings.plan.source.urls == ["s3://crawl/part-*.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"colour": "green"}, "colour"),
+        ({"refiners": "prox-poetry"}, "prox-math"),
+        ({"engine": {"kind": "abacus"}}, "abacus"),
+        ({"policy": {"doc_keep_threshold": 0.1}, "refiners": WITH_FLOOR}, "chunk_floor"),
+        ({"policy": {"min_kept_share": 7}}, "min_kept_share"),
+        ({"corpus": "Not A Name"}, "name"),
+    ],
+)
+def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: dict[str, object], message: str) -> None:
+    with pytest.raises((ValueError, RefinerError, dg.DagsterError), match=message):
+        component(**attributes)
+
+
+def test_two_corpora_share_the_resources_and_nothing_else(tmp_path: Path) -> None:
+    corpora = {name: {"urls": [str(tmp_path / name)]} for name in ("north", "south")}
+    write_project(tmp_path, corpora)
+    program = (
+        f"import {LOCATION}.definitions as d, dagster as dg; defs = d.defs(); dg.Definitions.validate_loadable(defs);"
+        "print(sorted(k.to_user_string() for k in defs.resolve_asset_graph().materializable_asset_keys))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.count("north/") == result.stdout.count("south/") == 5
+
+
+@pytest.fixture(scope="module")
+def dg_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_project(folder, {})
+    return folder
+
+
+def run_dg(project: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(project), "DAGSTER_HOME": "", "COLUMNS": "200"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment.pop("DAGSTER_HOME")
+    result = subprocess.run(["dg", *arguments], cwd=project, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
+    assert "prox_assets.RefinedCorpus" in run_dg(dg_project, "list", "components")
+
+    run_dg(dg_project, "scaffold", "defs", "prox_assets.RefinedCorpus", "my_pages")
+    written = dg_project / LOCATION / "defs" / "my_pages" / "defs.yaml"
+    assert yaml.safe_load(written.read_text())["attributes"]["corpus"] == "my_pages"
+
+    run_dg(dg_project, "check", "yaml")
+    assert "my_pages/refined_shards" in run_dg(dg_project, "list", "defs", "--json")
