@@ -1,0 +1,28 @@
+"""The docs say what the code does, where that can be compared."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from prox_assets.lake.describe import lake_page
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_lake_page_describes_every_column_as_the_schemas_do() -> None:
+    """Run `python -m prox_assets.lake.describe > docs/lake.md` after a change of the schemas."""
+    assert (ROOT / "docs" / "lake.md").read_text() == lake_page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_has_exactly_two_set_up_commands() -> None:
+    set_up = (ROOT / "README.md").read_text().split("## Set-up")[1].split("```")[1]
+    assert re.findall(r"^make (\w+)", set_up, flags=re.M) == ["demo", "test"]
