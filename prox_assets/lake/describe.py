@@ -6,13 +6,13 @@ from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMA_VERSION, SCHEMAS, Tabl
 
 INTRODUCTION = f"""# The lake
 
-`{{lake}}/{{corpus}}/{{table}}/{{shard}}.parquet`: one file per table and shard, zstd, rows in the order of `source_row`. The
-lake is a local folder or an object-store URL. Beside the corpora lie `_resume/` (unfinished inference), `_leases/` (who
-is writing) and, in a local lake, `_tmp/` (unfinished files); nothing in them is a result.
+`{{lake}}/{{corpus}}/{{table}}/{{shard}}.parquet`: one file per table and shard, zstd, rows in the order of
+`source_row`. The lake is a local folder or an object-store URL. Beside the corpora lie `_resume/` (unfinished
+inference), `_leases/` (who is writing) and, in a local lake, `_tmp/` (unfinished files); nothing in them is a result.
 
-`{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes` and `edits` belong together.
-Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
-`prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
+`{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes` and `edits` belong
+together. Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`,
+`prox.created_at`, `prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
 
 This page is written by `python -m prox_assets.lake.describe`; a test keeps it equal to the code.
 """
