@@ -1,0 +1,106 @@
+"""What can be set about an engine, as pydantic models told apart by `kind`.
+
+Belongs here: fields, their defaults and what they mean. Not here: anything that starts an engine (`open.py`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class _EngineConfigBase(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    look_ahead: int = Field(
+        default=512,
+        ge=1,
+        description="Requests pulled from the caller beyond the results handed back: what there is to batch from.",
+    )
+    stall_timeout_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="Fail when requests are under way and neither a result nor a token came for this long.",
+    )
+    max_model_len: int | None = Field(
+        default=None,
+        ge=2,
+        description="Context window in tokens, prompt and answer together; the model's own if unset.",
+    )
+
+
+class VllmEngineConfig(_EngineConfigBase):
+    """vLLM, started by this process on a local model folder."""
+
+    kind: Literal["vllm"] = "vllm"
+    look_ahead: int = Field(
+        default=1024, ge=1, description="Requests pulled beyond the results handed back: what vLLM schedules from."
+    )
+    dtype: Dtype = Field(default="auto", description="Weights and activations; `auto` takes the checkpoint's own.")
+    gpu_memory_utilization: float = Field(
+        default=0.92, gt=0, le=1, description="Share of each GPU's memory vLLM may take. Not used on CPU."
+    )
+    max_num_seqs: int | None = Field(default=None, ge=1, description="Sequences per step; vLLM's own choice if unset.")
+    max_num_batched_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens per step; vLLM's own choice if unset."
+    )
+    enforce_eager: bool = Field(
+        default=False, description="Neither compile nor capture graphs: starts faster, runs slower on a GPU."
+    )
+    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that one model is spread over.")
+    core_process: Literal["auto", "child", "same"] = Field(
+        default="auto",
+        description="Where vLLM's engine core runs. `child`: a process of its own, which can be killed when it stalls. "
+        "`same`: inside this process; starts faster, but a core blocked in native code cannot be stopped. `auto` "
+        "follows VLLM_ENABLE_V1_MULTIPROCESSING (0 means `same`), and is `child` where that is unset.",
+    )
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Further vllm EngineArgs by name; `trust_remote_code` and `load_format` are refused.",
+    )
+
+
+class ServerEngineConfig(_EngineConfigBase):
+    """A vLLM server that speaks the OpenAI completions protocol, started by somebody else."""
+
+    kind: Literal["server"] = "server"
+    base_url: str = Field(
+        pattern=r"^https?://[^/\s]+",
+        description="For example http://127.0.0.1:8000 (with or without the trailing /v1).",
+    )
+    model: str | None = Field(default=None, description="Served model name; may be left out where only one is served.")
+    api_key_env: str = Field(
+        default="PROX_SERVER_API_KEY",
+        description="Name of the environment variable that holds the API key, never the key; no key is sent if unset.",
+    )
+    concurrency: int = Field(default=64, ge=1, description="Requests under way at the server at one time.")
+    max_retries: int = Field(
+        default=5, ge=0, description="Further attempts after a 429, a 5xx, a timeout or a broken connection."
+    )
+    request_timeout_seconds: float = Field(default=120.0, gt=0, description="Time limit of one attempt.")
+
+
+class TransformersEngineConfig(_EngineConfigBase):
+    """Hugging Face transformers on torch: no further installation, modest throughput."""
+
+    kind: Literal["transformers"] = "transformers"
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes CUDA where there is one.")
+    dtype: Dtype = Field(default="auto", description="Weights and activations; `auto` takes the checkpoint's own.")
+    look_ahead: int = Field(
+        default=128, ge=1, description="Requests pulled beyond the results handed back; sorted by length into batches."
+    )
+    batch_size: int = Field(default=32, ge=1, description="Requests per batch at most.")
+    batch_tokens: int = Field(
+        default=16384, ge=1, description="Tokens per batch at most, padding included; a longer request runs alone."
+    )
+    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; torch's own choice if unset.")
+
+
+EngineConfig = Annotated[
+    VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig,
+    Field(discriminator="kind"),
+]
+
+ENGINE_CONFIG: TypeAdapter[VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig] = TypeAdapter(EngineConfig)
+"""Validates a mapping into the configuration that its `kind` names."""

@@ -1,0 +1,35 @@
+"""The one way to start an engine.
+
+Belongs here: configuration in, running engine out. Each engine's module, and the libraries under it, is imported only
+when that kind is asked for.
+"""
+
+from prox_assets.engines.config import ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
+from prox_assets.engines.protocol import Engine
+
+
+def open_engine(
+    config: VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig,
+    model_path: str,
+) -> Engine:
+    """Start an engine; use it in a `with` statement, so that it is shut down whatever happens.
+
+    Args:
+        config: Which engine, and how it is to run.
+        model_path: Local model folder (safetensors, configuration, tokenizer). Not used for a server, which has
+            its own.
+
+    Raises:
+        EngineStartError: The engine did not start; the message names cause and remedy.
+    """
+    if isinstance(config, VllmEngineConfig):
+        from prox_assets.engines.vllm_engine import VllmEngine
+
+        return VllmEngine(config, model_path)
+    if isinstance(config, ServerEngineConfig):
+        from prox_assets.engines.server_engine import ServerEngine
+
+        return ServerEngine(config)
+    from prox_assets.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(config, model_path)

@@ -1,0 +1,117 @@
+"""Engine processes that must not outlive this one, even when it is killed with -9.
+
+Belongs here: ending process trees, and the guard process that does so when its parent dies. vLLM's engine core does
+not notice that its parent is gone and would keep the GPU for ever. The kernel's own parent-death signal is no help: it
+has to be asked for inside the child, and it fires when the thread that started the child ends.
+
+This file is also the guard's program, run by path: it imports the standard library only.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+_GRACE_SECONDS = 5.0
+_RELEASED = "released"
+
+
+class OrphanGuard:
+    """Ends the watched processes and their descendants if this process dies before `release` is called."""
+
+    def __init__(self) -> None:
+        # The guard reads its standard input, which ends when this process closes it or dies. A session of its own:
+        # what kills this process's group must leave the guard to do its work.
+        self._process = subprocess.Popen(  # noqa: S603 (this file)
+            [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+
+    def watch(self, pid: int) -> None:
+        """Guard a running process from now on."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{pid}\n")
+            self._process.stdin.flush()
+
+    def release(self) -> None:
+        """Dismiss the guard; safe to call twice."""
+        if self._process.poll() is None:
+            self._process.communicate(f"{_RELEASED}\n")
+
+
+def start_time(pid: int) -> str | None:
+    """Return when a process started, in clock ticks since boot, or None if it is gone.
+
+    Together with the process id it names a process for good; the id alone may be given to another one later.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # After the program's name, which may hold anything and is in parentheses: proc(5), fields 3 (state) and 22.
+    fields = status.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]
+
+
+def end_trees(roots: Mapping[int, str | None], grace_seconds: float) -> None:
+    """Ask processes and their descendants to end, then kill what is left.
+
+    Args:
+        roots: Process ids with their start times; a process that is gone is passed over.
+        grace_seconds: Time between SIGTERM and SIGKILL; 0 kills at once.
+    """
+    tree: dict[int, str] = {}
+    todo = [pid for pid, started in roots.items() if started is not None and start_time(pid) == started]
+    while todo:
+        pid = todo.pop()
+        started = start_time(pid)
+        if started is not None and pid not in tree:
+            tree[pid] = started
+            todo += _children(pid)
+    if grace_seconds > 0:
+        _send(tree, signal.SIGTERM)
+        until = time.monotonic() + grace_seconds
+        while _alive(tree) and time.monotonic() < until:
+            time.sleep(0.1)
+    _send(tree, signal.SIGKILL)
+
+
+def _alive(tree: Mapping[int, str]) -> list[int]:
+    return [pid for pid, started in tree.items() if start_time(pid) == started]
+
+
+def _send(tree: Mapping[int, str], number: signal.Signals) -> None:
+    for pid in _alive(tree):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += map(int, listing.read_text().split())
+        except OSError:  # the thread ended meanwhile
+            continue
+    return children
+
+
+def _guard() -> None:
+    watched: dict[int, str | None] = {}
+    for line in sys.stdin:
+        if line.strip() == _RELEASED:
+            return
+        watched[int(line)] = start_time(int(line))
+    end_trees(watched, _GRACE_SECONDS)
+
+
+if __name__ == "__main__":
+    _guard()

@@ -1,0 +1,216 @@
+"""A causal language model on torch: one batch of greedy generation, one batch of scores.
+
+Belongs here: tensors. Not here: queues, threads and the choice of batches (`transformers_engine.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.grammar_mask import GrammarMasks
+from prox_assets.engines.protocol import EngineError, EngineStartError
+
+if TYPE_CHECKING:
+    import torch
+    from llguidance import LLMatcher
+
+_LOGIT_ROWS = 512
+"""Positions whose logits exist at one time when scoring: 512 x 32,000 x 4 bytes are 66 MB."""
+
+
+@dataclass(slots=True, eq=False)
+class GenerationRow:
+    """One sequence of a generation batch, filled in place.
+
+    Attributes:
+        prompt_token_ids: What to continue.
+        max_tokens: Tokens to generate at most.
+        stop_token_ids: Tokens that end the sequence, the model's own end-of-sequence tokens included.
+        matcher: Grammar state, or None.
+        cancelled: Tells whether nobody waits for the sequence any more.
+        token_ids: What was generated, without the token that stopped it.
+        finish_reason: "stop" or "length" when the sequence is over, else None.
+    """
+
+    prompt_token_ids: tuple[int, ...]
+    max_tokens: int
+    stop_token_ids: frozenset[int]
+    matcher: "LLMatcher | None"
+    cancelled: Callable[[], bool]
+    token_ids: list[int] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    def take(self, token_id: int) -> None:
+        """Append a generated token, or finish."""
+        if token_id in self.stop_token_ids:
+            self.finish_reason = "stop"
+            return
+        self.token_ids.append(token_id)
+        if self.matcher is not None:
+            self.matcher.consume_token(token_id)
+        if len(self.token_ids) >= self.max_tokens:
+            self.finish_reason = "length"
+
+
+class TorchModel:
+    """A causal language model and its tokenizer, loaded from a local folder.
+
+    Args:
+        config: Device, dtype and threads.
+        model_path: Folder with safetensors weights, configuration and tokenizer.
+
+    Raises:
+        EngineStartError: The folder cannot be loaded, or the device is not there.
+    """
+
+    def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
+        if not Path(model_path, "config.json").is_file():
+            raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise EngineStartError("device is cuda, but torch sees no CUDA device; set device to cpu or auto.")
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+        dtype = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
+        try:
+            # Pickled weights and remote code would run code when they are loaded.
+            self.tokenizer = cast("Any", AutoTokenizer.from_pretrained(model_path, trust_remote_code=False))
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                model_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
+            )
+            self._model = model.to(device).eval()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise EngineStartError(f"transformers cannot load {model_path}: {error}") from error
+        self._device = device
+        self.vocab_size: int = self._model.get_output_embeddings().weight.shape[0]
+        window = self._model.config.max_position_embeddings
+        self.max_model_len: int = min(window, config.max_model_len or window)
+        self.eos_token_ids = self._find_eos_token_ids()
+        self._masks: GrammarMasks | None = None
+        self._head_is_plain: bool | None = None
+
+    def matcher(self, grammar: str) -> "LLMatcher":
+        """Return a matcher for a Lark grammar.
+
+        Raises:
+            GrammarError: The grammar is not valid.
+            EngineError: llguidance is not installed.
+        """
+        if self._masks is None:
+            self._masks = GrammarMasks(self.tokenizer, self.vocab_size, sorted(self.eos_token_ids))
+        return self._masks.matcher(grammar)
+
+    def generate(self, rows: Sequence[GenerationRow], on_step: Callable[[list[GenerationRow]], bool]) -> None:
+        """Generate greedily until every row is finished or cancelled.
+
+        Args:
+            rows: The batch.
+            on_step: Called after each token with the rows it finished; generation stops when it returns False.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        with torch.inference_mode():
+            running = list(rows)
+            # Left padding: the last column is the last prompt token of every row.
+            token_ids, mask = self._pad([row.prompt_token_ids for row in running], left=True)
+            cache = DynamicCache(config=self._model.config)
+            while running:
+                positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -token_ids.shape[1] :]
+                logits = self._model(
+                    input_ids=token_ids,
+                    attention_mask=mask,
+                    position_ids=positions,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                ).logits[:, -1]
+                for row, row_logits in zip(running, logits, strict=True):
+                    if row.matcher is not None and self._masks is not None:
+                        self._masks.apply(row.matcher, row_logits)
+                chosen = logits.argmax(-1)
+                for row, token_id in zip(running, chosen.tolist(), strict=True):
+                    row.take(token_id)
+                if not on_step([row for row in running if row.finish_reason is not None]):
+                    return
+                kept = [i for i, row in enumerate(running) if row.finish_reason is None and not row.cancelled()]
+                if len(kept) < len(running):
+                    index = torch.tensor(kept, dtype=torch.long, device=self._device)
+                    running = [running[i] for i in kept]
+                    chosen, mask = chosen[index], mask[index]
+                    cache.batch_select_indices(index)
+                token_ids = chosen[:, None]
+                mask = torch.cat([mask, mask.new_ones((len(running), 1))], dim=1)
+
+    def score(
+        self,
+        prompts: Sequence[tuple[int, ...]],
+        positions: Sequence[Sequence[int]],
+        candidates: Sequence[Sequence[int]],
+    ) -> list[tuple[tuple[float, ...], ...]]:
+        """Return natural-log probabilities, one table of shape (positions, candidates) per prompt.
+
+        The logits of positions that nobody asked for are never computed.
+
+        Raises:
+            EngineError: The model does more to its logits than its output layer says.
+        """
+        import torch
+
+        with torch.inference_mode():
+            self._require_plain_head()
+            # Right padding: later tokens do not change what a causal model says about earlier positions.
+            token_ids, mask = self._pad(prompts, left=False)
+            hidden = self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
+            row_index = [row for row, wanted in enumerate(positions) for _ in wanted]
+            column_index = [position for wanted in positions for position in wanted]
+            states = hidden[row_index, column_index]
+            head = self._model.get_output_embeddings()
+            answers: list[tuple[float, ...]] = []
+            for start in range(0, len(row_index), _LOGIT_ROWS):
+                log_probabilities = head(states[start : start + _LOGIT_ROWS]).float().log_softmax(-1)
+                for offset, values in enumerate(log_probabilities, start=start):
+                    answers.append(tuple(values[list(candidates[row_index[offset]])].tolist()))
+        tables: list[list[tuple[float, ...]]] = [[] for _ in prompts]
+        for row, answer in zip(row_index, answers, strict=True):
+            tables[row].append(answer)
+        return [tuple(table) for table in tables]
+
+    def _pad(self, prompts: Sequence[tuple[int, ...]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
+        import torch
+
+        width = max(map(len, prompts))
+        token_ids = torch.zeros((len(prompts), width), dtype=torch.long)
+        mask = torch.zeros_like(token_ids)
+        for row, prompt in enumerate(prompts):
+            columns = slice(width - len(prompt), width) if left else slice(0, len(prompt))
+            token_ids[row, columns] = torch.tensor(prompt)
+            mask[row, columns] = 1
+        return token_ids.to(self._device), mask.to(self._device)
+
+    def _find_eos_token_ids(self) -> frozenset[int]:
+        """Return the tokenizer's and the generation configuration's end-of-sequence tokens, as vLLM does."""
+        configured = self._model.generation_config.eos_token_id
+        several = configured if isinstance(configured, list) else [configured]
+        return frozenset(i for i in (*several, self.tokenizer.eos_token_id) if i is not None)
+
+    def _require_plain_head(self) -> None:
+        """Check, once, that the output layer alone gives the model's logits; some families scale or cap them."""
+        import torch
+
+        if self._head_is_plain is None:
+            probe = torch.zeros((1, 1), dtype=torch.long, device=self._device)
+            whole = self._model(input_ids=probe, use_cache=False).logits
+            states = self._model.base_model(input_ids=probe, use_cache=False).last_hidden_state
+            parts = self._model.get_output_embeddings()(states)
+            self._head_is_plain = torch.allclose(whole.float(), parts.float(), rtol=1e-3, atol=1e-3)
+        if not self._head_is_plain:
+            raise EngineError(
+                f"The transformers engine cannot score with {type(self._model).__name__}, which transforms its logits "
+                "after the output layer; use a vLLM engine."
+            )
