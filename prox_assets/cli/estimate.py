@@ -16,6 +16,7 @@ def estimate(
     inputs: options.Inputs,
     refiner: options.Refiner = "rules",
     engine: options.Engine = "transformers",
+    chunk_engine: options.ChunkEngine = None,
     engine_option: options.EngineOption = None,
     level: options.LevelOption = "both",
     format_name: options.Format = "auto",
@@ -26,8 +27,9 @@ def estimate(
 ) -> None:
     """Time a sample of documents and say what a backfill will cost in engine hours.
 
-    The sample is drawn evenly from the first file, which is read whole; other files are taken to hold documents in
-    proportion to their size. Loading the model is timed apart: a backfill pays it once per run, not per shard.
+    The sample is drawn evenly from the first file, which is read whole. Parquet files say how many rows they hold;
+    other files are taken to hold documents in proportion to their size. Loading the model (start) is timed apart: a
+    backfill pays it once per run, not per shard. Nothing is written.
     """
     plan = options.build_plan(
         inputs,
@@ -36,7 +38,7 @@ def estimate(
         (text_column, url_column),
         None,
         refiner,
-        engine,
+        (engine, chunk_engine),
         engine_option,
         None,
         level,
@@ -48,16 +50,26 @@ def estimate(
         raise options.fail(str(error)) from error
     console.print(_table(result))
     console.print(
-        f"{result.documents:,} documents in {result.files:,} files "
-        f"({'counted' if result.files == 1 else 'extrapolated from the first file by size'}): "
-        f"[bold]{result.engine_hours:.3g} engine hours[/]",
+        f"{result.documents:,} documents in {result.files:,} {'file' if result.files == 1 else 'files'} "
+        f"({_how_counted(result)}): [bold]{_hours(result.engine_hours)} engine hours[/]",
         highlight=False,
     )
 
 
+def _hours(hours: float) -> str:
+    return f"{hours:,.2f}" if hours >= 0.01 else "less than 0.01"
+
+
+def _how_counted(result: Estimate) -> str:
+    if result.counted == result.files:
+        return "counted"
+    return f"{result.counted:,} counted, the others by their size"
+
+
 def _table(result: Estimate) -> Table:
-    table = Table(title=f"Sample of {result.sample:,} documents", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("level", "documents", "start s", "run s", "documents/s", "prompt tokens/s", "h per 1e9 prompt tokens"):
+    title = f"Sample of {result.sample:,} documents (tokens are those of prompts)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for name in ("level", "documents", "start s", "run s", "docs/s", "tokens/s", "h per 1e9 tokens"):
         table.add_column(name, justify="left" if name == "level" else "right")
     for timing in result.timings:
         rate = timing.prompt_tokens / timing.seconds if timing.prompt_tokens else None

@@ -1,13 +1,16 @@
 """Options that several commands share, and how they become a RefinementPlan."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
+from rich.text import Text
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import ENGINE_CONFIG
@@ -17,14 +20,19 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.presets import PRESETS, preset
 from prox_assets.stages.plan import RefinementPlan
 
+CORPUS_NAME_CHARACTERS = 64  # what CorpusSource.name allows
+
 console = Console()
 errors = Console(stderr=True)
+
+_POLICY = TypeAdapter(ExecutionPolicy)
+_DECIDED_BY_REFINER = ("dialect", "line_numbers")
 
 Level = Literal["doc", "chunk", "both"]
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT...", help="Files, folders, globs or URLs (s3://, gs://, hf://datasets/...)."),
+    typer.Argument(metavar="INPUT", help="Files, folders, globs or URLs (s3://, gs://, hf://datasets/...)."),
 ]
 CorpusName = Annotated[
     str | None,
@@ -50,6 +58,10 @@ Engine = Annotated[
         help="How models are run: transformers, vllm, server:URL, or a YAML file with the engine's settings.",
     ),
 ]
+ChunkEngine = Annotated[
+    str | None,
+    typer.Option("--chunk-engine", help="How the chunk refiner's model is run, where that differs (a second server)."),
+]
 EngineOption = Annotated[
     list[str] | None,
     typer.Option("--engine-option", metavar="NAME=VALUE", help="One setting of the engine, e.g. dtype=float32."),
@@ -68,7 +80,7 @@ def build_plan(
     columns: tuple[str | None, str | None],
     rows_per_shard: int | None,
     refiner: str,
-    engine: str,
+    engines: tuple[str, str | None],
     engine_options: list[str] | None,
     policy_options: list[str] | None,
     level: Level,
@@ -87,20 +99,31 @@ def build_plan(
         return RefinementPlan(
             source=source,
             refiners=_at_level(load_refiners(refiner), level),
-            policy=ExecutionPolicy(**_assignments(policy_options)),
-            engine=ENGINE_CONFIG.validate_python(_engine_settings(engine, engine_options)),
+            policy=_policy(policy_options),
+            engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
+            chunk_engine=engines[1] and ENGINE_CONFIG.validate_python(_engine_settings(engines[1], engine_options)),
         )
     except ValidationError as error:
-        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise fail(details) from error
+        raise fail("; ".join(_explain(item) for item in error.errors())) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
 
 
+def _explain(item: ErrorDetails) -> str:
+    place = ".".join(map(str, item["loc"]))
+    return f"{place}: {item['msg']}" if place else item["msg"]
+
+
 def fail(message: str) -> typer.Exit:
     """Print an error and return the exit with code 1, to be raised."""
-    errors.print(f"[bold red]error:[/] {message}", markup=True, highlight=False, soft_wrap=True)
+    # As text, not markup: paths and what pydantic says hold brackets.
+    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
     return typer.Exit(1)
+
+
+def say(message: str) -> None:
+    """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def corpus_name(url: str) -> str:
@@ -108,15 +131,13 @@ def corpus_name(url: str) -> str:
     parts = [part for part in re.split(r"[/\\]", url.rstrip("/")) if part and not re.search(r"[*?\[]", part)]
     stem = parts[-1].split(".")[0] if parts else ""
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
-    return name if re.match(r"[a-z]", name) else f"corpus_{name}".rstrip("_")
+    return (name if re.match(r"[a-z]", name) else f"corpus_{name}")[:CORPUS_NAME_CHARACTERS].rstrip("_")
 
 
 def load_refiners(refiner: str) -> RefinerPair:
     """Return a preset, or the refiners that a YAML file describes."""
     if Path(refiner).suffix in (".yaml", ".yml"):
-        settings = yaml.safe_load(Path(refiner).read_text(encoding="utf-8"))
-        if not isinstance(settings, dict):
-            raise RefinerError(f"{refiner} must hold a mapping with doc: and chunk:")
+        settings = _read_mapping(refiner, "doc: and chunk:")
         return RefinerPair.model_validate({"name": Path(refiner).stem, **settings})
     return preset(refiner)
 
@@ -130,12 +151,28 @@ def _at_level(refiners: RefinerPair, level: Level) -> RefinerPair:
 
 def _engine_settings(engine: str, options: list[str] | None) -> dict[str, Any]:
     if Path(engine).suffix in (".yaml", ".yml"):
-        settings = yaml.safe_load(Path(engine).read_text(encoding="utf-8"))
+        settings = _read_mapping(engine, "kind: and the engine's settings")
     elif engine.startswith("server:"):
         settings = {"kind": "server", "base_url": engine.removeprefix("server:")}
     else:
         settings = {"kind": engine}
     return {**settings, **_assignments(options)}
+
+
+def _read_mapping(path: str, keys: str) -> dict[str, Any]:
+    settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} must hold a mapping with {keys}")
+    return settings
+
+
+def _policy(options: list[str] | None) -> ExecutionPolicy:
+    values = _assignments(options)
+    names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
+    unknown = sorted(values.keys() - set(names))
+    if unknown:
+        raise ValueError(f"--policy does not know {', '.join(unknown)}; it knows {', '.join(names)}")
+    return _POLICY.validate_python(values)
 
 
 def _assignments(options: list[str] | None) -> dict[str, Any]:

@@ -4,10 +4,11 @@ import uuid
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from prox_assets.cli import options
-from prox_assets.cli.options import console, errors
+from prox_assets.cli.options import console, errors, say
 from prox_assets.cli.summary import outcome_table
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -22,6 +23,7 @@ def refine(
     corpus: options.CorpusName = None,
     refiner: options.Refiner = "rules",
     engine: options.Engine = "transformers",
+    chunk_engine: options.ChunkEngine = None,
     engine_option: options.EngineOption = None,
     policy: options.PolicyOption = None,
     level: options.LevelOption = "both",
@@ -44,7 +46,7 @@ def refine(
         (text_column, url_column),
         rows_per_shard,
         refiner,
-        engine,
+        (engine, chunk_engine),
         engine_option,
         policy,
         level,
@@ -52,16 +54,17 @@ def refine(
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:
         lake = Lake(output)
-        found = discover_shards(lake, plan, run_id)
+        # Two files of one name are one corpus only if the user says so.
+        found = discover_shards(lake, plan, run_id, may_move=corpus is not None)
     except EXPECTED_ERRORS as error:
         raise options.fail(str(error)) from error
     if found.changed:
-        console.print(f"changed since they were last read: {', '.join(found.changed)}", highlight=False)
+        say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
 
         def report(stage: str, shard: str) -> stage_run.Progress:
-            task = progress.add_task(f"{stage:<9} {shard}", total=None)
+            task = progress.add_task(escape(f"{stage:<9} {shard}"), total=None)
 
             def update(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total or None, visible=done < total or total == 0)
@@ -81,8 +84,8 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
     if result.metrics:
         console.print(outcome_table(result.metrics))
         first = next(iter(result.metrics))
-        console.print(f"refined text: {lake.uri(corpus, Table.REFINED, first)}", highlight=False, soft_wrap=True)
+        say(f"refined text: {lake.uri(corpus, Table.REFINED, first)}")
         if len(result.metrics) > 1:
-            console.print(f"and {len(result.metrics) - 1} more beside it", highlight=False)
+            say(f"and {len(result.metrics) - 1} more beside it")
     for shard, error in result.errors.items():
         options.fail(f"{shard}: {error}")

@@ -20,7 +20,7 @@ _FINGERPRINT_DIGITS = 8
 
 def shards(
     lake: Annotated[
-        str, typer.Argument(metavar="[LAKE]", help="Folder or URL of the lake.", envvar="PROX_LAKE")
+        str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
     ] = "lake",
     corpus: Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")] = None,
 ) -> None:
@@ -29,8 +29,8 @@ def shards(
     A stage is stale when what it was made from has been written anew since, or its source file has changed. What a
     changed configuration would redo, Dagster shows on the asset; `prox refine` does only what is not current.
     """
-    opened = Lake(lake)
     try:
+        opened = Lake(lake)
         present = opened.corpora()
         names = [corpus] if corpus else present
         if not names:
@@ -46,21 +46,36 @@ def shards(
 
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:
     done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
-    table = Table(title=f"{corpus}: {len(states)} shards, {done} done", title_justify="left", box=box.SIMPLE_HEAD)
+    title = f"corpus {corpus}: {len(states)} {'shard' if len(states) == 1 else 'shards'}, {done} done"
+    refiners = {_refiners(state) for state in states if state.doc_refiner}
+    # Of interest per shard only where they differ; the width is better spent on shard keys.
+    mixed = len(refiners) > 1
+    if len(refiners) == 1:
+        title += f", refiners {refiners.pop()}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("shard", overflow="fold")
-    table.add_column("documents", justify="right")
-    table.add_column("state")
-    table.add_column("refiners")
-    table.add_column("updated (UTC)")
+    table.add_column("documents", justify="right", no_wrap=True)
+    for name in ("state", *(["refiners"] if mixed else []), "updated (UTC)"):
+        table.add_column(name, no_wrap=True)
     for state in states:
         table.add_row(
             escape(state.shard.key),
-            "-" if state.documents is None else f"{state.documents:,}",
+            _documents(state),
             _first_open_stage(state),
-            " ".join((name or "-")[:_FINGERPRINT_DIGITS] for name in (state.doc_refiner, state.chunk_refiner)),
+            *([_refiners(state)] if mixed else []),
             f"{state.updated:%Y-%m-%d %H:%M}" if state.updated else "-",
         )
     return table
+
+
+def _refiners(state: ShardState) -> str:
+    return " ".join((name or "-")[:_FINGERPRINT_DIGITS] for name in (state.doc_refiner, state.chunk_refiner))
+
+
+def _documents(state: ShardState) -> str:
+    if state.documents is None:
+        return "-"
+    return f"first {state.documents:,}" if state.limited else f"{state.documents:,}"
 
 
 def _first_open_stage(state: ShardState) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from prox_assets.lake.schemas import Outcome
-from prox_assets.monitoring.previews import Preview
+from prox_assets.monitoring.previews import Preview, printable
 
 
 def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -53,20 +54,15 @@ def _cells(counts: Mapping[str, int]) -> list[str]:
     return [*(f"{counts[name]:,}" for name in names), share]
 
 
-def preview_lines(previews: Sequence[Preview]) -> list[str]:
-    """Return excerpts as lines of rich markup, removed lines red and added ones green; corpus text is escaped."""
+def preview_lines(previews: Sequence[Preview]) -> list[Text]:
+    """Return excerpts as lines to print, removed lines red and added ones green.
+
+    As Text, not markup: corpus text holds brackets, backslashes and escape sequences.
+    """
     colours = {"-": "red", "+": "green", "@": "dim"}
-    lines: list[str] = []
+    lines: list[Text] = []
     for preview in previews:
         title = f"{preview.doc_id}  {preview.characters_before:,} to {preview.characters_after:,} characters"
-        lines += ["", f"[bold]{title}[/]  {escape(preview.url or '')}"]
-        for line in preview.diff:
-            colour = colours.get(line[:1])
-            text = escape(_printable(line))
-            lines.append(f"[{colour}]{text}[/]" if colour else text)
+        lines += [Text(), Text.assemble((title, "bold"), "  ", printable(preview.url or ""))]
+        lines += [Text(printable(line), style=colours.get(line[:1], "")) for line in preview.diff]
     return lines
-
-
-def _printable(line: str) -> str:
-    """Corpus text may hold escape sequences that a terminal would obey."""
-    return "".join(character if character.isprintable() else "�" for character in line)

@@ -119,6 +119,7 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
     _set_environment_defaults()
     try:
         from vllm.engine.arg_utils import EngineArgs
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.llm_engine import LLMEngine
     except ImportError as error:
         raise EngineStartError(
@@ -129,7 +130,11 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
     core = CoreProcesses()
     try:
         with _core_environment(config), core:
-            engine = LLMEngine.from_engine_args(EngineArgs(**_engine_arguments(config, model_path)))
+            # The context decides vLLM's batch sizes: LLM_CLASS, that of bare `LLM`, gets twice the tokens and sequences
+            # per step of the default on CPU, and eight times on an H200.
+            engine = LLMEngine.from_engine_args(
+                EngineArgs(**_engine_arguments(config, model_path)), usage_context=UsageContext.LLM_CLASS
+            )
     except Exception as error:
         raise EngineStartError(f"vLLM did not start on {model_path}: {type(error).__name__}: {error}") from error
     return RunningVllm(engine, core)
@@ -161,6 +166,8 @@ def _set_environment_defaults() -> None:
     import torch
 
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    # vLLM reports usage to its makers unless told not to.
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     # Forking a process that has threads (Dagster's, polars') can deadlock the child.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     if not torch.cuda.is_available():

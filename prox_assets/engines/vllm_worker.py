@@ -90,10 +90,11 @@ class VllmWorker:
         """End the loop and vLLM; a core that does not react is killed."""
         self._commands.put(_Stop())
         self._thread.join(_STOP_SECONDS if self._healthy() else 0.1)
-        if self._thread.is_alive() and self._vllm is not None and self._vllm.core:
-            self._vllm.core.kill()
+        vllm = self._vllm
+        if self._thread.is_alive() and vllm is not None and vllm.core:
+            vllm.core.kill()
             # The thread waits in `outputs_queue.get()`, and vLLM does not wake it when its core was killed.
-            outputs = getattr(self._vllm.engine.engine_core, "outputs_queue", None)
+            outputs = getattr(vllm.engine.engine_core, "outputs_queue", None)
             if outputs is not None:
                 outputs.put_nowait(EngineError("The engine core was killed."))
             self._thread.join(_STOP_SECONDS)
@@ -120,7 +121,11 @@ class VllmWorker:
             self._failure = failure
         finally:
             self._jobs.clear()
-            self._vllm.shut_down()
+            try:
+                self._vllm.shut_down()
+            finally:
+                # Captured graphs and weights stay on the GPU as long as the engine is referred to.
+                self._vllm = None
 
     def _loop(self, vllm: RunningVllm) -> None:
         while True:

@@ -9,9 +9,13 @@ class MissingTableError(LakeError):
     """A table that a step needs has no file for the shard yet; the message names the step that writes it."""
 
 
-class LeaseHeldError(LakeError):
+class RetryableLakeError(LakeError):
+    """Trying again may help: the storage did not answer, or what was in the way is gone or removed by now."""
+
+
+class LeaseHeldError(RetryableLakeError):
     """Another live run is writing the same asset of the same shard."""
 
 
-class LeaseLostError(LakeError):
+class LeaseLostError(RetryableLakeError):
     """This run was taken for dead and another one has taken over; it must not publish."""

@@ -101,7 +101,7 @@ class TableWriter:
         """Add a whole Arrow table that already has the file's schema."""
         self.flush()
         self.rows += table.num_rows
-        self._sink.write_table(table)
+        self._append(table)
 
     def flush(self) -> None:
         """Write what is pending as a row group."""
@@ -110,8 +110,14 @@ class TableWriter:
                 name: [row[name] if name in row else self._fixed[name] for row in self._pending]
                 for name in self._schema.names
             }
-            self._sink.write_table(pa.table(columns, schema=self._schema))
+            self._append(pa.table(columns, schema=self._schema))
             self._pending, self._pending_bytes = [], 0
+
+    def _append(self, table: pa.Table) -> None:
+        try:
+            self._sink.write_table(table)
+        except OSError as error:
+            raise LakeError(f"cannot write an unfinished file: {error}. Check that there is room.") from error
 
     def finish(self, stamp: FileStamp) -> None:
         """Write the last rows and what the file says about itself."""
@@ -227,15 +233,9 @@ class Lake:
                 footer = pq.read_metadata(file)
         except FileNotFoundError:
             return None
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
             raise self._damaged(table, path, error) from error
-        values = {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
-        version = values.get("prox.schema_version")
-        if version != str(SCHEMA_VERSION):
-            raise LakeError(
-                f"{self.storage.uri(path)} has lake schema version {version}, this code reads {SCHEMA_VERSION}; "
-                f"run {WRITTEN_BY[table]} again or use the version of prox_assets that wrote it"
-            )
+        values = self._checked_metadata(table, path, footer)
         return FileInfo(
             fingerprint=values["prox.fingerprint"],
             identity=values["prox.identity"],
@@ -246,8 +246,19 @@ class Lake:
             notes=json.loads(values["prox.notes"]),
         )
 
+    def _checked_metadata(self, table: Table, path: str, footer: pq.FileMetaData) -> dict[str, str]:
+        values = {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
+        version = values.get("prox.schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise LakeError(
+                f"{self.storage.uri(path)} has lake schema version {version}, this code reads {SCHEMA_VERSION}; "
+                f"run {WRITTEN_BY[table]} again or use the version of prox_assets that wrote it"
+            )
+        return values
+
     def _damaged(self, table: Table, path: str, error: Exception) -> LakeError:
-        return LakeError(f"{self.storage.uri(path)} is damaged ({error}); run {WRITTEN_BY[table]} again")
+        detail = " ".join(str(error).split())  # Arrow's messages may hold line breaks
+        return LakeError(f"{self.storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again")
 
     def require(self, corpus: str, table: Table, shard: str) -> FileInfo:
         """Return what a file says about itself; raise MissingTableError naming the step that writes it."""
@@ -268,9 +279,10 @@ class Lake:
         with self.storage.open(path) as file:
             try:
                 parquet = pq.ParquetFile(file)
+                self._checked_metadata(table, path, parquet.metadata)
                 for batch in parquet.iter_batches(READ_BATCH_ROWS, columns=list(columns) if columns else None):
                     yield from batch.to_pylist()
-            except (pa.ArrowInvalid, OSError) as error:
+            except (pa.ArrowException, OSError) as error:
                 raise self._damaged(table, path, error) from error
 
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -278,10 +290,12 @@ class Lake:
 
         Rows of refined, outcomes and edits appear only where the shard's manifest names their execution, so a reader
         never sees two executions mixed.
+
+        Raises:
+            LakeError: A file is damaged or of another schema version.
         """
         wanted = self.shards(corpus, table) if shards is None else sorted(shards)
-        paths = [self.table_path(corpus, table, shard) for shard in wanted]
-        present = [path for path in paths if self.storage.exists(path)] if shards is not None else paths
+        present = [self.table_path(corpus, table, shard) for shard in wanted if self.info(corpus, table, shard)]
         empty = pl.from_arrow(SCHEMAS[table].empty_table())
         if not isinstance(empty, pl.DataFrame):
             raise TypeError("an Arrow table becomes a DataFrame")

@@ -9,18 +9,19 @@ and raises LeaseLostError.
 
 import json
 import os
-import socket
 import threading
 import time
 import uuid
-from pathlib import Path
 from typing import Any, Self
 
 from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.lake.host import boot_name, process_is_gone
 from prox_assets.lake.storage import Storage
 
 HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0
+# Between writing over a dead holder's record and believing it: whoever saw the same dead holder has written by then.
+TAKEOVER_SECONDS = 0.2
 
 
 class Lease:
@@ -67,8 +68,7 @@ class Lease:
             holder = self._read()
             if holder is None:
                 continue
-            if _is_dead_here(holder) or self._stays_silent(holder):
-                self._take_over(holder)
+            if (_is_dead_here(holder) or self._stays_silent(holder)) and self._take_over(holder):
                 break
             if time.monotonic() - started >= self._wait:
                 raise LeaseHeldError(
@@ -77,6 +77,8 @@ class Lease:
                 )
         self._thread = threading.Thread(target=self._keep, name=f"lease {self._label}", daemon=True)
         self._thread.start()
+        # Whoever died here may have left unfinished files; nobody else would ever look.
+        self._storage.remove_abandoned_temporaries()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -98,7 +100,7 @@ class Lease:
             "owner": self._owner,
             "beat": self._beat,
             "run_id": self._run_id,
-            "host": _host_identity(),
+            "host": boot_name(),
             "pid": os.getpid(),
         }
         return json.dumps(record).encode()
@@ -127,14 +129,14 @@ class Lease:
                 return False
         return True
 
-    def _take_over(self, holder: dict[str, Any]) -> None:
+    def _take_over(self, holder: dict[str, Any]) -> bool:
         """Replace a dead holder's record; of several that try at once, the last writer wins and the others notice."""
         now = self._read()
-        if now is not None and now["owner"] != holder["owner"]:
-            raise LeaseHeldError(f"{self._label} was just taken over by run {now.get('run_id')}")
+        if now is None or now["owner"] != holder["owner"]:
+            return False
         self._storage.write_bytes(self._path, self._record())
-        time.sleep(0.2)
-        self.check()
+        time.sleep(TAKEOVER_SECONDS)
+        return self._holds()
 
     def _keep(self) -> None:
         while not self._stop.wait(self._interval):
@@ -148,35 +150,5 @@ class Lease:
                 continue
 
 
-def _host_identity() -> str:
-    """Name this machine and boot: a process id means nothing elsewhere, or after a reboot."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        boot = ""
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        namespace = ""
-    return f"{socket.gethostname()}/{boot}/{namespace}"
-
-
 def _is_dead_here(holder: dict[str, Any]) -> bool:
-    if holder.get("host") != _host_identity():
-        return False
-    try:
-        os.kill(int(holder["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return _is_zombie(int(holder["pid"]))
-
-
-def _is_zombie(pid: int) -> bool:
-    """A killed process that its parent has not reaped yet still has an id."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state == "Z"
+    return holder.get("host") == boot_name() and process_is_gone(int(holder["pid"]))

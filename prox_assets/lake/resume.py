@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prox_assets.lake.errors import LakeError
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 
@@ -55,7 +55,7 @@ class ResumeLedger:
         self._storage = lake.storage
         self._schema = SCHEMAS[table]
         self._fixed = fixed
-        self._shard_folder = f"_resume/{corpus}/{table}/{shard}"
+        self._shard_folder = _shard_folder(corpus, table, shard)
         self._folder = f"{self._shard_folder}/{identity}"
         settings = self._storage.read_bytes(f"{self._folder}/ledger.json")
         if settings is None:
@@ -94,21 +94,25 @@ class ResumeLedger:
         """Yield the rows and the cost of windows 0 to count - 1, in order.
 
         Raises:
-            LakeError: One is missing or damaged.
+            RetryableLakeError: One is missing or damaged; it will be inferred again.
         """
         for window in range(count):
-            path = self._window_path(window)
-            try:
-                with self._storage.open(path) as file:
-                    table = pq.read_table(file)
-                seconds, prompt_tokens = json.loads((table.schema.metadata or {})[_COST])
-                yield table.replace_schema_metadata(None).cast(self._schema), WindowCost(seconds, prompt_tokens)
-            except (FileNotFoundError, KeyError, pa.ArrowInvalid) as error:
-                self._storage.remove(path)
-                raise LakeError(
-                    f"window {window} of {self._folder} is missing or damaged; it has been removed, "
-                    "run the step again to infer it"
-                ) from error
+            yield self._read_window(window)
+
+    def _read_window(self, window: int) -> tuple[pa.Table, WindowCost]:
+        path = self._window_path(window)
+        # Read before it is parsed: a store that does not answer is no reason to throw a window away.
+        data = self._storage.read_bytes(path)
+        try:
+            table = pq.read_table(pa.BufferReader(data or b""))
+            seconds, prompt_tokens = json.loads((table.schema.metadata or {})[_COST])
+            return table.replace_schema_metadata(None).cast(self._schema), WindowCost(seconds, prompt_tokens)
+        except (KeyError, pa.ArrowException, OSError) as error:
+            self._storage.remove(path)
+            raise RetryableLakeError(
+                f"window {window} of {self._folder} is missing or damaged; it has been removed, "
+                "run the step again to infer it"
+            ) from error
 
     def _window_path(self, window: int) -> str:
         return f"{self._folder}/{window:08d}.parquet"
@@ -116,3 +120,14 @@ class ResumeLedger:
     def remove(self) -> None:
         """Remove the ledger; the final file stands."""
         self._storage.remove(self._shard_folder)
+
+
+def remove_leftover_ledgers(lake: Lake, corpus: str, table: Table, shard: str) -> None:
+    """Remove what a run that was killed between publishing its file and tidying up has left behind."""
+    folder = _shard_folder(corpus, table, shard)
+    if lake.storage.exists(folder):
+        lake.storage.remove(folder)
+
+
+def _shard_folder(corpus: str, table: Table, shard: str) -> str:
+    return f"_resume/{corpus}/{table}/{shard}"

@@ -3,9 +3,9 @@
 Belongs here: URLs, paths, listing, atomic put, removal. Not here: tables, schemas, shards' states.
 """
 
+import hashlib
 import os
 import shutil
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from prox_assets.lake.errors import LakeError
+from prox_assets.lake.errors import LakeError, RetryableLakeError
+from prox_assets.lake.host import machine_name, process_is_gone
 
 # Unfinished files live under this folder of a local lake, never beside the finished ones, so that `*.parquet` in a
 # table's folder is always whole files.
@@ -35,7 +36,13 @@ class Storage:
     def __init__(self, url: str, storage_options: dict[str, Any] | None = None) -> None:
         self.url = url.rstrip("/") or "/"
         self.storage_options = dict(storage_options or {})
-        self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
+        try:
+            self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
+        except (ValueError, ImportError) as error:
+            raise LakeError(
+                f"{self.url} cannot be a lake: {error}. Name a folder, or a URL whose file system is installed "
+                "(s3:// is; gs:// needs prox_assets[gcs])."
+            ) from error
         self.is_local = isinstance(self.fs, LocalFileSystem)
         self.root = str(Path(root).resolve()) if self.is_local else root.rstrip("/")
 
@@ -58,39 +65,46 @@ class Storage:
 
     def exists(self, relative: str) -> bool:
         """Tell whether a file or folder is there now (listings are never served from a cache)."""
+        path = self.path(relative)
         self.fs.invalidate_cache()
-        return self.fs.exists(self.path(relative))
+        with self._errors("look up", path):
+            return self.fs.exists(path)
 
     def list_files(self, folder: str) -> list[str]:
         """Return the names of the files directly in a folder, sorted; [] when the folder is not there."""
-        self.fs.invalidate_cache()
-        try:
-            entries = self.fs.ls(self.path(folder), detail=True)
-        except FileNotFoundError:
-            return []
+        entries = self._entries(self.path(folder))
         return sorted(PurePosixPath(e["name"]).name for e in entries if e["type"] == "file")
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names of the folders directly in a folder ("" is the lake itself), sorted."""
-        self.fs.invalidate_cache()
-        try:
-            entries = self.fs.ls(self.path(folder) if folder else self.root, detail=True)
-        except FileNotFoundError:
-            return []
+        entries = self._entries(self.path(folder) if folder else self.root)
         return sorted(PurePosixPath(e["name"].rstrip("/")).name for e in entries if e["type"] == "directory")
+
+    def _entries(self, path: str) -> list[dict[str, Any]]:
+        self.fs.invalidate_cache()
+        with self._errors("list", path):
+            try:
+                return self.fs.ls(path, detail=True)
+            except FileNotFoundError:
+                return []
 
     @contextmanager
     def open(self, relative: str) -> Iterator[BinaryIO]:
         """Open a file for reading, seekable."""
-        with self.fs.open(self.path(relative), "rb") as file:
+        path = self.path(relative)
+        with self._errors("open", path):
+            file = self.fs.open(path, "rb")
+        with file:
             yield file
 
     def read_bytes(self, relative: str) -> bytes | None:
         """Return a small file's bytes, or None when it is not there."""
-        try:
-            return self.fs.cat_file(self.path(relative))
-        except FileNotFoundError:
-            return None
+        path = self.path(relative)
+        with self._errors("read", path):
+            try:
+                return self.fs.cat_file(path)
+            except FileNotFoundError:
+                return None
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Write a small file atomically."""
@@ -112,30 +126,23 @@ class Storage:
                 for temporary in temporaries:
                     _sync(temporary)
                 for temporary, final in zip(temporaries, finals, strict=True):
-                    Path(final).parent.mkdir(parents=True, exist_ok=True)
-                    temporary.replace(final)
+                    with self._errors("write", final):
+                        Path(final).parent.mkdir(parents=True, exist_ok=True)
+                        temporary.replace(final)
                 for folder in {Path(final).parent for final in finals}:
                     _sync(folder)
             else:
                 for temporary, final in zip(temporaries, finals, strict=True):
-                    self.fs.put_file(str(temporary), final)
+                    with self._errors("write", final, missing=True):
+                        self.fs.put_file(str(temporary), final)
                 self.fs.invalidate_cache()
 
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """A fresh folder for unfinished files, removed afterwards; named by process so that the dead are told apart."""
-        if self.is_local:
-            parent = Path(self.root) / TEMPORARY
-            try:
-                parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LakeError(
-                    f"cannot write to the lake {self.url}: {error}. Check that the folder exists and is writable."
-                ) from error
-        else:
-            parent = Path(tempfile.gettempdir())
-        folder = parent / f"prox-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        folder.mkdir()
+        folder = self._workspaces() / f"prox-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        with self._errors("make unfinished files in", str(folder.parent), missing=True):
+            folder.mkdir(parents=True)
         try:
             yield folder
         finally:
@@ -145,8 +152,8 @@ class Storage:
         """Write a small file only if it is not there; return whether this call wrote it."""
         path = self.path(relative)
         if self.is_local:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with self._workspace() as folder:
+            with self._workspace() as folder, self._errors("write", path, missing=True):
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
                 temporary = folder / "new"
                 temporary.write_bytes(data)
                 try:
@@ -155,38 +162,62 @@ class Storage:
                 except FileExistsError:
                     return False
                 return True
-        try:
-            self.fs.pipe_file(path, data, mode="create")
-        except FileExistsError:
-            return False
-        return True
+        with self._errors("write", path, missing=True):
+            try:
+                self.fs.pipe_file(path, data, mode="create")
+            except FileExistsError:
+                return False
+            return True
 
     def remove(self, relative: str) -> None:
         """Remove a file or a whole folder; not being there is fine."""
         path = self.path(relative)
-        try:
-            self.fs.rm(path, recursive=True)
-        except FileNotFoundError:
-            return
-        finally:
-            self.fs.invalidate_cache()
+        self.fs.invalidate_cache()
+        with self._errors("remove", path):
+            try:
+                self.fs.rm(path, recursive=True)
+            except FileNotFoundError:
+                return
+            finally:
+                self.fs.invalidate_cache()
 
     def remove_abandoned_temporaries(self) -> int:
         """Remove unfinished files of processes on this machine that are gone; return how many folders went."""
-        if not self.is_local:
-            return 0
         removed = 0
-        for folder in (Path(self.root) / TEMPORARY).glob(f"prox-{_host()}-*"):
-            pid = folder.name.split("-")[2]
-            if not Path(f"/proc/{pid}").exists():
+        for folder in self._workspaces().glob(f"prox-{_machine()}-*"):
+            if process_is_gone(int(folder.name.split("-")[2])):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
         return removed
 
+    def _workspaces(self) -> Path:
+        """Where unfinished files are: in a local lake, since a rename needs one file system, else in this machine's."""
+        return Path(self.root) / TEMPORARY if self.is_local else Path(tempfile.gettempdir())
 
-def _host() -> str:
-    """This machine's name without the separator; on a shared folder, another machine's process ids mean nothing."""
-    return socket.gethostname().replace("-", "_")
+    @contextmanager
+    def _errors(self, action: str, path: str, *, missing: bool = False) -> Iterator[None]:
+        """Turn what a storage library raises into RetryableLakeError, a missing file only where `missing` is an error.
+
+        Each storage library has its own exceptions, many of them not OSError; hence all of them are caught, and only
+        calls into such a library go inside.
+        """
+        try:
+            yield
+        except LakeError:
+            raise
+        except Exception as error:
+            if isinstance(error, FileNotFoundError) and not missing:
+                raise
+            raise RetryableLakeError(
+                f"cannot {action} {path} in the lake {self.url}: {type(error).__name__}: {error}. Check that the "
+                "folder or bucket exists, that there is room, and that this user or the credentials in the "
+                "environment may do this."
+            ) from error
+
+
+def _machine() -> str:
+    """This machine's name as part of a file name; on a shared folder, another machine's process ids mean nothing."""
+    return hashlib.sha256(machine_name().encode()).hexdigest()[:12]
 
 
 def _sync(path: Path) -> None:

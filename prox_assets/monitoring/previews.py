@@ -79,6 +79,11 @@ def _diff(before: str, after: str) -> tuple[str, ...]:
     return tuple(shown)
 
 
+def printable(text: str) -> str:
+    """Return corpus text with every space a plain one and "\ufffd" for what a terminal or a browser would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
 def as_markdown(previews: list[Preview]) -> str:
     """Return previews as Markdown, every piece of corpus text inside a code fence that it cannot close."""
     if not previews:
@@ -87,8 +92,9 @@ def as_markdown(previews: list[Preview]) -> str:
 
 
 def _block(preview: Preview) -> str:
-    body = "\n".join(preview.diff)
+    # A carriage return ends a line in Markdown; other control characters have no business in a page.
+    body = "\n".join(printable(line) for line in preview.diff)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
-    url = re.sub(r"[`\s]", "", preview.url or "")[:CHARACTERS_PER_LINE]
+    url = re.sub(r"[`\s]", "", printable(preview.url or ""))[:CHARACTERS_PER_LINE]
     title = f"**{preview.doc_id}**: {preview.characters_before} to {preview.characters_after} characters"
     return f"{title}{f' (`{url}`)' if url else ''}\n\n{fence}diff\n{body}\n{fence}"

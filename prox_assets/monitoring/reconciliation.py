@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow.parquet as pq
 
+from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, SCHEMAS, Outcome, Table
 
@@ -47,7 +48,13 @@ def reconcile(lake: Lake, corpus: str, shard: str) -> Reconciliation:
     dropped = outcomes.filter(pl.col("outcome").str.starts_with("dropped_")).height
     refined, decided, chunked = column(Table.REFINED), column(Table.DOC_PROGRAMS), column(Table.CHUNK_PROGRAMS)
     problems: list[str] = []
-    for name, ids in (("documents", documents), ("outcomes", outcomes["doc_id"]), ("refined", refined)):
+    once = (
+        ("documents", documents),
+        ("doc_programs", decided),
+        ("outcomes", outcomes["doc_id"]),
+        ("refined", refined),
+    )
+    for name, ids in once:
         repeated = ids.filter(ids.is_duplicated()).unique()
         if len(repeated):
             problems.append(f"{len(repeated)} doc_ids occur more than once in {name}, e.g. {repeated[0]}")
@@ -60,11 +67,11 @@ def reconcile(lake: Lake, corpus: str, shard: str) -> Reconciliation:
         ("outcomes are of unknown documents", outcomes["doc_id"], documents),
         ("kept documents are missing in refined", kept, refined),
         ("refined documents are not kept", refined, kept),
-        ("kept documents have no document program", kept, decided),
+        ("documents have no document program", documents, decided),
         ("kept documents have no chunk programs", kept, chunked),
     )
     for message, these, known in expectations:
-        missing = these.filter(~these.is_in(known.unique().to_list()))
+        missing = these.filter(~these.is_in(known.unique().implode()))
         if len(missing):
             problems.append(f"{len(missing)} {message}, e.g. {missing[0]}")
     return Reconciliation(len(documents), len(kept), dropped, quarantined, tuple(problems))
@@ -74,7 +81,12 @@ def schema_problems(lake: Lake, corpus: str, shard: str) -> tuple[str, ...]:
     """Say which of a shard's files are missing or differ from the lake's schema."""
     problems = []
     for table in SHARD_TABLES:
-        if lake.info(corpus, table, shard) is None:
+        try:
+            missing = lake.info(corpus, table, shard) is None
+        except LakeError as error:
+            problems.append(str(error))
+            continue
+        if missing:
             problems.append(f"{table} has no file")
             continue
         with lake.storage.open(lake.table_path(corpus, table, shard)) as file:

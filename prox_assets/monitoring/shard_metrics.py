@@ -3,18 +3,23 @@
 Everything is computed with lazy polars plans over the shard's files; texts are streamed.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
+from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.signals import mean_signals
+from prox_assets.programs import EditStatus
 
 HISTOGRAM_BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TOKEN_COUNT_BATCH = 256
+
+_PROGRAM = ("doc_id", "chunk_index")  # one program's operations
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
@@ -86,12 +91,12 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
     chunks = lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard])
     edits = lake.scan(corpus, Table.EDITS, [shard])
     doc_totals = decisions.select(
-        doc_prompt_tokens=pl.col("prompt_tokens").sum().cast(pl.Int64),
-        doc_completion_tokens=pl.col("completion_tokens").sum().cast(pl.Int64),
+        doc_prompt_tokens=_total("prompt_tokens"),
+        doc_completion_tokens=_total("completion_tokens"),
     )
     chunk_totals = chunks.select(
-        chunk_prompt_tokens=pl.col("prompt_tokens").sum().cast(pl.Int64),
-        chunk_completion_tokens=pl.col("completion_tokens").sum().cast(pl.Int64),
+        chunk_prompt_tokens=_total("prompt_tokens"),
+        chunk_completion_tokens=_total("completion_tokens"),
         chunks=pl.len(),
         chunks_skipped=pl.col("skip_reason").is_not_null().sum(),
         programs_truncated=(pl.col("finish_reason") == "length").sum(),
@@ -106,8 +111,8 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
         **chunk_totals.collect().row(0, named=True),
         "operations": counted.collect().to_dicts(),
         "keep_probability_histogram": _histogram(decisions),
-        "programs_failed": _programs_with(edits, pl.col("status") == "program_rejected"),
-        "programs_looping": _programs_with(edits, pl.col("status") == "looped"),
+        "programs_failed": _programs_failed(edits, _error_limit(lake, corpus, shard)),
+        "programs_looping": _height(edits.filter(pl.col("status") == EditStatus.LOOPED).select(*_PROGRAM).unique()),
         "doc_engine_seconds": doc_info.notes["engine_seconds"],
         "chunk_engine_seconds": chunk_info.notes["engine_seconds"],
         "prompt_tokens_per_second": tokens / seconds if tokens and seconds else None,
@@ -116,14 +121,30 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
     }
 
 
-def _programs_with(edits: pl.LazyFrame, condition: pl.Expr) -> int:
-    return _height(edits.filter(condition).select("doc_id", "chunk_index").unique())
+def _total(column: str) -> pl.Expr:
+    """Sum as 64-bit: a shard of a million documents passes the 2**31 that polars sums 32-bit columns in."""
+    return pl.col(column).cast(pl.Int64).sum()
+
+
+def _error_limit(lake: Lake, corpus: str, shard: str) -> int:
+    for row in lake.rows(corpus, Table.POLICIES, shard, ["configuration"]):
+        return json.loads(row["configuration"])["policy"]["error_limit"]
+    raise MissingTableError(
+        f"{lake.uri(corpus, Table.POLICIES, shard)} is not there; materialize refined_shards for {shard!r} first"
+    )
+
+
+def _programs_failed(edits: pl.LazyFrame, error_limit: int) -> int:
+    """Count programs refused as a whole: by the status of their sound operations, or, without any, by their errors."""
+    errors = pl.col("status").is_in([status.value for status in EditStatus if status.is_error]).sum()
+    rejected = (pl.col("status") == EditStatus.PROGRAM_REJECTED).any()
+    return _height(edits.group_by(*_PROGRAM).agg(failed=rejected | (errors >= error_limit)).filter("failed"))
 
 
 def _histogram(decisions: pl.LazyFrame) -> list[int] | None:
     """Count keep probabilities in equal bins over [0, 1]; null where nothing was scored."""
     bins = (
-        decisions.filter(pl.col("keep_probability").is_not_null())
+        decisions.filter(pl.col("keep_probability").is_between(0, 1))  # neither null nor NaN
         .select(bin=(pl.col("keep_probability") * HISTOGRAM_BINS).floor().clip(0, HISTOGRAM_BINS - 1).cast(pl.Int32))
         .group_by("bin")
         .len()
@@ -134,7 +155,7 @@ def _histogram(decisions: pl.LazyFrame) -> list[int] | None:
 
 
 def _text_metrics(documents: pl.LazyFrame, refined: pl.LazyFrame) -> dict[str, Any]:
-    words = pl.col("text").str.count_matches(r"\S+").sum().cast(pl.Int64)
+    words = pl.col("text").str.count_matches(r"\S+").cast(pl.Int64).sum()
     return {
         "words_in": documents.select(words).collect(engine="streaming").item(),
         "words_out": refined.select(words).collect(engine="streaming").item(),

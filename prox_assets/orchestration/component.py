@@ -53,6 +53,9 @@ class RefinedCorpusAttributes(BaseModel):
     engine: EngineConfig = Field(
         default_factory=TransformersEngineConfig, description="How models are run: vllm, server or transformers."
     )
+    chunk_engine: EngineConfig | None = Field(
+        default=None, description="How the chunk refiner's model is run, where that differs, e.g. a second server."
+    )
     window_documents: int = Field(default=256, description="Documents per inference checkpoint.")
     request_attempts: int = Field(default=3, description="Attempts before a failing document is quarantined.")
     shards_per_run: int = Field(default=8, ge=1, description="Shards that one engine start serves in a backfill.")
@@ -82,6 +85,7 @@ class RefinedCorpusAttributes(BaseModel):
             refiners=preset(self.refiners) if isinstance(self.refiners, str) else self.refiners,
             policy=ExecutionPolicy(**self.policy),
             engine=self.engine,
+            chunk_engine=self.chunk_engine,
             window_documents=self.window_documents,
             request_attempts=self.request_attempts,
         )

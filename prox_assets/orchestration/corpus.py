@@ -47,8 +47,8 @@ class CorpusSettings:
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
-        config = self.plan.refiners.doc if level == "doc" else self.plan.refiners.chunk
-        return self.plan.engine.kind if config is not None and config.needs_engine else "python"
+        config = self.plan.refiner(level)
+        return self.plan.engine_for(level).kind if config is not None and config.needs_engine else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""

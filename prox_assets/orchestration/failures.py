@@ -1,8 +1,8 @@
 """Which errors are worth a retry.
 
 A missing file, a stale input or a wrong configuration fails the same way every time: it becomes a dg.Failure that is
-not retried. An engine that died, a store that was away or a lease still held may go better next time, and is left to
-the asset's RetryPolicy.
+not retried. An engine that died or answered nothing, a store that was away or a lease still held may go better next
+time, and is left to the asset's RetryPolicy.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import dagster as dg
 
 from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
-from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.stages.run import StageError
+from prox_assets.stages.run import InferenceFailedError, StageError
 
 RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
-_TRANSIENT = (SourceUnavailableError, LeaseHeldError, LeaseLostError)
+_TRANSIENT = (SourceUnavailableError, RetryableLakeError, InferenceFailedError)
 _DETERMINISTIC = (CorpusError, StageError, LakeError, RefinerError)
 
 

@@ -41,6 +41,5 @@ class EnginesResource(dg.ConfigurableResource):
     @contextmanager
     def open(self, plan: RefinementPlan, level: Literal["doc", "chunk"]) -> Iterator[RefinerSession]:
         """Give a session of the plan's refiner at a level."""
-        config = plan.refiners.doc if level == "doc" else plan.refiners.chunk
-        with RefinerSession(config, level, plan.engine) as session:
+        with plan.session(level) as session:
             yield session

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from prox_assets.lake.resume import ResumeLedger
+from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkPrograms, RefinerInput
@@ -18,6 +18,7 @@ from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference import InferenceSummary, Row, WindowedInference, current_summary, publish
 from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.side_by_side import documents_with_decisions
 
 ASSET = "chunk_programs"
 
@@ -60,6 +61,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSum
     with run.lease(ASSET) as lease:
         info = run.lake.info(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
         if info is not None and info.identity == identity and not run.force:
+            remove_leftover_ledgers(run.lake, run.corpus, Table.CHUNK_PROGRAMS, run.shard)
             return current_summary(info, documents.rows)
         reuse = info is not None and info.fingerprint == refiner and not run.force
         ledger = ResumeLedger(
@@ -85,7 +87,8 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSum
             progress=run.progress,
             total=documents.rows,
         )
-        windows = inference.run(_work(run, floor, _EarlierRows(run) if reuse else None))
+        with session.restarting_after_engine_errors():
+            windows = inference.run(_work(run, floor, _EarlierRows(run) if reuse else None))
         notes = {
             "documents": documents.identity,
             "doc_programs": decisions.identity,
@@ -98,14 +101,10 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSum
 
 
 def _work(run: ShardRun, floor: float, earlier: "_EarlierRows | None") -> Iterator[_Document]:
-    """Walk documents and their decisions side by side; both files hold the same documents in the same order."""
+    """Walk documents and their decisions; those below the floor are known to have no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
-    documents = run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns)
-    decisions = run.lake.rows(
-        run.corpus, Table.DOC_PROGRAMS, run.shard, ["doc_id", "program", "keep_probability", "error"]
-    )
-    for document, decision in zip(documents, decisions, strict=True):
+    for document, decision in documents_with_decisions(run, columns):
         admitted = (
             decision["error"] is None
             and decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep

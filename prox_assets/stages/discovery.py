@@ -4,7 +4,7 @@ Discovery only adds: a shard that has left the source stays, with its results. A
 was read is reported, never silently reused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prox_assets import __version__
 from prox_assets.corpora.shards import Shard, list_shards
@@ -33,14 +33,27 @@ class Discovery:
     gone: tuple[str, ...]
 
 
-def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str) -> Discovery:
+def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True) -> Discovery:
     """List the source, record new and changed shards, and say what is different.
+
+    Args:
+        lake: The lake.
+        plan: The corpus's configuration.
+        run_id: Written into recorded rows.
+        may_move: Whether a known shard may now lie at another URL, as when a corpus has moved.
 
     Raises:
         CorpusError: The source could not be listed; nothing is recorded then.
+        StageError: A known shard lies elsewhere now, and may not.
     """
     known = known_shards(lake, plan.corpus)
-    found = list_shards(plan.source, known)
+    found = [_with_known_rows(shard, known.get(shard.key)) for shard in list_shards(plan.source, known)]
+    for shard in found:
+        if not may_move and shard.key in known and known[shard.key].url != shard.url:
+            raise StageError(
+                f"the lake already has shard {shard.key!r} of corpus {plan.corpus!r} from {known[shard.key].url}; "
+                f"{shard.url} would replace it. Name the corpus (--corpus {plan.corpus} if it is the same one, moved)."
+            )
     for shard in found:
         if known.get(shard.key) != shard:
             record_shard(lake, plan.corpus, shard, run_id)
@@ -55,6 +68,13 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str) -> Discovery:
         ),
         gone=tuple(sorted(set(known) - keys)),
     )
+
+
+def _with_known_rows(shard: Shard, known: Shard | None) -> Shard:
+    """Keep the number of rows that reading an unchanged file found; a listing does not count."""
+    if known is None or shard.rows is not None or source_version(known) != source_version(shard):
+        return shard
+    return replace(shard, rows=known.rows)
 
 
 def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
@@ -78,7 +98,7 @@ def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
 
 def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
     """Return every recorded shard of a corpus by key, in order of the keys."""
-    frame = lake.scan(corpus, Table.SHARDS).collect()
+    frame = lake.scan(corpus, Table.SHARDS).sort("shard").collect()
     return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}
 
 

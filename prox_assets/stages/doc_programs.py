@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prox_assets.lake.resume import ResumeLedger
+from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
@@ -42,6 +42,7 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
     with run.lease(ASSET) as lease:
         info = run.lake.info(run.corpus, Table.DOC_PROGRAMS, run.shard)
         if info is not None and info.identity == identity and not run.force:
+            remove_leftover_ledgers(run.lake, run.corpus, Table.DOC_PROGRAMS, run.shard)
             return current_summary(info, documents.rows)
         stamp = run.stamp(refiner, identity)
         ledger = ResumeLedger(
@@ -73,7 +74,8 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
             progress=run.progress,
             total=documents.rows,
         )
-        windows = inference.run(work())
+        with session.restarting_after_engine_errors():
+            windows = inference.run(work())
         notes = {"documents": documents.identity, "refiner": session.describe()}
         return publish(run, Table.DOC_PROGRAMS, stamp, ledger, inference, windows, notes, lease)
 

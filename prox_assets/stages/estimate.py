@@ -2,15 +2,18 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prox_assets.corpora.document import Document
+from prox_assets.corpora.formats import container_from_name
 from prox_assets.corpora.shards import Shard, list_shards, read_shard
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.run import StageError
+from prox_assets.stages.run import InferenceFailedError, StageError
+
+# Reading the footers of more Parquet files than this would cost more than it tells; the others go by size.
+COUNTED_FILES = 100
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Estimate:
 
     Attributes:
         files: Raw files.
+        counted: How many of them were counted exactly; the others are extrapolated from the first by size.
         documents: Documents in all of them.
         sample: Documents that were timed.
         timings: Per level, on the sample.
@@ -37,6 +41,7 @@ class Estimate:
     """
 
     files: int
+    counted: int
     documents: int
     sample: int
     timings: tuple[LevelTiming, ...]
@@ -44,21 +49,23 @@ class Estimate:
 
 
 def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate:
-    """Draw a sample from the first file, time both levels on it, extrapolate by file size.
+    """Draw a sample from the first file, time both levels on it, extrapolate to all files.
 
     Raises:
         CorpusError: The source cannot be listed or read.
         StageError: The first file has no documents.
+        InferenceFailedError: The refiner failed on every document of the sample.
         EngineError, RefinerError: The refiner does not run.
     """
     shards = list_shards(plan.source)
     sample, documents = _sample(plan, shards[0], sample_size, seed)
     doc_timing, kept = _time_documents(plan, sample)
     chunk_timing = _time_chunks(plan, kept)
-    total = _extrapolate(shards, documents)
+    total, counted = _count(plan, shards, documents)
     seconds = doc_timing.seconds + chunk_timing.seconds
     return Estimate(
         files=len(shards),
+        counted=counted,
         documents=total,
         sample=len(sample),
         timings=(doc_timing, chunk_timing),
@@ -87,23 +94,29 @@ def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[l
 def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[LevelTiming, list[RefinerInput]]:
     texts = {document.doc_id: document for document in sample}
     kept: list[RefinerInput] = []
-    tokens = 0
-    with RefinerSession(plan.refiners.doc, "doc", plan.engine) as session:
+    # As the stage does: the chunk level is shown what passes the floor, whatever the threshold in force.
+    admission = replace(plan.execution_policy, doc_keep_threshold=plan.chunk_floor)
+    tokens = failed = 0
+    with plan.session("doc") as session:
         started = time.monotonic()
         refiner = session.document_refiner()
         loaded = time.monotonic()
         for result in refiner.write_programs(sample):
             tokens += result.prompt_tokens
+            if result.error is not None:
+                failed += 1
+                if failed == len(sample):
+                    raise InferenceFailedError(f"the refiner failed on every document, at last with: {result.error}")
+                continue
             document = texts[result.doc_id]
-            decision = decide_document(document.text, result.program, result.keep_probability, plan.execution_policy)
-            if result.error is None and decision.keep:
+            if decide_document(document.text, result.program, result.keep_probability, admission).keep:
                 kept.append(document)
         ended = time.monotonic()
     return LevelTiming("documents", len(sample), loaded - started, ended - loaded, tokens), kept
 
 
 def _time_chunks(plan: RefinementPlan, kept: list[RefinerInput]) -> LevelTiming:
-    with RefinerSession(plan.refiners.chunk, "chunk", plan.engine) as session:
+    with plan.session("chunk") as session:
         started = time.monotonic()
         refiner = session.chunk_refiner()
         loaded = time.monotonic()
@@ -112,8 +125,27 @@ def _time_chunks(plan: RefinementPlan, kept: list[RefinerInput]) -> LevelTiming:
     return LevelTiming("chunks", len(kept), loaded - started, ended - loaded, tokens)
 
 
-def _extrapolate(shards: list[Shard], first_documents: int) -> int:
-    first_size = shards[0].size
-    if len(shards) == 1 or not first_size:
-        return first_documents * len(shards)
-    return round(first_documents * sum(shard.size or first_size for shard in shards) / first_size)
+def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int) -> tuple[int, int]:
+    """Return the documents of all files, and how many of the files were counted rather than judged by their size."""
+    first = shards[0]
+    documents = {first.url: first_documents}
+    documents |= {shard.url: _rows_in_footer(plan, shard) for shard in shards[1:COUNTED_FILES] if _is_parquet(shard)}
+    sizes = {shard.url: shard.size or 0 for shard in shards}
+    if not all(sizes.values()):  # the store tells no sizes: every file counts alike
+        sizes = dict.fromkeys(sizes, 1)
+    # Only Parquet files are counted beside the first, and say nothing about how many documents a byte of JSON holds.
+    alike = documents if _is_parquet(first) else {first.url: first_documents}
+    rate = sum(alike.values()) / sum(sizes[url] for url in alike)
+    rest = sum(size for url, size in sizes.items() if url not in documents)
+    return sum(documents.values()) + round(rate * rest), len(documents)
+
+
+def _is_parquet(shard: Shard) -> bool:
+    container = container_from_name(shard.source_file)
+    return container is not None and container.kind == "parquet"
+
+
+def _rows_in_footer(plan: RefinementPlan, shard: Shard) -> int:
+    """Count through a listing of this file alone that asks for row ranges, of which so large a one is the whole."""
+    whole = plan.source.model_copy(update={"urls": [shard.url], "rows_per_shard": 1 << 62})
+    return sum(counted.rows or 0 for counted in list_shards(whole))

@@ -9,6 +9,7 @@ shard. When everything fails the cause is not a document, and the stage stops wi
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 from prox_assets.lake.lake import FileInfo, FileStamp
@@ -23,6 +24,8 @@ Row = dict[str, Any]
 # Failed documents are held for their next attempt. This many end the stream early, so that a server that refuses
 # everything is noticed after this many requests and memory stays bounded.
 FAILURES_PER_PASS = 128
+# A few documents may all be bad. From this many on, without a single success in the whole run, it is the engine; once
+# something has succeeded, a whole pass must fail.
 SYSTEMIC_FAILURES = 8
 
 
@@ -89,7 +92,7 @@ class WindowedInference(Generic[W, R]):
         self._finished = ledger.finished_windows()
         self.windows_resumed = len(self._finished)
         self.documents_inferred = 0
-        self._last_write = time.monotonic()
+        self._last_write: float | None = None  # or when the refiner was ready; None before
         self._open: dict[int, dict[int, list[Row]]] = {}  # window -> offset -> rows
         self._size: dict[int, int] = {}  # window -> documents it will have
         self._place: dict[str, tuple[int, int, W]] = {}  # documents under way
@@ -99,16 +102,26 @@ class WindowedInference(Generic[W, R]):
         """Infer what is missing; return the number of windows.
 
         Raises:
-            InferenceFailedError: Every document of a whole pass failed.
+            InferenceFailedError: Every document failed, or every one of a whole pass.
             EngineError: The engine died or stalled; finished windows are kept.
         """
         source = iter(enumerate(work))
         exhausted = False
         while not exhausted:
             fed = _Fed()
-            self._consume(self._feed(source, fed), raise_if_all_fail=False)
+            inferred_before = self.documents_inferred
+            self._consume(self._feed(source, fed))
             exhausted = fed.exhausted
-            self._retry()
+            for _ in range(1, self._attempts):
+                self._try_failed_again()
+            if self.documents_inferred == inferred_before:
+                self._raise_if_systemic()
+            self._record_failed()
+        if self._place:
+            raise InferenceFailedError(
+                f"the refiner gave no answer for {len(self._place)} documents, e.g. {next(iter(self._place))}: "
+                "it must give one per document"
+            )
         return -(-self.total // self._ledger.window_documents)
 
     def _feed(self, source: Iterator[tuple[int, W]], fed: "_Fed") -> Iterator[RefinerInput]:
@@ -128,36 +141,41 @@ class WindowedInference(Generic[W, R]):
                 return
         fed.exhausted = True
 
-    def _consume(self, requests: Iterable[RefinerInput], *, raise_if_all_fail: bool) -> None:
+    def _consume(self, requests: Iterable[RefinerInput]) -> None:
         """Take one pass's results; those that failed wait in `_failed`."""
-        succeeded = 0
-        last_error = None
-        for result in self._write_programs(requests):
+        waiting = iter(requests)
+        first = next(waiting, None)
+        if first is None:  # everything is known: the refiner's model must not be loaded for nothing
+            return
+        results = self._write_programs(chain([first], waiting))
+        if self._last_write is None:
+            self._last_write = time.monotonic()  # only now, as the model may have been loaded just before
+        for result in results:
             window, offset, item = self._place[result.doc_id]
             if result.error is not None:
                 self._failed[result.doc_id] = (item, result)
-                last_error = result.error
                 continue
-            succeeded += 1
             self.documents_inferred += 1
             del self._place[result.doc_id]
             self._accept(window, offset, self._rows_of(item, result))
-        if raise_if_all_fail and last_error is not None and succeeded == 0 and self.documents_inferred == 0:
-            raise InferenceFailedError(
-                f"every document failed ({len(self._failed)} of {len(self._failed)}, {self._attempts} attempts each); "
-                f"the last error was: {last_error}"
-            )
 
-    def _retry(self) -> None:
-        """Try the failed documents again; record those that never succeed with their error."""
-        for attempt in range(2, self._attempts + 1):
-            if not self._failed:
-                return
-            again = [item.request for item, _ in self._failed.values()]
-            self._failed = {}
-            # A few may all be bad documents; many without a single success are a bad engine.
-            many = len(again) >= SYSTEMIC_FAILURES
-            self._consume(again, raise_if_all_fail=many and attempt == self._attempts)
+    def _try_failed_again(self) -> None:
+        again = [item.request for item, _ in self._failed.values()]
+        self._failed = {}
+        self._consume(again)
+
+    def _raise_if_systemic(self) -> None:
+        """Called when a pass and its retries had no success at all: many failures are then the engine's."""
+        if len(self._failed) < (FAILURES_PER_PASS if self.documents_inferred else SYSTEMIC_FAILURES):
+            return
+        *_, (_, last) = self._failed.values()
+        raise InferenceFailedError(
+            f"every document failed ({len(self._failed)} of {len(self._failed)}, {self._attempts} attempts each); "
+            f"the last error was: {last.error}"
+        )
+
+    def _record_failed(self) -> None:
+        """Give the documents that never succeeded their rows, which say why."""
         for doc_id, (item, result) in self._failed.items():
             window, offset, _ = self._place.pop(doc_id)
             self._accept(window, offset, self._rows_of(item, result))
@@ -171,8 +189,9 @@ class WindowedInference(Generic[W, R]):
             ordered = [row for place in sorted(gathered) for row in gathered[place]]
             now = time.monotonic()
             prompt_tokens = sum(row["prompt_tokens"] for row in ordered if "run_id" not in row)
-            self._ledger.write_window(window, ordered, WindowCost(now - self._last_write, prompt_tokens))
-            self._last_write = now
+            seconds = 0.0 if self._last_write is None else now - self._last_write
+            self._ledger.write_window(window, ordered, WindowCost(seconds, prompt_tokens))
+            self._last_write = None if self._last_write is None else now
             del self._open[window]
             self._finished.add(window)
             done = min(len(self._finished) * self._ledger.window_documents, self.total)

@@ -11,15 +11,14 @@ from typing import Any
 
 from prox_assets.corpora.errors import CorpusError
 from prox_assets.corpora.shards import Shard
-from prox_assets.engines.protocol import EngineError
+from prox_assets.engines.protocol import EngineError, EngineStartError
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.doc_programs import write_document_programs
-from prox_assets.stages.identities import documents_identity
+from prox_assets.stages.identities import documents_identity, metrics_identity, refined_identity
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
@@ -61,6 +60,10 @@ def refine_shards(
         run_id: Written into every row.
         limit: Documents in all, taken from the front; None for everything.
         report: Given (stage, shard key), returns the callback that is told of progress.
+
+    Raises:
+        RefinerError: A refiner cannot be used at all.
+        EngineStartError: Its engine does not start.
     """
     result = PipelineResult()
     alive: list[str] = []
@@ -72,6 +75,8 @@ def refine_shards(
         for key in keys:
             try:
                 work(key)
+            except (RefinerError, EngineStartError):
+                raise  # every other shard would fail in the same way
             except EXPECTED_ERRORS as error:
                 result.errors[key] = error
             else:
@@ -85,22 +90,43 @@ def refine_shards(
         alive += each([shard.key], lambda key, read=read: read(run_for("read", key)))
         if remaining is not None and shard.key in alive:
             remaining -= lake.require(plan.corpus, Table.DOCUMENTS, shard.key).rows
-    with RefinerSession(plan.refiners.doc, "doc", plan.engine) as doc:
+    with plan.session("doc") as doc:
         alive = list(each(alive, lambda key: write_document_programs(run_for("documents", key), doc)))
-    with RefinerSession(plan.refiners.chunk, "chunk", plan.engine) as chunk:
+    with plan.session("chunk") as chunk:
         alive = list(each(alive, lambda key: write_chunk_programs(run_for("chunks", key), chunk)))
-        alive = list(each(alive, lambda key: refine_shard(run_for("execute", key))))
-    for key in alive:
-        run = run_for("measure", key)
-        result.metrics[key] = measure_shard(run)
-        run.progress(1, 1)
+    alive = list(each(alive, lambda key: _refine(run_for("execute", key))))
+    for key in each(alive, lambda key: _measure(run_for("measure", key))):
+        result.metrics[key] = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
     return result
 
 
 def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
-    """Read the raw shard unless its documents are current."""
+    """Read the raw shard unless its documents are current; the whole shard holds the first documents too."""
     info = run.lake.info(run.corpus, Table.DOCUMENTS, run.shard)
-    if info is not None and info.identity == documents_identity(run.plan, shard, limit):
+    wanted = {documents_identity(run.plan, shard, limit), documents_identity(run.plan, shard)}
+    if info is not None and info.identity in wanted:
         run.progress(info.rows, info.rows)
         return
     read_raw_shard(run, limit)
+
+
+def _refine(run: ShardRun) -> None:
+    """Execute the shard's programs unless the published execution is of these programs under this policy."""
+    outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
+    chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
+    if (
+        outcomes is not None
+        and outcomes.identity == refined_identity(run.plan, chunk_programs.identity)
+        and outcomes.notes["execution_id"] == run.lake.execution(run.corpus, run.shard)
+    ):
+        run.progress(outcomes.rows, outcomes.rows)
+        return
+    refine_shard(run)
+
+
+def _measure(run: ShardRun) -> None:
+    """Measure the shard unless its metrics are of the published execution."""
+    info = run.lake.info(run.corpus, Table.SHARD_METRICS, run.shard)
+    if info is None or info.identity != metrics_identity(run.lake.execution(run.corpus, run.shard)):
+        measure_shard(run)
+    run.progress(1, 1)

@@ -13,7 +13,8 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
 from prox_assets.lake.identity import fingerprint
 from prox_assets.programs import ExecutionPolicy
-from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.session import RefinerSession
 
 
 class RefinementPlan(BaseModel):
@@ -25,6 +26,11 @@ class RefinementPlan(BaseModel):
     refiners: RefinerPair = Field(description="Who judges documents and who edits chunks; a missing level keeps all.")
     policy: ExecutionPolicy = Field(default_factory=ExecutionPolicy, description="How programs are executed.")
     engine: EngineConfig = Field(default_factory=TransformersEngineConfig, description="How models are run.")
+    chunk_engine: EngineConfig | None = Field(
+        default=None,
+        description="How the chunk refiner's model is run, where that differs: a server serves one model, so two "
+        "models need two of them.",
+    )
     window_documents: int = Field(
         default=256, ge=1, description="Documents per inference checkpoint: what a kill can cost at most."
     )
@@ -47,11 +53,24 @@ class RefinementPlan(BaseModel):
         """The corpus's name."""
         return self.source.name
 
+    def refiner(self, level: Literal["doc", "chunk"]) -> RefinerConfig | None:
+        """The refiner of a level; None keeps everything."""
+        return self.refiners.doc if level == "doc" else self.refiners.chunk
+
+    def engine_for(self, level: Literal["doc", "chunk"]) -> EngineConfig:
+        """How the model of a level is run."""
+        return self.chunk_engine if level == "chunk" and self.chunk_engine is not None else self.engine
+
+    def session(self, level: Literal["doc", "chunk"]) -> RefinerSession:
+        """Return the refiner of a level with its engine, to be used as a context manager; nothing is started yet."""
+        return RefinerSession(self.refiner(level), level, self.engine_for(level))
+
     @property
     def chunk_floor(self) -> float:
         """Keep probability from which documents are shown to the chunk refiner."""
         floor = self.refiners.chunk.chunk_floor if self.refiners.chunk else None
-        return ExecutionPolicy().doc_keep_threshold if floor is None else floor
+        # Unset, it does not follow a threshold that is raised: only a lower one needs programs that are not there.
+        return min(ExecutionPolicy().doc_keep_threshold, self.policy.doc_keep_threshold) if floor is None else floor
 
     @cached_property
     def execution_policy(self) -> ExecutionPolicy:
@@ -78,6 +97,6 @@ class RefinementPlan(BaseModel):
         It is part of an asset's code version, so that a new configuration shows as stale. The truth per shard is the
         inference fingerprint inside each file, weights included.
         """
-        config = self.refiners.doc if level == "doc" else self.refiners.chunk
+        config = self.refiner(level)
         settings = config.model_dump(mode="json", exclude={"name"}) if config else "keep-all"
         return fingerprint([settings, self.chunk_floor if level == "chunk" else None])

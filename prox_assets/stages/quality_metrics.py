@@ -5,10 +5,9 @@ from typing import Any
 
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
-from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.run import ShardRun
+from prox_assets.stages.run import ShardRun, StaleInputError
 
 ASSET = "quality_metrics"
 
@@ -18,10 +17,22 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
 
     Raises:
         MissingTableError: The shard has not been refined.
+        StaleInputError: Its refinement was cut short, or its programs have been written anew since.
     """
     outcomes = run.lake.require(run.corpus, Table.OUTCOMES, run.shard)
+    chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
     with run.lease(ASSET) as lease:
         execution_id = run.lake.execution(run.corpus, run.shard)
+        if outcomes.notes["execution_id"] != execution_id:
+            raise StaleInputError(
+                f"an execution of shard {run.shard!r} was cut short before it was published; "
+                "materialize refined_shards again"
+            )
+        if outcomes.notes["chunk_programs"] != chunk_programs.identity:
+            raise StaleInputError(
+                f"refined_shards of shard {run.shard!r} was made from programs that have been written anew since; "
+                "materialize refined_shards again"
+            )
         row = {
             **shard_metrics(run.lake, run.corpus, run.shard, _token_counter(run.plan)),
             "measured_at": datetime.now(UTC),
@@ -45,12 +56,8 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:
     """Count with the chunk refiner's tokenizer, else the document refiner's; without a model tokens stay null."""
-    sessions = (
-        RefinerSession(plan.refiners.chunk, "chunk", plan.engine),
-        RefinerSession(plan.refiners.doc, "doc", plan.engine),
-    )
-    for session in sessions:
-        counter = session.token_counter()
+    for level in ("chunk", "doc"):
+        counter = plan.session(level).token_counter()
         if counter is not None:
             return counter
     return None

@@ -75,7 +75,7 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
                 run.progress(done, shard.rows or 0)
             if limit is not None and documents.rows >= limit:
                 break
-        documents.notes["source_version"] = source_version(now)
+        documents.notes.update(source_version=source_version(now), limit=limit)
     total = documents.rows + rejects.rows
     run.progress(total, total)
     record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)

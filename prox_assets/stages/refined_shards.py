@@ -27,6 +27,7 @@ from prox_assets.programs import (
 )
 from prox_assets.stages.identities import refined_identity
 from prox_assets.stages.run import ShardRun, StageError, StaleInputError
+from prox_assets.stages.side_by_side import documents_with_decisions
 
 ASSET = "refined_shards"
 
@@ -141,18 +142,10 @@ def _checked_inputs(run: ShardRun) -> str:
 
 def _documents(run: ShardRun) -> Iterator[tuple[Row, Row, list[Row]]]:
     """Walk documents, decisions and chunk programs side by side; all are in the order of source_row."""
-    documents = run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard)
-    decisions = run.lake.rows(
-        run.corpus, Table.DOC_PROGRAMS, run.shard, ["doc_id", "program", "keep_probability", "finish_reason", "error"]
-    )
     chunk_rows = run.lake.rows(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
     groups = groupby(chunk_rows, key=lambda row: row["source_row"])
     head = next(groups, None)
-    for document, decision in zip(documents, decisions, strict=True):
-        if decision["doc_id"] != document["doc_id"]:
-            raise StageError(
-                f"doc_programs of shard {run.shard!r} does not line up with its documents; materialize it again"
-            )
+    for document, decision in documents_with_decisions(run):
         chunks: list[Row] = []
         if head is not None and head[0] == document["source_row"]:
             chunks = list(head[1])
@@ -182,7 +175,7 @@ def _refine(document: Row, decision: Row, chunks: list[Row], policy: ExecutionPo
 def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
     """Say why a document was dropped: a program that gives its reason as a comment says more than drop_doc."""
     if verdict.reason is DocumentReason.DROP_DOC and program is not None and "#" in program:
-        return program.partition("#")[2].strip()
+        return program.partition("#")[2].strip() or verdict.reason
     return verdict.reason
 
 

@@ -40,6 +40,7 @@ class ShardState:
         shard: The shard as last listed.
         stages: State by stage.
         documents: Documents read, or None.
+        limited: Reading stopped early (`prox refine --limit`): these are only the first documents of the shard.
         doc_refiner: Fingerprint of the refiner that wrote the document programs, or None.
         chunk_refiner: Likewise for the chunk programs.
         updated: When the newest of the files was written, in UTC, or None.
@@ -48,6 +49,7 @@ class ShardState:
     shard: Shard
     stages: dict[str, State]
     documents: int | None
+    limited: bool
     doc_refiner: str | None
     chunk_refiner: str | None
     updated: datetime | None
@@ -84,6 +86,7 @@ def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
         shard=shard,
         stages=stages,
         documents=documents.rows if documents else None,
+        limited=documents is not None and documents.notes.get("limit") == documents.rows,
         doc_refiner=doc.fingerprint if doc else None,
         chunk_refiner=chunk.fingerprint if chunk else None,
         updated=max((info.created_at for info in present), default=None),

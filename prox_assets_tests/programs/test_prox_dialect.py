@@ -127,6 +127,19 @@ def test_prose_around_a_fence_is_a_description():
     assert operations_of(program) == [RemoveLines(0, 1)]
 
 
+@pytest.mark.parametrize(
+    "prose", ["Navigation (lines 0 to 1) goes.", 'Note ("unclosed quote', "analysis(\n", "The menu (`Home`) is noise:"]
+)
+def test_prose_that_looks_like_a_call_is_still_prose_around_a_fence(prose):
+    program = f"{prose}\n```python\nremove_lines(0, 1)\n```\n{prose}"
+
+    assert parse(program).calls == (RemoveLines(0, 1),)
+
+
+def test_a_broken_call_of_a_known_function_is_an_error_around_a_fence_too():
+    assert reasons_of("```\nremove_lines(0, 1)\n```\nremove_lines(4, ") == [ParseErrorReason.UNTERMINATED_CALL]
+
+
 def test_prose_inside_a_fence_is_an_error():
     assert reasons_of("```\nsome words\nremove_lines(0, 1)\n```") == [ParseErrorReason.NOT_A_CALL]
 
@@ -220,8 +233,8 @@ _MEGABYTE = 1_000_000
     [
         *(
             '"',
-            'f("\n',
-            "f(\"x\nf('x\n",
+            'normalize("\n',
+            "normalize(\"x\nnormalize('x\n",
             'normalize("',
             '"a",',
             '"a", 5, ',
@@ -239,19 +252,19 @@ _MEGABYTE = 1_000_000
             "a=",
             '"  ',
             '", a',
-            'f("a",\n',
-            'f("a\n",',
+            'normalize("a",\n',
+            'normalize("a\n",',
             "9",
             ";",
             '"\n',
-            'f("a"\n"',
-            'f(\n"a" "\n',
+            'normalize("a"\n"',
+            'normalize(\n"a" "\n',
             "x\n",
             "中",
         ),
     ],
 )
-@pytest.mark.parametrize("opening", ["", "f(", 'normalize(source_str="'])
+@pytest.mark.parametrize("opening", ["", "normalize(", 'normalize(source_str="'])
 def test_a_megabyte_of_garbage_is_read_in_linear_time(opening, unit):
     # Seconds when linear, hours when quadratic.
     program = opening + unit * (_MEGABYTE // len(unit))

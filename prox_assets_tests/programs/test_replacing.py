@@ -82,6 +82,7 @@ def test_tallies_tell_what_became_of_the_matches():
         ("a中", 1, False),
         ("ไทย", 1, False),
         ("かな", 1, False),
+        ("ꀀꀁ", 1, False),
         ("한국", 1, True),
         ("éa", 1, True),
         ("e\u0301", 1, True),

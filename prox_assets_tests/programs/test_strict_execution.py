@@ -87,8 +87,8 @@ def test_every_call_of_every_program_has_one_edit(document, policy):
         (item.chunk.index, position)
         for item in programs
         if item.program is not None
-        # An answer without text is recorded as one unreadable piece.
-        for position in range(len(parse(item.program).calls) if item.program.strip() else 1)
+        # An answer without any call is recorded as one unreadable piece.
+        for position in range(len(parse(item.program).calls) or 1)
     ]
     assert [(edit.chunk_index, edit.position) for edit in refinement.edits] == expected
 
@@ -179,8 +179,9 @@ def test_a_truncated_program_is_not_run():
     assert (refinement.text, statuses(refinement)) == (PAGE, ["program_rejected"] * 2)
 
 
-def test_an_answer_without_text_is_recorded_as_a_failure():
-    refinement = run(PAGE, " \n")
+@pytest.mark.parametrize("program", ["", " \n", "# nothing to do", "```python\n```", "I see no noise.\n```\n```"])
+def test_an_answer_without_any_call_is_recorded_as_a_failure(program):
+    refinement = run(PAGE, program)
 
     assert (refinement.text, statuses(refinement), refinement.operations_failed) == (PAGE, ["unparsed"], 1)
 
@@ -242,6 +243,26 @@ def test_normalizes_beyond_the_limit_are_left_out():
     refinement = run(" ".join(words), "\n".join(f'normalize("{word}", "y")' for word in words))
 
     assert statuses(refinement) == ["applied"] * NORMALIZE_LIMIT + ["over_limit"] * 2
+
+
+@pytest.mark.parametrize("target_length", [50, 1_000_000])
+def test_targets_that_would_blow_the_text_up_are_given_up_as_a_whole(target_length):
+    text = "a " * 100_000
+
+    # 10^11 characters, were the longer one put in everywhere.
+    refinement = run(text, f'normalize("a", "{"x" * target_length}")\nnormalize("zzz", "")')
+
+    assert (refinement.text, statuses(refinement)) == (text, ["over_limit"] * 2)
+
+
+@pytest.mark.timeout(60)
+def test_long_sources_that_match_everywhere_are_given_up_before_they_cost_much():
+    text = "ab " * 300_000
+
+    # Each source matches at 3 * 10^5 places, and each match ends inside a word.
+    refinement = run(text, "\n".join(f'normalize("{"ab " * (660 - cut)}a", "")' for cut in range(500)))
+
+    assert (refinement.text, set(statuses(refinement))) == (text, {"over_limit"})
 
 
 def test_matches_absurdly_many_are_given_up_as_a_whole():

@@ -191,6 +191,21 @@ def test_a_page_in_a_script_without_spaces_is_kept_whole():
     assert refined(CHINESE) == CHINESE
 
 
+THAI = "\n".join(
+    [
+        "ฤดูฝนเป็นเวลาที่เหมาะสำหรับการปลูกต้นไม้ เพราะดินชุ่มชื้นและอากาศไม่ร้อนจัด ต้นกล้าจึงตั้งตัวได้เร็ว",
+        "ขุดหลุมให้กว้างกว่ารากสองเท่า ผสมดินกับปุ๋ยคอกเก่า แล้ววางต้นกล้าให้ตรง กลบดินให้แน่นพอดี",
+        "รดน้ำวันละครั้งในสองสัปดาห์แรก จากนั้นรดเมื่อหน้าดินแห้ง คลุมโคนต้นด้วยฟางเพื่อรักษาความชื้น",
+    ]
+)
+
+
+def test_a_page_in_a_script_without_full_stops_is_not_asked_for_them():
+    assert count_sentences(THAI) == 0
+    assert document_program(THAI, DEFAULT) == "keep_doc()"
+    assert document_program(f"{ARTICLE.replace('.', '')}", DEFAULT).startswith("drop_doc()  # c4: sentences 0")
+
+
 def test_gophers_english_stop_words_can_be_exchanged_or_turned_off():
     assert decision(
         GERMAN, max_top_bigram_characters=1, max_top_trigram_characters=1, max_top_fourgram_characters=1
@@ -209,7 +224,9 @@ def test_words_are_counted_with_and_without_spaces(text, words):
 
 def test_sentences_and_their_ends_are_found_in_several_scripts():
     assert count_sentences('One. "Two!" Three? 3.5 is no end. 灯塔很高。它很老。') == 6
-    assert all(map(ends_sentence, ["An end.", "One (too.)", "“Quoted.”", "灯塔很高。", "यह है।"]))
+    assert all(
+        map(ends_sentence, ["An end.", "One (too.)", "“Quoted.”", "灯塔很高。", "यह है।", "ပြီးပြီ။", "ចប់ហើយ។", "རྫོགས་སོ།"])
+    )
     assert not any(map(ends_sentence, ["A heading", "Share:", "a, b,", ""]))
 
 

@@ -1,0 +1,130 @@
+"""The labelled pages through `prox refine`: with rules in five formats, and 100 of them with a tiny model on vLLM.
+
+Everything runs as a user runs it, by the console command. Fails unless every raw row is accounted for and a second run
+finds nothing to do.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.commands import CommandFailedError, prox, run
+from benchmarks.corpus_formats import FORMATS
+from benchmarks.pages import TEXT_COLUMNS, TextColumn, count_pages, default_pages_path, read_pages
+from benchmarks.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
+from benchmarks.tiny_refiner import make_tiny_refiner
+from benchmarks.write_shards import INDEX_NAME, Written, write_shards
+from prox_assets.lake.lake import Lake
+
+MODEL_PAGES = 100
+MODEL_CORPUS = "tiny_model"
+TRAINING_PAGES = 4
+# Starts on any CPU in seconds; the probabilities are those of the checkpoint.
+VLLM_ON_CPU = ("dtype=float32", "enforce_eager=true")
+
+console = Console(width=120, highlight=False)
+
+
+def refine_with_rules(pages: Path, text_column: TextColumn, work: Path) -> None:
+    """Refine all pages, dealt out to the formats, with `--refiner rules`; print a table per format.
+
+    The last column is a ratio of processor time, net of what a second run of the same command takes to find that there
+    is nothing to do: a document refined by rules against one that is only read, kept and accounted for.
+    """
+    shards = work / "shards"
+    written = write_shards(read_pages(pages, text_column), shards, broken_rows=1)
+    index = pl.read_parquet(shards / INDEX_NAME)
+    lake = work / "lake"
+    refined: dict[str, RefinedCorpus] = {}
+    ratios: dict[str, float] = {}
+    for corpus in written.rows:
+        console.print(f"{corpus}: {written.rows[corpus]:,} rows in {written.shards[corpus]} shards")
+        first, again = (
+            prox("refine", shards / corpus, "--output", lake, "--corpus", corpus, "--refiner", "rules")
+            for _ in range(2)
+        )
+        keep_all = [sys.executable, "-m", "benchmarks.keep_all", shards / corpus, work / "baseline", corpus]
+        kept, kept_again = (run(keep_all) for _ in range(2))
+        net = first.cpu_seconds - again.cpu_seconds
+        ratios[corpus] = net / (kept.cpu_seconds - kept_again.cpu_seconds)
+        pages_of = index.filter(pl.col("format") == corpus)
+        refined[corpus] = check_and_measure(Lake(str(lake)), corpus, pages_of, written.rows[corpus])
+        check_and_measure(Lake(str(work / "baseline")), corpus, pages_of, written.rows[corpus])
+    console.print(_table(f"rules, {text_column}", refined, ratios))
+
+
+def refine_with_tiny_model(pages: Path, text_column: TextColumn, work: Path) -> None:
+    """Refine MODEL_PAGES pages, spread over the file, with a tiny model for each level on vLLM; print their table."""
+    stride = max(1, count_pages(pages) // MODEL_PAGES)
+    chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
+    written: Written = write_shards(chosen, work / "shards", broken_rows=1)
+    index = pl.read_parquet(work / "shards" / INDEX_NAME)
+    # Every second page is chosen at most, so these are others.
+    unseen = islice(read_pages(pages, text_column), 1, TRAINING_PAGES * stride, stride)
+    refiner = make_tiny_refiner(work / "models", [page.text for page in unseen])
+    arguments: list[str | Path] = ["refine", *(work / "shards" / layout.name for layout in FORMATS)]
+    arguments += ["--output", work / "lake", "--corpus", MODEL_CORPUS, "--refiner", refiner, "--engine", "vllm"]
+    for option in VLLM_ON_CPU:
+        arguments += ["--engine-option", option]
+    environment = {
+        "VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1"),
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }
+    first, again = (prox(*arguments, environment=environment) for _ in range(2))
+    refined = check_and_measure(Lake(str(work / "lake")), MODEL_CORPUS, index, written.rows.total())
+    console.print(_table(f"tiny model on vLLM, {text_column}", {"all five": refined}, {}))
+    console.print(
+        f"operations: {refined.operations_applied:,} applied, {refined.operations_failed:,} failed; "
+        f"a second run took {again.wall_seconds / first.wall_seconds:.2f} of the first's time"
+    )
+
+
+def _table(title: str, refined: Mapping[str, RefinedCorpus], ratios: Mapping[str, float]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("corpus")
+    names = ("documents", "kept", "edited", "dropped", "quarantined", "rejects", "text")
+    scores = ("F1 raw", "kept: raw", "refined")
+    for name in (*names, *scores, *(["cpu"] if ratios else [])):
+        table.add_column(name, justify="right")
+    for corpus, row in refined.items():
+        counts = (row.documents, row.kept, row.edited, row.dropped, row.quarantined, row.rejects)
+        cells = [f"{count:,}" for count in counts] + [f"{row.text_kept:.1%}"]
+        cells += [f"{score:.3f}" for score in (row.f1_raw, row.f1_kept_raw, row.f1_kept)]
+        table.add_row(corpus, *cells, *([f"{ratios[corpus]:.1f}"] if ratios else []))
+    return table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.refine_pages", description=__doc__)
+    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
+    parser.add_argument("--regime", choices=TEXT_COLUMNS, default="text_full", help="which text of a page is raw")
+    parser.add_argument("--work", type=Path, help="new folder for shards and lakes, kept; a temporary one by default")
+    parser.add_argument("--only", choices=("rules", "model"), help="one half of the benchmark")
+    options = parser.parse_args(arguments)
+    if options.pages is None:
+        parser.error("give --pages, or set PROX_LABELLED_PAGES")
+    with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
+        work = options.work or Path(temporary)
+        try:
+            if options.only != "model":
+                refine_with_rules(options.pages, options.regime, work / "rules")
+            if options.only != "rules":
+                refine_with_tiny_model(options.pages, options.regime, work / "model")
+        except (CommandFailedError, CountsDoNotAddUpError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

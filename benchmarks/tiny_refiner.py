@@ -1,0 +1,107 @@
+"""A refiner small enough for any machine: a tiny Llama overfitted to a few pages, made on the spot.
+
+It shows that the model path works, from prompts through an engine to edits, and says nothing about quality: on pages
+that it has not seen it answers with programs much like those it has memorised. The pages of the prompt-format probe are among those it
+is trained on, so that the probe runs and accepts it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prox_assets.programs import KeepChunk, Operation, RemoveLines, render
+from prox_assets.refiners.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.document_prompts import DocumentPromptBuilder
+from prox_assets.refiners.probe_pages import PROBE_PAGES
+from prox_assets.refiners.prompts import prompt_frame
+from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets_tests.tiny_models import DEFAULT_TEXTS, make_tiny_llama, overfit
+
+WINDOW = 512
+MAX_NEW_TOKENS = 64
+VOCABULARY = 1024
+STEPS = 150
+# Probe pages with fewer sentences than this are the ones not worth keeping.
+MIN_SENTENCES = 3
+
+Pair = tuple[Sequence[int], Sequence[int]]
+
+
+def make_tiny_refiner(folder: Path, pages: Sequence[str]) -> Path:
+    """Train a model for each level and save them with a refiner file for `prox refine --refiner`; return that file.
+
+    Args:
+        folder: Where to; made if missing.
+        pages: Some texts like those to be refined, for the vocabulary and for prompts of real length.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)  # matrices so small that threads cost more than they bring
+    settings: dict[str, dict[str, Any]] = {}
+    budget = WINDOW - MAX_NEW_TOKENS
+    for level in ("doc", "chunk"):
+        model = make_tiny_llama(
+            folder / level,
+            texts=[*DEFAULT_TEXTS, *pages],
+            vocab_size=VOCABULARY,
+            max_position_embeddings=WINDOW,
+        )
+        tokenizer = load_tokenizer(model)
+        texts = [page.text for page in PROBE_PAGES] + list(pages)
+        pairs = _document_pairs(tokenizer, texts, budget) if level == "doc" else _chunk_pairs(tokenizer, texts, budget)
+        loss = overfit(model, pairs, steps=STEPS)
+        print(f"tiny {level} refiner: {len(pairs)} prompts, loss {loss:.4f} nats per token", flush=True)
+        settings[level] = {
+            "name": f"tiny-{level}",
+            "level": level,
+            "model": str(model),
+            "prompt_format": "plain",
+            "window": WINDOW,
+            "max_prompt_tokens": budget,
+            "max_new_tokens": MAX_NEW_TOKENS,
+        }
+    # Under the grammar what the model makes of unseen pages is always a program, most often one with edits.
+    settings["chunk"] |= {"line_numbers": "chunk", "constrained": True}
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+def _document_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: int) -> list[Pair]:
+    keep, drop = (encoded.token_ids for encoded in tokenizer.encode(["keep_doc()", "drop_doc()"]))
+    prompts = DocumentPromptBuilder(tokenizer, prompt_frame("plain", "doc"), budget).build(texts)
+    return [
+        (prompt.token_ids, keep if _sentences(text.split("\n")) >= MIN_SENTENCES else drop)
+        for text, prompt in zip(texts, prompts, strict=True)
+    ]
+
+
+def _chunk_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: int) -> list[Pair]:
+    """Return the first chunk of every text with a program that cuts what comes before and after its sentences."""
+    planner = ProgramChunkPlanner(tokenizer, prompt_frame("plain", "chunk"), budget, line_numbers="chunk")
+    pairs: list[Pair] = []
+    for text, (first, *_) in zip(texts, planner.plan(texts), strict=True):
+        if first.prompt_token_ids:
+            lines = text.split("\n")[first.chunk.line_start : first.chunk.line_end + 1]
+            pairs.append((first.prompt_token_ids, tokenizer.encode([render(_cut_ends(lines))])[0].token_ids))
+    return pairs
+
+
+def _cut_ends(lines: Sequence[str]) -> list[Operation]:
+    sentences = [number for number, line in enumerate(lines) if _sentences([line])]
+    if not sentences:
+        return [KeepChunk()]
+    cuts: list[Operation] = []
+    if sentences[0] > 0:
+        cuts.append(RemoveLines(0, sentences[0] - 1))
+    if sentences[-1] < len(lines) - 1:
+        cuts.append(RemoveLines(sentences[-1] + 1, len(lines) - 1))
+    return cuts or [KeepChunk()]
+
+
+def _sentences(lines: Sequence[str]) -> int:
+    return sum(line.rstrip().endswith((".", "!", "?")) and len(line.split()) >= 5 for line in lines)
