@@ -101,7 +101,9 @@ def build_plan(
             refiners=_at_level(load_refiners(refiner), level),
             policy=_policy(policy_options),
             engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
-            chunk_engine=engines[1] and ENGINE_CONFIG.validate_python(_engine_settings(engines[1], engine_options)),
+            chunk_engine=None
+            if engines[1] is None
+            else ENGINE_CONFIG.validate_python(_engine_settings(engines[1], engine_options)),
         )
     except ValidationError as error:
         raise fail("; ".join(_explain(item) for item in error.errors())) from error

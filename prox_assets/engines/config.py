@@ -37,7 +37,11 @@ class VllmEngineConfig(_EngineConfigBase):
     look_ahead: int = Field(
         default=1024, ge=1, description="Requests pulled beyond the results handed back: what vLLM schedules from."
     )
-    dtype: Dtype = Field(default="auto", description="Weights and activations; `auto` takes the checkpoint's own.")
+    dtype: Dtype = Field(
+        default="auto",
+        description="Weights and activations; `auto` takes the checkpoint's own, but bfloat16 for float32 checkpoints "
+        "(vLLM's rule).",
+    )
     gpu_memory_utilization: float = Field(
         default=0.92, gt=0, le=1, description="Share of each GPU's memory vLLM may take. Not used on CPU."
     )

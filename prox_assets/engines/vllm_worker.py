@@ -83,8 +83,9 @@ class VllmWorker:
             raise self._failure
         if not self._thread.is_alive():
             raise EngineError("The thread that runs vLLM has ended.")
-        if self._vllm is not None:
-            self._vllm.core.check_alive()
+        vllm = self._vllm
+        if vllm is not None:
+            vllm.core.check_alive()
 
     def stop(self) -> None:
         """End the loop and vLLM; a core that does not react is killed."""

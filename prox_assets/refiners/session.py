@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from prox_assets.engines.config import EngineConfig
+from prox_assets.engines.config import EngineConfig, ServerEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.refiners.config import RefinerConfig
@@ -32,6 +32,8 @@ class RefinerSession:
     def __init__(
         self, config: RefinerConfig | None, level: Literal["doc", "chunk"], engine_config: EngineConfig
     ) -> None:
+        if config is not None:
+            config, engine_config = _with_one_dtype(config, engine_config)
         self._config = config
         self._level = level
         self._engine_config = engine_config
@@ -120,3 +122,15 @@ class RefinerSession:
 
     def _model_path(self) -> Path | None:
         return self.files.path if self.files else None
+
+
+def _with_one_dtype(config: RefinerConfig, engine_config: EngineConfig) -> tuple[RefinerConfig, EngineConfig]:
+    """Give the engine the refiner's number format, or where that is auto the fingerprint the engine's.
+
+    A server's format is its own affair, and unknown here.
+    """
+    if isinstance(engine_config, ServerEngineConfig):
+        return config, engine_config
+    if config.dtype == "auto":
+        return config.model_copy(update={"dtype": engine_config.dtype}), engine_config
+    return config, engine_config.model_copy(update={"dtype": config.dtype})
