@@ -25,12 +25,24 @@ def probabilities(session: RefinerSession) -> dict[str, float | None]:
 
 def test_a_fingerprint_and_token_counts_need_no_engine(tiny):
     with RefinerSession(tiny, "doc", ENGINE) as session:
-        assert session.fingerprint == tiny.fingerprint(session.files)
+        assert session.fingerprint == tiny.model_copy(update={"dtype": ENGINE.dtype}).fingerprint(session.files)
         counter = session.token_counter()
         assert counter is not None
         few, many = counter(["a", "a b c d e f g"])
         assert 0 < few < many
         assert session._engine is None
+
+
+def test_the_number_format_counts_whether_refiner_or_engine_sets_it(tiny):
+    engine = ENGINE.model_copy(update={"dtype": "auto"})
+    half = ENGINE.model_copy(update={"dtype": "bfloat16"})
+    refiner_says = tiny.model_copy(update={"dtype": "bfloat16"})
+
+    by_default = RefinerSession(tiny, "doc", engine).fingerprint
+    by_engine = RefinerSession(tiny, "doc", half).fingerprint
+
+    assert by_engine != by_default
+    assert RefinerSession(refiner_says, "doc", engine).fingerprint == by_engine
 
 
 def test_one_engine_serves_all_shards_until_the_session_ends(tiny):
