@@ -1,7 +1,6 @@
 """The labelled pages through `prox refine`: with rules in five formats, and 100 of them with a tiny model on vLLM.
 
-Everything runs as a user runs it, by the console command. Fails unless every raw row is accounted for and a second run
-finds nothing to do.
+Everything runs as a user runs it, by the console command. Fails unless every raw row is accounted for.
 """
 
 import argparse
@@ -68,7 +67,7 @@ def refine_with_tiny_model(pages: Path, text_column: TextColumn, work: Path) -> 
     chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
     written: Written = write_shards(chosen, work / "shards", broken_rows=1)
     index = pl.read_parquet(work / "shards" / INDEX_NAME)
-    # Every second page is chosen at most, so these are others.
+    # The pages after those chosen, so that none is both learnt and refined (given twice as many pages as are chosen).
     unseen = islice(read_pages(pages, text_column), 1, TRAINING_PAGES * stride, stride)
     refiner = make_tiny_refiner(work / "models", [page.text for page in unseen])
     arguments: list[str | Path] = ["refine", *(work / "shards" / layout.name for layout in FORMATS)]

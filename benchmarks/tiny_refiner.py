@@ -1,8 +1,8 @@
 """A refiner small enough for any machine: a tiny Llama overfitted to a few pages, made on the spot.
 
 It shows that the model path works, from prompts through an engine to edits, and says nothing about quality: on pages
-that it has not seen it answers with programs much like those it has memorised. The pages of the prompt-format probe are among those it
-is trained on, so that the probe runs and accepts it.
+that it has not seen it answers with programs much like those it has memorised. The pages of the prompt-format probe are
+among those it is trained on, so that the probe runs and accepts it.
 """
 
 from collections.abc import Sequence
