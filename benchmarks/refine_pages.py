@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.commands import CommandFailedError, prox, run
+from benchmarks.commands import CommandFailedError, prox
 from benchmarks.corpus_formats import FORMATS
 from benchmarks.pages import TEXT_COLUMNS, TextColumn, count_pages, default_pages_path, read_pages
 from benchmarks.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
@@ -51,8 +51,10 @@ def refine_with_rules(pages: Path, text_column: TextColumn, work: Path) -> None:
             prox("refine", shards / corpus, "--output", lake, "--corpus", corpus, "--refiner", "rules")
             for _ in range(2)
         )
-        keep_all = [sys.executable, "-m", "benchmarks.keep_all", shards / corpus, work / "baseline", corpus]
-        kept, kept_again = (run(keep_all) for _ in range(2))
+        kept, kept_again = (
+            prox("refine", shards / corpus, "--output", work / "baseline", "--corpus", corpus, "--refiner", "keep-all")
+            for _ in range(2)
+        )
         net = first.cpu_seconds - again.cpu_seconds
         ratios[corpus] = net / (kept.cpu_seconds - kept_again.cpu_seconds)
         pages_of = index.filter(pl.col("format") == corpus)

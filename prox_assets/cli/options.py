@@ -1,19 +1,26 @@
 """Options that several commands share, and how they become a RefinementPlan."""
 
 import dataclasses
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.text import Text
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
-from prox_assets.engines.config import ENGINE_CONFIG
+from prox_assets.engines.config import (
+    ENGINE_CONFIG,
+    ServerEngineConfig,
+    TransformersEngineConfig,
+    VllmEngineConfig,
+)
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -22,9 +29,12 @@ from prox_assets.stages.plan import RefinementPlan
 
 CORPUS_NAME_CHARACTERS = 64  # what CorpusSource.name allows
 
-console = Console()
-errors = Console(stderr=True)
+# Where there is no terminal to measure, in a log or a pipe, tables need not fold at 80 columns.
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+console = Console(width=_WIDTH)
+errors = Console(stderr=True, width=_WIDTH)
 
+_ENGINES = (TransformersEngineConfig, VllmEngineConfig, ServerEngineConfig)
 _POLICY = TypeAdapter(ExecutionPolicy)
 _DECIDED_BY_REFINER = ("dialect", "line_numbers")
 
@@ -158,7 +168,17 @@ def _engine_settings(engine: str, options: list[str] | None) -> dict[str, Any]:
         settings = {"kind": "server", "base_url": engine.removeprefix("server:")}
     else:
         settings = {"kind": engine}
-    return {**settings, **_assignments(options)}
+    settings |= _assignments(options)
+    kinds: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in _ENGINES}
+    if settings.get("kind") not in kinds:
+        raise ValueError(f"there is no engine {settings.get('kind')!r}; choose one of: {', '.join(kinds)}")
+    names = kinds[settings["kind"]].model_fields
+    unknown = sorted(settings.keys() - names.keys())
+    if unknown:
+        raise ValueError(
+            f"the engine {settings['kind']} does not know {', '.join(unknown)}; it knows {', '.join(names)}"
+        )
+    return settings
 
 
 def _read_mapping(path: str, keys: str) -> dict[str, Any]:

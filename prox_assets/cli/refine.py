@@ -4,15 +4,13 @@ import uuid
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from prox_assets.cli import options
 from prox_assets.cli.options import console, errors, say
-from prox_assets.cli.summary import outcome_table
+from prox_assets.cli.progress import progress_on
+from prox_assets.cli.summary import outcome_table, program_warning
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages import run as stage_run
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, refine_shards
 
@@ -60,17 +58,7 @@ def refine(
         raise options.fail(str(error)) from error
     if found.changed:
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-
-        def report(stage: str, shard: str) -> stage_run.Progress:
-            task = progress.add_task(escape(f"{stage:<9} {shard}"), total=None)
-
-            def update(done: int, total: int) -> None:
-                progress.update(task, completed=done, total=total or None, visible=done < total or total == 0)
-
-            return update
-
+    with progress_on(errors) as report:
         try:
             result = refine_shards(lake, plan, found.shards, run_id, limit=limit, report=report)
         except EXPECTED_ERRORS as error:
@@ -83,9 +71,12 @@ def refine(
 def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
     if result.metrics:
         console.print(outcome_table(result.metrics))
+        warning = program_warning(result.metrics.values())
+        if warning:
+            errors.print(f"[bold yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
+        if len(result.unchanged) == len(result.metrics):
+            say("everything was current already; nothing was done")
         first = next(iter(result.metrics))
-        say(f"refined text: {lake.uri(corpus, Table.REFINED, first)}")
-        if len(result.metrics) > 1:
-            say(f"and {len(result.metrics) - 1} more beside it")
+        say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
     for shard, error in result.errors.items():
         options.fail(f"{shard}: {error}")

@@ -27,8 +27,8 @@ class ExecutionPolicy:
     Attributes:
         mode: "strict", or "reference" for what the released ProX executor does, defects included.
         dialect: How the refiner was asked: for calls, or for a keep probability per line.
-        line_numbers: Whether the line numbers in programs run through the document (as in ProX) or start anew, at 0, in
-            each chunk.
+        line_numbers: Whether the line numbers in programs run through the document (as in ProX, so always in reference
+            mode) or start anew, at 0, in each chunk.
         error_limit: So many errors in a chunk's program leave the chunk as it was (strict). Errors are pieces that
             cannot be read, line numbers outside the chunk, reversed ranges and document-level calls.
         min_kept_share: An edited document is dropped when a smaller share of its non-whitespace characters is left
@@ -44,7 +44,7 @@ class ExecutionPolicy:
         reference_error_op: error_op of the released executor (reference).
 
     Raises:
-        ValueError: A value lies outside its range.
+        ValueError: A value lies outside its range, or reference mode is asked to number lines anew in each chunk.
     """
 
     mode: Mode = "strict"
@@ -64,6 +64,9 @@ class ExecutionPolicy:
         for name, choices in (("mode", Mode), ("dialect", Dialect), ("line_numbers", LineNumbers)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {get_args(choices)}, not {getattr(self, name)!r}")
+        if self.mode == "reference" and self.line_numbers == "chunk":
+            # The released executor would take them for the document's first lines, and remove those.
+            raise ValueError('line_numbers must be "document" in reference mode: the released executor knows no other')
         for name in ("min_kept_share", "doc_keep_threshold", "line_keep_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)!r}")

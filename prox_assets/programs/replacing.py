@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 from prox_assets.programs.words import cuts_word
 
-MATCHES_PER_CHARACTER = 2
-_MATCHES_ALWAYS_ALLOWED = 1_000
+EFFORT_PER_CHARACTER = 1
+_EFFORT_ALWAYS_ALLOWED = 1_000
+_SOURCE_CHARACTERS_PER_EFFORT = 64
+
+GROWTH_PER_CHARACTER = 2
+_GROWTH_ALWAYS_ALLOWED = 10_000
 
 
 class Search(NamedTuple):
@@ -48,8 +52,10 @@ def replace_all_at_once(
         whole_words: Leave out matches whose edges cut a word.
 
     Returns:
-        The new text and one tally per owner; None where more than MATCHES_PER_CHARACTER matches a character had
-        to be looked at, which no honest program needs and which would make the cost the product of text and program.
+        The new text and one tally per owner; None where the cost would be the product of text and program, which no
+        honest program needs: more effort than EFFORT_PER_CHARACTER a character of the text (a match is an effort of 1,
+        and of 1 more for each 64 characters of its source), or targets of more than GROWTH_PER_CHARACTER characters a
+        character of the text.
     """
     tallies = [Tally() for _ in range(owners)]
     upcoming = [
@@ -61,13 +67,14 @@ def replace_all_at_once(
     pieces: list[str] = []
     done = 0
     boundaries = bytearray()
-    allowance = _MATCHES_ALWAYS_ALLOWED + MATCHES_PER_CHARACTER * len(text)
+    effort_left = _EFFORT_ALWAYS_ALLOWED + EFFORT_PER_CHARACTER * len(text)
+    growth_left = _GROWTH_ALWAYS_ALLOWED + GROWTH_PER_CHARACTER * len(text)
     while upcoming:
-        allowance -= 1
-        if allowance < 0:
-            return None
         start, _, order = upcoming[0]
         source, target, owner = searches[order]
+        effort_left -= 1 + len(source) // _SOURCE_CHARACTERS_PER_EFFORT
+        if effort_left < 0 or growth_left < 0:
+            return None
         end = start + len(source)
         tally = tallies[owner]
         if start < done:
@@ -85,6 +92,7 @@ def replace_all_at_once(
             tally.replaced += 1
             tally.characters_removed += len(source)
             tally.characters_added += len(target)
+            growth_left -= len(target)
             pieces += (text[done:start], target)
             done = resume = end
         following = text.find(source, resume)
@@ -92,6 +100,8 @@ def replace_all_at_once(
             heapq.heappop(upcoming)
         else:
             heapq.heapreplace(upcoming, (following, -len(source), order))
+    if growth_left < 0:
+        return None
     pieces.append(text[done:])
     return "".join(pieces), tallies
 

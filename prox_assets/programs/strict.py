@@ -87,8 +87,8 @@ def refine_chunk(
 
 
 def _contents(program: str) -> tuple[Operation | ParseError, ...]:
-    # A refiner that leaves a chunk alone says so; silence is a failure that should be seen.
-    return parse(program).calls if program.strip() else (ParseError(ParseErrorReason.EMPTY_PROGRAM, ""),)
+    # A refiner that leaves a chunk alone says so; silence (or comments alone) is a failure that should be seen.
+    return parse(program).calls or (ParseError(ParseErrorReason.EMPTY_PROGRAM, ""),)
 
 
 def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:

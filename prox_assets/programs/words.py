@@ -1,20 +1,21 @@
-"""Where a text may be cut without cutting a word.
+"""Words: scripts that do without spaces between them, and where a text may be cut without cutting one.
 
-Belongs here: the rule that `ExecutionPolicy.whole_words` asks for.
+Belongs here: the rule that `ExecutionPolicy.whole_words` asks for. Counting words is the refiners' work.
 """
 
 import re
 import unicodedata
 
-# Scripts that are written without spaces between words: a match may begin and end at any of their letters.
-_UNSPACED = re.compile(
+# Letters of scripts that are written without spaces between words. Korean is not among them.
+UNSPACED = re.compile(
     "["
     "\u0e00-\u0eff"  # Thai, Lao
     "\u0f00-\u109f"  # Tibetan, Myanmar
     "\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf"  # Khmer, New Tai Lue, Tai Tham
     "\u1b00-\u1b7f\ua980-\ua9df"  # Balinese, Javanese
-    "\u3005-\u30ff\u3100-\u312f\u31a0-\u31ff"  # CJK marks, Hiragana, Katakana, Bopomofo
+    "\u3005-\u3007\u3031-\u303c\u3040-\u30ff\u3100-\u312f\u31a0-\u31ff"  # CJK marks, Hiragana, Katakana, Bopomofo
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # Han, halfwidth Katakana
+    "\ua000-\ua4cf"  # Yi
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"  # Kana extensions, Han extensions
     "]"
 )
@@ -33,7 +34,7 @@ def cuts_word(text: str, position: int) -> bool:
     if left.isalpha() and right.isalpha():
         if left.islower() and right.isupper():
             return False
-        return not (_UNSPACED.match(left) or _UNSPACED.match(right))
+        return not (UNSPACED.match(left) or UNSPACED.match(right))
     if left.isdigit() and right.isdigit():
         return True
     return not right.isascii() and not left.isspace() and unicodedata.category(right).startswith("M")

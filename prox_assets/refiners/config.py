@@ -67,7 +67,7 @@ class RefinerConfig(BaseModel):
         description="score: compare the probabilities of the two answers in one forward pass. complete: generate the "
         "program. By default score for documents and line-labels, complete for prox chunks.",
     )
-    constrained: bool = Field(default=False, description="Generate under the dialect's grammar; vLLM engines only.")
+    constrained: bool = Field(default=False, description="Generate under the dialect's grammar.")
     keep_call: str = Field(default="keep_chunk", description="How constrained chunk programs spell keeping all lines.")
     range_keywords: tuple[str, str] = Field(
         default=("line_start", "line_end"),
@@ -82,7 +82,7 @@ class RefinerConfig(BaseModel):
         ge=0,
         le=1,
         description="Documents with a lower keep probability are not shown to the chunk refiner; an execution "
-        "threshold below it is refused. None: the execution threshold in force is the floor.",
+        "threshold below it is refused. None: 0.5, or the execution threshold where that is lower.",
     )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
@@ -216,25 +216,10 @@ class RefinerPair(BaseModel):
 
     @model_validator(mode="after")
     def _levels_match(self) -> Self:
-        if self.doc is None and self.chunk is None:
-            raise ValueError("a refiner pair needs a refiner at one level at least")
         for level, config in (("doc", self.doc), ("chunk", self.chunk)):
             if config is not None and config.level != level:
                 raise ValueError(f"the {level} refiner of {self.name} has level {config.level!r}")
         return self
-
-    def chunk_stage_fingerprint(self, doc_files: ModelFiles | None, chunk_files: ModelFiles | None) -> str:
-        """Return the fingerprint of a shard of chunk programs: the chunk refiner and which documents it was shown.
-
-        The chunk refiner's own fingerprint names the programs of one text, whichever documents were admitted beside it.
-
-        Raises:
-            RefinerError: The pair has no chunk refiner, or a model's files are missing.
-        """
-        if self.chunk is None:
-            raise RefinerError(f"The refiner pair {self.name} has no chunk refiner.")
-        admitted_by = None if self.doc is None else self.doc.fingerprint(doc_files)
-        return _hash([self.chunk.fingerprint(chunk_files), admitted_by, self.chunk.chunk_floor])
 
 
 def _hash(settings: object) -> str:

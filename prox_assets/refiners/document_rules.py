@@ -12,7 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prox_assets.refiners.rule_config import DocumentRuleSettings
-from prox_assets.refiners.text_measures import count_sentences, count_words, ends_sentence, unspaced_characters, width
+from prox_assets.refiners.text_measures import (
+    count_sentences,
+    count_words,
+    ends_sentence,
+    has_no_full_stops,
+    unspaced_characters,
+    width,
+)
 
 BULLETS = ("•", "-", "‣", "*")
 ELLIPSES = ("...", "…")
@@ -117,7 +124,8 @@ def _mostly_latin(text: str) -> bool:
 
 
 def _c4(page: _Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
-    yield from _below("c4: sentences", count_sentences(page.text), settings.min_sentences)
+    if not has_no_full_stops(page.text):
+        yield from _below("c4: sentences", count_sentences(page.text), settings.min_sentences)
     if settings.drop_lorem_ipsum:
         yield from _above("c4: lorem_ipsum", page.text.lower().count("lorem ipsum"), 0)
     if settings.drop_curly_brackets:
@@ -125,8 +133,9 @@ def _c4(page: _Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
 
 
 def _fineweb(page: _Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
-    punctuated = page.share(sum(map(ends_sentence, page.lines)))
-    yield from _below("fineweb: punctuated_lines", punctuated, settings.min_punctuated_lines)
+    if not has_no_full_stops(page.text):
+        punctuated = page.share(sum(map(ends_sentence, page.lines)))
+        yield from _below("fineweb: punctuated_lines", punctuated, settings.min_punctuated_lines)
     short = page.share(sum(width(line) <= settings.short_line_characters for line in page.lines))
     yield from _above("fineweb: short_lines", short, settings.max_short_lines)
     newlines = page.per_word(max(0, len(page.lines) - 1))

@@ -37,6 +37,7 @@ def _prox(domain: str) -> RefinerPair:
 PRESETS: dict[str, RefinerPair] = {
     "prox-web": _prox("web"),
     "prox-math": _prox("math"),
+    "keep-all": RefinerPair(name="keep-all"),
     "rules": RefinerPair(
         name="rules",
         doc=RefinerConfig(name="rules-doc", level="doc", kind="rules"),

@@ -7,17 +7,22 @@ as one word, which is about the mean length of a Chinese word, and one character
 
 import re
 
-# Han and Japanese kana, Thai, Lao, Myanmar, Khmer, Tibetan, Yi. Korean is written with spaces.
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
-)
+from prox_assets.programs.words import UNSPACED
+
 UNSPACED_CHARACTERS_PER_WORD = 2
 
 # C4 and FineWeb know . ? ! and quotes; the rest is the same marks in other scripts, and closing brackets after them.
-TERMINAL = tuple(".?!…\"'”’»。！？｡」』؟۔।॥።")
+TERMINAL = tuple(".?!…\"'”’»。！？｡」』؟۔।॥።။។៕།༎։")
 CLOSING = ")]}）】"
-SENTENCE_END = re.compile(r"[.?!…。！？｡؟۔।॥።]+[\"'”’»)\]」』）]*(?=\s|$|[^\x00-\x7f])")
+SENTENCE_END = re.compile(r"[.?!…。！？｡؟۔।॥።။។៕།༎։]+[\"'”’»)\]」』）]*(?=\s|$|[^\x00-\x7f])")
+
+# Thai and Lao end a sentence with a space, if with anything.
+_WITHOUT_FULL_STOP = re.compile("[\u0e00-\u0eff]")
+
+
+def has_no_full_stops(text: str) -> bool:
+    """Return whether most of a text is in a script whose sentences end without a mark."""
+    return not text.isascii() and 2 * len(_WITHOUT_FULL_STOP.findall(text)) > sum(map(len, text.split()))
 
 
 def unspaced_characters(text: str) -> int:

@@ -29,16 +29,22 @@ from prox_assets.stages.run import Progress, ShardRun, StageError
 EXPECTED_ERRORS = (CorpusError, StageError, LakeError, RefinerError, EngineError)
 
 
+# Given (stage, shard key), returns the callback that is told of progress.
+Report = Callable[[str, str], Progress]
+
+
 @dataclass
 class PipelineResult:
     """What became of each shard.
 
     Attributes:
         metrics: The row of `shard_metrics` of every shard that was finished, by key.
+        unchanged: Those of them that were current already.
         errors: What went wrong with the others, by key.
     """
 
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unchanged: set[str] = field(default_factory=set)
     errors: dict[str, Exception] = field(default_factory=dict)
 
 
@@ -49,7 +55,7 @@ def refine_shards(
     run_id: str,
     *,
     limit: int | None = None,
-    report: Callable[[str, str], Progress],
+    report: Report,
 ) -> PipelineResult:
     """Take shards from raw files to metrics; what is current already is not done again.
 
@@ -96,7 +102,11 @@ def refine_shards(
         alive = list(each(alive, lambda key: write_chunk_programs(run_for("chunks", key), chunk)))
     alive = list(each(alive, lambda key: _refine(run_for("execute", key))))
     for key in each(alive, lambda key: _measure(run_for("measure", key))):
-        result.metrics[key] = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
+        row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
+        result.metrics[key] = row
+        # A run that changed anything has executed and measured it.
+        if row["run_id"] != run_id:
+            result.unchanged.add(key)
     return result
 
 

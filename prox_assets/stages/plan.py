@@ -39,7 +39,8 @@ class RefinementPlan(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _threshold_is_not_below_the_floor(self) -> Self:
+    def _policy_fits_the_refiners(self) -> Self:
+        _ = self.execution_policy  # refuses what the chunk refiner's line numbers do not allow
         if self.policy.doc_keep_threshold < self.chunk_floor:
             raise ValueError(
                 f"doc_keep_threshold {self.policy.doc_keep_threshold} is below the chunk refiner's chunk_floor "

@@ -38,7 +38,7 @@ def test_another_executor_has_another_fingerprint(monkeypatch):
 
 
 def test_a_policy_survives_being_stored_as_json():
-    original = ExecutionPolicy.from_dict(CHANGES)
+    original = ExecutionPolicy.from_dict(CHANGES | {"mode": "strict"})
 
     assert ExecutionPolicy.from_dict(json.loads(json.dumps(original.as_dict()))) == original
 
@@ -62,6 +62,11 @@ def test_unknown_fields_are_named():
 def test_values_outside_their_range_are_refused(field, value):
     with pytest.raises(ValueError, match=field):
         ExecutionPolicy(**{field: value})
+
+
+def test_the_reference_mode_refuses_line_numbers_that_it_would_misread():
+    with pytest.raises(ValueError, match="line_numbers"):
+        ExecutionPolicy(mode="reference", line_numbers="chunk")
 
 
 def test_line_numbers_run_through_the_document_or_start_anew():

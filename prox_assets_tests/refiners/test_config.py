@@ -97,16 +97,6 @@ def test_the_fingerprint_of_a_model_needs_its_files():
         fingerprint(SCORED_DOC, None)
 
 
-def test_a_shard_of_chunk_programs_depends_on_who_was_admitted():
-    def shard(doc: dict[str, Any], chunk: dict[str, Any]) -> str:
-        pair = RefinerPair(name="p", doc=RefinerConfig(**doc), chunk=RefinerConfig(**chunk))
-        return pair.chunk_stage_fingerprint(FILES, FILES)
-
-    base = shard(SCORED_DOC, CHUNK)
-    assert base == shard({**SCORED_DOC, "name": "other"}, CHUNK)
-    assert len({base, shard(SCORED_DOC, {**CHUNK, "chunk_floor": 0.2}), shard(GENERATED_DOC, CHUNK)}) == 3
-
-
 def test_documents_are_scored_and_chunks_generated_unless_the_dialect_is_line_labels():
     assert RefinerConfig(**SCORED_DOC).decoding == "score"
     assert RefinerConfig(**CHUNK).decoding == "complete"

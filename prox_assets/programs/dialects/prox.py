@@ -11,6 +11,7 @@ Comments, blank lines, `;` and Markdown fences are passed over, and so is prose 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -56,7 +57,7 @@ class ParseErrorReason(StrEnum):
     BAD_ARGUMENTS = "bad_arguments"
     NUMBER_TOO_LONG = "number_too_long"
     EMPTY_PROGRAM = "empty_program"
-    """Never from `parse`: no text is no operations. The executor says it of a model that answered with nothing."""
+    """Never from `parse`: no call is no operations. The executor says it of a model whose answer holds no call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class _String(NamedTuple):
 
 
 _Value = int | bool | _String
+_Arguments = list[tuple[str | None, _Value]]
 
 
 class _UnreadableError(Exception):
@@ -114,14 +116,16 @@ def parse(text: str) -> ParsedProgram:
         if fence := _FENCE.match(text, position):
             fences += 1
             position = fence.end()
-        elif head := _CALL_HEAD.match(text, position):
+        elif (head := _CALL_HEAD.match(text, position)) and head.group(1) in _FUNCTIONS:
             call, position = _read_call(text, head)
             calls.append(call)
         else:
+            # A line of prose may well begin like a call, "Navigation (top)", so nothing behind an unknown name is read.
             if fences % 2 == 0:
                 outside_prose.add(len(calls))
             end = _line_end(text, position)
-            calls.append(_error(ParseErrorReason.NOT_A_CALL, text, position, end))
+            reason = ParseErrorReason.UNKNOWN_FUNCTION if head else ParseErrorReason.NOT_A_CALL
+            calls.append(_error(reason, text, position, end))
             position = end
         position = _after(_GAP, text, position)
     if fences:
@@ -142,15 +146,13 @@ def _read_call(text: str, head: re.Match[str]) -> tuple[Operation | ParseError, 
         at_end = broken.position >= len(text) or not line_start
         resume = _line_end(text, broken.position) if at_end else line_start
         return _error(broken.reason, text, head.start(), resume), resume
-    operation = _operation(head.group(1), arguments)
-    if isinstance(operation, ParseErrorReason):
-        return _error(operation, text, head.start(), end), end
-    return operation, end
+    operation = _FUNCTIONS[head.group(1)](arguments)
+    return operation or _error(ParseErrorReason.BAD_ARGUMENTS, text, head.start(), end), end
 
 
-def _read_arguments(text: str, position: int) -> tuple[list[tuple[str | None, _Value]], int]:
+def _read_arguments(text: str, position: int) -> tuple[_Arguments, int]:
     """Read up to and with the closing bracket; return (keyword or None, value) pairs and the position behind it."""
-    arguments: list[tuple[str | None, _Value]] = []
+    arguments: _Arguments = []
     position = _after(_SPACE, text, position)
     while not text.startswith(")", position):
         keyword = _KEYWORD.match(text, position)
@@ -183,28 +185,15 @@ def _read_value(text: str, position: int) -> tuple[_Value, int]:
     return _String(string.group(1)), string.end()
 
 
-def _operation(name: str, arguments: list[tuple[str | None, _Value]]) -> Operation | ParseErrorReason:
-    match name:
-        case "keep_chunk" | "skip_chunk" | "untouch_doc" | "keep_all":
-            operation = KeepChunk() if not arguments else None
-        case "keep_doc":
-            operation = KeepDoc() if not arguments else None
-        case "drop_doc":
-            operation = DropDoc() if not arguments else None
-        case "remove_lines":
-            operation = _remove_lines(arguments)
-        case "normalize":
-            operation = _normalize(arguments)
-        case _:
-            return ParseErrorReason.UNKNOWN_FUNCTION
-    return operation or ParseErrorReason.BAD_ARGUMENTS
-
-
 _REMOVE_LINES_PARAMETERS = {"line_start": 0, "start": 0, "line_end": 1, "end": 1}
 _NORMALIZE_PARAMETERS = {"source_str": 0, "target_str": 1}
 
 
-def _remove_lines(arguments: list[tuple[str | None, _Value]]) -> RemoveLines | RemoveAllLines | None:
+def _without_arguments(operation: Operation) -> Callable[[_Arguments], Operation | None]:
+    return lambda arguments: None if arguments else operation
+
+
+def _remove_lines(arguments: _Arguments) -> RemoveLines | RemoveAllLines | None:
     if arguments == [("all", True)] and arguments[0][1] is True:
         return RemoveAllLines()
     match _bind(arguments, _REMOVE_LINES_PARAMETERS):
@@ -213,7 +202,7 @@ def _remove_lines(arguments: list[tuple[str | None, _Value]]) -> RemoveLines | R
     return None
 
 
-def _normalize(arguments: list[tuple[str | None, _Value]]) -> Normalize | None:
+def _normalize(arguments: _Arguments) -> Normalize | None:
     match _bind(arguments, _NORMALIZE_PARAMETERS):
         case {0: _String(source), 1: _String(target)}:
             pass
@@ -225,7 +214,16 @@ def _normalize(arguments: list[tuple[str | None, _Value]]) -> Normalize | None:
     return Normalize(*read, verbatim=None if read == (source, target) else (source, target))
 
 
-def _bind(arguments: list[tuple[str | None, _Value]], parameters: dict[str, int]) -> dict[int, _Value] | None:
+_FUNCTIONS: dict[str, Callable[[_Arguments], Operation | None]] = {
+    "keep_doc": _without_arguments(KeepDoc()),
+    "drop_doc": _without_arguments(DropDoc()),
+    **dict.fromkeys(("keep_chunk", "skip_chunk", "untouch_doc", "keep_all"), _without_arguments(KeepChunk())),
+    "remove_lines": _remove_lines,
+    "normalize": _normalize,
+}
+
+
+def _bind(arguments: _Arguments, parameters: dict[str, int]) -> dict[int, _Value] | None:
     """Put values at their parameters' places as a Python call does; None where a call would be a TypeError."""
     bound: dict[int, _Value] = {}
     seen_keyword = False

@@ -1,0 +1,50 @@
+"""How far a long command is: bars on a terminal, plain lines elsewhere, so that the log of a job says it too."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from prox_assets.stages.pipeline import Report
+from prox_assets.stages.run import Progress as Callback
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def progress_on(console: Console) -> Iterator[Report]:
+    """Give the callback factory that `refine_shards` takes; what it reports goes to the console."""
+    if not console.is_terminal:
+        yield lambda stage, shard: _lines(console, stage, shard)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield lambda stage, shard: _bar(bars, stage, shard)
+
+
+def _bar(bars: Progress, stage: str, shard: str) -> Callback:
+    task = bars.add_task(escape(f"{stage:<9} {shard}"), total=None)
+
+    def update(done: int, total: int) -> None:
+        bars.update(task, completed=done, total=total or None, visible=done < total or total == 0)
+
+    return update
+
+
+def _lines(console: Console, stage: str, shard: str) -> Callback:
+    """Print a line at the end of a stage, and now and then on the way."""
+    last = time.monotonic()
+    finished = False
+
+    def update(done: int, total: int) -> None:
+        nonlocal last, finished
+        if finished or (done < total and time.monotonic() - last < SECONDS_BETWEEN_LINES):
+            return
+        last = time.monotonic()
+        finished = done >= total > 0
+        console.print(f"{stage:<9} {shard}: {done:,} of {total:,}", markup=False, highlight=False, soft_wrap=True)
+
+    return update
