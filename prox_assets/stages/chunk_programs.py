@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.identities import chunk_programs_identity
-from prox_assets.stages.inference import InferenceSummary, Row, WindowedInference, current_summary, publish
+from prox_assets.stages.inference import Row
+from prox_assets.stages.program_table import InferenceSummary, ProgramTable
 from prox_assets.stages.run import ShardRun, StaleInputError
 from prox_assets.stages.side_by_side import documents_with_decisions
 
@@ -58,46 +58,27 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSum
     refiner = session.fingerprint
     floor = run.plan.chunk_floor
     identity = chunk_programs_identity(refiner, decisions.identity, floor)
+    programs = ProgramTable(run, Table.CHUNK_PROGRAMS, refiner, identity, documents.rows)
     with run.lease(ASSET) as lease:
-        info = run.lake.info(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
-        if info is not None and info.identity == identity and not run.force:
-            remove_leftover_ledgers(run.lake, run.corpus, Table.CHUNK_PROGRAMS, run.shard)
-            return current_summary(info, documents.rows)
-        reuse = info is not None and info.fingerprint == refiner and not run.force
-        ledger = ResumeLedger(
-            run.lake,
-            run.corpus,
-            Table.CHUNK_PROGRAMS,
-            run.shard,
-            identity,
-            run.plan.window_documents,
-            {
-                "corpus": run.corpus,
-                "shard": run.shard,
-                "run_id": run.run_id,
-                "code_version": run.code_version,
-                "refiner": refiner,
-            },
-        )
-        inference = WindowedInference(
-            ledger,
-            lambda requests: session.chunk_refiner().write_programs(requests),
-            _rows,
-            attempts=run.plan.request_attempts,
-            progress=run.progress,
-            total=documents.rows,
-        )
-        with session.restarting_after_engine_errors():
-            windows = inference.run(_work(run, floor, _EarlierRows(run) if reuse else None))
+        finished = programs.finished()
+        if finished is not None:
+            return finished
+        earlier = run.lake.info(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
+        reuse = earlier is not None and earlier.fingerprint == refiner and not run.force
         notes = {
             "documents": documents.identity,
             "doc_programs": decisions.identity,
             "chunk_floor": floor,
             "refiner": session.describe(),
         }
-        return publish(
-            run, Table.CHUNK_PROGRAMS, run.stamp(refiner, identity), ledger, inference, windows, notes, lease
-        )
+        with session.restarting_after_engine_errors():
+            return programs.infer(
+                _work(run, floor, _EarlierRows(run) if reuse else None),
+                lambda requests: session.chunk_refiner().write_programs(requests),
+                _rows,
+                notes,
+                lease,
+            )
 
 
 def _work(run: ShardRun, floor: float, earlier: "_EarlierRows | None") -> Iterator[_Document]:

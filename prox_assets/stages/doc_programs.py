@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.identities import doc_programs_identity
-from prox_assets.stages.inference import InferenceSummary, Row, WindowedInference, current_summary, publish
+from prox_assets.stages.inference import Row
+from prox_assets.stages.program_table import InferenceSummary, ProgramTable
 from prox_assets.stages.run import ShardRun
 
 ASSET = "doc_programs"
@@ -39,45 +39,25 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
     documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
     refiner = session.fingerprint
     identity = doc_programs_identity(refiner, documents.identity)
+    programs = ProgramTable(run, Table.DOC_PROGRAMS, refiner, identity, documents.rows)
     with run.lease(ASSET) as lease:
-        info = run.lake.info(run.corpus, Table.DOC_PROGRAMS, run.shard)
-        if info is not None and info.identity == identity and not run.force:
-            remove_leftover_ledgers(run.lake, run.corpus, Table.DOC_PROGRAMS, run.shard)
-            return current_summary(info, documents.rows)
-        stamp = run.stamp(refiner, identity)
-        ledger = ResumeLedger(
-            run.lake,
-            run.corpus,
-            Table.DOC_PROGRAMS,
-            run.shard,
-            identity,
-            run.plan.window_documents,
-            {
-                "corpus": run.corpus,
-                "shard": run.shard,
-                "run_id": run.run_id,
-                "code_version": run.code_version,
-                "refiner": refiner,
-            },
-        )
-
-        def work() -> Iterator[_Document]:
-            columns = ["doc_id", "text", "text_hash", "source_row"]
-            for row in run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns):
-                yield _Document(RefinerInput(row["doc_id"], row["text"]), row["text_hash"], row["source_row"])
-
-        inference = WindowedInference(
-            ledger,
-            lambda requests: session.document_refiner().write_programs(requests),
-            _rows,
-            attempts=run.plan.request_attempts,
-            progress=run.progress,
-            total=documents.rows,
-        )
+        finished = programs.finished()
+        if finished is not None:
+            return finished
         with session.restarting_after_engine_errors():
-            windows = inference.run(work())
-        notes = {"documents": documents.identity, "refiner": session.describe()}
-        return publish(run, Table.DOC_PROGRAMS, stamp, ledger, inference, windows, notes, lease)
+            return programs.infer(
+                _work(run),
+                lambda requests: session.document_refiner().write_programs(requests),
+                _rows,
+                {"documents": documents.identity, "refiner": session.describe()},
+                lease,
+            )
+
+
+def _work(run: ShardRun) -> Iterator[_Document]:
+    columns = ["doc_id", "text", "text_hash", "source_row"]
+    for row in run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns):
+        yield _Document(RefinerInput(row["doc_id"], row["text"]), row["text_hash"], row["source_row"])
 
 
 def _rows(document: _Document, result: DocumentProgram) -> list[Row]:

@@ -8,16 +8,12 @@ shard. When everything fails the cause is not a document, and the stage stops wi
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
-from prox_assets.lake.lake import FileInfo, FileStamp
-from prox_assets.lake.lease import Lease
 from prox_assets.lake.resume import ResumeLedger, WindowCost
-from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.stages.run import InferenceFailedError, Progress, ShardRun
+from prox_assets.stages.run import InferenceFailedError, Progress
 
 Row = dict[str, Any]
 
@@ -202,75 +198,3 @@ class _Fed:
     """Whether the shard's documents have all been handed out."""
 
     exhausted = False
-
-
-@dataclass(frozen=True)
-class InferenceSummary:
-    """What a program stage did to a shard.
-
-    Attributes:
-        documents: Documents in the shard.
-        rows: Rows in the finished table.
-        reused: The finished file was current; nothing was inferred.
-        windows_resumed: Windows found in the ledger of a killed run.
-        documents_inferred: Documents that the refiner answered in this run.
-        prompt_tokens: Prompt tokens of the whole file, by whichever run.
-        engine_seconds: Wall time of their inference, over all the runs it took.
-        failed: Documents recorded with an error.
-    """
-
-    documents: int
-    rows: int
-    reused: bool
-    windows_resumed: int
-    documents_inferred: int
-    prompt_tokens: int
-    engine_seconds: float
-    failed: int
-
-
-def publish(
-    run: ShardRun,
-    table: Table,
-    stamp: FileStamp,
-    ledger: ResumeLedger,
-    inference: WindowedInference[Any, Any],
-    windows: int,
-    notes: dict[str, Any],
-    lease: Lease,
-) -> InferenceSummary:
-    """Put the windows together into the finished file, and remove the ledger once it stands."""
-    seconds, tokens, failed = 0.0, 0, 0
-    with run.lake.write(run.corpus, run.shard, [table], stamp, lease.check) as [writer]:
-        for part, cost in ledger.windows(windows):
-            seconds += cost.seconds
-            tokens += cost.prompt_tokens
-            failed += part.num_rows - part["error"].null_count
-            writer.write_table(part)
-        writer.notes.update(notes, engine_seconds=seconds, prompt_tokens=tokens, failed=failed)
-        rows = writer.rows
-    ledger.remove()
-    return InferenceSummary(
-        documents=inference.total,
-        rows=rows,
-        reused=False,
-        windows_resumed=inference.windows_resumed,
-        documents_inferred=inference.documents_inferred,
-        prompt_tokens=tokens,
-        engine_seconds=seconds,
-        failed=failed,
-    )
-
-
-def current_summary(info: FileInfo, documents: int) -> InferenceSummary:
-    """Describe a finished file that needs no work."""
-    return InferenceSummary(
-        documents=documents,
-        rows=info.rows,
-        reused=True,
-        windows_resumed=0,
-        documents_inferred=0,
-        prompt_tokens=info.notes["prompt_tokens"],
-        engine_seconds=info.notes["engine_seconds"],
-        failed=info.notes["failed"],
-    )

@@ -14,8 +14,8 @@ from prox_assets.refiners.presets import preset
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.doc_programs import write_document_programs
-from prox_assets.stages.inference import InferenceSummary
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.program_table import InferenceSummary
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
