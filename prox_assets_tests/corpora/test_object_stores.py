@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfFileSystem
-from moto.server import ThreadedMotoServer
 
 from prox_assets.corpora.filesystems import filesystem_for
 from prox_assets.corpora.shards import CorpusError, SourceUnavailableError, list_shards, read_shard
@@ -16,21 +15,9 @@ from prox_assets_tests.corpora.hub_server import serve_dataset
 from prox_assets_tests.corpora.raw_files import read_all, source_of, write_lines
 
 
-@pytest.fixture(scope="module")
-def s3_endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(s3_endpoint, tmp_path, monkeypatch):
-    """A bucket with three shards in two folders; credentials in the environment, as a deployment has them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def bucket(s3_endpoint, tmp_path):
+    """A bucket with three shards in two folders."""
     client = boto3.client("s3", endpoint_url=s3_endpoint)
     client.create_bucket(Bucket="crawl")
     for name in ["en/1.json.gz", "en/2.jsonl.zst", "nb/1.jsonl"]:

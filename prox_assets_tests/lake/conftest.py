@@ -2,26 +2,13 @@
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from prox_assets.lake.lake import Lake
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def s3_lake(s3_endpoint, monkeypatch):
-    """An empty lake in a bucket; credentials in the environment, as a deployment has them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def s3_lake(s3_endpoint):
+    """An empty lake in a bucket."""
     client = boto3.client("s3", endpoint_url=s3_endpoint)
     client.create_bucket(Bucket="lakes")
     yield Lake("s3://lakes/one", {"client_kwargs": {"endpoint_url": s3_endpoint}})
