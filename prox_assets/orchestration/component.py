@@ -59,7 +59,11 @@ class RefinedCorpusAttributes(BaseModel):
     window_documents: int = Field(default=256, description="Documents per inference checkpoint.")
     request_attempts: int = Field(default=3, description="Attempts before a failing document is quarantined.")
     shards_per_run: int = Field(default=8, ge=1, description="Shards that one engine start serves in a backfill.")
-    inference_pool: str = Field(default="gpu", description="Pool of inference steps; limit it to the engines that fit.")
+    inference_pool: str | None = Field(
+        default=None,
+        description="Pool of inference steps; limit it to the engines that fit. By default gpu, and the cpu_pool for "
+        "refiners without a model.",
+    )
     cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
     inference_tags: dict[str, str] = Field(
         default_factory=lambda: {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"},
@@ -95,7 +99,7 @@ class RefinedCorpusAttributes(BaseModel):
             owners=tuple(self.owners),
             tags=dict(self.tags),
             shards_per_run=self.shards_per_run,
-            inference_pool=self.inference_pool,
+            inference_pool=self.inference_pool or ("gpu" if plan.needs_engine else self.cpu_pool),
             cpu_pool=self.cpu_pool,
             inference_tags=dict(self.inference_tags),
             discovery_interval_seconds=self.discovery_interval_seconds,

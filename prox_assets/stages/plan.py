@@ -67,6 +67,11 @@ class RefinementPlan(BaseModel):
         return RefinerSession(self.refiner(level), level, self.engine_for(level))
 
     @property
+    def needs_engine(self) -> bool:
+        """Whether a model answers at either level."""
+        return any(refiner is not None and refiner.needs_engine for refiner in (self.refiners.doc, self.refiners.chunk))
+
+    @property
     def chunk_floor(self) -> float:
         """Keep probability from which documents are shown to the chunk refiner."""
         floor = self.refiners.chunk.chunk_floor if self.refiners.chunk else None
