@@ -3,11 +3,17 @@
 One module per command; each says what it prints and when it exits with an error.
 """
 
+import os
+import sys
+
 import typer
 
 from prox_assets.cli.estimate import estimate
+from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
 from prox_assets.cli.shards import shards
+
+WIDTH_WITHOUT_TERMINAL = 120
 
 app = typer.Typer(
     name="prox",
@@ -32,4 +38,7 @@ app.command()(shards)
 
 def main() -> None:
     """Run the command line."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        # There is no terminal to measure, in a log or a pipe; tables need not fold at rich's 80 columns.
+        console.width = errors.width = WIDTH_WITHOUT_TERMINAL
     app()

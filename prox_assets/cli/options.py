@@ -1,9 +1,7 @@
 """Options that several commands share, and how they become a RefinementPlan."""
 
 import dataclasses
-import os
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,10 +27,8 @@ from prox_assets.stages.plan import RefinementPlan
 
 CORPUS_NAME_CHARACTERS = 64  # what CorpusSource.name allows
 
-# Where there is no terminal to measure, in a log or a pipe, tables need not fold at 80 columns.
-_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-console = Console(width=_WIDTH)
-errors = Console(stderr=True, width=_WIDTH)
+console = Console()
+errors = Console(stderr=True)
 
 _ENGINES = (TransformersEngineConfig, VllmEngineConfig, ServerEngineConfig)
 _POLICY = TypeAdapter(ExecutionPolicy)
@@ -46,7 +42,7 @@ Inputs = Annotated[
 ]
 CorpusName = Annotated[
     str | None,
-    typer.Option("--corpus", help="Name of the corpus in the lake; by default made from the first input's name."),
+    typer.Option("--corpus", help="Name of the corpus in the lake: a-z, 0-9, _. By default made from the first input."),
 ]
 Format = Annotated[
     FormatName, typer.Option("--format", help="Layout of the files; auto decides file by file.", case_sensitive=False)
@@ -122,6 +118,11 @@ def build_plan(
 
 
 def _explain(item: ErrorDetails) -> str:
+    if item["type"] == "string_pattern_mismatch" and item["loc"] == ("name",):
+        return (
+            f"--corpus {item['input']!r} cannot name a corpus: lower-case letters, digits and underscores, beginning "
+            "with a letter"
+        )
     place = ".".join(map(str, item["loc"]))
     return f"{place}: {item['msg']}" if place else item["msg"]
 

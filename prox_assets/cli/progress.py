@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from prox_assets.stages.pipeline import Report
 from prox_assets.stages.run import Progress as Callback
@@ -26,9 +26,13 @@ def progress_on(console: Console) -> Iterator[Report]:
 
 
 def _bar(bars: Progress, stage: str, shard: str) -> Callback:
-    task = bars.add_task(escape(f"{stage:<9} {shard}"), total=None)
+    """Show a bar from the first report on; a stage that is current already reports nothing."""
+    task: TaskID | None = None
 
     def update(done: int, total: int) -> None:
+        nonlocal task
+        if task is None:
+            task = bars.add_task(escape(f"{stage:<9} {shard}"), total=None)
         bars.update(task, completed=done, total=total or None, visible=done < total or total == 0)
 
     return update
@@ -41,10 +45,11 @@ def _lines(console: Console, stage: str, shard: str) -> Callback:
 
     def update(done: int, total: int) -> None:
         nonlocal last, finished
-        if finished or (done < total and time.monotonic() - last < SECONDS_BETWEEN_LINES):
+        if finished or ((done < total or total == 0) and time.monotonic() - last < SECONDS_BETWEEN_LINES):
             return
         last = time.monotonic()
         finished = done >= total > 0
-        console.print(f"{stage:<9} {shard}: {done:,} of {total:,}", markup=False, highlight=False, soft_wrap=True)
+        amount = f"{done:,} of {total:,}" if total else f"{done:,} so far"
+        console.print(f"{stage:<9} {shard}: {amount}", markup=False, highlight=False, soft_wrap=True)
 
     return update

@@ -61,11 +61,19 @@ def refine(
     with progress_on(errors) as report:
         try:
             result = refine_shards(lake, plan, found.shards, run_id, limit=limit, report=report)
+        except KeyboardInterrupt:
+            say("stopped; finished work is kept, and the same command goes on where this one was")
+            raise typer.Exit(130) from None
         except EXPECTED_ERRORS as error:
             raise options.fail(str(error)) from error
     _print_result(lake, plan.corpus, result)
-    if result.errors:
+    if result.errors or rejected_whole(result):
         raise typer.Exit(1)
+
+
+def rejected_whole(result: PipelineResult) -> list[str]:
+    """Return the shards that had rows but not a single document."""
+    return [shard for shard, row in result.metrics.items() if row["rows_rejected"] and not row["documents_in"]]
 
 
 def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
@@ -80,3 +88,8 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
         say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
     for shard, error in result.errors.items():
         options.fail(f"{shard}: {error}")
+    for shard in rejected_whole(result):
+        options.fail(
+            f"{shard}: every row was rejected, so nothing was refined; the table `rejects` says why. A wrong --format "
+            "or --text-column does this."
+        )

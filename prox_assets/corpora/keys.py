@@ -8,6 +8,7 @@ import xxhash
 _MAX_STEM = 150
 _SAFE_CHARACTERS = re.compile(r"[A-Za-z0-9._-]+")
 _UNSAFE_RUN = re.compile(r"[^A-Za-z0-9._-]+")
+_RESERVED_STARTS = ("_", ".", "-")
 _HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}$")
 
 
@@ -29,8 +30,9 @@ def shard_key(source_file: str, row_start: int | None = None, row_end: int | Non
         readable = _UNSAFE_RUN.sub("_", source_file.replace("/", "__"))
         # Runs of dots go because Dagster reads "..." as a range of partitions.
         readable = re.sub(r"\.{2,}", ".", readable)
-        if readable.startswith((".", "-")):
-            readable = "_" + readable[1:]
+        # A leading "_" or "." means "no corpus data" in the lake and to most readers of folders.
+        if readable.startswith(_RESERVED_STARTS):
+            readable = f"x{readable}"
         stem = f"{readable[: _MAX_STEM - 17]}-{digest}"
     return stem if row_start is None else f"{stem}@{row_start}-{row_end}"
 
@@ -40,6 +42,6 @@ def _is_its_own_key(source_file: str) -> bool:
         _SAFE_CHARACTERS.fullmatch(source_file) is not None
         and len(source_file) <= _MAX_STEM
         and ".." not in source_file
-        and not source_file.startswith((".", "-"))
+        and not source_file.startswith(_RESERVED_STARTS)
         and _HASH_SUFFIX.search(source_file) is None
     )

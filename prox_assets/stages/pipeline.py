@@ -114,10 +114,8 @@ def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
     """Read the raw shard unless its documents are current; the whole shard holds the first documents too."""
     info = run.lake.info(run.corpus, Table.DOCUMENTS, run.shard)
     wanted = {documents_identity(run.plan, shard, limit), documents_identity(run.plan, shard)}
-    if info is not None and info.identity in wanted:
-        run.progress(info.rows, info.rows)
-        return
-    read_raw_shard(run, limit)
+    if info is None or info.identity not in wanted:
+        read_raw_shard(run, limit)
 
 
 def _refine(run: ShardRun) -> None:
@@ -125,13 +123,11 @@ def _refine(run: ShardRun) -> None:
     outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
     chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
     if (
-        outcomes is not None
-        and outcomes.identity == refined_identity(run.plan, chunk_programs.identity)
-        and outcomes.notes["execution_id"] == run.lake.execution(run.corpus, run.shard)
+        outcomes is None
+        or outcomes.identity != refined_identity(run.plan, chunk_programs.identity)
+        or outcomes.notes["execution_id"] != run.lake.execution(run.corpus, run.shard)
     ):
-        run.progress(outcomes.rows, outcomes.rows)
-        return
-    refine_shard(run)
+        refine_shard(run)
 
 
 def _measure(run: ShardRun) -> None:
@@ -139,4 +135,3 @@ def _measure(run: ShardRun) -> None:
     info = run.lake.info(run.corpus, Table.SHARD_METRICS, run.shard)
     if info is None or info.identity != metrics_identity(run.lake.execution(run.corpus, run.shard)):
         measure_shard(run)
-    run.progress(1, 1)

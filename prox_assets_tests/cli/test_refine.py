@@ -70,14 +70,20 @@ def test_a_real_process_refines_a_file_and_says_what_happened(pages, lake):
     dropped = row["dropped_by_document"] + row["dropped_by_chunks"]
     numbers = list(map(str, [4, kept, row["kept_edited"], dropped, row["quarantined"], row["rows_rejected"]]))
     assert line.split()[1:7] == numbers
-    assert f"refined text: {lake}/pages/refined/pages.jsonl.parquet" in done.stdout
+    assert f"refined text: {lake}/pages/refined/*.parquet" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if not line.startswith("refined text")) <= 80
 
 
 def test_a_second_run_does_nothing_anew(pages, lake):
     first = prox("refine", pages, "-o", lake)
+    assert "documents pages.jsonl: 4 of 4" in first
     before = snapshot(lake)
-    assert prox("refine", pages, "-o", lake) == first
+
+    again = prox("refine", pages, "-o", lake)
+
+    assert "everything was current already" in again
+    assert "of 4" not in again
+    assert first[first.index("Documents") :].rpartition("refined text")[0] in again
     assert snapshot(lake) == before
     assert not list(lake.glob("_tmp/*"))
     assert not list(lake.glob("_leases/**/*.json"))
@@ -203,18 +209,21 @@ def test_a_model_that_is_not_there_is_one_error_however_many_files(tmp_path, lak
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--refiner", "nonsense"], "no refiner preset 'nonsense'; choose one of: prox-math, prox-web, rules"),
+        (
+            ["--refiner", "nonsense"],
+            "no refiner preset 'nonsense'; choose one of: keep-all, prox-math, prox-web",
+        ),
         (["--refiner", "missing.yaml"], "No such file or directory: 'missing.yaml'"),
         (["--refiner", "EMPTY"], "must hold a mapping with doc: and chunk:"),
         (["--engine", "EMPTY"], "must hold a mapping with kind: and the engine's settings"),
-        (["--engine", "nonsense"], "'vllm', 'server', 'transformers'"),
+        (["--engine", "nonsense"], "choose one of: transformers, vllm, server"),
         (["--engine", "server:localhost"], "server.base_url"),
         (["--engine-option", "dtype"], "'dtype' is not of the form NAME=VALUE"),
         (["--engine-option", "dtype=int3"], "transformers.dtype"),
         (["--policy", "tempo=1"], "--policy does not know tempo; it knows mode, error_limit"),
         (["--policy", "doc_keep_threshold=high"], "doc_keep_threshold: Input should be a valid number"),
         (["--policy", "doc_keep_threshold=1.5"], "doc_keep_threshold must lie in [0, 1]"),
-        (["--corpus", "Not A Name"], "name: String should match pattern"),
+        (["--corpus", "Not A Name"], "cannot name a corpus"),
         (["--format", "c4", "--text-column", "body"], "format 'c4' fixes its own columns"),
         (["--output", "nonsense://bucket"], "nonsense://bucket cannot be a lake"),
     ],
@@ -262,3 +271,22 @@ def test_another_file_of_the_same_name_is_refused_unless_the_corpus_is_named(tmp
     assert metrics(lake, "pages", "pages.jsonl")["documents_in"] == 4
     prox("refine", other, "--output", lake, "--corpus", "pages")
     assert metrics(lake, "pages", "pages.jsonl")["documents_in"] == 1
+
+
+def test_files_of_any_name_are_refined(tmp_path, lake):
+    for name in ("中文.jsonl", "_part0.jsonl", "-a.jsonl", "a[bold].jsonl"):
+        write_pages(tmp_path / "odd" / name, [PAGE])
+
+    prox("refine", tmp_path / "odd" / "*.jsonl", "--output", lake, "--corpus", "odd")
+
+    assert len(Lake(str(lake)).shards("odd", Table.REFINED)) == 4
+
+
+def test_a_file_of_which_every_row_is_rejected_is_an_error(tmp_path, lake):
+    path = tmp_path / "wrong.jsonl"
+    path.write_text('{"body": "x"}\n{"body": "y"}\n')
+
+    output = one_line(prox("refine", path, "--output", lake, "--format", "c4", expected=1))
+
+    assert "every row was rejected" in output
+    assert metrics(lake, "wrong", "wrong.jsonl")["rows_rejected"] == 2
