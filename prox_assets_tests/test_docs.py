@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from prox_assets.lake.describe import lake_page
+from prox_assets.orchestration.component import RefinedCorpusAttributes
+from prox_assets.refiners.config import RefinerPair
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,3 +29,11 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
     set_up = (ROOT / "README.md").read_text().split("## Set-up")[1].split("```")[1]
     assert re.findall(r"^make (\w+)", set_up, flags=re.M) == ["demo", "test"]
+
+
+def test_the_configurations_in_the_readme_are_valid() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    corpus, refiners = (yaml.safe_load(block) for block in blocks)
+    settings = RefinedCorpusAttributes.model_validate(corpus["attributes"]).settings()
+    assert settings.plan.refiners.name == "prox-web"
+    assert RefinerPair.model_validate(refiners).chunk is not None

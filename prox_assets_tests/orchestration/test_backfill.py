@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.reconciliation import SHARD_TABLES
 from prox_assets.orchestration.component import RefinedCorpusAttributes
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import refine_shards
@@ -26,15 +27,6 @@ SHARDS = 3
 DOCUMENTS = 60
 WINDOW = 4
 ASSETS = ["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics"]
-COMPARED = (
-    Table.DOCUMENTS,
-    Table.REJECTS,
-    Table.DOC_PROGRAMS,
-    Table.CHUNK_PROGRAMS,
-    Table.REFINED,
-    Table.OUTCOMES,
-    Table.EDITS,
-)
 # Who wrote a row and when differs between two runs; what the row says must not.
 NOT_COMPARED = ("run_id", "code_version", "execution_id")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -145,7 +137,7 @@ def test_a_backfill_with_a_killed_step_and_a_killed_run_worker_ends_with_the_row
             "numFailed": 0,
             "numPartitions": SHARDS,
         }
-    for table in COMPARED:
+    for table in SHARD_TABLES:
         assert rows(deployment.lake, table).equals(rows(undisturbed, table)), table
     assert not list(deployment.lake.glob("_resume/**/*.parquet"))
     assert not list(deployment.lake.glob("_leases/**/*.json"))
