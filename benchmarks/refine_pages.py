@@ -18,11 +18,12 @@ from rich.table import Table
 
 from benchmarks.commands import CommandFailedError, prox
 from benchmarks.corpus_formats import FORMATS
-from benchmarks.pages import TEXT_COLUMNS, TextColumn, count_pages, default_pages_path, read_pages
+from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
 from benchmarks.tiny_refiner import make_tiny_refiner
 from benchmarks.write_shards import INDEX_NAME, Written, write_shards
 from prox_assets.lake.lake import Lake
+from prox_assets.training.pages import REGIMES, Regime, count_pages
 
 MODEL_PAGES = 100
 MODEL_CORPUS = "tiny_model"
@@ -33,7 +34,7 @@ VLLM_ON_CPU = ("dtype=float32", "enforce_eager=true")
 console = Console(width=120, highlight=False)
 
 
-def refine_with_rules(pages: Path, text_column: TextColumn, work: Path) -> None:
+def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
     """Refine all pages, dealt out to the formats, with `--refiner rules`; print a table per format.
 
     The last column is a ratio of processor time, net of what a second run of the same command takes to find that there
@@ -63,7 +64,7 @@ def refine_with_rules(pages: Path, text_column: TextColumn, work: Path) -> None:
     console.print(_table(f"rules, {text_column}", refined, ratios))
 
 
-def refine_with_tiny_model(pages: Path, text_column: TextColumn, work: Path) -> None:
+def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None:
     """Refine MODEL_PAGES pages, spread over the file, with a tiny model for each level on vLLM; print their table."""
     stride = max(1, count_pages(pages) // MODEL_PAGES)
     chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.refine_pages", description=__doc__)
     parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
-    parser.add_argument("--regime", choices=TEXT_COLUMNS, default="text_full", help="which text of a page is raw")
+    parser.add_argument("--regime", choices=REGIMES, default="text_full", help="which text of a page is raw")
     parser.add_argument("--work", type=Path, help="new folder for shards and lakes, kept; a temporary one by default")
     parser.add_argument("--only", choices=("rules", "model"), help="one half of the benchmark")
     options = parser.parse_args(arguments)

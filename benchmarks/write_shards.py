@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.corpus_formats import FORMATS, CorpusFormat, ShardWriter
-from benchmarks.pages import BATCH_PAGES, TEXT_COLUMNS, Page, default_pages_path, read_pages
+from benchmarks.pages import Page, default_pages_path, read_pages
 from prox_assets.corpora.document import text_hash
+from prox_assets.training.pages import BATCH_PAGES, REGIMES
 
 INDEX_NAME = "_pages.parquet"
 INDEX_SCHEMA = pa.schema(
@@ -145,9 +146,7 @@ def main() -> None:
     pages = default_pages_path()
     parser.add_argument("--pages", type=Path, default=pages, required=pages is None, help="Parquet file of pages")
     parser.add_argument("--output", type=Path, required=True, help="new folder for the shards")
-    parser.add_argument(
-        "--regime", choices=TEXT_COLUMNS, default="text_full", help="all visible text, or extracted once"
-    )
+    parser.add_argument("--regime", choices=REGIMES, default="text_full", help="all visible text, or extracted once")
     parser.add_argument("--pages-per-shard", type=int, default=100)
     parser.add_argument("--broken-rows", type=int, default=0, help="rows without a text at the head of every file")
     parser.add_argument("--every-format", action="store_true", help="write each page in all five formats")

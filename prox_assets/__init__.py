@@ -3,26 +3,26 @@
 A small language model writes a program for every document and every chunk; an executor applies it. The folders, from
 the bottom up: `programs` (the language), `engines` (how a model is run), `refiners` (what a model is asked),
 `corpora` (raw files to documents), `lake` (the Parquet tables), `monitoring` (metrics), `stages` (what each asset does
-to a shard), and on top `orchestration` (Dagster) and `cli`. Imports point down only.
+to a shard), `training` (making refiners), and on top `orchestration` (Dagster) and `cli`. Imports point down only.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
+    from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
 
 __version__ = "0.1.0"
 
 # The component is offered to Dagster's tools under the package's own name, but imported only when asked for: the
 # programs and the command line must not cost Dagster's import (1.4 s).
-_COMPONENTS = ("RefinedCorpus",)
+_COMPONENTS = {"RefinedCorpus": "component", "RefinerLab": "lab_component"}
 
 
 def __getattr__(name: str) -> object:
     if name in _COMPONENTS:
-        from prox_assets.orchestration import component
-
-        return getattr(component, name)
+        return getattr(import_module(f"prox_assets.orchestration.{_COMPONENTS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -22,7 +22,7 @@ from prox_assets.engines.config import (
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.presets import PRESETS, preset
+from prox_assets.refiners.presets import PRESETS, named_refiners
 from prox_assets.stages.plan import RefinementPlan
 
 CORPUS_NAME_CHARACTERS = 64  # what CorpusSource.name allows
@@ -102,10 +102,11 @@ def build_plan(
             columns=ColumnMapping(**mapping) if mapping else None,
             rows_per_shard=rows_per_shard,
         )
+        refiners = _at_level(load_refiners(refiner), level)
         return RefinementPlan(
             source=source,
-            refiners=_at_level(load_refiners(refiner), level),
-            policy=_policy(policy_options),
+            refiners=refiners,
+            policy=_policy(refiners, policy_options),
             engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
             chunk_engine=None
             if engines[1] is None
@@ -148,11 +149,11 @@ def corpus_name(url: str) -> str:
 
 
 def load_refiners(refiner: str) -> RefinerPair:
-    """Return a preset, or the refiners that a YAML file describes."""
+    """Return a preset, the refiners of a folder, or those that a YAML file describes."""
     if Path(refiner).suffix in (".yaml", ".yml"):
         settings = _read_mapping(refiner, "doc: and chunk:")
         return RefinerPair.model_validate({"name": Path(refiner).stem, **settings})
-    return preset(refiner)
+    return named_refiners(refiner)
 
 
 def _at_level(refiners: RefinerPair, level: Level) -> RefinerPair:
@@ -189,13 +190,14 @@ def _read_mapping(path: str, keys: str) -> dict[str, Any]:
     return settings
 
 
-def _policy(options: list[str] | None) -> ExecutionPolicy:
+def _policy(refiners: RefinerPair, options: list[str] | None) -> ExecutionPolicy:
     values = _assignments(options)
     names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
     unknown = sorted(values.keys() - set(names))
     if unknown:
         raise ValueError(f"--policy does not know {', '.join(unknown)}; it knows {', '.join(names)}")
-    return _POLICY.validate_python(values)
+    checked = _POLICY.validate_python(values)
+    return refiners.policy(**{name: getattr(checked, name) for name in values})
 
 
 def _assignments(options: list[str] | None) -> dict[str, Any]:

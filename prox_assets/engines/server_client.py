@@ -1,7 +1,8 @@
-"""HTTP to an OpenAI-compatible completions server: one request, with retries.
+"""HTTP to an OpenAI-compatible server: one request, with retries.
 
 Belongs here: attempts, waiting between them, and what each failure means. The API key is read from the environment,
-sent in a header, and appears in no message. What is asked and what the answers say is in `server_queries.py`.
+sent in a header, and appears in no message. What is asked and what the answers say is the callers' work, for engines
+`server_queries.py`.
 """
 
 import asyncio
@@ -77,22 +78,20 @@ class CompletionsClient:
         Raises:
             EngineStartError: The server cannot be reached, or does not serve the model.
         """
-        try:
-            listing = (await self._request_with_retries("GET", "/models", None))["data"]
-            served = {entry["id"]: entry for entry in listing}
-        except (EngineError, RequestRefusedError, RequestFailedError) as error:
-            raise EngineStartError(f"Cannot list the models of {self._base_url}: {error}") from error
-        except (KeyError, TypeError) as error:
-            raise EngineStartError(f"{self._base_url}/models did not return a list of models.") from error
-        name = self._config.model or (next(iter(served)) if len(served) == 1 else None)
-        if name is None or name not in served:
-            wanted = f"does not serve {name!r}" if name else "serves several models; set `model`"
-            raise EngineStartError(f"{self._base_url} {wanted} (served: {', '.join(served) or 'none'}).")
-        window = served[name].get("max_model_len")
-        windows = [length for length in (window, self._config.max_model_len) if length is not None]
+        name, entry = await self._listed_model()
+        windows = [length for length in (entry.get("max_model_len"), self._config.max_model_len) if length is not None]
         if not windows:
             raise EngineStartError(f"{self._base_url} does not say how long its context window is; set max_model_len.")
         return ServedModel(name, min(windows))
+
+    async def served_model_name(self) -> str:
+        """Return the name of the configured model, or of the only one served, whatever its context window.
+
+        Raises:
+            EngineStartError: The server cannot be reached, or does not serve the model.
+        """
+        name, _ = await self._listed_model()
+        return name
 
     async def complete(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the server's answer to one completions request, as decoded JSON.
@@ -104,9 +103,27 @@ class CompletionsClient:
         """
         return await self._request_with_retries("POST", "/completions", payload)
 
+    async def chat(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the server's answer to one chat completions request, as decoded JSON; raises as `complete` does."""
+        return await self._request_with_retries("POST", "/chat/completions", payload)
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    async def _listed_model(self) -> tuple[str, dict[str, Any]]:
+        try:
+            listing = (await self._request_with_retries("GET", "/models", None))["data"]
+            served = {entry["id"]: entry for entry in listing}
+        except (EngineError, RequestRefusedError, RequestFailedError) as error:
+            raise EngineStartError(f"Cannot list the models of {self._base_url}: {error}") from error
+        except (KeyError, TypeError) as error:
+            raise EngineStartError(f"{self._base_url}/models did not return a list of models.") from error
+        name = self._config.model or (next(iter(served)) if len(served) == 1 else None)
+        if name is None or name not in served:
+            wanted = f"does not serve {name!r}" if name else "serves several models; set `model`"
+            raise EngineStartError(f"{self._base_url} {wanted} (served: {', '.join(served) or 'none'}).")
+        return name, served[name]
 
     async def _request_with_retries(self, method: str, path: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
         retrying = tenacity.AsyncRetrying(

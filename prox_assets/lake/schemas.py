@@ -131,7 +131,11 @@ _COLUMNS: dict[Table, list[Column]] = {
         ("chunk_index", pa.int32(), "0-based position of the chunk in its document."),
         ("line_start", _COUNT, "First line of the chunk, 0-based, of the document."),
         ("line_end", _COUNT, "Last line of the chunk, inclusive."),
-        ("program", _TEXT, "Emitted program, verbatim; null for scored and skipped chunks."),
+        (
+            "program",
+            _TEXT,
+            "Emitted program, verbatim; for scored chunks the edits inside lines or null; null for skipped chunks.",
+        ),
         ("line_keep_probabilities", pa.list_(pa.float32()), "P(keep) per line of the chunk, where lines are scored."),
         _PROMPT_TOKENS,
         _COMPLETION_TOKENS,

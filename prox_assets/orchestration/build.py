@@ -7,19 +7,19 @@ from typing import Any
 
 import dagster as dg
 
-from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.resources import EnginesResource, LabResource, LakeResource
 
 
 def default_resources() -> dict[str, Any]:
-    """Return the resources that every corpus's assets use."""
-    return {"lake": LakeResource(), "engines": EnginesResource()}
+    """Return the resources that the assets use."""
+    return {"lake": LakeResource(), "lab": LabResource(), "engines": EnginesResource()}
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None, defs_folder: Path | None = None) -> dg.Definitions:
     """Build the definitions of a code location, anew at each call.
 
     Args:
-        resource_overrides: Replaces resources by name: "lake", "engines".
+        resource_overrides: Replaces resources by name: "lake", "lab", "engines".
         defs_folder: A folder of component folders inside a project; `prox_assets/defs` by default.
     """
     ignore_preview_warnings()

@@ -21,9 +21,8 @@ from prox_assets.orchestration.assets.refined_shards import build_refined_shards
 from prox_assets.orchestration.checks import build_shard_checks
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
-from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
-from prox_assets.refiners.presets import preset
+from prox_assets.refiners.presets import named_refiners
 from prox_assets.stages.plan import RefinementPlan
 
 
@@ -45,10 +44,14 @@ class RefinedCorpusAttributes(BaseModel):
         default_factory=dict, description="For fsspec, e.g. an endpoint_url. Secrets belong in the environment."
     )
     refiners: str | RefinerPair = Field(
-        default="rules", description="Name of a preset (rules, prox-web, prox-math), or both refiners in full."
+        default="rules",
+        description="Name of a preset (bundled, rules, prox-web, prox-math), a folder of the refiner lab, or both "
+        "refiners in full.",
     )
     policy: dict[str, Any] = Field(
-        default_factory=dict, description="How programs are executed: the fields of ExecutionPolicy."
+        default_factory=dict,
+        description="How programs are executed: the fields of ExecutionPolicy. Thresholds not named here are the "
+        "refiners' own.",
     )
     engine: EngineConfig = Field(
         default_factory=TransformersEngineConfig, description="How models are run: vllm, server or transformers."
@@ -84,10 +87,11 @@ class RefinedCorpusAttributes(BaseModel):
             rows_per_shard=self.rows_per_shard,
             storage_options=self.storage_options,
         )
+        refiners = named_refiners(self.refiners) if isinstance(self.refiners, str) else self.refiners
         plan = RefinementPlan(
             source=source,
-            refiners=preset(self.refiners) if isinstance(self.refiners, str) else self.refiners,
-            policy=ExecutionPolicy(**self.policy),
+            refiners=refiners,
+            policy=refiners.policy(**self.policy),
             engine=self.engine,
             chunk_engine=self.chunk_engine,
             window_documents=self.window_documents,
@@ -125,7 +129,7 @@ attributes:
   urls:
     - data/{corpus}/*.jsonl.gz # local paths and globs, s3://, gs://, hf://datasets/owner/name/...
   format: auto # or c4, redpajama_v2, fineweb, openwebmath, dclm, jsonl, parquet
-  refiners: rules # or prox-web, prox-math
+  refiners: bundled # or rules, prox-web, prox-math, a folder of the refiner lab
   engine:
     kind: transformers # on GPUs: vllm; against a running server: server with its base_url
   owners: []

@@ -1,4 +1,4 @@
-"""What assets are handed: the lake, and engines for refiners. Defined once, in build.py, for every corpus.
+"""What assets are handed: the lake, the labs' folder, and engines for refiners. Defined once, in build.py.
 
 Two components that each returned a resource of one name would fail to load (measured with Dagster 1.13).
 """
@@ -6,6 +6,7 @@ Two components that each returned a resource of one name would fail to load (mea
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import dagster as dg
@@ -14,8 +15,10 @@ from pydantic import Field
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.training.lab import LabFolder
 
 DEFAULT_LAKE = "lake"
+DEFAULT_LAB = "lab"
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -30,6 +33,20 @@ class LakeResource(dg.ConfigurableResource):
     def open(self) -> Lake:
         """Return the lake."""
         return Lake(self.url or os.environ.get("PROX_LAKE") or DEFAULT_LAKE)
+
+
+class LabResource(dg.ConfigurableResource):
+    """Where refiner labs keep their files: training needs a local disk, so this is a folder and no URL."""
+
+    root: str | None = Field(
+        default=None,
+        description="Folder of all labs; when empty, the environment variable PROX_LAB, else `lab` in the working "
+        "directory.",
+    )
+
+    def folder(self, name: str) -> LabFolder:
+        """Return the folder of a lab."""
+        return LabFolder(Path(self.root or os.environ.get("PROX_LAB") or DEFAULT_LAB) / name)
 
 
 class EnginesResource(dg.ConfigurableResource):

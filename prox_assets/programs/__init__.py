@@ -5,7 +5,7 @@ done. Pure standard library; models, files and Dagster are strangers to it.
 """
 
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
-from prox_assets.programs.dialects.line_labels import operations_from_probabilities
+from prox_assets.programs.dialects.line_labels import labelled_program, operations_from_probabilities
 from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseErrorReason, parse
 from prox_assets.programs.document import DocumentDecision, DocumentReason, decide_document
 from prox_assets.programs.executor import ChunkProgram, execute
@@ -22,6 +22,7 @@ from prox_assets.programs.operations import (
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.refinement import Edit, EditStatus, Outcome, Reason, Refinement
+from prox_assets.programs.stored import stored_program
 
 __all__ = [
     "EXECUTOR_VERSION",
@@ -50,8 +51,10 @@ __all__ = [
     "decide_document",
     "document_grammar",
     "execute",
+    "labelled_program",
     "operations_from_probabilities",
     "pack_lines",
     "parse",
     "render",
+    "stored_program",
 ]

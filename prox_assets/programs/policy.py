@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 from prox_assets.programs.chunking import Chunk
 
-EXECUTOR_VERSION = 1
+EXECUTOR_VERSION = 2
 """Raised whenever parser or executor give another result for some input, so that stored results show as stale."""
 
 Mode = Literal["strict", "reference"]

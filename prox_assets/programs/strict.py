@@ -9,6 +9,7 @@ The rules:
 * An operation repeated within a program counts once.
 * `normalize` acts on the lines that the chunk keeps, inside single lines, all at once and on the original text: the
   longest source wins at each place, and neither the order of calls nor what they put in matters.
+* A string that was only in lines which the program removes is no failure of its call.
 * When errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
@@ -81,8 +82,11 @@ def refine_chunk(
         for call in calls:
             call.status = call.status or EditStatus.PROGRAM_REJECTED
     else:
+        shown = lines
         lines = _remove_lines(lines, calls, policy.first_line_number(chunk))
         lines = _normalize(lines, calls, policy.whole_words)
+        if len(lines) < len(shown):
+            _excuse_removed(shown, calls)
     return lines, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
 
 
@@ -189,6 +193,21 @@ def _normalize(lines: Sequence[str], calls: list[_Call], whole_words: bool) -> S
         call.characters_removed = tally.characters_removed
         call.characters_added = tally.characters_added
     return text.split("\n") if lines else lines
+
+
+def _excuse_removed(shown: Sequence[str], calls: Sequence[_Call]) -> None:
+    """Tell strings that went with their lines from strings that the chunk never held.
+
+    A refiner that scores lines and strings apart cannot know which lines a threshold will take away.
+    """
+    missed = [call for call in calls if call.status is EditStatus.NO_MATCH]
+    if not missed:
+        return
+    # The lines that stay hold none of these strings, so only those that went can.
+    text = "\n".join(shown)
+    for call in missed:
+        if isinstance(call.content, Normalize) and any(source in text for source, _ in _readings(call.content)):
+            call.status = EditStatus.ALREADY_REMOVED
 
 
 def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:

@@ -30,11 +30,15 @@ class PlannedChunk:
         chunk: Its lines, and why it is skipped, if it is.
         prompt_token_ids: Exactly what the model will see.
         positions: Where the answers are read off, one per line, for dialects that score; else empty.
+        backward_token_ids: The prompt that shows the same lines in reverse, for dialects that read twice; else empty.
+        backward_positions: Where it is answered, one per line in the order of the document.
     """
 
     chunk: Chunk
     prompt_token_ids: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()
+    backward_token_ids: tuple[int, ...] = ()
+    backward_positions: tuple[int, ...] = ()
 
 
 class ChunkPlanner(Protocol):

@@ -1,12 +1,13 @@
 """The chunk-level refiner that asks a model: which lines go, which strings change.
 
 Belongs here: requests for chunks and putting a document's results together. Not here: cutting documents and building
-prompts (chunk_prompts.py, line_labels.py).
+prompts (chunk_prompts.py, line_labels.py), what is asked of single spans (inline_judge.py).
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
 from prox_assets.programs.chunking import Chunk
@@ -14,6 +15,8 @@ from prox_assets.refiners.batching import batches
 from prox_assets.refiners.chunk_prompts import BLANK, ChunkPlanner, PlannedChunk, ProgramChunkPlanner
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.inline_judge import InlineJudge, SpanQuestion
+from prox_assets.refiners.inline_prompts import InlinePromptBuilder
 from prox_assets.refiners.line_labels import LineLabelsPlanner
 from prox_assets.refiners.prompts import prompt_frame
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
@@ -34,11 +37,44 @@ class _Assembly:
         return ChunkPrograms(self.doc_id, tuple(row for row in self.rows if row is not None), self.error)
 
 
+@dataclass(slots=True)
+class _ChunkAnswers:
+    """The answers of one chunk as they come in: of the chunk's own prompts, and of one for each question about a span.
+
+    `missing` counts the prompts still under way, `readings` holds what came back for the chunk's own, `keep` P(keep)
+    of the spans.
+    """
+
+    assembly: _Assembly
+    chunk: Chunk
+    lines: Sequence[str]
+    questions: Sequence[SpanQuestion]
+    missing: int
+    prompt_tokens: int = 0
+    keep: list[float] = field(default_factory=list)
+    readings: list[Completion | Score] = field(default_factory=list)
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        self.keep = [1.0] * len(self.questions)
+
+
+class _Request(NamedTuple):
+    """One prompt; `question` is the index of the span it asks about, None for the chunk's own prompts."""
+
+    answers: _ChunkAnswers
+    question: int | None
+    prompt_token_ids: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
 class ModelChunkRefiner:
     """Writes chunk programs with a model: generated for the prox dialect, scored for line-labels.
 
     A document's chunks are answered in any order and given back together once the last one is there. Blank documents
-    and lines longer than the window are not shown to the model: finish_reason "skipped" and a skip_reason.
+    and lines longer than the window are not shown to the model: finish_reason "skipped" and a skip_reason. With inline
+    settings, the candidates inside a chunk's lines are further prompts of the same stream; their answers become the
+    row's program, beside its line probabilities.
     """
 
     def __init__(self, config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> None:
@@ -53,13 +89,18 @@ class ModelChunkRefiner:
         self._engine = engine
         self._tokenizer = tokenizer
         self._candidates: tuple[int, int] = (0, 0)
+        self._judge: InlineJudge | None = None
         self._planner = self._make_planner()
 
     def _make_planner(self) -> ChunkPlanner:
         config = self._config
         if config.dialect == "line-labels":
-            planner = LineLabelsPlanner(self._tokenizer, config.line_labels, config.prompt_budget)
+            settings = config.line_labels
+            planner = LineLabelsPlanner(self._tokenizer, settings, config.prompt_budget)
             self._candidates = planner.candidates
+            if settings.inline is not None:
+                builder = InlinePromptBuilder(self._tokenizer, settings, config.prompt_budget)
+                self._judge = InlineJudge(builder, settings.inline)
             return planner
         if config.prompt_format not in ("llama2-chat", "plain"):
             raise RefinerError(
@@ -74,11 +115,11 @@ class ModelChunkRefiner:
         Raises:
             EngineError: The engine died or lost requests.
         """
-        waiting: dict[str, tuple[_Assembly, Chunk]] = {}
+        waiting: dict[str, _Request] = {}
         # Documents of which no chunk needs the model.
         ready: deque[ChunkPrograms] = deque()
 
-        def prompts() -> Iterator[tuple[str, PlannedChunk]]:
+        def prompts() -> Iterator[tuple[str, _Request]]:
             number = 0
             for batch in batches(documents):
                 for document, planned in zip(batch, self._plan(batch), strict=True):
@@ -87,56 +128,97 @@ class ModelChunkRefiner:
                     assembly = _Assembly(document.doc_id, rows, missing=len(asked))
                     if not asked:
                         ready.append(assembly.result())
-                    for item in asked:
-                        waiting[str(number)] = (assembly, item.chunk)
-                        yield str(number), item
+                    for request in self._requests(document.text, assembly, asked):
+                        waiting[str(number)] = request
+                        yield str(number), request
                         number += 1
 
         for result in self._ask(prompts()):
             while ready:
                 yield ready.popleft()
-            assembly, chunk = waiting.pop(result.request_id)
-            self._take(assembly, chunk, result)
+            request = waiting.pop(result.request_id)
+            self._take(request, result)
+            assembly = request.answers.assembly
             if assembly.missing == 0:
                 yield assembly.result()
         yield from ready
         if waiting:
-            raise EngineError(f"The engine ended without an answer for {len(waiting)} chunks: start it again.")
+            chunks = {(id(request.answers.assembly), request.answers.chunk.index) for request in waiting.values()}
+            raise EngineError(f"The engine ended without an answer for {len(chunks)} chunks: start it again.")
 
     def _plan(self, batch: list[RefinerInput]) -> list[list[PlannedChunk]]:
         shown = iter(self._planner.plan([document.text for document in batch if document.text.strip()]))
         return [next(shown) if document.text.strip() else [_blank(document.text)] for document in batch]
 
-    def _ask(self, prompts: Iterator[tuple[str, PlannedChunk]]) -> Iterator[Completion] | Iterator[Score]:
+    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[PlannedChunk]) -> Iterator[_Request]:
+        """Yield the prompts for the chunks of a document, those about the insides of a chunk's lines behind its own."""
+        document_lines = text.split("\n") if self._judge is not None and asked else []
+        for item in asked:
+            lines = document_lines[item.chunk.line_start : item.chunk.line_end + 1]
+            questions = [] if self._judge is None else self._judge.questions(lines)
+            readings = [(item.prompt_token_ids, item.positions)]
+            if item.backward_token_ids:
+                readings.append((item.backward_token_ids, item.backward_positions))
+            answers = _ChunkAnswers(assembly, item.chunk, lines, questions, len(readings) + len(questions))
+            for token_ids, positions in readings:
+                yield _Request(answers, None, token_ids, positions)
+            for index, question in enumerate(questions):
+                ids = question.prompt_token_ids
+                yield _Request(answers, index, ids, (len(ids) - 1,))
+
+    def _ask(self, prompts: Iterator[tuple[str, _Request]]) -> Iterator[Completion] | Iterator[Score]:
         if self._config.decoding == "score":
             return self._engine.score(
-                ScoreRequest(request_id, item.prompt_token_ids, item.positions, self._candidates)
-                for request_id, item in prompts
+                ScoreRequest(request_id, request.prompt_token_ids, request.positions, self._candidates)
+                for request_id, request in prompts
             )
         return self._engine.complete(
             CompletionRequest(
                 request_id,
-                item.prompt_token_ids,
+                request.prompt_token_ids,
                 self._config.max_new_tokens,
                 stop_token_ids=self._tokenizer.end_token_ids,
                 grammar=self._config.grammar,
             )
-            for request_id, item in prompts
+            for request_id, request in prompts
         )
 
-    def _take(self, assembly: _Assembly, chunk: Chunk, result: Completion | Score) -> None:
-        """Put one result into its place."""
+    def _take(self, request: _Request, result: Completion | Score) -> None:
+        """Put one result into its place; the last one of a chunk makes its row."""
+        answers = request.answers
+        answers.missing -= 1
+        answers.prompt_tokens += result.prompt_tokens
+        if request.question is None:
+            answers.readings.append(result)
+            answers.error = result.error or answers.error
+        elif isinstance(result, Score):
+            keep = None if result.error is not None else keep_probability(*result.log_probabilities[0])
+            if keep is None:
+                reason = result.error or "the model gave neither label any probability"
+                answers.error = answers.error or f"span {request.question}: {reason}"
+            else:
+                answers.keep[request.question] = keep
+        if answers.missing == 0:
+            self._finish(answers)
+
+    def _finish(self, answers: _ChunkAnswers) -> None:
+        """Make a chunk's row of its answers."""
+        assembly, chunk = answers.assembly, answers.chunk
         assembly.missing -= 1
-        error, program, probabilities, completion_tokens = result.error, None, None, 0
+        error, program, probabilities, completion_tokens = answers.error, None, None, 0
         finish_reason = "scored"
-        if isinstance(result, Completion):
-            finish_reason, completion_tokens = result.finish_reason, result.completion_tokens
-            program = result.text if error is None else None
+        scores = [reading for reading in answers.readings if isinstance(reading, Score)]
+        if not scores:
+            [answer] = [reading for reading in answers.readings if isinstance(reading, Completion)]
+            finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
+            program = answer.text if error is None else None
         elif error is None:
-            lines = [keep_probability(*row) for row in result.log_probabilities]
+            lines = _line_probabilities(scores)
             probabilities = tuple(line for line in lines if line is not None)
             if len(probabilities) < len(lines):
                 error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
+            elif self._judge is not None:
+                program = self._judge.program(answers.lines, answers.questions, answers.keep)
         if error is not None:
             assembly.error = assembly.error or f"chunk {chunk.index}: {error}"
         assembly.rows[chunk.index] = ChunkProgramRow(
@@ -145,10 +227,19 @@ class ModelChunkRefiner:
             line_end=chunk.line_end,
             program=program,
             line_keep_probabilities=None if error is not None else probabilities,
-            prompt_tokens=result.prompt_tokens,
+            prompt_tokens=answers.prompt_tokens,
             completion_tokens=completion_tokens,
             finish_reason="error" if error is not None else finish_reason,
         )
+
+
+def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
+    """Return P(keep) of each line, its log-odds averaged over the readings; None where neither label has any."""
+    tables = [reading.log_probabilities for reading in readings]
+    return [
+        keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)))
+        for rows in zip(*tables, strict=True)
+    ]
 
 
 def _blank(text: str) -> PlannedChunk:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
@@ -37,7 +38,8 @@ class RefinerConfig(BaseModel):
         description="Commit, branch or tag of a hub model; whichever it is, the fingerprint hashes the files.",
     )
     dialect: Literal["prox", "line-labels"] = Field(
-        default="prox", description="prox: programs as text. line-labels: keep or remove read off at every line's end."
+        default="prox",
+        description="prox: programs as text. line-labels: keep or remove read off for every line, or for the document.",
     )
     prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
         default="auto",
@@ -84,6 +86,13 @@ class RefinerConfig(BaseModel):
         description="Documents with a lower keep probability are not shown to the chunk refiner; an execution "
         "threshold below it is refused. None: 0.5, or the execution threshold where that is lower.",
     )
+    keep_threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="P(keep) from which a document or line stays unless the execution policy says otherwise: where the "
+        "refiner does best, which is no part of what it answers. None: 0.5.",
+    )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -100,7 +109,7 @@ class RefinerConfig(BaseModel):
         line_labels = filled.get("dialect") == "line-labels"
         if filled.get("decoding") is None:
             filled["decoding"] = "score" if filled.get("level") == "doc" or line_labels else "complete"
-        if filled.get("max_prompt_tokens") is None and filled.get("level") == "doc":
+        if filled.get("max_prompt_tokens") is None and filled.get("level") == "doc" and not line_labels:
             filled["max_prompt_tokens"] = DOC_MAX_PROMPT_TOKENS
         if line_labels and filled.get("prompt_format", "auto") == "auto":
             filled["prompt_format"] = "line-labels"
@@ -112,8 +121,8 @@ class RefinerConfig(BaseModel):
             raise ValueError("a refiner of kind model needs model: a checkpoint folder or a hub id (owner/name)")
         if (self.dialect == "line-labels") != (self.prompt_format == "line-labels"):
             raise ValueError("the dialect line-labels and the prompt format line-labels go together")
-        if self.dialect == "line-labels" and self.level == "doc":
-            raise ValueError("the line-labels dialect is for level chunk; documents are scored with prox prompts")
+        if self.dialect == "line-labels" and self.decoding != "score":
+            raise ValueError("the line-labels dialect has no programs to generate: its answers are scored")
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
             raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
         if self.answer_tokens >= self.window:
@@ -152,8 +161,8 @@ class RefinerConfig(BaseModel):
         """Return the inference fingerprint: 32 hex digits that change exactly when the programs may.
 
         In it: contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the chosen
-        level and dialect read. Not in it: names, paths and revisions, settings of other dialects, and `chunk_floor`,
-        which decides who is asked rather than what is answered (see `RefinerPair.chunk_fingerprint`). `auto` prompt
+        level and dialect read. Not in it: names, paths and revisions, settings of other dialects, and `chunk_floor`
+        and `keep_threshold`, which decide who is asked and what becomes of the answer. `auto` prompt
         formats are part of it as such: the probe's choice on its built-in pages is a function of the model.
 
         Args:
@@ -189,7 +198,7 @@ class RefinerConfig(BaseModel):
         if self.decoding == "complete":
             settings["max_new_tokens"] = self.max_new_tokens
             settings["grammar"] = self.grammar
-        elif self.level == "doc":
+        elif self.level == "doc" and self.dialect == "prox":
             settings["answers"] = [self.keep_answer, self.drop_answer]
         if self.dialect == "line-labels":
             settings["line_labels"] = self.line_labels.model_dump()
@@ -220,6 +229,20 @@ class RefinerPair(BaseModel):
             if config is not None and config.level != level:
                 raise ValueError(f"the {level} refiner of {self.name} has level {config.level!r}")
         return self
+
+    def policy(self, **settings: Any) -> ExecutionPolicy:  # noqa: ANN401 (a policy's fields have many types)
+        """Return an execution policy with these settings, and the refiners' own thresholds where they say nothing.
+
+        Raises:
+            ValueError: A value lies outside its range.
+            TypeError: There is no such setting.
+        """
+        own: dict[str, Any] = {}
+        if self.doc is not None and self.doc.keep_threshold is not None:
+            own["doc_keep_threshold"] = self.doc.keep_threshold
+        if self.chunk is not None and self.chunk.keep_threshold is not None:
+            own["line_keep_threshold"] = self.chunk.keep_threshold
+        return ExecutionPolicy(**{**own, **settings})
 
 
 def _hash(settings: object) -> str:

@@ -1,10 +1,12 @@
 """Prompts of document refiners: the whole document, or the longest head of it that fits.
 
-Belongs here: rendering and cutting document prompts to a budget of tokens.
+Belongs here: rendering and cutting document prompts to a budget of tokens. Not here: the line-labels dialect, which
+shortens lines instead (line_labels.py).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts import PromptFrame
@@ -21,6 +23,14 @@ class DocumentPrompt:
 
     token_ids: tuple[int, ...]
     truncated: bool
+
+
+class DocumentPrompts(Protocol):
+    """Builds the prompts of a document refiner."""
+
+    def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:
+        """Return one prompt per text."""
+        ...
 
 
 class DocumentPromptBuilder:

@@ -1,6 +1,7 @@
 """The document-level refiner that asks a model: keep this document or drop it.
 
-Belongs here: requests for documents and what their results mean. Not here: prompts (document_prompts.py).
+Belongs here: requests for documents and what their results mean. Not here: prompts (document_prompts.py,
+line_labels.py).
 """
 
 from collections import deque
@@ -9,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
 from prox_assets.refiners.batching import batches
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.document_prompts import DocumentPrompt, DocumentPromptBuilder
+from prox_assets.refiners.document_prompts import DocumentPrompt, DocumentPromptBuilder, DocumentPrompts
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.line_labels import LineLabelsDocumentPrompts
 from prox_assets.refiners.prompts import prompt_frame
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.refiners.scoring import keep_probability
@@ -20,7 +22,8 @@ from prox_assets.refiners.tokenization import PromptTokenizer
 class ModelDocumentRefiner:
     """Writes document programs with a model, scored or generated as the configuration says.
 
-    Scoring compares, in one forward pass, the first tokens in which the two answers differ, given what they share.
+    Scoring compares, in one forward pass, the first tokens in which the two answers differ, given what they share; in
+    the line-labels dialect, its keep and remove labels after the judge token.
     Blank documents are not shown to the model: finish_reason "skipped", no program.
     """
 
@@ -31,20 +34,28 @@ class ModelDocumentRefiner:
             RefinerError: The configuration is not for documents, its prompt format is still open or does not fit, or
                 the engine's window is smaller than the configured one.
         """
-        if config.prompt_format not in ("llama2-chat", "plain"):
-            raise RefinerError(
-                f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first."
-            )
         config.check_window(engine.max_model_len)
         self._config = config
         self._engine = engine
         self._tokenizer = tokenizer
         self._shared_answer: tuple[int, ...] = ()
         self._candidates: tuple[int, int] = (0, 0)
+        self._prompts = self._make_prompts()
+
+    def _make_prompts(self) -> DocumentPrompts:
+        config = self._config
+        if config.dialect == "line-labels":
+            prompts = LineLabelsDocumentPrompts(self._tokenizer, config.line_labels, config.prompt_budget)
+            self._candidates = prompts.candidates
+            return prompts
+        if config.prompt_format not in ("llama2-chat", "plain"):
+            raise RefinerError(
+                f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first."
+            )
         if config.decoding == "score":
-            self._shared_answer, self._candidates = _answer_tokens(config, tokenizer)
+            self._shared_answer, self._candidates = _answer_tokens(config, self._tokenizer)
         budget = min(config.prompt_budget, config.window - config.answer_tokens - len(self._shared_answer))
-        self._prompts = DocumentPromptBuilder(tokenizer, prompt_frame(config.prompt_format, "doc"), budget)
+        return DocumentPromptBuilder(self._tokenizer, prompt_frame(config.prompt_format, "doc"), budget)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield exactly one result per document, in any order.

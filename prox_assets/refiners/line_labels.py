@@ -1,7 +1,7 @@
-"""The line-labels dialect: prompts in which every line ends with its number token, where the label is read off.
+"""The line-labels dialect: prompts in which every line ends with its number token, and labels are read off numbers.
 
-Belongs here: turning a document into such prompts. Its settings are in line_labels_config.py; the model was trained on
-prompts that this very code builds.
+Belongs here: turning a document into such prompts, for its lines or for the document as a whole. Its settings are in
+line_labels_config.py; a model is trained on prompts that this very code builds.
 """
 
 from bisect import bisect_left
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from prox_assets.programs.chunking import Chunk, pack_lines
 from prox_assets.refiners.chunk_prompts import PlannedChunk
+from prox_assets.refiners.document_prompts import DocumentPrompt
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
 from prox_assets.refiners.tokenization import PromptTokenizer
@@ -19,7 +20,7 @@ class LineLabelsPlanner:
 
     A line becomes its tokens and then its number token: the number comes last because by then the model has read the
     line. Lines beyond the limits keep head and tail, with a token between them that says how much was left out, so no
-    line is ever too long for a window.
+    line is ever too long for a window. With a backward token each chunk has a second prompt, its lines in reverse.
 
     Attributes:
         candidates: Ids of the keep and the remove label, in this order.
@@ -43,6 +44,7 @@ class LineLabelsPlanner:
         self._bottom, self._middle = look_up(settings.bottom_token), look_up(settings.middle_token)
         self._elisions = [look_up(token) for token in settings.elision_tokens]
         self._numbers = [look_up(settings.number_format.format(line)) for line in range(settings.max_lines)]
+        self._backward = None if settings.backward_token is None else look_up(settings.backward_token)
         self.candidates = (look_up(settings.keep_token), look_up(settings.remove_token))
         # Beginning-of-sequence token, start token and two place tokens.
         self._line_budget = budget - len(tokenizer.opening) - 3
@@ -56,10 +58,17 @@ class LineLabelsPlanner:
     def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
         """Return the chunks of each text, in order."""
         documents = [text.split("\n") for text in texts]
-        encoded = iter(self._tokenizer.encode([line for lines in documents for line in lines]))
-        return [
-            self._plan_document([self._shorten(line, next(encoded).token_ids) for line in lines]) for lines in documents
-        ]
+        shortened = iter(self.shorten([line for lines in documents for line in lines]))
+        planned: list[list[PlannedChunk]] = []
+        for document in documents:
+            lines = [next(shortened) for _ in document]
+            planned.append([self.prompt(chunk, lines) for chunk in self.chunks(lines)])
+        return planned
+
+    def shorten(self, lines: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return what the model is shown of each line: its token ids, the middle of a long one left out."""
+        encoded = self._tokenizer.encode(lines)
+        return [self._shorten(line, item.token_ids) for line, item in zip(lines, encoded, strict=True)]
 
     def _shorten(self, line: str, token_ids: tuple[int, ...]) -> tuple[int, ...]:
         settings = self._settings
@@ -71,18 +80,59 @@ class LineLabelsPlanner:
         tail = token_ids[len(token_ids) - settings.tail_tokens :]
         return (*token_ids[: settings.head_tokens], elision, *tail)
 
-    def _plan_document(self, lines: list[tuple[int, ...]]) -> list[PlannedChunk]:
+    def chunks(self, lines: Sequence[tuple[int, ...]]) -> list[Chunk]:
+        """Return the chunks of a document, given what `shorten` made of its lines."""
         counts = [len(line) + 1 for line in lines]
-        chunks = pack_lines(counts, self._line_budget, max_lines=self._settings.max_lines)
-        return [self._planned(chunk, lines) for chunk in chunks]
+        return pack_lines(counts, self._line_budget, max_lines=self._settings.max_lines)
 
-    def _planned(self, chunk: Chunk, lines: list[tuple[int, ...]]) -> PlannedChunk:
+    def prompt(self, chunk: Chunk, lines: Sequence[tuple[int, ...]]) -> PlannedChunk:
+        """Return the prompt, or both prompts, for one chunk of a document whose lines have been shortened.
+
+        Args:
+            chunk: At most `max_lines` lines.
+            lines: What `shorten` made of all lines of the document.
+        """
         top = self._top if chunk.line_start == 0 else self._middle
         bottom = self._bottom if chunk.line_end == len(lines) - 1 else self._middle
-        token_ids = [*self._tokenizer.opening, self._start, top, bottom]
+        shown = lines[chunk.line_start : chunk.line_end + 1]
+        token_ids, positions = self._read((*self._tokenizer.opening, self._start, top, bottom), shown)
+        if self._backward is None:
+            return PlannedChunk(chunk, token_ids, positions)
+        again, reversed_positions = self._read((*self._tokenizer.opening, self._backward, top, bottom), shown[::-1])
+        return PlannedChunk(chunk, token_ids, positions, again, reversed_positions[::-1])
+
+    def _read(
+        self, opening: tuple[int, ...], lines: Sequence[tuple[int, ...]]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return a prompt and the position of each line's number."""
+        token_ids = list(opening)
         positions: list[int] = []
-        for number, line in zip(self._numbers, lines[chunk.line_start : chunk.line_end + 1], strict=False):
+        for number, line in zip(self._numbers, lines, strict=False):
             token_ids += line
             positions.append(len(token_ids))
             token_ids.append(number)
-        return PlannedChunk(chunk, tuple(token_ids), tuple(positions))
+        return tuple(token_ids), tuple(positions)
+
+
+class LineLabelsDocumentPrompts:
+    """Builds document prompts of the line-labels dialect: the lines as in a chunk, then the judge token.
+
+    A document that does not fit is judged by its head. Shortened lines make that head several times longer than the
+    same number of tokens of plain text.
+    """
+
+    def __init__(self, tokenizer: PromptTokenizer, settings: LineLabelsSettings, budget: int) -> None:
+        """Look up every special token; arguments and errors as `LineLabelsPlanner`."""
+        self._planner = LineLabelsPlanner(tokenizer, settings.model_copy(update={"backward_token": None}), budget - 1)
+        self._judge = tokenizer.special_token_id(settings.judge_token)
+        self._max_lines = settings.max_lines
+        self.candidates = self._planner.candidates
+
+    def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:
+        """Return one prompt per text."""
+        # More lines than a prompt can have are not worth encoding; one more says that there are more.
+        heads = ["\n".join(text.split("\n", self._max_lines + 1)[: self._max_lines + 1]) for text in texts]
+        return [self._judged(chunks) for chunks in self._planner.plan(heads)]
+
+    def _judged(self, chunks: list[PlannedChunk]) -> DocumentPrompt:
+        return DocumentPrompt((*chunks[0].prompt_token_ids, self._judge), truncated=len(chunks) > 1)

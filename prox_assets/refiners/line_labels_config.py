@@ -1,4 +1,4 @@
-"""The settings of the line-labels dialect: which tokens frame, shorten, number and label lines.
+"""The settings of the line-labels dialect: which tokens frame, shorten, number and label lines, or judge documents.
 
 Belongs here: `LineLabelsSettings`. Not here: building prompts from it (line_labels.py).
 """
@@ -6,6 +6,8 @@ Belongs here: `LineLabelsSettings`. Not here: building prompts from it (line_lab
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prox_assets.refiners.inline_config import InlineSettings
 
 
 class LineLabelsSettings(BaseModel):
@@ -23,6 +25,15 @@ class LineLabelsSettings(BaseModel):
     middle_token: str = Field(default="<mid>", description="Stands in for top or bottom where the chunk is not there.")
     keep_token: str = Field(default="<K>", description="The label of a line that stays.")
     remove_token: str = Field(default="<R>", description="The label of a line that goes.")
+    backward_token: str | None = Field(
+        default=None,
+        description="Where set, a chunk is read twice, the second time from its last line to its first behind this "
+        "token in place of start_token, and a line's log-odds are the mean of both readings: one has seen what comes "
+        "before the line, the other what comes after it. None: chunks are read once.",
+    )
+    judge_token: str = Field(
+        default="<judge>", description="Last token of a document prompt, where the document's label is read off."
+    )
     number_format: str = Field(
         default="[{:03d}]", description="Python format of a line's number token, 0-based in its chunk."
     )
@@ -41,6 +52,11 @@ class LineLabelsSettings(BaseModel):
     elision_bounds: tuple[int, ...] = Field(
         default=(4, 8, 16, 32, 64, 128, 256),
         description="Largest number of left-out tokens of each bucket but the last, which has no bound.",
+    )
+
+    inline: InlineSettings | None = Field(
+        default=None,
+        description="Where set, spans inside lines are judged too, and those that are noise become normalize calls.",
     )
 
     @model_validator(mode="after")

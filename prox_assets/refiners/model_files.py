@@ -6,6 +6,7 @@ Belongs here: finding, downloading and hashing model files. Not here: loading th
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 
 import xxhash
@@ -24,6 +25,7 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
 )
+PACKAGE = "package://"
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
@@ -47,6 +49,14 @@ class ModelFiles:
     tokenizer_hash: str
 
 
+def model_folder(model: str) -> Path:
+    """Return the folder that a path or a package://module/path URL names; nothing says that it is there."""
+    if not model.startswith(PACKAGE):
+        return Path(model).expanduser()
+    module, _, path = model.removeprefix(PACKAGE).partition("/")
+    return Path(str(files(module))) / path
+
+
 def find_model(model: str, revision: str | None = None) -> ModelFiles:
     """Return the files of a local folder, or of a hub model, downloaded if need be, with their hashes.
 
@@ -54,13 +64,14 @@ def find_model(model: str, revision: str | None = None) -> ModelFiles:
     are loaded. `HF_HUB_OFFLINE=1` keeps to what is in the hub cache.
 
     Args:
-        model: Path of a folder, or a hub id such as "gair-prox/web-doc-refining-lm".
+        model: Path of a folder, package://module/path for one inside an installed package, or a hub id such as
+            "gair-prox/web-doc-refining-lm".
         revision: Branch, tag or commit of a hub model; the default branch if None. Refused for a folder.
 
     Raises:
         RefinerError: No such folder or model, the hub cannot be reached, or there are no usable files.
     """
-    folder = Path(model).expanduser()
+    folder = model_folder(model)
     if folder.is_dir():
         if revision is not None:
             raise RefinerError(f"{model} is a local folder, which has no revision: leave out revision={revision!r}.")

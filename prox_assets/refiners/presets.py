@@ -6,7 +6,12 @@ of 2,048 tokens and come without a chat template (huggingface.co/gair-prox).
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.folder import load_refiner_pair
+from prox_assets.refiners.model_files import model_folder
 
+# A small model of this project's own, inside the package: see MODEL_CARD.md beside it.
+BUNDLED = "bundled"
+BUNDLED_PLACE = "package://prox_assets/refiners/bundled"
 # The released chunk script packs lines up to 1,500 tokens before it adds its template, of under 50.
 PROX_CHUNK_PROMPT_TOKENS = 1550
 
@@ -46,12 +51,26 @@ PRESETS: dict[str, RefinerPair] = {
 }
 
 
+def named_refiners(name: str) -> RefinerPair:
+    """Return the refiners of a preset, or of a folder that the refiner lab wrote (`folder.load_refiner_pair`).
+
+    Raises:
+        RefinerError: There is neither; the message lists the presets.
+    """
+    if name not in PRESETS and name != BUNDLED and model_folder(name).is_dir():
+        return load_refiner_pair(name)
+    return preset(name)
+
+
 def preset(name: str) -> RefinerPair:
     """Return the refiners of a preset.
 
     Raises:
         RefinerError: There is no preset of that name; the message lists the names.
     """
+    if name == BUNDLED:
+        return load_refiner_pair(BUNDLED_PLACE, BUNDLED)
     if name not in PRESETS:
-        raise RefinerError(f"There is no refiner preset {name!r}; choose one of: {', '.join(sorted(PRESETS))}.")
+        names = ", ".join(sorted([BUNDLED, *PRESETS]))
+        raise RefinerError(f"There is no refiner preset {name!r}, nor a folder of that name; choose one of: {names}.")
     return PRESETS[name]

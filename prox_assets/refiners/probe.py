@@ -12,7 +12,7 @@ from math import exp
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, Score, ScoreRequest
 from prox_assets.programs.chunking import Chunk
-from prox_assets.programs.dialects.line_labels import operations_from_probabilities
+from prox_assets.programs.dialects.line_labels import labelled_program
 from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
@@ -236,8 +236,12 @@ def _operations(row: ChunkProgramRow, first_line_number: int) -> tuple[Operation
     if row.skip_reason is not None:
         return ()
     if row.line_keep_probabilities is not None:
-        return operations_from_probabilities(row.line_keep_probabilities, KEEP_THRESHOLD, first_line_number)
-    parsed = parse(row.program or "")
+        program = labelled_program(row.line_keep_probabilities, row.program, KEEP_THRESHOLD, first_line_number)
+        if not isinstance(program, str):
+            return program
+        parsed = parse(program)
+    else:
+        parsed = parse(row.program or "")
     return parsed.operations if parsed.operations and not parsed.errors else None
 
 

@@ -50,9 +50,10 @@ class ChunkProgramRow:
         chunk_index: 0-based position of the chunk in its document.
         line_start: First line of the chunk.
         line_end: Last line of the chunk.
-        program: The emitted text, verbatim; None for scored and skipped chunks.
+        program: The emitted text, verbatim. Where lines are scored, the normalize calls for the spans that were judged
+            to be noise; they go with any choice of lines. None where there is nothing, and for skipped chunks.
         line_keep_probabilities: One P(keep) per line of the chunk, for dialects that score; else None.
-        prompt_tokens: Tokens shown to the model.
+        prompt_tokens: Tokens shown to the model, in all prompts for the chunk.
         completion_tokens: Tokens generated.
         finish_reason: "stop", "length", "scored", "skipped" or "error".
         skip_reason: Why the chunk was not shown to the model ("line_longer_than_window", or "blank" for a document

@@ -104,5 +104,5 @@ class RefinementPlan(BaseModel):
         inference fingerprint inside each file, weights included.
         """
         config = self.refiner(level)
-        settings = config.model_dump(mode="json", exclude={"name"}) if config else "keep-all"
+        settings = config.model_dump(mode="json", exclude={"name", "keep_threshold"}) if config else "keep-all"
         return fingerprint([settings, self.chunk_floor if level == "chunk" else None])

@@ -23,7 +23,7 @@ from prox_assets.programs import (
     Refinement,
     decide_document,
     execute,
-    operations_from_probabilities,
+    stored_program,
 )
 from prox_assets.stages.identities import refined_identity
 from prox_assets.stages.run import ShardRun, StageError, StaleInputError
@@ -180,13 +180,8 @@ def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
 
 
 def _chunk_program(row: Row, policy: ExecutionPolicy) -> ChunkProgram:
-    """Turn a stored row into what the executor takes; stored probabilities become line removals here."""
     chunk = Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"])
-    probabilities = row["line_keep_probabilities"]
-    if probabilities is None:
-        return ChunkProgram(chunk, row["program"], row["finish_reason"] == "length")
-    first = policy.first_line_number(chunk)
-    return ChunkProgram(chunk, operations_from_probabilities(probabilities, policy.line_keep_threshold, first), False)
+    return stored_program(chunk, row["program"], row["line_keep_probabilities"], row["finish_reason"], policy)
 
 
 def _outcome_row(text: str, result: _Result) -> Row:

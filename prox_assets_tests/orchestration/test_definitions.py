@@ -19,6 +19,7 @@ def describe(assets: dg.AssetsDefinition) -> dict[str, Any]:
     [spec] = list(assets.specs)
     policy = assets.backfill_policy
     retry = assets.op.retry_policy
+    schema = spec.metadata.get("dagster/column_schema")
     return {
         "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
         "group": spec.group_name,
@@ -30,7 +31,7 @@ def describe(assets: dg.AssetsDefinition) -> dict[str, Any]:
         else None,
         "code_version": spec.code_version,
         "description": spec.description,
-        "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
+        "columns": [column.name for column in schema.columns] if schema is not None else [],
         "pool": assets.op.pool,
         "op_tags": dict(sorted(assets.op.tags.items())),
         "shards_per_run": policy.max_partitions_per_run if policy else 1,

@@ -194,10 +194,23 @@ def test_overlapping_ranges_remove_each_line_once():
     assert refinement.edits[1].characters_removed == len("The second paragraph.\n")
 
 
-def test_normalize_does_not_see_removed_lines():
-    refinement = run(PAGE, 'normalize("Home", "")\nremove_lines(0, 0)')
+def test_a_string_that_went_with_its_line_is_no_failure():
+    refinement = run(PAGE, 'normalize("Home", "")\nremove_lines(0, 0)\nnormalize("Nowhere", "")')
 
-    assert statuses(refinement) == ["no_match", "applied"]
+    assert statuses(refinement) == ["already_removed", "applied", "no_match"]
+    assert (refinement.edits[0].characters_removed, refinement.operations_failed) == (0, 1)
+
+
+def test_a_string_in_a_line_that_stays_is_judged_there_whatever_was_removed():
+    refinement = run("cat\nconcatenate", 'remove_lines(0, 0)\nnormalize("cat", "dog")')
+
+    assert (refinement.text, statuses(refinement)) == ("concatenate", ["applied", "cuts_word"])
+
+
+def test_a_string_that_was_only_in_its_spelling_among_removed_lines_is_no_failure():
+    refinement = run("\\theta is an angle\nstays", 'normalize("\\theta", "")\nremove_lines(0, 0)')
+
+    assert statuses(refinement) == ["already_removed", "applied"]
 
 
 @pytest.mark.parametrize(

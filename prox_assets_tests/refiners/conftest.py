@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.refiners.inline_config import InlineSettings
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
 from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets_tests.tiny_models import make_tiny_llama
 
 # Few lines a chunk, so that short documents have several chunks.
 LINE_LABELS = LineLabelsSettings(max_lines=16)
+INLINE_LABELS = LINE_LABELS.model_copy(update={"inline": InlineSettings()})
 
 
 def line_labels_tokens(settings: LineLabelsSettings) -> tuple[str, ...]:
@@ -22,6 +24,7 @@ def line_labels_tokens(settings: LineLabelsSettings) -> tuple[str, ...]:
         settings.remove_token,
         *settings.elision_tokens,
         *(settings.number_format.format(line) for line in range(settings.max_lines)),
+        *(() if settings.inline is None else settings.inline.tokens),
     )
 
 
@@ -47,3 +50,16 @@ def line_labels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def line_labels_tokenizer(line_labels_folder: Path) -> PromptTokenizer:
     return load_tokenizer(line_labels_folder)
+
+
+@pytest.fixture(scope="session")
+def inline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint that has the special tokens of decisions inside lines too."""
+    return make_tiny_llama(
+        tmp_path_factory.mktemp("inline"), special_tokens=line_labels_tokens(INLINE_LABELS), vocab_size=700
+    )
+
+
+@pytest.fixture(scope="session")
+def inline_tokenizer(inline_folder: Path) -> PromptTokenizer:
+    return load_tokenizer(inline_folder)

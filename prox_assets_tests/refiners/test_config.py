@@ -109,7 +109,7 @@ def test_documents_are_scored_and_chunks_generated_unless_the_dialect_is_line_la
     [
         ({"name": "x", "level": "doc"}, "needs model"),
         ({**SCORED_DOC, "dialect": "line-labels"}, "go together"),
-        ({"name": "x", "level": "doc", "model": "m", "dialect": "line-labels"}, "for level chunk"),
+        ({**LABELS, "decoding": "complete"}, "has no programs to generate"),
         ({**CHUNK, "decoding": "score"}, "scored with the line-labels dialect"),
         ({**CHUNK, "window": 256}, "leaves no room"),
         ({**CHUNK, "windw": 256}, "Extra inputs"),

@@ -71,10 +71,14 @@ class FakeDocuments(Fake):
 
 @dataclass
 class FakeChunks(Fake):
-    """Takes a document as one chunk; scores its lines with `line_probabilities`, or answers `program`."""
+    """Takes a document as one chunk; scores its lines with `line_probabilities`, or answers `program`.
+
+    Where lines are scored, `calls` is the program for their insides.
+    """
 
     program: Callable[[str], str | None] = lambda text: "keep_chunk()"
     line_probabilities: Callable[[str], tuple[float, ...]] | None = None
+    calls: Callable[[str], str | None] = lambda text: None
     finish_reason: str = "stop"
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
@@ -85,7 +89,7 @@ class FakeChunks(Fake):
                 chunk_index=0,
                 line_start=0,
                 line_end=document.text.count("\n"),
-                program=None if scores else self.program(document.text),
+                program=self.calls(document.text) if scores else self.program(document.text),
                 line_keep_probabilities=scores(document.text) if scores else None,
                 prompt_tokens=len(document.text),
                 completion_tokens=5,

@@ -111,6 +111,20 @@ def test_outcomes_edits_and_refined_agree(tmp_path):
         assert (outcomes[name]["characters_after"], outcomes[name]["lines_after"]) == (0, 0)
 
 
+def test_a_scored_chunk_is_cleaned_inside_the_lines_that_its_threshold_keeps(tmp_path):
+    text = "menu[1]\nA line[2] of text.\nOne more."
+    calls = 'normalize(source_str="[1]", target_str="")\nnormalize(source_str="[2]", target_str="")'
+    run = read_shard_of(tmp_path, [text])
+    infer(run, FakeDocuments(), FakeChunks(line_probabilities=lambda _: (0.3, 0.9, 0.9), calls=lambda _: calls))
+    results = {}
+    for threshold in (0.5, 0.2):
+        refine_shard(with_policy(run, dialect="line-labels", line_keep_threshold=threshold))
+        (refined,) = rows(run, Table.REFINED)
+        results[threshold] = (refined["text"], [row["status"] for row in rows(run, Table.EDITS)])
+    assert results[0.5] == ("A line of text.\nOne more.", ["applied", "already_removed", "applied"])
+    assert results[0.2] == ("menu\nA line of text.\nOne more.", ["applied", "applied"])
+
+
 def test_one_execution_is_published_whole_and_named_by_the_manifest(tmp_path):
     run = all_outcomes(tmp_path)
     summary = refine_shard(run)

@@ -1,11 +1,12 @@
-"""The `line-labels` dialect: one keep probability per line is the program.
+"""The `line-labels` dialect: one keep probability per line is the program, with calls for what goes inside lines.
 
-Belongs here: turning probabilities into operations. How the probabilities are asked for is the refiners' work.
+Belongs here: turning probabilities into operations, and joining them with the calls. How the probabilities are asked
+for and the calls found is the refiners' work.
 """
 
 from collections.abc import Sequence
 
-from prox_assets.programs.operations import RemoveLines
+from prox_assets.programs.operations import Operation, RemoveLines, render
 
 
 def operations_from_probabilities(
@@ -29,3 +30,21 @@ def operations_from_probabilities(
     if run_start is not None:
         operations.append(RemoveLines(run_start, first_line_number + len(probabilities) - 1))
     return tuple(operations)
+
+
+def labelled_program(
+    probabilities: Sequence[float], program: str | None, threshold: float, first_line_number: int
+) -> str | tuple[Operation, ...]:
+    """Return what to execute for a chunk: the removals, and the calls behind them where there are any.
+
+    Args:
+        probabilities: See `operations_from_probabilities`.
+        program: Calls for the insides of lines, as text; None if there are none. They are executed as they are written,
+            so that a call that cannot be read is recorded as one.
+        threshold: See `operations_from_probabilities`.
+        first_line_number: See `operations_from_probabilities`.
+    """
+    removals = operations_from_probabilities(probabilities, threshold, first_line_number)
+    if program is None:
+        return removals
+    return f"{render(removals)}\n{program}" if removals else program

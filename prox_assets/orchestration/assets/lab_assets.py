@@ -1,0 +1,160 @@
+"""The assets of a refiner lab: see `prox_assets.training.lab_stages`. Partitioned by level: doc and chunk."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import dagster as dg
+
+from prox_assets import __version__
+from prox_assets.lake.identity import fingerprint
+from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import LabResource
+from prox_assets.refiners.prompts import Level
+from prox_assets.training.lab import LabFolder, LabPlan
+
+SEED_ANNOTATIONS = "seed_annotations"
+TRAINING_SET = "refiner_training_set"
+MODEL = "refiner_model"
+EVALUATION = "refiner_evaluation"
+
+LEVELS = dg.StaticPartitionsDefinition(["doc", "chunk"])
+LOGGED_STEPS = 50
+
+Progress = Callable[[int, int], None]
+Work = Callable[[LabPlan, LabFolder, Level, Progress], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LabSettings:
+    """A lab as Dagster sees it: the plan, and how its assets are grouped, owned and pooled."""
+
+    plan: LabPlan
+    pool: str = "gpu"
+    group: str = "refiner_lab"
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """Return the key of one of the lab's assets."""
+        return dg.AssetKey([self.plan.name, asset])
+
+
+def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
+    """Build the four assets; each level's model follows from that level's annotations alone, but for `start_from`."""
+    plan = settings.plan
+    refiners = {"doc": plan.doc.model_dump(mode="json"), "chunk": plan.chunk.model_dump(mode="json")}
+    return [
+        _asset(
+            settings,
+            SEED_ANNOTATIONS,
+            None,
+            "Decisions and programs to learn from: of people who labelled pages, and of a strong language model.",
+            {"pages": plan.pages, "annotator": plan.annotator.model_dump(mode="json") if plan.annotator else None},
+            _annotate,
+            {"parquet"},
+        ),
+        _asset(
+            settings,
+            TRAINING_SET,
+            SEED_ANNOTATIONS,
+            "Annotations split by site, without duplicates and errors, with softened targets.",
+            {"distillation": plan.distillation, "seed": plan.seed},
+            _build_examples,
+            {"parquet"},
+        ),
+        _asset(
+            settings,
+            MODEL,
+            TRAINING_SET,
+            "The trained refiner: a folder that engines load and `refiners:` of a corpus may name.",
+            refiners,
+            _train,
+            {"pytorch"},
+        ),
+        _asset(
+            settings,
+            EVALUATION,
+            MODEL,
+            "The refiner on validation sites, beside keep-all, the rules and the previous refiner.",
+            {"previous": plan.previous},
+            _evaluate,
+            {"pytorch"},
+        ),
+    ]
+
+
+def _asset(
+    settings: LabSettings,
+    name: str,
+    dep: str | None,
+    description: str,
+    configuration: Mapping[str, Any],
+    work: Work,
+    kinds: set[str],
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=settings.key(name),
+        deps=[] if dep is None else [settings.key(dep)],
+        partitions_def=LEVELS,
+        group_name=settings.group,
+        owners=list(settings.owners),
+        tags={"lab": settings.plan.name, **settings.tags},
+        kinds=kinds,
+        code_version=f"{__version__}-{fingerprint(dict(configuration))}",
+        description=description,
+        retry_policy=RETRY_POLICY,
+        pool=settings.pool,
+    )
+    def lab_asset(context: dg.AssetExecutionContext, lab: LabResource) -> dg.MaterializeResult:
+        die_with_run_worker()
+        level = cast("Level", context.partition_key)
+
+        def progress(done: int, total: int) -> None:
+            if done % LOGGED_STEPS == 0 or done == total:
+                context.log.info("%s %s: %s of %s", level, name, done, total)
+
+        with no_retry_when_useless():
+            return dg.MaterializeResult(metadata=work(settings.plan, lab.folder(settings.plan.name), level, progress))
+
+    return lab_asset
+
+
+def _annotate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+    from prox_assets.training.lab_stages import annotate_seeds
+
+    shown = annotate_seeds(plan, folder, level, progress)
+    return {**numbers(shown), "file": link(str(folder.annotations(level)))}
+
+
+def _build_examples(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+    from prox_assets.training.lab_stages import build_examples
+
+    shown = build_examples(plan, folder, level)
+    return {**numbers(shown), "statistics": shown, "file": link(str(folder.training_set(level)))}
+
+
+def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+    from prox_assets.training.curves import curve_report
+    from prox_assets.training.lab_stages import train_refiner
+
+    shown = train_refiner(plan, folder, level, progress)
+    return {
+        **numbers(shown),
+        "curves": dg.MetadataValue.md(curve_report(shown["curves"])),
+        "folder": link(str(folder.model(level))),
+    }
+
+
+def _evaluate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+    from prox_assets.training.lab_evaluation import evaluate_lab
+    from prox_assets.training.lab_stages import labelled_pages
+
+    shown = evaluate_lab(plan, folder, level, labelled_pages(plan))
+    return {
+        **numbers(shown["measures"]),
+        "report": dg.MetadataValue.md(shown["report"]),
+        "file": link(str(folder.evaluation(level))),
+    }

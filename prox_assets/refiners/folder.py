@@ -1,0 +1,85 @@
+"""A refiner as a folder: a model that engines load, and beside it how to ask it.
+
+Belongs here: reading and writing `refiner.json`, and folders that hold the refiners of both levels. The lab writes
+them; `--refiner FOLDER`, a defs.yaml and the preset `bundled` read them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.model_files import find_model, model_folder
+from prox_assets.refiners.prompts import Level
+
+REFINER_FILE = "refiner.json"
+LEVELS: tuple[Level, ...] = ("doc", "chunk")
+# A folder can be moved, so its own path is not written into it.
+_HERE = "."
+
+
+def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) -> RefinerConfig:
+    """Write a refiner's configuration and fingerprint beside its model; return the configuration with its path.
+
+    Args:
+        config: How the model is asked; its `model` is ignored.
+        folder: Folder with the model and tokenizer files.
+        training: What is to be known of how it was made, as JSON values.
+    """
+    placed = config.model_copy(update={"model": str(folder), "revision": None})
+    settings = config.model_copy(update={"model": _HERE, "revision": None}).model_dump(mode="json")
+    content = {"refiner": settings, "fingerprint": placed.fingerprint(find_model(str(folder))), "training": training}
+    (folder / REFINER_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return placed
+
+
+def load_refiner(place: str) -> RefinerConfig:
+    """Return the refiner in a folder.
+
+    Args:
+        place: The folder, or a package:// URL of one.
+
+    Raises:
+        RefinerError: There is no refiner.json, it cannot be read, or the model beside it is another one than it was
+            written for.
+    """
+    folder = model_folder(place)
+    file = folder / REFINER_FILE
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        config = RefinerConfig.model_validate({**content["refiner"], "model": place})
+        expected = content["fingerprint"]
+    except FileNotFoundError as error:
+        raise RefinerError(f"{place} holds no {REFINER_FILE}: name a folder that the refiner lab wrote.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RefinerError(f"{file} cannot be read: {error}") from error
+    found = config.fingerprint(find_model(place))
+    if found != expected:
+        raise RefinerError(
+            f"{file} was written for a refiner with fingerprint {expected}, this one has {found}: the files beside it "
+            "have changed since, or another version of prox_assets wrote it. Take the folder anew from where it came."
+        )
+    return config
+
+
+def load_refiner_pair(place: str, name: str | None = None) -> RefinerPair:
+    """Return the refiners of a folder with subfolders doc and chunk, of which one may be missing, or of one refiner.
+
+    Args:
+        place: The folder, or a package:// URL of one.
+        name: What the pair is called; the folder's name if None.
+
+    Raises:
+        RefinerError: There is no refiner, or one cannot be read.
+    """
+    folder = model_folder(place)
+    name = name or folder.resolve().name
+    if (folder / REFINER_FILE).is_file():
+        config = load_refiner(place)
+        return RefinerPair.model_validate({"name": name, config.level: config})
+    present = [level for level in LEVELS if (folder / level / REFINER_FILE).is_file()]
+    found = {level: load_refiner(f"{place.rstrip('/')}/{level}") for level in present}
+    if not found:
+        raise RefinerError(f"{place} holds no refiner: neither {REFINER_FILE} nor folders doc or chunk with one.")
+    return RefinerPair.model_validate({"name": name, **found})

@@ -1,0 +1,182 @@
+"""Candidates for noise inside a line: spans that a model then judges in their context.
+
+Belongs here: from a line to spans, each with its spaces and what takes its place. Not here: what the kinds look like
+(inline_patterns.py), how a span is shown to a model (inline_prompts.py), and programs (inline_calls.py).
+
+Limits, so that the time is linear and small for any line: only the first `LINE_CHARACTERS` characters of a line are
+searched, at most `LINE_CANDIDATES` spans of a line are returned, the first ones, and no span has more than
+`SPAN_CHARACTERS` characters.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from prox_assets.programs.words import UNSPACED, cuts_word
+from prox_assets.refiners.inline_marks import JOINERS, URL_MAX_CHARACTERS
+from prox_assets.refiners.inline_patterns import PATTERNS, NoiseKind, NoisePattern
+
+LINE_CHARACTERS = 200_000
+LINE_CANDIDATES = 64
+SPAN_CHARACTERS = 1_200
+# White space beside a span is taken along up to this length; more of it is layout.
+_SPACE_CHARACTERS = 64
+
+ALL_KINDS = frozenset(NoiseKind)
+
+_CLOSERS = {"(": ")", "[": "]", "<": ">", "（": "）", "⟨": "⟩"}
+_WORD = re.compile(r"\w")
+_URL_TAIL = ".,;:!?'\"’*_…)]>"
+# Separators of which one is left where text stands on both sides; of the others nothing is left.
+_SINGLE_SEPARATORS = "|•·»›>/"
+_OPENING = "([{<“‘\"'«¿¡-–—/|"
+_CLOSING = ".,;:!?)]}>”’\"'»…%-–—/|"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A span of a line that may be noise.
+
+    Attributes:
+        start: First character.
+        end: One past the last character.
+        kind: What it may be.
+        replacement: What stands there once the span is taken out: "", or a single separator or space where the two
+            sides need one.
+    """
+
+    start: int
+    end: int
+    kind: NoiseKind
+    replacement: str = ""
+
+    def apply(self, line: str) -> str:
+        """Return the line without the span."""
+        return line[: self.start] + self.replacement + line[self.end :]
+
+
+def find_candidates(line: str, kinds: Collection[NoiseKind] = ALL_KINDS) -> list[Candidate]:
+    """Return the candidates of a line: in order, without overlap, none of which cuts a word.
+
+    Where spans of several kinds overlap, the one that begins first stays, of those the longest. A span beside which
+    the line has no letter or digit is no candidate: whether a whole line goes is decided by its label.
+
+    Args:
+        line: One line, without a line break.
+        kinds: The kinds to look for.
+    """
+    shown = line[:LINE_CHARACTERS]
+    lowered = shown.lower()
+    found = [
+        (start, -end, order, candidate_pattern.kind)
+        for order, candidate_pattern in enumerate(PATTERNS)
+        if candidate_pattern.kind in kinds
+        and (not candidate_pattern.triggers or any(trigger in lowered for trigger in candidate_pattern.triggers))
+        for start, end in _spans(shown, candidate_pattern)
+    ]
+    found.sort()
+    candidates: list[Candidate] = []
+    done = 0
+    for start, negative_end, _, kind in found:
+        if start < done or not (_WORD.search(line, 0, start) or _WORD.search(line, -negative_end)):
+            continue
+        candidate = _with_spaces(line, start, -negative_end, kind, done)
+        candidates.append(candidate)
+        done = candidate.end
+        if len(candidates) == LINE_CANDIDATES:
+            break
+    return candidates
+
+
+def _spans(line: str, noise: NoisePattern) -> Iterator[tuple[int, int]]:
+    """Yield the spans of one kind, without the spaces around them."""
+    for match in noise.pattern.finditer(line):
+        start, end = match.span()
+        if noise.kind is NoiseKind.URL:
+            if end - start >= URL_MAX_CHARACTERS:
+                continue
+            end = _url_end(line, start, end)
+        if noise.kind is NoiseKind.INVISIBLE and _joins(line, start, end):
+            continue
+        while start < end and line[start].isspace():
+            start += 1
+        while start < end and line[end - 1].isspace():
+            end -= 1
+        start, end = _balanced(line, start, end)
+        # Empty brackets would be left behind.
+        if start and end < len(line) and _CLOSERS.get(line[start - 1]) == line[end]:
+            start, end = start - 1, end + 1
+        if start < end <= start + SPAN_CHARACTERS and not (cuts_word(line, start) or cuts_word(line, end)):
+            yield start, end
+
+
+def _url_end(line: str, start: int, end: int) -> int:
+    """Take punctuation of the sentence off a URL's end; a closing bracket stays where the URL has the opening one."""
+    while end > start and line[end - 1] in _URL_TAIL:
+        opening = {")": "(", "]": "["}.get(line[end - 1])
+        if opening and line.count(opening, start, end) >= line.count(line[end - 1], start, end):
+            break
+        end -= 1
+    return end
+
+
+def _joins(line: str, start: int, end: int) -> bool:
+    """Return whether a span is a joiner at work: a single one between letters that need it or emoji."""
+    sides = line[max(0, start - 1) : start] + line[end : end + 1]
+    return end - start == 1 and line[start] in JOINERS and len(sides) == 2 and not any(map(str.isascii, sides))
+
+
+def _balanced(line: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out a bracket at either end that has no partner in the span."""
+    for opening, closing in ("()", "[]"):
+        inside = line[start:end]
+        if inside.startswith(opening) and closing not in inside:
+            start += 1
+        elif inside.endswith(closing) and opening not in inside:
+            end -= 1
+    return start, end
+
+
+def _with_spaces(line: str, start: int, end: int, kind: NoiseKind, free: int) -> Candidate:
+    """Take along the spaces that would be too many without the span, and say what the two sides need between them.
+
+    Args:
+        line: The line.
+        start: First character of the span proper.
+        end: One past its last character.
+        kind: Its kind.
+        free: Where the candidate before it ended; nothing in front of this is touched.
+    """
+    before, after = start, end
+    while before > free and start - before < _SPACE_CHARACTERS and line[before - 1].isspace():
+        before -= 1
+    while after < len(line) and after - end < _SPACE_CHARACTERS and line[after].isspace():
+        after += 1
+    at_start = not line[:before].strip()
+    at_end = after == len(line)
+    if at_start:
+        # The indentation stays; what follows the span moves there.
+        return Candidate(start, after, kind)
+    if at_end:
+        return Candidate(before, end, kind)
+    kept = line[start] if kind is NoiseKind.SEPARATOR else ""
+    if kept and kept in _SINGLE_SEPARATORS:
+        return Candidate(start, end, kind, kept)
+    if kind is NoiseKind.SEPARATOR and kept in ".…":
+        return Candidate(start, end, kind, "... " if line[end].isalnum() else "...")
+    if before < start and (after > end or line[end] in _CLOSING):
+        return Candidate(before, end, kind)
+    if (
+        before == start
+        and after == end
+        and kind is not NoiseKind.INVISIBLE
+        and _needs_space(line[start - 1], line[end])
+    ):
+        return Candidate(start, end, kind, " ")
+    return Candidate(start, end, kind)
+
+
+def _needs_space(left: str, right: str) -> bool:
+    if left in _OPENING or right in _CLOSING:
+        return False
+    return not (UNSPACED.match(left) and UNSPACED.match(right))

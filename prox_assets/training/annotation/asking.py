@@ -1,0 +1,172 @@
+"""Asking the questions of a run: workers, attempts, and when to stop.
+
+Belongs here: the order of things. Each answer goes to the ledger before it is judged. HTTP and its retries are the
+engines' server client, what an answer is worth the levels.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from prox_assets.engines.server_client import CompletionsClient, RequestFailedError, RequestRefusedError
+from prox_assets.training.annotation.answers import usable_text
+from prox_assets.training.annotation.budget import Budget, Tokens
+from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_prompt_tokens
+from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.errors import AnnotationError, UnusableAnswerError
+from prox_assets.training.annotation.ledger import Ledger, LedgerEntry
+from prox_assets.training.annotation.level import Verdict
+from prox_assets.training.annotation.questions import AnnotationPlan, Question
+
+
+@asynccontextmanager
+async def chat_model(config: AnnotatorConfig) -> AsyncIterator[ChatModel]:
+    """Connect to the server, and close the connections when the block ends.
+
+    Raises:
+        EngineStartError: The server cannot be reached, or does not serve the model.
+    """
+    client = CompletionsClient(config.server(), on_answer=lambda: None)
+    try:
+        yield ChatModel(client, await client.served_model_name(), config)
+    finally:
+        await client.close()
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks the open questions of a plan.
+
+    Attributes:
+        plan: The questions.
+        config: Attempts and concurrency.
+        model: Whom to ask.
+        ledger: Where answers go, and where earlier ones are.
+        budget: What may be spent.
+        on_progress: Called with (finished units, all units) whenever a unit is finished.
+        verdicts: Per unit, what came of each prompt, by name.
+        requests: Requests that were answered.
+        reused: Questions that the ledger alone answered.
+    """
+
+    plan: AnnotationPlan
+    config: AnnotatorConfig
+    model: ChatModel
+    ledger: Ledger
+    budget: Budget
+    on_progress: Callable[[int, int], None]
+    verdicts: list[dict[str, Verdict]] = field(init=False)
+    requests: int = 0
+    reused: int = 0
+    _finished: int = 0
+    _failures_in_a_row: int = 0
+    _last_failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.verdicts = [{} for _ in self.plan.units]
+
+    async def ask_all(self) -> None:
+        """Ask what is open; `verdicts` then holds one entry per prompt and unit that was not skipped.
+
+        Raises:
+            BudgetExceededError: What is left of the budget may not do for the next request.
+            AnnotationError: Nothing but failures came for too long.
+            EngineError: The server is gone, or is no chat server.
+        """
+        self._finished = sum(unit.skip_reason is not None for unit in self.plan.units)
+        questions = self.plan.questions()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self.config.concurrency, self.plan.question_count)):
+                    group.create_task(self._work(questions))
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from failures
+        if self._last_failure is not None and not self.ledger.count:
+            raise AnnotationError(
+                f"no question was answered, at last with: {self._last_failure}"
+            ) from self._last_failure
+
+    async def _work(self, questions: Iterator[Question]) -> None:
+        # All workers draw from one iterator, so no more questions exist at one time than are under way.
+        for question in questions:
+            unit_verdicts = self.verdicts[question.unit_index]
+            unit_verdicts[question.prompt.name] = await self._verdict(question)
+            if len(unit_verdicts) == len(self.plan.level.prompts):
+                self._finished += 1
+                self.on_progress(self._finished, len(self.plan.units))
+
+    async def _verdict(self, question: Question) -> Verdict:
+        key = self.plan.key(question, self.model.name)
+        answers = self.ledger.answers(key)
+        judged = self._judge(question, answers)
+        if judged is not None:
+            self.reused += 1
+            return judged
+        while judged is None:
+            problem = self._problem(question, answers[-1]) if answers else None
+            try:
+                answer = await self._ask(question, problem)
+            except (RequestRefusedError, RequestFailedError) as error:
+                self._note_failure(error)
+                # Not in the ledger: the next run asks again.
+                return self._with_cost(None, f"no answer from the server: {error}", answers)
+            self._failures_in_a_row = 0
+            self.requests += 1
+            names = (self.plan.name, question.unit.document.doc_id, question.prompt.name)
+            self.ledger.add(LedgerEntry(key, *names, self.plan.prompt_set.version, self.model.name, answer))
+            answers.append(answer)
+            judged = self._judge(question, answers)
+        return judged
+
+    async def _ask(self, question: Question, problem: str | None) -> ChatAnswer:
+        messages = question.messages(problem)
+        most = Tokens(most_prompt_tokens(messages), self.config.max_tokens)
+        await self.budget.wait_for_room(most)
+        with self.budget.reserve(most):
+            answer = await self.model.ask(messages, self.config.max_tokens)
+            self.budget.spend(Tokens(answer.prompt_tokens, answer.completion_tokens))
+        return answer
+
+    def _judge(self, question: Question, answers: list[ChatAnswer]) -> Verdict | None:
+        """Return the first usable answer's verdict, or an error once all attempts are used; None while open."""
+        for answer in answers:
+            try:
+                value = self._value(question, answer)
+            except UnusableAnswerError:
+                continue
+            return self._with_cost(value, None, answers)
+        if len(answers) < self.config.attempts:
+            return None
+        return self._with_cost(None, self._problem(question, answers[-1]), answers)
+
+    def _value(self, question: Question, answer: ChatAnswer) -> object:
+        return self.plan.level.judge(question.unit, question.prompt.name, usable_text(answer))
+
+    def _problem(self, question: Question, answer: ChatAnswer) -> str | None:
+        try:
+            self._value(question, answer)
+        except UnusableAnswerError as error:
+            return str(error)
+        return None
+
+    def _with_cost(self, value: object, error: str | None, answers: list[ChatAnswer]) -> Verdict:
+        prompt_tokens = sum(answer.prompt_tokens for answer in answers)
+        return Verdict(value, error, prompt_tokens, sum(answer.completion_tokens for answer in answers))
+
+    def _note_failure(self, error: Exception) -> None:
+        self._last_failure = error
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= self.config.max_failures_in_a_row:
+            raise AnnotationError(
+                f"{self._failures_in_a_row} questions in a row have failed, at last with: {error}. The cause is "
+                "hardly a document: see to the server, then run again with the same folder; only open questions are "
+                "asked."
+            ) from error
+
+
+def _first(failures: BaseExceptionGroup) -> BaseException:
+    first: BaseException = failures
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

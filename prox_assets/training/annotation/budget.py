@@ -1,0 +1,106 @@
+"""The budget: which requests may still be sent.
+
+Belongs here: reserving what a request could cost at most, and booking what it did cost. Not here: prices (config).
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.errors import BudgetExceededError
+
+
+@dataclass(slots=True)
+class Tokens:
+    """So many tokens of prompts and of answers."""
+
+    prompt: int = 0
+    completion: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.prompt + self.completion
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
+
+    def __sub__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.prompt - other.prompt, self.completion - other.completion)
+
+
+class Budget:
+    """What may be spent; to be used inside one event loop.
+
+    Tokens of attempts that never came back (timeouts, broken connections) are unknown, and not counted.
+
+    Args:
+        config: The limits and prices.
+        spent: What earlier runs with the same folder have spent.
+        folder: Named in messages.
+    """
+
+    def __init__(self, config: AnnotatorConfig, spent: Tokens, folder: str) -> None:
+        self._config = config
+        self._folder = folder
+        self._reserved = Tokens()
+        self._under_way = 0
+        self._settled = asyncio.Event()
+        self.spent = spent
+
+    async def wait_for_room(self, most: Tokens) -> None:
+        """Return once a request of at most so many tokens fits beside what is spent and under way.
+
+        Raises:
+            BudgetExceededError: It does not fit, and nothing is under way that might turn out cheaper.
+        """
+        while not self._fits(self.spent + self._reserved + most):
+            if not self._under_way:
+                raise self._exceeded(most)
+            self._settled.clear()
+            await self._settled.wait()
+
+    @contextmanager
+    def reserve(self, most: Tokens) -> Iterator[None]:
+        """Hold room for a request while the block runs; to be entered right after `wait_for_room`, without awaiting."""
+        self._reserved += most
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._reserved -= most
+            self._under_way -= 1
+            self._settled.set()
+
+    def spend(self, tokens: Tokens) -> None:
+        """Book what a request did cost; inside its reservation."""
+        self.spent += tokens
+
+    def _fits(self, tokens: Tokens) -> bool:
+        if self._config.budget_tokens is not None and tokens.total > self._config.budget_tokens:
+            return False
+        cost = self._config.cost(tokens.prompt, tokens.completion)
+        return self._config.budget_cost is None or cost is None or cost <= self._config.budget_cost
+
+    def _exceeded(self, most: Tokens) -> BudgetExceededError:
+        tokens, limit = self.spent + most, self._config.budget_tokens
+        if limit is not None and tokens.total > limit:
+            used = (
+                f"{self.spent.total:,} of budget_tokens = {limit:,} tokens are spent, and the next request may take "
+                f"{most.total:,} (prompt and answer at their longest)"
+            )
+            least = f"budget_tokens to at least {tokens.total:,}"
+        else:
+            spent = self._config.cost(self.spent.prompt, self.spent.completion)
+            following = self._config.cost(most.prompt, most.completion)
+            used = (
+                f"{spent:.4f} of budget_cost = {self._config.budget_cost:g} is spent, and the next request may cost "
+                f"{following:.4f}"
+            )
+            least = f"budget_cost to at least {self._config.cost(tokens.prompt, tokens.completion):.4f}"
+        return BudgetExceededError(
+            f"The budget is used up: {used}. No answer is lost. To go on, raise {least} and run again with the folder "
+            f"{self._folder}: only open questions are asked."
+        )

@@ -1,0 +1,89 @@
+"""The chunk level: a program per kind of noise, merged and bounded.
+
+Belongs here: units, judgement and columns of chunks. Reading and merging programs is `noise.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from prox_assets.programs import Operation, pack_lines
+from prox_assets.refiners.prompts import LABEL_DIGITS, label_lines
+from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.errors import UnusableAnswerError
+from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
+from prox_assets.training.annotation.noise import NOISE_KINDS, MergedProgram, merge, read_program
+from prox_assets.training.line_targets import BLANK_WEIGHT
+from prox_assets.training.seeds import SEED_CHUNKS, SeedDocument
+
+_KINDS = {kind.prompt: kind for kind in NOISE_KINDS}
+# "[000]" and the line break.
+_LABEL_CHARACTERS = LABEL_DIGITS + 3
+_MOST_LINES = 10**LABEL_DIGITS
+
+
+class ChunkLevel:
+    """Runs of whole lines, labelled from [000] in each chunk.
+
+    A chunk whose merged program takes away more than `max_removed_share` of its visible characters gets no program: its
+    row has the share, and an error.
+
+    Args:
+        config: How large chunks are, and how much may go.
+    """
+
+    schema: pa.Schema = SEED_CHUNKS
+    prompts = tuple(_KINDS)
+
+    def __init__(self, config: AnnotatorConfig) -> None:
+        self._characters = config.chunk_characters
+        self._max_removed_share = config.max_removed_share
+
+    def units(self, document: SeedDocument) -> Iterator[Unit]:
+        """Yield the chunks of a document; together they cover its lines exactly once."""
+        lines = document.text.split("\n")
+        sizes = [len(line) + _LABEL_CHARACTERS for line in lines]
+        for chunk in pack_lines(sizes, self._characters, max_lines=_MOST_LINES):
+            inside = lines[chunk.line_start : chunk.line_end + 1]
+            text = "\n".join(inside)
+            skip_reason = chunk.skip_reason if text.strip() else BLANK
+            yield Unit(document, chunk.line_start, chunk.line_end, text, label_lines(inside, 0), skip_reason)
+
+    def judge(self, unit: Unit, prompt: str, text: str) -> tuple[Operation, ...]:
+        """Return the operations in an answer; raises UnusableAnswerError as `read_program` does."""
+        return read_program(text, unit.text.split("\n"), _KINDS[prompt])
+
+    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+        """Return the merged program and what it means for each line; all kinds of noise must have been answered."""
+        error = first_error(unit, verdicts)
+        merged: MergedProgram | None = None
+        if error is None:
+            merged, error = self._merged(unit, verdicts)
+        row: dict[str, Any] = {
+            "line_start": unit.line_start,
+            "line_end": unit.line_end,
+            "program": None,
+            "line_targets": None,
+            "line_weights": None,
+            "removed_share": merged and merged.removed_share,
+            "error": error,
+        }
+        if merged is not None and error is None:
+            lines = unit.text.split("\n")
+            row["program"] = merged.program
+            row["line_targets"] = [0.0 if line in merged.removed_lines else 1.0 for line in range(len(lines))]
+            row["line_weights"] = [1.0 if line.strip() else BLANK_WEIGHT for line in lines]
+        return row
+
+    def _merged(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> tuple[MergedProgram | None, str | None]:
+        try:
+            merged = merge([verdicts[prompt].value for prompt in self.prompts], unit.text.split("\n"))
+        except UnusableAnswerError as error:
+            return None, str(error)
+        if merged.removed_share > self._max_removed_share:
+            return merged, (
+                f"removes too much: {merged.removed_share:.1%} of the chunk, max_removed_share is "
+                f"{self._max_removed_share:.1%}"
+            )
+        return merged, None

@@ -1,0 +1,59 @@
+"""The document level: two scores and the decision that follows from them.
+
+Belongs here: units, judgement and columns of documents. Reading scores is `scores.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
+from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
+from prox_assets.training.seeds import SEED_DOCUMENTS, SeedDocument
+
+_KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
+
+
+class DocumentLevel:
+    """One unit per document; a long one is shown by its head.
+
+    Args:
+        config: How much of a document is shown.
+    """
+
+    schema: pa.Schema = SEED_DOCUMENTS
+    prompts = tuple(_KINDS)
+
+    def __init__(self, config: AnnotatorConfig) -> None:
+        self._shown = config.max_document_characters
+
+    def units(self, document: SeedDocument) -> Iterator[Unit]:
+        """Yield the document as a whole."""
+        text = document.text
+        skip_reason = None if text.strip() else BLANK
+        yield Unit(document, 0, text.count("\n"), text, text[: self._shown], skip_reason)
+
+    def judge(self, unit: Unit, prompt: str, text: str) -> Score:
+        """Return the score in an answer; raises UnusableAnswerError as `read_score` does."""
+        return read_score(text, _KINDS[prompt])
+
+    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+        """Return scores and decision. Without both scores there is no decision, even where one would do."""
+        educational = _score(verdicts, EDUCATIONAL.prompt)
+        text_format = _score(verdicts, FORMAT.prompt)
+        decision = decide(educational.points, text_format.points) if educational and text_format else None
+        return {
+            "decision": decision,
+            "keep_target": None if decision is None else float(decision == "keep"),
+            "educational_score": educational and educational.points,
+            "educational_justification": educational and educational.justification,
+            "format_score": text_format and text_format.points,
+            "format_justification": text_format and text_format.justification,
+            "error": first_error(unit, verdicts),
+        }
+
+
+def _score(verdicts: Mapping[str, Verdict], prompt: str) -> Score | None:
+    return verdicts[prompt].value if prompt in verdicts else None

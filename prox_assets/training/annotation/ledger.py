@@ -1,0 +1,131 @@
+"""The ledger: every answer that the server gave, one JSON object a line, written as it comes.
+
+Belongs here: the file's format, and reading it again. What an answer is worth is judged anew at each run, so that a
+better parser needs no new request, and one more attempt is all that is asked when `attempts` is raised. A run that is
+killed leaves at most its last line torn; that line is cut off. Failures of server and network are never recorded here:
+such a question stays open. Not here: the table made from the answers (annotate).
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from prox_assets.training.annotation.chat import ChatAnswer
+from prox_assets.training.annotation.errors import AnnotationError
+
+LEDGER_NAME = "answers.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One answer; the fields beside `key` and `answer` are for people who read the file.
+
+    Attributes:
+        key: Of the question: what was shown, which prompt, which model, which settings.
+        level: doc or chunk.
+        doc_id: The document.
+        prompt: The prompt's name.
+        prompt_version: The prompts' version.
+        model: The served model.
+        answer: What came back.
+    """
+
+    key: str
+    level: str
+    doc_id: str
+    prompt: str
+    prompt_version: str
+    model: str
+    answer: ChatAnswer
+
+
+class Ledger:
+    """The answers in one folder; made by `open_ledger`.
+
+    Attributes:
+        prompt_tokens: Of all answers in the file, those to other questions included.
+        completion_tokens: Likewise.
+        count: Answers in the file.
+    """
+
+    def __init__(self, file: BinaryIO, entries: Sequence[LedgerEntry]) -> None:
+        self._file = file
+        self._answers: defaultdict[str, list[ChatAnswer]] = defaultdict(list)
+        self.prompt_tokens = self.completion_tokens = self.count = 0
+        for entry in entries:
+            self._count(entry)
+
+    def answers(self, key: str) -> list[ChatAnswer]:
+        """Return the answers to a question, in the order in which they came."""
+        return list(self._answers.get(key, ()))
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Record an answer; once this returns, killing the process does not lose it."""
+        line = json.dumps(dataclasses.asdict(entry), ensure_ascii=False) + "\n"
+        # Unbuffered, so this is one write to the end of the file.
+        self._file.write(line.encode())
+        self._count(entry)
+
+    def _count(self, entry: LedgerEntry) -> None:
+        self._answers[entry.key].append(entry.answer)
+        self.prompt_tokens += entry.answer.prompt_tokens
+        self.completion_tokens += entry.answer.completion_tokens
+        self.count += 1
+
+
+@contextmanager
+def open_ledger(folder: Path, level: str) -> Iterator[Ledger]:
+    """Open a folder's ledger, making both if need be; only one run may have it open.
+
+    Args:
+        folder: The run's folder, on a local disk.
+        level: doc or chunk; a ledger of the other level is refused, since both write a table of the same name.
+
+    Raises:
+        AnnotationError: Another run works in the folder, it belongs to the other level, or a line is damaged.
+        OSError: The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LEDGER_NAME
+    with path.open("ab+", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AnnotationError(
+                f"another run is annotating in {folder}; wait for it, or use another folder"
+            ) from error
+        entries = _read(file, path)
+        other = next((entry.level for entry in entries if entry.level != level), None)
+        if other is not None:
+            raise AnnotationError(f"{folder} holds annotation at level {other}; use another folder for level {level}")
+        try:
+            yield Ledger(file, entries)
+        finally:
+            os.fsync(file.fileno())
+
+
+def _read(file: BinaryIO, path: Path) -> list[LedgerEntry]:
+    file.seek(0)
+    data = file.read()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        # A run was killed while it wrote its last line; the next one must not be glued to it.
+        file.truncate(whole)
+    return [_entry(line, path, number) for number, line in enumerate(data[:whole].splitlines(), 1)]
+
+
+def _entry(line: bytes, path: Path, number: int) -> LedgerEntry:
+    try:
+        values: dict[str, Any] = json.loads(line)
+        return LedgerEntry(**{**values, "answer": ChatAnswer(**values["answer"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise AnnotationError(
+            f"line {number} of {path} is no answer ({error}); delete the line, and its question will be asked again"
+        ) from error

@@ -1,0 +1,98 @@
+"""The questions of a run, and the keys under which their answers are found again.
+
+Belongs here: which questions there are. Not here: asking them (asking), what an answer means (the levels).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from prox_assets.refiners.prompts import Level
+from prox_assets.training.annotation.chunks import ChunkLevel
+from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.documents import DocumentLevel
+from prox_assets.training.annotation.errors import AnnotationError
+from prox_assets.training.annotation.level import AnnotationLevel, Unit
+from prox_assets.training.annotation.prompts import Message, Prompt, PromptSet, load_prompts
+from prox_assets.training.seeds import SeedDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One prompt about one unit.
+
+    Attributes:
+        unit_index: Place of the unit among the plan's units.
+        unit: The unit.
+        prompt: The prompt.
+    """
+
+    unit_index: int
+    unit: Unit
+    prompt: Prompt
+
+    def messages(self, problem: str | None = None) -> list[Message]:
+        """Return the messages to send; `problem` says why the last answer could not be used."""
+        return self.prompt.messages(self.unit.shown, problem)
+
+
+class AnnotationPlan:
+    """Everything that can be known before the server is asked.
+
+    Args:
+        documents: What to annotate.
+        config: How.
+        level: doc or chunk.
+
+    Attributes:
+        name: The level's name.
+        level: The level.
+        prompt_set: Its prompts.
+        units: What becomes rows, in input order.
+
+    Raises:
+        AnnotationError: Two documents have one id, or a prompt file is unusable.
+    """
+
+    def __init__(self, documents: Sequence[SeedDocument], config: AnnotatorConfig, level: Level) -> None:
+        self.name: Level = level
+        self.level: AnnotationLevel = DocumentLevel(config) if level == "doc" else ChunkLevel(config)
+        self.prompt_set: PromptSet = load_prompts(self.level.prompts, config.prompts)
+        self._config = config
+        seen: set[str] = set()
+        for document in documents:
+            if document.doc_id in seen:
+                raise AnnotationError(f"two documents have the doc_id {document.doc_id!r}; ids must be unique")
+            seen.add(document.doc_id)
+        self.units: list[Unit] = [unit for document in documents for unit in self.level.units(document)]
+
+    def questions(self) -> Iterator[Question]:
+        """Yield all questions, unit by unit; skipped units have none."""
+        for index, unit in enumerate(self.units):
+            if unit.skip_reason is None:
+                for name in self.level.prompts:
+                    yield Question(index, unit, self.prompt_set.prompts[name])
+
+    @cached_property
+    def question_count(self) -> int:
+        """Number of questions."""
+        return len(self.level.prompts) * sum(unit.skip_reason is None for unit in self.units)
+
+    def key(self, question: Question, model: str) -> str:
+        """Return 32 hex digits that change with document, what is shown of it, prompts, model and settings."""
+        document = question.unit.document
+        identity = {
+            "doc_id": document.doc_id,
+            "text": hashlib.sha256(document.text.encode()).hexdigest(),
+            "lines": [question.unit.line_start, question.unit.line_end],
+            "shown": hashlib.sha256(question.unit.shown.encode()).hexdigest(),
+            "prompt": question.prompt.name,
+            "prompt_version": self.prompt_set.version,
+            "model": model,
+            "temperature": self._config.temperature,
+            "max_tokens": self._config.max_tokens,
+            "extra": self._config.extra,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,82 @@
+"""Additive scores: reading them off an answer, and the decision they lead to.
+
+Belongs here: the two scores of the document level (ProX paper, section 2.3 and appendix A). Not here: their prompts.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from prox_assets.training.annotation.answers import excerpt
+from prox_assets.training.annotation.errors import UnusableAnswerError
+
+HIGHEST_SCORE = 5
+
+Decision = Literal["keep", "drop"]
+
+_JUSTIFICATION_LABEL = re.compile(r"\A\W*justification\W*:\W*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreKind:
+    """One score.
+
+    Attributes:
+        prompt: Name of the prompt that asks for it.
+        label: What stands before the number, such as "Educational score".
+    """
+
+    prompt: str
+    label: str
+
+    @property
+    def line(self) -> re.Pattern[str]:
+        """What a line with the score looks like; Markdown around it and "/5" behind it are let pass."""
+        return re.compile(
+            rf"^[*_#> \t]*{re.escape(self.label)}[*_ \t]*:[*_ \t]*(\S+?)[ \t]*(?:/[ \t]*5)?[*_ \t.]*$",
+            re.IGNORECASE | re.MULTILINE,
+        )
+
+
+EDUCATIONAL = ScoreKind("document_education", "Educational score")
+FORMAT = ScoreKind("document_format", "Format score")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A whole number from 0 to HIGHEST_SCORE, and why."""
+
+    points: int
+    justification: str
+
+
+def read_score(text: str, kind: ScoreKind) -> Score:
+    """Return the score that an answer gives.
+
+    Raises:
+        UnusableAnswerError: There is no line with the score, or several that differ; it is no whole number from 0 to
+            HIGHEST_SCORE; or there is no justification.
+    """
+    values = set(kind.line.findall(text))
+    if len(values) != 1:
+        found = f"several lines differ: {', '.join(sorted(values))}" if values else f"no such line in: {excerpt(text)}"
+        raise UnusableAnswerError(f"no single line '{kind.label}: <points>' ({found})")
+    value = values.pop()
+    if not re.fullmatch(r"[0-9]", value) or int(value) > HIGHEST_SCORE:
+        raise UnusableAnswerError(f"{kind.label} {excerpt(value)!r} is no whole number from 0 to {HIGHEST_SCORE}")
+    justification = _JUSTIFICATION_LABEL.sub("", kind.line.sub("", text)).strip()
+    if not justification:
+        raise UnusableAnswerError(f"{kind.label} {value} without a justification")
+    return Score(int(value), justification)
+
+
+def decide(educational: int, text_format: int) -> Decision:
+    """Return the decision on a document (ProX paper, equation 2).
+
+    The paper leaves out an educational score of 2 with a format score below 4; as elsewhere below 3, that drops.
+
+    Args:
+        educational: Educational score, 0 to 5.
+        text_format: Format score, 0 to 5.
+    """
+    return "keep" if educational >= 3 or (educational == 2 and text_format >= 4) else "drop"

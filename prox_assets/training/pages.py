@@ -1,0 +1,148 @@
+"""Labelled pages: web pages with their main content marked by people, streamed from one Parquet file.
+
+Belongs here: reading that file, and which pages may be used for what. Not here: turning labels into targets
+(line_targets.py, document_targets.py).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+# Environment variables that name files of labelled pages, with gold text and without.
+PAGES_VARIABLE = "PROX_LABELLED_PAGES"
+SILVER_VARIABLE = "PROX_SILVER_PAGES"
+BATCH_PAGES = 64
+
+Regime = Literal["text_full", "text_main"]
+REGIMES: tuple[Regime, ...] = ("text_full", "text_main")
+
+Split = Literal["train", "development", "validation"]
+VALIDATION_PERCENT = 15
+DEVELOPMENT_PERCENT = 7
+
+COLUMNS: dict[str, str] = {
+    "page_id": "Name of the page in its data set.",
+    "dataset": "The data set.",
+    "licence": "Licence of the data set.",
+    "url": "Address of the page; empty or null where it is not known.",
+    "site": "Registered domain, or the page's name where that is not known: pages are split by it.",
+    "page_type": "Such as article, forum, listing; null where nobody said.",
+    "gold": "Main content as people marked it; empty where nobody did (silver pages).",
+    "text_full": "All visible text, one block a line: what a WET file or RedPajama-V2 holds.",
+    "keep_full": "A label per line of text_full: 1 main content, 0 boilerplate, -1 blank or ambiguous.",
+    "text_main": "The text after a main-content extractor: what FineWeb or DCLM hold. May be null.",
+    "keep_main": "The same labels for text_main.",
+}
+
+
+class PagesError(ValueError):
+    """A file of labelled pages lacks a column, or its labels do not fit its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPage:
+    """One page; `COLUMNS` says what the fields hold."""
+
+    page_id: str
+    dataset: str
+    licence: str
+    url: str
+    site: str
+    page_type: str | None
+    gold: str
+    text_full: str
+    keep_full: tuple[int, ...]
+    text_main: str
+    keep_main: tuple[int, ...]
+
+    @property
+    def is_silver(self) -> bool:
+        """Whether only programs labelled it; such a page serves training alone."""
+        return not self.gold.strip()
+
+    @property
+    def split(self) -> Split:
+        """What the page may be used for: `split_of` its site."""
+        return split_of(self.site)
+
+    def text(self, regime: Regime) -> str:
+        """Return the text of one regime."""
+        return self.text_full if regime == "text_full" else self.text_main
+
+    def labels(self, regime: Regime) -> tuple[int, ...]:
+        """Return its labels, one for each line."""
+        return self.keep_full if regime == "text_full" else self.keep_main
+
+
+def split_of(site: str) -> Split:
+    """Return the split of a site: by hash, so that it never depends on what else is in a file.
+
+    15 % of the sites are for validation (reported, never tuned on), 7 % for development (thresholds, choice of
+    checkpoint), the others for training.
+    """
+    bucket = xxhash.xxh3_64_intdigest(site.encode()) % 100
+    if bucket < VALIDATION_PERCENT:
+        return "validation"
+    return "development" if bucket < VALIDATION_PERCENT + DEVELOPMENT_PERCENT else "train"
+
+
+def count_pages(path: Path) -> int:
+    """Return the number of pages, from the file's footer."""
+    return pq.read_metadata(path).num_rows
+
+
+def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
+    """Yield the pages in file order, a bounded number in memory.
+
+    Args:
+        path: A Parquet file with the columns of `COLUMNS`.
+
+    Raises:
+        PagesError: A column is missing, or a page has another number of labels than lines.
+        OSError: The file cannot be read.
+    """
+    file = pq.ParquetFile(path)
+    missing = sorted(COLUMNS.keys() - set(file.schema_arrow.names))
+    if missing:
+        raise PagesError(f"{path} lacks the columns {', '.join(missing)} of labelled pages")
+    for batch in file.iter_batches(BATCH_PAGES, columns=list(COLUMNS)):
+        yield from _pages(path, batch)
+
+
+def _pages(path: Path, batch: pa.RecordBatch) -> Iterator[LabelledPage]:
+    for row in batch.to_pylist():
+        page = _page(row)
+        for regime in REGIMES:
+            lines = page.text(regime).count("\n") + 1
+            if len(page.labels(regime)) != lines:
+                raise PagesError(
+                    f"{path}: page {page.page_id} has {lines} lines of {regime} and {len(page.labels(regime))} labels"
+                )
+        yield page
+
+
+def _page(row: dict[str, Any]) -> LabelledPage:
+    text_full, text_main = row["text_full"] or "", row["text_main"] or ""
+    return LabelledPage(
+        page_id=row["page_id"],
+        dataset=row["dataset"],
+        licence=row["licence"],
+        url=row["url"] or "",
+        site=row["site"],
+        page_type=row["page_type"],
+        gold=row["gold"] or "",
+        text_full=text_full,
+        keep_full=_labels(row["keep_full"], text_full),
+        text_main=text_main,
+        keep_main=_labels(row["keep_main"], text_main),
+    )
+
+
+def _labels(labels: Sequence[int] | None, text: str) -> tuple[int, ...]:
+    """Return labels as a tuple; a text that is absent is one blank line."""
+    return (-1,) if not text and not labels else tuple(labels or ())

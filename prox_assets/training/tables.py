@@ -1,0 +1,46 @@
+"""Small Parquet tables of the lab: written whole and atomically, read as rows.
+
+Belongs here: files of a lab's folder. Not here: the lake, whose tables are large and shared (lake).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_PER_GROUP = 500
+
+
+def write_table(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
+    """Write rows to a file that appears only when it is whole; return how many there were. Absent columns are null."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    count = 0
+    with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+        left = iter(rows)
+        while group := list(islice(left, ROWS_PER_GROUP)):
+            writer.write_table(pa.Table.from_pylist([{**dict.fromkeys(schema.names), **row} for row in group], schema))
+            count += len(group)
+    unfinished.replace(path)
+    return count
+
+
+def read_table(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table in order.
+
+    Raises:
+        FileNotFoundError: It has not been written yet.
+    """
+    for batch in pq.ParquetFile(path).iter_batches(ROWS_PER_GROUP):
+        yield from batch.to_pylist()
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON to a file that appears only when it is whole."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)
