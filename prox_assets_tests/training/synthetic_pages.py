@@ -10,16 +10,41 @@ import pyarrow.parquet as pq
 
 from prox_assets.training.pages import LabelledPage
 
-SUBJECTS = ("The river", "A careful gardener", "Every old bridge", "The second experiment", "Our neighbour", "This method")
+SUBJECTS = (
+    "The river",
+    "A careful gardener",
+    "Every old bridge",
+    "The second experiment",
+    "Our neighbour",
+    "This method",
+)
 VERBS = ("carries", "explains", "repairs", "measures", "describes", "changes")
-OBJECTS = ("cold water", "the long winter", "a wooden gate", "three small engines", "the first result", "an open letter")
+OBJECTS = (
+    "cold water",
+    "the long winter",
+    "a wooden gate",
+    "three small engines",
+    "the first result",
+    "an open letter",
+)
 ENDS = (
     "before the morning train arrives at the station.",
     "although nobody in the village had asked for it.",
     "because the older instruments were never exact enough.",
     "while the children watch from the other side.",
 )
-MENU = ("Home", "About us", "Contact", "Log in", "Sign up", "Privacy policy", "Terms of use", "Share", "Newsletter", "Cart")
+MENU = (
+    "Home",
+    "About us",
+    "Contact",
+    "Log in",
+    "Sign up",
+    "Privacy policy",
+    "Terms of use",
+    "Share",
+    "Newsletter",
+    "Cart",
+)
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("page_id", "dataset", "licence", "url", "site", "page_type", "gold")),

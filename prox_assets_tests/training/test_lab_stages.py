@@ -131,7 +131,5 @@ def test_another_recipe_does_not_go_on_from_the_checkpoints_of_the_first(tmp_pat
     train_refiner(plan, folder, "chunk")
     again = train_refiner(plan, folder, "chunk")
     recipe["seed"] = 5
-    other = train_refiner(
-        small_plan(pages, chunk={"refiner": refiner("chunk"), "recipe": recipe}), folder, "chunk"
-    )
+    other = train_refiner(small_plan(pages, chunk={"refiner": refiner("chunk"), "recipe": recipe}), folder, "chunk")
     assert (again["resumed_from"], other["resumed_from"]) == (4, None)

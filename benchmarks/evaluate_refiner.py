@@ -1,0 +1,105 @@
+"""The evaluation table: a refiner on the validation sites of labelled pages, beside the references.
+
+`python -m benchmarks.evaluate_refiner --pages FILE [--silver FILE] [--refiner bundled]` prints Markdown. The classical
+classifier is fitted on the training sites first, its threshold chosen on the development sites; that takes minutes and
+can be left out with --no-classifier.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.pages import default_pages_path
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.presets import named_refiners, preset
+from prox_assets.training.evaluation import ChunkEvaluation, chunk_programs, evaluate_chunks, measure_chunks
+from prox_assets.training.evaluation_table import chunk_table, type_table
+from prox_assets.training.lab_evaluation import NEW, evaluate_systems, validation_pages
+from prox_assets.training.line_ensemble import LineEnsemble, LineText
+from prox_assets.training.page_annotations import chunk_annotations
+from prox_assets.training.pages import REGIMES, LabelledPage, Regime, read_labelled_pages
+from prox_assets.training.references import ScoringReference, boosted, from_labels, long_lines
+from prox_assets.training.selection import THRESHOLDS
+
+
+def references(
+    pages: Sequence[LabelledPage], regime: Regime, ensemble: LineEnsemble | None
+) -> dict[str, ChunkEvaluation]:
+    """Evaluate the references on validation pages."""
+    chosen = validation_pages(pages)
+    labels = {page.text(regime): page.labels(regime) for page in chosen}
+    found = {
+        "lines of 8+ words": _evaluate(ScoringReference(long_lines), chosen, regime, 0.5),
+        "labels themselves": _evaluate(ScoringReference(from_labels(labels)), chosen, regime, 0.5),
+    }
+    if ensemble is not None:
+        refiner = ScoringReference(boosted(ensemble))
+        best = _best_threshold(refiner, [page for page in pages if page.split == "development"], regime)
+        found[f"boosted classifier, threshold {best}"] = _evaluate(refiner, chosen, regime, best)
+    return found
+
+
+def _best_threshold(refiner: ScoringReference, pages: Sequence[LabelledPage], regime: Regime) -> float:
+    development = [page for page in pages if not page.is_silver]
+    programs = chunk_programs(refiner, [page.text(regime) for page in development])
+
+    def score(threshold: float) -> float:
+        return measure_chunks(development, regime, programs, _policy(threshold)).word_f1
+
+    return max(THRESHOLDS, key=score)
+
+
+def _policy(threshold: float) -> ExecutionPolicy:
+    return ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold)
+
+
+def _evaluate(
+    refiner: ScoringReference, pages: Sequence[LabelledPage], regime: Regime, threshold: float
+) -> ChunkEvaluation:
+    return evaluate_chunks(refiner, pages, regime, _policy(threshold))
+
+
+def fit(pages: Sequence[LabelledPage]) -> LineEnsemble:
+    """Fit the classical classifier on the training sites."""
+    rows = chunk_annotations(page for page in pages if page.split == "train")
+    ensemble = LineEnsemble()
+    ensemble.fit([LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in rows])
+    return ensemble
+
+
+def main() -> int:
+    """Print the tables; return the process's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
+    parser.add_argument("--silver", type=Path, help="Parquet file of pages without gold text, for the classifier")
+    parser.add_argument("--refiner", default="bundled", help="a preset or a folder of the refiner lab")
+    parser.add_argument("--no-classifier", action="store_true", help="leave the classical classifier out")
+    arguments = parser.parse_args()
+    if arguments.pages is None:
+        print("evaluate_refiner: give --pages FILE", file=sys.stderr)
+        return 1
+    files = [arguments.pages, *([arguments.silver] if arguments.silver else [])]
+    pages = [page for file in files for page in read_labelled_pages(file)]
+    ensemble = None if arguments.no_classifier else fit(pages)
+    for regime in REGIMES:
+        results = references(pages, regime, ensemble)
+        print(f"### References, {regime}\n\n{chunk_table(results)}\n\n{type_table(results)}\n", flush=True)
+    pair = named_refiners(arguments.refiner)
+    for level, config in (("chunk", pair.chunk), ("doc", pair.doc)):
+        if config is not None:
+            systems = {
+                "keep-all": preset("keep-all"),
+                "rules": preset("rules"),
+                NEW: RefinerPair.model_validate({"name": NEW, level: config}),
+            }
+            print(
+                f"## Level {level}\n\n{evaluate_systems(level, systems, validation_pages(pages), 0)['report']}\n",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What a refiner is measured against: a classical classifier, a rule of thumb, and the labels themselves.
+
+Belongs here: scorers of lines behind the protocol of chunk refiners, so that they are evaluated by the same path.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
+from prox_assets.training.line_ensemble import LineEnsemble
+from prox_assets.training.line_targets import WORD
+
+# Given a text, P(keep) of each of its lines.
+LineScorer = Callable[[str], Sequence[float]]
+
+LONG_LINE_WORDS = 8
+
+
+class ScoringReference:
+    """A chunk refiner without a model: a document is one chunk, whose lines a function scores."""
+
+    def __init__(self, score: LineScorer) -> None:
+        self._score = score
+
+    def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
+        """Yield one result per document, in order."""
+        for document in documents:
+            row = ChunkProgramRow(
+                chunk_index=0,
+                line_start=0,
+                line_end=document.text.count("\n"),
+                program=None,
+                line_keep_probabilities=tuple(self._score(document.text)),
+                prompt_tokens=0,
+                completion_tokens=0,
+                finish_reason="scored",
+            )
+            yield ChunkPrograms(document.doc_id, (row,))
+
+
+def boosted(ensemble: LineEnsemble) -> LineScorer:
+    """Return the scorer of a fitted ensemble; blank lines stay."""
+
+    def score(text: str) -> list[float]:
+        opinion = ensemble.predict(text)
+        return [opinion.get(number, 1.0) for number in range(text.count("\n") + 1)]
+
+    return score
+
+
+def long_lines(text: str) -> list[float]:
+    """Keep lines of at least eight words, and blank ones: the simplest rule that beats keeping everything."""
+    return [float(not line.strip() or len(WORD.findall(line)) >= LONG_LINE_WORDS) for line in text.split("\n")]
+
+
+def from_labels(labels: dict[str, Sequence[int]]) -> LineScorer:
+    """Return the scorer that knows the labels of these texts: what line removal can reach at best.
+
+    Args:
+        labels: Labels by text; ambiguous and blank lines stay.
+    """
+    return lambda text: [float(label != 0) for label in labels[text]]
