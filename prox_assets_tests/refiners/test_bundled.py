@@ -1,0 +1,70 @@
+"""The bundled refiner: small, whole, accepted by the probe, and the same on both engines."""
+
+import pytest
+
+from prox_assets.corpora.sample.page_files import read_pages
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, VllmEngineConfig
+from prox_assets.refiners.model_files import model_folder
+from prox_assets.refiners.presets import BUNDLED_PLACE, named_refiners
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.training.evaluation import chunk_programs, document_programs, refine
+
+BUNDLED = named_refiners("bundled")
+ENGINE: EngineConfig = TransformersEngineConfig()
+
+
+def sample_texts() -> list[str]:
+    return [page.text for page in read_pages()]
+
+
+def test_the_folder_has_at_most_twenty_megabytes_and_a_model_card():
+    folder = model_folder(BUNDLED_PLACE)
+    assert sum(file.stat().st_size for file in folder.rglob("*")) <= 20_000_000
+    assert "Licence" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_the_probe_accepts_both_levels():
+    for level, config in (("doc", BUNDLED.doc), ("chunk", BUNDLED.chunk)):
+        with RefinerSession(config, level, ENGINE) as session:
+            assert session.document_refiner() if level == "doc" else session.chunk_refiner()
+
+
+def test_prose_stays_and_menus_go():
+    prose = [
+        "The tower was finished in 1871 after two winters in which storms had carried the scaffolding away.",
+        "Its keeper lit the lamp every evening and wound the clockwork that turned the lens by hand.",
+        "When electricity reached the island in 1936, the clockwork was kept as a reserve, and it still works today.",
+        "Visitors may wind it themselves on the first Sunday of each month, and many come back to do so again.",
+    ]
+    menu = ["Home", "About us", "Contact", "Log in", "Sign up"]
+    footer = ["Privacy policy", "Terms of use", "© 2014 All rights reserved"]
+    with RefinerSession(BUNDLED.chunk, "chunk", ENGINE) as session:
+        [page, clean] = chunk_programs(
+            session.chunk_refiner(), ["\n".join([*menu, *prose, *footer]), "\n".join(prose * 3)]
+        )
+    policy = BUNDLED.policy(dialect="line-labels")
+    refined = refine("\n".join([*menu, *prose, *footer]), page, policy).text.split("\n")
+    assert refined == prose
+    assert refine("\n".join(prose * 3), clean, policy).text == "\n".join(prose * 3)
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("level", ["chunk", "doc"])
+def test_vllm_and_transformers_give_the_same_labels_and_decisions(level):
+    config = BUNDLED.chunk if level == "chunk" else BUNDLED.doc
+    policy = BUNDLED.policy(dialect="line-labels")
+    texts = sample_texts()
+    found = []
+    for engine in (ENGINE, VllmEngineConfig(enforce_eager=True, core_process="child")):
+        with RefinerSession(config, level, engine) as session:
+            if level == "chunk":
+                programs = chunk_programs(session.chunk_refiner(), texts)
+                found.append([refine(text, answer, policy).text for text, answer in zip(texts, programs, strict=True)])
+            else:
+                found.append(
+                    [answer.keep_probability for answer in document_programs(session.document_refiner(), texts)]
+                )
+    if level == "chunk":
+        assert found[0] == found[1]
+    else:
+        assert found[0] == pytest.approx(found[1], abs=1e-3)
