@@ -60,8 +60,21 @@ def labelled_pages(plan: LabPlan) -> list[LabelledPage]:
     return sorted(pages, key=lambda page: page.is_silver)
 
 
-def annotate_seeds(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None = None) -> dict[str, Any]:
+def annotate_seeds(
+    plan: LabPlan,
+    folder: LabFolder,
+    level: Level,
+    progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
     """Write the level's seed annotations: those of labelled pages, then those of the language model.
+
+    Args:
+        plan: The lab.
+        folder: Its files.
+        level: doc or chunk.
+        progress: Told (finished, all) rows of the language model.
+        announce: Told, before the language model is asked, what that will take.
 
     Returns:
         Numbers to show.
@@ -79,10 +92,13 @@ def annotate_seeds(plan: LabPlan, folder: LabFolder, level: Level, progress: Pro
     shown: dict[str, Any] = {"labelled_pages": len(pages)}
     tables: list[Path] = []
     if plan.annotator is not None:
-        summary = annotation.annotate(
-            _seed_documents(plan, folder, level, pages), plan.annotator, level, folder.annotator(level), progress
-        )
+        documents = _seed_documents(plan, folder, level, pages)
+        expected = annotation.estimate(documents, plan.annotator, level)
+        if announce is not None:
+            announce(f"estimate: {expected}")
+        summary = annotation.annotate(documents, plan.annotator, level, folder.annotator(level), progress)
         tables.append(summary.path)
+        shown |= {f"estimate_{name}": value for name, value in asdict(expected).items()}
         shown |= {f"annotator_{name}": value for name, value in asdict(summary).items() if name != "path"}
 
     def rows() -> Iterator[dict[str, Any]]:

@@ -121,5 +121,7 @@ def _candidate(row: Row) -> Candidate:
 
 def _weight(row: Row) -> float:
     """Return how often a row is drawn: by which text of a page it is, and by who labelled it."""
-    text = TEXT_WEIGHTS.get(row["doc_id"].rpartition(TEXT_SEPARATOR)[2], 1.0)
-    return text * (SILVER_WEIGHT if row["page_type"] is None else 1.0)
+    _, of_a_page, text = row["doc_id"].rpartition(TEXT_SEPARATOR)
+    # People say of what type a page is; what a language model annotated has no type either, and counts in full.
+    silver = bool(of_a_page) and row["page_type"] is None
+    return TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if silver else 1.0)

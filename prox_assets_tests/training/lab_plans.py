@@ -31,10 +31,10 @@ def refiner(level: str) -> dict[str, Any]:
     }
 
 
-def small_plan(pages: Path, **changes: Any) -> LabPlan:
-    """Return a plan that trains on a file of labelled pages."""
+def small_plan(labelled: Path | None, **changes: Any) -> LabPlan:
+    """Return a plan that trains on a file of labelled pages, if there is one."""
     values: dict[str, Any] = {
-        "pages": [str(pages)],
+        "pages": [str(labelled)] if labelled is not None else [],
         "previous": None,
         "distillation": 0.0,
         "chunk": {"refiner": refiner("chunk"), "recipe": {**RECIPE, "shape": SHAPE}},

@@ -74,9 +74,9 @@ def test_a_document_refiner_that_starts_from_the_chunk_refiner_wants_it_first(tm
         train_refiner(plan, folder, "doc")
 
 
-def test_a_lab_without_pages_and_annotator_says_what_it_needs(tmp_path, pages):
+def test_a_lab_without_pages_and_annotator_says_what_it_needs(tmp_path):
     with pytest.raises(RefinerError, match="nothing to learn from"):
-        annotate_seeds(small_plan(pages, pages=[]), LabFolder(tmp_path), "doc")
+        annotate_seeds(small_plan(None), LabFolder(tmp_path), "doc")
 
 
 TRAIN = """

@@ -24,7 +24,8 @@ LEVELS = dg.StaticPartitionsDefinition(["doc", "chunk"])
 LOGGED_STEPS = 50
 
 Progress = Callable[[int, int], None]
-Work = Callable[[LabPlan, LabFolder, Level, Progress], dict[str, Any]]
+Announce = Callable[[str], None]
+Work = Callable[[LabPlan, LabFolder, Level, Progress, Announce], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -117,26 +118,29 @@ def _asset(
                 context.log.info("%s %s: %s of %s", level, name, done, total)
 
         with no_retry_when_useless():
-            return dg.MaterializeResult(metadata=work(settings.plan, lab.folder(settings.plan.name), level, progress))
+            folder = lab.folder(settings.plan.name)
+            return dg.MaterializeResult(metadata=work(settings.plan, folder, level, progress, context.log.info))
 
     return lab_asset
 
 
-def _annotate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+def _annotate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
     from prox_assets.training.lab_stages import annotate_seeds
 
-    shown = annotate_seeds(plan, folder, level, progress)
+    shown = annotate_seeds(plan, folder, level, progress, announce)
     return {**numbers(shown), "file": link(str(folder.annotations(level)))}
 
 
-def _build_examples(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+def _build_examples(
+    plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce
+) -> dict[str, Any]:
     from prox_assets.training.lab_stages import build_examples
 
     shown = build_examples(plan, folder, level)
     return {**numbers(shown), "statistics": shown, "file": link(str(folder.training_set(level)))}
 
 
-def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
     from prox_assets.training.curves import curve_report
     from prox_assets.training.lab_stages import train_refiner
 
@@ -148,7 +152,7 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -
     }
 
 
-def _evaluate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress) -> dict[str, Any]:
+def _evaluate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
     from prox_assets.training.lab_evaluation import evaluate_lab
     from prox_assets.training.lab_stages import labelled_pages
 
