@@ -48,8 +48,8 @@ bundle: $(VENV)/.lab ## The same, and put the refiners into the package
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-clean: ## Remove what runs leave in the working directory, but for .venv
-	rm -rf lake lab .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove what runs leave in the working directory, but for .venv and lab (trained refiners, paid annotations)
+	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 # torch first and alone: the plain name is tried as it is (a machine may hold the CPU build), then PyTorch's own index.
 # Anything else would bring gigabytes of CUDA.

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.inline_patterns import INLINE_VERSION
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
 from prox_assets.refiners.model_files import ModelFiles
 from prox_assets.refiners.prompts import PROMPTS_VERSION
@@ -201,7 +202,10 @@ class RefinerConfig(BaseModel):
         elif self.level == "doc" and self.dialect == "prox":
             settings["answers"] = [self.keep_answer, self.drop_answer]
         if self.dialect == "line-labels":
-            settings["line_labels"] = self.line_labels.model_dump()
+            chunk_only = {"backward_token", "inline"} if self.level == "doc" else set()
+            settings["line_labels"] = self.line_labels.model_dump(mode="json", exclude=chunk_only)
+            if self.level == "chunk" and self.line_labels.inline is not None:
+                settings["inline"] = INLINE_VERSION
         elif self.level == "chunk":
             settings["line_numbers"] = self.line_numbers
         return settings

@@ -41,26 +41,17 @@ def load_refiner(place: str) -> RefinerConfig:
         place: The folder, or a package:// URL of one.
 
     Raises:
-        RefinerError: There is no refiner.json, it cannot be read, or the model beside it is another one than it was
-            written for.
+        RefinerError: There is no refiner.json, or it cannot be read.
     """
     folder = model_folder(place)
     file = folder / REFINER_FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        config = RefinerConfig.model_validate({**content["refiner"], "model": place})
-        expected = content["fingerprint"]
+        return RefinerConfig.model_validate({**content["refiner"], "model": place})
     except FileNotFoundError as error:
         raise RefinerError(f"{place} holds no {REFINER_FILE}: name a folder that the refiner lab wrote.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RefinerError(f"{file} cannot be read: {error}") from error
-    found = config.fingerprint(find_model(place))
-    if found != expected:
-        raise RefinerError(
-            f"{file} was written for a refiner with fingerprint {expected}, this one has {found}: the files beside it "
-            "have changed since, or another version of prox_assets wrote it. Take the folder anew from where it came."
-        )
-    return config
 
 
 def load_refiner_pair(place: str, name: str | None = None) -> RefinerPair:

@@ -36,7 +36,11 @@ class InlineSettings(BaseModel):
         description="A span with more tokens is shortened, with the dialect's elision tokens in its middle.",
     )
     remove_threshold: float = Field(
-        default=0.5, ge=0, le=1, description="A span is noise when P(remove) is above this; the others stay."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A span is noise when P(remove) is above this; the others stay. Part of inference: what is stored "
+        "is the program that follows.",
     )
     max_candidates: int = Field(
         default=256,

@@ -15,6 +15,9 @@ from enum import StrEnum
 from prox_assets.refiners.inline_marks import CITATION, EMAIL, INVISIBLE, LINK_NOTE, SEPARATOR, URL
 from prox_assets.refiners.inline_phrases import ADVERTISEMENT, CALL_TO_ACTION, CREDIT, RELATED, SHARE, TIMESTAMP
 
+# Raise it when any pattern, or what is made of a span, changes: stored programs were written by the old ones.
+INLINE_VERSION = 1
+
 
 class NoiseKind(StrEnum):
     """What a span may be that has no business inside a line of text."""

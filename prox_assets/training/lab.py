@@ -1,6 +1,7 @@
 """The refiner lab's configuration, and where its files are.
 
-Belongs here: what can be set about a lab as a whole, and paths. Not here: doing anything with it (lab_stages.py).
+Belongs here: what can be set about a lab as a whole, and paths. Not here: doing anything with it (lab_stages.py,
+lab_training.py, lab_evaluation.py).
 """
 
 from pathlib import Path

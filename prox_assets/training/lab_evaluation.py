@@ -14,7 +14,7 @@ from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
-from prox_assets.refiners.presets import named_refiners, preset
+from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
 from prox_assets.refiners.prompts import Level
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.evaluation import (
@@ -63,7 +63,10 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
         systems["previous"] = previous
     evaluation = evaluate_systems(level, systems, validation_pages(pages), plan.seed)
     write_json(folder.evaluation(level), evaluation["numbers"])
-    return {"measures": flat(evaluation["numbers"][NEW]), "report": evaluation["report"]}
+    measures = flat(evaluation["numbers"][NEW])
+    # Scores by page are in the file; as metadata they would be an entry a page.
+    shown = {name: value for name, value in measures.items() if "/word_f1_by_page/" not in name}
+    return {"measures": shown, "report": evaluation["report"]}
 
 
 def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
@@ -105,7 +108,9 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
     try:
         pair = named_refiners(plan.previous)
     except RefinerError:
-        return None  # the first refiner of all has none before it
+        if plan.previous != BUNDLED:
+            raise
+        return None  # the first bundled refiner has none before it
     return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
 
 
@@ -130,7 +135,8 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
         with _session(pair, "chunk") as session:
             refiner = session.chunk_refiner()
             for regime in REGIMES:
-                results[regime][name] = evaluate_chunks(refiner, pages, regime, _policy(pair))
+                shown = [page for page in pages if page.text(regime).strip()]
+                results[regime][name] = evaluate_chunks(refiner, shown, regime, _policy(pair))
             clean[name] = damage(refiner, pages, _policy(pair))
         numbers[name] = {
             **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
@@ -138,7 +144,11 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
         }
     parts = []
     for regime in REGIMES:
-        parts += [f"### {regime}, {len(pages)} pages", chunk_table(results[regime]), type_table(results[regime])]
+        parts += [
+            f"### {regime}, {next(iter(results[regime].values())).pages} pages",
+            chunk_table(results[regime]),
+            type_table(results[regime]),
+        ]
     parts += [
         "### Clean prose",
         "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),

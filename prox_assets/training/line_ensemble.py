@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from prox_assets.refiners.errors import RefinerError
 from prox_assets.training.line_features import hashed_features, number_features, present_lines
 
 if TYPE_CHECKING:
@@ -66,11 +67,15 @@ class LineEnsemble:
         """Fit on all texts; return out-of-fold P(keep) of each text's lines by line number, blank lines left out.
 
         Every probability comes from classifiers that saw no text of the same site.
+
+        Raises:
+            RefinerError: There are too few sites for that, or all labels of the others are the same.
         """
         import numpy as np
 
         prepared = [_prepare(text) for text in texts]
         used = [item for item in prepared if item.numbers]
+        _check_folds(used)
         scores: dict[int, np.ndarray] = {}
         folds = range(FOLDS)
         for fold in folds:
@@ -140,6 +145,17 @@ class LineEnsemble:
         targets, weights, known = _stacked(items)
         classifier.fit(features[known], targets[known], sample_weight=weights[known])
         return lambda values: classifier.predict_proba(values)[:, 1]
+
+
+def _check_folds(items: Sequence[_Prepared]) -> None:
+    for fold in {item.fold for item in items} | {-1}:
+        others = [item for item in items if item.fold != fold]
+        kinds = {bool(target >= 0.5) for item in others for target in item.targets[item.weights > 0]}
+        if len(kinds) < 2:
+            raise RefinerError(
+                "There are too few labelled pages for an ensemble that judges each site by the others: set "
+                "distillation to 0, or give pages of more sites."
+            )
 
 
 def _prepare(text: LineText) -> _Prepared:

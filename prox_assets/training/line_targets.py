@@ -47,7 +47,8 @@ def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
             weights.append(BLANK_WEIGHT)
             continue
         target = float(label) if label >= 0 else _share_in_gold(line, shingles)
-        targets.append(0.0 if target is None else target)
+        # A line of which nobody knows counts nothing where answers are scored, and stays where programs are written.
+        targets.append(1.0 if target is None else target)
         weights.append(0.0 if target is None else 1.0 if label >= 0 else AMBIGUOUS_WEIGHT)
         before = before if target is None else target
     return LineTargets(targets, weights)

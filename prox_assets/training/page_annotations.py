@@ -78,9 +78,14 @@ def _decision(target: float) -> Row:
     return {"decision": "keep" if target >= KEEP_FROM else "drop", "keep_target": target}
 
 
+def page_name(page: LabelledPage) -> str:
+    """Return what tells a page from those of other data sets: page ids are unique in their own only."""
+    return f"{page.dataset}/{page.page_id}"
+
+
 def _place(page: LabelledPage, name: str) -> Row:
     return {
-        "doc_id": f"{page.page_id}{TEXT_SEPARATOR}{name}",
+        "doc_id": f"{page_name(page)}{TEXT_SEPARATOR}{name}",
         "site": page.site,
         "url": page.url,
         "page_type": page.page_type,

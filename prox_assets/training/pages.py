@@ -103,10 +103,12 @@ def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
         path: A Parquet file with the columns of `COLUMNS`.
 
     Raises:
-        PagesError: A column is missing, or a page has another number of labels than lines.
-        OSError: The file cannot be read.
+        PagesError: The file cannot be read, a column is missing, or a page has another number of labels than lines.
     """
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise PagesError(f"{path} cannot be read as Parquet: {error}") from error
     missing = sorted(COLUMNS.keys() - set(file.schema_arrow.names))
     if missing:
         raise PagesError(f"{path} lacks the columns {', '.join(missing)} of labelled pages")

@@ -165,7 +165,8 @@ class ScoredBatches:
         batch_tokens: Tokens of a batch at most, padding included.
         seed: Of everything random.
         token_noise: Share of ordinary tokens replaced by random ones.
-        ordinary_tokens: First and one past the last id that a replacement may have.
+        special_tokens: Ids that are never replaced, nor put in place of others.
+        vocabulary: Number of ids.
         labels: Ids of the keep and the remove token.
     """
 
@@ -174,7 +175,8 @@ class ScoredBatches:
     batch_tokens: int
     seed: int
     token_noise: float
-    ordinary_tokens: range
+    special_tokens: frozenset[int]
+    vocabulary: int
     labels: tuple[int, int]
 
     def __len__(self) -> int:
@@ -201,12 +203,16 @@ class ScoredBatches:
     def _with_noise(self, prompt: ScoredPrompt, draw: random.Random) -> ScoredPrompt:
         if not self.token_noise:
             return prompt
-        first, last = self.ordinary_tokens.start, self.ordinary_tokens.stop
         token_ids = tuple(
-            draw.randrange(first, last) if token >= first and draw.random() < self.token_noise else token
+            self._ordinary(draw) if token not in self.special_tokens and draw.random() < self.token_noise else token
             for token in prompt.token_ids
         )
         return ScoredPrompt(token_ids, prompt.positions, prompt.targets, prompt.weights)
+
+    def _ordinary(self, draw: random.Random) -> int:
+        while (token := draw.randrange(self.vocabulary)) in self.special_tokens:
+            pass
+        return token
 
     def collate(self, batches: Sequence[Sequence[ScoredPrompt]]) -> dict[str, torch.Tensor]:
         """Return the tensors of a batch, as `scored_loss` wants them; padding is on the right."""

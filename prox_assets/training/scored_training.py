@@ -21,7 +21,7 @@ from prox_assets.training.initial_model import make_model
 from prox_assets.training.page_annotations import TEXT_SEPARATOR
 from prox_assets.training.recipe import TrainingRecipe
 from prox_assets.training.scored_batches import LinePrompts, PromptSource, ScoredBatches, SinglePrompts
-from prox_assets.training.vocabulary import special_tokens, train_tokenizer
+from prox_assets.training.vocabulary import train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -89,7 +89,8 @@ def prepare_scored(
         batch_tokens=recipe.batch_tokens,
         seed=recipe.seed,
         token_noise=recipe.token_noise,
-        ordinary_tokens=range(len(special_tokens(config.line_labels)), len(tokenizer)),
+        special_tokens=frozenset(tokenizer.added_tokens_decoder),
+        vocabulary=len(tokenizer),
         labels=labels,
     )
     return ScoredSetup(model, batches, tokenizer)
@@ -105,6 +106,7 @@ def _sources(
         targets = [row["keep_target"] for row in rows]
         return [(SinglePrompts(prompts, targets, [_weight(row) for row in rows]), 1.0)], documents.candidates
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
+    rows = _whole_documents(rows)
     lines = LinePrompts(planner, rows, [_weight(row) for row in rows], settings.max_lines)
     if settings.inline is None or not inline_rows:
         return [(lines, 1.0)], planner.candidates
@@ -113,6 +115,21 @@ def _sources(
     targets = [1.0 - row["remove_target"] for row in inline_rows]
     inline = SinglePrompts(spans, targets, [1.0] * len(spans))
     return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
+
+
+def _whole_documents(rows: Sequence[Row]) -> list[Row]:
+    """Join the chunks of each document that follow one another: where a chunk ends is no end of its document."""
+    joined: list[dict[str, Any]] = []
+    for row in rows:
+        before = joined[-1] if joined else None
+        if before is None or row["doc_id"] != before["doc_id"] or row["line_start"] != before["line_end"] + 1:
+            joined.append(dict(row))
+            continue
+        before["text"] += f"\n{row['text']}"
+        before["line_end"] = row["line_end"]
+        for name in ("line_targets", "line_weights", "distilled_targets", "distilled_weights"):
+            before[name] = (before[name] or []) + (row[name] or [])
+    return joined
 
 
 def _candidate(row: Row) -> Candidate:

@@ -49,7 +49,7 @@ class CheckpointResult:
 
 
 def choose_checkpoint(
-    checkpoints: dict[int, Path], judge: Callable[[Path], CheckpointResult]
+    checkpoints: dict[int, Path], judge: Callable[[Path], CheckpointResult] | None
 ) -> tuple[CheckpointResult, list[CheckpointResult]]:
     """Return the best checkpoint and the results of all, in order of steps.
 
@@ -57,8 +57,11 @@ def choose_checkpoint(
 
     Args:
         checkpoints: Model folders by step; at least one.
-        judge: Judges one; the step is filled in here.
+        judge: Judges one; the step is filled in here. Without a judge the last checkpoint is the best.
     """
+    if judge is None:
+        last = CheckpointResult(max(checkpoints), 0.0, None, {})
+        return last, [last]
     results: list[CheckpointResult] = []
     for step, folder in sorted(checkpoints.items()):
         file = folder / RESULT
@@ -76,16 +79,19 @@ def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage]) -> Callab
 
     def judge(folder: Path) -> CheckpointResult:
         policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers)
+        shown = {regime: [page for page in pages if page.text(regime).strip()] for regime in REGIMES}
         with open_chunks(config, folder) as refiner:
-            programs = {regime: chunk_programs(refiner, [page.text(regime) for page in pages]) for regime in REGIMES}
+            programs = {
+                regime: chunk_programs(refiner, [page.text(regime) for page in shown[regime]]) for regime in REGIMES
+            }
         if config.decoding != "score":
-            result = measure_chunks(pages, "text_full", programs["text_full"], policy)
+            result = measure_chunks(shown["text_full"], "text_full", programs["text_full"], policy)
             measures = {"word_f1": result.word_f1, "removed_line_f1": result.removed.f1}
             return CheckpointResult(0, result.removed.f1, None, measures)
         trials: list[CheckpointResult] = []
         for threshold in THRESHOLDS:
             own = replace(policy, line_keep_threshold=threshold)
-            full, main = (measure_chunks(pages, regime, programs[regime], own) for regime in REGIMES)
+            full, main = (measure_chunks(shown[regime], regime, programs[regime], own) for regime in REGIMES)
             measures = {
                 "word_f1": full.word_f1,
                 "word_f1_main": main.word_f1,
@@ -112,14 +118,14 @@ def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument]
 @contextmanager
 def open_chunks(config: RefinerConfig, folder: Path) -> Iterator[ModelChunkRefiner]:
     """Give a chunk refiner on the transformers engine, without a probe: a checkpoint may be a bad one."""
-    with open_engine(TransformersEngineConfig(), str(folder)) as engine:
+    with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
         yield ModelChunkRefiner(_placed(config, folder), engine, load_tokenizer(folder))
 
 
 @contextmanager
 def open_documents(config: RefinerConfig, folder: Path) -> Iterator[ModelDocumentRefiner]:
     """Give a document refiner on the transformers engine, without a probe."""
-    with open_engine(TransformersEngineConfig(), str(folder)) as engine:
+    with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
         yield ModelDocumentRefiner(_placed(config, folder), engine, load_tokenizer(folder))
 
 

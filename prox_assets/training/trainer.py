@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,17 @@ def train(
         torch.set_num_threads(recipe.threads)
     whole = _remove_torn_checkpoints(folder)
     newest = max(whole, default=None)
+    if newest is not None and newest >= _steps(dataset, recipe, scored):
+        # Resuming a finished run would enter its last epoch once more.
+        history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
+        return TrainingRun(whole, _losses(history), newest, newest)
     trainer = _make_trainer(model, dataset, recipe, folder, tokenizer, collate, scored, progress)
     trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
-    history = trainer.state.log_history
-    losses = [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
-    return TrainingRun(_checkpoints(folder), losses, trainer.state.global_step, newest)
+    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
+
+
+def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:
@@ -111,7 +117,8 @@ def _is_whole(checkpoint: Path) -> bool:
         json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return True
+    # One that was being deleted lacks other files.
+    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
 
 
 def _make_trainer(

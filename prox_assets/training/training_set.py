@@ -85,11 +85,17 @@ def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[R
     usable = [row for row in _counted(annotations, statistics) if _is_usable(level, row, statistics)]
     groups: dict[str, list[Row]] = {}
     for row in usable:
-        groups.setdefault(row["doc_id"].partition(TEXT_SEPARATOR)[0], []).append(row)
+        groups.setdefault(page_of(row["doc_id"]), []).append(row)
     kept = _without_duplicates(groups, statistics)
     examples = [{**row, "split": _split(row)} for name in kept for row in groups[name]]
     _count(level, examples, statistics)
     return examples, statistics
+
+
+def page_of(doc_id: str) -> str:
+    """Return the name of the page that a text belongs to; a document of an annotator is its own."""
+    page, separator, _ = doc_id.rpartition(TEXT_SEPARATOR)
+    return page if separator else doc_id
 
 
 def _counted(annotations: Iterable[Row], statistics: TrainingSetStatistics) -> Iterator[Row]:

@@ -6,8 +6,9 @@ import dagster as dg
 import pytest
 
 from prox_assets import RefinerLab
-from prox_assets.orchestration.assets.lab_assets import LEVELS
+from prox_assets.orchestration.assets.lab_assets import LEVELS, build_lab_assets
 from prox_assets.orchestration.lab_component import RefinerLabAttributes
+from prox_assets.orchestration.make_refiner import LAB, ORDER, _is_done, lab_definitions
 from prox_assets.orchestration.resources import LabResource
 from prox_assets_tests.training.lab_plans import RECIPE, SHAPE, refiner
 from prox_assets_tests.training.synthetic_pages import write_pages
@@ -20,17 +21,17 @@ REFINERS = {
 
 
 def definitions(folder: Path, **attributes: object) -> dg.Definitions:
-    from prox_assets.orchestration.assets.lab_assets import build_lab_assets
-
     settings = RefinerLabAttributes.model_validate({"name": "lab", **REFINERS, **attributes}).settings()
     return dg.Definitions(assets=build_lab_assets(settings), resources={"lab": LabResource(root=str(folder))})
 
 
-def run(defs: dg.Definitions, instance: dg.DagsterInstance, level: str, *assets: str) -> dg.ExecuteInProcessResult:
+def run(
+    defs: dg.Definitions, instance: dg.DagsterInstance, level: str, *assets: str, lab: str = "lab"
+) -> dg.ExecuteInProcessResult:
     return defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         partition_key=level,
-        asset_selection=[dg.AssetKey(["lab", asset]) for asset in assets],
+        asset_selection=[dg.AssetKey([lab, asset]) for asset in assets],
         raise_on_error=False,
     )
 
@@ -89,3 +90,34 @@ def test_a_lab_is_a_component_partitioned_by_level() -> None:
 def test_a_wrong_attribute_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RefinerLabAttributes.model_validate({**REFINERS, **changes})
+
+
+def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it_was_made_from(tmp_path: Path) -> None:
+    pages = write_pages(tmp_path / "pages.parquet", 30)
+    settings = {"name": LAB, "pages": [str(pages)], "previous": None, "distillation": 0.0}
+    defs = definitions(tmp_path / "labs", **settings)
+    instance = dg.DagsterInstance.ephemeral()
+    folder = LabResource(root=str(tmp_path / "labs")).folder(LAB)
+
+    def done(asset: str, of: dg.Definitions = defs) -> bool:
+        return _is_done(of, instance, folder, "chunk", asset)
+
+    assert not done("seed_annotations")
+    run(defs, instance, "doc", "seed_annotations", lab=LAB)
+    run(defs, instance, "chunk", "seed_annotations", "refiner_training_set", lab=LAB)
+    assert done("seed_annotations")
+    assert done("refiner_training_set")
+    assert not done("refiner_model")
+    assert not done("refiner_training_set", definitions(tmp_path / "labs", **{**settings, "distillation": 0.1}))
+    run(defs, instance, "chunk", "seed_annotations", lab=LAB)
+    assert not done("refiner_training_set")
+    run(defs, instance, "chunk", "refiner_training_set", lab=LAB)
+    assert done("refiner_training_set")
+    write_pages(pages, 31)
+    assert not done("seed_annotations", definitions(tmp_path / "labs", **settings))
+
+
+def test_make_refiner_needs_no_corpus_and_does_every_step_of_both_levels() -> None:
+    keys = {key.to_user_string() for key in lab_definitions().resolve_asset_graph().materializable_asset_keys}
+    assert keys == {f"{LAB}/{asset}" for _, asset in ORDER}
+    assert len(set(ORDER)) == 8

@@ -8,6 +8,7 @@ import pytest
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import REFINER_FILE, load_refiner, load_refiner_pair, save_refiner
+from prox_assets.refiners.model_files import find_model
 from prox_assets.refiners.presets import named_refiners
 from prox_assets_tests.tiny_models import make_tiny_llama
 
@@ -45,12 +46,11 @@ def test_a_folder_can_be_moved(pair_folder, tmp_path):
     assert load_refiner(str(tmp_path / "elsewhere")).model == str(tmp_path / "elsewhere")
 
 
-def test_a_model_that_was_changed_afterwards_is_refused(pair_folder, tmp_path):
-    folder = tmp_path / "doc"
-    shutil.copytree(pair_folder / "doc", folder)
-    make_tiny_llama(folder, max_position_embeddings=512, seed=1)
-    with pytest.raises(RefinerError, match="was written for a refiner with fingerprint"):
-        load_refiner(str(folder))
+def test_the_folder_says_which_fingerprint_it_was_written_with(pair_folder):
+    for config in (DOC, CHUNK):
+        content = json.loads((pair_folder / config.level / REFINER_FILE).read_text())
+        assert content["fingerprint"] == config.fingerprint(find_model(str(pair_folder / config.level)))
+        assert content["training"] == {"steps": 3}
 
 
 def test_folders_without_a_refiner_and_damaged_files_are_refused(pair_folder, tmp_path):

@@ -10,7 +10,8 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.tokenization import load_tokenizer
 from prox_assets.training.lab import LabFolder
-from prox_assets.training.lab_stages import annotate_seeds, build_examples, train_refiner
+from prox_assets.training.lab_stages import annotate_seeds, build_examples
+from prox_assets.training.lab_training import train_refiner
 from prox_assets.training.page_annotations import chunk_annotations
 from prox_assets.training.program_examples import IGNORED, collate, program_examples
 from prox_assets_tests.tiny_models import make_tiny_llama

@@ -46,7 +46,8 @@ def batches(planner: LineLabelsPlanner, tokenizer: PromptTokenizer, noise: float
         batch_tokens=1500,
         seed=3,
         token_noise=noise,
-        ordinary_tokens=range(len(special_tokens(SETTINGS)), 700),
+        special_tokens=frozenset(range(len(special_tokens(SETTINGS)))),
+        vocabulary=700,
         labels=planner.candidates,
     )
 

@@ -4,6 +4,7 @@ import pytest
 
 from prox_assets.training.document_targets import document_target, prose_words
 from prox_assets.training.line_targets import AMBIGUOUS_WEIGHT, BLANK_WEIGHT, line_targets
+from prox_assets.training.page_annotations import chunk_annotations
 from prox_assets_tests.training.synthetic_pages import labelled_page
 
 
@@ -50,3 +51,10 @@ def test_short_lines_and_boilerplate_are_no_prose_and_an_unknown_type_has_no_tar
     page = labelled_page(text_full="\n".join(["word " * 9, "word " * 20, "word " * 30]), keep_full=(1, 0, 1))
     assert prose_words(page) == 30
     assert document_target(labelled_page(page_type="poem")) is None
+
+
+def test_programs_leave_lines_of_which_nobody_knows():
+    page = labelled_page(text_full="Home\nodd\nHome", keep_full=(0, -1, 0), text_main="", keep_main=(-1,))
+    [full, _] = chunk_annotations([page])
+    assert full["program"] == "remove_lines(line_start=0, line_end=0)\nremove_lines(line_start=2, line_end=2)"
+    assert full["line_weights"] == [1.0, 0.0, 1.0]

@@ -24,7 +24,7 @@ def stored(tmp_path, rows: Iterable[dict[str, Any]], schema) -> list[dict[str, A
 
 def test_the_program_of_a_labelled_page_leaves_its_main_content():
     rows = {row["doc_id"]: row for row in chunk_annotations([labelled_page()])}
-    full, gold = rows["page-0#text_full"], rows["page-0#gold"]
+    full, gold = rows["synthetic/page-0#text_full"], rows["synthetic/page-0#gold"]
     refined = execute(full["text"], [((0, full["line_end"]), full["program"])])
     assert refined.text.split() == labelled_page().gold.split()
     assert gold["program"] == "keep_chunk()"
@@ -48,7 +48,7 @@ def test_a_copy_of_a_validation_page_is_not_trained_on(tmp_path):
     nearly |= {"text_main": "", "keep_main": [-1], "gold": original["gold"] + "\nAnd one more line of text here."}
     rows = chunk_annotations([labelled_page(**one) for one in (copy, nearly, original)])
     examples, statistics = build_training_set("chunk", stored(tmp_path, rows, SEED_CHUNKS))
-    assert {row["doc_id"].partition("#")[0] for row in examples} == {original["page_id"]}
+    assert {row["doc_id"].partition("#")[0] for row in examples} == {f"synthetic/{original['page_id']}"}
     assert (statistics.exact_duplicates, statistics.near_duplicates) == (3, 2)
 
 

@@ -1,7 +1,8 @@
 """The assets of a refiner lab: see `prox_assets.training.lab_stages`. Partitioned by level: doc and chunk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -53,7 +54,12 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
             SEED_ANNOTATIONS,
             None,
             "Decisions and programs to learn from: of people who labelled pages, and of a strong language model.",
-            {"pages": plan.pages, "annotator": plan.annotator.model_dump(mode="json") if plan.annotator else None},
+            {
+                "pages": _stamps(plan.pages),
+                "seed_documents": _stamps(plan.seed_documents),
+                "annotator": plan.annotator.model_dump(mode="json") if plan.annotator else None,
+                "seed": plan.seed,
+            },
             _annotate,
             {"parquet"},
         ),
@@ -62,7 +68,12 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
             TRAINING_SET,
             SEED_ANNOTATIONS,
             "Annotations split by site, without duplicates and errors, with softened targets.",
-            {"distillation": plan.distillation, "seed": plan.seed},
+            {
+                "distillation": plan.distillation,
+                "seed": plan.seed,
+                "decoding": plan.chunk.refiner.decoding,
+                "inline": plan.chunk.refiner.line_labels.inline is not None,
+            },
             _build_examples,
             {"parquet"},
         ),
@@ -80,10 +91,18 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
             EVALUATION,
             MODEL,
             "The refiner on validation sites, beside keep-all, the rules and the previous refiner.",
-            {"previous": plan.previous},
+            {"previous": plan.previous, "pages": _stamps(plan.pages), "seed": plan.seed},
             _evaluate,
             {"pytorch"},
         ),
+    ]
+
+
+def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Return name, size and time of files, so that one that was overwritten shows as changed; 0 where it is absent."""
+    found = [(path, Path(path)) for path in paths]
+    return [
+        (name, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (name, 0, 0) for name, path in found
     ]
 
 
@@ -142,7 +161,7 @@ def _build_examples(
 
 def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
     from prox_assets.training.curves import curve_report
-    from prox_assets.training.lab_stages import train_refiner
+    from prox_assets.training.lab_training import train_refiner
 
     shown = train_refiner(plan, folder, level, progress)
     return {
