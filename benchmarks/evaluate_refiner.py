@@ -14,7 +14,7 @@ from benchmarks.pages import default_pages_path
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset
-from prox_assets.training.evaluation import ChunkEvaluation, chunk_programs, evaluate_chunks, measure_chunks
+from prox_assets.training.evaluation import NO_FLOOR, ChunkEvaluation, chunk_programs, evaluate_chunks, measure_chunks
 from prox_assets.training.evaluation_table import chunk_table, type_table
 from prox_assets.training.lab_evaluation import NEW, evaluate_systems, validation_pages
 from prox_assets.training.line_ensemble import LineEnsemble, LineText
@@ -52,7 +52,7 @@ def _best_threshold(refiner: ScoringReference, pages: Sequence[LabelledPage], re
 
 
 def _policy(threshold: float) -> ExecutionPolicy:
-    return ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold)
+    return ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold, **NO_FLOOR)
 
 
 def _evaluate(

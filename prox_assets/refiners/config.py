@@ -75,6 +75,8 @@ class RefinerConfig(BaseModel):
     range_keywords: tuple[str, str] = Field(
         default=("line_start", "line_end"),
         description="How constrained chunk programs spell the arguments of remove_lines.",
+        # Dagster 1.13 makes sample YAML of every component's schema, and fails on an array without this key.
+        json_schema_extra={"items": {"type": "string"}},
     )
     keep_answer: str = Field(
         default="keep_doc()", min_length=1, description="The answer that keeps, where answers are scored."

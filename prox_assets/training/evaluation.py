@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prox_assets.programs import (
     Chunk,
@@ -40,6 +40,10 @@ from prox_assets.training.measures import (
     word_f1,
 )
 from prox_assets.training.pages import LabelledPage, Regime
+
+# A page is measured by what is left of it, be it a twentieth: whether so little is worth keeping is a decision about
+# documents. With the default floor, a third of the shop pages would be dropped when every line label is obeyed.
+NO_FLOOR: dict[str, Any] = {"min_kept_share": 0.0, "min_kept_characters": 0}
 
 # Page types whose main content is connected prose: what a refiner takes away from their gold text is damage.
 PROSE_TYPES = ("article", "documentation")

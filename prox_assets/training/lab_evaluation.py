@@ -18,6 +18,7 @@ from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
 from prox_assets.refiners.prompts import Level
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.evaluation import (
+    NO_FLOOR,
     ChunkEvaluation,
     DocumentEvaluation,
     LabelledDocument,
@@ -123,8 +124,8 @@ def _session(pair: RefinerPair, level: Level) -> Iterator[RefinerSession]:
 
 def _policy(pair: RefinerPair) -> ExecutionPolicy:
     if pair.chunk is None:
-        return pair.policy()
-    return pair.policy(dialect=pair.chunk.dialect, line_numbers=pair.chunk.line_numbers)
+        return pair.policy(**NO_FLOOR)
+    return pair.policy(dialect=pair.chunk.dialect, line_numbers=pair.chunk.line_numbers, **NO_FLOOR)
 
 
 def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.tokenization import load_tokenizer
 from prox_assets.training.evaluation import (
+    NO_FLOOR,
     LabelledDocument,
     chunk_programs,
     evaluate_documents,
@@ -78,7 +79,7 @@ def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage]) -> Callab
     """Return a judge of chunk refiners on development pages."""
 
     def judge(folder: Path) -> CheckpointResult:
-        policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers)
+        policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers, **NO_FLOOR)
         shown = {regime: [page for page in pages if page.text(regime).strip()] for regime in REGIMES}
         with open_chunks(config, folder) as refiner:
             programs = {
