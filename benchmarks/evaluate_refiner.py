@@ -12,8 +12,9 @@ from pathlib import Path
 
 from benchmarks.pages import default_pages_path
 from prox_assets.programs import ExecutionPolicy
-from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset
+from prox_assets.refiners.prompts import Level
 from prox_assets.training.evaluation import NO_FLOOR, ChunkEvaluation, chunk_programs, evaluate_chunks, measure_chunks
 from prox_assets.training.evaluation_table import chunk_table, type_table
 from prox_assets.training.lab_evaluation import NEW, evaluate_systems, validation_pages
@@ -87,7 +88,8 @@ def main() -> int:
         results = references(pages, regime, ensemble)
         print(f"### References, {regime}\n\n{chunk_table(results)}\n\n{type_table(results)}\n", flush=True)
     pair = named_refiners(arguments.refiner)
-    for level, config in (("chunk", pair.chunk), ("doc", pair.doc)):
+    levels: tuple[tuple[Level, RefinerConfig | None], ...] = (("chunk", pair.chunk), ("doc", pair.doc))
+    for level, config in levels:
         if config is not None:
             systems = {
                 "keep-all": preset("keep-all"),

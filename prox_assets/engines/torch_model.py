@@ -70,7 +70,9 @@ class TorchModel:
             raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # of loading weights, in the midst of a command's own output
         if config.device == "cuda" and not torch.cuda.is_available():
             raise EngineStartError("device is cuda, but torch sees no CUDA device; set device to cpu or auto.")
         if config.threads is not None:

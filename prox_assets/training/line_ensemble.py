@@ -118,9 +118,8 @@ class LineEnsemble:
         from sklearn.linear_model import SGDClassifier
 
         features = vstack([item.hashed for item in items]).tocsr()
-        classifier = SGDClassifier(
-            loss="log_loss", alpha=2e-6, max_iter=6, tol=None, average=True, random_state=self._seed
-        )
+        settings: dict[str, Any] = {"loss": "log_loss", "alpha": 2e-6, "max_iter": 6, "tol": None, "average": True}
+        classifier = SGDClassifier(random_state=self._seed, **settings)
         targets, weights, known = _stacked(items)
         classifier.fit(features[np.flatnonzero(known)], targets[known], sample_weight=weights[known])
         return classifier.decision_function
@@ -132,16 +131,16 @@ class LineEnsemble:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         features = np.concatenate([rows[id(item)] for item in items])
-        classifier = HistGradientBoostingClassifier(
-            max_iter=self._trees,
-            learning_rate=0.06,
-            max_leaf_nodes=24,
-            min_samples_leaf=60,
-            l2_regularization=1.0,
-            max_features=0.4,
-            early_stopping=False,
-            random_state=self._seed,
-        )
+        settings: dict[str, Any] = {
+            "max_iter": self._trees,
+            "learning_rate": 0.06,
+            "max_leaf_nodes": 24,
+            "min_samples_leaf": 60,
+            "l2_regularization": 1.0,
+            "max_features": 0.4,
+            "early_stopping": False,
+        }
+        classifier = HistGradientBoostingClassifier(random_state=self._seed, **settings)
         targets, weights, known = _stacked(items)
         classifier.fit(features[known], targets[known], sample_weight=weights[known])
         return lambda values: classifier.predict_proba(values)[:, 1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prox_assets.training.line_targets import WORD
 
@@ -94,10 +94,8 @@ def hashed_features(lines: Sequence[str], numbers: Sequence[int], count: int) ->
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    own, around = (
-        HashingVectorizer(analyzer=list, n_features=size, alternate_sign=False, norm="l2", dtype="float32")
-        for size in (OWN_FEATURES, NEIGHBOUR_FEATURES)
-    )
+    settings: dict[str, Any] = {"analyzer": list, "alternate_sign": False, "norm": "l2", "dtype": "float32"}
+    own, around = (HashingVectorizer(n_features=size, **settings) for size in (OWN_FEATURES, NEIGHBOUR_FEATURES))
     names = [_names(line, number, count) for line, number in zip(lines, numbers, strict=True)]
     shared = [[name for name in line if name[0] in "wle"] for line in names]
     neighbours = [_neighbour_names(shared, place) for place in range(len(lines))]

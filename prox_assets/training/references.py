@@ -3,7 +3,7 @@
 Belongs here: scorers of lines behind the protocol of chunk refiners, so that they are evaluated by the same path.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.training.line_ensemble import LineEnsemble
@@ -52,7 +52,7 @@ def long_lines(text: str) -> list[float]:
     return [float(not line.strip() or len(WORD.findall(line)) >= LONG_LINE_WORDS) for line in text.split("\n")]
 
 
-def from_labels(labels: dict[str, Sequence[int]]) -> LineScorer:
+def from_labels(labels: Mapping[str, Sequence[int]]) -> LineScorer:
     """Return the scorer that knows the labels of these texts: what line removal can reach at best.
 
     Args:

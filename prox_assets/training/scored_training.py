@@ -117,7 +117,7 @@ def _sources(
     return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
 
 
-def _whole_documents(rows: Sequence[Row]) -> list[Row]:
+def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
     """Join the chunks of each document that follow one another: where a chunk ends is no end of its document."""
     joined: list[dict[str, Any]] = []
     for row in rows:

@@ -211,7 +211,7 @@ def test_a_model_that_is_not_there_is_one_error_however_many_files(tmp_path, lak
     [
         (
             ["--refiner", "nonsense"],
-            "no refiner preset 'nonsense'; choose one of: keep-all, prox-math, prox-web",
+            "no refiner preset 'nonsense', nor a folder of that name; choose one of: bundled, keep-all",
         ),
         (["--refiner", "missing.yaml"], "No such file or directory: 'missing.yaml'"),
         (["--refiner", "EMPTY"], "must hold a mapping with doc: and chunk:"),

@@ -63,8 +63,10 @@ def test_the_bundled_corpus_goes_from_raw_shards_to_metrics(
     shards = instance.get_dynamic_partitions("sample_shards")
     assert len(shards) == 3
     job = sample_definitions.resolve_implicit_global_asset_job_def()
+    keys = sample_definitions.resolve_asset_graph().materializable_asset_keys
+    corpus = [key for key in keys if key.path[0] == "sample"]
 
-    result = job.execute_in_process(instance=instance, partition_key=shards[0])
+    result = job.execute_in_process(instance=instance, partition_key=shards[0], asset_selection=corpus)
 
     assert result.success
     evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}

@@ -64,7 +64,7 @@ def test_programs_name_the_lines_as_they_are_labelled_in_the_prompt(base, line_n
         for call in parsed.operations:
             if isinstance(call, RemoveLines):
                 edited += 1
-                gone = [labelled[f"[{number:03d}]"] for number in range(call.line_start, call.line_end + 1)]
+                gone = [labelled[f"[{number:03d}]"] for number in range(call.start, call.end + 1)]
                 assert not any("before the morning" in line or "the other side" in line for line in gone)
     assert edited > 6
 
@@ -88,12 +88,12 @@ def test_an_open_prompt_format_cannot_be_trained_for(base):
 @pytest.mark.slow
 def test_a_base_is_tuned_in_full_and_the_checkpoint_chosen_by_f1(base, tmp_path):
     recipe = {"base": str(base), "epochs": 2, "batch_size": 16, "learning_rate": 0.002, "final_learning_rate": 0.0002}
-    recipe |= {"checkpoint_steps": 10, "steps": 30, "bf16": False, "threads": 1, "warmup_steps": 3}
+    recipe |= {"checkpoint_steps": 10, "steps": 40, "bf16": False, "threads": 1, "warmup_steps": 3}
     doc = {"name": "judges", "level": "doc", "prompt_format": "plain", "window": 512}
     plan = small_plan(
         write_pages(tmp_path / "pages.parquet", 40),
         chunk={"refiner": {**CHUNK, "line_numbers": "chunk"}, "recipe": recipe},
-        doc={"refiner": doc, "recipe": {**recipe, "steps": 20}},
+        doc={"refiner": doc, "recipe": recipe},
     )
     folder = LabFolder(tmp_path / "lab")
     for level in ("chunk", "doc"):
@@ -104,4 +104,4 @@ def test_a_base_is_tuned_in_full_and_the_checkpoint_chosen_by_f1(base, tmp_path)
         assert refiner.prompt_format == "plain"
         losses = json.loads((folder.model(level) / "curves.json").read_text())["loss"]
         assert losses[-1][1] < losses[0][1]
-        assert shown["chosen_step"] in (10, 20, 30)
+        assert shown["chosen_step"] in (10, 20, 30, 40)
