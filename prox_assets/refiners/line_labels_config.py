@@ -31,6 +31,11 @@ class LineLabelsSettings(BaseModel):
         "token in place of start_token, and a line's log-odds are the mean of both readings: one has seen what comes "
         "before the line, the other what comes after it. None: chunks are read once.",
     )
+    surroundings: bool = Field(
+        default=False,
+        description="Tell of each line, in front of its number, where in the document it stands, its shape, and the "
+        "shapes and lengths of the lines ahead (line_surroundings.py); and of the document how long it is.",
+    )
     judge_token: str = Field(
         default="<judge>", description="Last token of a document prompt, where the document's label is read off."
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prox_assets.programs import Chunk
-from prox_assets.refiners.line_labels import LineLabelsPlanner
+from prox_assets.refiners.line_labels import LineLabelsPlanner, ShownDocument
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class PromptSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _LabelledLines:
-    lines: list[tuple[int, ...]]
+    shown: ShownDocument
     targets: Sequence[float]
     weights: Sequence[float]
     chunks: list[Chunk]
@@ -87,8 +87,8 @@ class LinePrompts:
             line_weights = row["distilled_weights"] or row["line_weights"]
             if sum(line_weights) <= 0:
                 continue
-            lines = planner.shorten(row["text"].split("\n"))
-            self._texts.append(_LabelledLines(lines, targets, line_weights, planner.chunks(lines)))
+            [shown] = planner.show([row["text"].split("\n")])
+            self._texts.append(_LabelledLines(shown, targets, line_weights, planner.chunks(shown.lines)))
             kept_weights.append(weight)
         self._choices = _Choices(kept_weights)
 
@@ -104,18 +104,18 @@ class LinePrompts:
     def _window(self, text: _LabelledLines, draw: random.Random) -> Chunk:
         if draw.random() < PLANNED_SHARE:
             return draw.choice(text.chunks)
-        count = len(text.lines)
+        count = len(text.shown.lines)
         longest = min(count, self._max_lines)
         wanted = draw.randint(min(MIN_WINDOW_LINES, longest), longest)
         start = draw.choice((0, count - wanted, draw.randint(0, count - wanted)))
         # As many of the wanted lines as fit a prompt.
-        first = self._planner.chunks(text.lines[start : start + wanted])[0]
+        first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
         return Chunk(0, start, start + first.line_end)
 
     def _prompt(
         self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], draw: random.Random
     ) -> ScoredPrompt:
-        planned = self._planner.prompt(chunk, text.lines)
+        planned = self._planner.prompt(chunk, text.shown)
         targets = tuple(text.targets[chunk.line_start : chunk.line_end + 1])
         whole = sum(weights)
         shares = tuple(weight / whole for weight in weights)

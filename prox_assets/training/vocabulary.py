@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
+from prox_assets.refiners.line_surroundings import SURROUNDING_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,6 +23,7 @@ def special_tokens(settings: LineLabelsSettings) -> list[str]:
     """Return every special token of the line-labels dialect, each once: ids follow this order."""
     inline = settings.inline.tokens if settings.inline is not None else ()
     backward = () if settings.backward_token is None else (settings.backward_token,)
+    surroundings = SURROUNDING_TOKENS if settings.surroundings else ()
     numbers = (settings.number_format.format(number) for number in range(settings.max_lines))
     return list(
         dict.fromkeys(
@@ -37,6 +39,7 @@ def special_tokens(settings: LineLabelsSettings) -> list[str]:
                 *backward,
                 *inline,
                 *settings.elision_tokens,
+                *surroundings,
                 *numbers,
             ]
         )
