@@ -8,10 +8,12 @@ import sys
 
 import typer
 
+from prox_assets.cli import catalog, stats
 from prox_assets.cli.estimate import estimate
 from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
 from prox_assets.cli.shards import shards
+from prox_assets.cli.sql import sql
 
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -34,6 +36,9 @@ Try it without a model, a GPU or a network:
 app.command()(refine)
 app.command()(estimate)
 app.command()(shards)
+app.command()(sql)
+app.add_typer(stats.app, name="stats")
+app.add_typer(catalog.app, name="catalog")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from prox_assets.engines.config import (
     TransformersEngineConfig,
     VllmEngineConfig,
 )
+from prox_assets.lake.lake import Lake
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -76,6 +77,8 @@ PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--policy", metavar="NAME=VALUE", help="One setting of the execution, e.g. doc_keep_threshold=0.7."),
 ]
+LakeOption = Annotated[str, typer.Option("--lake", help="Folder or URL of the lake.", envvar="PROX_LAKE")]
+CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")]
 LevelOption = Annotated[Level, typer.Option("--level", help="Refine at one level only; the other keeps everything.")]
 
 
@@ -138,6 +141,16 @@ def fail(message: str) -> typer.Exit:
 def say(message: str) -> None:
     """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
     console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def chosen_corpora(lake: Lake, corpus: str | None) -> list[str]:
+    """Return the corpora of a lake, or the one that was asked for; exit with an error where there is none."""
+    present = lake.corpora()
+    if not present:
+        raise fail(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
+    if corpus is not None and corpus not in present:
+        raise fail(f"the lake {lake.url} has no corpus {corpus!r}; it has: {', '.join(present)}")
+    return present if corpus is None else [corpus]
 
 
 def corpus_name(url: str) -> str:
