@@ -21,7 +21,7 @@ from enum import StrEnum
 import duckdb
 import pyarrow.parquet as pq
 
-from prox_assets.catalog.sql import duckdb_type, quoted, quoted_list
+from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted, quoted_list
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMA_VERSION, SCHEMAS, Table
 
@@ -65,9 +65,9 @@ class Coverage:
     """What the newest compaction of a corpus is good for now.
 
     Attributes:
-        uri: The compaction's file; None where there is none.
+        uri: The compaction's file, as a pattern that DuckDB reads; None where there is none.
         outdated: Shards whose rows in it no longer count.
-        fresh: Files, as URIs, that must be read beside it.
+        fresh: Files, likewise, that must be read beside it.
         stamps: The state of every shard's file that this was found with; empty where the folder had not changed.
         folder_stamp: The state of the folder, where its file system says.
     """
@@ -127,7 +127,7 @@ def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
     stamps = _stamps(lake, corpus, what)
     outdated = tuple(sorted(shard for shard, stamp in covered.items() if stamps.get(shard) != stamp))
     fresh = [
-        lake.storage.uri(f"{corpus}/{what.folder}/{shard}{what.suffix}")
+        glob_literal(lake.storage.uri(f"{corpus}/{what.folder}/{shard}{what.suffix}"))
         for shard, stamp in sorted(stamps.items())
         if covered.get(shard) != stamp
     ]
@@ -248,7 +248,7 @@ def newest_compaction(lake: Lake, corpus: str, what: Compacted) -> Compaction | 
         metadata = pq.read_metadata(file).metadata or {}
     if metadata.get(_VERSION) != str(SCHEMA_VERSION).encode():
         return None
-    return Compaction(lake.storage.uri(path), metadata[_FOLDER_STAMP].decode() or None, metadata)
+    return Compaction(glob_literal(lake.storage.uri(path)), metadata[_FOLDER_STAMP].decode() or None, metadata)
 
 
 def _remove_old(lake: Lake, corpus: str, what: Compacted) -> None:

@@ -19,6 +19,11 @@ def quoted_list(texts: Sequence[str]) -> str:
     return f"[{', '.join(map(quoted, texts))}]"
 
 
+def glob_literal(path: str) -> str:
+    """Return a path as a pattern that matches it alone: DuckDB takes every path for a pattern."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+
+
 _TYPES: dict[pa.DataType, str] = {
     pa.string(): "VARCHAR",
     pa.large_string(): "VARCHAR",

@@ -10,7 +10,7 @@ corpus has a file yet becomes an empty view with the right columns.
 from collections.abc import Collection, Iterator, Sequence
 
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
-from prox_assets.catalog.sql import duckdb_type, quoted_list
+from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted_list
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 
@@ -40,7 +40,7 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
             for corpus in corpora
             if any(name.endswith(what.suffix) for name in lake.storage.list_files(f"{corpus}/{what.folder}"))
         ]
-        globs = tuple(lake.storage.uri(f"{corpus}/{what.folder}/*{what.suffix}") for corpus in with_files)
+        globs = tuple(f"{_folder(lake, corpus, what.folder)}/*{what.suffix}" for corpus in with_files)
         yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, [Coverage(None, (), globs, {}, None)])}"
     yield from _shard_views(lake, corpora)
 
@@ -54,7 +54,7 @@ def _shard_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | Non
 
 
 def _rows(lake: Lake, table: Table, corpora: Sequence[str]) -> str:
-    globs = [lake.storage.uri(f"{corpus}/{table}/*.parquet") for corpus in corpora if lake.shards(corpus, table)]
+    globs = [f"{_folder(lake, corpus, table)}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
     if not globs:
         columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
         return f"SELECT {columns} WHERE false"
@@ -62,3 +62,7 @@ def _rows(lake: Lake, table: Table, corpora: Sequence[str]) -> str:
     if table in EXECUTION_TABLES:
         rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
     return rows
+
+
+def _folder(lake: Lake, corpus: str, name: str) -> str:
+    return glob_literal(lake.storage.uri(f"{corpus}/{name}"))

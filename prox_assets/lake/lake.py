@@ -302,7 +302,7 @@ class Lake:
         if not present:
             return empty.lazy()
         if self.storage.is_local:
-            frame = pl.scan_parquet([self.storage.uri(path) for path in present])
+            frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False)
         else:
             # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
             frame = pl.concat([pl.scan_parquet(self.storage.fs.open(self.storage.path(p), "rb")) for p in present])
