@@ -6,6 +6,7 @@ store holds tables, as of now, because other clients would need an extension and
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -49,7 +50,8 @@ def write_catalog(lake: Lake, path: Path, *, texts: bool = False) -> Path:
         raise LakeError(f"cannot write the catalog {path}: {error}") from error
     finally:
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):  # not there, or its folder is none
+                left.unlink()
     return path
 
 

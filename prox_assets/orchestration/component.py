@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.orchestration.assets.catalog import build_catalog
 from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
 from prox_assets.orchestration.assets.doc_programs import build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
@@ -177,6 +178,7 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
         build_chunk_programs(settings),
         build_refined_shards(settings),
         build_quality_metrics(settings),
+        build_catalog(settings),
     ]
     return dg.Definitions(
         assets=assets,

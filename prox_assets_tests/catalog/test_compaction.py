@@ -17,7 +17,7 @@ from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 SMALL = tuple(what.value for what in Compacted)
 
 
-def contents(lake: Lake) -> dict[str, list[tuple]]:
+def contents(lake: Lake) -> dict[str, list[str]]:
     with open_catalog(lake) as catalog:
         return {name: sorted(map(repr, catalog.sql(f"FROM {name}").fetchall())) for name in SMALL}
 
@@ -53,7 +53,7 @@ def test_shards_that_came_after_a_compaction_are_shown(refined_lake, tmp_path):
     assert contents(refined_lake) == after
 
 
-def contents_without_compaction(lake: Lake) -> dict[str, list[tuple]]:
+def contents_without_compaction(lake: Lake) -> dict[str, list[str]]:
     lake.storage.remove("web/compacted")
     return contents(lake)
 
