@@ -312,9 +312,21 @@ class Lake:
         return frame
 
     def execution(self, corpus: str, shard: str) -> str | None:
-        """Return the execution_id that a shard's manifest names, or None."""
-        data = self.storage.read_bytes(self.manifest_path(corpus, shard))
-        return json.loads(data)["execution_id"] if data else None
+        """Return the execution_id that a shard's manifest names, or None.
+
+        Raises:
+            LakeError: The manifest is damaged.
+        """
+        path = self.manifest_path(corpus, shard)
+        data = self.storage.read_bytes(path)
+        if data is None:
+            return None
+        try:
+            return json.loads(data)["execution_id"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise LakeError(
+                f"{self.storage.uri(path)} is damaged ({error!r}); run {WRITTEN_BY[Table.REFINED]} again"
+            ) from error
 
     def executions(self, corpus: str, shards: Iterable[str]) -> dict[str, str]:
         """Return the published execution_id of each of the shards that has one."""
