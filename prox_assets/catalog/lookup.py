@@ -1,0 +1,138 @@
+"""Where a document is: from its id, its URL or a piece of its text to the shard and row that hold it.
+
+Belongs here: `DocumentPlace` and the ways to find one. Reading what is there is trace.py's work. The functions look
+through the catalog's views, so they cost a scan of one column.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import duckdb
+
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+
+PLACES_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlace:
+    """A document's place in the lake.
+
+    Attributes:
+        corpus: Its corpus.
+        shard: Its shard.
+        doc_id: Its id.
+        source_row: Its row in the source file, by which all tables are sorted.
+    """
+
+    corpus: str
+    shard: str
+    doc_id: str
+    source_row: int
+
+
+class FoundBy(StrEnum):
+    """What of a document held the text that was looked for."""
+
+    DOC_ID = "doc_id"
+    URL = "url"
+    REFINED_TEXT = "refined text"
+    RAW_TEXT = "raw text"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found.
+
+    Attributes:
+        place: Where it is.
+        url: Its address, if known.
+        found_by: What matched.
+    """
+
+    place: DocumentPlace
+    url: str | None
+    found_by: FoundBy
+
+
+_COLUMNS = "corpus, shard, doc_id, source_row"
+_ORDER = "ORDER BY corpus, shard, source_row LIMIT ?"
+
+
+def places_of_id(lake: Lake, doc_id: str, corpora: Sequence[str] | None = None) -> list[DocumentPlace]:
+    """Return the places of a document: none, one, or several where its corpus was cut into shards in several ways.
+
+    Args:
+        lake: The lake.
+        doc_id: The whole id.
+        corpora: Where to look; everywhere by default.
+
+    Raises:
+        LakeError: A file cannot be read.
+    """
+    query = f"SELECT {_COLUMNS} FROM documents WHERE doc_id = ? {_ORDER}"
+    with _readable(lake, corpora, Table.DOCUMENTS), open_catalog(lake, corpora) as catalog:
+        return [_place(row) for row in catalog.sql(query, params=[doc_id, PLACES_AT_MOST]).fetchall()]
+
+
+def find_documents(
+    lake: Lake, wanted: str, corpora: Sequence[str] | None = None, limit: int = PLACES_AT_MOST
+) -> list[Hit]:
+    """Find documents by id, URL, or a piece of text.
+
+    Tried in this order, until something is found: the exact id or URL, refined text that holds the piece, raw text that
+    holds it, a URL that holds it. So a line that was removed leads to its document too, and a page's path is enough.
+
+    Args:
+        lake: The lake.
+        wanted: An id, a URL, or a piece of text; white space around it does not count, case does.
+        corpora: Where to look; everywhere by default.
+        limit: Hits at most.
+
+    Raises:
+        ValueError: There is nothing to look for.
+        LakeError: A file cannot be read.
+    """
+    piece = wanted.strip()
+    if not piece:
+        raise ValueError("there is nothing to look for: give an id, a URL or a piece of text")
+    attempts = (
+        (FoundBy.DOC_ID, "documents", "doc_id = ?"),
+        (FoundBy.URL, "documents", "url = ?"),
+        (FoundBy.REFINED_TEXT, "refined", "contains(text, ?)"),
+        (FoundBy.RAW_TEXT, "documents", "contains(text, ?)"),
+        (FoundBy.URL, "documents", "contains(url, ?)"),
+    )
+    with _readable(lake, corpora, Table.DOCUMENTS, Table.REFINED), open_catalog(lake, corpora) as catalog:
+        for found_by, view, condition in attempts:
+            query = f"SELECT {_COLUMNS}, url FROM {view} WHERE {condition} {_ORDER}"
+            rows = catalog.sql(query, params=[piece, limit]).fetchall()
+            if rows:
+                return [Hit(_place(row), row[4], found_by) for row in rows]
+    return []
+
+
+def _place(row: tuple[Any, ...]) -> DocumentPlace:
+    return DocumentPlace(row[0], row[1], row[2], row[3])
+
+
+@contextmanager
+def _readable(lake: Lake, corpora: Sequence[str] | None, *tables: Table) -> Iterator[None]:
+    """Turn DuckDB's errors into one that names the file and the remedy."""
+    try:
+        yield
+    except duckdb.Error as error:
+        for corpus in lake.corpora() if corpora is None else corpora:
+            for table in tables:
+                for shard in lake.shards(corpus, table):
+                    lake.info(corpus, table, shard)  # raises for the damaged one
+        raise LakeError(
+            f"the lake {lake.url} cannot be searched: {' '.join(str(error).split())}. `prox shards` says what to run "
+            "again; --corpus and --shard look elsewhere"
+        ) from error
