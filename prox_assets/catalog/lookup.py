@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import polars as pl
 
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 PLACES_AT_MOST = 20
 
@@ -65,24 +69,31 @@ _COLUMNS = "corpus, shard, doc_id, source_row"
 _ORDER = "ORDER BY corpus, shard, source_row LIMIT ?"
 
 
-def places_of_id(lake: Lake, doc_id: str, corpora: Sequence[str] | None = None) -> list[DocumentPlace]:
+def places_of_id(
+    lake: Lake, doc_id: str, corpora: Sequence[str] | None = None, shard: str | None = None
+) -> list[DocumentPlace]:
     """Return the places of a document: none, one, or several where its corpus was cut into shards in several ways.
 
     Args:
         lake: The lake.
         doc_id: The whole id.
         corpora: Where to look; everywhere by default.
+        shard: The one shard to look in; its files alone are read then.
 
     Raises:
         LakeError: A file cannot be read.
     """
     query = f"SELECT {_COLUMNS} FROM documents WHERE doc_id = ? {_ORDER}"
-    with _readable(lake, corpora, Table.DOCUMENTS), open_catalog(lake, corpora) as catalog:
+    with _views(lake, corpora, shard, Table.DOCUMENTS) as catalog:
         return [_place(row) for row in catalog.sql(query, params=[doc_id, PLACES_AT_MOST]).fetchall()]
 
 
 def find_documents(
-    lake: Lake, wanted: str, corpora: Sequence[str] | None = None, limit: int = PLACES_AT_MOST
+    lake: Lake,
+    wanted: str,
+    corpora: Sequence[str] | None = None,
+    shard: str | None = None,
+    limit: int = PLACES_AT_MOST,
 ) -> list[Hit]:
     """Find documents by id, URL, or a piece of text.
 
@@ -93,6 +104,7 @@ def find_documents(
         lake: The lake.
         wanted: An id, a URL, or a piece of text; white space around it does not count, case does.
         corpora: Where to look; everywhere by default.
+        shard: The one shard to look in; its files alone are read then.
         limit: Hits at most.
 
     Raises:
@@ -109,7 +121,7 @@ def find_documents(
         (FoundBy.RAW_TEXT, "documents", "contains(text, ?)"),
         (FoundBy.URL, "documents", "contains(url, ?)"),
     )
-    with _readable(lake, corpora, Table.DOCUMENTS, Table.REFINED), open_catalog(lake, corpora) as catalog:
+    with _views(lake, corpora, shard, Table.DOCUMENTS, Table.REFINED) as catalog:
         for found_by, view, condition in attempts:
             query = f"SELECT {_COLUMNS}, url FROM {view} WHERE {condition} {_ORDER}"
             rows = catalog.sql(query, params=[piece, limit]).fetchall()
@@ -123,16 +135,26 @@ def _place(row: tuple[Any, ...]) -> DocumentPlace:
 
 
 @contextmanager
-def _readable(lake: Lake, corpora: Sequence[str] | None, *tables: Table) -> Iterator[None]:
-    """Turn DuckDB's errors into one that names the file and the remedy."""
+def _views(
+    lake: Lake, corpora: Sequence[str] | None, shard: str | None, *tables: Table
+) -> Iterator["DuckDBPyConnection"]:
+    """Give a connection with views of the tables; DuckDB's errors become ones that name the file and the remedy."""
+    corpora = lake.corpora() if corpora is None else corpora
     try:
-        yield
-    except duckdb.Error as error:
-        for corpus in lake.corpora() if corpora is None else corpora:
+        if shard is None:
+            with open_catalog(lake, corpora) as catalog:
+                yield catalog
+        else:
+            with duckdb.connect() as catalog:
+                for table in tables:
+                    catalog.register(table, pl.concat([lake.scan(corpus, table, [shard]) for corpus in corpora]))
+                yield catalog
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        for corpus in corpora:
             for table in tables:
-                for shard in lake.shards(corpus, table):
-                    lake.info(corpus, table, shard)  # raises for the damaged one
+                for key in lake.shards(corpus, table) if shard is None else [shard]:
+                    lake.info(corpus, table, key)  # raises for the damaged one
         raise LakeError(
             f"the lake {lake.url} cannot be searched: {' '.join(str(error).split())}. `prox shards` says what to run "
-            "again; --corpus and --shard look elsewhere"
+            "again; --shard searches one shard alone"
         ) from error

@@ -126,7 +126,7 @@ def _traced(raw: str, refined: str, provenance: Provenance) -> Iterator[DiffLine
 
 
 def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple[Mark, int, int, str]]:
-    """Yield the whole raw text in order as (mark, raw start, raw end, text), what was put in behind what it replaced."""
+    """Yield the raw text in order as (mark, raw start, raw end, text), each replacement behind what it replaced."""
     done = 0
     for segment in provenance.segments:
         if segment.raw_start > done:

@@ -1,4 +1,6 @@
-"""The `prox` command: refinement, estimates and shard states from the shell, through the same stages as the assets.
+"""The `prox` command: refinement, estimates, shard states and lineage from the shell.
+
+Refinement runs through the same stages as the assets.
 
 One module per command; each says what it prints and when it exits with an error.
 """
@@ -13,6 +15,7 @@ from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
 from prox_assets.cli.replay import replay
 from prox_assets.cli.shards import shards
+from prox_assets.cli.trace import trace
 
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -36,6 +39,7 @@ app.command()(refine)
 app.command()(estimate)
 app.command()(shards)
 
+app.command()(trace)
 app.command()(replay)
 
 
