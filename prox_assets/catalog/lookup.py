@@ -142,7 +142,7 @@ def _views(
     corpora = lake.corpora() if corpora is None else corpora
     try:
         if shard is None:
-            with open_catalog(lake, corpora) as catalog:
+            with open_catalog(lake, corpora, tables) as catalog:
                 yield catalog
         else:
             with duckdb.connect() as catalog:

@@ -19,7 +19,7 @@ MANIFESTS = "manifests"
 MANIFEST_COLUMNS = ("corpus", "shard", "execution_id", "run_id", "created_at")
 
 
-def view_statements(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
+def view_statements(lake: Lake, corpora: Sequence[str], tables: Sequence[Table] = tuple(Table)) -> Iterator[str]:
     """Yield the statements that make the views: manifests first, then one per table.
 
     A table of which no corpus has a file yet becomes an empty view with the right columns.
@@ -27,9 +27,10 @@ def view_statements(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
     Args:
         lake: The lake; DuckDB must be able to read its URIs.
         corpora: Corpora that the views cover.
+        tables: Tables to make views of. A view looks into a file when it is made, so a damaged one is in the way.
     """
     yield f"CREATE OR REPLACE VIEW {MANIFESTS} AS {_manifests(lake, corpora)}"
-    for table in Table:
+    for table in tables:
         yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora)}"
 
 

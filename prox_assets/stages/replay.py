@@ -219,7 +219,9 @@ def _stored(lake: Lake, corpus: str, shard: str, execution_id: str) -> Iterator[
             )
         yield outcome, refined
     if next(refined_rows, None) is not None:
-        raise StageError(f"refined of shard {shard!r} has more rows than documents were kept; materialize it again")
+        raise StageError(
+            f"refined of shard {shard!r} has more rows than documents were kept; materialize refined_shards again"
+        )
 
 
 def _compare(
