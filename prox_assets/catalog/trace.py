@@ -168,8 +168,13 @@ class _Reader:
 
     def _steps(self) -> tuple[Step, ...]:
         row = self._shard_row
-        # What a file's version is made of: see stages.identities.source_version, which wrote it into the footer.
-        listed = f"{row['bytes']}/{row['etag']}" if row is not None else None
+        documents = self._infos[Table.DOCUMENTS]
+        if row is not None:
+            # As stages.identities.source_version writes it into the footer.
+            listed = f"{row['bytes']}/{row['etag']}"
+        else:
+            self._warnings.append("there is no record of the raw file, so a change of it would not show; list it again")
+            listed = documents.notes.get("source_version") if documents is not None else None
         states = chain_states(self._infos, listed, self._execution)
         for table, state in states.items():
             self._warn_of(table, state)

@@ -81,6 +81,8 @@ def decision(said: DecisionTrace | None) -> str:
 
 
 def _against(probability: float, threshold: float | None) -> str:
+    if not 0 <= probability <= 1:  # NaN too
+        return " (no probability, so it decided nothing)"
     if threshold is None:
         return ""
     return f" {'≥' if probability >= threshold else '<'} doc_keep_threshold {threshold}"

@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic_core import to_jsonable_python
 
 from prox_assets.catalog import trace_words
 from prox_assets.catalog.lookup import PLACES_AT_MOST, DocumentPlace, Hit, find_documents, places_of_id
@@ -80,19 +80,14 @@ def _show(
         record = dataclasses.asdict(life)
         if sources is not None:
             record["span"] = [source._asdict() for source in sources]
-        print(json.dumps(record, indent=1, default=_as_text))
+        # A probability that is no number has no place in JSON; and ASCII holds nothing that a terminal would obey.
+        print(json.dumps(to_jsonable_python(record, inf_nan_mode="null"), indent=1))
     elif sources is not None:
         show_span(console, sources)
     elif html is None:
         show_trace(console, life, everything=everything)
     if html is not None and not as_json:
         say(f"written to {html}")
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{value!r} has no place in JSON")
 
 
 def _span(span: str | None) -> tuple[int, int] | None:

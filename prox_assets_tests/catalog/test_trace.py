@@ -139,6 +139,14 @@ def test_a_damaged_table_leaves_a_gap_and_a_warning_that_names_it(own, table, lo
     assert life.raw_text == TEXTS["edited"]
 
 
+def test_a_lost_record_of_the_raw_file_is_not_taken_for_a_change_of_it(own):
+    place = place_of(own, "edited")
+    Path(own.lake.uri("web", Table.SHARDS, own.shard)).unlink()
+    life = read_trace(own.lake, place)
+    assert {step.state for step in life.steps} == {State.DONE}
+    assert life.warnings == ("there is no record of the raw file, so a change of it would not show; list it again",)
+
+
 def test_damaged_edits_leave_the_chunks_without_edits(own):
     place = place_of(own, "edited")
     path = damage(own, Table.EDITS)

@@ -11,7 +11,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import HOSTILE, TEXTS, all_fates, damage, place_of, scored
-from prox_assets_tests.stages.fake_refiners import FakeChunks
+from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
 
@@ -158,6 +158,15 @@ def test_json_holds_the_whole_record(run):
         }
     ]
     assert record["provenance"]["segments"]
+
+
+def test_a_probability_that_is_no_number_is_told_and_is_null_in_json(tmp_path):
+    run = read_shard_of(tmp_path, ["a page"])
+    infer(run, FakeDocuments(probability=lambda _: float("nan")))
+    refine_shard(run)
+    [row] = rows(run, Table.DOCUMENTS)
+    assert "P(keep) nan (no probability, so it decided nothing)" in prox(run, row["doc_id"])
+    assert json.loads(prox(run, row["doc_id"], "--json"))["decision"]["keep_probability"] is None
 
 
 def test_one_hit_is_traced_and_several_are_listed_with_their_ids(run):
