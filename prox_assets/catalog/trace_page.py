@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from prox_assets.catalog import trace_words
 from prox_assets.catalog.text_diff import diff_lines, grouped
-from prox_assets.catalog.trace_record import ChunkTrace, DocumentTrace
+from prox_assets.catalog.trace_record import DocumentTrace
 from prox_assets.monitoring.previews import printable
 
 
@@ -23,7 +23,6 @@ def trace_page(trace: DocumentTrace) -> str:
         trace=trace,
         words=trace_words,
         groups=groups,
-        probabilities={chunk.index: _probabilities(trace, chunk) for chunk in trace.chunks},
     )
 
 
@@ -43,13 +42,3 @@ def _template() -> Template:
 def _shown(value: object) -> object:
     """Make every value printable before it is escaped: direction marks and control characters mislead readers."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _probabilities(trace: DocumentTrace, chunk: ChunkTrace) -> list[tuple[int, float, bool, str]]:
-    """Return (line number, P(keep), whether it is below the threshold, the line) of each scored line."""
-    threshold = trace.policy.get("line_keep_threshold") if trace.policy is not None else None
-    lines = trace.raw_text.split("\n")[chunk.line_start : chunk.line_end + 1]
-    return [
-        (chunk.line_start + offset, probability, threshold is not None and probability < threshold, line)
-        for offset, (probability, line) in enumerate(zip(chunk.line_keep_probabilities or (), lines, strict=False))
-    ]

@@ -107,6 +107,37 @@ def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> s
     return f"{ending}, {prompt_tokens:,} prompt and {completion_tokens:,} answer tokens"
 
 
+class ScoredLine(NamedTuple):
+    """A line whose P(keep) was read off; `removed` says that it lies below the threshold in force."""
+
+    number: int
+    probability: float
+    removed: bool
+    text: str
+
+
+def scored_lines(trace: DocumentTrace, part: ChunkTrace) -> list[ScoredLine]:
+    """Return the scored lines of a chunk, numbered as in the document; [] where lines were not scored."""
+    threshold = _line_threshold(trace)
+    lines = trace.raw_text.split("\n")[part.line_start : part.line_end + 1]
+    return [
+        ScoredLine(part.line_start + offset, probability, threshold is not None and probability < threshold, line)
+        for offset, (probability, line) in enumerate(zip(part.line_keep_probabilities or (), lines, strict=False))
+    ]
+
+
+def scores(trace: DocumentTrace, lines: list[ScoredLine]) -> str:
+    """Sum up scored lines."""
+    threshold = _line_threshold(trace)
+    if threshold is None:
+        return f"{len(lines):,} lines scored"
+    return f"{len(lines):,} lines scored, {sum(line.removed for line in lines):,} below line_keep_threshold {threshold}"
+
+
+def _line_threshold(trace: DocumentTrace) -> float | None:
+    return trace.policy.get("line_keep_threshold") if trace.policy is not None else None
+
+
 def no_chunks(trace: DocumentTrace) -> str:
     """Say why a document has no chunk programs."""
     if trace.chunk_refiner is None:

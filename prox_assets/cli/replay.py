@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich import box
-from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -118,12 +117,8 @@ def _replay(
 
 def _show(corpus: str, result: Replay, changes: dict[str, Any]) -> None:
     rules = ", ".join(f"{name}={value}" for name, value in changes.items()) or "the stored rules"
-    grid = Grid(
-        title=f"corpus {escape(corpus)}, replayed under {escape(rules)}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    say(f"corpus {corpus}, replayed under {rules}")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("stored outcome", "replayed outcome"):
         grid.add_column(name)
     grid.add_column("documents", justify="right")

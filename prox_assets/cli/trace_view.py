@@ -110,8 +110,10 @@ def _steps(trace: DocumentTrace) -> Grid:
 
 def _chunk(trace: DocumentTrace, chunk: ChunkTrace, everything: bool) -> Iterator[RenderableType]:
     yield Text(printable(trace_words.chunk(chunk)), style="bold")
-    if chunk.line_keep_probabilities is not None:
-        yield from _limited(list(_probabilities(trace, chunk)), everything)
+    scored = trace_words.scored_lines(trace, chunk)
+    if scored:
+        yield Text(f"  {trace_words.scores(trace, scored)}{'' if everything else ' (all with --all)'}")
+        yield from _limited([_scored(line) for line in scored if everything or line.removed], everything)
     if chunk.program is not None:
         yield from _program(chunk.program, everything)
     if chunk.edits:
@@ -123,14 +125,9 @@ def _program(program: str, everything: bool) -> Iterator[Text]:
     return _limited(lines, everything)
 
 
-def _probabilities(trace: DocumentTrace, chunk: ChunkTrace) -> Iterator[Text]:
-    threshold = trace.policy.get("line_keep_threshold") if trace.policy is not None else None
-    lines = trace.raw_text.split("\n")
-    for offset, probability in enumerate(chunk.line_keep_probabilities or ()):
-        number = chunk.line_start + offset
-        text = _cut(lines[number], everything=False) if number < len(lines) else "(the document has no such line)"
-        below = threshold is not None and probability < threshold
-        yield Text(f"  {number:>6} P(keep) {probability:.3f}{' <' if below else '  '} {text}", "red" if below else "")
+def _scored(line: trace_words.ScoredLine) -> Text:
+    text = f"  {line.number:>6} P(keep) {line.probability:.3f}{' < ' if line.removed else '   '}"
+    return Text(text + _cut(line.text, everything=False), style="red" if line.removed else "")
 
 
 def _edit(edit: EditTrace) -> Text:

@@ -105,7 +105,7 @@ def test_scored_lines_are_shown_with_their_probability(tmp_path):
         Page(trace_page(read_trace(run.lake, DocumentPlace("web", run.shard, row["doc_id"], 0)))).text.split()
     )
     assert "P(keep) 0.9000 ≥ doc_keep_threshold 0.5" in text
-    assert "keep probability of 4 lines, 1 below the threshold" in text
+    assert "4 lines scored, 1 below line_keep_threshold 0.5" in text
     assert "00.100menu[1]" in text.replace(" ", "")
 
 

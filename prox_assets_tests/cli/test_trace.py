@@ -81,7 +81,9 @@ def test_a_dropped_document_shows_its_probability_against_the_threshold(tmp_path
     output = prox(run, documents[0]["doc_id"])
     assert "P(keep) 0.9000 ≥ doc_keep_threshold 0.5" in output
     assert "0 P(keep) 0.100 < menu[1]" in output
-    assert "1 P(keep) 0.950   A sentence." in output
+    assert "4 lines scored, 1 below line_keep_threshold 0.5 (all with --all)" in output
+    assert "P(keep) 0.950" not in output
+    assert "1 P(keep) 0.950   A sentence." in prox(run, documents[0]["doc_id"], "--all")
 
 
 def test_escape_sequences_and_markup_do_not_reach_the_terminal(run):
