@@ -25,6 +25,8 @@ def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | 
         corpora: Corpora that the views cover.
         only: Names of the views that are wanted, if not all: making one costs a listing of its files.
     """
+    if only is not None and not set(EXECUTION_TABLES).isdisjoint(only):
+        only = {*only, Compacted.MANIFESTS}
     for what in Compacted:
         if only is None or what in only:
             parts = [coverage(lake, corpus, what) for corpus in corpora]

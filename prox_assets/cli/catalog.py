@@ -8,7 +8,8 @@ import typer
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.file import write_catalog
-from prox_assets.cli.options import CorpusOption, LakeOption, chosen_corpora, fail, say
+from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.options import fail, say
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
@@ -50,7 +51,7 @@ def compact_corpora(lake: LakeOption = "lake", corpus: CorpusOption = None) -> N
     """
     opened = Lake(lake)
     try:
-        for name in chosen_corpora(opened, corpus):
+        for name in corpora_of(opened, corpus):
             done = compact(opened, name)
             tables = ", ".join(f"{table} {rows:,}" for table, rows in done.rows.items()) or "nothing had changed"
             say(f"{name}: {done.shards_changed:,} shards had changed; rows: {tables}")

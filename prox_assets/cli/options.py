@@ -19,7 +19,6 @@ from prox_assets.engines.config import (
     TransformersEngineConfig,
     VllmEngineConfig,
 )
-from prox_assets.lake.lake import Lake
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -77,8 +76,6 @@ PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--policy", metavar="NAME=VALUE", help="One setting of the execution, e.g. doc_keep_threshold=0.7."),
 ]
-LakeOption = Annotated[str, typer.Option("--lake", help="Folder or URL of the lake.", envvar="PROX_LAKE")]
-CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")]
 LevelOption = Annotated[Level, typer.Option("--level", help="Refine at one level only; the other keeps everything.")]
 
 
@@ -109,16 +106,21 @@ def build_plan(
         return RefinementPlan(
             source=source,
             refiners=refiners,
-            policy=_policy(refiners, policy_options),
+            policy=refiners.policy(**policy_values(policy_options)),
             engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
             chunk_engine=None
             if engines[1] is None
             else ENGINE_CONFIG.validate_python(_engine_settings(engines[1], engine_options)),
         )
     except ValidationError as error:
-        raise fail("; ".join(_explain(item) for item in error.errors())) from error
+        raise fail(explain(error)) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return what is wrong in one line."""
+    return "; ".join(_explain(item) for item in error.errors())
 
 
 def _explain(item: ErrorDetails) -> str:
@@ -141,16 +143,6 @@ def fail(message: str) -> typer.Exit:
 def say(message: str) -> None:
     """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
     console.print(message, markup=False, highlight=False, soft_wrap=True)
-
-
-def chosen_corpora(lake: Lake, corpus: str | None) -> list[str]:
-    """Return the corpora of a lake, or the one that was asked for; exit with an error where there is none."""
-    present = lake.corpora()
-    if not present:
-        raise fail(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
-    if corpus is not None and corpus not in present:
-        raise fail(f"the lake {lake.url} has no corpus {corpus!r}; it has: {', '.join(present)}")
-    return present if corpus is None else [corpus]
 
 
 def corpus_name(url: str) -> str:
@@ -203,14 +195,19 @@ def _read_mapping(path: str, keys: str) -> dict[str, Any]:
     return settings
 
 
-def _policy(refiners: RefinerPair, options: list[str] | None) -> ExecutionPolicy:
+def policy_values(options: list[str] | None) -> dict[str, Any]:
+    """Read the settings of --policy.
+
+    Raises:
+        ValueError: One is unknown, of another type, outside its range, or decided by the refiner.
+    """
     values = _assignments(options)
     names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
     unknown = sorted(values.keys() - set(names))
     if unknown:
         raise ValueError(f"--policy does not know {', '.join(unknown)}; it knows {', '.join(names)}")
     checked = _POLICY.validate_python(values)
-    return refiners.policy(**{name: getattr(checked, name) for name in values})
+    return {name: getattr(checked, name) for name in values}
 
 
 def _assignments(options: list[str] | None) -> dict[str, Any]:

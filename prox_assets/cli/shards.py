@@ -8,7 +8,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.options import CorpusOption, chosen_corpora, console, fail
+from prox_assets.cli.lakes import CorpusOption, corpora_of
+from prox_assets.cli.options import console, fail
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
@@ -31,7 +32,7 @@ def shards(
     """
     try:
         opened = Lake(lake)
-        for name in chosen_corpora(opened, corpus):
+        for name in corpora_of(opened, corpus):
             known = known_shards(opened, name)
             console.print(_table(name, shard_states(opened, name, known.values())))
     except LakeError as error:

@@ -14,7 +14,8 @@ from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.queries import comparison, programs, removals, statistics
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.catalog.queries.statistics import Grouping
-from prox_assets.cli.options import CorpusOption, LakeOption, chosen_corpora, fail, say
+from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.options import fail, say
 from prox_assets.cli.results import LIMIT_HELP, Format, FormatOption, OutputOption, show_rows
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
@@ -52,7 +53,7 @@ class _Options:
         until: datetime | None,
     ) -> None:
         self.lake = Lake(lake)
-        self.corpora = chosen_corpora(self.lake, corpus)
+        self.corpora = corpora_of(self.lake, corpus)
         self.scope = Scope(tuple(self.corpora), tuple(shards or ()), refiner, _utc(since), _utc(until))
 
 
@@ -258,7 +259,7 @@ def compare(
         raise fail("two corpora are compared; these are one")
     try:
         for name in (first, second):
-            chosen_corpora(opened, name)
+            corpora_of(opened, name)
         with open_catalog(opened, (first, second)) as connection:
             agreed = comparison.compare(connection, first, second)
             rows = comparison.differences(connection, first, second, limit)
