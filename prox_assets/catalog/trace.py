@@ -150,7 +150,10 @@ class _Reader:
 
     def _policy_row(self) -> Row | None:
         row = self._first_row(Table.POLICIES)
-        if row is None or self._execution is None:
+        if self._execution is None:
+            return None
+        if row is None:
+            self._warnings.append("the rules of the execution are missing (policies); materialize refined_shards again")
             return None
         if row["execution_id"] != self._execution:
             self._warnings.append("policies is of another execution than the published one; materialize refined_shards")

@@ -154,26 +154,25 @@ def _cut(segment: Segment, start: int, end: int) -> Segment:
 def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
     """Number the pieces through the refined text, neighbouring raw ranges as one."""
     refined = 0
-    copied: Segment | None = None
+    # The raw range that is being put together: it may still grow.
+    copied_start = copied_end = 0
     for start, end, target_length in pieces:
+        if target_length is None and start == copied_end:
+            copied_end = end
+            continue
+        if copied_end > copied_start:
+            length = copied_end - copied_start
+            yield Segment(refined, refined + length, copied_start, copied_end, SegmentKind.COPIED)
+            refined += length
         if target_length is None:
-            length = end - start
-            if copied is not None and copied.raw_end == start:
-                copied = replace(copied, refined_end=refined + length, raw_end=end)
-            else:
-                if copied is not None:
-                    yield copied
-                copied = Segment(refined, refined + length, start, end, SegmentKind.COPIED) if length else None
-        else:
-            if copied is not None:
-                yield copied
-                copied = None
-            length = target_length
-            if length:
-                yield Segment(refined, refined + length, start, end, SegmentKind.REPLACED)
-        refined += length
-    if copied is not None:
-        yield copied
+            copied_start, copied_end = start, end
+            continue
+        copied_start = copied_end = end
+        if target_length:
+            yield Segment(refined, refined + target_length, start, end, SegmentKind.REPLACED)
+            refined += target_length
+    if copied_end > copied_start:
+        yield Segment(refined, refined + copied_end - copied_start, copied_start, copied_end, SegmentKind.COPIED)
 
 
 def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_Piece]:

@@ -139,6 +139,16 @@ def test_a_damaged_table_leaves_a_gap_and_a_warning_that_names_it(own, table, lo
     assert life.raw_text == TEXTS["edited"]
 
 
+def test_missing_rules_are_said_and_leave_the_thresholds_out(own):
+    place = place_of(own, "edited")
+    Path(own.lake.uri("web", Table.POLICIES, own.shard)).unlink()
+    life = read_trace(own.lake, place)
+    assert life.decision is not None
+    assert (life.policy, life.decision.threshold) == (None, None)
+    assert life.provenance_gap == "the rules of the execution are not known"
+    assert life.warnings == ("the rules of the execution are missing (policies); materialize refined_shards again",)
+
+
 def test_a_lost_record_of_the_raw_file_is_not_taken_for_a_change_of_it(own):
     place = place_of(own, "edited")
     Path(own.lake.uri("web", Table.SHARDS, own.shard)).unlink()
