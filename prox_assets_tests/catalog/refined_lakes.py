@@ -25,6 +25,7 @@ class Page:
     program: str = "keep_chunk()"
     keep: float = 0.9
     url: str | None = "https://example.org/page"
+    error: str | None = None
 
 
 PAGES = (
@@ -44,12 +45,27 @@ PAGES = (
 
 
 def refine_pages(
-    lake: Lake, folder: Path, pages: tuple[Page, ...] = PAGES, *, corpus: str = "web", shard: str = "one.jsonl"
+    lake: Lake,
+    folder: Path,
+    pages: tuple[Page, ...] = PAGES,
+    *,
+    corpus: str = "web",
+    shard: str = "one.jsonl",
+    bad_rows: int = 0,
 ) -> ShardRun:
-    """Take pages through every stage, as one shard of a corpus; a shard of that name is replaced."""
+    """Take pages through every stage, as one shard of a corpus; a shard of that name is replaced.
+
+    Args:
+        lake: Where to.
+        folder: Of the raw files.
+        pages: What the shard holds; each text once.
+        corpus: Name of the corpus.
+        shard: Name of the raw file.
+        bad_rows: Rows at its end that cannot be read.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = (json.dumps({"text": page.text, "url": page.url}) for page in pages)
-    (folder / shard).write_text("".join(f"{row}\n" for row in rows))
+    (folder / shard).write_text("".join(f"{row}\n" for row in rows) + "{broken\n" * bad_rows)
     source = CorpusSource(name=corpus, urls=[str(folder / "*.jsonl")])
     plan = RefinementPlan(source=source, refiners=preset("rules"))
     discover_shards(lake, plan, "run-1")
@@ -59,7 +75,7 @@ def refine_pages(
     infer(
         run,
         FakeDocuments(probability=lambda text: answers[text].keep),
-        FakeChunks(program=lambda text: answers[text].program),
+        FakeChunks(program=lambda text: answers[text].program, error=lambda text: answers[text].error),
     )
     refine_shard(run)
     measure_shard(run)
