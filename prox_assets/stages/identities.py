@@ -9,7 +9,7 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.stages.plan import RefinementPlan
 
 # Raised when a metric changes its meaning.
-METRICS_VERSION = "1"
+METRICS_VERSION = "2"
 
 
 def source_version(shard: Shard) -> str:
