@@ -20,13 +20,10 @@ from prox_assets.monitoring.signals.c4 import SENTENCE_END
 from prox_assets.monitoring.signals.fineweb import TERMINAL_PUNCTUATION
 from prox_assets.training.pages import PAGES_VARIABLE
 
-pytest.importorskip("datatrove")
 pytest.importorskip("spacy")
-
-from datatrove.data import Document
-from datatrove.pipeline import filters
-from datatrove.pipeline.filters import c4_filters, fineweb_quality_filter, gopher_quality_filter
-from datatrove.pipeline.filters import gopher_repetition_filter as repetition
+Document = pytest.importorskip("datatrove.data").Document
+filters = pytest.importorskip("datatrove.pipeline.filters")
+repetition = filters.gopher_repetition_filter
 
 MOST_PAGES = 300
 
@@ -54,11 +51,13 @@ def texts() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _definitions_of_words_and_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (gopher_quality_filter, repetition, fineweb_quality_filter):
+    for module in (filters.gopher_quality_filter, repetition, filters.fineweb_quality_filter):
         monkeypatch.setattr(module, "split_into_words", lambda text, language: text.split())
-    monkeypatch.setattr(gopher_quality_filter, "PUNCTUATION_SET", set())  # "-" is a word, as it is for a space's sake
     monkeypatch.setattr(
-        c4_filters,
+        filters.gopher_quality_filter, "PUNCTUATION_SET", set()
+    )  # "-" is a word, as it is for a space's sake
+    monkeypatch.setattr(
+        filters.c4_filters,
         "split_into_sentences",
         lambda line, language: re.findall(SENTENCE_END, line) or [line],
     )

@@ -139,12 +139,12 @@ def test_fineweb_signals_are_those_counted_by_hand():
 def test_every_threshold_decides_by_itself():
     """A frame of signals that all pass, then one signal beyond each bound in turn."""
     for family in FAMILIES:
-        good = {rule.signal: float(rule.most if rule.least is None else rule.least) for rule in family.rules}
+        good = {rule.signal: rule.most if rule.least is None else rule.least for rule in family.rules}
         for rule in family.rules:
             for bound, beyond in ((rule.least, -1e-6), (rule.most, 1e-6)):
                 if bound is None:
                     continue
-                at, past = {**good, rule.signal: float(bound)}, {**good, rule.signal: bound + beyond}
+                at, past = {**good, rule.signal: bound}, {**good, rule.signal: bound + beyond}
                 frame = pl.DataFrame([at, past], schema=dict.fromkeys(good, pl.Float64))
                 assert frame.select(family.passes()).to_series().to_list() == [True, False], str(rule)
 
