@@ -4,8 +4,8 @@ Belongs here: column names, types and what a column means. Every table has one f
 `source_row`, so that readers of two tables can walk them side by side without loading either.
 
 A changed or removed column means a new SCHEMA_VERSION, which is written into every file; readers refuse one they do not
-know. A column that is added to a table of metrics does not: it can be computed anew from the lake, readers give null where
-an older file lacks it (`ADDED_COLUMNS`), and a new version would have made every stored program unreadable with it.
+know. A column that is added to a table of metrics does not: it can be computed anew from the lake, readers give null
+where an older file lacks it (`ADDED_COLUMNS`), and a new version would make every stored program unreadable with it.
 """
 
 from enum import StrEnum
@@ -208,10 +208,11 @@ _WATCHED: list[Column] = [
     ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped chunks left out."),
     ("programs_no_op", _COUNT, "Of these, those that were not refused and changed nothing."),
     (
-        "characters_prompted",
+        "tokens_prompted",
         _COUNT,
-        "Characters of the documents that chunk prompts were made of, skipped chunks left out.",
+        "Prompt tokens of the documents that were shown whole, at the chunk level if it has any.",
     ),
+    ("characters_prompted", _COUNT, "Characters of these documents; null without a model, as tokens_prompted."),
     (
         "documents_by_language",
         _LANGUAGE_COUNTS,

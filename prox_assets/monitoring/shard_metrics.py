@@ -12,6 +12,7 @@ import polars as pl
 from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
+from prox_assets.monitoring.distributions import watched_columns
 from prox_assets.monitoring.signals import mean_signals
 from prox_assets.programs import EditStatus
 
@@ -43,6 +44,7 @@ def shard_metrics(lake: Lake, corpus: str, shard: str, count_tokens: CountTokens
     metrics |= _outcome_metrics(documents, outcomes)
     metrics |= _program_metrics(lake, corpus, shard)
     metrics |= _text_metrics(documents, refined)
+    metrics |= watched_columns(lake, corpus, shard, _error_limit(lake, corpus, shard))
     metrics["tokens_in"] = _tokens(lake, corpus, Table.DOCUMENTS, shard, count_tokens)
     metrics["tokens_out"] = _tokens(lake, corpus, Table.REFINED, shard, count_tokens)
     return metrics
