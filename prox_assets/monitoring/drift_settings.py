@@ -76,7 +76,7 @@ class Threshold(BaseModel):
     """When a measure's change matters. Units follow the measure's kind.
 
     distribution: population stability index against the baseline. rate: absolute change of the rate (0.1 is ten
-    percentage points). level: relative change (0.05 is five percent). schema: ignored; any change is a finding.
+    percentage points). level: relative change (0.05 is five percent). schema: columns that came or went.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,7 +120,7 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     # Two tokenizers of one family differ by a tenth or more in tokens per character; weeks of one corpus by one or two
     # percent (measured by benchmarks/drift_simulation.py).
     Measure.TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
-    Measure.SCHEMA: Threshold(warn=None),
+    Measure.SCHEMA: Threshold(warn=1.0),
 }
 """Of measures that the settings do not name. Each was checked by benchmarks/drift_simulation.py; see docs/drift.md."""
 

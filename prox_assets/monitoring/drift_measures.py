@@ -1,0 +1,187 @@
+"""What drift reads off rows of `shard_metrics`: a histogram, a rate or a level per measure.
+
+Belongs here: which columns a measure is made of, how several shards add up, and names of bins. Not here: statistics
+(drift_statistics.py) and judgement (drift.py).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prox_assets.monitoring.distributions import SHARE_BINS
+from prox_assets.monitoring.drift_settings import Measure
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts by bin; bins are ordered, or named categories."""
+
+    counts: Mapping[Any, int]
+    ordered: bool
+
+    @property
+    def size(self) -> int:
+        """What was counted."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Events of so many trials.
+
+    Attributes:
+        events: How often.
+        trials: Of how many.
+        units: Independent ones among the trials: lines of one document are not.
+    """
+
+    events: int
+    trials: int
+    units: int
+
+    @property
+    def value(self) -> float:
+        """Events per trial."""
+        return self.events / self.trials
+
+
+@dataclass(frozen=True)
+class Level:
+    """A ratio of sums over so many documents."""
+
+    numerator: int
+    denominator: int
+    units: int
+
+    @property
+    def value(self) -> float:
+        """The ratio."""
+        return self.numerator / self.denominator
+
+
+Reading = Histogram | Rate | Level
+
+
+def reading(measure: Measure, rows: Sequence[Row]) -> Reading | None:
+    """Return a measure over some shards together; None where none of them says anything about it.
+
+    Rows of an earlier release, without the watched columns, say nothing.
+    """
+    found = [part for part in (_READ[measure](row) for row in rows) if part is not None]
+    if not found:
+        return None
+    first = found[0]
+    if isinstance(first, Histogram):
+        counts: Counter[Any] = Counter()
+        for part in found:
+            counts.update(part.counts)  # pyright: ignore[reportAttributeAccessIssue] - a measure has one type
+        return Histogram(counts, first.ordered)
+    sums = [sum(values) for values in zip(*(vars(part).values() for part in found), strict=True)]
+    return type(first)(*sums)
+
+
+def _shares(column: str) -> Callable[[Row], Histogram | None]:
+    return lambda row: _histogram(row.get(column))
+
+
+def _histogram(counts: Sequence[int] | None) -> Histogram | None:
+    return Histogram(dict(enumerate(counts)), ordered=True) if counts and sum(counts) else None
+
+
+def _languages(row: Row) -> Histogram | None:
+    counts = {entry["language"]: entry["count"] for entry in row.get("documents_by_language") or ()}
+    return Histogram(counts, ordered=False) if counts else None
+
+
+def _rate(events: str, trials: str, units: str | None = None) -> Callable[[Row], Rate | None]:
+    def read(row: Row) -> Rate | None:
+        if row.get(events) is None or not row.get(trials):
+            return None
+        return Rate(row[events], row[trials], row[units or trials])
+
+    return read
+
+
+def _rejected(row: Row) -> Rate | None:
+    rows = row["rows_rejected"] + row["documents_in"]
+    return Rate(row["rows_rejected"], rows, rows) if rows else None
+
+
+def _dropped(row: Row) -> Rate | None:
+    documents = row["documents_in"] - row["quarantined"]
+    dropped = row["dropped_by_document"] + row["dropped_by_chunks"]
+    return Rate(dropped, documents, documents) if documents else None
+
+
+def _programs(events: str) -> Callable[[Row], Rate | None]:
+    def read(row: Row) -> Rate | None:
+        shown = row["chunks"] - row["chunks_skipped"]
+        return Rate(min(row[events], shown), shown, shown) if shown else None
+
+    return read
+
+
+def _tokens(row: Row) -> Level | None:
+    tokens, characters = row.get("tokens_prompted"), row.get("characters_prompted")
+    return Level(tokens, characters, row["documents_in"]) if tokens and characters else None
+
+
+def _nothing(row: Row) -> None:
+    """The schema is compared by drift.py."""
+
+
+_READ: dict[Measure, Callable[[Row], Reading | None]] = {
+    Measure.KEEP_PROBABILITY: _shares("keep_probability_histogram"),
+    Measure.RETENTION: _shares("retention_histogram"),
+    Measure.REMOVED_FRACTION: _shares("removed_fraction_histogram"),
+    Measure.DOCUMENT_LENGTH: _shares("length_histogram"),
+    Measure.OPERATIONS_PER_DOCUMENT: _shares("operations_histogram"),
+    Measure.LANGUAGE_MIX: _languages,
+    Measure.REPEATED_LINES: _rate("repetition_repeated_lines", "repetition_lines", "repetition_documents"),
+    Measure.FAILED_PROGRAMS: _programs("programs_failed"),
+    Measure.TRUNCATED_PROGRAMS: _programs("programs_truncated"),
+    Measure.LOOPING_PROGRAMS: _programs("programs_looping"),
+    Measure.NO_OP_PROGRAMS: _rate("programs_no_op", "programs_executed"),
+    Measure.OVER_DELETION: _rate("documents_over_deleted", "documents_executed"),
+    Measure.DROPPED_DOCUMENTS: _dropped,
+    Measure.QUARANTINED_DOCUMENTS: _rate("quarantined", "documents_in"),
+    Measure.REJECTED_ROWS: _rejected,
+    Measure.TOKENS_PER_CHARACTER: _tokens,
+    Measure.SCHEMA: _nothing,
+}
+
+# A fall of these is good news.
+ONLY_UPWARD = frozenset(
+    {
+        Measure.REPEATED_LINES,
+        Measure.FAILED_PROGRAMS,
+        Measure.TRUNCATED_PROGRAMS,
+        Measure.LOOPING_PROGRAMS,
+        Measure.OVER_DELETION,
+        Measure.QUARANTINED_DOCUMENTS,
+        Measure.REJECTED_ROWS,
+    }
+)
+
+_POWERS = {Measure.DOCUMENT_LENGTH: "characters", Measure.OPERATIONS_PER_DOCUMENT: "operations"}
+
+
+def bin_name(measure: Measure, first: Any, last: Any) -> str:  # noqa: ANN401 - bins are numbers or names
+    """Return the range of values that neighbouring bins hold together."""
+    if measure in _POWERS:
+        low = 0 if first == 0 else 2 ** (first - 1)
+        high = 0 if last == 0 else 2**last - 1
+        return f"{low:,} {_POWERS[measure]}" if low == high else f"{low:,}-{high:,} {_POWERS[measure]}"
+    if isinstance(first, int):
+        return f"{first / SHARE_BINS:.2f}-{(last + 1) / SHARE_BINS:.2f}"
+    return str(first) if first == last else "other"
+
+
+def mean_of(measure: Measure, histogram: Histogram) -> float | None:
+    """Return the mean of a histogram of shares, taking each bin at its middle; None for other histograms."""
+    if measure in _POWERS or not histogram.ordered or not histogram.size:
+        return None
+    return sum((number + 0.5) / SHARE_BINS * count for number, count in histogram.counts.items()) / histogram.size
