@@ -11,6 +11,7 @@ import typer
 from prox_assets.cli.estimate import estimate
 from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
+from prox_assets.cli.report import report
 from prox_assets.cli.shards import shards
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -34,6 +35,7 @@ Try it without a model, a GPU or a network:
 app.command()(refine)
 app.command()(estimate)
 app.command()(shards)
+app.command()(report)
 
 
 def main() -> None:

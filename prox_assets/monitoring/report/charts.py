@@ -24,11 +24,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A line; `path` is SVG path data, broken where values are missing."""
+    """A line; `path` is SVG path data, broken where values are missing; `earlier` are values since replaced."""
 
     name: str
     path: str
     points: tuple[Point, ...]
+    earlier: tuple[Point, ...]
     last: str
 
 
@@ -85,6 +86,7 @@ def line_chart(
     text: Callable[[float], str],
     *,
     share: bool,
+    earlier: dict[str, Sequence[tuple[int, float]]] | None = None,
 ) -> LineChart | None:
     """Lay out lines over equally spaced measurements; None where no value is known.
 
@@ -95,11 +97,14 @@ def line_chart(
         names: What each place on the x axis is called.
         text: Writes a value for people.
         share: Whether values lie in [0, 1], so that the axis ends there.
+        earlier: Per line, places and values that later ones have replaced; left out where places are grouped.
     """
     known = [value for values in series.values() for value in values if value is not None]
     if not known:
         return None
     per_point = math.ceil(len(names) / MOST_POINTS)
+    replaced = (earlier or {}) if per_point == 1 else {}
+    known += [value for pairs in replaced.values() for _, value in pairs]
     low, high, step = axis(min(known), max(known), share=share)
     lines = []
     for name, values in series.items():
@@ -119,7 +124,15 @@ def line_chart(
             where = first if first == last else f"mean of {first} to {last}"
             points.append(Point(round(x, 1), round(y, 1), f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
         latest = next((value for value in reversed(values) if value is not None), None)
-        lines.append(Line(name, " ".join(path), tuple(points), "–" if latest is None else text(latest)))
+        before = tuple(
+            Point(
+                round(_x(place, len(grouped)), 1),
+                round(_y(value, low, high), 1),
+                f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}",
+            )
+            for place, value in replaced.get(name, ())
+        )
+        lines.append(Line(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
     return LineChart(title, note, tuple(lines), ticks, names[0], names[-1], per_point)
 

@@ -53,9 +53,16 @@ class History:
 
     @cached_property
     def latest(self) -> tuple[Row, ...]:
-        """The last measurement of each shard, in the order of measurement."""
-        last = {row["shard"]: row for row in self.rows}
-        return tuple(sorted(last.values(), key=_order))
+        """The last measurement of each shard, in the order in which shards were first measured."""
+        # An assignment to a key that is there already leaves it in its place.
+        return tuple({row["shard"]: row for row in self.rows}.values())
+
+    @cached_property
+    def superseded(self) -> tuple[tuple[int, Row], ...]:
+        """Earlier measurements of shards that were measured again, each with its shard's place in `latest`."""
+        places = {row["shard"]: place for place, row in enumerate(self.latest)}
+        last = {id(row) for row in self.latest}
+        return tuple((places[row["shard"]], row) for row in self.rows if id(row) not in last)
 
     def total(self, column: str) -> int | None:
         """Return the sum of a column over the latest measurements, or None where one of them lacks it."""
