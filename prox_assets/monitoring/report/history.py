@@ -4,6 +4,7 @@ Belongs here: reading `shard_metrics_history`, the latest row of each shard, tot
 them. Not here: which numbers are drawn (trends.py).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ class Configuration:
         shards: Shards whose latest measurement is of this configuration.
         measurements: Measurements of it, superseded ones too.
         runs: The runs that measured, newest first.
+        shard: The shard that was measured last.
         first: Time of the first measurement.
         last: Time of the last one.
     """
@@ -40,6 +42,7 @@ class Configuration:
     shards: int
     measurements: int
     runs: tuple[str, ...]
+    shard: str
     first: datetime
     last: datetime
 
@@ -86,6 +89,7 @@ class History:
                 shards=present.count(key),
                 measurements=len(rows),
                 runs=tuple(dict.fromkeys(row["run_id"] for row in reversed(rows))),
+                shard=rows[-1]["shard"],
                 first=rows[0]["measured_at"],
                 last=rows[-1]["measured_at"],
             )
@@ -118,6 +122,18 @@ def read_history(lake: Lake, corpus: str) -> History:
         )
     rows = lake.scan(corpus, Table.SHARD_METRICS_HISTORY, shards).collect().to_dicts()
     return History(corpus, tuple(sorted(rows, key=_order)))
+
+
+def refiner_names(lake: Lake, corpus: str, configurations: Sequence[Configuration]) -> list[str]:
+    """Return the name of each configuration's refiners; "" where its policy has been written over since."""
+    names = []
+    for configuration in configurations:
+        found = ""
+        for row in lake.rows(corpus, Table.POLICIES, configuration.shard, ["execution_fingerprint", "configuration"]):
+            if row["execution_fingerprint"] == configuration.execution_fingerprint:
+                found = str(json.loads(row["configuration"]).get("refiners", {}).get("name", ""))
+        names.append(found)
+    return names
 
 
 def _order(row: Row) -> tuple[datetime, str]:

@@ -20,7 +20,7 @@ from prox_assets.monitoring.previews import printable
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
 from prox_assets.monitoring.report.distributions import compare
-from prox_assets.monitoring.report.history import Configuration, History, Row, read_history, share
+from prox_assets.monitoring.report.history import Configuration, History, Row, read_history, refiner_names, share
 from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples
 from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
@@ -60,6 +60,7 @@ class Report:
     version: str
     history: History
     trends: tuple[charts.LineChart, ...]
+    always_zero: tuple[Trend, ...]
     drift: Drift
     families: tuple[FamilyChange, ...]
     largest_sites: tuple[Part, ...]
@@ -68,7 +69,7 @@ class Report:
     breakdown_shards: int
     outliers: tuple[Outlier, ...]
     samples: tuple[Sample, ...]
-    configurations: tuple[Configuration, ...]
+    configurations: tuple[tuple[Configuration, str], ...]
 
 
 def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> Report:
@@ -82,13 +83,18 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
     newest = _newest_with_documents(lake, history)
     broken_down = _shards_up_to(newest, BREAKDOWN_DOCUMENTS)
     largest, poorest = by_site(lake, corpus, broken_down)
+    configurations = history.configurations()
+    zero = tuple(trend for trend in TRENDS if _is_always_zero(trend, history))
     return Report(
         corpus=corpus,
         lake=lake.url,
         written=datetime.now(UTC),
         version=__version__,
         history=history,
-        trends=tuple(chart for trend in TRENDS if (chart := _trend_chart(trend, history)) is not None),
+        trends=tuple(
+            chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
+        ),
+        always_zero=zero,
         drift=_drift(history, settings or DriftSettings()),
         families=tuple(family_changes(history)),
         largest_sites=tuple(largest),
@@ -97,7 +103,9 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         breakdown_shards=len(broken_down),
         outliers=tuple(outliers(history.latest)),
         samples=tuple(samples(lake, corpus, [row["shard"] for row in newest[:SAMPLED_SHARDS]])),
-        configurations=tuple(history.configurations()),
+        configurations=tuple(
+            zip(configurations, refiner_names(lake, corpus, configurations), strict=True),
+        ),
     )
 
 
@@ -115,6 +123,13 @@ def _shards_up_to(rows: Sequence[Row], documents: int) -> list[str]:
         chosen.append(row["shard"])
         documents -= row["documents_in"]
     return chosen
+
+
+def _is_always_zero(trend: Trend, history: History) -> bool:
+    """Tell whether a number was zero in every measurement: a word says more than a flat line."""
+    values = [read(row) for read in trend.series.values() for row in history.rows]
+    known = [value for value in values if value is not None]
+    return bool(known) and not any(known)
 
 
 def _trend_chart(trend: Trend, history: History) -> charts.LineChart | None:
@@ -181,7 +196,14 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "number": number, "printable": printable, "utc": utc, "signed": signed}
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "printable": printable,
+        "utc": utc,
+        "signed": signed,
+        "tail": tail,
+    }
     return environment
 
 
@@ -189,7 +211,7 @@ def percent(value: float | None) -> str:
     """Write a share as a percentage, with as many digits as tell small ones apart."""
     if value is None:
         return "–"
-    if value in (0, 1):
+    if float(100 * value).is_integer() or abs(round(100 * value) - 100 * value) < 1e-9:
         return f"{value:.0%}"
     if abs(value) < 0.001:
         return f"{value:.3%}"
@@ -216,3 +238,8 @@ def signed(value: float) -> str:
 def utc(value: datetime) -> str:
     """Write a time in UTC, to the minute."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def tail(text: str, length: int) -> str:
+    """Return the end of a name: shard keys begin alike and differ at their ends."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"

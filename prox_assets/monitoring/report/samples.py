@@ -23,6 +23,8 @@ ROWS_PER_SAMPLE = 40
 CHARACTERS_PER_LINE = 400
 LINES_COMPARED = 2_000
 CONTEXT_LINES = 2
+# A menu of a hundred removed lines says no more than its first ones.
+RUN_LINES = 6
 # Comparing inside a line takes time with the square of its words.
 WORDS_COMPARED = 400
 PROGRAMS_PER_SAMPLE = 4
@@ -34,11 +36,12 @@ Piece = tuple[str, str]
 
 @dataclass(frozen=True)
 class SampleRow:
-    """One line on either side; a side that has no such line is empty, and `left_out` lines were the same."""
+    """One line on either side; a side that has no such line is empty. A row may stand for lines that are left out."""
 
     before: tuple[Piece, ...] = ()
     after: tuple[Piece, ...] = ()
     left_out: int = 0
+    left_out_kind: str = "same"
 
 
 @dataclass(frozen=True)
@@ -195,9 +198,16 @@ def compare(before: str, after: str) -> tuple[SampleRow, ...]:
             continue
         pairs = min(j - i, m - k) if tag == "replace" else 0
         rows += [SampleRow(*_inside(old[i + n], new[k + n])) for n in range(pairs)]
-        rows += [SampleRow(before=_piece(line, "removed")) for line in old[i + pairs : j]]
-        rows += [SampleRow(after=_piece(line, "added")) for line in new[k + pairs : m]]
+        rows += _run([SampleRow(before=_piece(line, "removed")) for line in old[i + pairs : j]], "removed")
+        rows += _run([SampleRow(after=_piece(line, "added")) for line in new[k + pairs : m]], "added")
     return tuple(rows)
+
+
+def _run(rows: list[SampleRow], kind: str) -> list[SampleRow]:
+    """Shorten a long run of lines of one kind to its first ones and its last."""
+    if len(rows) <= RUN_LINES + 2:
+        return rows
+    return [*rows[:RUN_LINES], SampleRow(left_out=len(rows) - RUN_LINES - 1, left_out_kind=kind), rows[-1]]
 
 
 def _unchanged(lines: Sequence[str], *, first: bool, last: bool) -> list[SampleRow]:

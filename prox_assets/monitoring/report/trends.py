@@ -87,8 +87,8 @@ TRENDS: tuple[Trend, ...] = (
         {"": lambda row: share(row["rows_rejected"], row["rows_rejected"] + row["documents_in"])},
     ),
     Trend(
-        "Median document length",
-        "Characters; after: of kept documents.",
+        "Median length",
+        "Characters of a document; after: of the kept ones.",
         {
             "before": _median("document_characters_in_quantiles"),
             "after": _median("document_characters_out_quantiles"),
@@ -97,7 +97,7 @@ TRENDS: tuple[Trend, ...] = (
     ),
     *[
         Trend(
-            f"Pass {family.title}",
+            family.title,
             f"Documents that pass all rules ({family.source}).",
             _before_and_after(passes(family)),
         )
