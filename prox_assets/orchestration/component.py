@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
 from prox_assets.orchestration.assets.doc_programs import build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
@@ -21,6 +22,7 @@ from prox_assets.orchestration.assets.refined_shards import build_refined_shards
 from prox_assets.orchestration.checks import build_shard_checks
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
+from prox_assets.orchestration.drift_checks import build_drift_checks
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.stages.plan import RefinementPlan
@@ -73,6 +75,10 @@ class RefinedCorpusAttributes(BaseModel):
         description="What an inference step needs, as op tags for the executor or launcher that places it.",
     )
     discovery_interval_seconds: int = Field(default=300, ge=30, description="Least time between two source listings.")
+    monitoring: DriftSettings = Field(
+        default_factory=DriftSettings,
+        description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
+    )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
@@ -107,6 +113,7 @@ class RefinedCorpusAttributes(BaseModel):
             cpu_pool=self.cpu_pool,
             inference_tags=dict(self.inference_tags),
             discovery_interval_seconds=self.discovery_interval_seconds,
+            monitoring=self.monitoring,
         )
 
 
@@ -180,7 +187,7 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[build_shard_checks(settings)],
+        asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],
         jobs=[build_discovery_job(settings)],
         sensors=[build_discovery_sensor(settings)],
     )

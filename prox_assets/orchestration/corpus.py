@@ -5,6 +5,7 @@ from typing import Literal
 
 import dagster as dg
 
+from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.stages.plan import RefinementPlan
 
@@ -23,6 +24,7 @@ class CorpusSettings:
         cpu_pool: Pool of all other steps.
         inference_tags: What an inference step needs, for the executor or launcher that places it.
         discovery_interval_seconds: Least time between two listings of the source.
+        monitoring: How shards are judged against those before.
     """
 
     plan: RefinementPlan
@@ -34,6 +36,7 @@ class CorpusSettings:
     cpu_pool: str = "cpu"
     inference_tags: dict[str, str] = field(default_factory=dict)
     discovery_interval_seconds: int = 300
+    monitoring: DriftSettings = field(default_factory=DriftSettings)
 
     @property
     def corpus(self) -> str:
