@@ -1,4 +1,4 @@
-"""`prox drift`: what has moved in the latest shards of each corpus, and since when; exit code 1 where it is an error."""
+"""`prox drift`: what has moved in the latest shards, and since when; exit code 1 where that is an error."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.arrivals import arrivals
 from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
 from prox_assets.monitoring.drift_settings import DriftSettings, Severity
+from prox_assets.monitoring.previews import printable
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 
@@ -26,7 +27,7 @@ def drift(
         Path | None,
         typer.Option(
             "--settings",
-            help="YAML file with thresholds and windows: the fields of `monitoring:`, or a corpus's defs.yaml that has it.",
+            help="YAML file with windows and thresholds: the fields of `monitoring:`, or a defs.yaml that has it.",
         ),
     ] = None,
     history: Annotated[
@@ -96,7 +97,7 @@ def _print_finding(finding: Finding) -> None:
     colour = _COLOURS[finding.severity]
     console.print(Text.assemble("  ", (finding.severity, colour), " ", (finding.measure, "bold")), soft_wrap=True)
     console.print(Text(f"    {finding.message}"), soft_wrap=True)
-    console.print(Text(f"    {finding.examples}", style="dim"), soft_wrap=True)
+    console.print(Text(f"    {printable(finding.examples)}", style="dim"), soft_wrap=True)
 
 
 def _print_history(corpus: str, judgements: Sequence[Judgement]) -> None:

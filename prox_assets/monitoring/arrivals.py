@@ -3,6 +3,7 @@
 Belongs here: reading and ordering. Not here: judging the rows (drift.py).
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,8 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift_settings import DriftSettings
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 def arrivals(lake: Lake, corpus: str, settings: DriftSettings) -> list[dict[str, Any]]:
@@ -26,9 +29,7 @@ def arrivals(lake: Lake, corpus: str, settings: DriftSettings) -> list[dict[str,
         history = lake.scan(corpus, Table.SHARD_METRICS_HISTORY, shards).select("shard", "measured_at")
         first = dict(history.group_by("shard").agg(pl.col("measured_at").min()).collect().iter_rows())
         # Rows of one instant, and files without a history, follow their keys.
-        shards.sort(
-            key=lambda shard: (shard in first, first.get(shard), shard) if shard in first else (False, 0, shard)
-        )
+        shards.sort(key=lambda shard: (first.get(shard, _BEFORE_ALL), shard))
     pinned = [shard for shard in shards if shard in settings.pinned_baseline]
     last = shards[-settings.history_shards :]
     wanted = [*(shard for shard in pinned if shard not in last), *last]

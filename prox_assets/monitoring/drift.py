@@ -132,7 +132,7 @@ def _walk(
         earlier = [rows[index] for index in quiet if index < first]
         baseline = list(pinned) or earlier[-settings.baseline_shards :]
         deviation = None
-        says_nothing = reading(measure, [row]) is None and measure is not Measure.SCHEMA
+        says_nothing = not _telling(measure, [row])
         possible = not says_nothing and len(_telling(measure, baseline)) >= settings.min_baseline_shards
         if possible:
             deviation = _deviation(measure, window, _telling(measure, baseline), settings)

@@ -154,8 +154,8 @@ class DriftSettings(BaseModel):
     history_shards: int = Field(
         default=200,
         ge=3,
-        description="Only the last so many shards are read and walked through; more make a check slower, and show since "
-        "when an older change lasts.",
+        description="Only the last so many shards are read; more make a check slower, and show since when an older "
+        "change lasts.",
     )
     accepted_from: str | None = Field(
         default=None,

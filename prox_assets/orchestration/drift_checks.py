@@ -3,8 +3,8 @@
 Belongs here: findings as Dagster's check results. Not here: finding them (monitoring/drift.py).
 
 The checks have no partition: they judge the corpus's latest shards against those before, whichever shard a run was for.
-On `quality_metrics` they run with every run of it; `build_drift_checks` puts them on another asset of the corpus as well,
-such as one that a schedule refreshes.
+On `quality_metrics` they run with every run of it; `build_drift_checks` puts them on another asset of the corpus as
+well, such as one that a schedule refreshes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +29,8 @@ CHECKS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.RATE: (
         "rate_shift",
-        "Failed, cut off, looping and no-op programs, over-deletion, drops, quarantine, rejects and repeated lines are as "
-        "frequent as in the baseline.",
+        "Failed, cut off, looping and no-op programs, over-deletion, drops, quarantine, rejects and repeated lines are "
+        "as frequent as in the baseline.",
     ),
     Kind.LEVEL: ("level_shift", "Tokens per character are as in the baseline: the tokenizer is the same."),
     Kind.SCHEMA: (
@@ -80,7 +80,7 @@ def _result(
             asset_key=key,
             check_name=name,
             passed=True,
-            description=f"nothing to judge: it takes {needed} shards with these measures, there are {len(judgements)} in all",
+            description=f"nothing to judge: {needed} shards with these measures are needed, {len(judgements)} there",
             metadata={"measures_judged": 0},
         )
     findings = [finding for finding in latest.findings if KINDS[finding.measure] is kind]
