@@ -219,6 +219,7 @@ _WATCHED: list[Column] = [
     ("repetition_documents", _COUNT, "Refined documents that were searched for lines that other documents have too."),
     ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
     ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
+    ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
     ("metadata_keys", pa.list_(_NAME), "Native columns in the metadata of the first 1,000 documents, sorted."),
 ]
 

@@ -161,26 +161,27 @@ def _repetition(refined: pl.LazyFrame) -> dict[str, Any]:
     # Document ids are hashes: the smallest ones are a sample that every re-run draws again.
     sample = refined.select(pl.col("doc_id").bottom_k(REPETITION_SAMPLE)).collect()
     others = max(1, sample.height - 1)
-    elsewhere = (pl.col("documents") - 1) / others  # share of the other documents that have the line
-    lines = (
+    elsewhere = (pl.len().over("line") - 1) / others  # share of the other documents that have the line
+    documents = (
         refined.join(sample.lazy(), on="doc_id", how="semi")
         .select("doc_id", line=pl.col("text").str.split("\n"))
         .explode("line")
-        .with_columns(pl.col("line").str.strip_chars())
+        .select("doc_id", pl.col("line").str.strip_chars())
         .filter(pl.col("line").str.len_chars() >= REPETITION_LINE_CHARACTERS)
-        .group_by("line")
-        .agg(documents=pl.col("doc_id").n_unique())
-        .select(
-            lines=pl.col("documents").sum(),
-            expected=(pl.col("documents") * (1 - (1 - elsewhere) ** (REPETITION_AMONG - 1))).sum(),
-        )
-        .collect(engine="streaming")
+        .unique()
+        .with_columns(expected=1 - (1 - elsewhere) ** (REPETITION_AMONG - 1))
+        .group_by("doc_id")
+        .agg(lines=pl.len().cast(pl.Int64), expected=pl.col("expected").sum())
+        .collect()
     )
-    [(count, expected)] = lines.iter_rows()
+    lines, expected = int(documents["lines"].sum()), float(documents["expected"].sum())
+    share = expected / lines if lines else 0.0
+    residual = documents.select(((pl.col("expected") - share * pl.col("lines")) ** 2).sum()).item()
     return {
         "repetition_documents": sample.height,
-        "repetition_lines": int(count or 0),
-        "repetition_expected": float(expected or 0.0),
+        "repetition_lines": lines,
+        "repetition_expected": expected,
+        "repetition_residual": float(residual or 0.0),
     }
 
 

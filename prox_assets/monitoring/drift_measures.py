@@ -42,7 +42,7 @@ class Rate:
 
     events: float
     trials: int
-    units: int
+    units: float
 
     @property
     def value(self) -> float:
@@ -109,13 +109,26 @@ def _languages(row: Row) -> Histogram | None:
     return Histogram(counts, ordered=False) if counts else None
 
 
-def _rate(events: str, trials: str, units: str | None = None) -> Callable[[Row], Rate | None]:
+def _rate(events: str, trials: str) -> Callable[[Row], Rate | None]:
     def read(row: Row) -> Rate | None:
         if row.get(events) is None or not row.get(trials):
             return None
-        return Rate(row[events], row[trials], row[units or trials])
+        return Rate(row[events], row[trials], row[trials])
 
     return read
+
+
+def _repetition(row: Row) -> Rate | None:
+    expected, lines, residual = (row.get(f"repetition_{name}") for name in ("expected", "lines", "residual"))
+    if expected is None or not lines or residual is None:
+        return None
+    # Lines of one document, and pages of one site, go together: there are fewer independent ones than lines. As many as
+    # have the sampling variance that the documents show (the design effect of Kish, Survey Sampling, 1965).
+    share = expected / lines
+    variance = residual / lines**2
+    binomial = share * (1 - share)
+    units = lines if variance * lines <= binomial else binomial / variance
+    return Rate(expected, lines, max(1.0, units))
 
 
 def _rejected(row: Row) -> Rate | None:
@@ -159,7 +172,7 @@ _READ: dict[Measure, Callable[[Row], Reading | None]] = {
     Measure.DOCUMENT_LENGTH: _shares("length_histogram"),
     Measure.OPERATIONS_PER_DOCUMENT: _shares("operations_histogram"),
     Measure.LANGUAGE_MIX: _languages,
-    Measure.REPEATED_LINES: _rate("repetition_expected", "repetition_lines", "repetition_documents"),
+    Measure.REPEATED_LINES: _repetition,
     Measure.FAILED_PROGRAMS: _programs("programs_failed"),
     Measure.TRUNCATED_PROGRAMS: _programs("programs_truncated"),
     Measure.LOOPING_PROGRAMS: _programs("programs_looping"),

@@ -38,7 +38,7 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
     Of two samples of n and m from one distribution over B bins, PSI / (1/n + 1/m) is chi-square with B - 1 degrees of
     freedom (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020). What the baseline's shards show beyond
     that, each against the others, comes from real differences between them; these lie in few directions (one site, one
-    language), so that part is taken to vary with a single degree of freedom, the widest spread of a given mean.
+    language), so that part is taken to vary in a single one, and as Student's t squared, for it was estimated from few.
 
     Args:
         current_size: Size of the judged sample.
@@ -55,8 +55,9 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
         if own_size and other_size:
             excess.append(psi(shard, others) - freedom * (1 / own_size + 1 / other_size))
     between = max(0.0, fmean(excess)) if excess else 0.0
+    _, student = _criticals(probability, len(baseline))
     sampling = 1 / max(current_size, 1) + 1 / max(size, 1)
-    return sampling * chi_square_quantile(1 - probability, freedom) + between * chi_square_quantile(1 - probability, 1)
+    return sampling * chi_square_quantile(1 - probability, freedom) + between * student**2
 
 
 def pooled(baseline: Sequence[float], current_size: float) -> list[list[int]]:
