@@ -49,7 +49,7 @@ SIGNS: dict[Fault, frozenset[Measure]] = {
     Fault.TRUNCATION: frozenset({Measure.TRUNCATED_PROGRAMS, Measure.FAILED_PROGRAMS}),
     Fault.NEW_SITE: frozenset({Measure.REPEATED_LINES}),
     Fault.LANGUAGE_MIX: frozenset({Measure.LANGUAGE_MIX}),
-    Fault.TOKENIZER: frozenset({Measure.TOKENS_PER_CHARACTER}),
+    Fault.TOKENIZER: frozenset({Measure.DOC_TOKENS_PER_CHARACTER, Measure.CHUNK_TOKENS_PER_CHARACTER}),
 }
 
 

@@ -92,7 +92,7 @@ def _episode(fault: Fault, start: int, rng: np.random.Generator) -> Episode:
         case Fault.TRUNCATION:
             return Episode(fault, start, RefinerFault(truncated=rng.uniform(0.06, 0.4)))
         case Fault.NEW_SITE:
-            return Episode(fault, start, new_site=NewSite(rng.uniform(0.06, 0.2), int(rng.integers(6, 16))))
+            return Episode(fault, start, new_site=NewSite(rng.uniform(0.1, 0.25), int(rng.integers(6, 16))))
         case Fault.LANGUAGE_MIX:
             language = str(rng.choice(["german", "french", "spanish", "russian"]))
             return Episode(fault, start, language=(language, rng.uniform(0.15, 0.4)))

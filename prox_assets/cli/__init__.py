@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from prox_assets.cli.drift import drift
 from prox_assets.cli.estimate import estimate
 from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
@@ -36,6 +37,7 @@ app.command()(refine)
 app.command()(estimate)
 app.command()(shards)
 app.command()(report)
+app.command()(drift)
 
 
 def main() -> None:

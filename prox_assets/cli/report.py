@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from prox_assets.cli.drift import load_settings
 from prox_assets.cli.options import fail, say
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
@@ -21,12 +22,20 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of into the lake.")
     ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            help="YAML file with the settings of drift: those of `monitoring:`, or a defs.yaml that has it.",
+        ),
+    ] = None,
 ) -> None:
     """Write the report on a corpus: one HTML page that opens without a network.
 
     By default the page goes to `report/index.html` in the corpus's folder of the lake, where the Dagster asset
     `refinement_report` puts it too.
     """
+    drift = load_settings(settings)
     try:
         opened = Lake(lake)
         names = [corpus] if corpus else opened.corpora()
@@ -37,7 +46,7 @@ def report(
                 f"--output takes one corpus, the lake has {len(names)}; choose with --corpus: {', '.join(names)}"
             )
         for name in names:
-            written = write_report(opened, name, output=output)
+            written = write_report(opened, name, drift, output)
             say(f"{name}: {written.place} ({written.size / 1000:,.0f} kB)")
     except LakeError as error:
         raise fail(str(error)) from error

@@ -56,6 +56,8 @@ _REALS = pa.list_(_REAL)
 _NAMED_MEANS = pa.list_(pa.struct([("signal", _NAME), ("mean", _REAL)]))
 _NAMED_COUNTS = pa.list_(pa.struct([("operation", _NAME), ("status", _NAME), ("count", _COUNT)]))
 _COUNTS = pa.list_(_COUNT)
+# residual: sum over documents of (tokens - characters * total tokens / total characters) squared.
+_PROMPTED = pa.struct([("documents", _COUNT), ("tokens", _COUNT), ("characters", _COUNT), ("residual", _REAL)])
 _LANGUAGE_COUNTS = pa.list_(pa.struct([("language", _NAME), ("count", _COUNT)]))
 
 _PLACE: list[Column] = [
@@ -207,20 +209,17 @@ _WATCHED: list[Column] = [
     ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
     ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped chunks left out."),
     ("programs_no_op", _COUNT, "Of these, those that were not refused and changed nothing."),
-    (
-        "tokens_prompted",
-        _COUNT,
-        "Prompt tokens of the documents that were shown whole, at the chunk level if it has any.",
-    ),
-    ("characters_prompted", _COUNT, "Characters of these documents; null without a model, as tokens_prompted."),
+    ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
+    ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),
     (
         "documents_by_language",
         _LANGUAGE_COUNTS,
         "Documents by script or, for Latin ones, by function words: a signature.",
     ),
     ("repetition_documents", _COUNT, "Refined documents that were searched for lines that other documents have too."),
-    ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out."),
-    ("repetition_repeated_lines", _COUNT, "Of these, those that at least 3 of the documents have."),
+    ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
+    ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
+    ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
     ("metadata_keys", pa.list_(_NAME), "Native columns in the metadata of the first 1,000 documents, sorted."),
 ]
 

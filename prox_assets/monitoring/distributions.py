@@ -24,7 +24,9 @@ OVER_DELETED_SHARE = 0.8
 # Lines are compared over a sample of fixed size: in a shard of a million documents everything repeats.
 REPETITION_SAMPLE = 2_000
 REPETITION_LINE_CHARACTERS = 10
-REPETITION_DOCUMENTS = 3
+# The share of lines that repeat grows with the number of documents; brought down to so many by rarefaction (Hurlbert,
+# Ecology 52, 1971), shards of different sizes can be compared.
+REPETITION_AMONG = 30
 METADATA_ROWS = 1_000
 
 _EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
@@ -44,7 +46,8 @@ def watched_columns(lake: Lake, corpus: str, shard: str, error_limit: int) -> di
     return {
         **_outcome_histograms(outcomes),
         **_program_counts(lake, corpus, shard, error_limit),
-        **_prompted(lake, corpus, shard, outcomes),
+        "doc_prompted": _prompted(_document_prompts(lake, corpus, shard), outcomes),
+        "chunk_prompted": _prompted(_chunk_prompts(lake, corpus, shard), outcomes),
         "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
         **_repetition(lake.scan(corpus, Table.REFINED, [shard])),
         "metadata_keys": _metadata_keys(lake, corpus, shard),
@@ -117,30 +120,35 @@ def _program_counts(lake: Lake, corpus: str, shard: str, error_limit: int) -> di
     return counts.collect().row(0, named=True)
 
 
-def _prompted(lake: Lake, corpus: str, shard: str, outcomes: pl.LazyFrame) -> dict[str, Any]:
-    """Tokens and characters of what a model was shown whole: at the chunk level, else at the document level."""
+def _chunk_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
     shown = pl.col("skip_reason").is_null() & pl.col("error").is_null()
-    chunks = (
-        lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard])
-        .group_by("doc_id")
-        .agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
-    )
-    decisions = lake.scan(corpus, Table.DOC_PROGRAMS, [shard]).select(
-        "doc_id",
-        tokens=pl.col("prompt_tokens").cast(pl.Int64),
-        whole=~pl.col("truncated") & pl.col("error").is_null(),
-    )
-    for prompts in (chunks, decisions):
-        totals = (
-            prompts.filter(pl.col("whole") & (pl.col("tokens") > 0))
-            .join(outcomes.select("doc_id", "characters_before"), on="doc_id")
-            .select(tokens_prompted=pl.col("tokens").sum(), characters_prompted=pl.col("characters_before").sum())
-            .collect()
-            .row(0, named=True)
+    chunks = lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard]).group_by("doc_id")
+    return chunks.agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
+
+
+def _document_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
+    whole = ~pl.col("truncated") & pl.col("error").is_null()
+    decisions = lake.scan(corpus, Table.DOC_PROGRAMS, [shard])
+    return decisions.select("doc_id", tokens=pl.col("prompt_tokens").cast(pl.Int64), whole=whole)
+
+
+def _prompted(prompts: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any] | None:
+    """Sum tokens and characters of what a model was shown whole; None where it was shown nothing."""
+    tokens, characters = pl.col("tokens"), pl.col("characters")
+    totals = (
+        prompts.filter(pl.col("whole") & (tokens > 0))
+        .join(outcomes.select("doc_id", characters="characters_before"), on="doc_id")
+        .filter(characters > 0)
+        .select(
+            documents=pl.len().cast(pl.Int64),
+            tokens=tokens.sum(),
+            characters=characters.sum(),
+            residual=((tokens - characters * tokens.sum() / characters.sum()) ** 2).sum(),
         )
-        if totals["tokens_prompted"]:
-            return totals
-    return {"tokens_prompted": None, "characters_prompted": None}
+        .collect()
+        .row(0, named=True)
+    )
+    return totals if totals["documents"] else None
 
 
 def _languages(documents: pl.LazyFrame) -> list[dict[str, Any]]:
@@ -152,23 +160,28 @@ def _repetition(refined: pl.LazyFrame) -> dict[str, Any]:
     """Count lines of refined text that several documents have: boilerplate that the refiner has let through."""
     # Document ids are hashes: the smallest ones are a sample that every re-run draws again.
     sample = refined.select(pl.col("doc_id").bottom_k(REPETITION_SAMPLE)).collect()
-    lines = (
+    others = max(1, sample.height - 1)
+    elsewhere = (pl.len().over("line") - 1) / others  # share of the other documents that have the line
+    documents = (
         refined.join(sample.lazy(), on="doc_id", how="semi")
         .select("doc_id", line=pl.col("text").str.split("\n"))
         .explode("line")
-        .with_columns(pl.col("line").str.strip_chars())
+        .select("doc_id", pl.col("line").str.strip_chars())
         .filter(pl.col("line").str.len_chars() >= REPETITION_LINE_CHARACTERS)
-        .group_by("line")
-        .agg(occurrences=pl.len(), documents=pl.col("doc_id").n_unique())
-        .select(
-            repetition_lines=pl.col("occurrences").sum(),
-            repetition_repeated_lines=pl.col("occurrences").filter(pl.col("documents") >= REPETITION_DOCUMENTS).sum(),
-        )
-        .collect(engine="streaming")
+        .unique()
+        .with_columns(expected=1 - (1 - elsewhere) ** (REPETITION_AMONG - 1))
+        .group_by("doc_id")
+        .agg(lines=pl.len().cast(pl.Int64), expected=pl.col("expected").sum())
+        .collect()
     )
+    lines, expected = int(documents["lines"].sum()), float(documents["expected"].sum())
+    share = expected / lines if lines else 0.0
+    residual = documents.select(((pl.col("expected") - share * pl.col("lines")) ** 2).sum()).item()
     return {
         "repetition_documents": sample.height,
-        **{name: int(n or 0) for name, n in lines.row(0, named=True).items()},
+        "repetition_lines": lines,
+        "repetition_expected": expected,
+        "repetition_residual": float(residual or 0.0),
     }
 
 

@@ -17,6 +17,10 @@ from prox_assets.monitoring.drift_settings import KINDS, DriftSettings, Kind, Me
 from prox_assets.monitoring.drift_statistics import level_limits, pooled, psi, psi_noise, rate_limits
 
 
+class DriftError(Exception):
+    """The settings do not fit the corpus; the message names the shard and the remedy."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One measure that has moved.
@@ -89,14 +93,14 @@ def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgeme
     Shards that are pinned as the baseline, and those before `accepted_from`, are left out.
 
     Raises:
-        ValueError: A pinned shard, or `accepted_from`, is not among the rows.
+        DriftError: A pinned shard, or `accepted_from`, is not among the rows.
     """
     names = [row["shard"] for row in rows]
     unknown = {*settings.pinned_baseline, *([settings.accepted_from] if settings.accepted_from else [])} - {*names}
     if unknown:
-        raise ValueError(
+        raise DriftError(
             f"the monitoring settings name shards without metrics: {', '.join(sorted(unknown))}; "
-            "correct pinned_baseline or accepted_from, or materialize quality_metrics for them"
+            "correct pinned_baseline or accepted_from, raise history_shards, or materialize quality_metrics for them"
         )
     start = names.index(settings.accepted_from) if settings.accepted_from else 0
     pinned = [row for row in rows if row["shard"] in settings.pinned_baseline]
@@ -128,7 +132,7 @@ def _walk(
         earlier = [rows[index] for index in quiet if index < first]
         baseline = list(pinned) or earlier[-settings.baseline_shards :]
         deviation = None
-        says_nothing = reading(measure, [row]) is None and measure is not Measure.SCHEMA
+        says_nothing = not _telling(measure, [row])
         possible = not says_nothing and len(_telling(measure, baseline)) >= settings.min_baseline_shards
         if possible:
             deviation = _deviation(measure, window, _telling(measure, baseline), settings)
@@ -168,8 +172,8 @@ def _deviation(
             statistic, value, groups = "change of rate", current.value - before.value, ()
             noise = max(high - expected, 0.0) if value > 0 else max(expected - low, 0.0)
         case Level(), Level():
-            levels = [(part.value, part.units) for part in parts if isinstance(part, Level)]
-            low, expected, high = level_limits(levels, current.units, probability)
+            levels = [(part.value, part.sampling_variance) for part in parts if isinstance(part, Level)]
+            low, expected, high = level_limits(levels, current.sampling_variance, probability)
             statistic, value, groups = "relative change", current.value / expected - 1, ()
             noise = high / expected - 1 if value > 0 else 1 - low / expected
         case _:
@@ -213,7 +217,7 @@ def _changed_columns(window: Sequence[Row], baseline: Sequence[Row], settings: D
     gone = set.intersection(*({*row["metadata_keys"]} for row in baseline)) - current
     come = current - {key for row in baseline for key in row["metadata_keys"]}
     # What is measured at all is part of the schema too: a refiner that stops scoring leaves this null.
-    for column in ("keep_probability_histogram", "tokens_prompted"):
+    for column in ("keep_probability_histogram", "doc_prompted", "chunk_prompted"):
         had, has = [row.get(column) is not None for row in baseline], any(row.get(column) is not None for row in now)
         if all(had) and not has:
             gone.add(column)

@@ -14,6 +14,8 @@ from prox_assets.monitoring.drift_settings import Measure
 
 Row = Mapping[str, Any]
 
+MIN_RATIO_DOCUMENTS = 5
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -38,9 +40,9 @@ class Rate:
         units: Independent ones among the trials: lines of one document are not.
     """
 
-    events: int
+    events: float
     trials: int
-    units: int
+    units: float
 
     @property
     def value(self) -> float:
@@ -50,16 +52,27 @@ class Rate:
 
 @dataclass(frozen=True)
 class Level:
-    """A ratio of sums over so many documents."""
+    """A ratio of sums over documents.
+
+    Attributes:
+        numerator: Sum of the documents' numerators.
+        denominator: Sum of their denominators.
+        residual: Sum of (numerator - denominator * ratio) squared.
+    """
 
     numerator: int
     denominator: int
-    units: int
+    residual: float
 
     @property
     def value(self) -> float:
         """The ratio."""
         return self.numerator / self.denominator
+
+    @property
+    def sampling_variance(self) -> float:
+        """Of the ratio's logarithm, by Cochran, Sampling Techniques (1977), section 2.11."""
+        return max(self.residual / self.numerator**2, 1e-9)
 
 
 Reading = Histogram | Rate | Level
@@ -96,13 +109,26 @@ def _languages(row: Row) -> Histogram | None:
     return Histogram(counts, ordered=False) if counts else None
 
 
-def _rate(events: str, trials: str, units: str | None = None) -> Callable[[Row], Rate | None]:
+def _rate(events: str, trials: str) -> Callable[[Row], Rate | None]:
     def read(row: Row) -> Rate | None:
         if row.get(events) is None or not row.get(trials):
             return None
-        return Rate(row[events], row[trials], row[units or trials])
+        return Rate(row[events], row[trials], row[trials])
 
     return read
+
+
+def _repetition(row: Row) -> Rate | None:
+    expected, lines, residual = (row.get(f"repetition_{name}") for name in ("expected", "lines", "residual"))
+    if expected is None or not lines or residual is None:
+        return None
+    # Lines of one document, and pages of one site, go together: there are fewer independent ones than lines. As many as
+    # have the sampling variance that the documents show (the design effect of Kish, Survey Sampling, 1965).
+    share = expected / lines
+    variance = residual / lines**2
+    binomial = share * (1 - share)
+    units = lines if variance * lines <= binomial else binomial / variance
+    return Rate(expected, lines, max(1.0, units))
 
 
 def _rejected(row: Row) -> Rate | None:
@@ -124,9 +150,15 @@ def _programs(events: str) -> Callable[[Row], Rate | None]:
     return read
 
 
-def _tokens(row: Row) -> Level | None:
-    tokens, characters = row.get("tokens_prompted"), row.get("characters_prompted")
-    return Level(tokens, characters, row["documents_in"]) if tokens and characters else None
+def _ratio(column: str) -> Callable[[Row], Level | None]:
+    def read(row: Row) -> Level | None:
+        sums = row.get(column)
+        # A document alone has no residual, and its ratio says little.
+        if sums is None or sums["documents"] < MIN_RATIO_DOCUMENTS:
+            return None
+        return Level(sums["tokens"], sums["characters"], sums["residual"])
+
+    return read
 
 
 def _nothing(row: Row) -> None:
@@ -140,7 +172,7 @@ _READ: dict[Measure, Callable[[Row], Reading | None]] = {
     Measure.DOCUMENT_LENGTH: _shares("length_histogram"),
     Measure.OPERATIONS_PER_DOCUMENT: _shares("operations_histogram"),
     Measure.LANGUAGE_MIX: _languages,
-    Measure.REPEATED_LINES: _rate("repetition_repeated_lines", "repetition_lines", "repetition_documents"),
+    Measure.REPEATED_LINES: _repetition,
     Measure.FAILED_PROGRAMS: _programs("programs_failed"),
     Measure.TRUNCATED_PROGRAMS: _programs("programs_truncated"),
     Measure.LOOPING_PROGRAMS: _programs("programs_looping"),
@@ -149,7 +181,8 @@ _READ: dict[Measure, Callable[[Row], Reading | None]] = {
     Measure.DROPPED_DOCUMENTS: _dropped,
     Measure.QUARANTINED_DOCUMENTS: _rate("quarantined", "documents_in"),
     Measure.REJECTED_ROWS: _rejected,
-    Measure.TOKENS_PER_CHARACTER: _tokens,
+    Measure.DOC_TOKENS_PER_CHARACTER: _ratio("doc_prompted"),
+    Measure.CHUNK_TOKENS_PER_CHARACTER: _ratio("chunk_prompted"),
     Measure.SCHEMA: _nothing,
 }
 

@@ -31,7 +31,8 @@ _NAMES: dict[Measure, str] = {
     Measure.DROPPED_DOCUMENTS: "documents dropped",
     Measure.QUARANTINED_DOCUMENTS: "documents quarantined",
     Measure.REJECTED_ROWS: "raw rows rejected",
-    Measure.TOKENS_PER_CHARACTER: "prompt tokens per character",
+    Measure.DOC_TOKENS_PER_CHARACTER: "document-level prompt tokens per character",
+    Measure.CHUNK_TOKENS_PER_CHARACTER: "chunk-level prompt tokens per character",
     Measure.SCHEMA: "columns",
 }
 
@@ -144,6 +145,10 @@ _MOST_REMOVED = (
     "SELECT shard, doc_id, outcome, characters_before, characters_after, operations_applied FROM outcomes "
     "WHERE {where} ORDER BY characters_after / greatest(characters_before, 1), doc_id LIMIT 20"
 )
+_TOKENS_PER_CHARACTER = (
+    "SELECT shard, LEVEL_refiner, LEVEL_prompted.tokens / LEVEL_prompted.characters AS tokens_per_character "
+    "FROM shard_metrics WHERE {where} ORDER BY shard"
+)
 _EXAMPLES: dict[Measure, str] = {
     Measure.KEEP_PROBABILITY: (
         "SELECT shard, doc_id, keep_probability FROM doc_programs WHERE {where} ORDER BY keep_probability LIMIT 20"
@@ -187,9 +192,7 @@ _EXAMPLES: dict[Measure, str] = {
         "SELECT shard, doc_id, reason FROM outcomes WHERE {where} AND outcome = 'quarantined' LIMIT 20"
     ),
     Measure.REJECTED_ROWS: "SELECT shard, source_file, source_row, reason, detail FROM rejects WHERE {where} LIMIT 20",
-    Measure.TOKENS_PER_CHARACTER: (
-        "SELECT shard, doc_refiner, chunk_refiner, tokens_prompted / characters_prompted AS tokens_per_character "
-        "FROM shard_metrics WHERE {where} ORDER BY shard"
-    ),
+    Measure.DOC_TOKENS_PER_CHARACTER: _TOKENS_PER_CHARACTER.replace("LEVEL", "doc"),
+    Measure.CHUNK_TOKENS_PER_CHARACTER: _TOKENS_PER_CHARACTER.replace("LEVEL", "chunk"),
     Measure.SCHEMA: "SELECT shard, doc_id, source_file, metadata FROM documents WHERE {where} LIMIT 20",
 }

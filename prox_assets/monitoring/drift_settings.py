@@ -47,7 +47,8 @@ class Measure(StrEnum):
     DROPPED_DOCUMENTS = "dropped_documents"
     QUARANTINED_DOCUMENTS = "quarantined_documents"
     REJECTED_ROWS = "rejected_rows"
-    TOKENS_PER_CHARACTER = "tokens_per_character"
+    DOC_TOKENS_PER_CHARACTER = "doc_tokens_per_character"
+    CHUNK_TOKENS_PER_CHARACTER = "chunk_tokens_per_character"
     SCHEMA = "schema"
 
 
@@ -67,7 +68,8 @@ KINDS: dict[Measure, Kind] = {
     Measure.DROPPED_DOCUMENTS: Kind.RATE,
     Measure.QUARANTINED_DOCUMENTS: Kind.RATE,
     Measure.REJECTED_ROWS: Kind.RATE,
-    Measure.TOKENS_PER_CHARACTER: Kind.LEVEL,
+    Measure.DOC_TOKENS_PER_CHARACTER: Kind.LEVEL,
+    Measure.CHUNK_TOKENS_PER_CHARACTER: Kind.LEVEL,
     Measure.SCHEMA: Kind.SCHEMA,
 }
 
@@ -119,7 +121,8 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     Measure.REJECTED_ROWS: Threshold(warn=0.01, error=0.1),
     # Two tokenizers of one family differ by a tenth or more in tokens per character; weeks of one corpus by one or two
     # percent (measured by benchmarks/drift_simulation.py).
-    Measure.TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
+    Measure.DOC_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
+    Measure.CHUNK_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
     Measure.SCHEMA: Threshold(warn=1.0),
 }
 """Of measures that the settings do not name. Each was checked by benchmarks/drift_simulation.py; see docs/drift.md."""
@@ -147,6 +150,12 @@ class DriftSettings(BaseModel):
     order: Literal["arrival", "key"] = Field(
         default="arrival",
         description="How shards follow each other: as first measured, or by shard key (for keys that hold a date).",
+    )
+    history_shards: int = Field(
+        default=200,
+        ge=3,
+        description="Only the last so many shards are read; more make a check slower, and show since when an older "
+        "change lasts.",
     )
     accepted_from: str | None = Field(
         default=None,

@@ -38,7 +38,7 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
     Of two samples of n and m from one distribution over B bins, PSI / (1/n + 1/m) is chi-square with B - 1 degrees of
     freedom (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020). What the baseline's shards show beyond
     that, each against the others, comes from real differences between them; these lie in few directions (one site, one
-    language), so that part is taken to vary with a single degree of freedom, the widest spread of a given mean.
+    language), so that part is taken to vary in a single one, and as Student's t squared, for it was estimated from few.
 
     Args:
         current_size: Size of the judged sample.
@@ -55,8 +55,9 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
         if own_size and other_size:
             excess.append(psi(shard, others) - freedom * (1 / own_size + 1 / other_size))
     between = max(0.0, fmean(excess)) if excess else 0.0
+    _, student = _criticals(probability, len(baseline))
     sampling = 1 / max(current_size, 1) + 1 / max(size, 1)
-    return sampling * chi_square_quantile(1 - probability, freedom) + between * chi_square_quantile(1 - probability, 1)
+    return sampling * chi_square_quantile(1 - probability, freedom) + between * student**2
 
 
 def pooled(baseline: Sequence[float], current_size: float) -> list[list[int]]:
@@ -92,38 +93,38 @@ def rate_limits(
         current_trials: Trials of the judged sample.
         probability: That chance alone leaves the limits, at either side.
     """
-    angles = [_angle(events, trials) for events, trials in baseline]
-    sampling = [1 / (4 * trials + 2) for _, trials in baseline]
-    between = max(0.0, variance(angles) - fmean(sampling))
-    # Shards count by what they tell: a small one is noise.
-    weights = [1 / (between + own) for own in sampling]
-    centre = sum(w * a for w, a in zip(weights, angles, strict=True)) / sum(weights)
-    normal, student = _criticals(probability, len(baseline))
-    own = 1 / (4 * current_trials + 2)
-    spread = math.sqrt(normal**2 * (own + 1 / sum(weights)) + student**2 * between)
+    angles = [(_angle(events, trials), 1 / (4 * trials + 2)) for events, trials in baseline]
+    centre, spread = _limits(angles, 1 / (4 * current_trials + 2), probability)
     low, high = max(0.0, centre - spread), min(math.pi / 2, centre + spread)
     return math.sin(low) ** 2, math.sin(centre) ** 2, math.sin(high) ** 2
 
 
 def level_limits(
-    baseline: Sequence[tuple[float, float]], current_units: float, probability: float
+    baseline: Sequence[tuple[float, float]], current_variance: float, probability: float
 ) -> tuple[float, float, float]:
     """Return (lower limit, expected, upper limit) of a positive level, e.g. tokens per character.
 
-    The logarithm is compared with the baseline's by Student's t; for a smaller shard than the baseline's the spread is
-    taken to grow as if all of it were sampling, which is the worst case.
+    Logarithms are compared, with the sampling error of each shard and the spread of the baseline's shards beyond it.
 
     Args:
-        baseline: (level, documents it is the mean of) of every shard.
-        current_units: Documents of the judged sample.
+        baseline: (level, sampling variance of its logarithm) of every shard.
+        current_variance: Sampling variance of the judged sample's logarithm.
         probability: That chance alone leaves the limits, at either side.
     """
-    logs = [math.log(level) for level, _ in baseline]
-    centre = fmean(logs)
-    usual = len(baseline) / sum(1 / max(units, 1) for _, units in baseline)
-    _, student = _criticals(probability, len(baseline))
-    spread = student * math.sqrt(variance(logs) * (max(1.0, usual / max(current_units, 1)) + 1 / len(baseline)))
+    centre, spread = _limits([(math.log(level), own) for level, own in baseline], current_variance, probability)
     return math.exp(centre - spread), math.exp(centre), math.exp(centre + spread)
+
+
+def _limits(
+    baseline: Sequence[tuple[float, float]], current_variance: float, probability: float
+) -> tuple[float, float]:
+    """Return the centre of the baseline's (value, sampling variance) and how far chance may leave it."""
+    between = max(0.0, variance(value for value, _ in baseline) - fmean(own for _, own in baseline))
+    # Shards count by what they tell: a small one is noise.
+    weights = [1 / (between + own) for _, own in baseline]
+    centre = sum(w * value for w, (value, _) in zip(weights, baseline, strict=True)) / sum(weights)
+    normal, student = _criticals(probability, len(baseline))
+    return centre, math.sqrt(normal**2 * (current_variance + 1 / sum(weights)) + student**2 * between)
 
 
 def _angle(events: float, trials: float) -> float:

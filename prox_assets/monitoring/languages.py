@@ -52,8 +52,9 @@ def language_of(text: str = "text") -> pl.Expr:
     letters = {name: head.str.count_matches(pattern).cast(pl.Float64) for name, pattern in SCRIPTS.items()}
     letters["kana"] = 10 * letters["kana"]
     script = _largest(letters, at_least=1)
+    lower = head.str.to_lowercase()
     words = {
-        language: head.str.count_matches(rf"(?i)\b(?:{'|'.join(words)})\b").cast(pl.Float64)
+        language: lower.str.count_matches(rf"\b(?:{'|'.join(words)})\b").cast(pl.Float64)
         for language, words in FUNCTION_WORDS.items()
     }
     return pl.when(script == LATIN).then(_largest(words, at_least=MIN_FUNCTION_WORDS)).otherwise(script)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
 from prox_assets.orchestration.assets.doc_programs import build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
@@ -22,6 +23,7 @@ from prox_assets.orchestration.assets.refinement_report import build_refinement_
 from prox_assets.orchestration.checks import build_shard_checks
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
+from prox_assets.orchestration.drift_checks import build_drift_checks
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.stages.plan import RefinementPlan
@@ -83,6 +85,10 @@ class RefinedCorpusAttributes(BaseModel):
         gt=0,
         description="Age from which on the report counts as stale; more than the schedule's longest pause.",
     )
+    monitoring: DriftSettings = Field(
+        default_factory=DriftSettings,
+        description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
+    )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
@@ -119,6 +125,7 @@ class RefinedCorpusAttributes(BaseModel):
             discovery_interval_seconds=self.discovery_interval_seconds,
             report_schedule=self.report_schedule,
             report_freshness_hours=self.report_freshness_hours,
+            monitoring=self.monitoring,
         )
 
 
@@ -195,7 +202,7 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
     schedule = build_report_schedule(settings)
     return dg.Definitions(
         assets=assets,
-        asset_checks=[build_shard_checks(settings)],
+        asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],
         jobs=[build_discovery_job(settings)],
         sensors=[build_discovery_sensor(settings)],
         schedules=[schedule] if schedule is not None else [],

@@ -5,6 +5,7 @@ from typing import Literal
 
 import dagster as dg
 
+from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.stages.plan import RefinementPlan
 
@@ -25,6 +26,7 @@ class CorpusSettings:
         discovery_interval_seconds: Least time between two listings of the source.
         report_schedule: When the report is written anew, as a cron expression in UTC; None for never by itself.
         report_freshness_hours: Age from which on the report counts as stale.
+        monitoring: How shards are judged against those before.
     """
 
     plan: RefinementPlan
@@ -38,6 +40,7 @@ class CorpusSettings:
     discovery_interval_seconds: int = 300
     report_schedule: str | None = "0 5 * * *"
     report_freshness_hours: float = 36.0
+    monitoring: DriftSettings = field(default_factory=DriftSettings)
 
     @property
     def corpus(self) -> str:

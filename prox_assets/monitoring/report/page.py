@@ -14,8 +14,9 @@ import jinja2
 from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.monitoring.drift import Finding, find_drift
-from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.arrivals import arrivals
+from prox_assets.monitoring.drift import DriftError, Finding, judge_arrivals
+from prox_assets.monitoring.drift_settings import DriftSettings, Severity
 from prox_assets.monitoring.previews import printable
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
@@ -37,6 +38,8 @@ class Drift:
 
     Attributes:
         findings: What moved, errors first.
+        measures: How many measures could be judged.
+        problem: Why nothing could be judged where the settings do not fit the shards, else "".
         charts: Distributions of the latest shards beside the baseline's.
         baseline: Shards of the baseline.
         judged: Shards that are compared with it.
@@ -44,6 +47,8 @@ class Drift:
     """
 
     findings: tuple[Finding, ...]
+    measures: int
+    problem: str
     charts: tuple[charts.BarChart, ...]
     baseline: tuple[str, ...]
     judged: tuple[str, ...]
@@ -95,7 +100,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
             chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
         ),
         always_zero=zero,
-        drift=_drift(history, settings or DriftSettings()),
+        drift=_drift(lake, corpus, settings or DriftSettings()),
         families=tuple(family_changes(history)),
         largest_sites=tuple(largest),
         poorest_sites=tuple(poorest),
@@ -147,24 +152,24 @@ def _trend_chart(trend: Trend, history: History) -> charts.LineChart | None:
     )
 
 
-def _drift(history: History, settings: DriftSettings) -> Drift:
-    rows = list(history.latest)
-    if settings.order == "key":
-        rows.sort(key=lambda row: row["shard"])
-    known = {row["shard"] for row in rows}
-    if not {*settings.pinned_baseline, *filter(None, [settings.accepted_from])} <= known:
-        # Shards that are named but not measured yet: nothing can be judged, the rest of the page can be shown.
-        return Drift((), (), (), (), settings)
-    if settings.pinned_baseline:
-        baseline = [row for row in rows if row["shard"] in settings.pinned_baseline]
-        judged = [row for row in rows if row["shard"] not in settings.pinned_baseline][-settings.judged_shards :]
-    else:
-        start = next((n for n, row in enumerate(rows) if row["shard"] == settings.accepted_from), 0)
-        judged = rows[start:][-settings.judged_shards :]
-        baseline = rows[start : len(rows) - len(judged)][-settings.baseline_shards :]
+def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
+    """Judge the latest shards, as the checks in Dagster do."""
+    rows = arrivals(lake, corpus, settings)
+    try:
+        judgements = judge_arrivals(rows, settings)
+    except DriftError as error:
+        return Drift((), 0, str(error), (), (), (), settings)
+    findings = judgements[-1].findings if judgements else ()
+    pinned = [row for row in rows if row["shard"] in settings.pinned_baseline]
+    start = next((place for place, row in enumerate(rows) if row["shard"] == settings.accepted_from), 0)
+    others = [row for row in rows[start:] if row["shard"] not in settings.pinned_baseline]
+    judged = others[-settings.judged_shards :]
+    baseline = pinned or others[: len(others) - len(judged)][-settings.baseline_shards :]
     comparisons = compare(baseline, judged)
     return Drift(
-        findings=tuple(find_drift(rows, settings)),
+        findings=tuple(sorted(findings, key=lambda finding: finding.severity is Severity.WARN)),
+        measures=len(judgements[-1].judged) if judgements else 0,
+        problem="",
         charts=tuple(charts.bar_chart(c.title, c.bins, c.baseline, c.current, percent) for c in comparisons),
         baseline=tuple(row["shard"] for row in baseline),
         judged=tuple(row["shard"] for row in judged),
@@ -203,6 +208,7 @@ def _environment() -> jinja2.Environment:
         "utc": utc,
         "signed": signed,
         "tail": tail,
+        "lines": printable_lines,
     }
     return environment
 
@@ -238,6 +244,11 @@ def signed(value: float) -> str:
 def utc(value: datetime) -> str:
     """Write a time in UTC, to the minute."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines, each made printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def tail(text: str, length: int) -> str:

@@ -14,6 +14,7 @@ from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.drift_checks import findings_markdown
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
@@ -22,7 +23,7 @@ from prox_assets.stages import quality_metrics
 
 ASSET = "refinement_report"
 
-DESCRIPTION = """One HTML page about the corpus: trends, drift, retention by site and length, operations, outliers, samples.
+DESCRIPTION = """One HTML page about the corpus: trends, drift, sites and lengths, operations, samples before and after.
 
 It opens without a network; its path or URL is in the metadata, here and on every materialization of the corpus.
 Reads all that has been measured; writes `report/index.html` in the corpus's folder of the lake."""
@@ -47,7 +48,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
     def refinement_report(lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
         with no_retry_when_useless():
-            written = write_report(lake.open(), settings.corpus)
+            written = write_report(lake.open(), settings.corpus, settings.monitoring)
         return dg.MaterializeResult(
             metadata={
                 "report": link(written.place),
@@ -78,13 +79,11 @@ def _numbers(report: Report) -> dict[str, float | int]:
 
 
 def _findings(report: Report) -> str:
-    if not report.drift.findings:
-        return "Nothing has moved." if report.drift.baseline else "There is no baseline yet."
-    # Shard keys come from file names: indented as code, they cannot be taken for Markdown.
-    return "\n\n".join(
-        f"**{finding.severity}: {finding.measure}**\n\n    {' '.join(finding.message.split())}"
-        for finding in report.drift.findings
-    )
+    if report.drift.findings:
+        return findings_markdown(report.drift.findings)
+    if report.drift.problem:
+        return "The settings of monitoring do not fit the measured shards; see the report."
+    return "Nothing has moved." if report.drift.measures else "There is no baseline yet."
 
 
 def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | None:

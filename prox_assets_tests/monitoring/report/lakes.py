@@ -45,9 +45,10 @@ def add_measurement(lake: Lake, row: dict[str, Any], shard: str, week: int, **ch
     new = {**row, "shard": shard, "measured_at": START + timedelta(weeks=week), **changes}
     earlier = list(lake.rows(CORPUS, Table.SHARD_METRICS_HISTORY, shard))
     stamp = FileStamp(new["execution_fingerprint"], "identity", new["run_id"], new["code_version"], new["execution_id"])
-    with lake.write(CORPUS, shard, [Table.SHARD_METRICS_HISTORY], stamp) as [history]:
-        for old in earlier:
-            history.write(old)
+    with lake.write(CORPUS, shard, [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY], stamp) as [latest, history]:
+        latest.write(new)
+        for row_before in earlier:
+            history.write(row_before)
         history.write(new)
 
 
