@@ -8,8 +8,9 @@ from typing import Any, Self, cast
 
 import dagster as dg
 import yaml
+from dagster._utils.schedules import is_valid_cron_schedule
 from dagster.components import Scaffolder, ScaffoldRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
@@ -92,6 +93,13 @@ class RefinedCorpusAttributes(BaseModel):
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
+
+    @field_validator("report_schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, value: str | None) -> str | None:
+        if value is not None and not is_valid_cron_schedule(value):
+            raise ValueError(f"{value!r} is no cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)")
+        return value
 
     def settings(self) -> CorpusSettings:
         """Return the validated settings of the corpus."""

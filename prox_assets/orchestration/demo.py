@@ -88,9 +88,7 @@ def _report(console: Console, lake: Lake, metrics: dict[str, dict[str, Any]]) ->
         for line in preview_lines(edit_previews(lake, CORPUS, shard, count=1)):
             console.print(line, soft_wrap=True)
     console.print(
-        NEXT.format(
-            refined=lake.uri(CORPUS, Table.REFINED, next(iter(metrics))), report=report_place(lake, CORPUS)
-        ),
+        NEXT.format(refined=lake.uri(CORPUS, Table.REFINED, next(iter(metrics))), report=report_place(lake, CORPUS)),
         markup=False,
         soft_wrap=True,
     )
