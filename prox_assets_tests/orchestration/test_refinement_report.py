@@ -31,7 +31,10 @@ def tick(town: Town) -> Any:
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     [materialization] = result.asset_materializations_for_node(f"{CORPUS}__{asset}")
-    return {name: value.value for name, value in materialization.metadata.items()}
+    return {
+        name: value.records if isinstance(value, dg.TableMetadataValue) else value.value
+        for name, value in materialization.metadata.items()
+    }
 
 
 def test_one_page_tells_of_all_shards_and_every_materialization_links_to_it(make_town: Callable[..., Town]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 380, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 20
+WIDEST_BAR = 24
 MOST_POINTS = 120
 """More measurements than this are drawn as means of neighbours: a pixel holds one."""
 
@@ -56,10 +57,12 @@ class LineChart:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bin: where it is, and how high it was and is."""
+    """A bin: where it is, and how high it was and is; its two bars meet in its middle."""
 
     x: float
     width: float
+    middle: float
+    bar_width: float
     baseline_y: float
     baseline_height: float
     current_y: float
@@ -150,6 +153,8 @@ def bar_chart(
             Bar(
                 x=round(LEFT + number * width, 1),
                 width=round(width, 2),
+                middle=round(LEFT + (number + 0.5) * width, 1),
+                bar_width=round(min(0.42 * width, WIDEST_BAR), 1),
                 baseline_y=round(before, 1),
                 baseline_height=round(_y(0.0, 0.0, high) - before, 1),
                 current_y=round(after, 1),

@@ -164,7 +164,9 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
     start = next((place for place, row in enumerate(rows) if row["shard"] == settings.accepted_from), 0)
     others = [row for row in rows[start:] if row["shard"] not in settings.pinned_baseline]
     judged = others[-settings.judged_shards :]
-    baseline = pinned or others[: len(others) - len(judged)][-settings.baseline_shards :]
+    moved = {judgement.shard for judgement in judgements if judgement.findings}
+    quiet = [row for row in others[: len(others) - len(judged)] if row["shard"] not in moved]
+    baseline = pinned or quiet[-settings.baseline_shards :]
     comparisons = compare(baseline, judged)
     return Drift(
         findings=tuple(sorted(findings, key=lambda finding: finding.severity is Severity.WARN)),

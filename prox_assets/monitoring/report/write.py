@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift_settings import DriftSettings
@@ -49,7 +51,14 @@ def write_report(
         MissingTableError: Nothing has been measured yet.
         LakeError: A file of the lake is damaged, or the page cannot be written.
     """
-    report = assemble(lake, corpus, settings)
+    try:
+        report = assemble(lake, corpus, settings)
+    except pl.exceptions.PolarsError as error:
+        # A footer that can be read says nothing of the pages before it.
+        raise LakeError(
+            f"the lake {lake.url} cannot be read for the report on {corpus}: {error}. Run again the step that wrote "
+            "the file, with the same version of prox_assets."
+        ) from error
     page = render(report).encode()
     if output is None:
         lake.storage.write_bytes(report_path(corpus), page)

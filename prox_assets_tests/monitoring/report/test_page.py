@@ -164,6 +164,18 @@ def test_distributions_are_compared_with_the_baseline(tmp_path: Path):
     assert chart.bars[0].label == "0 to 5 %: 0% then, 100% now"
 
 
+def test_a_shard_that_moved_is_no_baseline_for_those_after_it(tmp_path: Path):
+    run = measured_run(tmp_path, [f"line {n}\nThe rest stays." for n in range(40)])
+    row = measured_row(run)
+    for week in range(10):
+        add_measurement(run.lake, row, f"week-{week}", week, programs_failed=39 if week == 8 else 0)
+    add_measurement(run.lake, row, "xweek", 10)
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
+    assert drift.findings == ()
+    assert "week-8" not in drift.baseline
+    assert {"week-7", "week-9"} < {*drift.baseline}
+
+
 def test_a_pinned_shard_that_is_not_measured_yet_does_not_cost_the_rest_of_the_page(tmp_path: Path):
     run = measured_run(tmp_path)
     settings = DriftSettings(pinned_baseline=tuple(f"gone-{n}" for n in range(6)))
@@ -208,4 +220,14 @@ def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path):
     path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(LakeError, match=r"outcomes.*damaged.*refined_shards again"):
+        write_report(run.lake, CORPUS)
+
+
+def test_damage_behind_a_whole_footer_is_an_error_of_the_lake(tmp_path: Path):
+    run = measured_run(tmp_path)
+    path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
+    data = bytearray(path.read_bytes())
+    data[4:400] = bytes(396)
+    path.write_bytes(bytes(data))
+    with pytest.raises(LakeError, match="cannot be read for the report on web"):
         write_report(run.lake, CORPUS)
