@@ -1,6 +1,6 @@
 """Side-by-side comparison: nothing is invented, nothing is shown as kept that is gone."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prox_assets.monitoring.previews import printable
@@ -39,6 +39,7 @@ def test_a_dropped_document_has_nothing_on_the_right():
     assert all(not row.after for row in compare("one\ntwo", ""))
 
 
+@settings(deadline=None)
 @given(LINES, st.data())
 def test_both_texts_can_be_read_off_their_sides(lines: list[str], data: st.DataObject):
     kept = [line for line in lines if data.draw(st.booleans())]
@@ -54,6 +55,7 @@ def test_both_texts_can_be_read_off_their_sides(lines: list[str], data: st.DataO
         assert "".join(shown(row.after, "same", "added") for row in rows) == "".join(kept)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2 * CHARACTERS_PER_LINE), st.text(max_size=100))
 def test_what_is_shown_is_printable_and_short(before: str, after: str):
     for row in compare(before, after):
