@@ -173,6 +173,12 @@ class DriftSettings(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _thresholds_fit_the_defaults(self) -> Self:
+        for measure in self.thresholds:
+            self.threshold(measure)  # e.g. a warn alone, above the default's error
+        return self
+
+    @model_validator(mode="after")
     def _windows_fit(self) -> Self:
         if self.pinned_baseline and self.accepted_from is not None:
             raise ValueError("pinned_baseline and accepted_from exclude each other: pin the shards that are accepted")
