@@ -146,7 +146,7 @@ class World:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng([self.seed, CORPORA.index(self.kind)])
         self._sites = [self._site(f"site{number}.example") for number in range(self.kind.sites)]
-        self._weights = self._rng.pareto(1.2, self.kind.sites) + 0.3
+        self._weights = self._rng.lognormal(0, 0.7, self.kind.sites)  # the largest has a tenth or two of the pages
         self._phase = self._rng.uniform(0, 2 * math.pi)
         self._new: Site | None = None
 

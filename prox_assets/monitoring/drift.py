@@ -5,8 +5,8 @@ Belongs here: the judgement, from rows of `shard_metrics` to findings. Not here:
 (drift_messages.py), reading a lake (arrivals.py).
 
 Shards are judged one after the other. One that deviates does not enter the baseline of that measure, nor does one that
-is only suspect: a fault that begins weakly would hide itself, and one that lasts for months never becomes normal by
-lasting. `accepted_from` says when a change is meant.
+is only suspect: a fault that begins weakly would hide itself. A change that is meant, `accepted_from` accepts at once;
+one that nobody acts on becomes the baseline after `adopt_after` shards, as an alarm that never ends is not heard.
 """
 
 from collections.abc import Iterator, Sequence
@@ -130,6 +130,7 @@ def _walk(
     """Yield (could be judged, finding) for every row, with a baseline of earlier rows that did not deviate."""
     quiet: list[int] = []
     run: list[Row] = []
+    odd: list[int] = []  # the present run of shards that deviate or are suspect
     for number, row in enumerate(rows):
         first = max(0, number + 1 - settings.judged_shards)
         window = rows[first : number + 1]
@@ -141,17 +142,21 @@ def _walk(
         if possible:
             compared = _compared(measure, window, _telling(measure, baseline), settings.false_alarm_probability)
             deviation = _severe(settings, compared)
-        if deviation is not None:
-            run.append(row)
-            yield possible, _finding(deviation, baseline, run)
-            continue
         if says_nothing:  # neither ends a run nor makes a baseline
             yield possible, None
             continue
-        run = []
-        if not (possible and _suspect(measure, window, _telling(measure, baseline), settings)):
+        if deviation is not None:
+            run.append(row)
+        yield possible, None if deviation is None else _finding(deviation, baseline, run)
+        if deviation is None:
+            run = []
+        if deviation is None and not (possible and _suspect(measure, window, _telling(measure, baseline), settings)):
             quiet.append(number)
-        yield possible, None
+            odd = []
+            continue
+        odd.append(number)
+        if len(odd) == settings.adopt_after:  # the new level, from here on
+            quiet, odd, run = odd, [], []
 
 
 def _telling(measure: Measure, rows: Sequence[Row]) -> list[Row]:

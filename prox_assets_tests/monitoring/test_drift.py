@@ -54,9 +54,19 @@ def test_a_finding_says_what_moved_by_how_much_since_when_and_where_to_look() ->
     assert "week-22" in finding.examples
 
 
-def test_a_fault_that_lasts_never_becomes_normal() -> None:
+def test_a_fault_that_lasts_can_be_told_never_to_become_normal() -> None:
     rows = [*weeks(15), *(week(number, no_op=0.6) for number in range(15, 60))]
-    assert found(rows)[Measure.NO_OP_PROGRAMS].since == "week-15"
+    assert found(rows, DriftSettings(adopt_after=None))[Measure.NO_OP_PROGRAMS].since == "week-15"
+
+
+def test_a_change_that_nobody_acts_on_becomes_the_baseline_and_its_end_is_a_finding_again() -> None:
+    rows = [*weeks(15), *(week(number, no_op=0.6) for number in range(15, 30)), week(30)]
+    alarmed = [
+        judgement.shard
+        for judgement in judge_arrivals(rows, DEFAULT)
+        if Measure.NO_OP_PROGRAMS in {finding.measure for finding in judgement.findings}
+    ]
+    assert alarmed == [f"week-{number}" for number in (*range(15, 23), 30)]
 
 
 def test_a_change_that_is_accepted_makes_a_new_baseline() -> None:
@@ -187,6 +197,7 @@ def test_thresholds_can_be_set_in_part() -> None:
         ({"thresholds": {"retention": {"warn": 0.5, "error": 0.1}}}, "at least warn"),
         ({"thresholds": {"retention": {"warn": 0.5}}}, "at least warn"),
         ({"baseline_shards": 3}, "min_baseline_shards"),
+        ({"adopt_after": 2}, "adopt_after"),
         ({"pinned_baseline": ["a", "a", "b"]}, "min_baseline_shards"),
         ({"pinned_baseline": list("abcdef"), "accepted_from": "a"}, "exclude each other"),
         ({"false_alarm_probability": 0}, "false_alarm_probability"),
