@@ -159,8 +159,8 @@ class DriftSettings(BaseModel):
     )
     adopt_after: int | None = Field(
         default=8,
-        description="After so many deviating shards in a row, two months of weeks, the new level becomes the baseline and "
-        "the alarm ends; null: never.",
+        description="After so many deviating shards in a row (two months of weeks) the new level becomes the baseline "
+        "and the alarm ends; null: never.",
     )
     accepted_from: str | None = Field(
         default=None,
@@ -189,8 +189,8 @@ class DriftSettings(BaseModel):
             raise ValueError("pinned_baseline and accepted_from exclude each other: pin the shards that are accepted")
         if self.adopt_after is not None and self.adopt_after < self.min_baseline_shards:
             raise ValueError(
-                f"adopt_after {self.adopt_after} is below min_baseline_shards {self.min_baseline_shards}: the shards of a "
-                "new level must make a baseline"
+                f"adopt_after {self.adopt_after} is below min_baseline_shards {self.min_baseline_shards}: shards of "
+                "a new level must make a baseline"
             )
         available = len(set(self.pinned_baseline)) or self.baseline_shards
         if available < self.min_baseline_shards:
