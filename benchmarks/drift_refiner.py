@@ -68,15 +68,26 @@ def _encoding(size: int) -> "Tokenizer":
     return tokenizer
 
 
-@cache
-def _word_tokens(word: str, size: int) -> int:
-    return len(_encoding(size).encode(f" {word}").ids)
+class WordTokens(dict[str, int]):
+    """Tokens of words, counted when first asked for: the words of a year come again and again."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def __missing__(self, word: str) -> int:
+        """Count a new word."""
+        self[word] = len(_encoding(self._size).encode(f" {word}").ids)
+        return self[word]
+
+
+IN_USE, AFTER = WordTokens(VOCABULARY_IN_USE), WordTokens(VOCABULARY_AFTER)
 
 
 def count_tokens(text: str, other: bool = False) -> int:
     """Return the tokens of a text: its words' by the encoding, and one per line break."""
-    size = VOCABULARY_AFTER if other else VOCABULARY_IN_USE
-    return sum(_word_tokens(word, size) for word in _WORD.findall(text)) + text.count("\n") + 1
+    words = AFTER if other else IN_USE
+    return sum(map(words.__getitem__, _WORD.findall(text))) + text.count("\n") + 1
 
 
 class SimulatedRefiner:

@@ -146,7 +146,7 @@ class World:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng([self.seed, CORPORA.index(self.kind)])
         self._sites = [self._site(f"site{number}.example") for number in range(self.kind.sites)]
-        self._weights = self._rng.pareto(1.2, self.kind.sites) + 0.3
+        self._weights = self._rng.lognormal(0, 0.7, self.kind.sites)  # the largest has a tenth or two of the pages
         self._phase = self._rng.uniform(0, 2 * math.pi)
         self._new: Site | None = None
 
@@ -170,6 +170,7 @@ class World:
             self._new = None
         elif self._new is None:
             self._new = self._site("brand-new.example", lines=new_site.lines, recognised=0.0)
+            self._new.quality = 0.5  # its pages are worth keeping: only then does anything slip through
         count = int(self.kind.documents * math.exp(rng.normal(0, 0.15)) * (0.2 if rng.random() < 0.05 else 1))
         season = math.sin(2 * math.pi * week / WEEKS + self._phase)
         mood, stretch = rng.normal(0, 0.12) + 0.15 * season, rng.normal(0, 0.04) + 0.06 * season

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
-from benchmarks.drift_world import CORPORA, WEEKS, CorpusKind, NewSite, Page, World
+from benchmarks.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.shard_metrics import shard_metrics
@@ -31,6 +31,7 @@ from prox_assets.stages.run import ShardRun
 FIRST_FAULT = (16, 27)  # weeks, inclusive; the monitor needs a baseline, and each fault a quiet time before the next
 SECOND_FAULT = (35, 47)
 FAULT_WEEKS = 4
+RARE_LANGUAGE = 0.1
 NO_FAULT = RefinerFault()
 
 
@@ -74,14 +75,14 @@ def episodes(seed: int) -> dict[str, list[Episode]]:
     order = [list(Fault)[number] for number in rng.permutation(len(Fault))]
     return {
         kind.name: [
-            _episode(order[2 * number + turn], int(rng.integers(first, last + 1)), rng)
+            _episode(order[2 * number + turn], kind, int(rng.integers(first, last + 1)), rng)
             for turn, (first, last) in enumerate((FIRST_FAULT, SECOND_FAULT))
         ]
         for number, kind in enumerate(CORPORA)
     }
 
 
-def _episode(fault: Fault, start: int, rng: np.random.Generator) -> Episode:
+def _episode(fault: Fault, kind: CorpusKind, start: int, rng: np.random.Generator) -> Episode:
     match fault:
         case Fault.NO_OPS:
             return Episode(fault, start, RefinerFault(no_op=rng.uniform(0.3, 1.0)))
@@ -94,7 +95,8 @@ def _episode(fault: Fault, start: int, rng: np.random.Generator) -> Episode:
         case Fault.NEW_SITE:
             return Episode(fault, start, new_site=NewSite(rng.uniform(0.1, 0.25), int(rng.integers(6, 16))))
         case Fault.LANGUAGE_MIX:
-            language = str(rng.choice(["german", "french", "spanish", "russian"]))
+            rare = [name for name in COMMON if kind.languages.get(name, 0) <= RARE_LANGUAGE]
+            language = str(rng.choice(rare))
             return Episode(fault, start, language=(language, rng.uniform(0.15, 0.4)))
         case Fault.TOKENIZER:
             return Episode(fault, start, RefinerFault(tokenizer=True))

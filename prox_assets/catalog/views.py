@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
 
 MANIFESTS = "manifests"
 """A view beside those of the tables: corpus, shard and execution_id of every published execution."""
@@ -53,9 +53,13 @@ def _manifests(lake: Lake, corpora: Sequence[str]) -> str:
 
 def _rows(lake: Lake, table: Table, corpora: Sequence[str]) -> str:
     globs = [f"{_folder(lake, corpus, table)}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
+    columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
+    nothing = f"SELECT {columns} WHERE false"
     if not globs:
-        columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
-        return f"SELECT {columns} WHERE false"
+        return nothing
+    if table in ADDED_COLUMNS:  # files of an earlier release lack the columns that were added since
+        files = f"SELECT * FROM read_parquet({quoted_list(globs)}, union_by_name = true)"
+        return f"{nothing} UNION ALL BY NAME {files}"
     rows = f"SELECT * FROM read_parquet({quoted_list(globs)})"
     if table in EXECUTION_TABLES:
         rows += f" WHERE execution_id IN (SELECT execution_id FROM {MANIFESTS})"

@@ -4,8 +4,9 @@ Belongs here: the judgement, from rows of `shard_metrics` to findings. Not here:
 (drift_settings.py), what is read off a row (drift_measures.py), statistics (drift_statistics.py), wording
 (drift_messages.py), reading a lake (arrivals.py).
 
-Shards are judged one after the other. One that deviates does not enter the baseline of that measure: a fault that lasts
-for months never becomes normal by lasting, and `accepted_from` says when a change is meant.
+Shards are judged one after the other. One that deviates does not enter the baseline of that measure, nor does one that
+is only suspect: a fault that begins weakly would hide itself. A change that is meant, `accepted_from` accepts at once;
+one that nobody acts on becomes the baseline after `adopt_after` shards, as an alarm that never ends is not heard.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,9 @@ from prox_assets.monitoring.drift_measures import ONLY_UPWARD, Histogram, Level,
 from prox_assets.monitoring.drift_messages import Deviation, examples, message, summary
 from prox_assets.monitoring.drift_settings import KINDS, DriftSettings, Kind, Measure, Severity
 from prox_assets.monitoring.drift_statistics import level_limits, pooled, psi, psi_noise, rate_limits
+
+# A quiet shard is taken for suspect once in a hundred times: too rarely to narrow the baseline's spread.
+SUSPECT_PROBABILITY = 0.01
 
 
 class DriftError(Exception):
@@ -126,6 +130,7 @@ def _walk(
     """Yield (could be judged, finding) for every row, with a baseline of earlier rows that did not deviate."""
     quiet: list[int] = []
     run: list[Row] = []
+    odd: list[int] = []  # the present run of shards that deviate or are suspect
     for number, row in enumerate(rows):
         first = max(0, number + 1 - settings.judged_shards)
         window = rows[first : number + 1]
@@ -135,17 +140,23 @@ def _walk(
         says_nothing = not _telling(measure, [row])
         possible = not says_nothing and len(_telling(measure, baseline)) >= settings.min_baseline_shards
         if possible:
-            deviation = _deviation(measure, window, _telling(measure, baseline), settings)
-        if deviation is not None:
-            run.append(row)
-            yield possible, _finding(deviation, baseline, run)
-            continue
+            compared = _compared(measure, window, _telling(measure, baseline), settings.false_alarm_probability)
+            deviation = _severe(settings, compared)
         if says_nothing:  # neither ends a run nor makes a baseline
             yield possible, None
             continue
-        quiet.append(number)
-        run = []
-        yield possible, None
+        if deviation is not None:
+            run.append(row)
+        yield possible, None if deviation is None else _finding(deviation, baseline, run)
+        if deviation is None:
+            run = []
+        if deviation is None and not (possible and _suspect(measure, window, _telling(measure, baseline), settings)):
+            quiet.append(number)
+            odd = []
+            continue
+        odd.append(number)
+        if len(odd) == settings.adopt_after:  # the new level, from here on
+            quiet, odd, run = odd, [], []
 
 
 def _telling(measure: Measure, rows: Sequence[Row]) -> list[Row]:
@@ -154,15 +165,19 @@ def _telling(measure: Measure, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if reading(measure, [row]) is not None]
 
 
-def _deviation(
-    measure: Measure, window: Sequence[Row], baseline: Sequence[Row], settings: DriftSettings
-) -> Deviation | None:
-    """Compare the judged shards with the baseline's; None where they agree, or the measure's warnings are off."""
+def _suspect(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], settings: DriftSettings) -> bool:
+    """Tell whether shards that do not deviate are still too odd to judge others by."""
+    warn = settings.threshold(measure).warn
+    compared = _compared(measure, window, baseline, max(SUSPECT_PROBABILITY, settings.false_alarm_probability))
+    return compared is not None and warn is not None and abs(compared.value) >= max(warn / 2, compared.noise)
+
+
+def _compared(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], probability: float) -> Deviation | None:
+    """Compare the judged shards with the baseline's; None where nothing can be said, or it is good news."""
     if measure is Measure.SCHEMA:
-        return _changed_columns(window, baseline, settings)
+        return _changed_columns(window, baseline)
     current, before = reading(measure, window), reading(measure, baseline)
     parts = [part for row in baseline if (part := reading(measure, [row])) is not None]
-    probability = settings.false_alarm_probability
     match current, before:
         case Histogram(), Histogram():
             statistic, value, noise, groups = _compare_histograms(current, before, parts, probability)
@@ -180,10 +195,7 @@ def _deviation(
             return None
     if value < 0 and measure in ONLY_UPWARD:
         return None
-    return _severe(
-        settings,
-        Deviation(measure, statistic, value, noise, summary(measure, before), summary(measure, current), groups),
-    )
+    return Deviation(measure, statistic, value, noise, summary(measure, before), summary(measure, current), groups)
 
 
 def _compare_histograms(
@@ -208,7 +220,7 @@ def _compare_histograms(
     return "psi", psi(now, then), noise, shares
 
 
-def _changed_columns(window: Sequence[Row], baseline: Sequence[Row], settings: DriftSettings) -> Deviation | None:
+def _changed_columns(window: Sequence[Row], baseline: Sequence[Row]) -> Deviation | None:
     """Compare native columns: one that every baseline shard has is gone, or one has come that none of them has."""
     now = [row for row in window if row.get("metadata_keys") is not None and row["documents_in"]]
     if not now:
@@ -226,10 +238,13 @@ def _changed_columns(window: Sequence[Row], baseline: Sequence[Row], settings: D
     changes = tuple((name, "gone", 0.0, 0.0) for name in sorted(gone)) + tuple(
         (name, "new", 0.0, 0.0) for name in sorted(come)
     )
-    return _severe(settings, Deviation(Measure.SCHEMA, "columns", float(len(changes)), 0.0, None, None, changes))
+    return Deviation(Measure.SCHEMA, "columns", float(len(changes)), 0.0, None, None, changes)
 
 
-def _severe(settings: DriftSettings, deviation: Deviation) -> Deviation | None:
+def _severe(settings: DriftSettings, deviation: Deviation | None) -> Deviation | None:
+    """Return what deviates enough to be a finding, with its severity."""
+    if deviation is None:
+        return None
     threshold = settings.threshold(deviation.measure)
     size = abs(deviation.value)
     for severity, limit in ((Severity.ERROR, threshold.error), (Severity.WARN, threshold.warn)):

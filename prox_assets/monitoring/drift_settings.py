@@ -157,6 +157,11 @@ class DriftSettings(BaseModel):
         description="Only the last so many shards are read; more make a check slower, and show since when an older "
         "change lasts.",
     )
+    adopt_after: int | None = Field(
+        default=8,
+        description="After so many deviating shards in a row (two months of weeks) the new level becomes the baseline "
+        "and the alarm ends; null: never.",
+    )
     accepted_from: str | None = Field(
         default=None,
         description="A change is accepted: this shard and later ones make the baseline, earlier ones are forgotten.",
@@ -173,9 +178,20 @@ class DriftSettings(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _thresholds_fit_the_defaults(self) -> Self:
+        for measure in self.thresholds:
+            self.threshold(measure)  # e.g. a warn alone, above the default's error
+        return self
+
+    @model_validator(mode="after")
     def _windows_fit(self) -> Self:
         if self.pinned_baseline and self.accepted_from is not None:
             raise ValueError("pinned_baseline and accepted_from exclude each other: pin the shards that are accepted")
+        if self.adopt_after is not None and self.adopt_after < self.min_baseline_shards:
+            raise ValueError(
+                f"adopt_after {self.adopt_after} is below min_baseline_shards {self.min_baseline_shards}: shards of "
+                "a new level must make a baseline"
+            )
         available = len(set(self.pinned_baseline)) or self.baseline_shards
         if available < self.min_baseline_shards:
             raise ValueError(

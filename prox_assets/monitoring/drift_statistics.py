@@ -48,13 +48,15 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
     freedom = max(1, len(baseline[0]) - 1)
     total = [sum(column) for column in zip(*baseline, strict=True)]
     size = sum(total)
-    excess = []
+    excess, weights = [], []
     for shard in baseline:
         others = [everything - own for everything, own in zip(total, shard, strict=True)]
         own_size, other_size = sum(shard), sum(others)
         if own_size and other_size:
-            excess.append(psi(shard, others) - freedom * (1 / own_size + 1 / other_size))
-    between = max(0.0, fmean(excess)) if excess else 0.0
+            chance = 1 / own_size + 1 / other_size
+            excess.append(psi(shard, others) - freedom * chance)
+            weights.append(chance**-2)  # the variance of the index goes with the square of its mean
+    between = max(0.0, sum(w * e for w, e in zip(weights, excess, strict=True)) / sum(weights)) if excess else 0.0
     _, student = _criticals(probability, len(baseline))
     sampling = 1 / max(current_size, 1) + 1 / max(size, 1)
     return sampling * chi_square_quantile(1 - probability, freedom) + between * student**2
