@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted, quoted_list
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMA_VERSION, SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
 FOLDER = "compacted"
 # Readers may still use the compaction before the newest; one that outlives two of them opens the catalog again.
@@ -187,7 +187,8 @@ def rows_query(what: Compacted, parts: Sequence[Coverage]) -> str:
         what: The table.
         parts: The coverage of each corpus.
     """
-    queries: list[str] = []
+    # Files of an earlier release lack the columns that were added since; these read as null.
+    queries = [_no_rows(what)] if _may_lack_columns(what) else []
     fresh: list[str] = []
     for part in parts:
         if part.uri is not None:
@@ -196,14 +197,20 @@ def rows_query(what: Compacted, parts: Sequence[Coverage]) -> str:
         fresh += part.fresh
     if fresh:
         queries.append(_fresh_rows(what, fresh))
-    return " UNION ALL ".join(queries) or _no_rows(what)
+    return " UNION ALL BY NAME ".join(queries) or _no_rows(what)
+
+
+def _may_lack_columns(what: Compacted) -> bool:
+    return what in {table.value for table in ADDED_COLUMNS}
 
 
 def _fresh_rows(what: Compacted, uris: Sequence[str]) -> str:
     if what is Compacted.DOCUMENT_INDEX:
         return f"SELECT {', '.join(INDEX_COLUMNS)} FROM read_parquet({quoted_list(uris)})"
     if what is not Compacted.MANIFESTS:
-        return f"SELECT * FROM read_parquet({quoted_list(uris)})"
+        # Looking for columns opens every file before the first row is read: only where they may differ.
+        by_name = ", union_by_name = true" if _may_lack_columns(what) else ""
+        return f"SELECT * FROM read_parquet({quoted_list(uris)}{by_name})"
     # The path says which shard a manifest is of: .../{corpus}/manifests/{shard}.json
     columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
     return (

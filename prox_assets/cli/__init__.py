@@ -11,10 +11,12 @@ import sys
 import typer
 
 from prox_assets.cli import catalog, stats
+from prox_assets.cli.drift import drift
 from prox_assets.cli.estimate import estimate
 from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
 from prox_assets.cli.replay import replay
+from prox_assets.cli.report import report
 from prox_assets.cli.shards import shards
 from prox_assets.cli.sql import sql
 from prox_assets.cli.trace import trace
@@ -45,6 +47,8 @@ app.command()(replay)
 app.command()(sql)
 app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
+app.command()(report)
+app.command()(drift)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import LakeError, MissingTableError
-from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
 from prox_assets.lake.storage import Storage
 
 # Rows are flushed to a row group at whichever comes first. 64 MiB of raw text keeps a writer's memory flat on documents
@@ -281,8 +281,13 @@ class Lake:
             try:
                 parquet = pq.ParquetFile(file)
                 self._checked_metadata(table, path, parquet.metadata)
-                for batch in parquet.iter_batches(READ_BATCH_ROWS, columns=list(columns) if columns else None):
-                    yield from batch.to_pylist()
+                present = parquet.schema_arrow.names
+                added = ADDED_COLUMNS.get(table, frozenset()) - set(present)
+                lacking = {name: None for name in columns or SCHEMAS[table].names if name in added}
+                wanted = [name for name in columns if name not in lacking] if columns else None
+                for batch in parquet.iter_batches(READ_BATCH_ROWS, columns=wanted):
+                    for row in batch.to_pylist():
+                        yield {**row, **lacking}
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(table, path, error) from error
 
@@ -328,11 +333,17 @@ class Lake:
             raise TypeError("an Arrow table becomes a DataFrame")
         if not present:
             return empty.lazy()
+        # Files of an earlier release lack the columns that were added since; they read as null.
+        reading: dict[str, Any] = (
+            {"schema": empty.schema, "missing_columns": "insert"} if table in ADDED_COLUMNS else {}
+        )
         if self.storage.is_local:
-            frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False)
+            frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False, **reading)
         else:
             # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
-            frame = pl.concat([pl.scan_parquet(self.storage.fs.open(self.storage.path(p), "rb")) for p in present])
+            frame = pl.concat(
+                [pl.scan_parquet(self.storage.fs.open(self.storage.path(path), "rb"), **reading) for path in present]
+            )
         if table in EXECUTION_TABLES:
             published = self.executions(corpus, wanted)
             frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))

@@ -3,7 +3,9 @@
 Belongs here: column names, types and what a column means. Every table has one file per shard; rows are in the order of
 `source_row`, so that readers of two tables can walk them side by side without loading either.
 
-A changed column means a new SCHEMA_VERSION, which is written into every file; readers refuse one they do not know.
+A changed or removed column means a new SCHEMA_VERSION, which is written into every file; readers refuse one they do not
+know. A column that is added to a table of metrics does not: it can be computed anew from the lake, readers give null
+where an older file lacks it (`ADDED_COLUMNS`), and a new version would make every stored program unreadable with it.
 """
 
 from enum import StrEnum
@@ -53,6 +55,10 @@ _REAL = pa.float64()
 _REALS = pa.list_(_REAL)
 _NAMED_MEANS = pa.list_(pa.struct([("signal", _NAME), ("mean", _REAL)]))
 _NAMED_COUNTS = pa.list_(pa.struct([("operation", _NAME), ("status", _NAME), ("count", _COUNT)]))
+_COUNTS = pa.list_(_COUNT)
+# residual: sum over documents of (tokens - characters * total tokens / total characters) squared.
+_PROMPTED = pa.struct([("documents", _COUNT), ("tokens", _COUNT), ("characters", _COUNT), ("residual", _REAL)])
+_LANGUAGE_COUNTS = pa.list_(pa.struct([("language", _NAME), ("count", _COUNT)]))
 
 _PLACE: list[Column] = [
     ("corpus", _NAME, "Corpus name."),
@@ -185,6 +191,38 @@ _COLUMNS: dict[Table, list[Column]] = {
     ],
 }
 
+# What drift is judged by (monitoring/distributions.py). Bins are fixed, so that shards can be compared and added.
+_WATCHED: list[Column] = [
+    ("retention_histogram", _COUNTS, "Documents per 1/20 of characters_after / characters_before; dropped ones at 0."),
+    ("removed_fraction_histogram", _COUNTS, "Kept documents per 1/20 of the share of characters taken from them."),
+    ("length_histogram", _COUNTS, "Documents by characters: 0, then 1, 2-3, 4-7, ... up to 2**23 and more."),
+    (
+        "operations_histogram",
+        _COUNTS,
+        "Executed documents by operations applied: 0, then 1, 2-3, 4-7, ... 128 and more.",
+    ),
+    (
+        "documents_executed",
+        _COUNT,
+        "Documents whose chunk programs were executed: neither dropped before nor quarantined.",
+    ),
+    ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
+    ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped chunks left out."),
+    ("programs_no_op", _COUNT, "Of these, those that were not refused and changed nothing."),
+    ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
+    ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),
+    (
+        "documents_by_language",
+        _LANGUAGE_COUNTS,
+        "Documents by script or, for Latin ones, by function words: a signature.",
+    ),
+    ("repetition_documents", _COUNT, "Refined documents that were searched for lines that other documents have too."),
+    ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
+    ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
+    ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
+    ("metadata_keys", pa.list_(_NAME), "Native columns in the metadata of the first 1,000 documents, sorted."),
+]
+
 _METRICS: list[Column] = [
     *_PLACE,
     ("measured_at", pa.timestamp("us", tz="UTC"), "When."),
@@ -225,10 +263,16 @@ _METRICS: list[Column] = [
     ("doc_engine_seconds", _REAL, "Wall time of document-level inference, model loading left out."),
     ("chunk_engine_seconds", _REAL, "Wall time of chunk-level inference, likewise."),
     ("prompt_tokens_per_second", _REAL, "Prompt tokens inferred per second, both levels; null without a model."),
+    *_WATCHED,
     *_EXECUTION,
 ]
 _COLUMNS[Table.SHARD_METRICS] = _METRICS
 _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
+
+ADDED_COLUMNS: dict[Table, frozenset[str]] = {
+    table: frozenset(name for name, _, _ in _WATCHED) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+}
+"""Columns that files of this SCHEMA_VERSION may lack, because an earlier release wrote them; they read as null."""
 
 SCHEMAS: dict[Table, pa.Schema] = {
     table: pa.schema([pa.field(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()

@@ -12,6 +12,7 @@ import polars as pl
 from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
+from prox_assets.monitoring.distributions import watched_columns
 from prox_assets.monitoring.signals import mean_signals
 from prox_assets.programs import EditStatus
 
@@ -24,7 +25,9 @@ _PROGRAM = ("doc_id", "chunk_index")  # one program's operations
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
-def shard_metrics(lake: Lake, corpus: str, shard: str, count_tokens: CountTokens | None = None) -> dict[str, Any]:
+def shard_metrics(
+    lake: Lake, corpus: str, shard: str, count_tokens: CountTokens | None = None, *, signals: bool = True
+) -> dict[str, Any]:
     """Compute every number about a shard's refinement.
 
     Args:
@@ -32,6 +35,7 @@ def shard_metrics(lake: Lake, corpus: str, shard: str, count_tokens: CountTokens
         corpus: Corpus name.
         shard: Shard key; its refined_shards must be there.
         count_tokens: Tokens of each of some texts, with the refiner's tokenizer; None leaves token counts null.
+        signals: Whether to compute the rule-based signals and words, which take most of the time.
 
     Returns:
         The columns of `shard_metrics` but for those that say who measured when.
@@ -42,7 +46,9 @@ def shard_metrics(lake: Lake, corpus: str, shard: str, count_tokens: CountTokens
     metrics: dict[str, Any] = {"rows_rejected": _height(lake.scan(corpus, Table.REJECTS, [shard]))}
     metrics |= _outcome_metrics(documents, outcomes)
     metrics |= _program_metrics(lake, corpus, shard)
-    metrics |= _text_metrics(documents, refined)
+    if signals:
+        metrics |= _text_metrics(documents, refined)
+    metrics |= watched_columns(lake, corpus, shard, _error_limit(lake, corpus, shard))
     metrics["tokens_in"] = _tokens(lake, corpus, Table.DOCUMENTS, shard, count_tokens)
     metrics["tokens_out"] = _tokens(lake, corpus, Table.REFINED, shard, count_tokens)
     return metrics

@@ -5,6 +5,7 @@ from typing import Literal
 
 import dagster as dg
 
+from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.stages.plan import RefinementPlan
 
@@ -23,6 +24,9 @@ class CorpusSettings:
         cpu_pool: Pool of all other steps.
         inference_tags: What an inference step needs, for the executor or launcher that places it.
         discovery_interval_seconds: Least time between two listings of the source.
+        report_schedule: When the report is written anew, as a cron expression in UTC; None for never by itself.
+        report_freshness_hours: Age from which on the report counts as stale.
+        monitoring: How shards are judged against those before.
     """
 
     plan: RefinementPlan
@@ -34,6 +38,9 @@ class CorpusSettings:
     cpu_pool: str = "cpu"
     inference_tags: dict[str, str] = field(default_factory=dict)
     discovery_interval_seconds: int = 300
+    report_schedule: str | None = "0 5 * * *"
+    report_freshness_hours: float = 36.0
+    monitoring: DriftSettings = field(default_factory=DriftSettings)
 
     @property
     def corpus(self) -> str:

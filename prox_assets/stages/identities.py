@@ -8,8 +8,8 @@ from prox_assets.corpora.shards import Shard
 from prox_assets.lake.identity import fingerprint
 from prox_assets.stages.plan import RefinementPlan
 
-# Raised when a metric changes its meaning.
-METRICS_VERSION = "1"
+# Raised when a metric changes its meaning, or one is added: shards are then measured anew, without inference.
+METRICS_VERSION = "2"
 
 
 def source_version(shard: Shard) -> str:

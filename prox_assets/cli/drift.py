@@ -1,0 +1,108 @@
+"""`prox drift`: what has moved in the latest shards, and since when; exit code 1 where that is an error."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.text import Text
+
+from prox_assets.cli.options import console, fail, say
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.arrivals import arrivals
+from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift_settings import DriftSettings, Severity
+from prox_assets.monitoring.previews import printable
+
+_COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
+
+
+def drift(
+    lake: Annotated[str, typer.Option("--lake", help="Folder or URL of the lake.", envvar="PROX_LAKE")] = "lake",
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            help="YAML file with windows and thresholds: the fields of `monitoring:`, or a defs.yaml that has it.",
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Also list the findings of every earlier shard, as of its arrival.")
+    ] = False,
+) -> None:
+    """Judge the latest shards of each corpus against those before, as the checks in Dagster do.
+
+    Every finding comes with a query for the documents in question; run it with `prox sql`.
+    """
+    chosen = load_settings(settings)
+    worst = False
+    try:
+        opened = Lake(lake)
+        present = opened.corpora()
+        if corpus is not None and corpus not in present:
+            raise fail(f"the lake {lake} has no corpus {corpus!r}; it has: {', '.join(present) or 'none'}")
+        if not present:
+            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+        for name in [corpus] if corpus else present:
+            judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
+            if history:
+                _print_history(name, judgements)
+            worst |= _print_latest(name, judgements, chosen)
+    except (LakeError, DriftError) as error:
+        raise fail(str(error)) from error
+    if worst:
+        raise typer.Exit(1)
+
+
+def load_settings(path: Path | None) -> DriftSettings:
+    """Read windows and thresholds from a file, which may be a defs.yaml; the defaults where there is none."""
+    if path is None:
+        return DriftSettings()
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict) and isinstance(values.get("attributes"), dict):
+            values = values["attributes"].get("monitoring")
+        return DriftSettings.model_validate({} if values is None else values)
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise fail(f"{path}: {details}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise fail(f"{path} cannot be read as settings: {error}") from error
+
+
+def _print_latest(corpus: str, judgements: Sequence[Judgement], settings: DriftSettings) -> bool:
+    """Print what moved in the latest shard; return whether any of it is an error."""
+    latest = judgements[-1] if judgements else None
+    if latest is None or not latest.judged:
+        needed = settings.min_baseline_shards + 1
+        say(
+            f"{corpus}: nothing to judge yet; {len(judgements)} measured shards, {needed} with the same measures are "
+            "needed. Shards measured by an earlier release are measured anew by `prox refine` or quality_metrics."
+        )
+        return False
+    say(
+        f"{corpus}: {len(latest.findings)} of {len(latest.judged)} measures moved, judged at {latest.shard}"
+        if latest.findings
+        else f"{corpus}: {len(latest.judged)} measures are as before, judged at {latest.shard}"
+    )
+    for finding in sorted(latest.findings, key=lambda finding: finding.severity is Severity.WARN):
+        _print_finding(finding)
+    return any(finding.severity is Severity.ERROR for finding in latest.findings)
+
+
+def _print_finding(finding: Finding) -> None:
+    colour = _COLOURS[finding.severity]
+    console.print(Text.assemble("  ", (finding.severity, colour), " ", (finding.measure, "bold")), soft_wrap=True)
+    console.print(Text(f"    {finding.message}"), soft_wrap=True)
+    console.print(Text(f"    {printable(finding.examples)}", style="dim"), soft_wrap=True)
+
+
+def _print_history(corpus: str, judgements: Sequence[Judgement]) -> None:
+    for judgement in judgements[:-1]:
+        for finding in judgement.findings:
+            line = f"{corpus} {judgement.shard}: {finding.severity} {finding.measure}: {finding.message}"
+            console.print(Text(line), soft_wrap=True)

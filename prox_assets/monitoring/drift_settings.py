@@ -1,0 +1,209 @@
+"""What counts as drift: windows, measures, thresholds and severities, as configuration.
+
+Belongs here: the names of the measures and every threshold with its source. Not here: how a measure is read off a row
+of metrics (drift_measures.py), the statistics (drift_statistics.py), the judgement (drift.py).
+
+A finding needs two things at once: an effect that matters (the thresholds of its measure, below) and one that chance
+does not explain (`false_alarm_probability`). The first alone alarms on small shards, the second alone on large ones.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Severity(StrEnum):
+    """How bad a finding is; both alert."""
+
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Kind(StrEnum):
+    """What sort of change a measure looks for."""
+
+    DISTRIBUTION = "distribution"
+    RATE = "rate"
+    LEVEL = "level"
+    SCHEMA = "schema"
+
+
+class Measure(StrEnum):
+    """What is watched. The values are used in settings, findings and Dagster's check names."""
+
+    KEEP_PROBABILITY = "keep_probability"
+    RETENTION = "retention"
+    REMOVED_FRACTION = "removed_fraction"
+    DOCUMENT_LENGTH = "document_length"
+    OPERATIONS_PER_DOCUMENT = "operations_per_document"
+    LANGUAGE_MIX = "language_mix"
+    REPEATED_LINES = "repeated_lines"
+    FAILED_PROGRAMS = "failed_programs"
+    TRUNCATED_PROGRAMS = "truncated_programs"
+    LOOPING_PROGRAMS = "looping_programs"
+    NO_OP_PROGRAMS = "no_op_programs"
+    OVER_DELETION = "over_deletion"
+    DROPPED_DOCUMENTS = "dropped_documents"
+    QUARANTINED_DOCUMENTS = "quarantined_documents"
+    REJECTED_ROWS = "rejected_rows"
+    DOC_TOKENS_PER_CHARACTER = "doc_tokens_per_character"
+    CHUNK_TOKENS_PER_CHARACTER = "chunk_tokens_per_character"
+    SCHEMA = "schema"
+
+
+KINDS: dict[Measure, Kind] = {
+    Measure.KEEP_PROBABILITY: Kind.DISTRIBUTION,
+    Measure.RETENTION: Kind.DISTRIBUTION,
+    Measure.REMOVED_FRACTION: Kind.DISTRIBUTION,
+    Measure.DOCUMENT_LENGTH: Kind.DISTRIBUTION,
+    Measure.OPERATIONS_PER_DOCUMENT: Kind.DISTRIBUTION,
+    Measure.LANGUAGE_MIX: Kind.DISTRIBUTION,
+    Measure.REPEATED_LINES: Kind.RATE,
+    Measure.FAILED_PROGRAMS: Kind.RATE,
+    Measure.TRUNCATED_PROGRAMS: Kind.RATE,
+    Measure.LOOPING_PROGRAMS: Kind.RATE,
+    Measure.NO_OP_PROGRAMS: Kind.RATE,
+    Measure.OVER_DELETION: Kind.RATE,
+    Measure.DROPPED_DOCUMENTS: Kind.RATE,
+    Measure.QUARANTINED_DOCUMENTS: Kind.RATE,
+    Measure.REJECTED_ROWS: Kind.RATE,
+    Measure.DOC_TOKENS_PER_CHARACTER: Kind.LEVEL,
+    Measure.CHUNK_TOKENS_PER_CHARACTER: Kind.LEVEL,
+    Measure.SCHEMA: Kind.SCHEMA,
+}
+
+
+class Threshold(BaseModel):
+    """When a measure's change matters. Units follow the measure's kind.
+
+    distribution: population stability index against the baseline. rate: absolute change of the rate (0.1 is ten
+    percentage points). level: relative change (0.05 is five percent). schema: columns that came or went.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="Whether the measure is judged at all.")
+    warn: float | None = Field(
+        default=None, gt=0, description="Change from which on a finding is a warning; null: off."
+    )
+    error: float | None = Field(default=None, gt=0, description="Change from which on it is an error; null: never.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.warn is not None and self.error is not None and self.error < self.warn:
+            raise ValueError(f"error ({self.error}) must be at least warn ({self.warn})")
+        return self
+
+
+# Siddiqi, Credit Risk Scorecards (2006): below 0.1 no significant change, 0.1 to 0.25 a small one, above 0.25 a shift.
+_PSI = Threshold(warn=0.1, error=0.25)
+
+DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
+    Measure.KEEP_PROBABILITY: _PSI,
+    Measure.RETENTION: _PSI,
+    Measure.REMOVED_FRACTION: _PSI,
+    # What arrives is not the refiner's doing: a warning, never an error.
+    Measure.DOCUMENT_LENGTH: Threshold(warn=0.25),
+    Measure.OPERATIONS_PER_DOCUMENT: _PSI,
+    Measure.LANGUAGE_MIX: Threshold(warn=0.1),
+    Measure.REPEATED_LINES: Threshold(warn=0.02, error=0.1),
+    # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35); ten times that is no
+    # accident, and a tenth of all programs lost is an outage.
+    Measure.FAILED_PROGRAMS: Threshold(warn=0.036, error=0.1),
+    Measure.TRUNCATED_PROGRAMS: Threshold(warn=0.036, error=0.1),
+    Measure.LOOPING_PROGRAMS: Threshold(warn=0.036, error=0.1),
+    Measure.NO_OP_PROGRAMS: Threshold(warn=0.1, error=0.3),
+    Measure.OVER_DELETION: Threshold(warn=0.03, error=0.1),
+    Measure.DROPPED_DOCUMENTS: Threshold(warn=0.1, error=0.25),
+    # Quarantined documents and rejected rows are lost text: every percent counts.
+    Measure.QUARANTINED_DOCUMENTS: Threshold(warn=0.01, error=0.1),
+    Measure.REJECTED_ROWS: Threshold(warn=0.01, error=0.1),
+    # Two tokenizers of one family differ by a tenth or more in tokens per character; weeks of one corpus by one or two
+    # percent (measured by benchmarks/drift_simulation.py).
+    Measure.DOC_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
+    Measure.CHUNK_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
+    Measure.SCHEMA: Threshold(warn=1.0),
+}
+"""Of measures that the settings do not name. Each was checked by benchmarks/drift_simulation.py; see docs/drift.md."""
+
+
+class DriftSettings(BaseModel):
+    """How the shards of one corpus are judged against those that came before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline_shards: int = Field(
+        default=12,
+        ge=2,
+        description="The baseline is the last so many shards before a judged one (a quarter of weeks).",
+    )
+    pinned_baseline: tuple[str, ...] = Field(
+        default=(), description="Shards that are the baseline of every other one, instead of the last ones."
+    )
+    min_baseline_shards: int = Field(
+        default=6, ge=2, description="With fewer, nothing is judged: a spread cannot be read off a handful of shards."
+    )
+    judged_shards: int = Field(
+        default=1, ge=1, description="The last so many shards are judged together; more of them smooth small shards."
+    )
+    order: Literal["arrival", "key"] = Field(
+        default="arrival",
+        description="How shards follow each other: as first measured, or by shard key (for keys that hold a date).",
+    )
+    history_shards: int = Field(
+        default=200,
+        ge=3,
+        description="Only the last so many shards are read; more make a check slower, and show since when an older "
+        "change lasts.",
+    )
+    adopt_after: int | None = Field(
+        default=8,
+        description="After so many deviating shards in a row (two months of weeks) the new level becomes the baseline "
+        "and the alarm ends; null: never.",
+    )
+    accepted_from: str | None = Field(
+        default=None,
+        description="A change is accepted: this shard and later ones make the baseline, earlier ones are forgotten.",
+    )
+    false_alarm_probability: float = Field(
+        default=1e-4,
+        gt=0,
+        lt=0.5,
+        description="How likely chance alone may move one measure of one shard so far. Some fifteen measures are "
+        "judged, so 1e-4 is one false alarm in about twelve years of weeks if their noise were as modelled.",
+    )
+    thresholds: dict[Measure, Threshold] = Field(
+        default_factory=dict, description="Thresholds per measure, in place of the defaults."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_fit_the_defaults(self) -> Self:
+        for measure in self.thresholds:
+            self.threshold(measure)  # e.g. a warn alone, above the default's error
+        return self
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        if self.pinned_baseline and self.accepted_from is not None:
+            raise ValueError("pinned_baseline and accepted_from exclude each other: pin the shards that are accepted")
+        if self.adopt_after is not None and self.adopt_after < self.min_baseline_shards:
+            raise ValueError(
+                f"adopt_after {self.adopt_after} is below min_baseline_shards {self.min_baseline_shards}: shards of "
+                "a new level must make a baseline"
+            )
+        available = len(set(self.pinned_baseline)) or self.baseline_shards
+        if available < self.min_baseline_shards:
+            raise ValueError(
+                f"a baseline of {available} shards is below min_baseline_shards {self.min_baseline_shards}"
+            )
+        return self
+
+    def threshold(self, measure: Measure) -> Threshold:
+        """Return the threshold in force for a measure; fields that the settings leave out keep their defaults."""
+        default = DEFAULT_THRESHOLDS[measure]
+        given = self.thresholds.get(measure)
+        if given is None:
+            return default
+        merged: dict[str, Any] = {**default.model_dump(), **given.model_dump(exclude_unset=True)}
+        return Threshold.model_validate(merged)

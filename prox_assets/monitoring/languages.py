@@ -1,0 +1,68 @@
+"""Which language a text seems to be in: a signature to compare shards by, not an identification.
+
+Belongs here: scripts and function words. A text counts for the script of most of its letters; Latin ones, for the
+language whose commonest words it has most of. That needs no model, and it moves when a corpus's mix of languages does.
+"""
+
+import polars as pl
+
+# Enough to tell; the whole of a long page says no more and costs more.
+HEAD_CHARACTERS = 2_000
+MIN_FUNCTION_WORDS = 3
+UNKNOWN = "unknown"
+LATIN = "latin"
+
+# Unicode script names as the regex engine of polars knows them.
+SCRIPTS = {
+    LATIN: r"\p{Latin}",
+    "cyrillic": r"\p{Cyrillic}",
+    "greek": r"\p{Greek}",
+    "arabic": r"\p{Arabic}",
+    "hebrew": r"\p{Hebrew}",
+    "devanagari": r"\p{Devanagari}",
+    "thai": r"\p{Thai}",
+    "hangul": r"\p{Hangul}",
+    "kana": r"[\p{Hiragana}\p{Katakana}]",
+    "han": r"\p{Han}",
+}
+
+# Articles, prepositions, conjunctions, forms of "to be": a dozen of the commonest words of each language. Words
+# that two languages share count for both; the sum over the dozen still tells them apart.
+FUNCTION_WORDS = {
+    "english": ("the", "of", "and", "to", "in", "is", "that", "for", "it", "with", "was", "are"),
+    "german": ("der", "die", "und", "das", "den", "von", "zu", "mit", "ist", "nicht", "ein", "auf"),
+    "french": ("le", "les", "et", "des", "est", "dans", "une", "pour", "que", "du", "sur", "pas"),
+    "spanish": ("el", "los", "las", "y", "en", "que", "del", "por", "con", "una", "para", "es"),
+    "italian": ("il", "di", "che", "e", "la", "per", "non", "una", "della", "sono", "con", "nel"),
+    "portuguese": ("o", "os", "e", "que", "do", "da", "em", "um", "para", "com", "uma", "não"),
+    "dutch": ("de", "het", "een", "van", "en", "dat", "niet", "met", "voor", "zijn", "op", "aan"),
+    "polish": ("w", "i", "na", "z", "się", "nie", "do", "to", "jest", "że", "o", "jak"),
+    "turkish": ("ve", "bir", "bu", "da", "de", "için", "ile", "çok", "olarak", "daha", "olan", "gibi"),
+    "vietnamese": ("và", "của", "là", "có", "cho", "được", "trong", "các", "một", "không", "với", "những"),
+}
+
+
+def language_of(text: str = "text") -> pl.Expr:
+    """Return an expression for the signature of a string column: a key of SCRIPTS or FUNCTION_WORDS, or UNKNOWN.
+
+    A text without letters, and a Latin one with fewer than MIN_FUNCTION_WORDS of every language, is UNKNOWN.
+    """
+    head = pl.col(text).str.slice(0, HEAD_CHARACTERS)
+    # Japanese is written with both: a tenth of kana is enough to say so, whatever the share of Han.
+    letters = {name: head.str.count_matches(pattern).cast(pl.Float64) for name, pattern in SCRIPTS.items()}
+    letters["kana"] = 10 * letters["kana"]
+    script = _largest(letters, at_least=1)
+    lower = head.str.to_lowercase()
+    words = {
+        language: lower.str.count_matches(rf"\b(?:{'|'.join(words)})\b").cast(pl.Float64)
+        for language, words in FUNCTION_WORDS.items()
+    }
+    return pl.when(script == LATIN).then(_largest(words, at_least=MIN_FUNCTION_WORDS)).otherwise(script)
+
+
+def _largest(counts: dict[str, pl.Expr], at_least: int) -> pl.Expr:
+    most = pl.max_horizontal(*counts.values())
+    chosen = pl.when(most < at_least).then(pl.lit(UNKNOWN))
+    for name, count in counts.items():
+        chosen = chosen.when(count == most).then(pl.lit(name))
+    return chosen.otherwise(pl.lit(UNKNOWN))

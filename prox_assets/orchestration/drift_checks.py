@@ -1,0 +1,127 @@
+"""Checks per corpus: has what its shards look like drifted? One check per kind of change, each with a severity.
+
+Belongs here: findings as Dagster's check results. Not here: finding them (monitoring/drift.py).
+
+The checks have no partition: they judge the corpus's latest shards against those before, whichever shard a run was for.
+On `quality_metrics` they run with every run of it; `build_drift_checks` puts them on another asset of the corpus as
+well, such as one that a schedule refreshes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.arrivals import arrivals
+from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift_settings import KINDS, Kind, Severity
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.failures import no_retry_when_useless
+from prox_assets.orchestration.metadata import link
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import quality_metrics
+
+CHECKS: dict[Kind, tuple[str, str]] = {
+    Kind.DISTRIBUTION: (
+        "distribution_drift",
+        "Keep probabilities, retention, removed text, lengths, operations and languages are spread as in the baseline.",
+    ),
+    Kind.RATE: (
+        "rate_shift",
+        "Failed, cut off, looping and no-op programs, over-deletion, drops, quarantine, rejects and repeated lines are "
+        "as frequent as in the baseline.",
+    ),
+    Kind.LEVEL: ("level_shift", "Tokens per character are as in the baseline: the tokenizer is the same."),
+    Kind.SCHEMA: (
+        "schema_drift",
+        "The source has the native columns it had, and the refiner still scores what it did.",
+    ),
+}
+_SEVERITIES = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
+
+
+def build_drift_checks(settings: CorpusSettings, asset: str = quality_metrics.ASSET) -> dg.AssetChecksDefinition:
+    """Build the drift checks of a corpus.
+
+    Args:
+        settings: The corpus; `monitoring` says how it is judged.
+        asset: Name of the corpus's asset that the checks are on.
+    """
+    key = settings.key(asset)
+
+    @dg.multi_asset_check(
+        name=f"{settings.corpus}_{asset}_drift_checks",
+        specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.values()],
+        pool=settings.cpu_pool,
+    )
+    def drift_checks(lake: LakeResource) -> Iterable[dg.AssetCheckResult]:
+        opened = lake.open()
+        try:
+            with no_retry_when_useless():
+                rows = arrivals(opened, settings.corpus, settings.monitoring)
+                judgements = judge_arrivals(rows, settings.monitoring)
+        except DriftError as error:
+            raise dg.Failure(f"{settings.corpus}: {error}", allow_retries=False) from error
+        for kind, (name, _) in CHECKS.items():
+            yield _result(opened, settings, key, kind, name, judgements)
+
+    return drift_checks
+
+
+def _result(
+    lake: Lake, settings: CorpusSettings, key: dg.AssetKey, kind: Kind, name: str, judgements: Sequence[Judgement]
+) -> dg.AssetCheckResult:
+    latest = judgements[-1] if judgements else None
+    judged = [measure for measure in latest.judged if KINDS[measure] is kind] if latest else []
+    if latest is None or not judged:
+        needed = settings.monitoring.min_baseline_shards + 1
+        return dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=True,
+            description=f"nothing to judge: {needed} shards with these measures are needed, {len(judgements)} there",
+            metadata={"measures_judged": 0},
+        )
+    findings = [finding for finding in latest.findings if KINDS[finding.measure] is kind]
+    worst = Severity.ERROR if any(f.severity is Severity.ERROR for f in findings) else Severity.WARN
+    metadata = {
+        "shard": latest.shard,
+        "measures_judged": len(judged),
+        "findings": len(findings),
+        **{f"change/{finding.measure}": finding.value for finding in findings},
+    }
+    if findings:
+        metadata["what_moved"] = dg.MetadataValue.md(findings_markdown(findings))
+        metadata["first_shard"] = link(lake.uri(settings.corpus, Table.OUTCOMES, findings[0].since))
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=not findings,
+        severity=_SEVERITIES[worst],
+        description=" ".join(finding.message for finding in findings)
+        or f"{len(judged)} measures are as in the baseline",
+        metadata=metadata,
+    )
+
+
+def findings_markdown(findings: Sequence[Finding]) -> str:
+    """Return findings as a Markdown table, with the query that shows the documents of each below it."""
+    lines = ["| severity | measure | change | limit | since | shards |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {finding.severity} | {finding.measure} | {finding.statistic} {finding.value:.3g} | {finding.threshold:.3g} "
+        f"| {_cell(finding.since)} | {len(finding.shards)} |"
+        for finding in findings
+    ]
+    for finding in findings:
+        # Four backticks: the shard's name, the only foreign text in the query, is one line and holds three at most
+        # where somebody means harm; a longer run is broken up.
+        query = finding.examples.replace("`", "\u02cb")
+        lines += ["", _cell(finding.message), "", "```sql", query, "```"]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Return text that is no markup, in a table or outside of one: names of shards and columns are not ours."""
+    escaped = "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in text)
+    return escaped.replace("\n", " ")
