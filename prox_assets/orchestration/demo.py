@@ -15,7 +15,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.previews import edit_previews
 from prox_assets.monitoring.report.write import report_place
-from prox_assets.orchestration.assets import refinement_report
+from prox_assets.orchestration.assets import catalog, refinement_report
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
 from prox_assets.orchestration.partitions import shard_partitions
@@ -50,9 +50,9 @@ def main() -> int:
         return 1
     shards = instance.get_dynamic_partitions(shard_partitions(CORPUS).name or "")
     job = defs.resolve_implicit_global_asset_job_def()
-    report_key = dg.AssetKey([CORPUS, refinement_report.ASSET])
+    of_corpus = [dg.AssetKey([CORPUS, asset]) for asset in (catalog.ASSET, refinement_report.ASSET)]
     keys = defs.resolve_asset_graph().materializable_asset_keys
-    assets = [key for key in keys if key.path[0] == CORPUS and key != report_key]
+    assets = [key for key in keys if key.path[0] == CORPUS and key not in of_corpus]
     metrics: dict[str, dict[str, Any]] = {}
     for number, shard in enumerate(shards, 1):
         with console.status(f"refining {shard} ({number} of {len(shards)})"):
@@ -68,10 +68,10 @@ def main() -> int:
             return 1
         metrics[shard] = next(lake.rows(CORPUS, Table.SHARD_METRICS, shard))
     written = job.execute_in_process(
-        instance=instance, asset_selection=[report_key], run_config=QUIET, raise_on_error=False
+        instance=instance, asset_selection=of_corpus, run_config=QUIET, raise_on_error=False
     )
     if not written.success:
-        console.print(f"[bold red]the report failed[/]: run {written.run_id}; `make ui` shows its log")
+        console.print(f"[bold red]catalog and report failed[/]: run {written.run_id}; `make ui` shows its log")
         return 1
     _report(console, lake, metrics)
     return 0

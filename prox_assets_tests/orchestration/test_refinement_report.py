@@ -94,7 +94,7 @@ def test_the_schedule_refreshes_the_report_and_skips_a_corpus_without_measured_s
     [request] = tick(town).run_requests
     assert request.partition_key is None
     job = town.definitions.resolve_job_def(schedule_of(town).job_name)
-    assert job.asset_layer.selected_asset_keys == {town.settings.key(REPORT)}
+    assert job.asset_layer.selected_asset_keys == {town.settings.key(name) for name in (REPORT, "catalog")}
 
 
 def test_a_corpus_can_do_without_the_schedule_and_set_its_freshness(make_town: Callable[..., Town]) -> None:

@@ -13,6 +13,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
+from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.drift_checks import findings_markdown
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
@@ -95,9 +96,9 @@ def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | N
         name=f"refresh_{settings.corpus}_report",
         cron_schedule=settings.report_schedule,
         execution_timezone="UTC",
-        target=dg.AssetSelection.assets(settings.key(ASSET)),
+        target=dg.AssetSelection.assets(settings.key(ASSET), settings.key(catalog.ASSET)),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Writes the report on {settings.corpus} anew.",
+        description=f"Writes the report on {settings.corpus} anew, and compacts its small tables.",
         tags={"prox/corpus": settings.corpus},
     )
     def refresh_report(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> dg.RunRequest | dg.SkipReason:
