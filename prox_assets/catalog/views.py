@@ -1,101 +1,70 @@
-"""The catalog's views: one for each table of the lake, named as the table.
+"""The catalog's views: one for each table of the lake, named as the table, one of manifests, one of document ids.
 
-Belongs here: the SQL of the views. Not here: connections (connection.py), questions (queries.py).
+Belongs here: the SQL of the views. Not here: connections (connection.py), questions (queries).
 
 The refined, outcomes and edits of a shard count only where its manifest names their execution, so every view of these
-tables keeps the rows of published executions alone: a reader never sees two executions mixed.
+tables keeps the rows of published executions alone: a reader never sees two executions mixed. A table of which no
+corpus has a file yet becomes an empty view with the right columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-import pyarrow as pa
-
+from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
+from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted_list
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
-
-MANIFESTS = "manifests"
-"""A view beside those of the tables: corpus, shard and execution_id of every published execution."""
-
-MANIFEST_COLUMNS = ("corpus", "shard", "execution_id", "run_id", "created_at")
+from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 
 
-def view_statements(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
-    """Yield the statements that make the views: manifests first, then one per table.
+def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None) -> Iterator[str]:
+    """Yield statements that make the views, fast ones where there are compactions.
 
-    A table of which no corpus has a file yet becomes an empty view with the right columns.
+    What each compaction covers is decided now: the views are for a connection that lives as long as a question.
 
     Args:
-        lake: The lake; DuckDB must be able to read its URIs.
+        lake: The lake.
         corpora: Corpora that the views cover.
+        only: Names of the views that are wanted, if not all: making one costs a listing of its files.
     """
-    yield f"CREATE OR REPLACE VIEW {MANIFESTS} AS {_manifests(lake, corpora)}"
+    if only is not None and not set(EXECUTION_TABLES).isdisjoint(only):
+        only = {*only, Compacted.MANIFESTS}
+    for what in Compacted:
+        if only is None or what in only:
+            parts = [coverage(lake, corpus, what) for corpus in corpora]
+            yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts)}"
+    yield from _shard_views(lake, corpora, only)
+
+
+def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
+    """Yield statements that make all views over whatever files there are when a query runs: for a file that stays."""
+    for what in Compacted:
+        with_files = [
+            corpus
+            for corpus in corpora
+            if any(name.endswith(what.suffix) for name in lake.storage.list_files(f"{corpus}/{what.folder}"))
+        ]
+        globs = tuple(f"{_folder(lake, corpus, what.folder)}/*{what.suffix}" for corpus in with_files)
+        yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, [Coverage(None, (), globs, {}, None)])}"
+    yield from _shard_views(lake, corpora)
+
+
+def _shard_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None) -> Iterator[str]:
+    """Yield the views of tables that are never put together: they are as large as the corpus."""
+    compacted = {what.value for what in Compacted}
     for table in Table:
-        yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora)}"
-
-
-def _manifests(lake: Lake, corpora: Sequence[str]) -> str:
-    globs = [
-        f"{_folder(lake, corpus, MANIFESTS)}/*.json"
-        for corpus in corpora
-        if any(name.endswith(".json") for name in lake.storage.list_files(f"{corpus}/{MANIFESTS}"))
-    ]
-    if not globs:
-        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in MANIFEST_COLUMNS)
-        return f"SELECT {nothing} WHERE false"
-    columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
-    # The path says which shard it is: .../{corpus}/manifests/{shard}.json
-    return (
-        "SELECT split_part(filename, '/', -3) AS corpus, "
-        "regexp_replace(split_part(filename, '/', -1), '[.]json$', '') AS shard, execution_id, run_id, created_at "
-        f"FROM read_json({quoted_list(globs)}, columns = {columns}, filename = true)"
-    )
+        if table not in compacted and (only is None or table in only):
+            yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora)}"
 
 
 def _rows(lake: Lake, table: Table, corpora: Sequence[str]) -> str:
     globs = [f"{_folder(lake, corpus, table)}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
-    columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
-    nothing = f"SELECT {columns} WHERE false"
     if not globs:
-        return nothing
-    if table in ADDED_COLUMNS:  # files of an earlier release lack the columns that were added since
-        files = f"SELECT * FROM read_parquet({quoted_list(globs)}, union_by_name = true)"
-        return f"{nothing} UNION ALL BY NAME {files}"
+        columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
+        return f"SELECT {columns} WHERE false"
     rows = f"SELECT * FROM read_parquet({quoted_list(globs)})"
     if table in EXECUTION_TABLES:
-        rows += f" WHERE execution_id IN (SELECT execution_id FROM {MANIFESTS})"
+        rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
     return rows
 
 
 def _folder(lake: Lake, corpus: str, name: str) -> str:
-    return lake.storage.uri(f"{corpus}/{name}")
-
-
-def quoted(text: str) -> str:
-    """Return a string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted_list(texts: Sequence[str]) -> str:
-    """Return a list of string literals."""
-    return f"[{', '.join(map(quoted, texts))}]"
-
-
-_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "VARCHAR",
-    pa.large_string(): "VARCHAR",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.float32(): "FLOAT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
-}
-
-
-def duckdb_type(kind: pa.DataType) -> str:
-    """Return DuckDB's name of a column type of the lake."""
-    if pa.types.is_list(kind):
-        return f"{duckdb_type(kind.value_type)}[]"
-    if pa.types.is_struct(kind):
-        return f"STRUCT({', '.join(f'{field.name} {duckdb_type(field.type)}' for field in kind)})"
-    return _TYPES[kind]
+    return glob_literal(lake.storage.uri(f"{corpus}/{name}"))

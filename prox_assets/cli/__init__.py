@@ -1,4 +1,6 @@
-"""The `prox` command: refinement, estimates and shard states from the shell, through the same stages as the assets.
+"""The `prox` command: refinement, estimates, shard states and lineage from the shell.
+
+Refinement runs through the same stages as the assets.
 
 One module per command; each says what it prints and when it exits with an error.
 """
@@ -8,11 +10,16 @@ import sys
 
 import typer
 
+from prox_assets.cli import catalog, stats
 from prox_assets.cli.drift import drift
 from prox_assets.cli.estimate import estimate
 from prox_assets.cli.options import console, errors
 from prox_assets.cli.refine import refine
+from prox_assets.cli.replay import replay
+from prox_assets.cli.report import report
 from prox_assets.cli.shards import shards
+from prox_assets.cli.sql import sql
+from prox_assets.cli.trace import trace
 
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -35,6 +42,12 @@ Try it without a model, a GPU or a network:
 app.command()(refine)
 app.command()(estimate)
 app.command()(shards)
+app.command()(trace)
+app.command()(replay)
+app.command()(sql)
+app.add_typer(stats.app, name="stats")
+app.add_typer(catalog.app, name="catalog")
+app.command()(report)
 app.command()(drift)
 
 

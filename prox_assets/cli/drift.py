@@ -38,7 +38,7 @@ def drift(
 
     Every finding comes with a query for the documents in question; run it with `prox sql`.
     """
-    chosen = _load(settings)
+    chosen = load_settings(settings)
     worst = False
     try:
         opened = Lake(lake)
@@ -58,7 +58,8 @@ def drift(
         raise typer.Exit(1)
 
 
-def _load(path: Path | None) -> DriftSettings:
+def load_settings(path: Path | None) -> DriftSettings:
+    """Read windows and thresholds from a file, which may be a defs.yaml; the defaults where there is none."""
     if path is None:
         return DriftSettings()
     try:

@@ -106,16 +106,21 @@ def build_plan(
         return RefinementPlan(
             source=source,
             refiners=refiners,
-            policy=_policy(refiners, policy_options),
+            policy=refiners.policy(**policy_values(policy_options)),
             engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
             chunk_engine=None
             if engines[1] is None
             else ENGINE_CONFIG.validate_python(_engine_settings(engines[1], engine_options)),
         )
     except ValidationError as error:
-        raise fail("; ".join(_explain(item) for item in error.errors())) from error
+        raise fail(explain(error)) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return what is wrong in one line."""
+    return "; ".join(_explain(item) for item in error.errors())
 
 
 def _explain(item: ErrorDetails) -> str:
@@ -190,14 +195,19 @@ def _read_mapping(path: str, keys: str) -> dict[str, Any]:
     return settings
 
 
-def _policy(refiners: RefinerPair, options: list[str] | None) -> ExecutionPolicy:
+def policy_values(options: list[str] | None) -> dict[str, Any]:
+    """Read the settings of --policy.
+
+    Raises:
+        ValueError: One is unknown, of another type, outside its range, or decided by the refiner.
+    """
     values = _assignments(options)
     names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
     unknown = sorted(values.keys() - set(names))
     if unknown:
         raise ValueError(f"--policy does not know {', '.join(unknown)}; it knows {', '.join(names)}")
     checked = _POLICY.validate_python(values)
-    return refiners.policy(**{name: getattr(checked, name) for name in values})
+    return {name: getattr(checked, name) for name in values}
 
 
 def _assignments(options: list[str] | None) -> dict[str, Any]:

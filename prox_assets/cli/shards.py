@@ -8,6 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from prox_assets.cli.lakes import CorpusOption, corpora_of
 from prox_assets.cli.options import console, fail
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
@@ -22,7 +23,7 @@ def shards(
     lake: Annotated[
         str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
     ] = "lake",
-    corpus: Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")] = None,
+    corpus: CorpusOption = None,
 ) -> None:
     """List the shards in a lake with their state.
 
@@ -31,13 +32,7 @@ def shards(
     """
     try:
         opened = Lake(lake)
-        present = opened.corpora()
-        names = [corpus] if corpus else present
-        if not names:
-            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
-        for name in names:
-            if name not in present:
-                raise fail(f"the lake {lake} has no corpus {name!r}; it has: {', '.join(present) or 'none'}")
+        for name in corpora_of(opened, corpus):
             known = known_shards(opened, name)
             console.print(_table(name, shard_states(opened, name, known.values())))
     except LakeError as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import LakeError, MissingTableError
@@ -290,6 +291,32 @@ class Lake:
             except (pa.ArrowException, OSError) as error:
                 raise self._damaged(table, path, error) from error
 
+    def rows_of_document(self, corpus: str, table: Table, shard: str, source_row: int) -> list[dict[str, Any]]:
+        """Return one document's rows of a table in file order; [] when it has none or there is no file.
+
+        Only row groups whose statistics allow for the row are read.
+        """
+        path = self.table_path(corpus, table, shard)
+        if not self.storage.exists(path):
+            return []
+        with self.storage.open(path) as file:
+            try:
+                parquet = pq.ParquetFile(file)
+                self._checked_metadata(table, path, parquet.metadata)
+                groups = [
+                    group
+                    for group in range(parquet.num_row_groups)
+                    if _may_hold(parquet.metadata.row_group(group), "source_row", source_row)
+                ]
+                rows: list[dict[str, Any]] = []
+                for batch in parquet.iter_batches(READ_BATCH_ROWS, row_groups=groups):
+                    rows += batch.filter(pc.field("source_row") == source_row).to_pylist()
+                    if batch["source_row"][-1].as_py() > source_row:  # rows are in its order
+                        break
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(table, path, error) from error
+        return rows
+
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
         """Return a lazy polars frame over a table's files, of all shards or some; empty and typed when there are none.
 
@@ -311,7 +338,7 @@ class Lake:
             {"schema": empty.schema, "missing_columns": "insert"} if table in ADDED_COLUMNS else {}
         )
         if self.storage.is_local:
-            frame = pl.scan_parquet([self.storage.uri(path) for path in present], **reading)
+            frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False, **reading)
         else:
             # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
             frame = pl.concat(
@@ -323,14 +350,35 @@ class Lake:
         return frame
 
     def execution(self, corpus: str, shard: str) -> str | None:
-        """Return the execution_id that a shard's manifest names, or None."""
-        data = self.storage.read_bytes(self.manifest_path(corpus, shard))
-        return json.loads(data)["execution_id"] if data else None
+        """Return the execution_id that a shard's manifest names, or None.
+
+        Raises:
+            LakeError: The manifest is damaged.
+        """
+        path = self.manifest_path(corpus, shard)
+        data = self.storage.read_bytes(path)
+        if data is None:
+            return None
+        try:
+            return json.loads(data)["execution_id"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise LakeError(
+                f"{self.storage.uri(path)} is damaged ({error!r}); run {WRITTEN_BY[Table.REFINED]} again"
+            ) from error
 
     def executions(self, corpus: str, shards: Iterable[str]) -> dict[str, str]:
         """Return the published execution_id of each of the shards that has one."""
         found = {shard: self.execution(corpus, shard) for shard in shards}
         return {shard: execution for shard, execution in found.items() if execution}
+
+
+def _may_hold(group: pq.RowGroupMetaData, name: str, value: int) -> bool:
+    """Tell whether a row group may hold a value in a column; without statistics it may hold anything."""
+    for index in range(group.num_columns):
+        column = group.column(index)
+        if column.path_in_schema == name and column.statistics is not None and column.statistics.has_min_max:
+            return column.statistics.min <= value <= column.statistics.max
+    return True
 
 
 def _name(name: str) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from prox_assets.lake.host import machine_name, process_is_gone
 # Unfinished files live under this folder of a local lake, never beside the finished ones, so that `*.parquet` in a
 # table's folder is always whole files.
 TEMPORARY = "_tmp"
+SETTLED_NANOSECONDS = 2_000_000_000
 
 
 class Storage:
@@ -74,6 +76,25 @@ class Storage:
         """Return the names of the files directly in a folder, sorted; [] when the folder is not there."""
         entries = self._entries(self.path(folder))
         return sorted(PurePosixPath(e["name"]).name for e in entries if e["type"] == "file")
+
+    def list_stamps(self, folder: str) -> dict[str, str]:
+        """Return, for each file directly in a folder, a short text that differs whenever the file was put anew."""
+        entries = self._entries(self.path(folder))
+        return {PurePosixPath(e["name"]).name: _stamp(e) for e in entries if e["type"] == "file"}
+
+    def folder_stamp(self, folder: str) -> str | None:
+        """Return a text that differs whenever a file was put into a folder or removed; None where nobody can say.
+
+        On a local disk that is the folder's own time of change, once it is old enough that no later change can have the
+        same: clocks of file systems tick every few milliseconds. Asking costs the same for one file and for a million.
+        """
+        if not self.is_local:
+            return None
+        try:
+            changed = Path(self.path(folder)).stat().st_mtime_ns
+        except OSError:
+            return None
+        return str(changed) if time.time_ns() - changed > SETTLED_NANOSECONDS else None
 
     def list_folders(self, folder: str) -> list[str]:
         """Return the names of the folders directly in a folder ("" is the lake itself), sorted."""
@@ -213,6 +234,12 @@ class Storage:
                 "folder or bucket exists, that there is room, and that this user or the credentials in the "
                 "environment may do this."
             ) from error
+
+
+def _stamp(entry: dict[str, Any]) -> str:
+    """A rename brings another inode, also where clock and size are the same; object stores have content tags."""
+    tag = entry.get("ETag") or entry.get("etag") or f"{entry.get('ino')}-{entry.get('mtime') or entry.get('updated')}"
+    return f"{entry['size']}-{tag}"
 
 
 def _machine() -> str:

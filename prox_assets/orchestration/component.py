@@ -8,17 +8,20 @@ from typing import Any, Self, cast
 
 import dagster as dg
 import yaml
+from dagster._utils.schedules import is_valid_cron_schedule
 from dagster.components import Scaffolder, ScaffoldRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
 from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.orchestration.assets.catalog import build_catalog
 from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
 from prox_assets.orchestration.assets.doc_programs import build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
 from prox_assets.orchestration.assets.refined_shards import build_refined_shards
+from prox_assets.orchestration.assets.refinement_report import build_refinement_report, build_report_schedule
 from prox_assets.orchestration.checks import build_shard_checks
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
@@ -75,6 +78,15 @@ class RefinedCorpusAttributes(BaseModel):
         description="What an inference step needs, as op tags for the executor or launcher that places it.",
     )
     discovery_interval_seconds: int = Field(default=300, ge=30, description="Least time between two source listings.")
+    report_schedule: str | None = Field(
+        default="0 5 * * *",
+        description="When refinement_report is written anew: a cron expression in UTC, or null for only on demand.",
+    )
+    report_freshness_hours: float = Field(
+        default=36.0,
+        gt=0,
+        description="Age from which on the report counts as stale; more than the schedule's longest pause.",
+    )
     monitoring: DriftSettings = Field(
         default_factory=DriftSettings,
         description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
@@ -82,6 +94,13 @@ class RefinedCorpusAttributes(BaseModel):
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
+
+    @field_validator("report_schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, value: str | None) -> str | None:
+        if value is not None and not is_valid_cron_schedule(value):
+            raise ValueError(f"{value!r} is no cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)")
+        return value
 
     def settings(self) -> CorpusSettings:
         """Return the validated settings of the corpus."""
@@ -113,6 +132,8 @@ class RefinedCorpusAttributes(BaseModel):
             cpu_pool=self.cpu_pool,
             inference_tags=dict(self.inference_tags),
             discovery_interval_seconds=self.discovery_interval_seconds,
+            report_schedule=self.report_schedule,
+            report_freshness_hours=self.report_freshness_hours,
             monitoring=self.monitoring,
         )
 
@@ -145,9 +166,10 @@ attributes:
 
 @dg.scaffold_with(RefinedCorpusScaffolder)
 class RefinedCorpus(dg.Component):
-    """A corpus, refined: raw shards, document programs, chunk programs, refined shards and quality metrics.
+    """A corpus, refined: raw shards, document programs, chunk programs, refined shards, quality metrics, a report.
 
-    All assets share one dynamic partition per shard; a sensor and a job add shards as they appear in the source.
+    All but the report share one dynamic partition per shard; a sensor and a job add shards as they appear in the
+    source, and a schedule refreshes the report.
     """
 
     def __init__(self, settings: CorpusSettings) -> None:
@@ -173,7 +195,7 @@ class RefinedCorpus(dg.Component):
 
 
 def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
-    """Return the assets, checks, job and sensor of a corpus.
+    """Return the assets, checks, job, sensor and schedule of a corpus.
 
     There is no job over the assets on purpose: a backfill of one takes the smallest `max_partitions_per_run` of its
     assets, one, and would start an engine for every shard. Backfills of the assets themselves start one per run.
@@ -184,10 +206,14 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
         build_chunk_programs(settings),
         build_refined_shards(settings),
         build_quality_metrics(settings),
+        build_catalog(settings),
+        build_refinement_report(settings),
     ]
+    schedule = build_report_schedule(settings)
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],
         jobs=[build_discovery_job(settings)],
         sensors=[build_discovery_sensor(settings)],
+        schedules=[schedule] if schedule is not None else [],
     )

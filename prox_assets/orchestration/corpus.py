@@ -24,6 +24,8 @@ class CorpusSettings:
         cpu_pool: Pool of all other steps.
         inference_tags: What an inference step needs, for the executor or launcher that places it.
         discovery_interval_seconds: Least time between two listings of the source.
+        report_schedule: When the report is written anew, as a cron expression in UTC; None for never by itself.
+        report_freshness_hours: Age from which on the report counts as stale.
         monitoring: How shards are judged against those before.
     """
 
@@ -36,6 +38,8 @@ class CorpusSettings:
     cpu_pool: str = "cpu"
     inference_tags: dict[str, str] = field(default_factory=dict)
     discovery_interval_seconds: int = 300
+    report_schedule: str | None = "0 5 * * *"
+    report_freshness_hours: float = 36.0
     monitoring: DriftSettings = field(default_factory=DriftSettings)
 
     @property

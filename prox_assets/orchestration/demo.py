@@ -14,6 +14,8 @@ from prox_assets.cli.summary import outcome_table, preview_lines
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.previews import edit_previews
+from prox_assets.monitoring.report.write import report_place
+from prox_assets.orchestration.assets import refinement_report
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
 from prox_assets.orchestration.partitions import shard_partitions
@@ -30,6 +32,8 @@ What to look at next
   .venv/bin/prox --help       refine your own files: prox refine pages.jsonl.gz --output my-lake
   {refined}
                               the refined text, one Parquet file per shard
+  {report}
+                              the report: open it in a browser
 """
 
 
@@ -46,7 +50,9 @@ def main() -> int:
         return 1
     shards = instance.get_dynamic_partitions(shard_partitions(CORPUS).name or "")
     job = defs.resolve_implicit_global_asset_job_def()
-    assets = [key for key in defs.resolve_asset_graph().materializable_asset_keys if key.path[0] == CORPUS]
+    report_key = dg.AssetKey([CORPUS, refinement_report.ASSET])
+    keys = defs.resolve_asset_graph().materializable_asset_keys
+    assets = [key for key in keys if key.path[0] == CORPUS and key != report_key]
     metrics: dict[str, dict[str, Any]] = {}
     for number, shard in enumerate(shards, 1):
         with console.status(f"refining {shard} ({number} of {len(shards)})"):
@@ -61,6 +67,12 @@ def main() -> int:
             console.print(f"[bold red]{shard} failed[/]: run {result.run_id}; `make ui` shows its log")
             return 1
         metrics[shard] = next(lake.rows(CORPUS, Table.SHARD_METRICS, shard))
+    written = job.execute_in_process(
+        instance=instance, asset_selection=[report_key], run_config=QUIET, raise_on_error=False
+    )
+    if not written.success:
+        console.print(f"[bold red]the report failed[/]: run {written.run_id}; `make ui` shows its log")
+        return 1
     _report(console, lake, metrics)
     return 0
 
@@ -76,7 +88,9 @@ def _report(console: Console, lake: Lake, metrics: dict[str, dict[str, Any]]) ->
         for line in preview_lines(edit_previews(lake, CORPUS, shard, count=1)):
             console.print(line, soft_wrap=True)
     console.print(
-        NEXT.format(refined=lake.uri(CORPUS, Table.REFINED, next(iter(metrics)))), markup=False, soft_wrap=True
+        NEXT.format(refined=lake.uri(CORPUS, Table.REFINED, next(iter(metrics))), report=report_place(lake, CORPUS)),
+        markup=False,
+        soft_wrap=True,
     )
 
 

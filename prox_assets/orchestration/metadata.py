@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from prox_assets.lake.lake import FileInfo, Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
+from prox_assets.monitoring.report.write import report_place
 
 _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
 
@@ -25,13 +26,15 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
-    """Return what every materialization of a table's shard says: rows, place, fingerprint."""
+    """Return what every materialization of a table's shard says: rows, columns, place, fingerprint, the report."""
     info: FileInfo = lake.require(corpus, table, shard)
     uri = lake.uri(corpus, table, shard)
     return {
         "dagster/partition_row_count": info.rows,
+        "dagster/column_schema": column_schema(table),
         "dagster/uri": uri,
         "file": link(uri),
+        "report": link(report_place(lake, corpus)),
         "fingerprint": info.fingerprint,
         "identity": info.identity,
     }

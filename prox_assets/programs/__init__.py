@@ -21,6 +21,7 @@ from prox_assets.programs.operations import (
     render,
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
+from prox_assets.programs.provenance import Provenance, ProvenanceError, Segment, SegmentKind, execute_with_provenance
 from prox_assets.programs.refinement import Edit, EditStatus, Outcome, Reason, Refinement
 from prox_assets.programs.stored import stored_program
 
@@ -43,14 +44,19 @@ __all__ = [
     "ParseError",
     "ParseErrorReason",
     "ParsedProgram",
+    "Provenance",
+    "ProvenanceError",
     "Reason",
     "Refinement",
     "RemoveAllLines",
     "RemoveLines",
+    "Segment",
+    "SegmentKind",
     "chunk_grammar",
     "decide_document",
     "document_grammar",
     "execute",
+    "execute_with_provenance",
     "labelled_program",
     "operations_from_probabilities",
     "pack_lines",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.recording import ChunkRecord
 from prox_assets.programs.reference_mode import execute_as_released
 from prox_assets.programs.refinement import Edit, Reason, Refinement, dropped, kept
 from prox_assets.programs.strict import refine_chunk
@@ -31,7 +32,10 @@ class ChunkProgram(NamedTuple):
 
 
 def execute(
-    text: str, chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], policy: ExecutionPolicy | None = None
+    text: str,
+    chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]],
+    policy: ExecutionPolicy | None = None,
+    records: list[ChunkRecord] | None = None,
 ) -> Refinement:
     """Refine one document by the programs of its chunks.
 
@@ -40,6 +44,7 @@ def execute(
         chunks_and_programs: Its chunks in order, each with its program. Plain tuples do: a Chunk or (line_start,
             line_end), then the program, then optionally whether it was truncated. Lines of no chunk stay as they are.
         policy: The rules; strict with its defaults when absent.
+        records: Where to add a record of every chunk whose program was run (strict mode only); provenance.py reads it.
 
     Returns:
         The refined text with a record of every operation. No text and no program makes this raise. The time is linear
@@ -52,7 +57,7 @@ def execute(
     programs = _checked(chunks_and_programs, text.count("\n") + 1)
     if policy.mode == "reference":
         return execute_as_released(text, [(item.chunk.index, item.program) for item in programs], policy)
-    return _execute_strictly(text, programs, policy)
+    return _execute_strictly(text, programs, policy, records)
 
 
 def _checked(chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], line_count: int) -> list[ChunkProgram]:
@@ -72,7 +77,9 @@ def _checked(chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], line
     return checked
 
 
-def _execute_strictly(text: str, programs: list[ChunkProgram], policy: ExecutionPolicy) -> Refinement:
+def _execute_strictly(
+    text: str, programs: list[ChunkProgram], policy: ExecutionPolicy, records: list[ChunkRecord] | None
+) -> Refinement:
     lines = text.split("\n")
     output: list[str] = []
     edits: list[Edit] = []
@@ -84,7 +91,11 @@ def _execute_strictly(text: str, programs: list[ChunkProgram], policy: Execution
         if program is None:
             output += shown
             continue
-        left, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy)
+        record = None
+        if records is not None:
+            record = ChunkRecord(chunk.line_start, len(shown), range(len(shown)))
+            records.append(record)
+        left, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record)
         output += left
         edits += chunk_edits
     output += lines[done:]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from prox_assets.programs.recording import Replacement
 from prox_assets.programs.words import cuts_word
 
 EFFORT_PER_CHARACTER = 1
@@ -38,7 +39,11 @@ class Tally:
 
 
 def replace_all_at_once(
-    text: str, searches: Sequence[Search], owners: int, whole_words: bool
+    text: str,
+    searches: Sequence[Search],
+    owners: int,
+    whole_words: bool,
+    replacements: list[Replacement] | None = None,
 ) -> tuple[str, list[Tally]] | None:
     """Replace every match in the original text; what was put in is never searched.
 
@@ -50,6 +55,8 @@ def replace_all_at_once(
         searches: What to look for; no source is empty.
         owners: How many tallies to return.
         whole_words: Leave out matches whose edges cut a word.
+        replacements: Where to note each match that is replaced, from left to right; of no meaning where None is
+            returned.
 
     Returns:
         The new text and one tally per owner; None where the cost would be the product of text and program, which no
@@ -94,6 +101,8 @@ def replace_all_at_once(
             tally.characters_added += len(target)
             growth_left -= len(target)
             pieces += (text[done:start], target)
+            if replacements is not None:
+                replacements.append(Replacement(start, end, len(target)))
             done = resume = end
         following = text.find(source, resume)
         if following < 0:

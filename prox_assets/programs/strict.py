@@ -32,6 +32,7 @@ from prox_assets.programs.operations import (
     call_name,
 )
 from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.recording import ChunkRecord
 from prox_assets.programs.refinement import UNPARSED_OPERATION, Edit, EditStatus, arguments_json
 from prox_assets.programs.replacing import Search, Tally, replace_all_at_once
 
@@ -61,6 +62,7 @@ def refine_chunk(
     program: str | tuple[Operation, ...],
     truncated: bool,
     policy: ExecutionPolicy,
+    record: ChunkRecord | None = None,
 ) -> tuple[Sequence[str], list[Edit]]:
     """Run one program.
 
@@ -70,6 +72,7 @@ def refine_chunk(
         program: Program text, or operations.
         truncated: The answer was cut off by the token limit.
         policy: The rules.
+        record: Where to note which lines stay and what is replaced; made for a chunk of which every line stays.
 
     Returns:
         The lines that are left, and one Edit per call.
@@ -83,8 +86,8 @@ def refine_chunk(
             call.status = call.status or EditStatus.PROGRAM_REJECTED
     else:
         shown = lines
-        lines = _remove_lines(lines, calls, policy.first_line_number(chunk))
-        lines = _normalize(lines, calls, policy.whole_words)
+        lines = _remove_lines(lines, calls, policy.first_line_number(chunk), record)
+        lines = _normalize(lines, calls, policy.whole_words, record)
         if len(lines) < len(shown):
             _excuse_removed(shown, calls)
     return lines, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
@@ -153,7 +156,9 @@ def _readings(operation: Normalize) -> list[tuple[str, str]]:
     return [pair for pair in pairs if "\n" not in pair[0] and "\n" not in pair[1]]
 
 
-def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -> Sequence[str]:
+def _remove_lines(
+    lines: Sequence[str], calls: list[_Call], first_number: int, record: ChunkRecord | None
+) -> Sequence[str]:
     removal: LineRemoval | None = None
     for call in calls:
         if call.status is not None:
@@ -169,10 +174,17 @@ def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -
         removed = removal.remove(*span)
         call.status = EditStatus.APPLIED if removed else EditStatus.ALREADY_REMOVED
         call.characters_removed = sum(len(lines[line]) + 1 for line in removed)
-    return lines if removal is None else [lines[line] for line in removal.kept()]
+    if removal is None:
+        return lines
+    kept = removal.kept()
+    if record is not None:
+        record.kept = kept
+    return [lines[line] for line in kept]
 
 
-def _normalize(lines: Sequence[str], calls: list[_Call], whole_words: bool) -> Sequence[str]:
+def _normalize(
+    lines: Sequence[str], calls: list[_Call], whole_words: bool, record: ChunkRecord | None
+) -> Sequence[str]:
     pending = [(call, call.content) for call in calls if call.status is None and isinstance(call.content, Normalize)]
     if not pending:
         return lines
@@ -182,10 +194,13 @@ def _normalize(lines: Sequence[str], calls: list[_Call], whole_words: bool) -> S
         for source, target in _readings(operation)
     ]
     # No source holds a line break, so none can match across lines, nor in a line that was removed.
-    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words)
+    replacements = None if record is None else record.replacements
+    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words, replacements)
     if replaced is None:
         for call, _ in pending:
             call.status = EditStatus.OVER_LIMIT
+        if record is not None:
+            record.replacements.clear()
         return lines
     text, tallies = replaced
     for (call, operation), tally in zip(pending, tallies, strict=True):

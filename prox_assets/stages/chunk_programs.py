@@ -85,7 +85,7 @@ def _work(run: ShardRun, floor: float, earlier: "_EarlierRows | None") -> Iterat
     """Walk documents and their decisions; those below the floor are known to have no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
-    for document, decision in documents_with_decisions(run, columns):
+    for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, columns):
         admitted = (
             decision["error"] is None
             and decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep

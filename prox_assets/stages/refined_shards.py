@@ -6,28 +6,16 @@ execution_id, and the shard's manifest, put last, makes them visible together.
 
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from prox_assets.corpora.document import text_hash
 from prox_assets.lake.lake import TableWriter
-from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
-from prox_assets.programs import (
-    Chunk,
-    ChunkProgram,
-    DocumentDecision,
-    DocumentReason,
-    ExecutionPolicy,
-    Refinement,
-    decide_document,
-    execute,
-    stored_program,
-)
+from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.stages.document_refinement import DocumentFate, refine_document
 from prox_assets.stages.identities import refined_identity
-from prox_assets.stages.run import ShardRun, StageError, StaleInputError
-from prox_assets.stages.side_by_side import documents_with_decisions
+from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.side_by_side import chunk_programs_of_present_documents, documents_with_programs
 
 ASSET = "refined_shards"
 
@@ -47,22 +35,13 @@ class RefinementSummary:
     execution_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """One document's fate; `text` is set exactly for the kept."""
-
-    outcome: Outcome
-    reason: str | None
-    text: str | None
-    refinement: Refinement | None = None
-
-
 def refine_shard(run: ShardRun) -> RefinementSummary:
     """Execute a shard's programs and publish the result as one execution.
 
     Raises:
         MissingTableError: Documents or programs are not there.
         StaleInputError: The programs were written for other documents or decisions, or below the chunk floor.
+        StageError: A kept document has no chunk programs, or the files do not line up.
     """
     chunk_programs = _checked_inputs(run)
     identity = refined_identity(run.plan, chunk_programs)
@@ -74,8 +53,8 @@ def refine_shard(run: ShardRun) -> RefinementSummary:
     with run.lease(ASSET) as lease:
         with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [refined, outcomes, edits, policies]:
             total = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard).rows
-            for document, decision, chunks in _documents(run):
-                result = _refine(document, decision, chunks, run.plan.execution_policy)
+            for document, decision, chunks in documents_with_programs(run.lake, run.corpus, run.shard):
+                result = refine_document(document, decision, chunks, run.plan.execution_policy)
                 place = {"doc_id": document["doc_id"], "source_row": document["source_row"]}
                 counts[result.outcome] += 1
                 outcome = _outcome_row(document["text"], result)
@@ -118,19 +97,7 @@ def refine_shard(run: ShardRun) -> RefinementSummary:
 
 def _checked_inputs(run: ShardRun) -> str:
     """Check that documents, decisions and chunk programs belong together; return the chunk programs' identity."""
-    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
-    decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard)
-    chunks = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
-    if decisions.notes["documents"] != documents.identity:
-        raise StaleInputError(
-            f"doc_programs of shard {run.shard!r} was written for documents that have been read anew since; "
-            "materialize doc_programs and chunk_programs again"
-        )
-    if chunks.notes["documents"] != documents.identity or chunks.notes["doc_programs"] != decisions.identity:
-        raise StaleInputError(
-            f"chunk_programs of shard {run.shard!r} was written for other documents or decisions; "
-            "materialize chunk_programs again (rows of unchanged documents are used again)"
-        )
+    chunks = chunk_programs_of_present_documents(run.lake, run.corpus, run.shard)
     floor = chunks.notes["chunk_floor"]
     if run.plan.policy.doc_keep_threshold < floor:
         raise StaleInputError(
@@ -140,51 +107,7 @@ def _checked_inputs(run: ShardRun) -> str:
     return chunks.identity
 
 
-def _documents(run: ShardRun) -> Iterator[tuple[Row, Row, list[Row]]]:
-    """Walk documents, decisions and chunk programs side by side; all are in the order of source_row."""
-    chunk_rows = run.lake.rows(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
-    groups = groupby(chunk_rows, key=lambda row: row["source_row"])
-    head = next(groups, None)
-    for document, decision in documents_with_decisions(run):
-        chunks: list[Row] = []
-        if head is not None and head[0] == document["source_row"]:
-            chunks = list(head[1])
-            head = next(groups, None)
-        yield document, decision, chunks
-
-
-def _refine(document: Row, decision: Row, chunks: list[Row], policy: ExecutionPolicy) -> _Result:
-    """Decide one document's fate."""
-    text = document["text"]
-    if decision["error"] is not None:
-        return _Result(Outcome.QUARANTINED, f"document level: {decision['error']}", None)
-    verdict = decide_document(text, decision["program"], decision["keep_probability"], policy)
-    if not verdict.keep:
-        return _Result(Outcome.DROPPED_BY_DOCUMENT, _drop_reason(decision["program"], verdict), None)
-    for chunk in chunks:
-        if chunk["error"] is not None:
-            return _Result(Outcome.QUARANTINED, f"chunk level: {chunk['error']}", None)
-    if not chunks:
-        raise StageError(f"document {document['doc_id']} is kept but has no chunk programs; materialize chunk_programs")
-    refinement = execute(text, [_chunk_program(chunk, policy) for chunk in chunks], policy)
-    outcome = Outcome(refinement.outcome)
-    kept = outcome in KEPT_OUTCOMES
-    return _Result(outcome, refinement.reason or verdict.reason, refinement.text if kept else None, refinement)
-
-
-def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
-    """Say why a document was dropped: a program that gives its reason as a comment says more than drop_doc."""
-    if verdict.reason is DocumentReason.DROP_DOC and program is not None and "#" in program:
-        return program.partition("#")[2].strip() or verdict.reason
-    return verdict.reason
-
-
-def _chunk_program(row: Row, policy: ExecutionPolicy) -> ChunkProgram:
-    chunk = Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"])
-    return stored_program(chunk, row["program"], row["line_keep_probabilities"], row["finish_reason"], policy)
-
-
-def _outcome_row(text: str, result: _Result) -> Row:
+def _outcome_row(text: str, result: DocumentFate) -> Row:
     refinement = result.refinement
     kept = result.text
     return {
@@ -199,7 +122,7 @@ def _outcome_row(text: str, result: _Result) -> Row:
     }
 
 
-def _write_edits(edits: TableWriter, place: Row, result: _Result) -> None:
+def _write_edits(edits: TableWriter, place: Row, result: DocumentFate) -> None:
     for edit in result.refinement.edits if result.refinement else ():
         edits.write(
             {

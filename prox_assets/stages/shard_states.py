@@ -7,10 +7,10 @@ What a changed configuration would redo is for the stages themselves, and for Da
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from prox_assets.corpora.shards import Shard
-from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.chain import State, chain_states
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.identities import metrics_identity, source_version
 
@@ -22,14 +22,6 @@ STAGES = {
     "refined_shards": Table.OUTCOMES,
     "quality_metrics": Table.SHARD_METRICS,
 }
-
-
-class State(StrEnum):
-    """How a stage's file relates to its present inputs."""
-
-    MISSING = "missing"
-    STALE = "stale"
-    DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -63,23 +55,14 @@ def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard]) -> list[Shard
 def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
     files = {stage: lake.info(corpus, table, shard.key) for stage, table in STAGES.items()}
     execution = lake.execution(corpus, shard.key)
-    made_from_present = {
-        "raw_shards": _notes(files["raw_shards"], "source_version") == source_version(shard),
-        "doc_programs": _notes(files["doc_programs"], "documents") == _identity(files["raw_shards"]),
-        "chunk_programs": _notes(files["chunk_programs"], "doc_programs") == _identity(files["doc_programs"]),
-        # A kill between the files and the manifest leaves files that no manifest names.
-        "refined_shards": _notes(files["refined_shards"], "chunk_programs") == _identity(files["chunk_programs"])
-        and _notes(files["refined_shards"], "execution_id") == execution,
-        "quality_metrics": _identity(files["quality_metrics"]) == metrics_identity(execution),
-    }
-    stages: dict[str, State] = {}
-    upstream_done = True
-    for stage, info in files.items():
-        if info is None:
-            stages[stage] = State.MISSING
-        else:
-            stages[stage] = State.DONE if made_from_present[stage] and upstream_done else State.STALE
-        upstream_done = stages[stage] is State.DONE
+    chain = chain_states({table: files[stage] for stage, table in STAGES.items()}, source_version(shard), execution)
+    stages = {stage: chain[table] for stage, table in STAGES.items() if table in chain}
+    metrics = files["quality_metrics"]
+    if metrics is None:
+        stages["quality_metrics"] = State.MISSING
+    else:
+        current = metrics.identity == metrics_identity(execution) and stages["refined_shards"] is State.DONE
+        stages["quality_metrics"] = State.DONE if current else State.STALE
     present = [info for info in files.values() if info is not None]
     documents, doc, chunk = files["raw_shards"], files["doc_programs"], files["chunk_programs"]
     return ShardState(
@@ -91,11 +74,3 @@ def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
         chunk_refiner=chunk.fingerprint if chunk else None,
         updated=max((info.created_at for info in present), default=None),
     )
-
-
-def _notes(info: FileInfo | None, name: str) -> object:
-    return info.notes.get(name) if info else None
-
-
-def _identity(info: FileInfo | None) -> object:
-    return info.identity if info else None

@@ -1,32 +1,87 @@
-"""Walking a shard's tables side by side: all are in the order of source_row, so that none need be loaded."""
+"""Walking tables of one shard side by side: all are in the order of source_row, so none need be loaded.
+
+Belongs here: the walks, and the check that the files walked were made from each other.
+"""
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any
 
+from prox_assets.lake.lake import FileInfo, Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.run import ShardRun, StageError
+from prox_assets.stages.run import StageError, StaleInputError
 
 Row = dict[str, Any]
 
 
-def documents_with_decisions(run: ShardRun, document_columns: Sequence[str] | None = None) -> Iterator[tuple[Row, Row]]:
+def chunk_programs_of_present_documents(lake: Lake, corpus: str, shard: str) -> FileInfo:
+    """Check that documents, decisions and chunk programs belong together; describe the file of chunk programs.
+
+    Raises:
+        MissingTableError: One of them is not there.
+        StaleInputError: Programs were written for other documents or decisions.
+    """
+    documents = lake.require(corpus, Table.DOCUMENTS, shard)
+    decisions = lake.require(corpus, Table.DOC_PROGRAMS, shard)
+    chunks = lake.require(corpus, Table.CHUNK_PROGRAMS, shard)
+    if decisions.notes["documents"] != documents.identity:
+        raise StaleInputError(
+            f"doc_programs of shard {shard!r} was written for documents that have been read anew since; "
+            "materialize doc_programs and chunk_programs again"
+        )
+    if chunks.notes["documents"] != documents.identity or chunks.notes["doc_programs"] != decisions.identity:
+        raise StaleInputError(
+            f"chunk_programs of shard {shard!r} was written for other documents or decisions; "
+            "materialize chunk_programs again (rows of unchanged documents are used again)"
+        )
+    return chunks
+
+
+def documents_with_decisions(
+    lake: Lake, corpus: str, shard: str, document_columns: Sequence[str] | None = None
+) -> Iterator[tuple[Row, Row]]:
     """Yield each document of a shard with its row of doc_programs.
 
     Args:
-        run: The shard.
+        lake: The lake.
+        corpus: The corpus.
+        shard: The shard.
         document_columns: Columns of the documents, doc_id among them; None for all.
 
     Raises:
         StageError: The two files do not hold the same documents in the same order.
     """
-    documents = run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, document_columns)
+    documents = lake.rows(corpus, Table.DOCUMENTS, shard, document_columns)
     columns = ["doc_id", "program", "keep_probability", "finish_reason", "error"]
-    decisions = run.lake.rows(run.corpus, Table.DOC_PROGRAMS, run.shard, columns)
+    decisions = lake.rows(corpus, Table.DOC_PROGRAMS, shard, columns)
     for document, decision in zip_longest(documents, decisions):
         if document is None or decision is None or decision["doc_id"] != document["doc_id"]:
             raise StageError(
-                f"doc_programs of shard {run.shard!r} does not line up with its documents: rows are missing or "
+                f"doc_programs of shard {shard!r} does not line up with its documents: rows are missing or "
                 "doubled. Infer doc_programs again, with force"
             )
         yield document, decision
+
+
+def documents_with_programs(
+    lake: Lake, corpus: str, shard: str, document_columns: Sequence[str] | None = None
+) -> Iterator[tuple[Row, Row, list[Row]]]:
+    """Yield each document of a shard with its row of doc_programs and its rows of chunk_programs.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shard: The shard.
+        document_columns: Columns of the documents, doc_id and source_row among them; None for all.
+
+    Raises:
+        StageError: The files do not hold the same documents in the same order.
+    """
+    groups = groupby(lake.rows(corpus, Table.CHUNK_PROGRAMS, shard), key=lambda row: row["source_row"])
+    head = next(groups, None)
+    for document, decision in documents_with_decisions(lake, corpus, shard, document_columns):
+        chunks: list[Row] = []
+        if head is not None and head[0] == document["source_row"]:
+            chunks = list(head[1])
+            head = next(groups, None)
+        yield document, decision, chunks

@@ -239,3 +239,27 @@ def test_a_value_of_the_wrong_type_is_refused_and_nothing_is_published(tmp_path)
     with pytest.raises(pa.ArrowInvalid), lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
         writer.write(wrong)
     assert lake.shards("pages", Table.REJECTS) == []
+
+
+def test_one_documents_rows_are_read_without_the_row_groups_that_cannot_hold_them(lake, monkeypatch):
+    monkeypatch.setattr(lake_module, "ROW_GROUP_ROWS", 4)
+    with lake.write("pages", "a", [Table.CHUNK_PROGRAMS], STAMP) as [writer]:
+        for number in range(20):
+            # Three chunks a document, so that row groups end inside documents.
+            writer.write(
+                sample_row(Table.CHUNK_PROGRAMS, number) | {"source_row": number // 3, "chunk_index": number % 3}
+            )
+    for source_row in range(7):
+        chunks = [row["chunk_index"] for row in lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", source_row)]
+        assert chunks == ([0, 1, 2] if source_row < 6 else [0, 1])
+    assert lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", 7) == []
+    assert lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "b", 0) == []
+
+    path = lake.table_path("pages", Table.CHUNK_PROGRAMS, "a")
+    data = lake.storage.read_bytes(path)
+    second = pq.read_metadata(pa.BufferReader(data)).row_group(1).column(0)
+    end = second.dictionary_page_offset or second.data_page_offset
+    lake.storage.write_bytes(path, data[:4] + bytes(end - 4) + data[end:])
+    assert len(lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", 5)) == 3
+    with pytest.raises(LakeError, match=r"is damaged.*run chunk_programs again"):
+        lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", 0)

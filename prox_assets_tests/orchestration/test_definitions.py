@@ -38,6 +38,7 @@ def describe(assets: dg.AssetsDefinition) -> dict[str, Any]:
         "op_tags": dict(sorted(assets.op.tags.items())),
         "shards_per_run": policy.max_partitions_per_run if policy else 1,
         "retries": retry.max_retries if retry else 0,
+        "freshness": str(spec.freshness_policy) if spec.freshness_policy else None,
     }
 
 
@@ -68,6 +69,7 @@ def snapshot() -> dict[str, Any]:
         "checks": dict(sorted(checks.items())),
         "jobs": jobs,
         "sensors": sensors,
+        "schedules": {s.name: f"{s.cron_schedule} {s.default_status}" for s in repository.schedule_defs},
     }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.report.trends import TRENDS, signal
+from prox_assets.monitoring.signals import FAMILIES, passes
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import numbers
@@ -16,6 +18,13 @@ from prox_assets.stages.run import ShardRun
 DESCRIPTION = """Numbers about a shard's refinement: documents, text in and out, outcomes, programs, signals, cost.
 
 Writes `shard_metrics` (the latest) and `shard_metrics_history` (every run)."""
+
+WHEN = {"before": "in", "after": "out"}
+# Given, because a table without records has none to tell its columns from.
+OPERATION_COLUMNS = dg.TableSchema(
+    [dg.TableColumn("operation"), dg.TableColumn("status"), dg.TableColumn("count", "int")]
+)
+SIGNAL_COLUMNS = dg.TableSchema([dg.TableColumn("signal"), *[dg.TableColumn(when) for when in WHEN]])
 
 
 def build_quality_metrics(settings: CorpusSettings) -> dg.AssetsDefinition:
@@ -30,12 +39,44 @@ def build_quality_metrics(settings: CorpusSettings) -> dg.AssetsDefinition:
     )
 
     def work(run: ShardRun) -> dict[str, Any]:
-        row = stage.measure_shard(run)
-        signals = {
-            f"signals_{when}/{signal['signal']}": signal["mean"]
-            for when in ("in", "out")
-            for signal in row[f"signals_{when}"]
-        }
-        return {**numbers(row), **numbers(signals), "operations": row["operations"]}
+        return shown_metrics(stage.measure_shard(run))
 
     return cpu_asset(settings, asset, work)
+
+
+def shown_metrics(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a row of metrics the UI shows.
+
+    Every number is a plot in the UI: counts as they are in the table, shares that compare shards of different sizes,
+    and the share of documents that pass each family of rules. The signals themselves, twice forty, are a table.
+    """
+    shares = {
+        f"share/{trend.title.lower().replace(' ', '_')}": trend.series[""](row)
+        for trend in TRENDS
+        if trend.unit == "share" and list(trend.series) == [""]
+    }
+    passing = {
+        f"{passes(family)}/{when}": signal(row, column, passes(family))
+        for family in FAMILIES
+        for when, column in WHEN.items()
+    }
+    return {
+        **numbers(row),
+        **numbers(shares),
+        **numbers(passing),
+        "operations": dg.MetadataValue.table([dg.TableRecord(entry) for entry in row["operations"]], OPERATION_COLUMNS),
+        "signals": dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {"signal": name, **{when: _text(signal(row, column, name)) for when, column in WHEN.items()}}
+                )
+                for family in FAMILIES
+                for name in family.signals
+            ],
+            SIGNAL_COLUMNS,
+        ),
+    }
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

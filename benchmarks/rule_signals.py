@@ -1,0 +1,65 @@
+"""Rule-based signals against datatrove: verdicts under each one's own words and sentences, and time.
+
+    python -m benchmarks.rule_signals --pages FILE [--limit N]
+
+datatrove splits words as spaCy does, so that punctuation makes words of its own; prox_assets takes runs of
+non-whitespace, as the papers do. The table says, per family of rules, how many pages pass here and there, and on how
+many the two say different things. Times are processor times in one process; their ratio is printed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.pages import default_pages_path, read_pages
+from prox_assets.monitoring.signals import FAMILIES, document_signals, passes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; return 0, or 1 where datatrove is not installed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rule_signals", description=__doc__)
+    parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
+    parser.add_argument("--limit", type=int, default=None, help="Only the first N pages.")
+    options = parser.parse_args(arguments)
+    try:
+        from datatrove.data import Document  # pyright: ignore[reportMissingImports]
+        from datatrove.pipeline import filters  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        print(f"rule_signals: {error}; install the dev extra", file=sys.stderr)
+        return 1
+    texts = [page.text for page in read_pages(options.pages)][: options.limit]
+    start = time.process_time()
+    ours = document_signals(pl.LazyFrame({"text": texts})).collect(engine="streaming")
+    seconds = time.process_time() - start
+    oracles = {
+        "gopher_quality": filters.GopherQualityFilter(),
+        "gopher_repetition": filters.GopherRepetitionFilter(),
+        "c4": filters.C4QualityFilter(),
+        "fineweb": filters.FineWebQualityFilter(),
+    }
+    print(f"{len(texts):,} pages, {sum(map(len, texts)):,} characters")
+    print("| family | pass here | pass datatrove | only here | only there |\n|---|---|---|---|---|")
+    theirs_seconds = 0.0
+    for family in FAMILIES:
+        start = time.process_time()
+        theirs = [_verdict(oracles[family.name].filter, Document(text, "page")) for text in texts]
+        theirs_seconds += time.process_time() - start
+        mine = ours[passes(family)].to_list()
+        pairs = list(zip(mine, theirs, strict=True))
+        only_here, only_there = pairs.count((True, False)), pairs.count((False, True))
+        print(f"| {family.title} | {sum(mine):,} | {sum(theirs):,} | {only_here:,} | {only_there:,} |", flush=True)
+    print(f"processor time, all families: {theirs_seconds / seconds:.0f} times that of the expressions")
+    print(f"expressions: {sum(map(len, texts)) / seconds / 1e6:.1f} million characters per second")
+    return 0
+
+
+def _verdict(filter_document: Callable[[object], object], document: object) -> bool:
+    return filter_document(document) is True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Running a query that somebody typed: one SELECT over the lake's views, and nothing else.
+
+Belongs here: what is refused, and the limits. DuckDB itself enforces them: its parser says what kind of statement it
+is, its file system is confined to the lake, extensions and settings are locked.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+
+class QueryError(Exception):
+    """A query that was refused, failed, or ran into a limit."""
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """What a query may take.
+
+    Attributes:
+        memory: DuckDB's memory at most, e.g. "2GB"; nothing is spilled to disk.
+        seconds: Time at most.
+        rows: Rows of the result at most; more is an error rather than a silent cut.
+    """
+
+    memory: str = "2GB"
+    seconds: float = 60.0
+    rows: int = 1_000_000
+
+
+def run_select(lake: Lake, query: str, limits: QueryLimits = QueryLimits()) -> "pa.Table":
+    """Run one SELECT with the lake's views ready; return its rows.
+
+    Raises:
+        QueryError: The query is not one SELECT, wants a file outside the lake, fails, or exceeds a limit.
+        LakeError: The lake has no corpus.
+    """
+    if not lake.corpora():
+        raise LakeError(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
+    with open_catalog(lake) as connection:
+        _refuse_unless_select(connection, query)
+        _lock(connection, lake, limits)
+        with _deadline(connection, limits.seconds):
+            try:
+                return _rows(connection, query, limits)
+            except duckdb.InterruptException as error:
+                raise QueryError(f"the query took longer than {limits.seconds:g} seconds") from error
+            except duckdb.OutOfMemoryException as error:
+                raise QueryError(f"the query needs more than {limits.memory} of memory: {error}") from error
+            except duckdb.PermissionException as error:
+                raise QueryError(f"a query may read the lake and nothing else: {error}") from error
+            except duckdb.Error as error:
+                raise QueryError(str(error)) from error
+
+
+def _refuse_unless_select(connection: "DuckDBPyConnection", query: str) -> None:
+    try:
+        statements = connection.extract_statements(query)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
+    if len(statements) != 1:
+        raise QueryError(f"one SELECT is run at a time; this is {len(statements)} statements")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        kind = str(statements[0].type).rpartition(".")[2]
+        raise QueryError(f"only SELECT is run (and FROM, WITH, DESCRIBE, SUMMARIZE); this is {kind}")
+
+
+def _lock(connection: "DuckDBPyConnection", lake: Lake, limits: QueryLimits) -> None:
+    """Confine the connection to the lake, for good: settings cannot be changed afterwards."""
+    connection.execute("SET memory_limit = ?", [limits.memory])
+    # Without a place to spill to, the limit is a limit; and nothing is written anywhere.
+    connection.execute("SET temp_directory = ''")
+    root = lake.storage.root if lake.storage.is_local else lake.storage.fs.unstrip_protocol(lake.storage.root)
+    connection.execute("SET allowed_directories = ?", [[f"{root.rstrip('/')}/"]])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _rows(connection: "DuckDBPyConnection", query: str, limits: QueryLimits) -> "pa.Table":
+    import pyarrow as pa
+
+    reader = connection.sql(query).to_arrow_reader(10_000)
+    batches: list[pa.RecordBatch] = []
+    count = 0
+    for batch in reader:
+        count += batch.num_rows
+        if count > limits.rows:
+            raise QueryError(f"the result has more than {limits.rows:,} rows; add a LIMIT, or raise --rows")
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema=reader.schema)
+
+
+@contextmanager
+def _deadline(connection: "DuckDBPyConnection", seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,157 @@
+"""Where a document is: from its id, its URL or a piece of its text to the shard and row that hold it.
+
+Belongs here: the ways to find a document. Reading what is there is trace.py's work. The functions look
+through the catalog's views, so they cost a scan of one column.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+
+from prox_assets.catalog.compaction import Compacted
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.document_index import DocumentPlace, find_by_id
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PLACES_AT_MOST = 20
+
+
+class FoundBy(StrEnum):
+    """What of a document held the text that was looked for."""
+
+    DOC_ID = "doc_id"
+    URL = "url"
+    REFINED_TEXT = "refined text"
+    RAW_TEXT = "raw text"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found.
+
+    Attributes:
+        place: Where it is.
+        url: Its address, if known.
+        found_by: What matched.
+    """
+
+    place: DocumentPlace
+    url: str | None
+    found_by: FoundBy
+
+
+_COLUMNS = "corpus, shard, doc_id, source_row"
+_ORDER = "ORDER BY corpus, shard, source_row LIMIT ?"
+
+
+def places_of_id(
+    lake: Lake, doc_id: str, corpora: Sequence[str] | None = None, shard: str | None = None
+) -> list[DocumentPlace]:
+    """Return the places of a document: none, one, or several where its corpus was cut into shards in several ways.
+
+    Args:
+        lake: The lake.
+        doc_id: The whole id.
+        corpora: Where to look; everywhere by default.
+        shard: The one shard to look in; its files alone are read then.
+
+    Raises:
+        LakeError: A file cannot be read.
+    """
+    corpora = lake.corpora() if corpora is None else corpora
+    with _readable(lake, corpora, shard, Table.DOCUMENTS):
+        if shard is None:
+            return [place for corpus in corpora for place in find_by_id(lake, corpus, doc_id)]
+        rows = pl.concat([lake.scan(corpus, Table.DOCUMENTS, [shard]) for corpus in corpora])
+        found = rows.filter(pl.col("doc_id") == doc_id).select(_COLUMNS.split(", ")).collect()
+        return [DocumentPlace(*row) for row in found.iter_rows()]
+
+
+def find_documents(
+    lake: Lake,
+    wanted: str,
+    corpora: Sequence[str] | None = None,
+    shard: str | None = None,
+    limit: int = PLACES_AT_MOST,
+) -> list[Hit]:
+    """Find documents by id, URL, or a piece of text.
+
+    Tried in this order, until something is found: the exact id or URL, refined text that holds the piece, raw text that
+    holds it, a URL that holds it. So a line that was removed leads to its document too, and a page's path is enough.
+
+    Args:
+        lake: The lake.
+        wanted: An id, a URL, or a piece of text; white space around it does not count, case does.
+        corpora: Where to look; everywhere by default.
+        shard: The one shard to look in; its files alone are read then.
+        limit: Hits at most.
+
+    Raises:
+        ValueError: There is nothing to look for.
+        LakeError: A file cannot be read.
+    """
+    piece = wanted.strip()
+    if not piece:
+        raise ValueError("there is nothing to look for: give an id, a URL or a piece of text")
+    attempts = (
+        (FoundBy.DOC_ID, "document_index", "doc_id = ?"),
+        (FoundBy.URL, "document_index", "url = ?"),
+        (FoundBy.REFINED_TEXT, "refined", "contains(text, ?)"),
+        (FoundBy.RAW_TEXT, "documents", "contains(text, ?)"),
+        (FoundBy.URL, "document_index", "contains(url, ?)"),
+    )
+    with _views(lake, corpora, shard, Table.DOCUMENTS, Table.REFINED) as catalog:
+        for found_by, view, condition in attempts:
+            query = f"SELECT {_COLUMNS}, url FROM {view} WHERE {condition} {_ORDER}"
+            rows = catalog.sql(query, params=[piece, limit]).fetchall()
+            if rows:
+                return [Hit(_place(row), row[4], found_by) for row in rows]
+    return []
+
+
+def _place(row: tuple[Any, ...]) -> DocumentPlace:
+    return DocumentPlace(row[0], row[1], row[2], row[3])
+
+
+@contextmanager
+def _views(
+    lake: Lake, corpora: Sequence[str] | None, shard: str | None, *tables: Table
+) -> Iterator["DuckDBPyConnection"]:
+    """Give a connection with views of the tables and, under its name, of the document index."""
+    corpora = lake.corpora() if corpora is None else corpora
+    with _readable(lake, corpora, shard, *tables):
+        if shard is None:
+            with open_catalog(lake, corpora, (*tables, Compacted.DOCUMENT_INDEX)) as catalog:
+                yield catalog
+        else:
+            with duckdb.connect() as catalog:
+                for table in tables:
+                    catalog.register(table, pl.concat([lake.scan(corpus, table, [shard]) for corpus in corpora]))
+                catalog.execute(f"CREATE VIEW {Compacted.DOCUMENT_INDEX} AS FROM {Table.DOCUMENTS}")
+                yield catalog
+
+
+@contextmanager
+def _readable(lake: Lake, corpora: Sequence[str], shard: str | None, *tables: Table) -> Iterator[None]:
+    """Turn the errors of DuckDB and polars into ones that name the file and the remedy."""
+    try:
+        yield
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        for corpus in corpora:
+            for table in tables:
+                for key in lake.shards(corpus, table) if shard is None else [shard]:
+                    lake.info(corpus, table, key)  # raises for the damaged one
+        raise LakeError(
+            f"the lake {lake.url} cannot be searched: {' '.join(str(error).split())}. `prox shards` says what to run "
+            "again; --shard searches one shard alone"
+        ) from error

@@ -1,0 +1,130 @@
+"""Two refiners side by side: what two corpora made of the same source rows.
+
+Belongs here: pairing documents and counting where refiners differ. A shard has one refinement at a time, so that a
+second refiner needs a second corpus over the same files (or a second lake, attached by the caller's connection).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+EXAMPLES = 10
+
+_PAIRS = """
+    one AS (
+        SELECT d.shard, d.source_file, d.source_row, d.text_hash, d.doc_id, d.url, o.outcome, o.characters_before,
+            o.characters_after
+        FROM documents d JOIN outcomes o USING (corpus, shard, source_row) WHERE corpus = ?
+    ), two AS (
+        SELECT d.source_file, d.source_row, d.text_hash, d.doc_id, o.outcome, o.characters_after
+        FROM documents d JOIN outcomes o USING (corpus, shard, source_row) WHERE corpus = ?
+    ), hashes AS (
+        SELECT corpus, source_row, doc_id, refined_hash FROM refined WHERE corpus IN (?, ?)
+    ), pairs AS (
+        SELECT one.*, two.doc_id AS doc_id_two, two.outcome AS outcome_two, two.characters_after AS after_two,
+            one.outcome LIKE 'kept_%' AS kept, two.outcome LIKE 'kept_%' AS kept_two,
+            h.refined_hash, h2.refined_hash AS refined_hash_two
+        FROM one JOIN two USING (source_file, source_row, text_hash)
+        LEFT JOIN hashes h ON h.doc_id = one.doc_id LEFT JOIN hashes h2 ON h2.doc_id = two.doc_id
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two refiners agree on the documents that both have judged.
+
+    Attributes:
+        documents: Documents with the same source file, row and text in both corpora.
+        both_keep: Kept by both.
+        both_drop: Dropped or quarantined by both.
+        only_first_keeps: Kept by the first alone.
+        only_second_keeps: Kept by the second alone.
+        same_text: Kept by both with equal refined text.
+        characters_first: Characters that the first keeps.
+        characters_second: Characters that the second keeps.
+        tokens_first: Tokens that the first keeps, over the shards that both have; None without token counts.
+        tokens_second: Likewise.
+    """
+
+    documents: int
+    both_keep: int
+    both_drop: int
+    only_first_keeps: int
+    only_second_keeps: int
+    same_text: int
+    characters_first: int
+    characters_second: int
+    tokens_first: int | None
+    tokens_second: int | None
+
+    @property
+    def agreement(self) -> float:
+        """Share of documents that both keep or both drop."""
+        return (self.both_keep + self.both_drop) / self.documents if self.documents else 0.0
+
+    @property
+    def kappa(self) -> float:
+        """Agreement beyond chance: Cohen's kappa (1960) of keeping against dropping; 0 where chance decides all."""
+        if not self.documents:
+            return 0.0
+        first = (self.both_keep + self.only_first_keeps) / self.documents
+        second = (self.both_keep + self.only_second_keeps) / self.documents
+        chance = first * second + (1 - first) * (1 - second)
+        return (self.agreement - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
+    """Return how two corpora over the same files agree."""
+    query = f"""
+        WITH {_PAIRS}
+        SELECT count(*), count(*) FILTER (kept AND kept_two), count(*) FILTER (NOT kept AND NOT kept_two),
+            count(*) FILTER (kept AND NOT kept_two), count(*) FILTER (NOT kept AND kept_two),
+            count(*) FILTER (refined_hash = refined_hash_two),
+            CAST(coalesce(sum(characters_after), 0) AS BIGINT), CAST(coalesce(sum(after_two), 0) AS BIGINT)
+        FROM pairs
+    """
+    [counts] = con.sql(query, params=[first, second, first, second]).fetchall()
+    documents, both_keep, both_drop, only_first, only_second, same_text, characters_first, characters_second = counts
+    tokens = f"""
+        SELECT {
+        ", ".join(
+            f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT)"
+            for name in ("one.tokens_out", "two.tokens_out")
+        )
+    }
+        FROM shard_metrics one JOIN shard_metrics two USING (shard) WHERE one.corpus = ? AND two.corpus = ?
+    """
+    [(tokens_first, tokens_second)] = con.sql(tokens, params=[first, second]).fetchall()
+    return Agreement(
+        documents=documents,
+        both_keep=both_keep,
+        both_drop=both_drop,
+        only_first_keeps=only_first,
+        only_second_keeps=only_second,
+        same_text=same_text,
+        characters_first=characters_first,
+        characters_second=characters_second,
+        tokens_first=tokens_first,
+        tokens_second=tokens_second,
+    )
+
+
+def differences(con: "DuckDBPyConnection", first: str, second: str, limit: int = EXAMPLES) -> "pl.DataFrame":
+    """Return documents of which the two corpora made most different things: those that only one keeps come first.
+
+    Returns:
+        url, shard, doc_id (in the first corpus), doc_id_second, outcome, outcome_second, characters_before,
+        characters_after, characters_after_second.
+    """
+    query = f"""
+        WITH {_PAIRS}
+        SELECT url, shard, doc_id, doc_id_two AS doc_id_second, outcome, outcome_two AS outcome_second,
+            characters_before, characters_after, after_two AS characters_after_second
+        FROM pairs WHERE refined_hash IS DISTINCT FROM refined_hash_two
+        ORDER BY kept = kept_two, abs(characters_after - after_two) DESC, doc_id LIMIT ?
+    """
+    return con.sql(query, params=[first, second, first, second, limit]).pl()

@@ -1,0 +1,146 @@
+"""What refinement took away: the lines and strings removed most often, sites by retention, the biggest edits.
+
+Belongs here: questions that need texts, and therefore open the shards they are about.
+"""
+
+from typing import TYPE_CHECKING
+
+from prox_assets.catalog.queries.scope import EVERYTHING, Scope
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+LIMIT = 50
+
+# The host of a URL without user, port and www; the URL itself where it has none.
+_HOST = "regexp_extract(lower(url), '^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#:]+)', 1)"
+_SITE = f"regexp_replace({_HOST}, '^www[.]', '')"
+
+# Lines in edits are numbered as the program numbered them: through the document, or anew in each chunk.
+_REMOVED_LINES = """
+    removals AS (
+        SELECT corpus, shard, doc_id, source_row, chunk_index,
+            json_extract(arguments, '$.line_start')::BIGINT AS first,
+            json_extract(arguments, '$.line_end')::BIGINT AS last
+        FROM edits WHERE operation = 'remove_lines' AND status = 'applied' AND {condition}
+    ), numbering AS (
+        SELECT corpus, shard, any_value(json_extract_string(configuration, '$.policy.line_numbers')) AS line_numbers
+        FROM policies GROUP BY corpus, shard
+    ), chunks AS (
+        SELECT corpus, shard, source_row, chunk_index, line_start, line_end FROM chunk_programs WHERE {condition}
+    ), ranges AS (
+        SELECT r.corpus, r.shard, r.doc_id, r.source_row,
+            CASE WHEN r.first IS NULL THEN c.line_start
+                 WHEN n.line_numbers = 'chunk' THEN r.first + c.line_start ELSE r.first END AS first,
+            CASE WHEN r.first IS NULL THEN c.line_end
+                 WHEN n.line_numbers = 'chunk' THEN r.last + c.line_start ELSE r.last END AS last
+        FROM removals r JOIN numbering n USING (corpus, shard)
+        JOIN chunks c USING (corpus, shard, source_row, chunk_index)
+    ), numbers AS (
+        -- Two operations may remove the same line. A text is split once, not once for each of its lines.
+        SELECT corpus, shard, doc_id, source_row, list_distinct(flatten(list(range(first + 1, last + 2)))) AS lines
+        FROM ranges GROUP BY ALL
+    ), removed AS (
+        SELECT n.corpus, n.shard, n.doc_id, d.url,
+            trim(unnest(list_select(string_split(d.text, chr(10)), n.lines))) AS text
+        FROM numbers n JOIN documents d USING (corpus, shard, source_row)
+    )
+"""
+
+
+def removed_lines(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":
+    """Return the lines that programs removed most often, blank ones left out.
+
+    Lines of documents that were then dropped count: the refiner removed them all the same.
+
+    Returns:
+        text (trimmed), times, documents, sites (that the documents come from), example (a doc_id); most first.
+    """
+    condition, parameters = scope.of_documents()
+    query = f"""
+        WITH {_REMOVED_LINES.format(condition=condition)}
+        SELECT text, count(*) AS times, count(DISTINCT doc_id) AS documents, count(DISTINCT {_SITE}) AS sites,
+            min(doc_id) AS example
+        FROM removed WHERE text <> ''
+        GROUP BY text ORDER BY documents DESC, times DESC, text LIMIT ?
+    """
+    return con.sql(query, params=[*parameters, *parameters, limit]).pl()
+
+
+def removed_strings(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":
+    """Return the strings inside lines that programs replaced or removed most often.
+
+    Returns:
+        source, target ("" where it was removed), operations, documents, characters_removed, characters_added, example
+        (a doc_id); most first.
+    """
+    condition, parameters = scope.of_documents()
+    query = f"""
+        SELECT json_extract_string(arguments, '$.source_str') AS source,
+            json_extract_string(arguments, '$.target_str') AS target,
+            count(*) AS operations, count(DISTINCT doc_id) AS documents,
+            CAST(sum(characters_removed) AS BIGINT) AS characters_removed,
+            CAST(sum(characters_added) AS BIGINT) AS characters_added, min(doc_id) AS example
+        FROM edits WHERE operation = 'normalize' AND status = 'applied' AND {condition}
+        GROUP BY source, target ORDER BY documents DESC, operations DESC, source, target LIMIT ?
+    """
+    return con.sql(query, params=[*parameters, limit]).pl()
+
+
+def sites(
+    con: "DuckDBPyConnection",
+    scope: Scope = EVERYTHING,
+    limit: int = LIMIT,
+    min_documents: int = 1,
+    most_retained: bool = False,
+) -> "pl.DataFrame":
+    """Return sites by how much of their text is left, the least first.
+
+    Args:
+        con: A catalog.
+        scope: What to look at.
+        limit: Rows at most.
+        min_documents: Leave out sites with fewer documents.
+        most_retained: The most first.
+
+    Returns:
+        site (host of the URL without www; null where a document has no URL), documents, kept, characters_in,
+        characters_out, character_retention, example (a doc_id).
+    """
+    condition, parameters = scope.of_documents()
+    query = f"""
+        WITH told AS (SELECT * FROM outcomes WHERE {condition}),
+        pages AS (SELECT corpus, shard, source_row, url FROM documents WHERE {condition})
+        SELECT nullif({_SITE}, '') AS site, count(*) AS documents,
+            count(*) FILTER (outcome IN ('kept_unchanged', 'kept_edited')) AS kept,
+            CAST(sum(characters_before) AS BIGINT) AS characters_in,
+            CAST(sum(characters_after) AS BIGINT) AS characters_out,
+            sum(characters_after) / nullif(sum(characters_before), 0) AS character_retention,
+            arg_max(doc_id, characters_before - characters_after) AS example
+        FROM told JOIN pages USING (corpus, shard, source_row)
+        GROUP BY site HAVING count(*) >= ?
+        ORDER BY character_retention {"DESC" if most_retained else "ASC"} NULLS LAST, documents DESC, site LIMIT ?
+    """
+    return con.sql(query, params=[*parameters, *parameters, min_documents, limit]).pl()
+
+
+def biggest_edits(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":
+    """Return the kept documents that lost most of their text, by share.
+
+    Returns:
+        corpus, shard, doc_id, url, characters_before, characters_after, removed_share, operations_applied.
+    """
+    condition, parameters = scope.of_documents()
+    query = f"""
+        WITH edited AS (
+            SELECT *, 1 - characters_after / characters_before AS removed_share
+            FROM outcomes WHERE outcome = 'kept_edited' AND characters_before > 0 AND {condition}
+            ORDER BY removed_share DESC, doc_id LIMIT ?
+        )
+        SELECT e.corpus, e.shard, e.doc_id, d.url, e.characters_before, e.characters_after, e.removed_share,
+            e.operations_applied
+        FROM edited e JOIN documents d USING (corpus, shard, source_row)
+        ORDER BY e.removed_share DESC, e.doc_id
+    """
+    return con.sql(query, params=[*parameters, limit]).pl()

@@ -1,0 +1,45 @@
+"""SQL text: literals and type names.
+
+Belongs here: what every module that writes SQL needs. Values of questions are parameters; literals are for paths and
+names inside views, which cannot have parameters.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+
+def quoted(text: str) -> str:
+    """Return a string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_list(texts: Sequence[str]) -> str:
+    """Return a list of string literals."""
+    return f"[{', '.join(map(quoted, texts))}]"
+
+
+def glob_literal(path: str) -> str:
+    """Return a path as a pattern that matches it alone: DuckDB takes every path for a pattern."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+
+
+_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "VARCHAR",
+    pa.large_string(): "VARCHAR",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+def duckdb_type(kind: pa.DataType) -> str:
+    """Return DuckDB's name of a column type of the lake."""
+    if pa.types.is_list(kind):
+        return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return f"STRUCT({', '.join(f'{field.name} {duckdb_type(field.type)}' for field in kind)})"
+    return _TYPES[kind]

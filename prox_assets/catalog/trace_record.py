@@ -1,0 +1,192 @@
+"""The record of a document's whole life: what trace.py reads, and the terminal and trace_page.py show.
+
+Belongs here: the types, and nothing that reads or draws.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prox_assets.catalog.document_index import DocumentPlace
+from prox_assets.lake.chain import State
+from prox_assets.lake.schemas import Outcome
+from prox_assets.programs import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the shard's way through the stages, as its file's footer tells it; None where there is no file.
+
+    Attributes:
+        name: The step, e.g. "doc_programs".
+        state: Whether its file was made from what is there now.
+        run_id: The run that wrote the file.
+        written_at: When, in UTC.
+        code_version: Version of prox_assets that wrote it.
+        fingerprint: Of the configuration that wrote it.
+    """
+
+    name: str
+    state: State
+    run_id: str | None
+    written_at: datetime | None
+    code_version: str | None
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefinerTrace:
+    """Who wrote the programs of a level, as recorded beside them.
+
+    Attributes:
+        name: The refiner's name.
+        kind: "model", "rules", or None for one that keeps everything.
+        model: Folder or hub id of the model, if it has one.
+        revision: The exact revision of the model's files, where the hub says it; else the one asked for.
+        dialect: "prox" or "line-labels".
+        fingerprint: Its inference fingerprint.
+    """
+
+    name: str | None
+    kind: str | None
+    model: str | None
+    revision: str | None
+    dialect: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTrace:
+    """What the document refiner said; the fields are columns of `doc_programs`.
+
+    Attributes:
+        program: Emitted program, verbatim; None where the decision was scored.
+        keep_probability: P(keep), where it was scored.
+        threshold: The P(keep) from which the execution kept a scored document; None where the shard was not executed.
+        truncated: Only the head of the document was shown.
+        finish_reason: How the answer ended.
+        error: Why inference failed.
+        prompt_tokens: Tokens shown.
+        completion_tokens: Tokens generated.
+    """
+
+    program: str | None
+    keep_probability: float | None
+    threshold: float | None
+    truncated: bool
+    finish_reason: str
+    error: str | None
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class EditTrace:
+    """One operation and its fate; the fields are columns of `edits`."""
+
+    chunk_index: int
+    position: int
+    operation: str
+    arguments: str
+    status: str
+    characters_removed: int
+    characters_added: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTrace:
+    """A chunk and what the chunk refiner said of it; the fields are columns of `chunk_programs`.
+
+    Attributes:
+        index: 0-based position in the document.
+        line_start: First line, 0-based.
+        line_end: Last line, inclusive.
+        program: Emitted program, verbatim; None for skipped and most scored chunks.
+        line_keep_probabilities: P(keep) of each line, where lines were scored.
+        finish_reason: How the answer ended; "length" is one that was cut off.
+        skip_reason: Why it was not shown to the refiner.
+        error: Why inference failed.
+        prompt_tokens: Tokens shown.
+        completion_tokens: Tokens generated.
+        edits: What the execution made of its operations.
+    """
+
+    index: int
+    line_start: int
+    line_end: int
+    program: str | None
+    line_keep_probabilities: tuple[float, ...] | None
+    finish_reason: str
+    skip_reason: str | None
+    error: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    edits: tuple[EditTrace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTrace:
+    """What became of the document; the fields are columns of `outcomes`."""
+
+    outcome: Outcome
+    reason: str | None
+    characters_before: int
+    characters_after: int
+    lines_before: int
+    lines_after: int
+    operations_applied: int
+    operations_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTrace:
+    """A document's life.
+
+    Attributes:
+        place: Where it is in the lake.
+        source_file: Its raw file, relative to the corpus's glob root.
+        source_url: Where that file is; None where the lake has lost its record.
+        url: Address of the page, if known.
+        metadata: The other native columns, as a JSON object.
+        raw_text: The raw text.
+        text_hash: Its hash.
+        doc_refiner: Who decided; None where nobody has yet.
+        decision: What was decided; None where nothing has been.
+        chunk_refiner: Who edited.
+        chunks: The chunks that were shown, with programs and edits; none for documents below the chunk floor.
+        chunk_floor: Keep probability from which documents were shown to the chunk refiner.
+        outcome: What became of the document; None where no execution is published.
+        refined_text: The refined text, exactly for the kept.
+        refined_hash: Its hash.
+        policy: The rules of the execution, as they are stored.
+        execution_id: The published execution.
+        execution_fingerprint: Of its rules.
+        steps: The steps from raw file to result, in order.
+        provenance: Which raw text each part of the refined text came from; None where it cannot be said.
+        provenance_gap: Why not; None where it can, and for documents that were not kept.
+        warnings: What is missing, stale or damaged, each with its remedy.
+    """
+
+    place: DocumentPlace
+    source_file: str
+    source_url: str | None
+    url: str | None
+    metadata: str | None
+    raw_text: str
+    text_hash: str
+    doc_refiner: RefinerTrace | None
+    decision: DecisionTrace | None
+    chunk_refiner: RefinerTrace | None
+    chunks: tuple[ChunkTrace, ...]
+    chunk_floor: float | None
+    outcome: OutcomeTrace | None
+    refined_text: str | None
+    refined_hash: str | None
+    policy: Mapping[str, Any] | None
+    execution_id: str | None
+    execution_fingerprint: str | None
+    steps: tuple[Step, ...]
+    provenance: Provenance | None
+    provenance_gap: str | None
+    warnings: tuple[str, ...]

@@ -1,0 +1,59 @@
+"""`prox catalog`: the catalog as a file, and compactions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+
+from prox_assets.catalog.compaction import compact
+from prox_assets.catalog.file import write_catalog
+from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.options import fail, say
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+
+app = typer.Typer(no_args_is_help=True, help="The DuckDB catalog over the lake.")
+
+
+@app.command("build")
+def build(
+    lake: LakeOption = "lake",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="The file; catalog.duckdb in a local lake, or in this folder, by default."),
+    ] = None,
+    texts: Annotated[
+        bool, typer.Option("--texts", help="From an object store: copy documents and refined text too.")
+    ] = False,
+) -> None:
+    """Write catalog.duckdb, which any DuckDB 2 client opens read-only: `duckdb -readonly catalog.duckdb`.
+
+    A local lake's catalog holds views and need not be built again, but for new corpora and tables; that of an object
+    store holds copies of the tables.
+    """
+    opened = Lake(lake)
+    try:
+        if not opened.corpora():
+            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+        root = Path(opened.storage.root) if opened.storage.is_local else Path()
+        path = write_catalog(opened, output or root / "catalog.duckdb", texts=texts)
+    except (LakeError, duckdb.Error) as error:
+        raise fail(str(error)) from error
+    say(f"catalog: {path}")
+
+
+@app.command("compact")
+def compact_corpora(lake: LakeOption = "lake", corpus: CorpusOption = None) -> None:
+    """Put the small tables of each corpus together, so that questions stay fast with thousands of shards.
+
+    The asset `catalog` of a corpus does the same. A compaction is a copy: it may be deleted at any time.
+    """
+    opened = Lake(lake)
+    try:
+        for name in corpora_of(opened, corpus):
+            done = compact(opened, name)
+            tables = ", ".join(f"{table} {rows:,}" for table, rows in done.rows.items()) or "nothing had changed"
+            say(f"{name}: {done.shards_changed:,} shards had changed; rows: {tables}")
+    except (LakeError, duckdb.Error) as error:
+        raise fail(str(error)) from error

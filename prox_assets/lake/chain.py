@@ -1,0 +1,60 @@
+"""How the files of one shard hang together: whether each was made from what is there now, as their footers say.
+
+Belongs here: the comparison of footers from raw documents to results. Every file records the identities of what it was
+made from, so that no configuration is needed to see what is out of step.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from prox_assets.lake.lake import FileInfo
+from prox_assets.lake.schemas import Table
+
+CHAIN = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.OUTCOMES)
+"""The tables that stand for the steps from raw text to refined text, in order."""
+
+
+class State(StrEnum):
+    """How a step's file relates to its present inputs."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    DONE = "done"
+
+
+def chain_states(
+    files: Mapping[Table, FileInfo | None], source_version: str | None, execution_id: str | None
+) -> dict[Table, State]:
+    """Return the state of each table of CHAIN; what follows a step that is not done is not done either.
+
+    Args:
+        files: What each file says about itself; None where there is none.
+        source_version: That of the source file as last listed.
+        execution_id: That the shard's manifest names.
+    """
+    documents, decisions, chunks, outcomes = (files.get(table) for table in CHAIN)
+    made_from_present = {
+        Table.DOCUMENTS: _note(documents, "source_version") == source_version,
+        Table.DOC_PROGRAMS: _note(decisions, "documents") == _identity(documents),
+        Table.CHUNK_PROGRAMS: _note(chunks, "doc_programs") == _identity(decisions),
+        # A kill between the files and the manifest leaves files that no manifest names.
+        Table.OUTCOMES: _note(outcomes, "chunk_programs") == _identity(chunks)
+        and _note(outcomes, "execution_id") == execution_id,
+    }
+    states: dict[Table, State] = {}
+    upstream_done = True
+    for table in CHAIN:
+        if files.get(table) is None:
+            states[table] = State.MISSING
+        else:
+            states[table] = State.DONE if made_from_present[table] and upstream_done else State.STALE
+        upstream_done = states[table] is State.DONE
+    return states
+
+
+def _note(info: FileInfo | None, name: str) -> object:
+    return info.notes.get(name) if info else None
+
+
+def _identity(info: FileInfo | None) -> object:
+    return info.identity if info else None

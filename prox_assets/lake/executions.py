@@ -1,0 +1,73 @@
+"""The execution that a shard's manifest names: which one it is, and under which configuration it ran.
+
+Belongs here: finding it and making sure that the files are of it. What the configuration means is for its readers.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prox_assets.lake.errors import LakeError, MissingTableError
+from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.schemas import Table
+
+
+@dataclass(frozen=True)
+class PublishedExecution:
+    """A shard's published execution.
+
+    Attributes:
+        execution_id: That its manifest names.
+        outcomes: What the file of `outcomes` says about itself.
+        fingerprint: Of the policy.
+        configuration: The row of `policies`: a mapping with "policy" and "refiners".
+    """
+
+    execution_id: str
+    outcomes: FileInfo
+    fingerprint: str
+    configuration: Mapping[str, Any]
+
+
+def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecution:
+    """Return the execution that a shard's refined, outcomes and edits belong to.
+
+    Raises:
+        MissingTableError: The shard has not been executed.
+        LakeError: An execution was cut short before its manifest was written, or a file is damaged.
+    """
+    outcomes = lake.require(corpus, Table.OUTCOMES, shard)
+    execution = lake.execution(corpus, shard)
+    if execution is None or outcomes.notes.get("execution_id") != execution:
+        raise LakeError(
+            f"{lake.uri(corpus, Table.OUTCOMES, shard)} is of an execution that was cut short before it was "
+            f"published; materialize refined_shards for {shard!r} again"
+        )
+    if lake.info(corpus, Table.POLICIES, shard) is None:
+        raise MissingTableError(
+            f"{lake.uri(corpus, Table.POLICIES, shard)} is not there, so nobody knows under which rules shard "
+            f"{shard!r} was executed; materialize refined_shards again"
+        )
+    for row in lake.rows(corpus, Table.POLICIES, shard):
+        if row["execution_id"] == execution:
+            return PublishedExecution(
+                execution, outcomes, row["execution_fingerprint"], _configuration(lake, corpus, shard, row)
+            )
+    raise LakeError(
+        f"{lake.uri(corpus, Table.POLICIES, shard)} has no row of the execution {execution} that the manifest names; "
+        f"materialize refined_shards for {shard!r} again"
+    )
+
+
+def _configuration(lake: Lake, corpus: str, shard: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        configuration = json.loads(row["configuration"])
+    except ValueError as error:
+        configuration = error
+    if not isinstance(configuration, dict) or not isinstance(configuration.get("policy"), dict):
+        raise LakeError(
+            f"{lake.uri(corpus, Table.POLICIES, shard)} does not hold a configuration in its column of that name; "
+            f"materialize refined_shards for {shard!r} again"
+        )
+    return configuration

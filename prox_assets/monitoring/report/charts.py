@@ -1,0 +1,212 @@
+"""Geometry of the charts: from numbers to coordinates and path data; the templates make SVG of them.
+
+Belongs here: scales, ticks, paths. Not here: colours and sizes of type (style.css), words of the page.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 380, 150
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 20
+WIDEST_BAR = 24
+MOST_POINTS = 120
+"""More measurements than this are drawn as means of neighbours: a pixel holds one."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A mark on a line, with what it says when pointed at."""
+
+    x: float
+    y: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line; `path` is SVG path data, broken where values are missing; `earlier` are values since replaced."""
+
+    name: str
+    path: str
+    points: tuple[Point, ...]
+    earlier: tuple[Point, ...]
+    last: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A horizontal grid line and its label."""
+
+    y: float
+    label: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """A small chart of one or two lines."""
+
+    title: str
+    note: str
+    lines: tuple[Line, ...]
+    ticks: tuple[Tick, ...]
+    first: str
+    last: str
+    grouped: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bin: where it is, and how high it was and is; its two bars meet in its middle."""
+
+    x: float
+    width: float
+    middle: float
+    bar_width: float
+    baseline_y: float
+    baseline_height: float
+    current_y: float
+    current_height: float
+    label: str
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Two histograms over the same bins, side by side in each bin."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    first: str
+    last: str
+
+
+def line_chart(
+    title: str,
+    note: str,
+    series: dict[str, Sequence[float | None]],
+    names: Sequence[str],
+    text: Callable[[float], str],
+    *,
+    share: bool,
+    earlier: dict[str, Sequence[tuple[int, float]]] | None = None,
+) -> LineChart | None:
+    """Lay out lines over equally spaced measurements; None where no value is known.
+
+    Args:
+        title: Title.
+        note: How the number is computed.
+        series: Values of each line, oldest first.
+        names: What each place on the x axis is called.
+        text: Writes a value for people.
+        share: Whether values lie in [0, 1], so that the axis ends there.
+        earlier: Per line, places and values that later ones have replaced; left out where places are grouped.
+    """
+    known = [value for values in series.values() for value in values if value is not None]
+    if not known:
+        return None
+    per_point = math.ceil(len(names) / MOST_POINTS)
+    replaced = (earlier or {}) if per_point == 1 else {}
+    known += [value for pairs in replaced.values() for _, value in pairs]
+    low, high, step = axis(min(known), max(known), share=share)
+    lines = []
+    for name, values in series.items():
+        grouped = [_mean(values[start : start + per_point]) for start in range(0, len(values), per_point)]
+        points = []
+        path: list[str] = []
+        pen_down = False
+        for place, value in enumerate(grouped):
+            if value is None:
+                pen_down = False
+                continue
+            x, y = _x(place, len(grouped)), _y(value, low, high)
+            path.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
+            pen_down = True
+            first = names[place * per_point]
+            last = names[min(len(names), (place + 1) * per_point) - 1]
+            where = first if first == last else f"mean of {first} to {last}"
+            points.append(Point(round(x, 1), round(y, 1), f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
+        latest = next((value for value in reversed(values) if value is not None), None)
+        before = tuple(
+            Point(
+                round(_x(place, len(grouped)), 1),
+                round(_y(value, low, high), 1),
+                f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}",
+            )
+            for place, value in replaced.get(name, ())
+        )
+        lines.append(Line(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
+    ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
+    return LineChart(title, note, tuple(lines), ticks, names[0], names[-1], per_point)
+
+
+def bar_chart(
+    title: str, bins: Sequence[str], baseline: Sequence[float], current: Sequence[float], text: Callable[[float], str]
+) -> BarChart:
+    """Lay out two histograms, in shares."""
+    _, high, step = axis(0.0, max(*baseline, *current), share=True)
+    width = (WIDTH - LEFT - RIGHT) / len(bins)
+    bars = []
+    for number, name in enumerate(bins):
+        before, after = _y(baseline[number], 0.0, high), _y(current[number], 0.0, high)
+        bars.append(
+            Bar(
+                x=round(LEFT + number * width, 1),
+                width=round(width, 2),
+                middle=round(LEFT + (number + 0.5) * width, 1),
+                bar_width=round(min(0.42 * width, WIDEST_BAR), 1),
+                baseline_y=round(before, 1),
+                baseline_height=round(_y(0.0, 0.0, high) - before, 1),
+                current_y=round(after, 1),
+                current_height=round(_y(0.0, 0.0, high) - after, 1),
+                label=f"{name}: {text(baseline[number])} then, {text(current[number])} now",
+            )
+        )
+    ticks = tuple(Tick(round(_y(value, 0.0, high), 1), text(value)) for value in _steps(0.0, high, step))
+    return BarChart(title, tuple(bars), ticks, bins[0], bins[-1])
+
+
+def axis(low: float, high: float, *, share: bool) -> tuple[float, float, float]:
+    """Return an axis around values that ends on round numbers, and the step between its ticks.
+
+    It begins at zero unless that would flatten the line; shares never leave [0, 1], and an axis of shares spans two
+    percentage points at least, so that noise does not look like an event.
+    """
+    if low >= 0 and low < high / 2:
+        low = 0.0
+    least = 0.02 if share else max(abs(high) * 0.05, 1e-9)
+    if high - low < least:
+        middle = (low + high) / 2
+        low, high = middle - least / 2, middle + least / 2
+        if low < 0 <= middle:
+            low, high = 0.0, least
+    step = _round_step((high - low) / 3)
+    bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    if share:
+        bottom, top = max(0.0, bottom), min(1.0, top)
+        if top <= bottom:
+            top = bottom + step
+    return bottom, top, step
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * (1 - 1e-9)) * power
+
+
+def _steps(low: float, high: float, step: float) -> list[float]:
+    return [low + number * step for number in range(int((high - low) / step + 1e-6) + 1)]
+
+
+def _x(place: int, places: int) -> float:
+    room = WIDTH - LEFT - RIGHT - 8
+    return LEFT + 4 + (room * place / (places - 1) if places > 1 else room / 2)
+
+
+def _y(value: float, low: float, high: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,258 @@
+"""The page: everything the report shows, put together and rendered.
+
+Belongs here: which parts the page has, and the environment of the templates. Not here: numbers (their own modules),
+where the page is put (write.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+import jinja2
+
+from prox_assets import __version__
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.monitoring.arrivals import arrivals
+from prox_assets.monitoring.drift import DriftError, Finding, judge_arrivals
+from prox_assets.monitoring.drift_settings import DriftSettings, Severity
+from prox_assets.monitoring.previews import printable
+from prox_assets.monitoring.report import charts
+from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
+from prox_assets.monitoring.report.distributions import compare
+from prox_assets.monitoring.report.history import Configuration, History, Row, read_history, refiner_names, share
+from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
+from prox_assets.monitoring.report.samples import Sample, samples
+from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
+
+# Sites and lengths need a row per document: so many of the newest documents say enough, and keep a report's cost flat
+# however large a corpus grows.
+BREAKDOWN_DOCUMENTS = 2_000_000
+SAMPLED_SHARDS = 3
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What moved, and the distributions then and now.
+
+    Attributes:
+        findings: What moved, errors first.
+        measures: How many measures could be judged.
+        problem: Why nothing could be judged where the settings do not fit the shards, else "".
+        charts: Distributions of the latest shards beside the baseline's.
+        baseline: Shards of the baseline.
+        judged: Shards that are compared with it.
+        settings: Windows and thresholds.
+    """
+
+    findings: tuple[Finding, ...]
+    measures: int
+    problem: str
+    charts: tuple[charts.BarChart, ...]
+    baseline: tuple[str, ...]
+    judged: tuple[str, ...]
+    settings: DriftSettings
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows."""
+
+    corpus: str
+    lake: str
+    written: datetime
+    version: str
+    history: History
+    trends: tuple[charts.LineChart, ...]
+    always_zero: tuple[Trend, ...]
+    drift: Drift
+    families: tuple[FamilyChange, ...]
+    largest_sites: tuple[Part, ...]
+    poorest_sites: tuple[Part, ...]
+    lengths: tuple[Part, ...]
+    breakdown_shards: int
+    outliers: tuple[Outlier, ...]
+    samples: tuple[Sample, ...]
+    configurations: tuple[tuple[Configuration, str], ...]
+
+
+def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> Report:
+    """Compute everything that the page shows.
+
+    Raises:
+        MissingTableError: Nothing has been measured yet.
+        LakeError: A file is damaged; the message names it.
+    """
+    history = read_history(lake, corpus)
+    newest = _newest_with_documents(lake, history)
+    broken_down = _shards_up_to(newest, BREAKDOWN_DOCUMENTS)
+    largest, poorest = by_site(lake, corpus, broken_down)
+    configurations = history.configurations()
+    zero = tuple(trend for trend in TRENDS if _is_always_zero(trend, history))
+    return Report(
+        corpus=corpus,
+        lake=lake.url,
+        written=datetime.now(UTC),
+        version=__version__,
+        history=history,
+        trends=tuple(
+            chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
+        ),
+        always_zero=zero,
+        drift=_drift(lake, corpus, settings or DriftSettings()),
+        families=tuple(family_changes(history)),
+        largest_sites=tuple(largest),
+        poorest_sites=tuple(poorest),
+        lengths=tuple(by_length(lake, corpus, broken_down)),
+        breakdown_shards=len(broken_down),
+        outliers=tuple(outliers(history.latest)),
+        samples=tuple(samples(lake, corpus, [row["shard"] for row in newest[:SAMPLED_SHARDS]])),
+        configurations=tuple(
+            zip(configurations, refiner_names(lake, corpus, configurations), strict=True),
+        ),
+    )
+
+
+def _newest_with_documents(lake: Lake, history: History) -> list[Row]:
+    """Return the measured shards whose texts and outcomes are still there, the newest first."""
+    there = {*lake.shards(history.corpus, Table.OUTCOMES)} & {*lake.shards(history.corpus, Table.DOCUMENTS)}
+    return [row for row in reversed(history.latest) if row["shard"] in there]
+
+
+def _shards_up_to(rows: Sequence[Row], documents: int) -> list[str]:
+    chosen: list[str] = []
+    for row in rows:
+        if chosen and documents < row["documents_in"]:
+            break
+        chosen.append(row["shard"])
+        documents -= row["documents_in"]
+    return chosen
+
+
+def _is_always_zero(trend: Trend, history: History) -> bool:
+    """Tell whether a number was zero in every measurement: a word says more than a flat line."""
+    values = [read(row) for read in trend.series.values() for row in history.rows]
+    known = [value for value in values if value is not None]
+    return bool(known) and not any(known)
+
+
+def _trend_chart(trend: Trend, history: History) -> charts.LineChart | None:
+    def earlier(read: Read) -> list[tuple[int, float]]:
+        return [(place, value) for place, row in history.superseded if (value := read(row)) is not None]
+
+    return charts.line_chart(
+        trend.title,
+        trend.note,
+        {name: [read(row) for row in history.latest] for name, read in trend.series.items()},
+        [printable(row["shard"]) for row in history.latest],
+        percent if trend.unit == "share" else number,
+        share=trend.unit == "share",
+        earlier={name: earlier(read) for name, read in trend.series.items()},
+    )
+
+
+def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
+    """Judge the latest shards, as the checks in Dagster do."""
+    rows = arrivals(lake, corpus, settings)
+    try:
+        judgements = judge_arrivals(rows, settings)
+    except DriftError as error:
+        return Drift((), 0, str(error), (), (), (), settings)
+    findings = judgements[-1].findings if judgements else ()
+    pinned = [row for row in rows if row["shard"] in settings.pinned_baseline]
+    start = next((place for place, row in enumerate(rows) if row["shard"] == settings.accepted_from), 0)
+    others = [row for row in rows[start:] if row["shard"] not in settings.pinned_baseline]
+    judged = others[-settings.judged_shards :]
+    moved = {judgement.shard for judgement in judgements if judgement.findings}
+    quiet = [row for row in others[: len(others) - len(judged)] if row["shard"] not in moved]
+    baseline = pinned or quiet[-settings.baseline_shards :]
+    comparisons = compare(baseline, judged)
+    return Drift(
+        findings=tuple(sorted(findings, key=lambda finding: finding.severity is Severity.WARN)),
+        measures=len(judgements[-1].judged) if judgements else 0,
+        problem="",
+        charts=tuple(charts.bar_chart(c.title, c.bins, c.baseline, c.current, percent) for c in comparisons),
+        baseline=tuple(row["shard"] for row in baseline),
+        judged=tuple(row["shard"] for row in judged),
+        settings=settings,
+    )
+
+
+def render(report: Report) -> str:
+    """Return the page as HTML, with nothing to be loaded from elsewhere."""
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=report,
+            Outcome=Outcome,
+            watched=WATCHED,
+            chart=charts,
+            share=share,
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("prox_assets.monitoring.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "printable": printable,
+        "utc": utc,
+        "signed": signed,
+        "tail": tail,
+        "lines": printable_lines,
+    }
+    return environment
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage, with as many digits as tell small ones apart."""
+    if value is None:
+        return "–"
+    if float(100 * value).is_integer() or abs(round(100 * value) - 100 * value) < 1e-9:
+        return f"{value:.0%}"
+    if abs(value) < 0.001:
+        return f"{value:.3%}"
+    return f"{value:.2%}" if abs(value) < 0.01 else f"{value:.1%}"
+
+
+def number(value: float | None) -> str:
+    """Write a number: large ones with an SI-like suffix, small ones with three significant digits."""
+    if value is None:
+        return "–"
+    for limit, suffix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if suffix == ' k' else limit):.3g}{suffix}"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign."""
+    return f"{'+' if value > 0 else '−' if value < 0 else '±'}{number(abs(value))}"
+
+
+def utc(value: datetime) -> str:
+    """Write a time in UTC, to the minute."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines, each made printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def tail(text: str, length: int) -> str:
+    """Return the end of a name: shard keys begin alike and differ at their ends."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"

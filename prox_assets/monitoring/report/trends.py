@@ -1,0 +1,159 @@
+"""Which numbers are followed over time, and how each is read off a row of metrics.
+
+Belongs here: the trends and the comparison of signals before and after. Not here: drawing (charts.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prox_assets.monitoring.report.history import History, Row, share, weighted_mean
+from prox_assets.monitoring.shard_metrics import HISTOGRAM_BINS
+from prox_assets.monitoring.signals import FAMILIES, Rule, passes
+
+Read = Callable[[Row], float | None]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A number over time.
+
+    Attributes:
+        title: What it is.
+        note: How it is computed, in a sentence.
+        series: One function per line, by the line's name; a single line has the name "".
+        unit: "share", "characters" or "rate".
+    """
+
+    title: str
+    note: str
+    series: dict[str, Read]
+    unit: str = "share"
+
+
+def _of(part: str, whole: str) -> dict[str, Read]:
+    return {"": lambda row: share(row[part], row[whole])}
+
+
+def _programs(part: str) -> dict[str, Read]:
+    return {"": lambda row: share(row[part], row["chunks"] - row["chunks_skipped"])}
+
+
+def _median(column: str) -> Read:
+    return lambda row: row[column][2] if row[column] else None
+
+
+def signal(row: Row, when: str, name: str) -> float | None:
+    """Return the mean of a signal "in" or "out", or None where it was not measured."""
+    return next((entry["mean"] for entry in row[f"signals_{when}"] or () if entry["signal"] == name), None)
+
+
+def _before_and_after(name: str) -> dict[str, Read]:
+    return {"before": lambda row: signal(row, "in", name), "after": lambda row: signal(row, "out", name)}
+
+
+def _mean_keep_probability(row: Row) -> float | None:
+    counts = row["keep_probability_histogram"]
+    if not counts:
+        return None
+    return weighted_mean([(number + 0.5) / HISTOGRAM_BINS for number in range(HISTOGRAM_BINS)], counts)
+
+
+TRENDS: tuple[Trend, ...] = (
+    Trend("Text kept", "Characters of refined text per character read.", {"": lambda row: row["character_retention"]}),
+    Trend("Tokens kept", "The same in tokens of the refiner's tokenizer.", _of("tokens_out", "tokens_in")),
+    Trend("Documents kept", "Documents with refined text, of all.", _of("documents_out", "documents_in")),
+    Trend(
+        "Documents edited", "Kept documents that lost or changed something, of all.", _of("kept_edited", "documents_in")
+    ),
+    Trend(
+        "Taken from kept documents",
+        "Characters taken from documents that were kept, of their characters.",
+        {"": lambda row: share(row["characters_removed"], row["characters_out"] + row["characters_removed"])},
+    ),
+    Trend("Keep probability", "Mean over scored documents, from the histogram.", {"": _mean_keep_probability}),
+    Trend(
+        "Programs without effect",
+        "Chunk programs that were sound and changed nothing, of those executed.",
+        _of("programs_no_op", "programs_executed"),
+    ),
+    Trend("Programs refused", "Chunk programs refused as a whole, of those asked for.", _programs("programs_failed")),
+    Trend("Programs cut off", "Chunk programs ended by the token limit.", _programs("programs_truncated")),
+    Trend("Programs looping", "Chunk programs that repeat the same call.", _programs("programs_looping")),
+    Trend("Documents quarantined", "Documents whose inference kept failing.", _of("quarantined", "documents_in")),
+    Trend(
+        "Rows rejected",
+        "Raw rows that could not become documents.",
+        {"": lambda row: share(row["rows_rejected"], row["rows_rejected"] + row["documents_in"])},
+    ),
+    Trend(
+        "Median length",
+        "Characters of a document; after: of the kept ones.",
+        {
+            "before": _median("document_characters_in_quantiles"),
+            "after": _median("document_characters_out_quantiles"),
+        },
+        unit="characters",
+    ),
+    *[
+        Trend(
+            family.title,
+            f"Documents that pass all rules ({family.source}).",
+            _before_and_after(passes(family)),
+        )
+        for family in FAMILIES
+    ],
+    Trend(
+        "Prompt tokens per second",
+        "Inference of both levels, model loading left out.",
+        {"": lambda row: row["prompt_tokens_per_second"]},
+        unit="rate",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class SignalChange:
+    """A signal's mean over the corpus, before refinement and after."""
+
+    name: str
+    meaning: str
+    rule: Rule | None
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class FamilyChange:
+    """A family of rules: the share of documents that pass, and its signals."""
+
+    title: str
+    source: str
+    before: float | None
+    after: float | None
+    signals: tuple[SignalChange, ...]
+
+
+def family_changes(history: History) -> list[FamilyChange]:
+    """Compare signals before and after, each shard weighing as much as it has documents."""
+
+    def means(name: str) -> dict[str, float | None]:
+        weights = {"in": "documents_in", "out": "documents_out"}
+        return {
+            when: weighted_mean(
+                [signal(row, when, name) for row in history.latest], [row[weight] for row in history.latest]
+            )
+            for when, weight in weights.items()
+        }
+
+    def change(name: str, meaning: str, rule: Rule | None) -> SignalChange:
+        found: dict[str, Any] = means(name)
+        return SignalChange(name, meaning, rule, found["in"], found["out"])
+
+    changes = []
+    for family in FAMILIES:
+        rules = {rule.signal: rule for rule in family.rules}
+        passing = means(passes(family))
+        signals = tuple(change(name, meaning, rules.get(name)) for name, meaning in family.signals.items())
+        changes.append(FamilyChange(family.title, family.source, passing["in"], passing["out"], signals))
+    return changes

@@ -1,0 +1,73 @@
+"""Writing the report: into the lake, where the assets link to it, or into a file of one's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.report.page import Report, assemble, render
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report that was written.
+
+    Attributes:
+        place: Path or URL of the page.
+        size: Bytes.
+        report: What it shows.
+    """
+
+    place: str
+    size: int
+    report: Report
+
+
+def report_path(corpus: str) -> str:
+    """Return where a corpus's report lies, relative to the lake."""
+    return f"{corpus}/report/index.html"
+
+
+def report_place(lake: Lake, corpus: str) -> str:
+    """Return the path or URL of a corpus's report, whether it has been written or not."""
+    return lake.storage.uri(report_path(corpus))
+
+
+def write_report(
+    lake: Lake, corpus: str, settings: DriftSettings | None = None, output: Path | None = None
+) -> WrittenReport:
+    """Write a corpus's report atomically; a reader sees the old page or the new one.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        settings: Baseline and thresholds of drift.
+        output: A file to write instead of the one in the lake; its folder must be there.
+
+    Raises:
+        MissingTableError: Nothing has been measured yet.
+        LakeError: A file of the lake is damaged, or the page cannot be written.
+    """
+    try:
+        report = assemble(lake, corpus, settings)
+    except pl.exceptions.PolarsError as error:
+        # A footer that can be read says nothing of the pages before it.
+        raise LakeError(
+            f"the lake {lake.url} cannot be read for the report on {corpus}: {error}. Run again the step that wrote "
+            "the file, with the same version of prox_assets."
+        ) from error
+    page = render(report).encode()
+    if output is None:
+        lake.storage.write_bytes(report_path(corpus), page)
+        return WrittenReport(report_place(lake, corpus), len(page), report)
+    temporary = output.with_name(f".{output.name}.unfinished")
+    try:
+        temporary.write_bytes(page)
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise LakeError(f"cannot write {output}: {error}. Name a file in a folder that is there.") from error
+    return WrittenReport(str(output), len(page), report)

@@ -1,0 +1,62 @@
+"""What a family of rules is: its signals, and between which values each must lie.
+
+Belongs here: the types alone; thresholds and their sources stand in the families' modules.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A document passes where `least <= signal <= most`.
+
+    Attributes:
+        signal: Name of the signal.
+        least: Smallest value that passes; None for any.
+        most: Largest value that passes; None for any.
+    """
+
+    signal: str
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self) -> pl.Expr:
+        """Return the rule over a frame with a column of the signal's name; null where the signal is."""
+        return pl.col(self.signal).is_between(
+            float("-inf") if self.least is None else self.least, float("inf") if self.most is None else self.most
+        )
+
+    def __str__(self) -> str:
+        bounds = [
+            f">= {self.least:g}" if self.least is not None else "",
+            f"<= {self.most:g}" if self.most is not None else "",
+        ]
+        return f"{self.signal} {' and '.join(bound for bound in bounds if bound)}"
+
+
+@dataclass(frozen=True)
+class SignalFamily:
+    """Signals that belong together.
+
+    Attributes:
+        name: In the name of the share of documents that pass, `passes_{name}`.
+        title: For people.
+        source: Paper and place of the thresholds.
+        add: Adds one column per signal to a frame that has the columns of `text_parts`; may add others.
+        signals: Each signal's name, and what it says.
+        rules: What a document must satisfy, all of it.
+    """
+
+    name: str
+    title: str
+    source: str
+    add: Callable[[pl.LazyFrame], pl.LazyFrame]
+    signals: Mapping[str, str]
+    rules: tuple[Rule, ...]
+
+    def passes(self) -> pl.Expr:
+        """Return whether a document passes; a text without words has no signals and does not."""
+        return pl.all_horizontal([rule.holds() for rule in self.rules]).fill_null(value=False)

@@ -1,0 +1,49 @@
+"""All families together: every signal of every document, and their means over a shard."""
+
+import polars as pl
+
+from prox_assets.monitoring.signals.c4 import C4
+from prox_assets.monitoring.signals.family import SignalFamily
+from prox_assets.monitoring.signals.fineweb import FINEWEB
+from prox_assets.monitoring.signals.gopher_quality import GOPHER_QUALITY
+from prox_assets.monitoring.signals.gopher_repetition import GOPHER_REPETITION
+from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
+
+FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
+
+
+def passes(family: SignalFamily) -> str:
+    """Return the name of the share of documents that pass a family's rules."""
+    return f"passes_{family.name}"
+
+
+def document_signals(texts: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a row per text: every signal (float, null for a text without words), and `passes_*` (bool) per family.
+
+    Args:
+        texts: A frame with a column `text`; its order is kept.
+    """
+    frame = with_parts(texts)
+    for family in FAMILIES:
+        # Each family drops what it made on the way: lists of hashes are as large as the texts.
+        names = [pl.col(name) for name in [*_signal_names(FAMILIES[: FAMILIES.index(family) + 1])]]
+        frame = family.add(frame).select([pl.col(part) for part in PARTS] + names)
+    names = _signal_names(FAMILIES)
+    has_words = pl.col(WORDS).list.len() > 0
+    return frame.select([pl.when(has_words).then(pl.col(name)).alias(name) for name in names]).with_columns(
+        [family.passes().alias(passes(family)) for family in FAMILIES]
+    )
+
+
+def _signal_names(families: tuple[SignalFamily, ...]) -> list[str]:
+    return [name for family in families for name in family.signals]
+
+
+def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
+    """Return the mean of every signal over a frame with a `text` column, streaming; {} for no documents.
+
+    Means of signals leave out texts without words; the share that passes counts them as failing.
+    """
+    means = document_signals(texts).select(pl.all().cast(pl.Float64).mean()).collect(engine="streaming")
+    row = means.row(0, named=True)
+    return {name: value for name, value in row.items() if value is not None}

@@ -1,0 +1,53 @@
+"""Asset `catalog`: a corpus's small tables put together, so that questions stay fast with thousands of shards."""
+
+from typing import Any
+
+import dagster as dg
+
+from prox_assets import __version__
+from prox_assets.catalog.compaction import compact
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.queries.scope import Scope
+from prox_assets.catalog.queries.statistics import totals
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.metadata import numbers
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import quality_metrics
+
+ASSET = "catalog"
+DESCRIPTION = """The corpus's metrics, manifests and an index of its documents, each in one file.
+
+A copy that makes `prox stats`, `prox trace` and `prox sql` fast; the shards' own files stay the truth, and what has
+changed since is always read from them."""
+
+
+def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
+    """Build the asset: one for the whole corpus, not partitioned."""
+
+    @dg.asset(
+        key=settings.key(ASSET),
+        deps=[settings.key(quality_metrics.ASSET)],
+        group_name=settings.group,
+        owners=list(settings.owners),
+        tags={"corpus": settings.corpus, **settings.tags},
+        kinds={"duckdb", "parquet"},
+        code_version=__version__,
+        description=DESCRIPTION,
+        pool=settings.cpu_pool,
+    )
+    def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+        die_with_run_worker()
+        opened = lake.open()
+        done = compact(opened, settings.corpus)
+        context.log.info("%s shards had changed; rows written: %s", done.shards_changed, dict(done.rows))
+        return dg.MaterializeResult(metadata={"shards_changed": done.shards_changed, **_totals(settings.corpus, lake)})
+
+    return catalog
+
+
+def _totals(corpus: str, lake: LakeResource) -> dict[str, Any]:
+    """Return the corpus's totals, which the UI plots over time."""
+    with open_catalog(lake.open(), (corpus,), ("shard_metrics",)) as connection:
+        rows = totals(connection, "corpus", Scope((corpus,))).to_dicts()
+    return numbers(rows[0]) if rows else {}

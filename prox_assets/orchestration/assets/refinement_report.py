@@ -1,0 +1,108 @@
+"""Asset `refinement_report`: see `prox_assets.monitoring.report`; with the schedule that refreshes it.
+
+Unpartitioned: one page on all measured shards of the corpus. It holds no data of its own, so a failed or skipped
+refresh costs nothing but age, and its freshness policy says when the page has become too old to go by.
+"""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from prox_assets import __version__
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.report.history import share
+from prox_assets.monitoring.report.page import Report
+from prox_assets.monitoring.report.write import write_report
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.drift_checks import findings_markdown
+from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import quality_metrics
+
+ASSET = "refinement_report"
+
+DESCRIPTION = """One HTML page about the corpus: trends, drift, sites and lengths, operations, samples before and after.
+
+It opens without a network; its path or URL is in the metadata, here and on every materialization of the corpus.
+Reads all that has been measured; writes `report/index.html` in the corpus's folder of the lake."""
+
+
+def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
+    """Build the asset."""
+
+    @dg.asset(
+        key=settings.key(ASSET),
+        deps=[settings.key(quality_metrics.ASSET)],
+        group_name=settings.group,
+        owners=list(settings.owners),
+        tags={"corpus": settings.corpus, **settings.tags},
+        kinds={"polars", "html"},
+        code_version=__version__,
+        description=DESCRIPTION,
+        retry_policy=RETRY_POLICY,
+        pool=settings.cpu_pool,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
+    )
+    def refinement_report(lake: LakeResource) -> dg.MaterializeResult:
+        die_with_run_worker()
+        with no_retry_when_useless():
+            written = write_report(lake.open(), settings.corpus, settings.monitoring)
+        return dg.MaterializeResult(
+            metadata={
+                "report": link(written.place),
+                "dagster/uri": written.place,
+                "bytes": written.size,
+                **_numbers(written.report),
+                "drift": dg.MetadataValue.md(_findings(written.report)),
+            }
+        )
+
+    return refinement_report
+
+
+def _numbers(report: Report) -> dict[str, float | int]:
+    """Return what is worth a plot over refreshes."""
+    history = report.history
+    documents = history.total("documents_in")
+    return numbers(
+        {
+            "shards": len(history.latest),
+            "documents_in": documents,
+            "documents_kept": share(history.total("documents_out"), documents),
+            "character_retention": share(history.total("characters_out"), history.total("characters_in")),
+            "tokens_out": history.total("tokens_out"),
+            "drift_findings": len(report.drift.findings),
+        }
+    )
+
+
+def _findings(report: Report) -> str:
+    if report.drift.findings:
+        return findings_markdown(report.drift.findings)
+    if report.drift.problem:
+        return "The settings of monitoring do not fit the measured shards; see the report."
+    return "Nothing has moved." if report.drift.measures else "There is no baseline yet."
+
+
+def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | None:
+    """Build the schedule `refresh_{corpus}_report`, or None where the settings switch it off."""
+    if settings.report_schedule is None:
+        return None
+
+    @dg.schedule(
+        name=f"refresh_{settings.corpus}_report",
+        cron_schedule=settings.report_schedule,
+        execution_timezone="UTC",
+        target=dg.AssetSelection.assets(settings.key(ASSET)),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Writes the report on {settings.corpus} anew.",
+        tags={"prox/corpus": settings.corpus},
+    )
+    def refresh_report(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> dg.RunRequest | dg.SkipReason:
+        if not lake.open().shards(settings.corpus, Table.SHARD_METRICS_HISTORY):
+            return dg.SkipReason(f"no shard of {settings.corpus} has been measured yet")
+        return dg.RunRequest()
+
+    return refresh_report

@@ -1,0 +1,94 @@
+"""One document's fate, from its text, its decision and its chunk programs as they are stored.
+
+Belongs here: what execution makes of stored rows. Asset refined_shards stores the result, replay compares it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
+from prox_assets.programs import (
+    Chunk,
+    ChunkProgram,
+    DocumentDecision,
+    DocumentReason,
+    ExecutionPolicy,
+    Refinement,
+    decide_document,
+    execute,
+    stored_program,
+)
+from prox_assets.stages.run import StageError
+
+Row = dict[str, Any]
+
+
+class NoChunkProgramsError(StageError):
+    """A document is kept and has no chunk programs to execute."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFate:
+    """What became of a document.
+
+    Attributes:
+        outcome: An Outcome.
+        reason: Why, where there is more to say.
+        text: The refined text; set exactly for the kept.
+        refinement: What the executor did, where chunk programs were executed.
+    """
+
+    outcome: Outcome
+    reason: str | None
+    text: str | None
+    refinement: Refinement | None = None
+
+
+def refine_document(document: Row, decision: Row, chunks: list[Row], policy: ExecutionPolicy) -> DocumentFate:
+    """Decide one document's fate.
+
+    Args:
+        document: Its row of `documents`.
+        decision: Its row of `doc_programs`.
+        chunks: Its rows of `chunk_programs`, in order.
+        policy: The rules.
+
+    Raises:
+        NoChunkProgramsError: It is kept but has no chunk programs.
+        StageError: Its chunks are not runs of its lines.
+    """
+    text = document["text"]
+    if decision["error"] is not None:
+        return DocumentFate(Outcome.QUARANTINED, f"document level: {decision['error']}", None)
+    verdict = decide_document(text, decision["program"], decision["keep_probability"], policy)
+    if not verdict.keep:
+        return DocumentFate(Outcome.DROPPED_BY_DOCUMENT, _drop_reason(decision["program"], verdict), None)
+    for chunk in chunks:
+        if chunk["error"] is not None:
+            return DocumentFate(Outcome.QUARANTINED, f"chunk level: {chunk['error']}", None)
+    if not chunks:
+        raise NoChunkProgramsError(
+            f"document {document['doc_id']} is kept but has no chunk programs; materialize chunk_programs"
+        )
+    try:
+        refinement = execute(text, [_chunk_program(chunk, policy) for chunk in chunks], policy)
+    except ValueError as error:
+        raise StageError(
+            f"the chunk programs of document {document['doc_id']} do not fit its text: {error}. Infer chunk_programs "
+            "again, with force"
+        ) from error
+    outcome = Outcome(refinement.outcome)
+    kept = outcome in KEPT_OUTCOMES
+    return DocumentFate(outcome, refinement.reason or verdict.reason, refinement.text if kept else None, refinement)
+
+
+def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
+    """Say why a document was dropped: a program that gives its reason as a comment says more than drop_doc."""
+    if verdict.reason is DocumentReason.DROP_DOC and program is not None and "#" in program:
+        return program.partition("#")[2].strip() or verdict.reason
+    return verdict.reason
+
+
+def _chunk_program(row: Row, policy: ExecutionPolicy) -> ChunkProgram:
+    chunk = Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"])
+    return stored_program(chunk, row["program"], row["line_keep_probabilities"], row["finish_reason"], policy)

@@ -1,0 +1,77 @@
+"""The catalog's views against the lake's own rows."""
+
+import duckdb
+import pytest
+
+from prox_assets.catalog.compaction import compact
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
+from prox_assets_tests.lake.rows import sample_row
+
+
+@pytest.mark.parametrize("table", list(Table))
+def test_a_view_shows_the_rows_of_its_table(refined_lake, table):
+    wanted = list(refined_lake.rows("web", table, "one.jsonl"))
+    with open_catalog(refined_lake) as catalog:
+        shown = catalog.sql(f"FROM {table}").to_arrow_table().to_pylist()
+    assert shown == wanted
+    assert wanted or table is Table.REJECTS
+
+
+@pytest.mark.parametrize("table", list(Table))
+def test_a_table_that_has_no_file_is_empty_and_has_the_right_columns(tmp_path, refined_lake, table):
+    def columns(lake: Lake) -> list[tuple[str, str]]:
+        with open_catalog(lake) as catalog:
+            return [row[:2] for row in catalog.sql(f"DESCRIBE {table}").fetchall()]
+
+    assert columns(Lake(str(tmp_path / "nothing"))) == columns(refined_lake)
+    assert [name for name, _ in columns(refined_lake)] == SCHEMAS[table].names
+
+
+def test_rows_of_an_execution_that_was_never_published_are_not_shown(local_lake):
+    published = list(local_lake.rows("web", Table.OUTCOMES, "one.jsonl"))
+    assert published
+    stamp = FileStamp("f", "i", "run-2", "1.0", "an execution that was killed before its manifest")
+    with local_lake.write("web", "one.jsonl", [Table.OUTCOMES], stamp) as [writer]:
+        writer.write(sample_row(Table.OUTCOMES, 1))
+    with open_catalog(local_lake) as catalog:
+        assert catalog.sql("FROM outcomes").fetchall() == []
+        assert len(catalog.sql("FROM refined").fetchall()) > 0
+
+
+def test_views_cover_the_corpora_that_were_asked_for(local_lake, tmp_path):
+    refine_pages(local_lake, tmp_path / "more", (Page("another"),), corpus="other", shard="two.jsonl")
+
+    def corpora(wanted: list[str] | None) -> list[str]:
+        with open_catalog(local_lake, wanted) as catalog:
+            return [name for [name] in catalog.sql("SELECT DISTINCT corpus FROM documents ORDER BY 1").fetchall()]
+
+    assert corpora(None) == ["other", "web"]
+    assert corpora(["other"]) == ["other"]
+    assert corpora([]) == []
+
+
+def test_manifests_name_the_published_execution_of_each_shard(refined_lake):
+    with open_catalog(refined_lake) as catalog:
+        [row] = catalog.sql("SELECT corpus, shard, execution_id FROM manifests").fetchall()
+    assert row == ("web", "one.jsonl", refined_lake.execution("web", "one.jsonl"))
+
+
+def test_names_in_a_query_are_never_python_variables(local_lake):
+    secret = [1, 2, 3]
+    with open_catalog(local_lake) as catalog, pytest.raises(duckdb.CatalogException):
+        catalog.sql("FROM secret").fetchall()
+    assert secret
+
+
+def test_a_lake_in_a_folder_with_quotes_and_wildcards_is_read(tmp_path):
+    lake = Lake(str(tmp_path / "it's [one] of * lakes?"))
+    refine_pages(lake, tmp_path / "raw")
+    for compacted in (False, True):
+        if compacted:
+            compact(lake, "web")
+        with open_catalog(lake) as catalog:
+            for name in ("outcomes", "manifests", "shard_metrics", "document_index"):
+                assert catalog.sql(f"FROM {name}").fetchall(), name

@@ -1,0 +1,233 @@
+"""The report's page: what it shows, and that nothing of the web gets out of its place in it."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from prox_assets.lake.errors import LakeError, MissingTableError
+from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.report.page import assemble, render
+from prox_assets.monitoring.report.write import write_report
+from prox_assets_tests.monitoring.report.lakes import (
+    CORPUS,
+    TEXTS,
+    add_measurement,
+    measured_again,
+    measured_row,
+    measured_run,
+)
+from prox_assets_tests.stages.shard_runs import KEY
+
+HOSTILE = "</td></table><script>alert(1)</script><img src=x onerror=alert(2)>{{ 70707 * 3 }}\u202e"
+HOSTILE_NAME = "<script>alert(3)&lt;\"'><img src=x onerror=alert(4)>"
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page_of(lake: Lake) -> Page:
+    return Page(render(assemble(lake, CORPUS)))
+
+
+def assert_harmless(page: Page) -> None:
+    assert not page.tags & {"script", "img", "iframe", "object", "embed", "link", "form", "base", "video", "audio"}
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    links = [value for name, value in page.attributes if name in ("href", "src", "xlink:href", "action")]
+    assert links
+    assert all(value is not None and value.startswith("#") for value in links)
+
+
+def test_the_page_says_what_became_of_the_documents(tmp_path: Path):
+    page = page_of(measured_run(tmp_path).lake)
+    for words in ("web: refinement report", "66.7%", "of documents kept", "dropped by document 1", "remove_lines"):
+        assert words in " ".join(page.text.split()), words
+    assert "example.org" in page.text
+    assert TEXTS[2] in page.text, "a dropped document is shown"
+    assert_harmless(page)
+
+
+@pytest.mark.parametrize("place", ["text", "program", "url", "shard", "run", "reason"])
+def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path, place: str):
+    texts = [f"{HOSTILE}\n{text}" for text in TEXTS] if place == "text" else None
+    run = measured_run(
+        tmp_path, texts, f"remove_lines(0, 0) # {HOSTILE}" if place == "program" else "remove_lines(0, 0)"
+    )
+    if place == "shard":
+        add_measurement(run.lake, measured_row(run), HOSTILE_NAME.replace("/", "_"), 1)
+    if place == "run":
+        add_measurement(
+            run.lake, measured_row(run), "other", 1, run_id=HOSTILE, doc_refiner=HOSTILE, code_version=HOSTILE
+        )
+    if place == "url":
+        _rewrite(run.lake, Table.DOCUMENTS, url=f"javascript://<script>alert(5)<b>/{HOSTILE}")
+    if place == "reason":
+        _rewrite(run.lake, Table.OUTCOMES, reason=HOSTILE)
+    page = page_of(run.lake)
+    assert_harmless(page)
+    assert "alert(" in page.text
+    assert "212121" not in page.text, "it is no template either"
+    assert "\u202e" not in page.text, "nothing turns the direction of the text"
+
+
+def _rewrite(lake: Lake, table: Table, **changes: str) -> None:
+    info = lake.require(CORPUS, table, KEY)
+    rows = list(lake.rows(CORPUS, table, KEY))
+    stamp = FileStamp(info.fingerprint, info.identity, info.run_id, info.code_version, rows[0].get("execution_id"))
+    with lake.write(CORPUS, KEY, [table], stamp) as [writer]:
+        writer.notes.update(info.notes)
+        for row in rows:
+            writer.write({**row, **changes})
+
+
+def test_trends_have_a_point_per_shard_and_hollow_ones_for_what_was_measured_before(tmp_path: Path):
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    for week in range(5):
+        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.5 + week / 20)
+    add_measurement(run.lake, row, "week-2", 9, character_retention=0.9)
+    measured_again(run)
+
+    report = assemble(run.lake, CORPUS)
+
+    kept = next(chart for chart in report.trends if chart.title == "Text kept")
+    assert [row["shard"] for row in report.history.latest] == [*(f"week-{week}" for week in range(5)), KEY]
+    assert [point.label for point in kept.lines[0].points][1:4] == ["week-1: 55%", "week-2: 90%", "week-3: 65%"]
+    assert kept.lines[0].earlier[0].label == "week-2, measured before: 60%"
+    assert "Hollow points" in render(report)
+
+
+def test_what_was_always_zero_is_named_and_not_drawn(tmp_path: Path):
+    run = measured_run(tmp_path)
+    report = assemble(run.lake, CORPUS)
+    assert "Documents quarantined" in {trend.title for trend in report.always_zero}
+    assert "Documents quarantined" not in {chart.title for chart in report.trends}
+    add_measurement(run.lake, measured_row(run), "other", 1, quarantined=1)
+    assert "Documents quarantined" in {chart.title for chart in assemble(run.lake, CORPUS).trends}
+
+
+def test_the_shard_that_differs_most_comes_first_with_its_reason(tmp_path: Path):
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    for week in range(8):
+        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.7 + week / 1000)
+    add_measurement(run.lake, row, "bad", 9, quarantined=2)
+    first = assemble(run.lake, CORPUS).outliers[0]
+    assert (first.row["shard"], first.title, first.usual) == ("bad", "Documents quarantined", 0.0)
+
+
+def test_a_finding_is_shown_with_its_words_and_its_query(tmp_path: Path):
+    run = measured_run(tmp_path, [f"line {n}\nThe rest stays." for n in range(40)])
+    row = measured_row(run)
+    for week in range(8):
+        add_measurement(run.lake, row, f"week-{week}", week)
+    add_measurement(run.lake, row, "zweek-9", 9, programs_failed=30, programs_executed=39)
+
+    settings = DriftSettings(order="key")
+    report = assemble(run.lake, CORPUS, settings)
+
+    assert [str(finding.measure) for finding in report.drift.findings] == ["failed_programs"]
+    page = Page(render(report))
+    assert report.drift.findings[0].message in page.text
+    assert report.drift.findings[0].examples in page.text
+    assert "Drift (1)" in page.text
+
+
+def test_distributions_are_compared_with_the_baseline(tmp_path: Path):
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    histogram = [0] * 19 + [10]
+    for week in range(7):
+        add_measurement(run.lake, row, f"week-{week}", week, keep_probability_histogram=histogram)
+    add_measurement(run.lake, row, "week-7", 70, keep_probability_histogram=[10, *[0] * 19])
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
+    chart = next(chart for chart in drift.charts if chart.title == "Keep probability")
+    assert drift.judged == ("week-7",)
+    assert chart.bars[0].label == "0 to 5 %: 0% then, 100% now"
+
+
+def test_a_shard_that_moved_is_no_baseline_for_those_after_it(tmp_path: Path):
+    run = measured_run(tmp_path, [f"line {n}\nThe rest stays." for n in range(40)])
+    row = measured_row(run)
+    for week in range(10):
+        add_measurement(run.lake, row, f"week-{week}", week, programs_failed=39 if week == 8 else 0)
+    add_measurement(run.lake, row, "xweek", 10)
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
+    assert drift.findings == ()
+    assert "week-8" not in drift.baseline
+    assert {"week-7", "week-9"} < {*drift.baseline}
+
+
+def test_a_pinned_shard_that_is_not_measured_yet_does_not_cost_the_rest_of_the_page(tmp_path: Path):
+    run = measured_run(tmp_path)
+    settings = DriftSettings(pinned_baseline=tuple(f"gone-{n}" for n in range(6)))
+    assert "What became of the documents" in render(assemble(run.lake, CORPUS, settings))
+
+
+def test_metrics_of_an_earlier_release_are_shown_without_what_they_lack(tmp_path: Path):
+    run = measured_run(tmp_path)
+    nothing = dict.fromkeys(
+        ("retention_histogram", "length_histogram", "programs_no_op", "programs_executed", "keep_probability_histogram")
+    )
+    add_measurement(run.lake, measured_row(run), "old", 1, **nothing, signals_in=[], signals_out=[], operations=[])
+    assert_harmless(page_of(run.lake))
+
+
+def test_shards_without_documents_make_a_page(tmp_path: Path):
+    run = measured_run(tmp_path, ["x"])
+    assert "of documents kept" in page_of(run.lake).text
+    empty = dict.fromkeys((name for name, value in measured_row(run).items() if type(value) is int), 0)
+    add_measurement(run.lake, measured_row(run), "empty", 1, **empty, character_retention=None, drop_rate=None)
+    assert_harmless(page_of(run.lake))
+
+
+def test_the_report_lands_in_the_lake_whole_and_nothing_else_is_changed(tmp_path: Path):
+    run = measured_run(tmp_path)
+    before = {path: path.read_bytes() for path in Path(run.lake.url).rglob("*") if path.is_file()}
+    written = write_report(run.lake, CORPUS)
+    after = {path: path.read_bytes() for path in Path(run.lake.url).rglob("*") if path.is_file()}
+    assert set(after) - set(before) == {Path(written.place)}
+    assert {path: after[path] for path in before} == before
+    assert Path(written.place) == Path(run.lake.url) / CORPUS / "report" / "index.html"
+    assert after[Path(written.place)].startswith(b"<!DOCTYPE html>")
+    assert run.lake.corpora() == [CORPUS]
+
+
+def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path):
+    run = measured_run(tmp_path)
+    with pytest.raises(MissingTableError, match="materialize quality_metrics"):
+        write_report(run.lake, "other")
+    with pytest.raises(LakeError, match="folder that is there"):
+        write_report(run.lake, CORPUS, output=tmp_path / "no" / "report.html")
+    path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LakeError, match=r"outcomes.*damaged.*refined_shards again"):
+        write_report(run.lake, CORPUS)
+
+
+def test_damage_behind_a_whole_footer_is_an_error_of_the_lake(tmp_path: Path):
+    run = measured_run(tmp_path)
+    path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
+    data = bytearray(path.read_bytes())
+    data[4:400] = bytes(396)
+    path.write_bytes(bytes(data))
+    with pytest.raises(LakeError, match="cannot be read for the report on web"):
+        write_report(run.lake, CORPUS)
