@@ -220,7 +220,11 @@ _WATCHED: list[Column] = [
     ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
     ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
     ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
-    ("metadata_keys", pa.list_(_NAME), "Native columns in the metadata of the first 1,000 documents, sorted."),
+    (
+        "metadata_keys",
+        pa.list_(_NAME),
+        "Native columns that half of the first 1,000 documents have in their metadata, sorted.",
+    ),
 ]
 
 _METRICS: list[Column] = [

@@ -5,6 +5,7 @@ depend on the data, so that the shards of years can be added up and compared.
 """
 
 import json
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -186,8 +187,10 @@ def _repetition(refined: pl.LazyFrame) -> dict[str, Any]:
 
 
 def _metadata_keys(lake: Lake, corpus: str, shard: str) -> list[str]:
-    keys: set[str] = set()
-    for row in islice(lake.rows(corpus, Table.DOCUMENTS, shard, ["metadata"]), METADATA_ROWS):
+    """Return the native columns of a shard: keys that only some rows have are no columns, and come and go."""
+    keys: Counter[str] = Counter()
+    rows = list(islice(lake.rows(corpus, Table.DOCUMENTS, shard, ["metadata"]), METADATA_ROWS))
+    for row in rows:
         if row["metadata"]:
-            keys |= json.loads(row["metadata"]).keys()
-    return sorted(keys)
+            keys.update(json.loads(row["metadata"]).keys())
+    return sorted(key for key, count in keys.items() if 2 * count >= len(rows))

@@ -107,7 +107,7 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     Measure.DOCUMENT_LENGTH: Threshold(warn=0.25),
     Measure.OPERATIONS_PER_DOCUMENT: _PSI,
     Measure.LANGUAGE_MIX: Threshold(warn=0.1),
-    Measure.REPEATED_LINES: Threshold(warn=0.02, error=0.1),
+    Measure.REPEATED_LINES: Threshold(warn=0.05, error=0.1),
     # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35); ten times that is no
     # accident, and a tenth of all programs lost is an outage.
     Measure.FAILED_PROGRAMS: Threshold(warn=0.036, error=0.1),
@@ -115,7 +115,7 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     Measure.LOOPING_PROGRAMS: Threshold(warn=0.036, error=0.1),
     Measure.NO_OP_PROGRAMS: Threshold(warn=0.1, error=0.3),
     Measure.OVER_DELETION: Threshold(warn=0.03, error=0.1),
-    Measure.DROPPED_DOCUMENTS: Threshold(warn=0.1, error=0.25),
+    Measure.DROPPED_DOCUMENTS: Threshold(warn=0.15, error=0.25),
     # Quarantined documents and rejected rows are lost text: every percent counts.
     Measure.QUARANTINED_DOCUMENTS: Threshold(warn=0.01, error=0.1),
     Measure.REJECTED_ROWS: Threshold(warn=0.01, error=0.1),

@@ -14,7 +14,7 @@ from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
-from prox_assets_tests.stages.shard_runs import infer, read_shard_of
+from prox_assets_tests.stages.shard_runs import infer, read_pages, read_shard_of
 
 LONG = "a long line that is the rest of the page and stays"
 SHARED = "the shared line of a site"
@@ -105,3 +105,12 @@ def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_pa
 
     old, new = run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
     assert (old["programs_no_op"], new["programs_no_op"]) == (None, 2)
+
+
+def test_a_key_that_few_rows_have_is_no_column(tmp_path: Path) -> None:
+    pages = tmp_path / "pages.jsonl"
+    pages.write_text("".join(f'{{"text": "page {n}", "language": "en", "odd{n}": 1}}\n' for n in range(5)))
+    run = read_pages(tmp_path, pages)
+    infer(run)
+    refine_shard(run)
+    assert measure_shard(run)["metadata_keys"] == ["language"]
