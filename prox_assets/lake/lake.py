@@ -333,9 +333,12 @@ class Lake:
             raise TypeError("an Arrow table becomes a DataFrame")
         if not present:
             return empty.lazy()
-        # Files of an earlier release lack the columns that were added since; they read as null.
+        # Files of an earlier release lack the columns that were added since, which read as null; those of a later one
+        # have more.
         reading: dict[str, Any] = (
-            {"schema": empty.schema, "missing_columns": "insert"} if table in ADDED_COLUMNS else {}
+            {"schema": empty.schema, "missing_columns": "insert", "extra_columns": "ignore"}
+            if table in ADDED_COLUMNS
+            else {}
         )
         if self.storage.is_local:
             frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False, **reading)

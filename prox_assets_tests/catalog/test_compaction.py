@@ -5,13 +5,14 @@ import shutil
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.catalog.compaction import GENERATIONS_KEPT, Compacted, compact, coverage
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.document_index import find_by_id
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 
 SMALL = tuple(what.value for what in Compacted)
@@ -139,3 +140,16 @@ def test_a_document_whose_shard_is_gone_is_not_found(local_lake):
     [first, *_] = local_lake.rows("web", Table.DOCUMENTS, "one.jsonl")
     local_lake.storage.remove(local_lake.table_path("web", Table.DOCUMENTS, "one.jsonl"))
     assert find_by_id(local_lake, "web", first["doc_id"]) == []
+
+
+def test_metrics_of_an_earlier_release_stand_beside_those_of_this_one(local_lake, tmp_path):
+    path = Path(local_lake.storage.root) / local_lake.table_path("web", Table.SHARD_METRICS, "one.jsonl")
+    old = pq.read_table(path).drop_columns(list(ADDED_COLUMNS[Table.SHARD_METRICS]))
+    pq.write_table(old.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    compact(local_lake, "web")
+    refine_pages(local_lake, tmp_path / "raw", (Page("a new shard"),), shard="two.jsonl")
+    query = "SELECT shard, programs_no_op IS NULL FROM shard_metrics ORDER BY shard"
+    for _ in range(2):
+        with open_catalog(local_lake) as catalog:
+            assert catalog.sql(query).fetchall() == [("one.jsonl", True), ("two.jsonl", False)]
+        compact(local_lake, "web")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -105,6 +106,17 @@ def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_pa
 
     old, new = run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
     assert (old["programs_no_op"], new["programs_no_op"]) == (None, 2)
+
+
+def test_metrics_of_a_later_release_are_read_without_the_columns_that_it_added(tmp_path: Path) -> None:
+    run = refined_run(tmp_path)
+    row = measure_shard(run)
+    path = Path(run.lake.storage.uri(run.lake.table_path(run.corpus, Table.SHARD_METRICS, run.shard)))
+    later = pq.read_table(path).append_column("added_later", pa.array([1]))
+    pq.write_table(later.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    [scanned] = run.lake.scan(run.corpus, Table.SHARD_METRICS).collect().to_dicts()
+    assert "added_later" not in scanned
+    assert scanned["documents_in"] == row["documents_in"]
 
 
 def test_a_key_that_few_rows_have_is_no_column(tmp_path: Path) -> None:
