@@ -9,6 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Two at a time; what starts engines, Dagster's processes or a browser wants the machine for itself.
+LIGHT := not vllm and not slow and not browser
+
 LAB_PAGES := $(if $(PAGES),PROX_LABELLED_PAGES=$(PAGES)) $(if $(SILVER),PROX_SILVER_PAGES=$(SILVER))
 
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
@@ -24,7 +27,8 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 	$(BIN)/python -m prox_assets.orchestration.demo
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
+	$(BIN)/python -m pytest -m 'not ($(LIGHT))'
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance
