@@ -26,6 +26,8 @@ ALL_KINDS = frozenset(NoiseKind)
 
 _CLOSERS = {"(": ")", "[": "]", "<": ">", "（": "）", "⟨": "⟩"}
 _WORD = re.compile(r"\w")
+_FIRST_CELL = re.compile(r"^\s*\|[^|]*\w[^|]*\|")
+_LAST_CELL = re.compile(r"\|[^|]*\w[^|]*\|\s*$")
 _URL_TAIL = ".,;:!?'\"’*_…)]>"
 # Separators of which one is left where text stands on both sides; of the others nothing is left.
 _SINGLE_SEPARATORS = "|•·»›>/"
@@ -98,6 +100,8 @@ def _spans(line: str, noise: NoisePattern) -> Iterator[tuple[int, int]]:
             end = _url_end(line, start, end)
         if noise.kind is NoiseKind.INVISIBLE and _joins(line, start, end):
             continue
+        if noise.kind is NoiseKind.SEPARATOR and "|" in match[0] and _is_table_row(line):
+            continue
         while start < end and line[start].isspace():
             start += 1
         while start < end and line[end - 1].isspace():
@@ -108,6 +112,14 @@ def _spans(line: str, noise: NoisePattern) -> Iterator[tuple[int, int]]:
             start, end = start - 1, end + 1
         if start < end <= start + SPAN_CHARACTERS and not (cuts_word(line, start) or cuts_word(line, end)):
             yield start, end
+
+
+def _is_table_row(line: str) -> bool:
+    """Tell whether bars are the walls of a table's cells.
+
+    Of eight bars that a refiner took out of such lines, all should have stayed.
+    """
+    return _FIRST_CELL.search(line) is not None or _LAST_CELL.search(line) is not None
 
 
 def _url_end(line: str, start: int, end: int) -> int:

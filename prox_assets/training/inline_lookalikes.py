@@ -70,7 +70,6 @@ _TEMPLATES = (
     "The story continues with the return of the {w} to its village.",
     "Scroll to continue until you reach the {w} section, then select Save.",
     # separators that carry meaning
-    "| {W} | {n} | {n}5 | yes |",
     "| --- | ----: | :---- | --- |",
     "|-------|--------|------|",
     "+--------+-------+",

@@ -71,6 +71,8 @@ def test_a_fragment_is_found_whole_and_leaves_no_gap(line, kind, without):
         "می\u200cخواهم بروم",
         "don\ufffdt touch",
         "the ratio a/b/c and x.y.z",
+        "| Do you want one thread? |",
+        "  | Multi-threaded | yes |        |",
     ],
 )
 def test_ordinary_text_and_whole_lines_are_no_candidates(line):

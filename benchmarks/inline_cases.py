@@ -1,0 +1,79 @@
+"""Cases to judge by hand: `python -m benchmarks.inline_cases --pages FILE [--count 200] [--seed 0]`.
+
+Prints spans inside lines of validation pages (lines that are not labelled boilerplate), as evenly from the kinds of
+noise as there are spans, each with the bundled refiner's decision: R removed, K kept, the span between ⟦ and ⟧. Nothing
+is scored here; a person says which decisions are right.
+"""
+
+import argparse
+import math
+import random
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from benchmarks.pages import default_pages_path
+from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.open import open_engine
+from prox_assets.engines.protocol import ScoreRequest
+from prox_assets.refiners.inline_noise import Candidate, find_candidates
+from prox_assets.refiners.inline_patterns import NoiseKind
+from prox_assets.refiners.inline_prompts import InlinePromptBuilder
+from prox_assets.refiners.model_files import find_model
+from prox_assets.refiners.presets import named_refiners
+from prox_assets.refiners.tokenization import load_tokenizer
+from prox_assets.training.lab_evaluation import validation_pages
+from prox_assets.training.pages import read_labelled_pages
+
+CONTEXT_CHARACTERS = 60
+
+
+def main() -> int:
+    """Print the cases; return the process's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    config = named_refiners("bundled").chunk
+    if arguments.pages is None or config is None or config.line_labels.inline is None or config.model is None:
+        print("inline_cases: give --pages FILE", file=sys.stderr)
+        return 1
+    settings = config.line_labels.inline
+    folder = find_model(config.model).path
+    tokenizer = load_tokenizer(folder)
+    cases = _cases(arguments.pages, settings.kinds, arguments.count, arguments.seed)
+    builder = InlinePromptBuilder(tokenizer, config.line_labels, config.prompt_budget)
+    with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
+        requests = [
+            ScoreRequest(str(number), prompt, (len(prompt) - 1,), builder.candidates)
+            for number, prompt in enumerate(builder.prompts(cases))
+        ]
+        scores = {int(score.request_id): score.log_probabilities[0] for score in engine.score(requests)}
+    for number, (line, span) in enumerate(cases):
+        keep, remove = (math.exp(value) for value in scores[number])
+        decision = "R" if remove / (keep + remove) > settings.remove_threshold else "K"
+        left, right = line[: span.start][-CONTEXT_CHARACTERS:], line[span.end :][:CONTEXT_CHARACTERS]
+        print(f"{number:3d} {decision} {span.kind.value:13s} {left}⟦{line[span.start : span.end]}⟧{right}")
+    return 0
+
+
+def _cases(pages: Path, kinds: Collection[NoiseKind], count: int, seed: int) -> list[tuple[str, Candidate]]:
+    """Return lines with spans, the kinds in turn for as long as there are any."""
+    draw = random.Random(seed)
+    by_kind: dict[str, list[tuple[str, Candidate]]] = {}
+    for page in validation_pages(list(read_labelled_pages(pages))):
+        lines = page.text_full.split("\n")
+        for line, label in zip(lines, page.labels("text_full"), strict=True):
+            for span in find_candidates(line, kinds) if label != 0 else ():
+                by_kind.setdefault(span.kind.value, []).append((line, span))
+    for spans in by_kind.values():
+        draw.shuffle(spans)
+    chosen: list[tuple[str, Candidate]] = []
+    while len(chosen) < count and any(by_kind.values()):
+        chosen += [spans.pop() for spans in by_kind.values() if spans]
+    return chosen[:count]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
