@@ -128,19 +128,19 @@ def _walk(
     measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings
 ) -> Iterator[tuple[bool, Finding | None]]:
     """Yield (could be judged, finding) for every row, with a baseline of earlier rows that did not deviate."""
-    quiet: list[int] = []
+    quiet: list[int] = []  # rows that say something about the measure, and nothing odd
     run: list[Row] = []
     odd: list[int] = []  # the present run of shards that deviate or are suspect
     for number, row in enumerate(rows):
         first = max(0, number + 1 - settings.judged_shards)
         window = rows[first : number + 1]
         earlier = [rows[index] for index in quiet if index < first]
-        baseline = list(pinned) or earlier[-settings.baseline_shards :]
+        baseline = _telling(measure, pinned) if pinned else earlier[-settings.baseline_shards :]
         deviation = None
         says_nothing = not _telling(measure, [row])
-        possible = not says_nothing and len(_telling(measure, baseline)) >= settings.min_baseline_shards
+        possible = not says_nothing and len(baseline) >= settings.min_baseline_shards
         if possible:
-            compared = _compared(measure, window, _telling(measure, baseline), settings.false_alarm_probability)
+            compared = _compared(measure, window, baseline, settings.false_alarm_probability)
             deviation = _severe(settings, compared)
         if says_nothing:  # neither ends a run nor makes a baseline
             yield possible, None
@@ -150,7 +150,7 @@ def _walk(
         yield possible, None if deviation is None else _finding(deviation, baseline, run)
         if deviation is None:
             run = []
-        if deviation is None and not (possible and _suspect(measure, window, _telling(measure, baseline), settings)):
+        if deviation is None and not (possible and _suspect(measure, window, baseline, settings)):
             quiet.append(number)
             odd = []
             continue
