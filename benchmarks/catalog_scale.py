@@ -38,31 +38,31 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = (arguments.shards // 10, arguments.shards)
     lakes = [_lake(arguments.work / f"{shards}", shards, arguments.documents) for shards in sizes]
-    rows: list[tuple[str, float, float]] = []
+    rows: list[tuple[str, list[float]]] = []
     before = [_median(lambda lake=lake: _statistics(lake), 3) for lake in lakes]
-    rows.append(("statistics of the corpus, before compaction", *before))
-    rows.append(("compaction", *(_seconds(lambda lake=lake: compact(lake, CORPUS)) for lake in lakes)))
+    rows.append(("statistics of the corpus, before compaction", before))
+    rows.append(("compaction", [_seconds(lambda lake=lake: compact(lake, CORPUS)) for lake in lakes]))
     for lake in lakes:
         compact(lake, CORPUS)  # notes the folders' times, which were too fresh a moment ago
-    rows.append(("statistics of the corpus", *(_median(lambda lake=lake: _statistics(lake)) for lake in lakes)))
+    rows.append(("statistics of the corpus", [_median(lambda lake=lake: _statistics(lake)) for lake in lakes]))
     draw = random.Random(1)
     points = [
         _median(lambda lake=lake, count=count: _lineage(lake, draw, count, arguments.documents))
         for lake, count in zip(lakes, sizes, strict=True)
     ]
-    rows.append(("one document, everything done to it", *points))
+    rows.append(("one document, everything done to it", points))
     scans = [
         _median(lambda lake=lake, count=count: _scan(lake, draw, count, arguments.documents), 3)
         for lake, count in zip(lakes, sizes, strict=True)
     ]
-    rows.append(("the same by reading the whole corpus", *scans))
+    rows.append(("the same by reading the whole corpus", scans))
     edits = sum(lakes[1].require(CORPUS, Table.EDITS, shard).rows for shard in lakes[1].shards(CORPUS, Table.EDITS)[:1])
     print(
         f"\n{sizes[1]:,} shards, {sizes[1] * arguments.documents:,} documents, {sizes[1] * edits:,} edits; "
         f"small: a tenth\n"
     )
     print("| | small, s | large, s | large / small |\n|---|---|---|---|")
-    for name, small, large in rows:
+    for name, (small, large) in rows:
         print(f"| {name} | {small:.3f} | {large:.3f} | {large / small:.2f} |")
     print(f"\nlarge lake, one document: look-up is {scans[1] / points[1]:,.0f} times as fast as reading the corpus")
     if not arguments.keep:
