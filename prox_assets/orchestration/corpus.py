@@ -1,7 +1,7 @@
 """A corpus as Dagster sees it: the plan, and how its assets are grouped, owned, pooled and run."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -60,3 +60,13 @@ class CorpusSettings:
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""
         return dg.AssetKey([self.corpus, asset])
+
+    def asset_arguments(self, asset: str, deps: tuple[str, ...]) -> dict[str, Any]:
+        """Return what `dg.asset` is told of every asset of the corpus: key, upstream assets, group, owners, tags."""
+        return {
+            "key": self.key(asset),
+            "deps": [self.key(dep) for dep in deps],
+            "group_name": self.group,
+            "owners": list(self.owners),
+            "tags": {"corpus": self.corpus, **self.tags},
+        }

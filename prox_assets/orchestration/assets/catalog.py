@@ -26,11 +26,7 @@ def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
     """Build the asset: one for the whole corpus, not partitioned."""
 
     @dg.asset(
-        key=settings.key(ASSET),
-        deps=[settings.key(quality_metrics.ASSET)],
-        group_name=settings.group,
-        owners=list(settings.owners),
-        tags={"corpus": settings.corpus, **settings.tags},
+        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
         kinds={"duckdb", "parquet"},
         code_version=__version__,
         description=DESCRIPTION,

@@ -34,11 +34,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
     """Build the asset."""
 
     @dg.asset(
-        key=settings.key(ASSET),
-        deps=[settings.key(quality_metrics.ASSET)],
-        group_name=settings.group,
-        owners=list(settings.owners),
-        tags={"corpus": settings.corpus, **settings.tags},
+        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
         kinds={"polars", "html"},
         code_version=__version__,
         description=DESCRIPTION,

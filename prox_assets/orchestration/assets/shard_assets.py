@@ -49,12 +49,8 @@ class ShardAsset:
     def arguments(self, settings: CorpusSettings) -> dict[str, Any]:
         """Return what `dg.asset` needs, but for the pool and the way it is run."""
         return {
-            "key": settings.key(self.name),
-            "deps": [settings.key(dep) for dep in self.deps],
+            **settings.asset_arguments(self.name, self.deps),
             "partitions_def": settings.partitions,
-            "group_name": settings.group,
-            "owners": list(settings.owners),
-            "tags": {"corpus": settings.corpus, **settings.tags},
             "kinds": set(self.kinds),
             "code_version": f"{__version__}-{self.fingerprint}",
             "metadata": {
