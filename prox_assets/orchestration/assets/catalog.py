@@ -25,13 +25,6 @@ changed since is always read from them."""
 def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
     """Build the asset: one for the whole corpus, not partitioned."""
 
-    @dg.asset(
-        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
-        kinds={"duckdb", "parquet"},
-        code_version=__version__,
-        description=DESCRIPTION,
-        pool=settings.cpu_pool,
-    )
     def catalog(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
         opened = lake.open()
@@ -39,7 +32,13 @@ def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
         context.log.info("%s shards had changed; rows written: %s", done.shards_changed, dict(done.rows))
         return dg.MaterializeResult(metadata={"shards_changed": done.shards_changed, **_totals(settings.corpus, lake)})
 
-    return catalog
+    return dg.asset(
+        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
+        kinds={"duckdb", "parquet"},
+        code_version=__version__,
+        description=DESCRIPTION,
+        pool=settings.cpu_pool,
+    )(catalog)
 
 
 def _totals(corpus: str, lake: LakeResource) -> dict[str, Any]:

@@ -33,15 +33,6 @@ Reads all that has been measured; writes `report/index.html` in the corpus's fol
 def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
     """Build the asset."""
 
-    @dg.asset(
-        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
-        kinds={"polars", "html"},
-        code_version=__version__,
-        description=DESCRIPTION,
-        retry_policy=RETRY_POLICY,
-        pool=settings.cpu_pool,
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
-    )
     def refinement_report(lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
         with no_retry_when_useless():
@@ -56,7 +47,15 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
             }
         )
 
-    return refinement_report
+    return dg.asset(
+        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
+        kinds={"polars", "html"},
+        code_version=__version__,
+        description=DESCRIPTION,
+        retry_policy=RETRY_POLICY,
+        pool=settings.cpu_pool,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
+    )(refinement_report)
 
 
 def _numbers(report: Report) -> dict[str, float | int]:
