@@ -27,6 +27,8 @@ from benchmarks.chaos.world import World, WorldError
 from benchmarks.pages import default_pages_path
 from prox_assets.training.pages import PAGES_VARIABLE
 
+SHOWN_PROBLEMS = 6
+
 FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
     "kills": kills.run,
     "vllm": vllm_kills.run,
@@ -93,7 +95,7 @@ def _print(finding: Finding) -> None:
     """Say at once what came of a fault, so that a long run can be watched."""
     held = "did not hold" if finding.problems else "held" if finding.times else "skipped"
     print(f"{time.strftime('%H:%M:%S')} {finding.fault}: {held}; {', '.join(sorted(set(finding.seen)))}", flush=True)
-    for problem in finding.problems:
+    for problem in finding.problems[:SHOWN_PROBLEMS]:
         print(f"    {problem}", flush=True)
 
 

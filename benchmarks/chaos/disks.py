@@ -5,7 +5,9 @@ again, the same command must end with the rows of an undisturbed run.
 """
 
 import random
+import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.chaos.mounts import MountError, SmallDisk, may_not_mount, small_disk
@@ -45,11 +47,11 @@ def fill(world: World, size: int) -> Finding:
     """Refine onto a disk of so many bytes, then make room and refine again."""
     wanted = world.undisturbed(RULES)
     with small_disk(world.path("disk"), size) as disk:
-        lake = Lake(str(disk.outside))
         ended = world.start(RULES, disk.inside, wrapper=disk.wrapper).wait(wanted.deadline)
         problems = ended.problems_of_a_failure("No space left on device")
         disk.remount(PLENTY)
-        problems += world.finish(lambda: world.start(RULES, disk.inside, wrapper=disk.wrapper), lake, wanted)
+        copied = partial(_copy, world, disk)
+        problems += world.finish(lambda: world.start(RULES, disk.inside, wrapper=disk.wrapper), copied, wanted)
     seen = "large enough after all" if ended.code == 0 else "failed with `No space left on device`, finished with room"
     return Finding(FULL, tuple(problems), (seen,))
 
@@ -60,7 +62,6 @@ def lock(world: World, state: str, chance: random.Random) -> Finding:
     # A finished lake needs nothing written; another policy does.
     more = ("--policy", "doc_keep_threshold=0.6") if state == "finished" else ()
     with small_disk(world.path("disk"), 256 << 20) as disk:
-        lake = Lake(str(disk.outside))
         if state != "empty":
             _begin(world, disk, state, chance)
         disk.remount("ro")
@@ -70,11 +71,19 @@ def lock(world: World, state: str, chance: random.Random) -> Finding:
             problems.append("it claims to have written into a read-only lake")
         disk.remount("rw")
         wanted = world.undisturbed(RULES, *more)
-        problems += world.finish(lambda: world.start(RULES, disk.inside, *more, wrapper=disk.wrapper), lake, wanted)
+        copied = partial(_copy, world, disk)
+        problems += world.finish(lambda: world.start(RULES, disk.inside, *more, wrapper=disk.wrapper), copied, wanted)
         if more:
             # Two executions have been measured in this lake, one in the other.
             problems = [problem for problem in problems if not problem.startswith("shard_metrics_history")]
     return Finding(READ_ONLY, tuple(problems), (f"{state} lake: failed with `Read-only file system`, then finished",))
+
+
+def _copy(world: World, disk: SmallDisk) -> Lake:
+    """Copy what is on the disk to where a lake can be read."""
+    folder = world.path("copy")
+    shutil.copytree(disk.outside, folder)
+    return Lake(str(folder))
 
 
 def _begin(world: World, disk: SmallDisk, state: str, chance: random.Random) -> None:

@@ -60,22 +60,23 @@ def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, chance: 
     after = chance.random()
     if kind == "time":
         moment = after * wanted.seconds
-        _wait(run, lambda: run.seconds >= moment)
+        _wait(run, wanted, lambda: run.seconds >= moment)
     elif kind == "writes":
         changes = _Changes(lake)
         count = chance.randint(1, 80)
-        _wait(run, lambda: changes.seen() >= count)
+        _wait(run, wanted, lambda: changes.seen() >= count)
     else:
         asset = chance.choice(ASSETS)
         leases = lake / "_leases" / CORPUS / asset
         before = _names(leases)
-        _wait(run, lambda: bool(_names(leases) - before))
+        _wait(run, wanted, lambda: bool(_names(leases) - before))
         time.sleep(after * 0.05)
     return _doing(lake) if run.running else None
 
 
-def _wait(run: Refinement, condition: Callable[[], bool]) -> None:
-    while run.running and not condition():
+def _wait(run: Refinement, wanted: Undisturbed, condition: Callable[[], bool]) -> None:
+    # A run that hangs is killed at its deadline; the one that has to finish the work will then tell of it.
+    while run.running and not condition() and run.seconds < wanted.deadline:
         time.sleep(LOOK_SECONDS)
 
 

@@ -46,7 +46,7 @@ def _starve(world: World, chance: random.Random) -> Finding:
     except (psutil.NoSuchProcess, ProcessLookupError):
         return Finding(FAULT, (), ("ended before the limit came",))
     ended = run.wait(wanted.deadline)
-    problems = ended.problems_of_a_failure(*CAUSES) if ended.code is None or ended.code > 0 else []
+    problems = ended.problems_of_a_failure(*CAUSES, may_trace=True) if ended.code is None or ended.code > 0 else []
     problems += run.survivors()
     problems += world.finish(lambda: world.start(BUNDLED, folder), Lake(str(folder)), wanted)
     if ended.code == 0:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.chaos.refinements import ROOT
+
 
 class MountError(RuntimeError):
     """This machine does not let this user mount."""
@@ -29,7 +31,7 @@ class SmallDisk:
 
     @property
     def outside(self) -> Path:
-        """Where the disk is for everybody else."""
+        """Where the disk is for everybody else: as a path to read from, since resolving it leads out again."""
         return Path(f"/proc/{self.holder}/root{self.inside}")
 
     @property
@@ -41,7 +43,7 @@ class SmallDisk:
             "--user",
             "--mount",
             "--preserve-credentials",
-            f"--wd={Path.cwd()}",
+            f"--wd={ROOT}",
         )
 
     def remount(self, options: str) -> None:

@@ -37,15 +37,20 @@ class Ended:
     code: int | None
     said: str
 
-    def problems_of_a_failure(self, *causes: str) -> list[str]:
-        """Say what is wrong with a run that had to fail, naming one of the causes."""
+    def problems_of_a_failure(self, *causes: str, may_trace: bool = False) -> list[str]:
+        """Say what is wrong with a run that may fail, but then has to name one of the causes.
+
+        Args:
+            causes: Words, one of which must be among what it says.
+            may_trace: Whether a traceback is good enough.
+        """
         if self.code is None:
             return ["the run hung instead of failing"]
         if self.code == 0:
             return []
         if not any(cause.lower() in self.said.lower() for cause in causes):
             return [f"exit code {self.code} without the cause ({' or '.join(causes)}): ...{self.said[-700:]}"]
-        if "Traceback" in self.said:
+        if "Traceback" in self.said and not may_trace:
             return [f"a traceback instead of an error: ...{self.said[-700:]}"]
         return []
 

@@ -49,16 +49,11 @@ def run(world: World) -> Iterator[Finding]:
 
 
 def _disturb(world: World, setting: Setting, wanted: Undisturbed, fault: str, chance: random.Random) -> Finding:
-    folder = world.path("vllm")
-    lake = Lake(str(folder))
-    run = world.start(setting, folder, environment=ENVIRONMENT)
     table = chance.choice(("doc_programs", "chunk_programs"))
-    windows = chance.randint(0, 3)
+    windows = chance.randint(1, 3)
+    run, folder = _run_under_way(world, setting, wanted, table, windows)
+    lake = Lake(str(folder))
     problems: list[str] = []
-    while run.running and not _under_way(run, folder, table, windows):
-        if run.seconds > wanted.deadline:
-            break
-        time.sleep(0.05)
     if fault == RUN:
         run.kill()
         seen = f"core and workers gone with it, in {table}"
@@ -79,6 +74,17 @@ def _disturb(world: World, setting: Setting, wanted: Undisturbed, fault: str, ch
     return Finding(fault, tuple(problems), (seen,))
 
 
-def _under_way(run: Refinement, folder: Path, table: str, windows: int) -> bool:
-    ledgers = folder / "_resume" / CORPUS / table
-    return len(list(ledgers.glob("*/*/*.parquet"))) >= max(1, windows) and bool(run.engine_processes())
+def _run_under_way(
+    world: World, setting: Setting, wanted: Undisturbed, table: str, windows: int
+) -> tuple[Refinement, Path]:
+    """Return a run that has just finished so many windows of a table, and its lake."""
+    while True:
+        folder = world.path("vllm")
+        ledgers = folder / "_resume" / CORPUS / table
+        run = world.start(setting, folder, environment=ENVIRONMENT)
+        while run.running and run.seconds < wanted.deadline:
+            if len(list(ledgers.glob("*/*/*.parquet"))) >= windows and run.engine_processes():
+                return run, folder
+            time.sleep(0.01)
+        # It was too fast to be caught: the next one is.
+        run.wait(wanted.deadline)

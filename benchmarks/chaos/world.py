@@ -161,15 +161,23 @@ class World:
             self._undisturbed[name] = Undisturbed(Lake(str(lake)), first_change, run.seconds)
         return self._undisturbed[name]
 
-    def finish(self, start: Callable[[], Refinement], lake: Lake, wanted: Undisturbed) -> list[str]:
-        """Run until the end without further disturbance; say what is then not as in the undisturbed lake."""
+    def finish(
+        self, start: Callable[[], Refinement], lake: Lake | Callable[[], Lake], wanted: Undisturbed
+    ) -> list[str]:
+        """Run until the end without further disturbance; say what is then not as in the undisturbed lake.
+
+        Args:
+            start: Starts the run.
+            lake: The lake, or what makes it from where it was written.
+            wanted: The undisturbed one.
+        """
         run = start()
         ended: Ended = run.wait(wanted.deadline)
         if ended.code is None:
             return ["the run that should have finished the work hung"]
         if ended.code != 0:
             return [f"the run that should have finished the work failed with {ended.code}: ...{ended.said[-700:]}"]
-        return [*self.compare(lake, wanted), *run.survivors()]
+        return [*self.compare(lake if isinstance(lake, Lake) else lake(), wanted), *run.survivors()]
 
     def compare(self, lake: Lake, wanted: Undisturbed) -> list[str]:
         """Say in what a lake differs from the undisturbed one, and what was left behind."""

@@ -44,7 +44,12 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
             "corpus": run.corpus,
             "shard": run.shard,
         }
-        history = list(run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard))
+        history = [
+            earlier
+            for earlier in run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
+            # A step that was killed after its last write is retried by the same run, and counts once.
+            if (earlier["run_id"], earlier["execution_id"]) != (run.run_id, execution_id)
+        ]
         stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
         tables = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
         with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [latest, everything]:

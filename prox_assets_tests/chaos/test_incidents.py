@@ -21,6 +21,7 @@ from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.doc_programs import write_document_programs
 from prox_assets.stages.pipeline import refine_shards
+from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import InputReplacedError
 from prox_assets_tests.lake.rows import write_rows
@@ -92,6 +93,17 @@ def test_a_kill_between_two_files_of_one_step_loses_neither(tmp_path, victim):
             assert comparable(found, table) == comparable(wanted, table), table
     assert len(list(found.rows("web", Table.SHARD_METRICS_HISTORY, KEY))) == 1
     assert len(list(found.rows("web", Table.REJECTS, KEY))) == 1
+
+
+def test_a_step_retried_after_its_last_write_counts_once_in_the_history(tmp_path):
+    """The same run measured the same execution again, and the history of the shard had two rows of it."""
+    run = read_shard_of(tmp_path, TEXTS)
+    infer(run)
+    refine_shard(run)
+    measure_shard(run)
+    measure_shard(run)
+    measure_shard(replace(run, run_id="run-2"))
+    assert [row["run_id"] for row in rows(run, Table.SHARD_METRICS_HISTORY)] == ["run-1", "run-2"]
 
 
 def test_a_kill_before_the_rows_of_a_shard_are_noted_is_mended(tmp_path):
