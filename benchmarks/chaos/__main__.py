@@ -5,6 +5,7 @@ what exactly a moment hits.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -62,6 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no file {options.pages}; correct --pages or {PAGES_VARIABLE}")
     if options.kills < 1:
         parser.error("--kills must be at least 1")
+    # As Ctrl-C does: servers and mounts end with their blocks.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
         work: Path = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Belongs here: when and whom to kill. Each lake is killed a few times and then fi
 ends with exactly the rows of the undisturbed one.
 """
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -11,17 +12,19 @@ from pathlib import Path
 
 from benchmarks.chaos.refinements import Refinement
 from benchmarks.chaos.verdicts import Finding
-from benchmarks.chaos.world import BUNDLED, CORPUS, Setting, Undisturbed, World
+from benchmarks.chaos.world import BUNDLED, CORPUS, RULES, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
 
-FAULT = "kill -9 of prox refine"
+FAULT = "kill -9 of prox refine, refiner "
 KILLS_PER_LAKE = (2, 7)
 ASSETS = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")
 LOOK_SECONDS = 0.002
 
 
 def run(world: World) -> Iterator[Finding]:
-    """Kill as often as the world wants."""
+    """Kill runs with a model as often as the world wants, and half as many with rules."""
+    # With rules nearly all of a run is reading and writing; with a model most of it is starting and inference.
+    yield from kill_lakes(world, RULES, -(-world.kills // 2), world.chance("kills/rules"))
     yield from kill_lakes(world, BUNDLED, world.kills, world.chance("kills"))
 
 
@@ -47,7 +50,7 @@ def kill_lakes(world: World, setting: Setting, kills: int, chance: random.Random
             continue
         problems += world.finish(lambda folder=folder: world.start(setting, folder), Lake(str(folder)), wanted)
         done += len(seen)
-        yield Finding(FAULT, tuple(problems), tuple(seen), len(seen))
+        yield Finding(FAULT + setting.name, tuple(problems), tuple(seen), len(seen))
 
 
 def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, chance: random.Random) -> str | None:
@@ -96,11 +99,14 @@ class _Changes:
 
     def _files(self) -> set[tuple[str, int]]:
         found: set[tuple[str, int]] = set()
-        for path in self._lake.rglob("*"):
-            try:
-                found.add((str(path), path.stat().st_ino))
-            except FileNotFoundError:
-                continue
+        # Not rglob: folders that go away while it looks are errors to it.
+        for folder, _, names in os.walk(self._lake):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    found.add((str(path), path.stat().st_ino))
+                except FileNotFoundError:
+                    continue
         return found
 
 

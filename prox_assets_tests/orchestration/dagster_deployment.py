@@ -240,7 +240,7 @@ def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Itera
         **(environment or {}),
         "DAGSTER_HOME": str(home),
         "PROX_LAKE": str(lake),
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": os.pathsep.join((str(folder), str(PROJECT_ROOT))),
         "PYTHONWARNINGS": "ignore",
     }
     command = [shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster", "dev"]
