@@ -189,8 +189,11 @@ class World:
 
     def tiny_refiner(self) -> Path:
         """Return a refiner file with a random tiny model that generates at both levels; made at the first call."""
+        from transformers.utils import logging
+
         from prox_assets_tests.tiny_models import DEFAULT_TEXTS, make_tiny_llama
 
+        logging.disable_progress_bar()
         path = self.folder / "tiny.yaml"
         if not path.exists():
             texts = [*DEFAULT_TEXTS, *(text for _, text in self.texts[:4])]

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -121,7 +121,8 @@ class Storage:
             file = self.fs.open(path, "rb")
         with file:
             # Without this, a Parquet reader's caller takes an answer that did not come for a damaged file.
-            yield file if self.is_local else _StoreFile(file, lambda: self._errors("read", path, missing=True))
+            watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))
+            yield file if self.is_local else cast("BinaryIO", watched)
 
     def read_bytes(self, relative: str) -> bytes | None:
         """Return a small file's bytes, or None when it is not there."""
