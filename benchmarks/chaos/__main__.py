@@ -63,8 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no file {options.pages}; correct --pages or {PAGES_VARIABLE}")
     if options.kills < 1:
         parser.error("--kills must be at least 1")
-    # As Ctrl-C does: servers and mounts end with their blocks.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # As Ctrl-C does: servers and mounts end with their blocks, and what was seen so far is told.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
         work: Path = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
@@ -76,22 +77,32 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, work: Path) -> int:
     print(f"seed {options.seed}, pages of {options.pages or 'the bundled sample'}", flush=True)
     found: list[Finding] = []
+    stopped = False
+    try:
+        for finding in _findings(options, work):
+            found.append(finding)
+            _print(finding)
+    except KeyboardInterrupt:
+        stopped = True
+    failed = [finding for finding in found if finding.problems]
+    print(f"\n{table(found)}\n")
+    print(f"seed {options.seed}: {'all held' if not failed else f'{len(failed)} findings did not hold'}")
+    if stopped:
+        print("stopped before the end")
+    return 1 if failed or stopped else 0
+
+
+def _findings(options: argparse.Namespace, work: Path) -> Iterator[Finding]:
+    """Run the families that are wanted, each in a folder of its own."""
     for name, family in FAMILIES.items():
         if options.only and name not in options.only:
             continue
         try:
             folder = work / name
             folder.mkdir()
-            for finding in family(World(folder, options.seed, options.kills, options.pages)):
-                found.append(finding)
-                _print(finding)
+            yield from family(World(folder, options.seed, options.kills, options.pages))
         except WorldError as error:
-            found.append(Finding(name, (str(error),), ("could not be tried",)))
-            _print(found[-1])
-    failed = [finding for finding in found if finding.problems]
-    print(f"\n{table(found)}\n")
-    print(f"seed {options.seed}: {'all held' if not failed else f'{len(failed)} findings did not hold'}")
-    return 1 if failed else 0
+            yield Finding(name, (str(error),), ("could not be tried",))
 
 
 def _print(finding: Finding) -> None:
