@@ -18,7 +18,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export PROX_LAKE ?= $(CURDIR)/lake
 export PROX_LAB ?= $(CURDIR)/lab
 
-.PHONY: help demo test ui lint format bench refiner bundle clean
+.PHONY: help demo test ui lint format bench chaos refiner bundle clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -51,6 +51,9 @@ bundle: $(VENV)/.lab ## The same, and put the refiners into the package
 
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/faults.md: make chaos [SEED=7] [KILLS=100] [PAGES=file.parquet]
+	$(BIN)/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
 
 clean: ## Remove what runs leave in the working directory, but for .venv and lab (trained refiners, paid annotations)
 	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -163,7 +163,7 @@ def _write(lake: Lake, corpus: str, what: Compacted, before: Coverage) -> int:
     }
     notes = ", ".join(f"{quoted(name.decode())}: {quoted(value)}" for name, value in metadata.items())
     order = "doc_id" if what is Compacted.DOCUMENT_INDEX else "shard"
-    name = f"{what}-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
+    name = f"{what}-{_next_stamp(lake, corpus, what):020d}-{uuid.uuid4().hex[:8]}.parquet"
     with (
         lake.storage.new_files([f"{corpus}/{FOLDER}/{name}"]) as [temporary],
         duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": f"{temporary}.spill"}) as connection,
@@ -243,6 +243,15 @@ def _generations(lake: Lake, corpus: str, what: Compacted) -> list[str]:
     """Return the compactions of a table, the newest last: their names begin with the time they were made."""
     names = lake.storage.list_files(f"{corpus}/{FOLDER}")
     return [name for name in names if name.rpartition("-")[0].rpartition("-")[0] == what]
+
+
+def _next_stamp(lake: Lake, corpus: str, what: Compacted) -> int:
+    """Return the time in nanoseconds, or what comes after the newest compaction's where the clock went backwards.
+
+    A compaction that looked older than the one before would never be read, and every later call would write it again.
+    """
+    stamps = (int(name.rpartition("-")[0].rpartition("-")[2]) for name in _generations(lake, corpus, what))
+    return max(time.time_ns(), max(stamps, default=0) + 1)
 
 
 def newest_compaction(lake: Lake, corpus: str, what: Compacted) -> Compaction | None:

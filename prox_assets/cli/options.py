@@ -76,6 +76,12 @@ PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--policy", metavar="NAME=VALUE", help="One setting of the execution, e.g. doc_keep_threshold=0.7."),
 ]
+WindowOption = Annotated[
+    int | None,
+    typer.Option(
+        "--window", min=1, help="Documents per checkpoint of inference: what a kill can cost at most. [default: 256]"
+    ),
+]
 LevelOption = Annotated[Level, typer.Option("--level", help="Refine at one level only; the other keeps everything.")]
 
 
@@ -90,6 +96,7 @@ def build_plan(
     engine_options: list[str] | None,
     policy_options: list[str] | None,
     level: Level,
+    window_documents: int | None = None,
 ) -> RefinementPlan:
     """Turn what was typed into a plan; exit with code 1 and a plain message when it does not make sense."""
     text, url = columns
@@ -106,6 +113,7 @@ def build_plan(
         return RefinementPlan(
             source=source,
             refiners=refiners,
+            **({} if window_documents is None else {"window_documents": window_documents}),
             policy=refiners.policy(**policy_values(policy_options)),
             engine=ENGINE_CONFIG.validate_python(_engine_settings(engines[0], engine_options)),
             chunk_engine=None

@@ -29,6 +29,7 @@ def refine(
     text_column: options.TextColumn = None,
     url_column: options.UrlColumn = None,
     rows_per_shard: options.RowsPerShard = None,
+    window: options.WindowOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
 ) -> None:
     """Refine files into a lake, without Dagster.
@@ -48,6 +49,7 @@ def refine(
         engine_option,
         policy,
         level,
+        window,
     )
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:

@@ -4,6 +4,7 @@ Belongs here: where a table's file lies, reading and writing whole shards, what 
 Not here: leases (lease.py), unfinished inference (resume.py), queries over many shards (the catalog).
 """
 
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -115,10 +116,7 @@ class TableWriter:
             self._pending, self._pending_bytes = [], 0
 
     def _append(self, table: pa.Table) -> None:
-        try:
-            self._sink.write_table(table)
-        except OSError as error:
-            raise LakeError(f"cannot write an unfinished file: {error}. Check that there is room.") from error
+        self._sink.write_table(table)
 
     def finish(self, stamp: FileStamp) -> None:
         """Write the last rows and what the file says about itself."""
@@ -344,9 +342,9 @@ class Lake:
             frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False, **reading)
         else:
             # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
-            frame = pl.concat(
-                [pl.scan_parquet(self.storage.fs.open(self.storage.path(path), "rb"), **reading) for path in present]
-            )
+            # The bytes are read here, as polars would do, so that a store that does not answer is told as one.
+            files = [io.BytesIO(self.storage.read_bytes(path) or b"") for path in present]
+            frame = pl.concat([pl.scan_parquet(file, **reading) for file in files])
         if table in EXECUTION_TABLES:
             published = self.executions(corpus, wanted)
             frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))

@@ -68,6 +68,8 @@ class Lease:
             holder = self._read()
             if holder is None:
                 continue
+            if holder["owner"] == self._owner:
+                break  # the store wrote it and then failed to say so: an answer that was lost, not another run
             if (_is_dead_here(holder) or self._stays_silent(holder)) and self._take_over(holder):
                 break
             if time.monotonic() - started >= self._wait:
@@ -87,6 +89,16 @@ class Lease:
             self._thread.join()
         if self._holds():
             self._storage.remove(self._path)
+
+    def clear_if_abandoned(self) -> None:
+        """Remove the record of a holder on this machine that was killed; a live one's, or another machine's, stays.
+
+        For work that turns out to be done already: nobody takes its lease again, and the record would stay for ever.
+        """
+        holder = self._read()
+        if holder is not None and _is_dead_here(holder):
+            with self:
+                pass
 
     def check(self) -> None:
         """Raise LeaseLostError unless this run still holds the lease; call right before publishing."""

@@ -3,16 +3,18 @@
 Belongs here: URLs, paths, listing, atomic put, removal. Not here: tables, schemas, shards' states.
 """
 
+import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -24,6 +26,8 @@ from prox_assets.lake.host import machine_name, process_is_gone
 # table's folder is always whole files.
 TEMPORARY = "_tmp"
 SETTLED_NANOSECONDS = 2_000_000_000
+# What a disk says that takes no more: full, over quota, read-only, file too large.
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 
 class Storage:
@@ -111,12 +115,14 @@ class Storage:
 
     @contextmanager
     def open(self, relative: str) -> Iterator[BinaryIO]:
-        """Open a file for reading, seekable."""
+        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere."""
         path = self.path(relative)
         with self._errors("open", path):
             file = self.fs.open(path, "rb")
         with file:
-            yield file
+            # Without this, a Parquet reader's caller takes an answer that did not come for a damaged file.
+            watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))
+            yield file if self.is_local else cast("BinaryIO", watched)
 
     def read_bytes(self, relative: str) -> bytes | None:
         """Return a small file's bytes, or None when it is not there."""
@@ -140,7 +146,7 @@ class Storage:
         file. Nobody ever sees half a file under a final name, and nothing is put in place before all are whole.
         """
         finals = [self.path(relative) for relative in relatives]
-        with self._workspace() as folder:
+        with self._workspace() as folder, self._full_disk(str(folder)):
             temporaries = [folder / str(number) for number in range(len(finals))]
             yield temporaries
             if self.is_local:
@@ -216,6 +222,19 @@ class Storage:
         return Path(self.root) / TEMPORARY if self.is_local else Path(tempfile.gettempdir())
 
     @contextmanager
+    def _full_disk(self, folder: str) -> Iterator[None]:
+        """Say what a disk that takes no more means, from whichever library it comes: Arrow, shutil, this process."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _WRITE_ERRORS:
+                raise
+            raise RetryableLakeError(
+                f"cannot write unfinished files in {folder}: {error}. Make room on that disk, or make it writable, and "
+                "run this again: what was finished is kept."
+            ) from error
+
+    @contextmanager
     def _errors(self, action: str, path: str, *, missing: bool = False) -> Iterator[None]:
         """Turn what a storage library raises into RetryableLakeError, a missing file only where `missing` is an error.
 
@@ -234,6 +253,45 @@ class Storage:
                 "folder or bucket exists, that there is room, and that this user or the credentials in the "
                 "environment may do this."
             ) from error
+
+
+class _StoreFile(io.RawIOBase):
+    """A file of an object store whose failing reads are told as failures of the store."""
+
+    def __init__(self, file: BinaryIO, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file = file
+        self._errors = errors
+
+    def readable(self) -> bool:
+        """Say yes: it is open for reading."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes: ranges can be asked for."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; nothing is asked of the store."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes.
+
+        Raises:
+            RetryableLakeError: The store did not give them.
+        """
+        with self._errors():
+            return self._file.read(size)
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (any writable buffer, as in the base class)
+        """Read into a buffer; raises as `read` does."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _stamp(entry: dict[str, Any]) -> str:

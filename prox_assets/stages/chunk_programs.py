@@ -35,21 +35,25 @@ class _Document:
     known_rows: list[Row] | None
 
 
-def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSummary:
+def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: str | None = None) -> InferenceSummary:
     """Infer a shard's chunk programs; go on where a killed run stopped; do nothing where the file is current.
 
     Args:
         run: The shard and its run.
         session: The chunk refiner; its model is loaded only when something must be inferred.
+        doc_programs: Identity of the document programs to work from; None for those that are there.
 
     Raises:
         MissingTableError: The shard's documents or document programs are not there.
         StaleInputError: The document programs were written for other documents.
+        InputReplacedError: They are not those that were asked for, or have been written anew meanwhile.
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; what was finished is kept for the next run.
     """
     documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
     decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard)
+    if doc_programs is not None:
+        run.check_input(Table.DOC_PROGRAMS, doc_programs)
     if decisions.notes["documents"] != documents.identity:
         raise StaleInputError(
             f"doc_programs of shard {run.shard!r} was written for documents that have been read anew since; "
@@ -71,13 +75,19 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession) -> InferenceSum
             "chunk_floor": floor,
             "refiner": session.describe(),
         }
+
+        def before_publish() -> None:
+            lease.check()
+            run.check_input(Table.DOCUMENTS, documents.identity)
+            run.check_input(Table.DOC_PROGRAMS, decisions.identity)
+
         with session.restarting_after_engine_errors():
             return programs.infer(
                 _work(run, floor, _EarlierRows(run) if reuse else None),
                 lambda requests: session.chunk_refiner().write_programs(requests),
                 _rows,
                 notes,
-                lease,
+                before_publish,
             )
 
 

@@ -33,6 +33,7 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
 
     Raises:
         MissingTableError: The shard's documents have not been read.
+        InputReplacedError: The documents have been read anew meanwhile.
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; what was finished is kept for the next run.
     """
@@ -44,13 +45,18 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
         finished = programs.finished()
         if finished is not None:
             return finished
+
+        def before_publish() -> None:
+            lease.check()
+            run.check_input(Table.DOCUMENTS, documents.identity)
+
         with session.restarting_after_engine_errors():
             return programs.infer(
                 _work(run),
                 lambda requests: session.document_refiner().write_programs(requests),
                 _rows,
                 {"documents": documents.identity, "refiner": session.describe()},
-                lease,
+                before_publish,
             )
 
 

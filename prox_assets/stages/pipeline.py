@@ -16,9 +16,17 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages import quality_metrics, raw_shards, refined_shards
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.doc_programs import write_document_programs
-from prox_assets.stages.identities import documents_identity, metrics_identity, refined_identity
+from prox_assets.stages.identities import (
+    chunk_programs_identity,
+    doc_programs_identity,
+    documents_identity,
+    metrics_identity,
+    refined_identity,
+)
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
@@ -96,12 +104,15 @@ def refine_shards(
         alive += each([shard.key], lambda key, read=read: read(run_for("read", key)))
         if remaining is not None and shard.key in alive:
             remaining -= lake.require(plan.corpus, Table.DOCUMENTS, shard.key).rows
+    # What each stage works from is what the one before made under this plan, never what another run has put there
+    # meanwhile: of two runs with different configurations one wins whole.
+    made: dict[str, str] = {}
     with plan.session("doc") as doc:
-        alive = list(each(alive, lambda key: write_document_programs(run_for("documents", key), doc)))
+        alive = list(each(alive, lambda key: made.update({key: _decide(run_for("documents", key), doc)})))
     with plan.session("chunk") as chunk:
-        alive = list(each(alive, lambda key: write_chunk_programs(run_for("chunks", key), chunk)))
-    alive = list(each(alive, lambda key: _refine(run_for("execute", key))))
-    for key in each(alive, lambda key: _measure(run_for("measure", key))):
+        alive = list(each(alive, lambda key: made.update({key: _edit(run_for("chunks", key), chunk, made[key])})))
+    alive = list(each(alive, lambda key: _refine(run_for("execute", key), made[key])))
+    for key in each(alive, lambda key: _measure(run_for("measure", key), made[key])):
         row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
         result.metrics[key] = row
         # A run that changed anything has executed and measured it.
@@ -113,25 +124,48 @@ def refine_shards(
 def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
     """Read the raw shard unless its documents are current; the whole shard holds the first documents too."""
     info = run.lake.info(run.corpus, Table.DOCUMENTS, run.shard)
-    wanted = {documents_identity(run.plan, shard, limit), documents_identity(run.plan, shard)}
-    if info is None or info.identity not in wanted:
-        read_raw_shard(run, limit)
+    whole = documents_identity(run.plan, shard)
+    # The row of `shards` is written after the documents; a kill in between leaves a whole shard without its count.
+    uncounted = info is not None and info.identity == whole and shard.rows is None
+    if info is None or info.identity not in {documents_identity(run.plan, shard, limit), whole} or uncounted:
+        read_raw_shard(run, None if uncounted else limit)
 
 
-def _refine(run: ShardRun) -> None:
+def _decide(run: ShardRun, session: RefinerSession) -> str:
+    """Write the document programs; return their identity."""
+    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
+    write_document_programs(run, session)
+    return doc_programs_identity(session.fingerprint, documents.identity)
+
+
+def _edit(run: ShardRun, session: RefinerSession, doc_programs: str) -> str:
+    """Write the chunk programs; return their identity."""
+    write_chunk_programs(run, session, doc_programs)
+    return chunk_programs_identity(session.fingerprint, doc_programs, run.plan.chunk_floor)
+
+
+def _refine(run: ShardRun, chunk_programs: str) -> None:
     """Execute the shard's programs unless the published execution is of these programs under this policy."""
     outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
-    chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
+    run.check_input(Table.CHUNK_PROGRAMS, chunk_programs)
     if (
         outcomes is None
-        or outcomes.identity != refined_identity(run.plan, chunk_programs.identity)
+        or outcomes.identity != refined_identity(run.plan, chunk_programs)
         or outcomes.notes["execution_id"] != run.lake.execution(run.corpus, run.shard)
     ):
-        refine_shard(run)
+        refine_shard(run, chunk_programs)
 
 
-def _measure(run: ShardRun) -> None:
-    """Measure the shard unless its metrics are of the published execution."""
-    info = run.lake.info(run.corpus, Table.SHARD_METRICS, run.shard)
-    if info is None or info.identity != metrics_identity(run.lake.execution(run.corpus, run.shard)):
-        measure_shard(run)
+def _measure(run: ShardRun, chunk_programs: str) -> None:
+    """Measure the shard unless its metrics, the history among them, are of the published execution."""
+    run.check_input(Table.OUTCOMES, refined_identity(run.plan, chunk_programs))
+    wanted = metrics_identity(run.lake.execution(run.corpus, run.shard))
+    # A kill between the two files would otherwise leave the history without this execution for good.
+    for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
+        info = run.lake.info(run.corpus, table, run.shard)
+        if info is None or info.identity != wanted:
+            measure_shard(run)
+            break
+    # Leases of killed runs whose work was finished all the same: nobody takes them again.
+    for asset in (raw_shards.ASSET, refined_shards.ASSET, quality_metrics.ASSET):
+        run.lease(asset).clear_if_abandoned()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from prox_assets.lake.lease import Lease
 from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import RefinerInput
@@ -82,7 +81,7 @@ class ProgramTable:
         write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
         rows_of: Callable[[W, R], list[Row]],
         notes: dict[str, Any],
-        lease: Lease,
+        before_publish: Callable[[], None],
     ) -> InferenceSummary:
         """Infer what the ledger lacks, put the windows together into the file, remove the ledger once it stands.
 
@@ -91,7 +90,7 @@ class ProgramTable:
             write_programs: The refiner.
             rows_of: Turns a document and its result into table rows.
             notes: What else the file says about itself.
-            lease: Must still be held when the file is put in place.
+            before_publish: Called when the file is whole; raises unless lease and inputs are still what they were.
         """
         run = self.run
         ledger = ResumeLedger(
@@ -120,7 +119,7 @@ class ProgramTable:
         windows = inference.run(work)
         seconds, tokens, failed = 0.0, 0, 0
         stamp = run.stamp(self.refiner, self.identity)
-        with run.lake.write(run.corpus, run.shard, [self.table], stamp, lease.check) as [writer]:
+        with run.lake.write(run.corpus, run.shard, [self.table], stamp, before_publish) as [writer]:
             for part, cost in ledger.windows(windows):
                 seconds += cost.seconds
                 tokens += cost.prompt_tokens

@@ -7,7 +7,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.run import InputReplacedError, ShardRun, StaleInputError
 
 ASSET = "quality_metrics"
 
@@ -18,6 +18,7 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
     Raises:
         MissingTableError: The shard has not been refined.
         StaleInputError: Its refinement was cut short, or its programs have been written anew since.
+        InputReplacedError: It has been executed anew meanwhile.
     """
     outcomes = run.lake.require(run.corpus, Table.OUTCOMES, run.shard)
     chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
@@ -43,7 +44,12 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
             "corpus": run.corpus,
             "shard": run.shard,
         }
-        history = list(run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard))
+        history = [
+            earlier
+            for earlier in run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
+            # A step that was killed after its last write is retried by the same run, and counts once.
+            if (earlier["run_id"], earlier["execution_id"]) != (run.run_id, execution_id)
+        ]
         stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
         tables = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
         with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [latest, everything]:
@@ -51,6 +57,10 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
             for earlier in history:
                 everything.write(earlier)
             everything.write(row)
+            if run.lake.execution(run.corpus, run.shard) != execution_id:
+                raise InputReplacedError(
+                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
+                )
     return row
 
 

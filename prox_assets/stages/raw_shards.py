@@ -34,16 +34,16 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         StageError: The shard was never discovered.
     """
     shard = known_shard(run.lake, run.corpus, run.shard)
+    # Documents go last, because they say whether the shard is current: a kill between the two files would leave it
+    # without its rejects for good (found with kill -9 at random moments).
+    tables = [Table.REJECTS, Table.DOCUMENTS]
     now = relist_shard(run.plan.source, shard)
     stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))
     rejected: dict[str, int] = {}
     characters = 0
     with (
         run.lease(ASSET) as lease,
-        run.lake.write(run.corpus, run.shard, [Table.DOCUMENTS, Table.REJECTS], stamp, lease.check) as [
-            documents,
-            rejects,
-        ],
+        run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [rejects, documents],
     ):
         for row in read_shard(run.plan.source, shard):
             if isinstance(row, Document):

@@ -35,23 +35,40 @@ class RefinementSummary:
     execution_id: str
 
 
-def refine_shard(run: ShardRun) -> RefinementSummary:
+def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> RefinementSummary:
     """Execute a shard's programs and publish the result as one execution.
+
+    Args:
+        run: The shard and its run.
+        chunk_programs: Identity of the chunk programs to execute; None for those that are there.
 
     Raises:
         MissingTableError: Documents or programs are not there.
         StaleInputError: The programs were written for other documents or decisions, or below the chunk floor.
+        InputReplacedError: The programs are not those that were asked for, or have been written anew meanwhile.
         StageError: A kept document has no chunk programs, or the files do not line up.
     """
-    chunk_programs = _checked_inputs(run)
-    identity = refined_identity(run.plan, chunk_programs)
+    present = _checked_inputs(run)
+    if chunk_programs is not None:
+        run.check_input(Table.CHUNK_PROGRAMS, chunk_programs)
+    identity = refined_identity(run.plan, present)
     execution_id = uuid.uuid4().hex
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
     characters_before = characters_after = applied = failed = 0
     stamp = run.stamp(run.plan.execution_fingerprint, identity, execution_id)
     tables = [Table.REFINED, Table.OUTCOMES, Table.EDITS, Table.POLICIES]
     with run.lease(ASSET) as lease:
-        with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [refined, outcomes, edits, policies]:
+
+        def before_publish() -> None:
+            lease.check()
+            run.check_input(Table.CHUNK_PROGRAMS, present)
+
+        with run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [
+            refined,
+            outcomes,
+            edits,
+            policies,
+        ]:
             total = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard).rows
             for document, decision, chunks in documents_with_programs(run.lake, run.corpus, run.shard):
                 result = refine_document(document, decision, chunks, run.plan.execution_policy)
@@ -80,7 +97,7 @@ def refine_shard(run: ShardRun) -> RefinementSummary:
             policies.write(
                 {"execution_fingerprint": run.plan.execution_fingerprint, "configuration": _configuration(run)}
             )
-            outcomes.notes.update(execution_id=execution_id, chunk_programs=chunk_programs)
+            outcomes.notes.update(execution_id=execution_id, chunk_programs=present)
             rows = {"refined": refined.rows, "outcomes": outcomes.rows, "edits": edits.rows}
         run.lake.write_manifest(run.corpus, run.shard, execution_id, run.run_id, rows)
         run.progress(total, total)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from prox_assets import __version__
 from prox_assets.lake.lake import FileStamp, Lake
 from prox_assets.lake.lease import Lease
+from prox_assets.lake.schemas import Table
 from prox_assets.stages.plan import RefinementPlan
 
 # A run that finds another one alive waits this long for it. Run retries start seconds after a worker's death, while the
@@ -57,6 +58,24 @@ class ShardRun:
         """Return what this run's files say about themselves."""
         return FileStamp(fingerprint, identity, self.run_id, self.code_version, execution_id)
 
+    def check_input(self, table: Table, identity: str) -> None:
+        """Make sure that a table is still the one that this run works from; call again right before publishing.
+
+        Leases keep two writers of one table apart. Two runs with different configurations can still take turns, and
+        what one of them then made would be of neither configuration.
+
+        Raises:
+            MissingTableError: The table is not there.
+            InputReplacedError: It is another one.
+        """
+        info = self.lake.require(self.corpus, table, self.shard)
+        if info.identity != identity:
+            raise InputReplacedError(
+                f"{table} of shard {self.shard!r} is by now that of run {info.run_id}, which refines the same shard "
+                f"with another configuration; this one (run {self.run_id}) publishes nothing. Let one of them end, "
+                "then start the other again, if its result is the one that you want."
+            )
+
 
 class StageError(Exception):
     """A stage cannot do its work; the message names the shard, the cause and the remedy."""
@@ -64,6 +83,10 @@ class StageError(Exception):
 
 class StaleInputError(StageError):
     """A stage's input was made from something that has changed since; the message names the step to run again."""
+
+
+class InputReplacedError(StaleInputError):
+    """Another run has replaced a stage's input meanwhile; trying again takes what is there now."""
 
 
 class InferenceFailedError(StageError):

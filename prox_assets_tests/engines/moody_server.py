@@ -26,6 +26,7 @@ class MoodyServer(http.server.ThreadingHTTPServer):
         self.most_running = 0
         self.lock = threading.Lock()
         self.released = threading.Event()
+        self.max_model_len = 100
 
     @property
     def base_url(self) -> str:
@@ -42,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.authorizations.add(self.headers["Authorization"])
-        self.send_json(200, {"data": [{"id": "tiny", "max_model_len": 100}]})
+        self.send_json(200, {"data": [{"id": "tiny", "max_model_len": self.server.max_model_len}]})
 
     def do_POST(self) -> None:
         self.payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,5 +1,6 @@
 """The watched columns of a small refined shard, counted by hand; and rows that an earlier release wrote."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_pa
     [part] = run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard, ["shard", "programs_no_op"])
     assert part == {"shard": run.shard, "programs_no_op": None}
 
-    measure_shard(run)
+    measure_shard(replace(run, run_id="later"))
 
     old, new = run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
     assert (old["programs_no_op"], new["programs_no_op"]) == (None, 2)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,15 @@ class Deployment:
         """Return the processes in which run workers execute steps."""
         return [child for worker in self.run_workers() for child in _spawned(worker)]
 
+    def daemon(self) -> psutil.Process:
+        """Return the process of the daemon."""
+        [daemon] = [process for process in self._descendants() if _runs(process, "dagster._daemon")]
+        return daemon
+
+    def engine_processes(self) -> list[psutil.Process]:
+        """Return the processes of vLLM's engine cores and workers, by the names that vLLM gives them."""
+        return [process for process in self._descendants() if process.name().startswith("VLLM::")]
+
     def _descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -211,26 +220,34 @@ def instance_configuration(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> Iterator[Deployment]:
-    """Run webserver, daemon and code server on a project with the given corpora until the block ends."""
+    """Make a project with the given corpora and an instance, and run them until the block ends."""
     write_project(folder, corpora)
-    home, lake, log = folder / "home", folder / "lake", folder / "dagster.log"
     before = os.environ.get("DAGSTER_HOME")
-    prepare_instance(home, instance_configuration(folder))
+    prepare_instance(folder / "home", instance_configuration(folder))
     if before is not None:
         os.environ["DAGSTER_HOME"] = before
+    with serving(folder) as deployment:
+        yield deployment
+
+
+@contextlib.contextmanager
+def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Deployment]:
+    """Run webserver, daemon and code server on a project that is there already until the block ends."""
+    home, lake, log = folder / "home", folder / "lake", folder / "dagster.log"
     port = free_port()
-    environment = {
+    variables = {
         **os.environ,
+        **(environment or {}),
         "DAGSTER_HOME": str(home),
         "PROX_LAKE": str(lake),
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": os.pathsep.join((str(folder), str(PROJECT_ROOT))),
         "PYTHONWARNINGS": "ignore",
     }
     command = [shutil.which("dagster", path=str(Path(sys.executable).parent)) or "dagster", "dev"]
     command += ["-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+            command, cwd=folder, env=variables, stdout=output, stderr=output, start_new_session=True
         )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -1,0 +1,171 @@
+"""kill -9 in a running Dagster deployment: step process, run worker, daemon, and vLLM's core under a step.
+
+Belongs here: backfills with kills on the way. Retries are Dagster's; what they make must be what `prox refine` makes
+undisturbed of the same pages.
+"""
+
+import contextlib
+import importlib.util
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.vllm_kills import ENVIRONMENT
+from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World
+from prox_assets.lake.lake import Lake
+from prox_assets_tests.orchestration.dagster_deployment import (
+    Deployment,
+    instance_configuration,
+    serving,
+    wait_for,
+    write_project,
+)
+
+STEP, WORKER, DAEMON, CORE = (
+    f"Dagster: kill -9 of {victim}" for victim in ("a step", "a run worker", "the daemon", "vLLM's core")
+)
+ROUNDS = 2
+PAGES = 40
+WINDOW = 4
+ASSETS = ["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics"]
+BACKFILL_SECONDS = 900
+TRANSFORMERS = {"kind": "transformers", "device": "cpu", "batch_size": 1, "look_ahead": 2, "threads": 1}
+VLLM = {"kind": "vllm", "dtype": "float32", "enforce_eager": True, "core_process": "child", "max_num_seqs": 1}
+
+Victims = Callable[[Deployment], list[psutil.Process]]
+
+
+def run(world: World) -> Iterator[Finding]:
+    """Run backfills; kill step, worker and daemon in each, and vLLM's core in another."""
+    raw = world.write_raw(world.path("raw-dagster"), world.sample(SHARDS * PAGES))
+    chance = world.chance("dagster")
+    for _ in range(ROUNDS):
+        yield from _disturb(world, raw, TRANSFORMERS, (STEP, WORKER, DAEMON), chance)
+    if importlib.util.find_spec("vllm") is None:
+        yield Finding(CORE, (), ("skipped: vLLM is not installed",), 0)
+    else:
+        yield from _disturb(world, raw, VLLM, (CORE,), chance)
+
+
+def _setting(world: World, engine: dict[str, Any]) -> Setting:
+    options = [f"{name}={yaml.safe_dump(value).split()[0]}" for name, value in engine.items() if name != "kind"]
+    arguments = ["--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW)]
+    for option in options:
+        arguments += ["--engine-option", option]
+    return Setting(f"dagster-{engine['kind']}", tuple(arguments))
+
+
+def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, Any]:
+    path = world.tiny_refiner()
+    return {
+        "urls": [str(raw)],
+        "refiners": {"name": path.stem, **yaml.safe_load(path.read_text(encoding="utf-8"))},
+        "engine": engine,
+        "window_documents": WINDOW,
+        "shards_per_run": SHARDS,
+    }
+
+
+def _disturb(
+    world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], chance: random.Random
+) -> Iterator[Finding]:
+    wanted = world.undisturbed(_setting(world, engine), raw=raw, environment=ENVIRONMENT)
+    folder = world.path("dagster")
+    folder.mkdir()
+    write_project(folder, {CORPUS: _attributes(world, raw, engine)})
+    _prepare(folder)
+    environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
+    seen: list[str] = []
+    try:
+        problems = _backfill(folder, environment, faults, chance, seen)
+    except AssertionError as error:  # what the deployment's helpers raise when they have waited in vain
+        problems = [str(error)]
+    problems += _compare(world, folder, wanted)
+    for number, fault in enumerate(faults):
+        # One lake for all of them: what does not hold is told once.
+        yield Finding(fault, tuple(problems) if number == 0 else tuple(problems[:1]), tuple(seen[number : number + 1]))
+
+
+def _prepare(folder: Path) -> None:
+    from prox_assets.orchestration.instance import prepare_instance
+
+    before = os.environ.get("DAGSTER_HOME")
+    prepare_instance(folder / "home", instance_configuration(folder))
+    if before is None:
+        os.environ.pop("DAGSTER_HOME")
+    else:
+        os.environ["DAGSTER_HOME"] = before
+
+
+def _backfill(
+    folder: Path, environment: dict[str, str], faults: tuple[str, ...], chance: random.Random, seen: list[str]
+) -> list[str]:
+    with contextlib.ExitStack() as stack:
+        deployment = stack.enter_context(serving(folder, environment))
+        backfill = deployment.launch_backfill(CORPUS, ASSETS, deployment.discover(CORPUS))
+        for fault in faults:
+            table = chance.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
+            seen.append(_kill(deployment, fault, table))
+            if fault == DAEMON:
+                # `dagster dev` ends when its daemon dies; an operator, or a container runtime, starts it again.
+                with contextlib.suppress(Exception):
+                    deployment.process.wait(60)
+                stack.close()
+                deployment = stack.enter_context(serving(folder, environment))
+        wait_for(
+            lambda: deployment.backfill_status(backfill).startswith(("COMPLETED", "FAILED", "CANCELED")),
+            BACKFILL_SECONDS,
+            "the backfill",
+            every=2,
+        )
+        status = deployment.backfill_status(backfill)
+        return [] if status == "COMPLETED_SUCCESS" else [f"the backfill ended with {status}"]
+
+
+def _table(fault: str) -> str:
+    """Which asset is under way when the victim is killed: they follow each other in one backfill."""
+    return "doc_programs" if fault == STEP else "chunk_programs"
+
+
+def _kill(deployment: Deployment, fault: str, table: str) -> str:
+    victims: dict[str, Victims] = {
+        STEP: lambda running: running.step_processes(),
+        WORKER: lambda running: running.run_workers(),
+        DAEMON: lambda running: [running.daemon()],
+        CORE: lambda running: running.engine_processes(),
+    }
+
+    def found() -> list[psutil.Process]:
+        if fault != DAEMON and not list((deployment.lake / "_resume" / CORPUS / table).glob("*/*/*.parquet")):
+            return []
+        return victims[fault](deployment)
+
+    for process in wait_for(found, BACKFILL_SECONDS, f"{fault} during {table}", every=0.02):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    return "backfill went on after a restart" if fault == DAEMON else f"during {table}, retried"
+
+
+def _compare(world: World, folder: Path, wanted: Undisturbed) -> list[str]:
+    problems = world.compare(Lake(str(folder / "lake")), wanted)
+    until = time.monotonic() + 60
+    while (alive := _processes_of(folder)) and time.monotonic() < until:
+        time.sleep(0.5)
+    return problems + [f"process {process.pid} outlives the deployment" for process in alive]
+
+
+def _processes_of(folder: Path) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            if process.environ().get("DAGSTER_HOME") == str(folder / "home"):
+                found.append(process)
+    return found

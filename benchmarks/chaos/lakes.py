@@ -1,0 +1,106 @@
+"""Whether a lake is that of an undisturbed run, and whether anything was left behind.
+
+Belongs here: comparing lakes and looking for left-overs. Not here: making lakes.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import EXECUTION_TABLES, Table
+from prox_assets.monitoring.reconciliation import reconcile, schema_problems
+
+# Who wrote a row, when, and how long it took; the rest of two runs over the same pages must be the same.
+NOT_COMPARED = frozenset(
+    {
+        "run_id",
+        "execution_id",
+        "measured_at",
+        "doc_engine_seconds",
+        "chunk_engine_seconds",
+        "prompt_tokens_per_second",
+    }
+)
+WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases")
+
+Row = dict[str, Any]
+
+
+def differences(found: Lake, wanted: Lake, corpus: str, without: Iterable[str] = ()) -> list[str]:
+    """Say in what a lake differs from that of an undisturbed run; [] where every table has exactly its rows.
+
+    Args:
+        found: The lake that was disturbed.
+        wanted: The lake that was not.
+        corpus: The corpus in both.
+        without: Doc ids that are left out, with the metrics, which count them too.
+    """
+    left_out = frozenset(without)
+    problems: list[str] = []
+    for table in Table:
+        if left_out and table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
+            continue
+        have, want = found.shards(corpus, table), wanted.shards(corpus, table)
+        if have != want:
+            problems.append(f"{table} has the shards {have} instead of {want}")
+            continue
+        for shard in want:
+            try:
+                problems += _row_differences(found, wanted, (corpus, table, shard), left_out)
+            except LakeError as error:
+                problems.append(str(error))
+    for shard in wanted.shards(corpus, Table.OUTCOMES):
+        problems += _shard_problems(found, corpus, shard)
+    return problems
+
+
+def _row_differences(
+    found: Lake, wanted: Lake, place: tuple[str, Table, str], left_out: frozenset[str]
+) -> Iterator[str]:
+    have, want = (list(_compared(lake.rows(*place), left_out)) for lake in (found, wanted))
+    if have == want:
+        return
+    name = f"{place[1]} of {place[2]}"
+    if len(have) != len(want):
+        yield f"{name} has {len(have)} rows instead of {len(want)}"
+        return
+    row, first, second = next((n, a, b) for n, (a, b) in enumerate(zip(have, want, strict=True)) if a != b)
+    columns = [column for column in second if first[column] != second[column]]
+    yield f"{name} differs from row {row} on, in {columns[0]}: {first[columns[0]]!r} instead of {second[columns[0]]!r}"
+
+
+def _compared(rows: Iterable[Row], left_out: frozenset[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.get("doc_id") not in left_out:
+            yield {name: value for name, value in row.items() if name not in NOT_COMPARED}
+
+
+def _shard_problems(lake: Lake, corpus: str, shard: str) -> Iterator[str]:
+    """Check that the shard adds up and is one execution."""
+    try:
+        yield from schema_problems(lake, corpus, shard)
+        yield from reconcile(lake, corpus, shard).problems
+        execution = lake.execution(corpus, shard)
+        for table in EXECUTION_TABLES:
+            if {row["execution_id"] for row in lake.rows(corpus, table, shard)} - {execution}:
+                yield f"{table} of {shard} has rows of another execution than the manifest names"
+    except LakeError as error:
+        yield str(error)
+
+
+def leftovers(lake: Lake, temporary: Path) -> list[str]:
+    """Name what lies in temporary places: of the lake, and of the machine in the folder given to the runs."""
+    found = [file for folder in WORK_IN_PROGRESS for file in _files(lake, folder)]
+    found += [str(path) for path in temporary.glob("prox-*")]
+    return [f"left behind: {path}" for path in found]
+
+
+def _files(lake: Lake, folder: str) -> Iterator[str]:
+    yield from (f"{folder}/{name}" for name in lake.storage.list_files(folder))
+    for child in lake.storage.list_folders(folder):
+        # An unfinished file's folder counts even when it is empty.
+        if folder == "_tmp":
+            yield f"{folder}/{child}"
+        yield from _files(lake, f"{folder}/{child}")
