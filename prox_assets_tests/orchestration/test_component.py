@@ -58,7 +58,7 @@ def test_two_corpora_share_the_resources_and_nothing_else(tmp_path: Path) -> Non
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert result.stdout.count("north/") == result.stdout.count("south/") == 6
+    assert result.stdout.count("north/") == result.stdout.count("south/") == 7
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,6 @@ CLEAN = [
     "“He[s] not here,” the ranger said.",
     "Open http://localhost:3000 to see whether the server is up and running.",
     "curl -s https://rivers.org/data.csv | head",
-    "cat rivers.txt | | wc -l",
     'base = "https://rivers.org/api"',
     "Website: https://rivers.org/",
     "For questions about the survey please contact survey@rivers.org before May.",
