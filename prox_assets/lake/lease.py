@@ -7,6 +7,7 @@ it publishes: a step process that outlived its killed run (measured with Dagster
 and raises LeaseLostError.
 """
 
+import _thread
 import json
 import os
 import threading
@@ -14,7 +15,7 @@ import time
 import uuid
 from typing import Any, Self
 
-from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError, RetryableLakeError
 from prox_assets.lake.host import boot_name, process_is_gone
 from prox_assets.lake.storage import Storage
 
@@ -22,6 +23,7 @@ HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0
 # Between writing over a dead holder's record and believing it: whoever saw the same dead holder has written by then.
 TAKEOVER_SECONDS = 0.2
+HEARTBEAT_START_SECONDS = 60.0
 
 
 class Lease:
@@ -60,7 +62,7 @@ class Lease:
         self._owner = uuid.uuid4().hex
         self._beat = 0
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
 
     def __enter__(self) -> Self:
         started = time.monotonic()
@@ -77,16 +79,14 @@ class Lease:
                     f"{self._label} is being written by run {holder.get('run_id')} "
                     f"(process {holder.get('pid')} on {holder.get('host')}). Wait for it, or stop it and try again."
                 )
-        self._thread = threading.Thread(target=self._keep, name=f"lease {self._label}", daemon=True)
-        self._thread.start()
+        self._start_heartbeat()
         # Whoever died here may have left unfinished files; nobody else would ever look.
         self._storage.remove_abandoned_temporaries()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ended.wait()
         if self._holds():
             self._storage.remove(self._path)
 
@@ -150,16 +150,38 @@ class Lease:
         time.sleep(TAKEOVER_SECONDS)
         return self._holds()
 
-    def _keep(self) -> None:
-        while not self._stop.wait(self._interval):
-            try:
-                if not self._holds():
-                    return
-                self._beat += 1
-                self._storage.write_bytes(self._path, self._record())
-            except (OSError, LakeError):
-                # An object store that is away for a moment: the next beat, or check() before publishing, will tell.
-                continue
+    def _start_heartbeat(self) -> None:
+        # Not by threading.Thread: its start() waits for ever when the new thread dies, for lack of memory, before it
+        # can say that it runs (found by limiting a run's memory; CPython 3.11).
+        began = threading.Event()
+        cause: Exception | None = None
+        try:
+            _thread.start_new_thread(self._keep, (began,))
+            if began.wait(HEARTBEAT_START_SECONDS):
+                return
+        except (RuntimeError, MemoryError) as error:
+            cause = error
+        if self._holds():
+            self._storage.remove(self._path)
+        raise RetryableLakeError(
+            f"no thread could be started to keep the lease of {self._label}: {cause or 'it never ran'}. The process is "
+            "out of memory, or of threads; give it more, and run this again."
+        ) from cause
+
+    def _keep(self, began: threading.Event) -> None:
+        try:
+            began.set()
+            while not self._stop.wait(self._interval):
+                try:
+                    if not self._holds():
+                        return
+                    self._beat += 1
+                    self._storage.write_bytes(self._path, self._record())
+                except (OSError, LakeError):
+                    # An object store that is away for a moment: the next beat, or check() before publishing, will tell.
+                    continue
+        finally:
+            self._ended.set()
 
 
 def _is_dead_here(holder: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from prox_assets.catalog.compaction import Compacted, compact, coverage
+from prox_assets.lake import lease as lease_module
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
@@ -157,6 +158,16 @@ def test_a_lease_whose_answer_was_lost_is_held_all_the_same(tmp_path):
     with Lease(storage, "web", "raw_shards", KEY, "run-1") as lease:
         lease.check()
     assert time.monotonic() - started < 5
+
+
+def test_a_lease_whose_heartbeat_cannot_start_for_lack_of_memory_is_an_error_and_no_hang(tmp_path, monkeypatch):
+    """The heartbeat's thread died before it ran, and the run waited for its first sign of life for ever."""
+    monkeypatch.setattr(lease_module, "HEARTBEAT_START_SECONDS", 0.2)
+    monkeypatch.setattr(lease_module._thread, "start_new_thread", lambda function, arguments: 1)
+    lease = Lease(Storage(str(tmp_path)), "web", "raw_shards", KEY, "run-1")
+    with pytest.raises(RetryableLakeError, match="out of memory"), lease:
+        pytest.fail("held without a heartbeat")
+    assert not list(tmp_path.glob("_leases/**/*.json"))
 
 
 def test_a_full_disk_is_named_with_what_to_do(tmp_path):
