@@ -47,7 +47,7 @@ REFERENCE_SECONDS = 10.0
 HEADROOM_BYTES = 2 << 30
 # hypothesis makes about a hundredth as many inputs in a second as the mutator, but shrinks what it finds.
 HYPOTHESIS_SHARE = 0.01
-SLOWEST = 3
+REPORT_EVERY = 50_000
 
 
 class TooSlowError(Exception):
@@ -234,6 +234,8 @@ def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Find
             except Exception as error:
                 yield Findings(failures=[(first, f"the process died in a batch that begins here: {error!r}")])
                 return
+            if not _stderr.is_terminal and done // REPORT_EVERY < (done + findings.programs) // REPORT_EVERY:
+                _stderr.print(f"{done + findings.programs:,} programs, inputs up to {following - 1:,}", highlight=False)
             done += findings.programs
             progress.update(shown, completed=done)
             yield findings

@@ -12,7 +12,13 @@ from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.text import Text
 
-from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
+from prox_assets.corpora.source import (
+    DEFAULT_MAX_ROW_BYTES,
+    DEFAULT_MAX_ROWS_PER_FILE,
+    ColumnMapping,
+    CorpusSource,
+    FormatName,
+)
 from prox_assets.engines.config import (
     ENGINE_CONFIG,
     ServerEngineConfig,
@@ -50,6 +56,8 @@ Format = Annotated[
 TextColumn = Annotated[str | None, typer.Option(help="Column of the text, for generic jsonl and parquet files.")]
 UrlColumn = Annotated[str | None, typer.Option(help="Column of the address, for generic jsonl and parquet files.")]
 RowsPerShard = Annotated[int | None, typer.Option(min=1, help="Cut larger files into shards of this many rows.")]
+MaxRowBytes = Annotated[int, typer.Option(min=1, help="Longest row that is read, in bytes; longer ones are rejected.")]
+MaxRowsPerFile = Annotated[int, typer.Option(min=1, help="Most rows of one file; a file with more is refused.")]
 Refiner = Annotated[
     str,
     typer.Option(
@@ -90,6 +98,7 @@ def build_plan(
     engine_options: list[str] | None,
     policy_options: list[str] | None,
     level: Level,
+    limits: tuple[int, int] = (DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE),
 ) -> RefinementPlan:
     """Turn what was typed into a plan; exit with code 1 and a plain message when it does not make sense."""
     text, url = columns
@@ -101,6 +110,8 @@ def build_plan(
             format=format_name,
             columns=ColumnMapping(**mapping) if mapping else None,
             rows_per_shard=rows_per_shard,
+            max_row_bytes=limits[0],
+            max_rows_per_file=limits[1],
         )
         refiners = _at_level(load_refiners(refiner), level)
         return RefinementPlan(

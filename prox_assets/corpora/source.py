@@ -6,6 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 FormatName = Literal["auto", "c4", "redpajama_v2", "fineweb", "openwebmath", "dclm", "jsonl", "parquet"]
 
+# The largest files of published corpora (RedPajama-V2, DCLM, C4) have a few million rows.
+DEFAULT_MAX_ROWS_PER_FILE = 100_000_000
+DEFAULT_MAX_ROW_BYTES = 64 * 1024 * 1024
+
 
 class ColumnMapping(BaseModel):
     """Names of the columns (keys, for JSON lines) that matter in a generic file."""
@@ -52,10 +56,16 @@ class CorpusSource(BaseModel):
         "Counting the rows of compressed text means reading it once.",
     )
     max_row_bytes: int = Field(
-        default=64 * 1024 * 1024,
+        default=DEFAULT_MAX_ROW_BYTES,
         ge=1,
         description="Longest row (line of JSON, or Parquet text value) that is read, in bytes; a longer one is "
         "rejected as line_too_long. It bounds memory.",
+    )
+    max_rows_per_file: int = Field(
+        default=DEFAULT_MAX_ROWS_PER_FILE,
+        ge=1,
+        description="Most rows of one file; a file with more is refused. Compressed files may stand for any number of "
+        "rows, blank ones too: without a limit a few kilobytes fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,

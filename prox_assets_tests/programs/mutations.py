@@ -133,7 +133,8 @@ def hostile_input(seed: int, number: int) -> HostileInput:
 def _text(choose: random.Random) -> str:
     kind = choose.random()
     if kind < 0.01:
-        return choose.choice(["a", "ab ", "\n", "a\n", "中", "x" * 99 + " "]) * choose.choice(LONG)
+        unit = choose.choice(["a", "ab ", "\n", "a\n", "中", "x" * 99 + " "])
+        return unit * (choose.choice(LONG) // len(unit))
     lines = choose.choice([0, 1, 1, 2, 3, 5, 10, 30])
     return "\n".join(" ".join(choose.choices(WORDS, k=choose.choice([0, 1, 3, 8]))) for _ in range(lines))
 

@@ -47,7 +47,8 @@ def test_what_must_hold_for_any_program_holds_for_mutated_ones(first):
 @given(chunked_documents())
 @settings(deadline=None)
 def test_what_must_hold_for_any_program_holds_for_those_of_hypothesis(document):
-    hold(HostileInput(*document, LENIENT))
+    text, programs = document
+    hold(HostileInput(text, programs, LENIENT))
 
 
 def test_the_same_seed_and_number_make_the_same_input():
@@ -59,8 +60,8 @@ BOMBS = {
     "quotes": "normalize(" + '"' * 300_000 + ")",
     "brackets": "(" * 300_000 + ")" * 300_000,
     "arguments": f"remove_lines({'0, ' * 100_000}0)",
-    "exponential growth": 'normalize(source_str="a", target_str="aaaaaaaa")\n' * 100_000,
-    "many different calls": "".join(f'normalize("{n}a", "{n}")\n' for n in range(50_000)),
+    "exponential growth": 'normalize(source_str="a", target_str="aaaaaaaa")\n' * 10_000,
+    "many different calls": "".join(f'normalize("{n}a", "{n}")\n' for n in range(5_000)),
     "a huge range": f"remove_lines(0, {'9' * 18})",
     "digits": f"remove_lines({'9' * 500_000}, 1)",
     "fences": "```" * 200_000,
