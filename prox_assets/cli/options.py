@@ -25,6 +25,7 @@ from prox_assets.engines.config import (
     TransformersEngineConfig,
     VllmEngineConfig,
 )
+from prox_assets.monitoring.previews import printable
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -147,13 +148,18 @@ def _explain(item: ErrorDetails) -> str:
 def fail(message: str) -> typer.Exit:
     """Print an error and return the exit with code 1, to be raised."""
     # As text, not markup: paths and what pydantic says hold brackets.
-    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    errors.print(Text.assemble(("error: ", "bold red"), _harmless(message)), soft_wrap=True)
     return typer.Exit(1)
 
 
 def say(message: str) -> None:
     """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(_harmless(message), markup=False, highlight=False, soft_wrap=True)
+
+
+def _harmless(message: str) -> str:
+    """Take out what a terminal would obey: messages quote file names and addresses of other people's files."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def corpus_name(url: str) -> str:

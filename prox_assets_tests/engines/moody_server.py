@@ -19,6 +19,7 @@ class MoodyServer(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.behaviour: Behaviour = lambda handler, _: handler.answer_well()
+        self.max_model_len = 100
         self.seen: Counter[int] = Counter()
         self.arrivals: list[float] = []
         self.authorizations: set[str | None] = set()
@@ -42,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.authorizations.add(self.headers["Authorization"])
-        self.send_json(200, {"data": [{"id": "tiny", "max_model_len": 100}]})
+        self.send_json(200, {"data": [{"id": "tiny", "max_model_len": self.server.max_model_len}]})
 
     def do_POST(self) -> None:
         self.payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
