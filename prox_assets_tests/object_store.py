@@ -10,15 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 _START_SECONDS = 60
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The endpoint of a running S3 server."""
+@contextmanager
+def running_s3_server() -> Iterator[str]:
+    """Give the endpoint of an empty S3 server that runs until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -30,6 +31,13 @@ def s3_server() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The endpoint of a running S3 server."""
+    with running_s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
