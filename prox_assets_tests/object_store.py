@@ -4,29 +4,22 @@ Not a thread of the test process: the server brings Flask, and vLLM, when it sta
 object of every module, at which Flask's context locals raise "Working outside of application context" (measured).
 """
 
-import contextlib
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 _START_SECONDS = 60
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The endpoint of a running S3 server."""
-    with running_s3_server() as endpoint:
-        yield endpoint
-
-
-@contextlib.contextmanager
+@contextmanager
 def running_s3_server() -> Iterator[str]:
-    """Run an S3 server on a free port of 127.0.0.1 until the block ends; give its endpoint."""
+    """Give the endpoint of an empty S3 server that runs until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -38,6 +31,13 @@ def running_s3_server() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The endpoint of a running S3 server."""
+    with running_s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ def build(
     A local lake's catalog holds views and need not be built again, but for new corpora and tables; that of an object
     store holds copies of the tables.
     """
-    opened = Lake(lake)
     try:
+        opened = Lake(lake)
         if not opened.corpora():
             raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
         root = Path(opened.storage.root) if opened.storage.is_local else Path()
@@ -49,8 +49,8 @@ def compact_corpora(lake: LakeOption = "lake", corpus: CorpusOption = None) -> N
 
     The asset `catalog` of a corpus does the same. A compaction is a copy: it may be deleted at any time.
     """
-    opened = Lake(lake)
     try:
+        opened = Lake(lake)
         for name in corpora_of(opened, corpus):
             done = compact(opened, name)
             tables = ", ".join(f"{table} {rows:,}" for table, rows in done.rows.items()) or "nothing had changed"

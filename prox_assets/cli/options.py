@@ -12,13 +12,20 @@ from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.text import Text
 
-from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
+from prox_assets.corpora.source import (
+    DEFAULT_MAX_ROW_BYTES,
+    DEFAULT_MAX_ROWS_PER_FILE,
+    ColumnMapping,
+    CorpusSource,
+    FormatName,
+)
 from prox_assets.engines.config import (
     ENGINE_CONFIG,
     ServerEngineConfig,
     TransformersEngineConfig,
     VllmEngineConfig,
 )
+from prox_assets.monitoring.previews import printable
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -50,6 +57,8 @@ Format = Annotated[
 TextColumn = Annotated[str | None, typer.Option(help="Column of the text, for generic jsonl and parquet files.")]
 UrlColumn = Annotated[str | None, typer.Option(help="Column of the address, for generic jsonl and parquet files.")]
 RowsPerShard = Annotated[int | None, typer.Option(min=1, help="Cut larger files into shards of this many rows.")]
+MaxRowBytes = Annotated[int, typer.Option(min=1, help="Longest row that is read, in bytes; longer ones are rejected.")]
+MaxRowsPerFile = Annotated[int, typer.Option(min=1, help="Most rows of one file; a file with more is refused.")]
 Refiner = Annotated[
     str,
     typer.Option(
@@ -97,6 +106,7 @@ def build_plan(
     policy_options: list[str] | None,
     level: Level,
     window_documents: int | None = None,
+    limits: tuple[int, int] = (DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE),
 ) -> RefinementPlan:
     """Turn what was typed into a plan; exit with code 1 and a plain message when it does not make sense."""
     text, url = columns
@@ -108,6 +118,8 @@ def build_plan(
             format=format_name,
             columns=ColumnMapping(**mapping) if mapping else None,
             rows_per_shard=rows_per_shard,
+            max_row_bytes=limits[0],
+            max_rows_per_file=limits[1],
         )
         refiners = _at_level(load_refiners(refiner), level)
         return RefinementPlan(
@@ -144,13 +156,18 @@ def _explain(item: ErrorDetails) -> str:
 def fail(message: str) -> typer.Exit:
     """Print an error and return the exit with code 1, to be raised."""
     # As text, not markup: paths and what pydantic says hold brackets.
-    errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    errors.print(Text.assemble(("error: ", "bold red"), _harmless(message)), soft_wrap=True)
     return typer.Exit(1)
 
 
 def say(message: str) -> None:
     """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(_harmless(message), markup=False, highlight=False, soft_wrap=True)
+
+
+def _harmless(message: str) -> str:
+    """Take out what a terminal would obey: messages quote file names and addresses of other people's files."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def corpus_name(url: str) -> str:

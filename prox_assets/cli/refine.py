@@ -9,6 +9,7 @@ from prox_assets.cli import options
 from prox_assets.cli.options import console, errors, say
 from prox_assets.cli.progress import progress_on
 from prox_assets.cli.summary import outcome_table, program_warning
+from prox_assets.corpora.source import DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import discover_shards
@@ -30,6 +31,8 @@ def refine(
     url_column: options.UrlColumn = None,
     rows_per_shard: options.RowsPerShard = None,
     window: options.WindowOption = None,
+    max_row_bytes: options.MaxRowBytes = DEFAULT_MAX_ROW_BYTES,
+    max_rows_per_file: options.MaxRowsPerFile = DEFAULT_MAX_ROWS_PER_FILE,
     limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
 ) -> None:
     """Refine files into a lake, without Dagster.
@@ -50,6 +53,7 @@ def refine(
         policy,
         level,
         window,
+        (max_row_bytes, max_rows_per_file),
     )
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:

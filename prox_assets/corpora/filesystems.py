@@ -47,6 +47,8 @@ def package_path(url: str) -> str:
         CorpusError: There is no such module, or it is not installed as plain files.
     """
     module, _, path = url.removeprefix(_PACKAGE).partition("/")
+    if ".." in path.split("/"):
+        raise CorpusError(f"{url} leaves the package {module!r}: name files inside it, or give their path.")
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):

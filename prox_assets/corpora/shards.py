@@ -148,7 +148,7 @@ def _count_rows(source: CorpusSource, url: str) -> int:
         container, head = _container(source, url, file)
         if container.kind == "parquet":
             file.seek(0)
-            return count_parquet_rows(file, url)
+            return count_parquet_rows(file, url, source.max_rows_per_file)
         return sum(1 for _ in _lines(source, url, file, container, head))
 
 
@@ -159,4 +159,6 @@ def _container(source: CorpusSource, url: str, file: SourceFile) -> tuple[Contai
 
 def _lines(source: CorpusSource, url: str, file: SourceFile, container: Container, head: bytes) -> Iterator[Line]:
     chunks = chain([head] if head else [], file.chunks(BLOCK_BYTES))
-    return split_lines(decompress(chunks, container.compression, url), source.max_row_bytes)
+    return split_lines(
+        decompress(chunks, container.compression, url), source.max_row_bytes, source.max_rows_per_file, url
+    )

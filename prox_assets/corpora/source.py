@@ -1,10 +1,16 @@
 """What a user says about a corpus: its name, where its files lie and how their columns are called."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 FormatName = Literal["auto", "c4", "redpajama_v2", "fineweb", "openwebmath", "dclm", "jsonl", "parquet"]
+
+PASSWORD_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*:[^/]*@")
+# The largest files of published corpora (RedPajama-V2, DCLM, C4) have a few million rows.
+DEFAULT_MAX_ROWS_PER_FILE = 100_000_000
+DEFAULT_MAX_ROW_BYTES = 64 * 1024 * 1024
 
 
 class ColumnMapping(BaseModel):
@@ -52,10 +58,16 @@ class CorpusSource(BaseModel):
         "Counting the rows of compressed text means reading it once.",
     )
     max_row_bytes: int = Field(
-        default=64 * 1024 * 1024,
+        default=DEFAULT_MAX_ROW_BYTES,
         ge=1,
         description="Longest row (line of JSON, or Parquet text value) that is read, in bytes; a longer one is "
         "rejected as line_too_long. It bounds memory.",
+    )
+    max_rows_per_file: int = Field(
+        default=DEFAULT_MAX_ROWS_PER_FILE,
+        ge=1,
+        description="Most rows of one file; a file with more is refused. Compressed files may stand for any number of "
+        "rows, blank ones too: without a limit a few kilobytes fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -63,6 +75,19 @@ class CorpusSource(BaseModel):
         description="Options for the file system behind the URLs, as fsspec takes them (`endpoint_url` for s3, "
         "`endpoint` for hf). Credentials belong in the environment.",
     )
+
+    @field_validator("urls")
+    @classmethod
+    def _urls_hold_no_password(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            if PASSWORD_IN_URL.match(url):
+                # Shown as far as the scheme: the rest is what must not be shown. URLs become columns of the lake.
+                message = (
+                    f"a URL that begins with {url.partition('//')[0]}// holds a user name and a password, "
+                    "which would be written into the lake: put credentials into the environment"
+                )
+                raise ValueError(message)
+        return urls
 
     @model_validator(mode="after")
     def _mapping_needs_a_generic_format(self) -> Self:

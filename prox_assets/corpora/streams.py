@@ -53,15 +53,26 @@ def decompress(chunks: Iterable[bytes], compression: Compression | None, url: st
     return (_gunzip if compression == "gzip" else _unzstd)(chunks, url)
 
 
-def split_lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[Line]:
+def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str) -> Iterator[Line]:
     """Yield the lines of a stream; only "LF" ends one, and blank lines at its end are not rows.
 
     A blank line with rows after it is yielded, so that row numbers are line numbers. A line longer than `max_bytes`
     is read past, and yielded with its length and its beginning.
+
+    Args:
+        pieces: The file's bytes, decompressed.
+        max_bytes: Longest line that is yielded whole.
+        max_rows: Most lines, blank ones included.
+        url: The file, for errors.
+
+    Raises:
+        CorpusError: There are more lines than `max_rows`.
     """
     row = 0
     blank_rows = 0
     for data, length in _cut(pieces, max_bytes):
+        if row + blank_rows >= max_rows:
+            raise too_many_rows(url, max_rows)
         if length <= max_bytes and (not data or data.isspace()):
             blank_rows += 1
             continue
@@ -147,6 +158,14 @@ def _unzstd(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
                     pending, decoder = decoder.unused_data, None
     if decoder is not None or not frames:
         raise _truncated(url, "zstd")
+
+
+def too_many_rows(url: str, max_rows: int) -> CorpusError:
+    """Return the error for a file with more rows than its corpus allows for."""
+    return CorpusError(
+        f"{url} has more than {max_rows:,} rows, the most that max_rows_per_file allows. If it is no decompression "
+        "bomb, raise max_rows_per_file of the corpus (`--max-rows-per-file`); else leave it out of `urls`."
+    )
 
 
 def _truncated(url: str, compression: str) -> CorpusError:

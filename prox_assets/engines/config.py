@@ -11,7 +11,8 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class _EngineConfigBase(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A URL with a password in it is refused, and must not be shown by the error that says so.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     look_ahead: int = Field(
         default=512,
@@ -61,7 +62,8 @@ class VllmEngineConfig(_EngineConfigBase):
     )
     extra: dict[str, Any] = Field(
         default_factory=dict,
-        description="Further vllm EngineArgs by name; `trust_remote_code` and `load_format` are refused.",
+        description="Further vllm EngineArgs by name; refused are `trust_remote_code`, `load_format` and what names "
+        "another model or revision.",
     )
 
 
@@ -70,8 +72,9 @@ class ServerEngineConfig(_EngineConfigBase):
 
     kind: Literal["server"] = "server"
     base_url: str = Field(
-        pattern=r"^https?://[^/\s]+",
-        description="For example http://127.0.0.1:8000 (with or without the trailing /v1).",
+        pattern=r"^https?://[^/\s@]+(/|$)",
+        description="For example http://127.0.0.1:8000 (with or without the trailing /v1). No user name or password: "
+        "it is shown in errors.",
     )
     model: str | None = Field(default=None, description="Served model name; may be left out where only one is served.")
     api_key_env: str = Field(

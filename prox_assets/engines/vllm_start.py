@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from vllm.v1.engine.llm_engine import LLMEngine
 
-_REFUSED_EXTRA = ("trust_remote_code", "load_format")
+# Code that comes with a model, weights that are pickles, and whatever names another model than the one whose files the
+# refiner's fingerprint is made of.
+_REFUSED_EXTRA = (
+    *("trust_remote_code", "load_format", "code_revision"),
+    *("model", "tokenizer", "revision", "tokenizer_revision", "hf_config_path"),
+)
 _CORE_VARIABLE = "VLLM_ENABLE_V1_MULTIPROCESSING"
 _LOOK_SECONDS = 0.2
 
@@ -113,7 +118,9 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
         EngineStartError: vLLM is missing, or could not load the model; the message has vLLM's own reason.
     """
     if refused := [name for name in _REFUSED_EXTRA if name in config.extra]:
-        raise EngineStartError(f"{refused[0]} cannot be set: refiners are safetensors weights and run no remote code.")
+        raise EngineStartError(
+            f"{refused[0]} cannot be set: refiners are the safetensors weights of one folder and run no remote code."
+        )
     if not Path(model_path, "config.json").is_file():
         raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
     _set_environment_defaults()

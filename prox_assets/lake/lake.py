@@ -26,6 +26,8 @@ from prox_assets.lake.storage import Storage
 ROW_GROUP_BYTES = 64 << 20
 ROW_GROUP_ROWS = 20_000
 READ_BATCH_ROWS = 512
+# 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
+MAX_NAME_BYTES = 240
 
 WRITTEN_BY = {
     Table.SHARDS: "shard discovery",
@@ -383,9 +385,19 @@ def _may_hold(group: pq.RowGroupMetaData, name: str, value: int) -> bool:
 
 
 def _name(name: str) -> str:
-    """Refuse corpus and shard names that are not one plain path component."""
-    if not name or "/" in name or "\\" in name or "\x00" in name or name.startswith(("_", ".")):
+    """Refuse corpus and shard names that are not one plain path component.
+
+    What cannot be printed (line breaks, escapes, marks that turn the direction of text) has no place in a name: names
+    are shown in terminals, logs and tables.
+    """
+    if not name or "/" in name or "\\" in name or not name.isprintable() or name.startswith(("_", ".")):
         raise LakeError(
-            f"{name!r} cannot name a corpus or a shard: it must be one path component, not starting with _ or ."
+            f"{name!r} cannot name a corpus or a shard: it must be one path component of printable characters, not "
+            "starting with _ or ."
+        )
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise LakeError(
+            f"{name[:40]!r}... cannot name a corpus or a shard: it has {len(name.encode())} bytes, of which file names "
+            f"hold {MAX_NAME_BYTES}"
         )
     return name

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,7 @@ from prox_assets.lake.host import machine_name, process_is_gone
 # Unfinished files live under this folder of a local lake, never beside the finished ones, so that `*.parquet` in a
 # table's folder is always whole files.
 TEMPORARY = "_tmp"
+PASSWORD_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*:[^/]*@")
 SETTLED_NANOSECONDS = 2_000_000_000
 # What a disk says that takes no more: full, over quota, read-only, file too large.
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
@@ -40,17 +42,25 @@ class Storage:
     """
 
     def __init__(self, url: str, storage_options: dict[str, Any] | None = None) -> None:
+        if PASSWORD_IN_URL.match(url):
+            raise LakeError(
+                f"a lake's URL that begins with {url.partition('//')[0]}// holds a user name and a password, "
+                "which logs and errors would show: put credentials into the environment"
+            )
         self.url = url.rstrip("/") or "/"
         self.storage_options = dict(storage_options or {})
+        if self.url.endswith(":") and url.startswith(f"{self.url}//"):
+            # Without its slashes it would name a local folder called "s3:".
+            raise LakeError(f"{url} names no bucket or folder: a lake is at {url}BUCKET/PREFIX, say")
         try:
             self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
+            self.is_local = isinstance(self.fs, LocalFileSystem)
+            self.root = str(Path(root).resolve()) if self.is_local else root.rstrip("/")
         except (ValueError, ImportError) as error:
             raise LakeError(
                 f"{self.url} cannot be a lake: {error}. Name a folder, or a URL whose file system is installed "
                 "(s3:// is; gs:// needs prox_assets[gcs])."
             ) from error
-        self.is_local = isinstance(self.fs, LocalFileSystem)
-        self.root = str(Path(root).resolve()) if self.is_local else root.rstrip("/")
 
     def __getstate__(self) -> dict[str, Any]:
         return {"url": self.url, "storage_options": self.storage_options}

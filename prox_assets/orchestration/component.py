@@ -12,7 +12,13 @@ from dagster._utils.schedules import is_valid_cron_schedule
 from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
+from prox_assets.corpora.source import (
+    DEFAULT_MAX_ROW_BYTES,
+    DEFAULT_MAX_ROWS_PER_FILE,
+    ColumnMapping,
+    CorpusSource,
+    FormatName,
+)
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
 from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.orchestration.assets.catalog import build_catalog
@@ -45,6 +51,12 @@ class RefinedCorpusAttributes(BaseModel):
     format: FormatName = Field(default="auto", description="Format of the files; auto decides file by file.")
     columns: ColumnMapping | None = Field(default=None, description="Column names of generic jsonl and parquet files.")
     rows_per_shard: int | None = Field(default=None, description="Cut larger files into shards of this many rows.")
+    max_row_bytes: int = Field(
+        default=DEFAULT_MAX_ROW_BYTES, ge=1, description="Longest row that is read, in bytes; longer ones are rejected."
+    )
+    max_rows_per_file: int = Field(
+        default=DEFAULT_MAX_ROWS_PER_FILE, ge=1, description="Most rows of one file; a file with more is refused."
+    )
     storage_options: dict[str, Any] = Field(
         default_factory=dict, description="For fsspec, e.g. an endpoint_url. Secrets belong in the environment."
     )
@@ -110,6 +122,8 @@ class RefinedCorpusAttributes(BaseModel):
             format=self.format,
             columns=self.columns,
             rows_per_shard=self.rows_per_shard,
+            max_row_bytes=self.max_row_bytes,
+            max_rows_per_file=self.max_rows_per_file,
             storage_options=self.storage_options,
         )
         refiners = named_refiners(self.refiners) if isinstance(self.refiners, str) else self.refiners

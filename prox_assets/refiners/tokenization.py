@@ -110,7 +110,7 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
             return PromptTokenizer(backend, tokens.get("bos_token"), tokens.get("eos_token"))
         from transformers import AutoTokenizer
 
-        converted = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        converted = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return PromptTokenizer(converted.backend_tokenizer, converted.bos_token, converted.eos_token)
     # The tokenizers library raises bare Exception for a file that it cannot read.
     except Exception as error:

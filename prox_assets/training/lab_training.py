@@ -161,11 +161,11 @@ def _train_programs(
     if not examples:
         raise RefinerError(f"No example of level {level} fits window {config.window} and its answer.")
     return train(
-        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True),
+        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True, trust_remote_code=False),
         examples,  # pyright: ignore[reportArgumentType] - a list is a dataset
         plan.spec(level).recipe,
         work,
-        tokenizer=AutoTokenizer.from_pretrained(base),
+        tokenizer=AutoTokenizer.from_pretrained(base, trust_remote_code=False),
         collate=lambda batch: collate(0, batch),
         scored=False,
         progress=progress,
@@ -189,9 +189,11 @@ def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dic
     fresh = model.with_name(f".{model.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     # Half the size, and what both engines compute differs by less than their own rounding: parity is tested.
-    weights: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="bfloat16", use_safetensors=True)
+    weights: Any = AutoModelForCausalLM.from_pretrained(
+        checkpoint, dtype="bfloat16", use_safetensors=True, trust_remote_code=False
+    )
     weights.save_pretrained(fresh, safe_serialization=True)
-    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(fresh)
+    AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False).save_pretrained(fresh)
     save_refiner(config, fresh, training)
     shutil.rmtree(model, ignore_errors=True)
     fresh.replace(model)

@@ -77,11 +77,13 @@ def prepare_scored(
         texts = (row["text"] for row in rows)
         train_tokenizer(texts, recipe.shape.vocabulary, config.line_labels, config.window).save_pretrained(place)
     prompt_tokenizer = load_tokenizer(place)
-    tokenizer: Any = AutoTokenizer.from_pretrained(place)
+    tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     if base is None and recipe.shape is not None:
         model = make_model(recipe.shape, tokenizer, config.window, recipe.seed)
     else:
-        model = AutoModelForCausalLM.from_pretrained(place, dtype="float32", use_safetensors=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, dtype="float32", use_safetensors=True, trust_remote_code=False
+        )
     sources, labels = _sources(config, prompt_tokenizer, rows, inline_rows)
     batches = ScoredBatches(
         sources=sources,

@@ -19,6 +19,7 @@ class MoodyServer(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.behaviour: Behaviour = lambda handler, _: handler.answer_well()
+        self.max_model_len = 100
         self.seen: Counter[int] = Counter()
         self.arrivals: list[float] = []
         self.authorizations: set[str | None] = set()

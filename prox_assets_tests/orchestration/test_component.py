@@ -41,11 +41,19 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"policy": {"doc_keep_threshold": 0.1}, "refiners": WITH_FLOOR}, "chunk_floor"),
         ({"policy": {"min_kept_share": 7}}, "min_kept_share"),
         ({"corpus": "Not A Name"}, "name"),
+        ({"corpus": "../etc"}, "name"),
+        ({"corpus": "web\n"}, "name"),
+        ({"corpus": "w\u0435b"}, "name"),
+        ({"urls": ["https://me:secret@x.example/a.jsonl"]}, "a user name and a password"),
+        ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
+        ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
+        ({"max_rows_per_file": 0}, "max_rows_per_file"),
     ],
 )
 def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: dict[str, object], message: str) -> None:
-    with pytest.raises((ValueError, RefinerError, dg.DagsterError), match=message):
+    with pytest.raises((ValueError, RefinerError, dg.DagsterError), match=message) as caught:
         component(**attributes)
+    assert "secret" not in str(caught.value)
 
 
 def test_two_corpora_share_the_resources_and_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A process that infers slowly, to be killed: `python -m ... doc|chunk FOLDER LOG DELAY`."""
+"""A process that infers slowly, to be killed: `python -m ... doc|chunk FOLDER LOG DELAY [LAKE]`."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,8 @@ def chunk_answer(text: str) -> str:
 def main() -> None:
     level, folder, log, delay = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
     plan = make_plan(folder / KEY, window_documents=WINDOW)
-    run = ShardRun(Lake(str(folder / "lake")), plan, KEY, "killed-run")
+    lake = sys.argv[5] if len(sys.argv) > 5 else str(folder / "lake")
+    run = ShardRun(Lake(lake), plan, KEY, "killed-run")
     if level == "doc":
         refiner = FakeDocuments(log=log, delay=delay, look_ahead=4, program=doc_answer)
         write_document_programs(run, FakeSession("doc", refiner))

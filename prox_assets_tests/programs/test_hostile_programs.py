@@ -1,0 +1,107 @@
+"""Broken and hostile programs: a few of the million of `python -m benchmarks.fuzz_programs`, and every input it found.
+
+The invariants themselves are in invariants.py; here also that they can fail.
+"""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from prox_assets.programs import Chunk, ChunkProgram, ExecutionPolicy, execute
+from prox_assets_tests.programs import invariants
+from prox_assets_tests.programs.cases import chunked_documents
+from prox_assets_tests.programs.invariants import (
+    check_document,
+    check_parsing,
+    check_provenance,
+    check_reference,
+    check_strict,
+)
+from prox_assets_tests.programs.mutations import HostileInput, hostile_input
+
+SEED = 1
+LENIENT = ExecutionPolicy(error_limit=100, min_kept_share=0, min_kept_characters=0)
+
+
+def hold(case: HostileInput) -> None:
+    for item in case.programs:
+        if isinstance(item.program, str):
+            check_parsing(item.program)
+            check_document(case.text, item.program)
+    check_provenance(case, check_strict(case))
+    check_reference(case.text, case.programs)
+
+
+def one(text: str, program: str, policy: ExecutionPolicy = LENIENT) -> HostileInput:
+    return HostileInput(text, [ChunkProgram(Chunk(0, 0, text.count("\n")), program)], policy)
+
+
+@pytest.mark.parametrize("first", range(0, 500, 250))
+def test_what_must_hold_for_any_program_holds_for_mutated_ones(first):
+    for number in range(first, first + 250):
+        hold(hostile_input(SEED, number))
+
+
+@given(chunked_documents())
+@settings(deadline=None)
+def test_what_must_hold_for_any_program_holds_for_those_of_hypothesis(document):
+    text, programs = document
+    hold(HostileInput(text, programs, LENIENT))
+
+
+def test_the_same_seed_and_number_make_the_same_input():
+    assert hostile_input(3, 41) == hostile_input(3, 41) != hostile_input(3, 42)
+
+
+BOMBS = {
+    "a string that never ends": 'normalize("' + "\\" * 300_000,
+    "quotes": "normalize(" + '"' * 300_000 + ")",
+    "brackets": "(" * 300_000 + ")" * 300_000,
+    "arguments": f"remove_lines({'0, ' * 100_000}0)",
+    "exponential growth": 'normalize(source_str="a", target_str="aaaaaaaa")\n' * 10_000,
+    "many different calls": "".join(f'normalize("{n}a", "{n}")\n' for n in range(5_000)),
+    "a huge range": f"remove_lines(0, {'9' * 18})",
+    "digits": f"remove_lines({'9' * 500_000}, 1)",
+    "fences": "```" * 200_000,
+    "comments": "#" * 500_000,
+    "blanks": " " * 500_000 + "x",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_program_made_to_be_costly_costs_little(name):
+    case = one("a ab a\n" * 2_000, BOMBS[name])
+    started = time.process_time()
+    hold(case)
+    # Linear work on half a megabyte; a quadratic step anywhere takes minutes. The bound leaves room for slow machines.
+    assert time.process_time() - started < 20
+
+
+class TestTheInvariantsCanFail:
+    """A check that accepts anything would let a million programs pass."""
+
+    CASE = one("menu\nthe page\nfooter", 'remove_lines(0, 0)\nnormalize("page", "text")')
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"text": "the text\nfooter!", "characters_after": 16}, "edits do not add up"),
+            ({"text": "the text\nfooled"}, "with replacements"),
+            ({"text": "the text footer", "characters_after": 15, "lines_after": 1}, "lines are left"),
+            ({"edits": ()}, "edits"),
+        ],
+    )
+    def test_an_executor_with_a_wrong_result_is_caught(self, change, message, monkeypatch):
+        right = execute(self.CASE.text, self.CASE.programs, self.CASE.policy)
+        assert right.text == "the text\nfooter"
+        monkeypatch.setattr(invariants, "execute", lambda *arguments: replace(right, **change))
+        with pytest.raises(AssertionError, match=message):
+            check_strict(self.CASE)
+
+    def test_a_reference_mode_that_differs_from_the_released_code_is_caught(self):
+        text = "one two three four five six seven eight nine ten eleven twelve"
+        assert check_reference(text, one(text, "keep_chunk()").programs, lambda text, program: text)
+        with pytest.raises(AssertionError, match="released executor"):
+            check_reference(text, one(text, "keep_chunk()").programs, lambda text, program: text + "!")
