@@ -155,7 +155,7 @@ def _convert_batch(
     name = converter.layout.text
     # Bytes, because a string column may hold invalid UTF-8 that only one row should pay for.
     texts = _as_bytes(batch.column(name))
-    lengths = pc.binary_length(texts).to_pylist()
+    lengths = pc.binary_length(texts).to_pylist()  # pyright: ignore[reportAttributeAccessIssue] - generated at import
     others = _native_rows(batch.drop_columns([name]), batch.num_rows)
     for offset, (length, native) in enumerate(zip(lengths, others, strict=True)):
         row = first_row + offset
@@ -183,7 +183,7 @@ def _as_bytes(column: pa.Array) -> pa.Array:
 
 
 def _beginning(texts: pa.Array, offset: int) -> bytes:
-    return pc.binary_slice(texts.slice(offset, 1), 0, _KEPT_OF_LONG_TEXT)[0].as_py()
+    return pc.binary_slice(texts.slice(offset, 1), 0, _KEPT_OF_LONG_TEXT)[0].as_py()  # pyright: ignore[reportAttributeAccessIssue] - likewise
 
 
 def _native_rows(batch: pa.RecordBatch, num_rows: int) -> list[dict[str, Any] | UnicodeDecodeError]:
