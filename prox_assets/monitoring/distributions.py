@@ -7,6 +7,7 @@ depend on the data, so that the shards of years can be added up and compared.
 import json
 from collections import Counter
 from itertools import islice
+from math import fsum
 from typing import Any
 
 import polars as pl
@@ -50,7 +51,7 @@ def watched_columns(lake: Lake, corpus: str, shard: str, error_limit: int) -> di
         "doc_prompted": _prompted(_document_prompts(lake, corpus, shard), outcomes),
         "chunk_prompted": _prompted(_chunk_prompts(lake, corpus, shard), outcomes),
         "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
-        **_repetition(lake.scan(corpus, Table.REFINED, [shard])),
+        **repetition_of(lake.scan(corpus, Table.REFINED, [shard])),
         "metadata_keys": _metadata_keys(lake, corpus, shard),
     }
 
@@ -157,32 +158,40 @@ def _languages(documents: pl.LazyFrame) -> list[dict[str, Any]]:
     return counted.collect(engine="streaming").sort("language").to_dicts()
 
 
-def _repetition(refined: pl.LazyFrame) -> dict[str, Any]:
+def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
     """Count lines of refined text that several documents have: boilerplate that the refiner has let through."""
     # Document ids are hashes: the smallest ones are a sample that every re-run draws again.
     sample = refined.select(pl.col("doc_id").bottom_k(REPETITION_SAMPLE)).collect()
-    others = max(1, sample.height - 1)
-    elsewhere = (pl.len().over("line") - 1) / others  # share of the other documents that have the line
-    documents = (
+    shared = (
         refined.join(sample.lazy(), on="doc_id", how="semi")
         .select("doc_id", line=pl.col("text").str.split("\n"))
         .explode("line")
         .select("doc_id", pl.col("line").str.strip_chars())
         .filter(pl.col("line").str.len_chars() >= REPETITION_LINE_CHARACTERS)
         .unique()
-        .with_columns(expected=1 - (1 - elsewhere) ** (REPETITION_AMONG - 1))
-        .group_by("doc_id")
-        .agg(lines=pl.len().cast(pl.Int64), expected=pl.col("expected").sum())
+        .select("doc_id", others=pl.len().over("line") - 1)
+        .group_by("doc_id", "others")
+        .agg(lines=pl.len())
         .collect()
     )
-    lines, expected = int(documents["lines"].sum()), float(documents["expected"].sum())
+    # Floats from here on by fsum, whose result no order of rows can change: polars adds in the order that it has,
+    # and two runs over the same pages differed in the last bit.
+    documents = max(1, sample.height - 1)
+    expected_of: dict[str, list[float]] = {}
+    lines_of: Counter[str] = Counter()
+    for doc_id, others, lines in shared.iter_rows():
+        # others / documents: the share of the other documents that have the line.
+        expected_of.setdefault(doc_id, []).append(lines * (1 - (1 - others / documents) ** (REPETITION_AMONG - 1)))
+        lines_of[doc_id] += lines
+    per_document = {doc_id: fsum(parts) for doc_id, parts in expected_of.items()}
+    lines, expected = lines_of.total(), fsum(per_document.values())
     share = expected / lines if lines else 0.0
-    residual = documents.select(((pl.col("expected") - share * pl.col("lines")) ** 2).sum()).item()
+    residual = fsum((value - share * lines_of[doc_id]) ** 2 for doc_id, value in per_document.items())
     return {
         "repetition_documents": sample.height,
         "repetition_lines": lines,
         "repetition_expected": expected,
-        "repetition_residual": float(residual or 0.0),
+        "repetition_residual": residual,
     }
 
 
