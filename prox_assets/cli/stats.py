@@ -67,8 +67,8 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
         common = inspect.signature(_common).parameters.values()
 
         def run(**given: Any) -> None:  # noqa: ANN401 (what the signature below says)
-            lake = Lake(given["lake"])
             try:
+                lake = Lake(given["lake"])
                 corpora = corpora_of(lake, given["corpus"])
                 moments = (_utc(given["since"]), _utc(given["until"]))
                 scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
@@ -164,10 +164,10 @@ def compare(
     output: OutputOption = None,
 ) -> None:
     """Two refiners on the same documents: agreement, kept text, and where they differ most."""
-    opened = Lake(lake)
     if first == second:
         raise fail("two corpora are compared; these are one")
     try:
+        opened = Lake(lake)
         for name in (first, second):
             corpora_of(opened, name)
         with open_catalog(opened, (first, second)) as connection:
