@@ -40,7 +40,8 @@ from prox_assets.stages.plan import RefinementPlan
 class RefinedCorpusAttributes(BaseModel):
     """The attributes of a RefinedCorpus. Strings may hold templates such as {{ env.PROX_BUCKET }}."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What is wrong is named; values may hold credentials, which errors and logs must not show.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     corpus: str = Field(
         description="Name of the corpus: prefix of its asset keys, folder of the lake, part of every document id."
