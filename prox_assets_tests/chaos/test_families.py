@@ -47,7 +47,7 @@ def test_a_read_only_lake_is_named(world: World, tmp_path: Path) -> None:
 
 
 def test_a_failing_store_is_named_and_the_work_is_finished_in_the_end(world: World, s3_endpoint: str) -> None:
-    assert_held(object_store.refine(world, s3_endpoint, "chaos", 0.02))
+    assert_held(object_store.refine(world, s3_endpoint, "chaos", 0.01))
 
 
 def test_a_run_by_a_jumping_clock_is_killed_and_finished(world: World) -> None:
