@@ -36,7 +36,8 @@ from prox_assets.stages.plan import RefinementPlan
 class RefinedCorpusAttributes(BaseModel):
     """The attributes of a RefinedCorpus. Strings may hold templates such as {{ env.PROX_BUCKET }}."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Errors must not repeat what was given: it may be a URL with a password, or storage options with a key.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     corpus: str = Field(
         description="Name of the corpus: prefix of its asset keys, folder of the lake, part of every document id."

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from s3fs import S3FileSystem
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -26,6 +27,8 @@ RUN_COLUMNS = ("run_id", "code_version")
 def plain_s3_lake(s3_lake: Lake, s3_endpoint: str, monkeypatch) -> Lake:
     """The same lake, opened by its URL alone: the endpoint is in the environment, as a child process needs it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    # Clients are shared within a process, with the endpoint that they were made with.
+    S3FileSystem.clear_instance_cache()
     return Lake(s3_lake.url)
 
 

@@ -42,7 +42,6 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"policy": {"min_kept_share": 7}}, "min_kept_share"),
         ({"corpus": "Not A Name"}, "name"),
         ({"corpus": "../etc"}, "name"),
-        ({"corpus": "web\n"}, "name"),
         ({"corpus": "w\u0435b"}, "name"),
         ({"urls": ["https://me:secret@x.example/a.jsonl"]}, "a user name and a password"),
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
