@@ -40,7 +40,7 @@ from prox_assets.stages.plan import RefinementPlan
 class RefinedCorpusAttributes(BaseModel):
     """The attributes of a RefinedCorpus. Strings may hold templates such as {{ env.PROX_BUCKET }}."""
 
-    # What is wrong is named; values may hold credentials, which errors and logs must not show.
+    # Errors must not repeat what was given: it may be a URL with a password, or storage options with a key.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     corpus: str = Field(

@@ -104,7 +104,7 @@ def test_a_file_name_cannot_obey_the_terminal(tmp_path):
 def test_hostile_file_names_become_keys_inside_the_lake(tmp_path):
     names = [
         "%2e%2e%2fetc.jsonl",
-        "‥...jsonl",
+        "‥․.jsonl",
         "a;b$(id).jsonl",
         "'; DROP TABLE.jsonl",
         "x" * 240 + ".jsonl",
