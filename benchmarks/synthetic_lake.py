@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from prox_assets.corpora.document import document_id
 from prox_assets.corpora.source import CorpusSource
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards, known_shards
 from prox_assets.stages.pipeline import refine_shards

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.sql import quoted
 from prox_assets.catalog.views import live_views
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
@@ -60,7 +61,7 @@ def _copy_tables(lake: Lake, path: Path, *, texts: bool) -> None:
         names = [
             name for [name] in connection.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         ]
-        connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS file")
+        connection.execute(f"ATTACH {quoted(str(path))} AS file")
         for name in names:
             if texts or name not in TEXT_TABLES:
                 connection.execute(f"CREATE TABLE file.{name} AS FROM {name}")

@@ -4,7 +4,7 @@ Belongs here: what every module that writes SQL needs. Values of questions are p
 names inside views, which cannot have parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
@@ -17,6 +17,11 @@ def quoted(text: str) -> str:
 def quoted_list(texts: Sequence[str]) -> str:
     """Return a list of string literals."""
     return f"[{', '.join(map(quoted, texts))}]"
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """Return the condition that a column has one of some values, which are ours: names of a closed set."""
+    return f"{column} IN ({', '.join(quoted(str(value)) for value in values)})"
 
 
 def glob_literal(path: str) -> str:

@@ -19,8 +19,9 @@ from prox_assets.catalog.trace_record import (
 )
 from prox_assets.lake.chain import CHAIN, State, chain_states
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.lake import WRITTEN_BY, FileInfo, Lake
+from prox_assets.lake.lake import WRITTEN_BY, Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, Outcome, Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.programs import (
     Chunk,
     ChunkProgram,

@@ -7,8 +7,8 @@ made from, so that no configuration is needed to see what is out of step.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from prox_assets.lake.lake import FileInfo
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 
 CHAIN = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.OUTCOMES)
 """The tables that stand for the steps from raw text to refined text, in order."""

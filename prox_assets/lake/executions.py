@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.lake.errors import LakeError, MissingTableError
-from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 
 
 @dataclass(frozen=True)

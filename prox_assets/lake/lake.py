@@ -1,14 +1,14 @@
 """The lake as the stages see it: tables and shards by name.
 
 Belongs here: where a table's file lies, reading and writing whole shards, what a file says about itself, manifests.
-Not here: leases (lease.py), unfinished inference (resume.py), queries over many shards (the catalog).
+Not here: one table's file (table_files.py), leases (lease.py), unfinished inference (resume.py), queries over many
+shards (the catalog).
 """
 
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,11 +20,8 @@ import pyarrow.parquet as pq
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
 from prox_assets.lake.storage import Storage
+from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 
-# Rows are flushed to a row group at whichever comes first. 64 MiB of raw text keeps a writer's memory flat on documents
-# of any length; 20,000 rows keep the row groups of narrow tables worth their overhead.
-ROW_GROUP_BYTES = 64 << 20
-ROW_GROUP_ROWS = 20_000
 READ_BATCH_ROWS = 512
 # 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
 MAX_NAME_BYTES = 240
@@ -42,98 +39,6 @@ WRITTEN_BY = {
     Table.SHARD_METRICS: "quality_metrics",
     Table.SHARD_METRICS_HISTORY: "quality_metrics",
 }
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What a table's file says about itself.
-
-    Attributes:
-        fingerprint: Of the configuration that wrote it.
-        identity: Of its contents: the fingerprint together with the identities of what it was made from.
-        run_id: The run that wrote it.
-        code_version: The code that wrote it.
-        created_at: When, in UTC.
-        rows: Rows in the file.
-        notes: Anything else its writer recorded, as JSON-like values.
-    """
-
-    fingerprint: str
-    identity: str
-    run_id: str
-    code_version: str
-    created_at: datetime
-    rows: int
-    notes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class FileStamp:
-    """What a writer knows about a file before its first row; see FileInfo for the fields.
-
-    `execution_id` is required for the EXECUTION_TABLES and fills their column of that name.
-    """
-
-    fingerprint: str
-    identity: str
-    run_id: str
-    code_version: str
-    execution_id: str | None = None
-
-
-class TableWriter:
-    """Streams rows into one Parquet file, a row group at a time; made by `Lake.write`."""
-
-    def __init__(self, sink: pq.ParquetWriter, schema: pa.Schema, fixed: Mapping[str, Any]) -> None:
-        self._sink = sink
-        self._schema = schema
-        self._fixed = {name: value for name, value in fixed.items() if name in schema.names}
-        self._pending: list[Mapping[str, Any]] = []
-        self._pending_bytes = 0
-        self.rows = 0
-        self.notes: dict[str, Any] = {}
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add one row; columns common to the file (corpus, shard, run_id, ...) are filled in where it lacks them."""
-        self._pending.append(row)
-        self._pending_bytes += sum(len(value) for value in row.values() if isinstance(value, str))
-        self.rows += 1
-        if len(self._pending) >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
-            self.flush()
-
-    def write_table(self, table: pa.Table) -> None:
-        """Add a whole Arrow table that already has the file's schema."""
-        self.flush()
-        self.rows += table.num_rows
-        self._append(table)
-
-    def flush(self) -> None:
-        """Write what is pending as a row group."""
-        if self._pending:
-            columns = {
-                name: [row[name] if name in row else self._fixed[name] for row in self._pending]
-                for name in self._schema.names
-            }
-            self._append(pa.table(columns, schema=self._schema))
-            self._pending, self._pending_bytes = [], 0
-
-    def _append(self, table: pa.Table) -> None:
-        self._sink.write_table(table)
-
-    def finish(self, stamp: FileStamp) -> None:
-        """Write the last rows and what the file says about itself."""
-        self.flush()
-        self._sink.add_key_value_metadata(
-            {
-                "prox.schema_version": str(SCHEMA_VERSION),
-                "prox.fingerprint": stamp.fingerprint,
-                "prox.identity": stamp.identity,
-                "prox.run_id": stamp.run_id,
-                "prox.code_version": stamp.code_version,
-                "prox.created_at": datetime.now(UTC).isoformat(),
-                "prox.notes": json.dumps(self.notes),
-            }
-        )
 
 
 class Lake:

@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.monitoring.report.write import report_place
 
 _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from prox_assets import __version__
 from prox_assets.corpora.shards import Shard, list_shards
 from prox_assets.lake.identity import fingerprint
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.identities import source_version
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError

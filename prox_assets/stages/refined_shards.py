@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.corpora.document import text_hash
-from prox_assets.lake.lake import TableWriter
 from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.table_files import TableWriter
 from prox_assets.stages.document_refinement import DocumentFate, refine_document
 from prox_assets.stages.identities import refined_identity
 from prox_assets.stages.run import ShardRun, StaleInputError

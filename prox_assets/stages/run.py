@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prox_assets import __version__
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.plan import RefinementPlan
 
 # A run that finds another one alive waits this long for it. Run retries start seconds after a worker's death, while the

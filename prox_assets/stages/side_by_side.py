@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, zip_longest
 from typing import Any
 
-from prox_assets.lake.lake import FileInfo, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.stages.run import StageError, StaleInputError
 
 Row = dict[str, Any]

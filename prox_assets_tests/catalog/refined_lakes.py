@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
+from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.plan import RefinementPlan
@@ -52,6 +53,7 @@ def refine_pages(
     corpus: str = "web",
     shard: str = "one.jsonl",
     bad_rows: int = 0,
+    policy: ExecutionPolicy | None = None,
 ) -> ShardRun:
     """Take pages through every stage, as one shard of a corpus; a shard of that name is replaced.
 
@@ -62,12 +64,13 @@ def refine_pages(
         corpus: Name of the corpus.
         shard: Name of the raw file.
         bad_rows: Rows at its end that cannot be read.
+        policy: How programs are executed; the defaults if None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = (json.dumps({"text": page.text, "url": page.url}) for page in pages)
     (folder / shard).write_text("".join(f"{row}\n" for row in rows) + "{broken\n" * bad_rows)
     source = CorpusSource(name=corpus, urls=[str(folder / "*.jsonl")])
-    plan = RefinementPlan(source=source, refiners=preset("rules"))
+    plan = RefinementPlan(source=source, refiners=preset("rules"), policy=policy or ExecutionPolicy())
     discover_shards(lake, plan, "run-1")
     run = ShardRun(lake, plan, shard, "run-1", force=True)
     read_raw_shard(run)

@@ -8,6 +8,7 @@ from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.queries import comparison, programs, removals, statistics
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.schemas import Table
+from prox_assets.programs import ExecutionPolicy
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 
 TEXT = sum(len(page.text) for page in PAGES)
@@ -130,6 +131,16 @@ def test_the_counts_of_bad_programs_are_those_of_the_metrics(refined_lake):
     assert counts.get("failed", 0) == metrics["programs_failed"]
     assert counts.get("looping", 0) == metrics["programs_looping"]
     assert counts.get("truncated", 0) == metrics["programs_truncated"]
+
+
+def test_errors_below_the_policys_limit_refuse_no_program(local_lake, tmp_path):
+    policy = ExecutionPolicy(error_limit=2)
+    run = refine_pages(local_lake, tmp_path / "lenient", corpus="lenient", policy=policy)
+    [metrics] = local_lake.rows("lenient", Table.SHARD_METRICS, run.shard)
+    with open_catalog(local_lake) as con:
+        rows = {(row["corpus"], row["problem"]): row["programs"] for row in programs.bad_programs(con).to_dicts()}
+    assert rows["web", "failed"] == 2
+    assert rows.get(("lenient", "failed"), 0) == metrics["programs_failed"] == 0
 
 
 def test_documents_are_binned_by_keep_probability(refined_lake):

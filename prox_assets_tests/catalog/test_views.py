@@ -5,8 +5,9 @@ import pytest
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.lake.rows import sample_row
 

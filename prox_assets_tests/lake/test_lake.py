@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prox_assets.lake import lake as lake_module
+from prox_assets.lake import table_files
 from prox_assets.lake.errors import LakeError, MissingTableError
-from prox_assets.lake.lake import WRITTEN_BY, FileStamp, Lake
+from prox_assets.lake.lake import WRITTEN_BY, Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.lake.rows import STAMP, sample_row, write_rows
 
 
@@ -82,7 +83,7 @@ def row_groups(lake: Lake, table: Table) -> list[int]:
 
 
 def test_row_groups_end_at_so_many_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(lake_module, "ROW_GROUP_ROWS", 10)
+    monkeypatch.setattr(table_files, "ROW_GROUP_ROWS", 10)
     lake = Lake(str(tmp_path))
     write_rows(lake, Table.REJECTS, "a", 25)
     assert row_groups(lake, Table.REJECTS) == [10, 10, 5]
@@ -90,7 +91,7 @@ def test_row_groups_end_at_so_many_rows(tmp_path, monkeypatch):
 
 
 def test_row_groups_end_at_so_many_bytes_of_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(lake_module, "ROW_GROUP_BYTES", 1000)
+    monkeypatch.setattr(table_files, "ROW_GROUP_BYTES", 1000)
     lake = Lake(str(tmp_path))
     with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
         for number in range(5):
@@ -242,7 +243,7 @@ def test_a_value_of_the_wrong_type_is_refused_and_nothing_is_published(tmp_path)
 
 
 def test_one_documents_rows_are_read_without_the_row_groups_that_cannot_hold_them(lake, monkeypatch):
-    monkeypatch.setattr(lake_module, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(table_files, "ROW_GROUP_ROWS", 4)
     with lake.write("pages", "a", [Table.CHUNK_PROGRAMS], STAMP) as [writer]:
         for number in range(20):
             # Three chunks a document, so that row groups end inside documents.

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.table_files import FileStamp
 
 STAMP = FileStamp("fingerprint", "identity", "run-1", "1.0", "execution-1")
 

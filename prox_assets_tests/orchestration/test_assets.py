@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 

@@ -7,13 +7,16 @@ second refiner needs a second corpus over the same files (or a second lake, atta
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prox_assets.catalog.sql import one_of
+from prox_assets.lake.schemas import KEPT_OUTCOMES
+
 if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
 EXAMPLES = 10
 
-_PAIRS = """
+_PAIRS = f"""
     one AS (
         SELECT d.shard, d.source_file, d.source_row, d.text_hash, d.doc_id, d.url, o.outcome, o.characters_before,
             o.characters_after
@@ -25,7 +28,7 @@ _PAIRS = """
         SELECT corpus, source_row, doc_id, refined_hash FROM refined WHERE corpus IN (?, ?)
     ), pairs AS (
         SELECT one.*, two.doc_id AS doc_id_two, two.outcome AS outcome_two, two.characters_after AS after_two,
-            one.outcome LIKE 'kept_%' AS kept, two.outcome LIKE 'kept_%' AS kept_two,
+            {one_of("one.outcome", KEPT_OUTCOMES)} AS kept, {one_of("two.outcome", KEPT_OUTCOMES)} AS kept_two,
             h.refined_hash, h2.refined_hash AS refined_hash_two
         FROM one JOIN two USING (source_file, source_row, text_hash)
         LEFT JOIN hashes h ON h.doc_id = one.doc_id LEFT JOIN hashes h2 ON h2.doc_id = two.doc_id

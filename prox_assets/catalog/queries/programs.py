@@ -6,6 +6,9 @@ Belongs here: questions about what refiners answered. Not here: what the answers
 from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
+from prox_assets.catalog.sql import one_of
+from prox_assets.lake.schemas import KEPT_OUTCOMES
+from prox_assets.programs import EditStatus
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,17 +17,22 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 BINS = 20
 
-# A program fails when it is refused as a whole: its sound operations say so, and so does an answer that was cut off or
-# held no sound operation at all.
-_BAD_PROGRAMS = """
-    marked AS (
+_IS_ERROR = one_of("status", [status for status in EditStatus if status.is_error])
+
+# As shard_metrics counts them (monitoring/shard_metrics.py): a program is refused as a whole when its sound operations
+# say so, or, where it has none, when its errors reach the limit of the policy it was executed under.
+_BAD_PROGRAMS = f"""
+    limits AS (
+        SELECT corpus, shard, any_value(json_extract(configuration, '$.policy.error_limit')::BIGINT) AS error_limit
+        FROM policies GROUP BY corpus, shard
+    ), marked AS (
         SELECT corpus, shard, doc_id, chunk_index,
-            bool_or(status = 'program_rejected') OR bool_and(status IN ('unparsed', 'out_of_range', 'reversed',
-                'wrong_level', 'program_rejected')) AS failed,
-            bool_or(status = 'looped') AS looping,
-            string_agg(DISTINCT status, ', ' ORDER BY status)
-                FILTER (status IN ('unparsed', 'out_of_range', 'reversed', 'wrong_level')) AS errors
-        FROM edits WHERE {condition} GROUP BY ALL
+            bool_or(status = '{EditStatus.PROGRAM_REJECTED}')
+                OR count(*) FILTER ({_IS_ERROR}) >= any_value(error_limit) AS failed,
+            bool_or(status = '{EditStatus.LOOPED}') AS looping,
+            string_agg(DISTINCT status, ', ' ORDER BY status) FILTER ({_IS_ERROR}) AS errors
+        FROM (SELECT * FROM edits WHERE {{condition}}) JOIN limits USING (corpus, shard)
+        GROUP BY corpus, shard, doc_id, chunk_index
     ), bad AS (
         SELECT c.corpus, c.shard, c.doc_id, c.chunk_index, c.refiner, c.program, c.finish_reason, m.errors,
             unnest(list_concat(
@@ -33,7 +41,7 @@ _BAD_PROGRAMS = """
                 CASE WHEN m.looping THEN ['looping'] ELSE [] END,
                 CASE WHEN c.error IS NOT NULL THEN ['no answer'] ELSE [] END
             )) AS problem, c.error
-        FROM (SELECT * FROM chunk_programs WHERE {condition}) c
+        FROM (SELECT * FROM chunk_programs WHERE {{condition}}) c
         LEFT JOIN marked m USING (corpus, shard, doc_id, chunk_index)
     )
 """
@@ -95,7 +103,7 @@ def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bin
             SELECT corpus, shard, source_row, outcome, characters_before FROM outcomes WHERE {condition}
         )
         SELECT corpus, bin / ? AS from_probability, (bin + 1) / ? AS to_probability, count(*) AS documents,
-            count(*) FILTER (outcome IN ('kept_unchanged', 'kept_edited')) AS kept,
+            count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS kept,
             CAST(sum(characters_before) AS BIGINT) AS characters_in, min(doc_id) AS example
         FROM scored LEFT JOIN fates USING (corpus, shard, source_row)
         GROUP BY corpus, bin ORDER BY corpus, bin

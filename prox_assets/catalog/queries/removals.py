@@ -6,6 +6,9 @@ Belongs here: questions that need texts, and therefore open the shards they are 
 from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
+from prox_assets.catalog.sql import one_of, quoted
+from prox_assets.lake.schemas import KEPT_OUTCOMES
+from prox_assets.monitoring.sites import HOST_PATTERN
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,9 +16,7 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 
-# The host of a URL without user, port and www; the URL itself where it has none.
-_HOST = "regexp_extract(lower(url), '^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#:]+)', 1)"
-_SITE = f"regexp_replace({_HOST}, '^www[.]', '')"
+_SITE = f"regexp_replace(regexp_extract(lower(url), {quoted(HOST_PATTERN)}, 1), '^www[.]', '')"
 
 # Lines in edits are numbered as the program numbered them: through the document, or anew in each chunk.
 _REMOVED_LINES = """
@@ -113,7 +114,7 @@ def sites(
         WITH told AS (SELECT * FROM outcomes WHERE {condition}),
         pages AS (SELECT corpus, shard, source_row, url FROM documents WHERE {condition})
         SELECT nullif({_SITE}, '') AS site, count(*) AS documents,
-            count(*) FILTER (outcome IN ('kept_unchanged', 'kept_edited')) AS kept,
+            count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS kept,
             CAST(sum(characters_before) AS BIGINT) AS characters_in,
             CAST(sum(characters_after) AS BIGINT) AS characters_out,
             sum(characters_after) / nullif(sum(characters_before), 0) AS character_retention,

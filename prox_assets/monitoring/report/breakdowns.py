@@ -10,6 +10,7 @@ import polars as pl
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
+from prox_assets.monitoring.sites import site
 
 # Upper ends of the bins of raw length, in characters; the last one is open.
 LENGTHS = (250, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000)
@@ -34,12 +35,6 @@ class Part:
         return self.characters_after / self.characters_before if self.characters_before else 0.0
 
 
-def site(url: str = "url") -> pl.Expr:
-    """Return the host of an address, without user, port and `www.`, in lower case; NO_ADDRESS where there is none."""
-    host = pl.col(url).str.extract(r"^(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//(?:[^/?#]*@)?([^/?#:]+)", 1)
-    return host.str.to_lowercase().str.strip_prefix("www.").fill_null(NO_ADDRESS)
-
-
 def _totals() -> list[pl.Expr]:
     kept = pl.col("outcome").is_in([outcome.value for outcome in KEPT_OUTCOMES])
     return [
@@ -57,7 +52,7 @@ def by_site(lake: Lake, corpus: str, shards: Sequence[str], count: int = 12) -> 
     )
     sites = (
         lake.scan(corpus, Table.DOCUMENTS, shards)
-        .select("doc_id", name=site())
+        .select("doc_id", name=site().fill_null(NO_ADDRESS))
         .join(outcomes, on="doc_id")
         .group_by("name")
         .agg(_totals())

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from prox_assets.lake.errors import LakeError, MissingTableError
-from prox_assets.lake.lake import FileStamp, Lake
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.monitoring.report.write import write_report
