@@ -13,6 +13,10 @@ class RetryableLakeError(LakeError):
     """Trying again may help: the storage did not answer, or what was in the way is gone or removed by now."""
 
 
+class ReplacedTableError(RetryableLakeError):
+    """Another run has replaced a table that a step works from; trying again takes what is there now."""
+
+
 class LeaseHeldError(RetryableLakeError):
     """Another live run is writing the same asset of the same shard."""
 

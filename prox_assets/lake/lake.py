@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prox_assets.lake.errors import LakeError, MissingTableError
+from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
@@ -166,26 +166,58 @@ class Lake:
         detail = " ".join(str(error).split())  # Arrow's messages may hold line breaks
         return LakeError(f"{self.storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again")
 
-    def require(self, corpus: str, table: Table, shard: str) -> FileInfo:
-        """Return what a file says about itself; raise MissingTableError naming the step that writes it."""
+    def require(self, corpus: str, table: Table, shard: str, identity: str | None = None) -> FileInfo:
+        """Return what a file says about itself.
+
+        Args:
+            corpus: The corpus.
+            table: The table.
+            shard: The shard.
+            identity: That the file must have; None for any.
+
+        Raises:
+            MissingTableError: It is not there; the message names the step that writes it.
+            ReplacedTableError: It has another identity.
+        """
         info = self.info(corpus, table, shard)
         if info is None:
             raise MissingTableError(
                 f"{self.uri(corpus, table, shard)} is not there; materialize {WRITTEN_BY[table]} for {shard!r} first"
             )
+        if identity is not None and info.identity != identity:
+            raise _replaced(table, shard, info.run_id)
         return info
 
     def rows(
-        self, corpus: str, table: Table, shard: str, columns: Sequence[str] | None = None
+        self,
+        corpus: str,
+        table: Table,
+        shard: str,
+        columns: Sequence[str] | None = None,
+        identity: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Stream a shard's rows in file order as dicts, a bounded batch in memory; nothing when there is no file."""
+        """Stream a shard's rows in file order as dicts, a bounded batch in memory; nothing when there is no file.
+
+        Args:
+            corpus: The corpus.
+            table: The table.
+            shard: The shard.
+            columns: Which; None for all.
+            identity: That the file must have. Looked at in the very file that is read: one that was checked before may
+                have been replaced by the time it is opened.
+
+        Raises:
+            ReplacedTableError: The file has another identity.
+        """
         path = self.table_path(corpus, table, shard)
         if not self.storage.exists(path):
             return
         with self.storage.open(path) as file:
             try:
                 parquet = pq.ParquetFile(file)
-                self._checked_metadata(table, path, parquet.metadata)
+                values = self._checked_metadata(table, path, parquet.metadata)
+                if identity is not None and values["prox.identity"] != identity:
+                    raise _replaced(table, shard, values["prox.run_id"])
                 present = parquet.schema_arrow.names
                 added = ADDED_COLUMNS.get(table, frozenset()) - set(present)
                 lacking = {name: None for name in columns or SCHEMAS[table].names if name in added}
@@ -278,6 +310,19 @@ class Lake:
         """Return the published execution_id of each of the shards that has one."""
         found = {shard: self.execution(corpus, shard) for shard in shards}
         return {shard: execution for shard, execution in found.items() if execution}
+
+
+def _replaced(table: Table, shard: str, run_id: str) -> ReplacedTableError:
+    """Leases keep two writers of one table apart.
+
+    Two runs with different configurations can still take turns, and what one of them then made would be of neither
+    configuration.
+    """
+    return ReplacedTableError(
+        f"{table} of shard {shard!r} is by now that of run {run_id}, which refines the same shard with another "
+        "configuration; this run publishes nothing. Let one of them end, then start the other again, if its result is "
+        "the one that you want."
+    )
 
 
 def _may_hold(group: pq.RowGroupMetaData, name: str, value: int) -> bool:

@@ -13,13 +13,13 @@ import dagster as dg
 from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
 from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.stages.run import InferenceFailedError, InputReplacedError, StageError
+from prox_assets.stages.run import InferenceFailedError, StageError
 from prox_assets.training.annotation import AnnotationError
 from prox_assets.training.pages import PagesError
 
 RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
-_TRANSIENT = (SourceUnavailableError, RetryableLakeError, InferenceFailedError, InputReplacedError)
+_TRANSIENT = (SourceUnavailableError, RetryableLakeError, InferenceFailedError)
 _DETERMINISTIC = (CorpusError, StageError, LakeError, RefinerError, AnnotationError, PagesError)
 
 

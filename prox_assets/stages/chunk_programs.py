@@ -5,7 +5,7 @@ that moving the threshold above the floor needs no inference. Rows of an earlier
 the chunk refiner are the same: a new document refiner costs only the newly admitted documents.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -18,7 +18,7 @@ from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference import Row
 from prox_assets.stages.program_table import InferenceSummary, ProgramTable
 from prox_assets.stages.run import ShardRun, StaleInputError
-from prox_assets.stages.side_by_side import documents_with_decisions
+from prox_assets.stages.side_by_side import documents_with_decisions, inputs_of_chunk_programs
 
 ASSET = "chunk_programs"
 
@@ -46,19 +46,18 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
     Raises:
         MissingTableError: The shard's documents or document programs are not there.
         StaleInputError: The document programs were written for other documents.
-        InputReplacedError: They are not those that were asked for, or have been written anew meanwhile.
+        ReplacedTableError: They are not those that were asked for, or have been written anew meanwhile.
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; what was finished is kept for the next run.
     """
     documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
-    decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard)
-    if doc_programs is not None:
-        run.check_input(Table.DOC_PROGRAMS, doc_programs)
+    decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard, doc_programs)
     if decisions.notes["documents"] != documents.identity:
         raise StaleInputError(
             f"doc_programs of shard {run.shard!r} was written for documents that have been read anew since; "
             "materialize doc_programs again"
         )
+    inputs = inputs_of_chunk_programs(decisions)
     refiner = session.fingerprint
     floor = run.plan.chunk_floor
     identity = chunk_programs_identity(refiner, decisions.identity, floor)
@@ -78,12 +77,11 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
 
         def before_publish() -> None:
             lease.check()
-            run.check_input(Table.DOCUMENTS, documents.identity)
-            run.check_input(Table.DOC_PROGRAMS, decisions.identity)
+            run.check_inputs(inputs)
 
         with session.restarting_after_engine_errors():
             return programs.infer(
-                _work(run, floor, _EarlierRows(run) if reuse else None),
+                _work(run, inputs, floor, _EarlierRows(run) if reuse else None),
                 lambda requests: session.chunk_refiner().write_programs(requests),
                 _rows,
                 notes,
@@ -91,11 +89,13 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
             )
 
 
-def _work(run: ShardRun, floor: float, earlier: "_EarlierRows | None") -> Iterator[_Document]:
+def _work(
+    run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None"
+) -> Iterator[_Document]:
     """Walk documents and their decisions; those below the floor are known to have no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
-    for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, columns):
+    for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):
         admitted = (
             decision["error"] is None
             and decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep

@@ -33,7 +33,7 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
 
     Raises:
         MissingTableError: The shard's documents have not been read.
-        InputReplacedError: The documents have been read anew meanwhile.
+        ReplacedTableError: The documents have been read anew meanwhile.
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; what was finished is kept for the next run.
     """
@@ -48,11 +48,11 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
 
         def before_publish() -> None:
             lease.check()
-            run.check_input(Table.DOCUMENTS, documents.identity)
+            run.check_inputs({Table.DOCUMENTS: documents.identity})
 
         with session.restarting_after_engine_errors():
             return programs.infer(
-                _work(run),
+                _work(run, documents.identity),
                 lambda requests: session.document_refiner().write_programs(requests),
                 _rows,
                 {"documents": documents.identity, "refiner": session.describe()},
@@ -60,9 +60,9 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
             )
 
 
-def _work(run: ShardRun) -> Iterator[_Document]:
+def _work(run: ShardRun, documents: str) -> Iterator[_Document]:
     columns = ["doc_id", "text", "text_hash", "source_row"]
-    for row in run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns):
+    for row in run.lake.rows(run.corpus, Table.DOCUMENTS, run.shard, columns, documents):
         yield _Document(RefinerInput(row["doc_id"], row["text"]), row["text_hash"], row["source_row"])
 
 

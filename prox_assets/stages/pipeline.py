@@ -147,7 +147,7 @@ def _edit(run: ShardRun, session: RefinerSession, doc_programs: str) -> str:
 def _refine(run: ShardRun, chunk_programs: str) -> None:
     """Execute the shard's programs unless the published execution is of these programs under this policy."""
     outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
-    run.check_input(Table.CHUNK_PROGRAMS, chunk_programs)
+    run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
     if (
         outcomes is None
         or outcomes.identity != refined_identity(run.plan, chunk_programs)
@@ -158,7 +158,7 @@ def _refine(run: ShardRun, chunk_programs: str) -> None:
 
 def _measure(run: ShardRun, chunk_programs: str) -> None:
     """Measure the shard unless its metrics, the history among them, are of the published execution."""
-    run.check_input(Table.OUTCOMES, refined_identity(run.plan, chunk_programs))
+    run.check_inputs({Table.OUTCOMES: refined_identity(run.plan, chunk_programs)})
     wanted = metrics_identity(run.lake.execution(run.corpus, run.shard))
     # A kill between the two files would otherwise leave the history without this execution for good.
     for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):

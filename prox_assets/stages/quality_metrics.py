@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from prox_assets.lake.errors import ReplacedTableError
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.run import InputReplacedError, ShardRun, StaleInputError
+from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.side_by_side import inputs_of_execution
 
 ASSET = "quality_metrics"
 
@@ -18,7 +20,7 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
     Raises:
         MissingTableError: The shard has not been refined.
         StaleInputError: Its refinement was cut short, or its programs have been written anew since.
-        InputReplacedError: It has been executed anew meanwhile.
+        ReplacedTableError: It has been executed anew meanwhile, or its programs have been written anew.
     """
     outcomes = run.lake.require(run.corpus, Table.OUTCOMES, run.shard)
     chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
@@ -52,15 +54,20 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
         ]
         stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
         tables = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
-        with run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [latest, everything]:
+
+        def before_publish() -> None:
+            lease.check()
+            run.check_inputs(inputs_of_execution(chunk_programs))
+            if run.lake.execution(run.corpus, run.shard) != execution_id:
+                raise ReplacedTableError(
+                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
+                )
+
+        with run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [latest, everything]:
             latest.write(row)
             for earlier in history:
                 everything.write(earlier)
             everything.write(row)
-            if run.lake.execution(run.corpus, run.shard) != execution_id:
-                raise InputReplacedError(
-                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
-                )
     return row
 
 

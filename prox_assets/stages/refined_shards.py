@@ -11,11 +11,15 @@ from typing import Any
 
 from prox_assets.corpora.document import text_hash
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.lake.table_files import TableWriter
+from prox_assets.lake.table_files import FileInfo, TableWriter
 from prox_assets.stages.document_refinement import DocumentFate, refine_document
 from prox_assets.stages.identities import refined_identity
 from prox_assets.stages.run import ShardRun, StaleInputError
-from prox_assets.stages.side_by_side import chunk_programs_of_present_documents, documents_with_programs
+from prox_assets.stages.side_by_side import (
+    chunk_programs_of_present_documents,
+    documents_with_programs,
+    inputs_of_execution,
+)
 
 ASSET = "refined_shards"
 
@@ -45,13 +49,15 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
     Raises:
         MissingTableError: Documents or programs are not there.
         StaleInputError: The programs were written for other documents or decisions, or below the chunk floor.
-        InputReplacedError: The programs are not those that were asked for, or have been written anew meanwhile.
+        ReplacedTableError: The programs are not those that were asked for, or another run has replaced an input
+            meanwhile.
         StageError: A kept document has no chunk programs, or the files do not line up.
     """
-    present = _checked_inputs(run)
+    programs = _checked_programs(run)
     if chunk_programs is not None:
-        run.check_input(Table.CHUNK_PROGRAMS, chunk_programs)
-    identity = refined_identity(run.plan, present)
+        run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
+    inputs = inputs_of_execution(programs)
+    identity = refined_identity(run.plan, programs.identity)
     execution_id = uuid.uuid4().hex
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
     characters_before = characters_after = applied = failed = 0
@@ -61,7 +67,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
 
         def before_publish() -> None:
             lease.check()
-            run.check_input(Table.CHUNK_PROGRAMS, present)
+            run.check_inputs(inputs)
 
         with run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [
             refined,
@@ -70,7 +76,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
             policies,
         ]:
             total = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard).rows
-            for document, decision, chunks in documents_with_programs(run.lake, run.corpus, run.shard):
+            for document, decision, chunks in documents_with_programs(run.lake, run.corpus, run.shard, inputs):
                 result = refine_document(document, decision, chunks, run.plan.execution_policy)
                 place = {"doc_id": document["doc_id"], "source_row": document["source_row"]}
                 counts[result.outcome] += 1
@@ -97,7 +103,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
             policies.write(
                 {"execution_fingerprint": run.plan.execution_fingerprint, "configuration": _configuration(run)}
             )
-            outcomes.notes.update(execution_id=execution_id, chunk_programs=present)
+            outcomes.notes.update(execution_id=execution_id, chunk_programs=programs.identity)
             rows = {"refined": refined.rows, "outcomes": outcomes.rows, "edits": edits.rows}
         run.lake.write_manifest(run.corpus, run.shard, execution_id, run.run_id, rows)
         run.progress(total, total)
@@ -112,8 +118,8 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
     )
 
 
-def _checked_inputs(run: ShardRun) -> str:
-    """Check that documents, decisions and chunk programs belong together; return the chunk programs' identity."""
+def _checked_programs(run: ShardRun) -> FileInfo:
+    """Check that documents, decisions and chunk programs belong together; describe the chunk programs."""
     chunks = chunk_programs_of_present_documents(run.lake, run.corpus, run.shard)
     floor = chunks.notes["chunk_floor"]
     if run.plan.policy.doc_keep_threshold < floor:
@@ -121,7 +127,7 @@ def _checked_inputs(run: ShardRun) -> str:
             f"doc_keep_threshold {run.plan.policy.doc_keep_threshold} is below the chunk_floor {floor} that "
             f"chunk_programs of shard {run.shard!r} was inferred with; materialize chunk_programs again"
         )
-    return chunks.identity
+    return chunks
 
 
 def _outcome_row(text: str, result: DocumentFate) -> Row:

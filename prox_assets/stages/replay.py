@@ -18,7 +18,11 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.stages.document_refinement import DocumentFate, NoChunkProgramsError, refine_document
 from prox_assets.stages.run import Progress, StageError, StaleInputError
-from prox_assets.stages.side_by_side import chunk_programs_of_present_documents, documents_with_programs
+from prox_assets.stages.side_by_side import (
+    chunk_programs_of_present_documents,
+    documents_with_programs,
+    inputs_of_execution,
+)
 
 Row = dict[str, Any]
 
@@ -138,7 +142,7 @@ def replay_shard(
     here = Replay(executor_versions={version})
     kept_examples: Counter[Transition] = Counter()
     stored = _stored(lake, corpus, shard, execution.execution_id)
-    walk = documents_with_programs(lake, corpus, shard, DOCUMENT_COLUMNS)
+    walk = documents_with_programs(lake, corpus, shard, inputs_of_execution(chunks), DOCUMENT_COLUMNS)
     total = execution.outcomes.rows
     for one, result in zip_longest(walk, stored):
         if one is None or result is None or one[0]["doc_id"] != result[0]["doc_id"]:

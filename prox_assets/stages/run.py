@@ -3,7 +3,7 @@
 Belongs here: the context that every stage takes, and the errors that stages raise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from prox_assets import __version__
@@ -59,23 +59,15 @@ class ShardRun:
         """Return what this run's files say about themselves."""
         return FileStamp(fingerprint, identity, self.run_id, self.code_version, execution_id)
 
-    def check_input(self, table: Table, identity: str) -> None:
-        """Make sure that a table is still the one that this run works from; call again right before publishing.
-
-        Leases keep two writers of one table apart. Two runs with different configurations can still take turns, and
-        what one of them then made would be of neither configuration.
+    def check_inputs(self, identities: Mapping[Table, str]) -> None:
+        """Make sure that tables are still those that this run works from; call right before publishing.
 
         Raises:
-            MissingTableError: The table is not there.
-            InputReplacedError: It is another one.
+            MissingTableError: One is not there.
+            ReplacedTableError: One is another run's.
         """
-        info = self.lake.require(self.corpus, table, self.shard)
-        if info.identity != identity:
-            raise InputReplacedError(
-                f"{table} of shard {self.shard!r} is by now that of run {info.run_id}, which refines the same shard "
-                f"with another configuration; this one (run {self.run_id}) publishes nothing. Let one of them end, "
-                "then start the other again, if its result is the one that you want."
-            )
+        for table, identity in identities.items():
+            self.lake.require(self.corpus, table, self.shard, identity)
 
 
 class StageError(Exception):
@@ -84,10 +76,6 @@ class StageError(Exception):
 
 class StaleInputError(StageError):
     """A stage's input was made from something that has changed since; the message names the step to run again."""
-
-
-class InputReplacedError(StaleInputError):
-    """Another run has replaced a stage's input meanwhile; trying again takes what is there now."""
 
 
 class InferenceFailedError(StageError):

@@ -3,7 +3,7 @@
 Belongs here: the walks, and the check that the files walked were made from each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, zip_longest
 from typing import Any
 
@@ -38,8 +38,22 @@ def chunk_programs_of_present_documents(lake: Lake, corpus: str, shard: str) -> 
     return chunks
 
 
+def inputs_of_chunk_programs(decisions: FileInfo) -> dict[Table, str]:
+    """Return the identities of what chunk programs are written from, given the file of `doc_programs`."""
+    return {Table.DOCUMENTS: decisions.notes["documents"], Table.DOC_PROGRAMS: decisions.identity}
+
+
+def inputs_of_execution(chunks: FileInfo) -> dict[Table, str]:
+    """Return the identities of what an execution reads, given the file of `chunk_programs`."""
+    return {
+        Table.DOCUMENTS: chunks.notes["documents"],
+        Table.DOC_PROGRAMS: chunks.notes["doc_programs"],
+        Table.CHUNK_PROGRAMS: chunks.identity,
+    }
+
+
 def documents_with_decisions(
-    lake: Lake, corpus: str, shard: str, document_columns: Sequence[str] | None = None
+    lake: Lake, corpus: str, shard: str, inputs: Mapping[Table, str], document_columns: Sequence[str] | None = None
 ) -> Iterator[tuple[Row, Row]]:
     """Yield each document of a shard with its row of doc_programs.
 
@@ -47,14 +61,16 @@ def documents_with_decisions(
         lake: The lake.
         corpus: The corpus.
         shard: The shard.
+        inputs: The identities that the files must have.
         document_columns: Columns of the documents, doc_id among them; None for all.
 
     Raises:
+        ReplacedTableError: A file has another identity.
         StageError: The two files do not hold the same documents in the same order.
     """
-    documents = lake.rows(corpus, Table.DOCUMENTS, shard, document_columns)
+    documents = lake.rows(corpus, Table.DOCUMENTS, shard, document_columns, inputs[Table.DOCUMENTS])
     columns = ["doc_id", "program", "keep_probability", "finish_reason", "error"]
-    decisions = lake.rows(corpus, Table.DOC_PROGRAMS, shard, columns)
+    decisions = lake.rows(corpus, Table.DOC_PROGRAMS, shard, columns, inputs[Table.DOC_PROGRAMS])
     for document, decision in zip_longest(documents, decisions):
         if document is None or decision is None or decision["doc_id"] != document["doc_id"]:
             raise StageError(
@@ -65,7 +81,7 @@ def documents_with_decisions(
 
 
 def documents_with_programs(
-    lake: Lake, corpus: str, shard: str, document_columns: Sequence[str] | None = None
+    lake: Lake, corpus: str, shard: str, inputs: Mapping[Table, str], document_columns: Sequence[str] | None = None
 ) -> Iterator[tuple[Row, Row, list[Row]]]:
     """Yield each document of a shard with its row of doc_programs and its rows of chunk_programs.
 
@@ -73,14 +89,17 @@ def documents_with_programs(
         lake: The lake.
         corpus: The corpus.
         shard: The shard.
+        inputs: The identities that the files must have.
         document_columns: Columns of the documents, doc_id and source_row among them; None for all.
 
     Raises:
+        ReplacedTableError: A file has another identity.
         StageError: The files do not hold the same documents in the same order.
     """
-    groups = groupby(lake.rows(corpus, Table.CHUNK_PROGRAMS, shard), key=lambda row: row["source_row"])
+    programs = lake.rows(corpus, Table.CHUNK_PROGRAMS, shard, identity=inputs[Table.CHUNK_PROGRAMS])
+    groups = groupby(programs, key=lambda row: row["source_row"])
     head = next(groups, None)
-    for document, decision in documents_with_decisions(lake, corpus, shard, document_columns):
+    for document, decision in documents_with_decisions(lake, corpus, shard, inputs, document_columns):
         chunks: list[Row] = []
         if head is not None and head[0] == document["source_row"]:
             chunks = list(head[1])

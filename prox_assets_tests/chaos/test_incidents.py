@@ -13,18 +13,18 @@ import pytest
 
 from prox_assets.catalog.compaction import Compacted, compact, coverage
 from prox_assets.lake import lease as lease_module
-from prox_assets.lake.errors import RetryableLakeError
+from prox_assets.lake.errors import ReplacedTableError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage import Storage
+from prox_assets.lake.table_files import TableWriter
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.doc_programs import write_document_programs
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
-from prox_assets.stages.run import InputReplacedError
 from prox_assets_tests.lake.rows import write_rows
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import KEY, infer, make_plan, read_shard_of, rows, write_pages
@@ -225,7 +225,7 @@ def test_of_two_runs_with_different_refiners_the_one_that_lost_its_input_publish
     write_document_programs(first, FakeSession("doc", FakeDocuments(), fingerprint="one"))
     [mine] = {first.lake.require("web", Table.DOC_PROGRAMS, KEY).identity}
     write_document_programs(second, FakeSession("doc", FakeDocuments(), fingerprint="two"))
-    with pytest.raises(InputReplacedError, match=r"by now that of run run-2.*publishes nothing"):
+    with pytest.raises(ReplacedTableError, match=r"by now that of run run-2.*publishes nothing"):
         write_chunk_programs(first, chunks, mine)
     assert first.lake.info("web", Table.CHUNK_PROGRAMS, KEY) is None
     write_chunk_programs(second, chunks, second.lake.require("web", Table.DOC_PROGRAMS, KEY).identity)
@@ -242,9 +242,40 @@ def test_decisions_that_are_replaced_during_inference_stop_the_programs_written_
         write_document_programs(replace(first, run_id="run-2"), FakeSession("doc", FakeDocuments(), fingerprint="two"))
         return "keep_chunk()"
 
-    with pytest.raises(InputReplacedError, match="doc_programs"):
+    with pytest.raises(ReplacedTableError, match="doc_programs"):
         write_chunk_programs(first, FakeSession("chunk", FakeChunks(program=answer), fingerprint="new"))
     assert rows(first, Table.CHUNK_PROGRAMS) == before
+
+
+class DecidedAnewAtExecution(Lake):
+    """Another run, with another document refiner, puts its decisions here right after an execution has looked."""
+
+    other: Callable[[], object] = staticmethod(lambda: None)
+
+    @contextmanager
+    def write(self, corpus: str, shard: str, tables: Sequence[Table], *rest: Any) -> Iterator[list[TableWriter]]:
+        if Table.REFINED in tables:
+            self.other()
+        with super().write(corpus, shard, tables, *rest) as writers:
+            yield writers
+
+
+@pytest.mark.parametrize("answer", ["drop_doc()", "keep_doc()"])
+def test_decisions_that_are_replaced_before_an_execution_reads_them_stop_it(tmp_path, answer):
+    """It read the other run's decisions beside its own programs.
+
+    It told documents that it had never kept as lacking their programs (in one of some fifty races); where there were
+    enough programs it published what was of neither run.
+    """
+    first = read_shard_of(tmp_path, TEXTS)
+    keeps_half = FakeDocuments(program=lambda text: "keep_doc()" if text in TEXTS[::2] else "drop_doc()")
+    infer(first, keeps_half)
+    other = FakeSession("doc", FakeDocuments(program=lambda text: answer), fingerprint="two")
+    lake = DecidedAnewAtExecution(first.lake.url)
+    lake.other = lambda: write_document_programs(replace(first, run_id="run-2"), other)
+    with pytest.raises(ReplacedTableError, match=r"doc_programs .*by now that of run run-2.*publishes nothing"):
+        refine_shard(replace(first, lake=lake))
+    assert first.lake.info("web", Table.REFINED, KEY) is None
 
 
 def test_a_compaction_made_by_an_earlier_clock_is_the_newest_all_the_same(tmp_path, monkeypatch):
