@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.connection import ask_catalog
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
@@ -49,20 +49,23 @@ def run_select(lake: Lake, query: str, limits: QueryLimits = QueryLimits()) -> "
     """
     if not lake.corpora():
         raise LakeError(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
-    with open_catalog(lake) as connection:
+
+    def answer(connection: "DuckDBPyConnection") -> "pa.Table":
         _refuse_unless_select(connection, query)
         _lock(connection, lake, limits)
         with _deadline(connection, limits.seconds):
-            try:
-                return _rows(connection, query, limits)
-            except duckdb.InterruptException as error:
-                raise QueryError(f"the query took longer than {limits.seconds:g} seconds") from error
-            except duckdb.OutOfMemoryException as error:
-                raise QueryError(f"the query needs more than {limits.memory} of memory: {error}") from error
-            except duckdb.PermissionException as error:
-                raise QueryError(f"a query may read the lake and nothing else: {error}") from error
-            except duckdb.Error as error:
-                raise QueryError(str(error)) from error
+            return _rows(connection, query, limits)
+
+    try:
+        return ask_catalog(lake, answer)
+    except duckdb.InterruptException as error:
+        raise QueryError(f"the query took longer than {limits.seconds:g} seconds") from error
+    except duckdb.OutOfMemoryException as error:
+        raise QueryError(f"the query needs more than {limits.memory} of memory: {error}") from error
+    except duckdb.PermissionException as error:
+        raise QueryError(f"a query may read the lake and nothing else: {error}") from error
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
 
 
 def _refuse_unless_select(connection: "DuckDBPyConnection", query: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import duckdb
 import typer
 
-from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.connection import ask_catalog
 from prox_assets.catalog.queries import comparison, programs, removals, statistics
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.catalog.queries.statistics import Grouping
@@ -72,8 +72,8 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
                 corpora = corpora_of(lake, given["corpus"])
                 moments = (_utc(given["since"]), _utc(given["until"]))
                 scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
-                with open_catalog(lake, corpora, only) as connection:
-                    rows = question(connection, scope, **{option.name: given[option.name] for option in own})
+                options = {option.name: given[option.name] for option in own}
+                rows = ask_catalog(lake, lambda connection: question(connection, scope, **options), corpora, only)
             except (LakeError, duckdb.Error) as error:
                 raise fail(str(error)) from error
             show_rows(rows.to_arrow(), given["form"], given["output"])
@@ -170,9 +170,14 @@ def compare(
         opened = Lake(lake)
         for name in (first, second):
             corpora_of(opened, name)
-        with open_catalog(opened, (first, second)) as connection:
-            agreed = comparison.compare(connection, first, second)
-            rows = comparison.differences(connection, first, second, limit)
+        agreed, rows = ask_catalog(
+            opened,
+            lambda connection: (
+                comparison.compare(connection, first, second),
+                comparison.differences(connection, first, second, limit),
+            ),
+            (first, second),
+        )
     except (LakeError, duckdb.Error) as error:
         raise fail(str(error)) from error
     if not agreed.documents:

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from prox_assets.lake.errors import ReplacedTableError
+import polars as pl
+
+from prox_assets.lake.errors import LakeError, ReplacedTableError
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
@@ -13,18 +16,21 @@ from prox_assets.stages.side_by_side import inputs_of_execution
 
 ASSET = "quality_metrics"
 
+_MEASURED = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.REFINED, Table.OUTCOMES, Table.EDITS)
+
 
 def measure_shard(run: ShardRun) -> dict[str, Any]:
     """Measure a refined shard; write the latest row and add it to the history; return it.
 
     Raises:
         MissingTableError: The shard has not been refined.
+        LakeError: One of its files is damaged.
         StaleInputError: Its refinement was cut short, or its programs have been written anew since.
         ReplacedTableError: It has been executed anew meanwhile, or its programs have been written anew.
     """
-    outcomes = run.lake.require(run.corpus, Table.OUTCOMES, run.shard)
-    chunk_programs = run.lake.require(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
     with run.lease(ASSET) as lease:
+        measured = _measured_files(run)
+        outcomes, chunk_programs = measured[Table.OUTCOMES], measured[Table.CHUNK_PROGRAMS]
         execution_id = run.lake.execution(run.corpus, run.shard)
         if outcomes.notes["execution_id"] != execution_id:
             raise StaleInputError(
@@ -36,8 +42,30 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
                 f"refined_shards of shard {run.shard!r} was made from programs that have been written anew since; "
                 "materialize refined_shards again"
             )
+
+        def check_still_measured() -> None:
+            run.check_inputs(inputs_of_execution(chunk_programs))
+            # Files are put in place one by one and the manifest last: it alone does not tell that some are new.
+            if _measured_files(run) != measured or run.lake.execution(run.corpus, run.shard) != execution_id:
+                raise ReplacedTableError(
+                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
+                )
+
+        def before_publish() -> None:
+            lease.check()
+            check_still_measured()
+
+        try:
+            metrics = shard_metrics(run.lake, run.corpus, run.shard, _token_counter(run.plan))
+        except pl.exceptions.PolarsError as error:
+            # polars opens a file twice, for its footer and for its rows: between the two it may have been replaced.
+            check_still_measured()
+            raise LakeError(
+                f"a table of shard {run.shard!r} is damaged ({' '.join(str(error).split())}): materialize raw_shards, "
+                "doc_programs, chunk_programs and refined_shards again"
+            ) from error
         row = {
-            **shard_metrics(run.lake, run.corpus, run.shard, _token_counter(run.plan)),
+            **metrics,
             "measured_at": datetime.now(UTC),
             "execution_fingerprint": outcomes.fingerprint,
             "execution_id": execution_id,
@@ -54,21 +82,21 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
         ]
         stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
         tables = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
-
-        def before_publish() -> None:
-            lease.check()
-            run.check_inputs(inputs_of_execution(chunk_programs))
-            if run.lake.execution(run.corpus, run.shard) != execution_id:
-                raise ReplacedTableError(
-                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
-                )
-
         with run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [latest, everything]:
             latest.write(row)
             for earlier in history:
                 everything.write(earlier)
             everything.write(row)
     return row
+
+
+def _measured_files(run: ShardRun) -> dict[Table, FileInfo]:
+    """Describe every file that is measured.
+
+    Raises:
+        MissingTableError: One is not there.
+    """
+    return {table: run.lake.require(run.corpus, table, run.shard) for table in _MEASURED}
 
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:

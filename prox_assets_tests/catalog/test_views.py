@@ -1,15 +1,17 @@
 """The catalog's views against the lake's own rows."""
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
 from prox_assets.catalog.compaction import compact
-from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.connection import ask_catalog, open_catalog
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
-from prox_assets_tests.lake.rows import sample_row
+from prox_assets_tests.lake.rows import sample_row, write_rows
 
 
 @pytest.mark.parametrize("table", list(Table))
@@ -76,3 +78,35 @@ def test_a_lake_in_a_folder_with_quotes_and_wildcards_is_read(tmp_path):
         with open_catalog(lake) as catalog:
             for name in ("outcomes", "manifests", "shard_metrics", "document_index"):
                 assert catalog.sql(f"FROM {name}").fetchall(), name
+
+
+def test_a_question_that_failed_on_a_file_being_replaced_is_asked_again(tmp_path):
+    lake = Lake(str(tmp_path))
+    write_rows(lake, Table.DOC_PROGRAMS, "a", 3000)
+    path = Path(lake.uri("pages", Table.DOC_PROGRAMS, "a"))
+    whole = path.read_bytes()
+    rows = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    asked: list[int] = []
+
+    def count(catalog: duckdb.DuckDBPyConnection) -> int:
+        asked.append(1)
+        # A footer whose rows are those of another file: what a reader meets between two openings.
+        path.write_bytes(whole if len(asked) > 1 else bytes(rows) + whole[rows:])
+        return len(catalog.sql("SELECT program FROM doc_programs").fetchall())
+
+    assert ask_catalog(lake, count) == 3000
+    assert len(asked) == 2
+
+
+def test_a_question_that_makes_no_sense_is_asked_once(tmp_path):
+    lake = Lake(str(tmp_path))
+    write_rows(lake, Table.DOC_PROGRAMS, "a", 3)
+    asked: list[int] = []
+
+    def ask(catalog: duckdb.DuckDBPyConnection) -> None:
+        asked.append(1)
+        catalog.execute("SELECT no_such_column FROM doc_programs")
+
+    with pytest.raises(duckdb.BinderException, match="no_such_column"):
+        ask_catalog(lake, ask)
+    assert len(asked) == 1

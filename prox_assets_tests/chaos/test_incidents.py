@@ -18,7 +18,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage import Storage
-from prox_assets.lake.table_files import TableWriter
+from prox_assets.lake.table_files import FileStamp, TableWriter
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.doc_programs import write_document_programs
@@ -253,10 +253,17 @@ class DecidedAnewAtExecution(Lake):
     other: Callable[[], object] = staticmethod(lambda: None)
 
     @contextmanager
-    def write(self, corpus: str, shard: str, tables: Sequence[Table], *rest: Any) -> Iterator[list[TableWriter]]:
+    def write(
+        self,
+        corpus: str,
+        shard: str,
+        tables: Sequence[Table],
+        stamp: FileStamp,
+        before_publish: Callable[[], None] | None = None,
+    ) -> Iterator[list[TableWriter]]:
         if Table.REFINED in tables:
             self.other()
-        with super().write(corpus, shard, tables, *rest) as writers:
+        with super().write(corpus, shard, tables, stamp, before_publish) as writers:
             yield writers
 
 

@@ -1,6 +1,8 @@
 """Tables by name: round trips, row groups, damage, versions, executions that count."""
 
+import itertools
 import json
+import threading
 
 import polars as pl
 import pyarrow as pa
@@ -264,3 +266,23 @@ def test_one_documents_rows_are_read_without_the_row_groups_that_cannot_hold_the
     assert len(lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", 5)) == 3
     with pytest.raises(LakeError, match=r"is damaged.*run chunk_programs again"):
         lake.rows_of_document("pages", Table.CHUNK_PROGRAMS, "a", 0)
+
+
+def test_a_file_that_is_replaced_while_it_is_scanned_is_read_whole_old_or_new(tmp_path):
+    lake = Lake(str(tmp_path))
+    write_rows(lake, Table.DOC_PROGRAMS, "a", 3000)
+    ended = threading.Event()
+
+    def replace_again_and_again() -> None:
+        counts = itertools.cycle((1, 3000))
+        while not ended.is_set():
+            write_rows(lake, Table.DOC_PROGRAMS, "a", next(counts))
+
+    writer = threading.Thread(target=replace_again_and_again)
+    writer.start()
+    try:
+        heights = {lake.scan("pages", Table.DOC_PROGRAMS, ["a"]).collect().height for _ in range(150)}
+    finally:
+        ended.set()
+        writer.join()
+    assert heights == {1, 3000}
