@@ -1,6 +1,21 @@
-"""Fixtures of all tests; what they do is written where they are defined."""
+"""Fixtures and options of all tests; what they do is written where they are defined."""
+
+import pytest
 
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
+from prox_assets_tests.lakes import lakes_where_they_are_wanted
 from prox_assets_tests.object_store import s3_endpoint, s3_server
 
-__all__ = ["s3_endpoint", "s3_server", "tiny_llama", "vllm_engine", "vllm_server"]
+__all__ = [
+    "lakes_where_they_are_wanted",
+    "s3_endpoint",
+    "s3_server",
+    "tiny_llama",
+    "vllm_engine",
+    "vllm_server",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say where lakes are."""
+    parser.addoption("--lakes", choices=("local", "s3"), default="local", help="where tests make their lakes")

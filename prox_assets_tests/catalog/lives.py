@@ -12,6 +12,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import Fake, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_floor, with_policy
 
@@ -137,10 +138,10 @@ def life_of(run: ShardRun, name: str) -> DocumentTrace:
 
 def damage(run: ShardRun, table: Table, *, footer: bool = True) -> str:
     """Overwrite a table's footer, or all of its data and not the footer; return the file's path."""
-    path = Path(run.lake.uri(run.corpus, table, run.shard))
-    data = bytearray(path.read_bytes())
+    file = table_file(run.lake, run.corpus, table, run.shard)
+    data = bytearray(file.read_bytes())
     footer_start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     start, end = (footer_start, len(data)) if footer else (4, footer_start)
     data[start:end] = bytes(end - start)
-    path.write_bytes(bytes(data))
-    return str(path)
+    file.write_bytes(bytes(data))
+    return str(file)

@@ -7,7 +7,7 @@ import pytest
 
 from prox_assets.catalog.guarded import QueryError, QueryLimits, run_select
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.lake import Lake
+from prox_assets_tests.lakes import lake_at
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_mistakes_are_told_in_duckdbs_words(local_lake):
 
 def test_a_lake_without_a_corpus_says_how_to_make_one(tmp_path):
     with pytest.raises(LakeError, match="prox refine"):
-        run_select(Lake(str(tmp_path / "nothing")), "SELECT 1")
+        run_select(lake_at(tmp_path / "nothing"), "SELECT 1")

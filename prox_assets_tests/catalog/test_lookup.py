@@ -11,6 +11,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, place_of
 from prox_assets_tests.lake.rows import write_rows
+from prox_assets_tests.lakes import lake_at
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_a_document_cut_into_shards_in_two_ways_has_two_places(tmp_path):
 
 
 def test_an_empty_lake_and_one_that_was_only_read_have_nothing_refined(tmp_path):
-    lake = Lake(str(tmp_path / "lake"))
+    lake = lake_at(tmp_path / "lake")
     assert find_documents(lake, "text") == []
     write_rows(lake, Table.DOCUMENTS, "a", 3)
     assert [hit.found_by for hit in find_documents(lake, "text 2")] == [FoundBy.RAW_TEXT]

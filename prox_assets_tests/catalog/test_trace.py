@@ -1,8 +1,6 @@
 """A document's life as it is read from its shard's files."""
 
 import json
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +16,7 @@ from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, life_of, place_of, scored
+from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -141,7 +140,7 @@ def test_a_damaged_table_leaves_a_gap_and_a_warning_that_names_it(own, table, lo
 
 def test_missing_rules_are_said_and_leave_the_thresholds_out(own):
     place = place_of(own, "edited")
-    Path(own.lake.uri("web", Table.POLICIES, own.shard)).unlink()
+    table_file(own.lake, "web", Table.POLICIES, own.shard).unlink()
     life = read_trace(own.lake, place)
     assert life.decision is not None
     assert (life.policy, life.decision.threshold) == (None, None)
@@ -151,7 +150,7 @@ def test_missing_rules_are_said_and_leave_the_thresholds_out(own):
 
 def test_a_lost_record_of_the_raw_file_is_not_taken_for_a_change_of_it(own):
     place = place_of(own, "edited")
-    Path(own.lake.uri("web", Table.SHARDS, own.shard)).unlink()
+    table_file(own.lake, "web", Table.SHARDS, own.shard).unlink()
     life = read_trace(own.lake, place)
     assert {step.state for step in life.steps} == {State.DONE}
     assert life.warnings == ("there is no record of the raw file, so a change of it would not show; list it again",)
@@ -174,7 +173,7 @@ def test_a_damaged_raw_document_is_an_error_that_names_the_file(own):
 
 def test_a_damaged_manifest_is_a_warning_and_hides_the_execution(own):
     place = place_of(own, "edited")
-    Path(own.lake.storage.path(own.lake.manifest_path("web", own.shard))).write_text("{")
+    own.lake.storage.write_bytes(own.lake.manifest_path("web", own.shard), b"{")
     life = read_trace(own.lake, place)
     assert (life.outcome, life.refined_text, life.execution_id) == (None, None, None)
     assert any("manifests/pages.jsonl.json is damaged" in warning for warning in life.warnings)
@@ -183,7 +182,7 @@ def test_a_damaged_manifest_is_a_warning_and_hides_the_execution(own):
 def test_steps_that_have_not_been_run_are_said(own):
     place = place_of(own, "edited")
     for table in (Table.CHUNK_PROGRAMS, Table.OUTCOMES, Table.REFINED, Table.EDITS, Table.POLICIES):
-        shutil.rmtree(Path(own.lake.uri("web", table, own.shard)).parent)
+        table_file(own.lake, "web", table, own.shard).unlink()
     own.lake.storage.remove(own.lake.manifest_path("web", own.shard))
     life = read_trace(own.lake, place)
     assert [step.state for step in life.steps] == [State.DONE, State.DONE, State.MISSING, State.MISSING]

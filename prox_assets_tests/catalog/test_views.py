@@ -1,7 +1,5 @@
 """The catalog's views against the lake's own rows."""
 
-from pathlib import Path
-
 import duckdb
 import pytest
 
@@ -12,6 +10,7 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.lake.rows import sample_row, write_rows
+from prox_assets_tests.lakes import lake_at, table_file
 
 
 @pytest.mark.parametrize("table", list(Table))
@@ -81,9 +80,9 @@ def test_a_lake_in_a_folder_with_quotes_and_wildcards_is_read(tmp_path):
 
 
 def test_a_question_that_failed_on_a_file_being_replaced_is_asked_again(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.DOC_PROGRAMS, "a", 3000)
-    path = Path(lake.uri("pages", Table.DOC_PROGRAMS, "a"))
+    path = table_file(lake, "pages", Table.DOC_PROGRAMS, "a")
     whole = path.read_bytes()
     rows = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     asked: list[int] = []
@@ -99,7 +98,7 @@ def test_a_question_that_failed_on_a_file_being_replaced_is_asked_again(tmp_path
 
 
 def test_a_question_that_makes_no_sense_is_asked_once(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.DOC_PROGRAMS, "a", 3)
     asked: list[int] = []
 

@@ -26,6 +26,7 @@ from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets_tests.lake.rows import write_rows
+from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import KEY, infer, make_plan, read_shard_of, rows, write_pages
 
@@ -57,7 +58,7 @@ class KilledAtWrite(Storage):
 
 
 def refine(folder: Path, run_id: str, storage: type[Storage] = Storage, limit: int | None = None) -> Lake:
-    lake = Lake(str(folder / "lake"))
+    lake = lake_at(folder / "lake")
     if storage is not Storage:
         lake.storage = storage(lake.url)
     pages = folder / "raw" / KEY

@@ -15,11 +15,12 @@ from prox_assets.lake.lake import WRITTEN_BY, Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.lake.rows import STAMP, sample_row, write_rows
+from prox_assets_tests.lakes import LakeFile, lake_at, table_file
 
 
 @pytest.mark.parametrize("table", list(Table))
 def test_rows_of_every_table_come_back_as_they_were_written(tmp_path, table):
-    check_round_trip(Lake(str(tmp_path)), table)
+    check_round_trip(lake_at(tmp_path), table)
 
 
 def test_rows_come_back_from_an_object_store(s3_lake):
@@ -71,7 +72,7 @@ def test_shards_and_corpora_are_listed_without_the_lake_s_own_folders(lake):
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "_resume", ".hidden", "a\\b", "a\x00"])
 def test_a_corpus_or_shard_that_is_no_plain_name_is_refused(tmp_path, name):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     with pytest.raises(LakeError, match="cannot name a corpus or a shard"):
         lake.table_path(name, Table.EDITS, "a")
     with pytest.raises(LakeError, match="cannot name a corpus or a shard"):
@@ -86,7 +87,7 @@ def row_groups(lake: Lake, table: Table) -> list[int]:
 
 def test_row_groups_end_at_so_many_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(table_files, "ROW_GROUP_ROWS", 10)
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.REJECTS, "a", 25)
     assert row_groups(lake, Table.REJECTS) == [10, 10, 5]
     assert [row["source_row"] for row in lake.rows("pages", Table.REJECTS, "a")] == list(range(25))
@@ -94,7 +95,7 @@ def test_row_groups_end_at_so_many_rows(tmp_path, monkeypatch):
 
 def test_row_groups_end_at_so_many_bytes_of_text(tmp_path, monkeypatch):
     monkeypatch.setattr(table_files, "ROW_GROUP_BYTES", 1000)
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
         for number in range(5):
             writer.write({**sample_row(Table.REJECTS, number), "excerpt": "x" * 600})
@@ -102,9 +103,9 @@ def test_row_groups_end_at_so_many_bytes_of_text(tmp_path, monkeypatch):
 
 
 def test_whole_arrow_tables_follow_the_rows_that_wait(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.REJECTS, "b", 2)
-    table = pq.read_table(tmp_path / "pages" / "rejects" / "b.parquet").replace_schema_metadata(None)
+    table = table_file(lake, "pages", Table.REJECTS, "b").read_table().replace_schema_metadata(None)
     with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
         writer.write(sample_row(Table.REJECTS, 7))
         writer.write_table(table)
@@ -113,7 +114,7 @@ def test_whole_arrow_tables_follow_the_rows_that_wait(tmp_path):
 
 
 def test_tables_of_a_failed_block_keep_their_old_files(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.REJECTS, "a", 2)
 
     def refuse() -> None:
@@ -131,8 +132,8 @@ def test_tables_of_a_failed_block_keep_their_old_files(tmp_path):
 @pytest.mark.parametrize("table", list(Table))
 def test_a_missing_file_names_the_step_that_writes_it(tmp_path, table):
     with pytest.raises(MissingTableError, match=f"materialize {WRITTEN_BY[table]} for 'a' first"):
-        Lake(str(tmp_path)).require("pages", table, "a")
-    assert list(Lake(str(tmp_path)).rows("pages", table, "a")) == []
+        lake_at(tmp_path).require("pages", table, "a")
+    assert list(lake_at(tmp_path).rows("pages", table, "a")) == []
 
 
 def read_in_every_way(lake: Lake, table: Table):
@@ -153,9 +154,9 @@ def damage(data: bytes, how: str) -> bytes:
 
 @pytest.mark.parametrize("how", ["truncated", "empty", "garbled footer"])
 def test_a_damaged_file_names_itself_and_the_step_to_run(tmp_path, how):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.DOC_PROGRAMS, "a", 5)
-    path = tmp_path / "pages" / "doc_programs" / "a.parquet"
+    path = table_file(lake, "pages", Table.DOC_PROGRAMS, "a")
     path.write_bytes(damage(path.read_bytes(), how))
     for read in read_in_every_way(lake, Table.DOC_PROGRAMS):
         with pytest.raises(LakeError, match=r"a\.parquet is damaged .*run doc_programs again"):
@@ -164,20 +165,19 @@ def test_a_damaged_file_names_itself_and_the_step_to_run(tmp_path, how):
 
 @pytest.mark.parametrize("version", ["0", "2", None])
 def test_a_file_of_another_schema_version_is_refused(tmp_path, version):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.REFINED, "a", 2)
-    path = tmp_path / "pages" / "refined" / "a.parquet"
-    table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({"prox.schema_version": version} if version else None), path)
+    file = table_file(lake, "pages", Table.REFINED, "a")
+    file.write_table(file.read_table().replace_schema_metadata({"prox.schema_version": version} if version else None))
     for read in read_in_every_way(lake, Table.REFINED):
         with pytest.raises(LakeError, match=f"schema version {version}, this code reads 1; run refined_shards again"):
             read()
 
 
 def test_a_damaged_page_is_found_while_reading(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.REJECTS, "a", 2000)
-    path = tmp_path / "pages" / "rejects" / "a.parquet"
+    path = table_file(lake, "pages", Table.REJECTS, "a")
     data = bytearray(path.read_bytes())
     data[100:400] = b"\x00" * 300
     path.write_bytes(bytes(data))
@@ -187,7 +187,7 @@ def test_a_damaged_page_is_found_while_reading(tmp_path):
 
 @pytest.mark.parametrize("table", list(Table))
 def test_no_file_yet_is_an_empty_frame_with_the_table_s_columns(tmp_path, table):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     for frame in (lake.scan("pages", table), lake.scan("pages", table, ["a"])):
         collected = frame.collect()
         assert collected.height == 0
@@ -230,14 +230,14 @@ def test_rows_of_an_execution_that_no_manifest_names_are_invisible(lake):
 
 
 def test_the_manifest_is_readable_by_people_and_other_tools(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     lake.write_manifest("pages", "a", "first", "run-1", {"refined": 2})
-    manifest = json.loads((tmp_path / "pages" / "manifests" / "a.json").read_text())
+    manifest = json.loads(LakeFile(lake, "pages/manifests/a.json").read_bytes())
     assert (manifest["execution_id"], manifest["run_id"], manifest["rows"]) == ("first", "run-1", {"refined": 2})
 
 
 def test_a_value_of_the_wrong_type_is_refused_and_nothing_is_published(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     wrong = {**sample_row(Table.REJECTS, 0), "source_row": "seven"}
     with pytest.raises(pa.ArrowInvalid), lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
         writer.write(wrong)
@@ -269,7 +269,7 @@ def test_one_documents_rows_are_read_without_the_row_groups_that_cannot_hold_the
 
 
 def test_a_file_that_is_replaced_while_it_is_scanned_is_read_whole_old_or_new(tmp_path):
-    lake = Lake(str(tmp_path))
+    lake = lake_at(tmp_path)
     write_rows(lake, Table.DOC_PROGRAMS, "a", 3000)
     ended = threading.Event()
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from prox_assets.catalog.lookup import FoundBy, find_documents, places_of_id
 from prox_assets.catalog.trace import read_trace
 from prox_assets.stages.replay import Replay, replay_shard
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, life_of, place_of
 
 
+@pytest.mark.local_lake  # and an object store
 def test_a_document_is_found_traced_and_replayed_as_in_a_folder(s3_lake, tmp_path):
     run = all_fates(tmp_path)
     root = Path(run.lake.url)

@@ -7,6 +7,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.resume import ResumeLedger, WindowCost, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets_tests.lake.rows import sample_row
+from prox_assets_tests.lakes import LakeFile, lake_at
 
 FIXED = {"corpus": "pages", "shard": "a", "run_id": "run-2", "code_version": "2.0", "refiner": "r"}
 
@@ -31,7 +32,7 @@ def test_windows_come_back_in_order_with_their_cost(lake):
 
 
 def test_rows_that_bring_their_own_run_keep_it(tmp_path):
-    opened = ledger(Lake(str(tmp_path)))
+    opened = ledger(lake_at(tmp_path))
     reused = {**rows(0, 1)[0], "run_id": "run-1", "code_version": "1.0"}
     opened.write_window(0, [reused, rows(1, 1)[0]], WindowCost(0.0, 0))
     [(part, _)] = opened.windows(1)
@@ -52,7 +53,7 @@ def test_a_ledger_of_another_identity_is_removed(lake):
 
 
 def test_a_missing_window_is_an_error_that_the_next_run_mends(tmp_path):
-    opened = ledger(Lake(str(tmp_path)))
+    opened = ledger(lake_at(tmp_path))
     opened.write_window(0, rows(0, 4), WindowCost(0.0, 0))
     with pytest.raises(RetryableLakeError, match=r"window 1 .* missing or damaged.*run the step again"):
         list(opened.windows(2))
@@ -60,15 +61,18 @@ def test_a_missing_window_is_an_error_that_the_next_run_mends(tmp_path):
 
 @pytest.mark.parametrize("how", ["truncated", "garbled"])
 def test_a_damaged_window_is_removed_so_that_it_is_inferred_again(tmp_path, how):
-    opened = ledger(Lake(str(tmp_path)))
+    lake = lake_at(tmp_path)
+    opened = ledger(lake)
     opened.write_window(0, rows(0, 200), WindowCost(0.0, 0))
-    [path] = tmp_path.glob("_resume/**/*.parquet")
-    data = path.read_bytes()
+    folder = "_resume/pages/doc_programs/a/one"
+    [name] = [name for name in lake.storage.list_files(folder) if name.endswith(".parquet")]
+    file = LakeFile(lake, f"{folder}/{name}")
+    data = file.read_bytes()
     garbled = data[:60] + b"\xff" * 200 + data[260:]
-    path.write_bytes(data[:-50] if how == "truncated" else garbled)
+    file.write_bytes(data[:-50] if how == "truncated" else garbled)
     with pytest.raises(RetryableLakeError, match="damaged"):
         list(opened.windows(1))
-    assert ledger(Lake(str(tmp_path))).finished_windows() == set()
+    assert ledger(lake).finished_windows() == set()
 
 
 def test_a_removed_ledger_leaves_nothing(lake):

@@ -8,13 +8,14 @@ from typing import Any
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
+from prox_assets_tests.lakes import lake_at
 
 STAMP = FileStamp("fingerprint", "identity", "run-1", "1.0", "execution-1")
 
 
 def metric_lake(folder: Path, rows: Sequence[dict[str, Any]], corpus: str = "web") -> Lake:
     """Write rows as the metrics of shards, each measured an hour after the one before."""
-    lake = Lake(str(folder))
+    lake = lake_at(folder)
     filled_in = {"corpus", "shard", "run_id", "code_version", "execution_id"}
     names = [name for name in SCHEMAS[Table.SHARD_METRICS].names if name not in filled_in]
     for number, row in enumerate(rows):

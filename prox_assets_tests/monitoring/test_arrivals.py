@@ -10,6 +10,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.arrivals import arrivals
 from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets_tests.lakes import lake_at, table_file
 from prox_assets_tests.monitoring.metric_lakes import add_metrics, metric_lake
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 
@@ -40,11 +41,11 @@ def test_only_the_last_shards_are_read_and_those_that_are_pinned(tmp_path: Path)
 
 
 def test_a_corpus_without_metrics_has_no_arrivals(tmp_path: Path) -> None:
-    assert shards(Lake(str(tmp_path))) == []
+    assert shards(lake_at(tmp_path)) == []
 
 
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     lake = metric_lake(tmp_path, weeks(2))
-    Path(lake.uri("web", Table.SHARD_METRICS, "week-01")).write_bytes(b"PAR1 no more")
+    table_file(lake, "web", Table.SHARD_METRICS, "week-01").write_bytes(b"PAR1 no more")
     with pytest.raises(LakeError, match=r"week-01.*run quality_metrics again"):
         shards(lake)

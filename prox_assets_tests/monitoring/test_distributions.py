@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.lake.schemas import ADDED_COLUMNS, Table
@@ -17,6 +16,7 @@ from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_pages, read_shard_of
 
@@ -87,9 +87,8 @@ def test_a_shard_without_documents_has_empty_histograms(tmp_path: Path) -> None:
 
 def as_an_earlier_release_wrote_it(run: ShardRun, table: Table) -> None:
     """Take the added columns out of the file; its footer stays."""
-    path = Path(run.lake.storage.uri(run.lake.table_path(run.corpus, table, run.shard)))
-    old = pq.read_table(path).drop_columns(list(ADDED_COLUMNS[table]))
-    pq.write_table(old.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    file = table_file(run.lake, run.corpus, table, run.shard)
+    file.write_table(file.read_table().drop_columns(list(ADDED_COLUMNS[table])))
 
 
 def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_path: Path) -> None:
@@ -114,9 +113,8 @@ def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_pa
 def test_metrics_of_a_later_release_are_read_without_the_columns_that_it_added(tmp_path: Path) -> None:
     run = refined_run(tmp_path)
     row = measure_shard(run)
-    path = Path(run.lake.storage.uri(run.lake.table_path(run.corpus, Table.SHARD_METRICS, run.shard)))
-    later = pq.read_table(path).append_column("added_later", pa.array([1]))
-    pq.write_table(later.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    file = table_file(run.lake, run.corpus, Table.SHARD_METRICS, run.shard)
+    file.write_table(file.read_table().append_column("added_later", pa.array([1])))
     [scanned] = run.lake.scan(run.corpus, Table.SHARD_METRICS).collect().to_dicts()
     assert "added_later" not in scanned
     assert scanned["documents_in"] == row["documents_in"]

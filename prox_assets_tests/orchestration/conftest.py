@@ -13,13 +13,14 @@ from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets_tests.lakes import lake_at
 
 CORPUS = "town"
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
+    return lake_at(tmp_path / "lake")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.corpora.source import CorpusSource
-from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
@@ -18,6 +17,7 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.program_table import InferenceSummary
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 
 KEY = "pages.jsonl"
@@ -55,7 +55,7 @@ def read_shard_of(folder: Path, texts: list[str], run_id: str = "run-1", **chang
 
 
 def read_pages(folder: Path, pages: Path, run_id: str = "run-1", **changes: Any) -> ShardRun:
-    lake = Lake(str(folder / "lake"))
+    lake = lake_at(folder / "lake")
     plan = make_plan(pages, **changes)
     discover_shards(lake, plan, run_id)
     run = ShardRun(lake, plan, KEY, run_id)

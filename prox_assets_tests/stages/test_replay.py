@@ -1,7 +1,6 @@
 """Replay: stored programs give what is stored, and other rules are compared with it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.replay import NOT_INFERRED, Replay, Transition, replay_shard
 from prox_assets.stages.run import ShardRun, StageError, StaleInputError
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, place_of, scored
+from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_named(tmp_path, table, footer):
 @pytest.mark.parametrize("table", [Table.CHUNK_PROGRAMS, Table.OUTCOMES, Table.POLICIES])
 def test_a_missing_table_is_named_with_the_step_that_writes_it(tmp_path, table):
     run = all_fates(tmp_path)
-    Path(run.lake.uri("web", table, run.shard)).unlink()
+    table_file(run.lake, "web", table, run.shard).unlink()
     with pytest.raises(MissingTableError, match=f"{table}/pages.jsonl.parquet is not there"):
         replayed(run)
 
@@ -223,7 +223,7 @@ def test_programs_of_earlier_documents_are_stale(tmp_path):
     run = read_shard_of(tmp_path, ["a page"])
     infer(run)
     refine_shard(run)
-    Path(run.lake.uri("web", Table.DOCUMENTS, run.shard)).unlink()
+    table_file(run.lake, "web", Table.DOCUMENTS, run.shard).unlink()
     read_raw_shard(run, limit=1)
     with pytest.raises(StaleInputError, match="read anew since"):
         replayed(run)

@@ -30,6 +30,7 @@ def kill_when_windows_are_finished(folder, level: str, table: Table, log, window
         os.kill(worker.pid, signal.SIGKILL)
 
 
+@pytest.mark.local_lake  # lake/test_kill_on_s3.py does the same on an object store
 @pytest.mark.parametrize("level", ["doc", "chunk"])
 def test_finished_windows_are_not_inferred_again_and_rows_are_those_of_an_undisturbed_run(tmp_path, level):
     table = Table.DOC_PROGRAMS if level == "doc" else Table.CHUNK_PROGRAMS
