@@ -5,7 +5,6 @@ import pytest
 from prox_assets.lake.lake import Lake
 from prox_assets_tests.catalog.refined_lakes import refine_pages
 from prox_assets_tests.lake.conftest import s3_lake  # noqa: F401 (a fixture)
-from prox_assets_tests.lakes import lake_at
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -18,6 +17,6 @@ def refined_lake(request, tmp_path) -> Lake:
 
 @pytest.fixture
 def local_lake(tmp_path) -> Lake:
-    lake = lake_at(tmp_path / "lake")
+    lake = Lake(str(tmp_path / "lake"))
     refine_pages(lake, tmp_path / "raw")
     return lake
