@@ -11,6 +11,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, cast
 from unittest.mock import patch
 
+import psutil
+
 from prox_assets.engines.admission import Limits, room_for_answer
 from prox_assets.engines.protocol import Completion, CompletionRequest, Score, ScoreRequest
 from prox_assets.engines.stream import Outbox
@@ -29,9 +31,17 @@ WARM_UP_PROMPTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Work that was timed: seconds of wall time, tokens shown to the model and tokens that it generated."""
+    """Work that was timed.
+
+    Attributes:
+        seconds: Wall time.
+        cpu_seconds: Processor time of this process and its children, the engine's core among them.
+        prompt_tokens: Tokens shown to the model.
+        generated_tokens: Tokens that it generated.
+    """
 
     seconds: float
+    cpu_seconds: float
     prompt_tokens: int
     generated_tokens: int
 
@@ -39,6 +49,24 @@ class Timed:
     def tokens_per_second(self) -> float:
         """Tokens shown and generated, per second."""
         return (self.prompt_tokens + self.generated_tokens) / self.seconds
+
+
+class StopWatch:
+    """Measures wall time and the processor time of this process and its living children."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = _cpu_seconds(), perf_counter()
+
+    def read(self) -> tuple[float, float]:
+        """Return the seconds of wall time and of processor time since it was made."""
+        wall = perf_counter() - self._wall
+        return wall, _cpu_seconds() - self._cpu
+
+
+def _cpu_seconds() -> float:
+    this = psutil.Process()
+    times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
 
 
 class SharedVllm:
@@ -91,11 +119,12 @@ class SharedVllm:
         prompts: Any = [{"prompt_token_ids": list(ask.prompt_token_ids)} for ask in asks]
         parameters = [ask.parameters for ask in asks]
         self.forget_prompts()
-        started = perf_counter()
+        watch = StopWatch()
         outputs = self._llm.generate(prompts, parameters, use_tqdm=False)
-        seconds = perf_counter() - started
+        seconds, cpu_seconds = watch.read()
         return Timed(
             seconds,
+            cpu_seconds,
             sum(len(ask.prompt_token_ids) for ask in asks),
             sum(len(output.outputs[0].token_ids) for output in outputs),
         )

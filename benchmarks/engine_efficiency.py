@@ -22,6 +22,7 @@ from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.protocol import EngineError
+from prox_assets.refiners.prompts import Level
 from prox_assets.training.pages import PagesError
 
 
@@ -47,14 +48,14 @@ def engine_settings(shape: LlamaShape, options: Sequence[str]) -> VllmEngineConf
 def table(found: Sequence[Efficiency]) -> str:
     """Return the measurements as a Markdown table."""
     lines = [
-        "| stage | requests | tokens per request | bare, tokens/s | stage, tokens/s | ratio |",
-        "|---|---|---|---|---|---|",
+        "| stage | requests | tokens per request | bare, tokens/s | stage, tokens/s | ratio | of processor time |",
+        "|---|---|---|---|---|---|---|",
     ]
     for item in found:
         tokens = (item.stage[0].prompt_tokens + item.stage[0].generated_tokens) / item.requests
         lines.append(
             f"| {item.level}_programs | {item.requests:,} | {tokens:,.0f} | {item.bare_rate:,.0f} | "
-            f"{item.stage_rate:,.0f} | {item.ratio:.3f} |"
+            f"{item.stage_rate:,.0f} | {item.ratio:.3f} | {item.cpu_ratio:.3f} |"
         )
     return "\n".join(lines)
 
@@ -62,9 +63,10 @@ def table(found: Sequence[Efficiency]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine_efficiency", description=__doc__)
-    pages = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=pages, required=pages is None, help="Parquet file of pages")
-    parser.add_argument("--chunks", type=int, default=2000, help="chunks at least (2000)")
+    default = default_pages_path()
+    parser.add_argument("--pages", type=Path, default=default, required=default is None, help="Parquet file of pages")
+    parser.add_argument("--chunks", type=int, default=2000, help="chunks at least, of the first pages (2000)")
+    parser.add_argument("--documents", type=int, default=2000, help="pages for the document level at most (2000)")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="tiny", help="size of the model (tiny)")
     parser.add_argument("--answer-tokens", type=int, default=32, help="tokens generated for each chunk (32)")
     parser.add_argument("--rounds", type=int, default=1, help="how often each stage is timed (1)")
@@ -73,23 +75,26 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--work", type=Path, help="new folder for model and lake, kept; a temporary one by default")
     options = parser.parse_args(arguments)
-    if min(options.chunks, options.answer_tokens, options.rounds) < 1:
-        parser.error("--chunks, --answer-tokens and --rounds must be at least 1")
+    if min(options.chunks, options.documents, options.answer_tokens, options.rounds) < 1:
+        parser.error("--chunks, --documents, --answer-tokens and --rounds must be at least 1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     shape = SHAPES[options.shape]
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         work = options.work or Path(temporary)
         try:
             engine = engine_settings(shape, options.engine_option)
-            model = make_llama(work / "model", shape, [page.text for page in read_pages(options.pages)])
+            pages = [page.text for page in read_pages(options.pages)]
+            model = make_llama(work / "model", shape, pages)
             refiners = random_refiners(model, shape, options.answer_tokens)
-            assert refiners.chunk is not None  # noqa: S101 (for the type checker)
-            texts = texts_with_chunks(options.pages, options.chunks, refiners.chunk, model, shape.window)
+            texts: dict[Level, list[str]] = {
+                "doc": pages[: options.documents],
+                "chunk": texts_with_chunks(pages, options.chunks, refiners, model),
+            }
             found = measure_stages(work / "stages", texts, refiners, engine, rounds=options.rounds, told=_tell)
         except (EngineError, PagesError, ValidationError, ValueError, OSError, RuntimeError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    print(f"\n{len(texts):,} pages, {options.shape}, {engine.dtype}, {options.answer_tokens} tokens an answer\n")
+    print(f"\n{options.shape}, {engine.dtype}, {options.answer_tokens} tokens an answer\n")
     print(table(found))
     return 0
 

@@ -6,16 +6,13 @@ favours neither. Not here: command lines (engine_efficiency.py, gpu_throughput.p
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from time import perf_counter
 
-from benchmarks.bare_vllm import SharedVllm, Timed, asks_of_refiner, engine_limits
+from benchmarks.bare_vllm import SharedVllm, StopWatch, Timed, asks_of_refiner, engine_limits
 from benchmarks.llama_shapes import LlamaShape
-from benchmarks.pages import read_pages
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.vllm_jobs import Ask
@@ -34,6 +31,7 @@ from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 
 SHARD = "pages.jsonl"
+COUNTED_AT_ONCE = 4  # texts
 
 
 class NotTheSameWorkError(RuntimeError):
@@ -74,24 +72,32 @@ class Efficiency:
             for before, stage, after in zip(self.bare, self.stage, self.bare[1:], strict=False)
         )
 
+    @property
+    def cpu_ratio(self) -> float:
+        """Processor time of the bare engine / of the stages: what `ratio` could not exceed if nothing overlapped."""
+        return mean(timed.cpu_seconds for timed in self.bare) / mean(timed.cpu_seconds for timed in self.stage)
 
-def texts_with_chunks(pages: Path, chunks: int, config: RefinerConfig, model: Path, window: int) -> list[str]:
-    """Return as many texts from the front of the pages as it takes to have so many chunks.
+
+def texts_with_chunks(texts: Sequence[str], chunks: int, refiners: RefinerPair, model: Path) -> list[str]:
+    """Return as many texts from the front as it takes to have so many chunks.
 
     Raises:
-        ValueError: All pages together have fewer.
+        ValueError: All of them together have fewer.
     """
-    texts: list[str] = []
-    limits = engine_limits(model, window)
+    config = _chunk_config(refiners)
+    limits = engine_limits(model, config.window)
     found = 0
-    remaining = (page.text for page in read_pages(pages) if page.text.strip())
-    while found < chunks:
-        batch = list(islice(remaining, 32))
-        if not batch:
-            raise ValueError(f"the {len(texts)} pages of {pages} have {found} chunks; ask for no more (--chunks)")
-        texts += batch
-        found += len(asks_of_refiner(config, model, batch, limits))
-    return texts
+    for end in range(COUNTED_AT_ONCE, len(texts) + COUNTED_AT_ONCE, COUNTED_AT_ONCE):
+        found += len(asks_of_refiner(config, model, texts[end - COUNTED_AT_ONCE : end], limits))
+        if found >= chunks:
+            return list(texts[:end])
+    raise ValueError(f"the {len(texts)} pages have {found} chunks; ask for no more (--chunks)")
+
+
+def _chunk_config(refiners: RefinerPair) -> RefinerConfig:
+    if refiners.chunk is None:
+        raise ValueError(f"the pair {refiners.name} has no chunk refiner")
+    return refiners.chunk
 
 
 def random_refiners(model: Path, shape: LlamaShape, answer_tokens: int) -> RefinerPair:
@@ -112,7 +118,7 @@ def random_refiners(model: Path, shape: LlamaShape, answer_tokens: int) -> Refin
 
 def measure_stages(
     work: Path,
-    texts: Sequence[str],
+    texts: Mapping[Level, Sequence[str]],
     refiners: RefinerPair,
     engine: VllmEngineConfig,
     *,
@@ -122,8 +128,9 @@ def measure_stages(
     """Time both stages over the texts, and the bare engine before and after each.
 
     Args:
-        work: New folder for the raw shard and the lake.
-        texts: The documents of the one shard.
+        work: New folder for raw shards and lakes.
+        texts: The documents of the shard of each level that is wanted. A document has one request at the document level
+            and many at the other, so that one shard is too small for the first or too large for the second.
         refiners: Both levels, with a model each.
         engine: How vLLM runs; its `max_model_len` should be set.
         rounds: How often each stage is timed.
@@ -133,22 +140,38 @@ def measure_stages(
         NotTheSameWorkError: A stage saw other prompts than the bare engine.
         EngineStartError: vLLM does not start with these settings.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    return [
+        _measure_level(work / level, documents, refiners, engine, level, rounds, told)
+        for level, documents in texts.items()
+    ]
+
+
+def _measure_level(
+    work: Path,
+    texts: Sequence[str],
+    refiners: RefinerPair,
+    engine: VllmEngineConfig,
+    level: Level,
+    rounds: int,
+    told: Callable[[str], None],
+) -> Efficiency:
+    work.mkdir(parents=True)
     plan = RefinementPlan(
         source=CorpusSource(name="pages", urls=[str(_write_shard(work / SHARD, texts))]),
-        refiners=refiners,
+        # A chunk refiner alone works from decisions that keep everything.
+        refiners=refiners if level == "doc" else refiners.model_copy(update={"doc": None}),
         policy=ExecutionPolicy(doc_keep_threshold=0.0),
         engine=engine,
     )
     run = ShardRun(Lake(str(work / "lake")), plan, SHARD, "benchmark", force=True)
     discover_shards(run.lake, plan, run.run_id)
     read_raw_shard(run)
-    found: list[Efficiency] = []
-    for level in ("doc", "chunk"):
-        with SharedVllm() as shared, plan.session(level) as session:
-            _ = session.document_refiner() if level == "doc" else session.chunk_refiner()  # starts the engine
-            found.append(_measure(run, session, shared, level, texts, rounds, told))
-    return found
+    if level == "chunk":
+        with plan.session("doc") as keep_all:
+            write_document_programs(run, keep_all)
+    with SharedVllm() as shared, plan.session(level) as session:
+        _ = session.document_refiner() if level == "doc" else session.chunk_refiner()  # starts the engine
+        return _measure(run, session, shared, level, texts, rounds, told)
 
 
 def _write_shard(path: Path, texts: Sequence[str]) -> Path:
@@ -174,7 +197,7 @@ def _measure(
     stages: list[Timed] = []
     for _ in range(rounds):
         shared.forget_prompts()
-        stages.append(_tell(told, f"{level}: stage", _stage(replace(run), session, level, asks)))
+        stages.append(_tell(told, f"{level}: stage", _stage(run, session, level, asks)))
         bare.append(_tell(told, f"{level}: bare ", shared.generate(files.path, asks)))
     return Efficiency(level, len(asks), tuple(stages), tuple(bare))
 
@@ -182,23 +205,23 @@ def _measure(
 def _tell(told: Callable[[str], None], name: str, timed: Timed) -> Timed:
     told(
         f"{name} {timed.seconds:8.2f} s, {timed.prompt_tokens:,} prompt and {timed.generated_tokens:,} generated "
-        f"tokens, {timed.tokens_per_second:,.0f} tokens/s"
+        f"tokens, {timed.tokens_per_second:,.0f} tokens/s, {timed.cpu_seconds:.2f} s of processor time"
     )
     return timed
 
 
 def _stage(run: ShardRun, session: RefinerSession, level: Level, asks: Sequence[Ask]) -> Timed:
     write = write_document_programs if level == "doc" else write_chunk_programs
-    started = perf_counter()
+    watch = StopWatch()
     summary = write(run, session)
-    seconds = perf_counter() - started
+    seconds, cpu_seconds = watch.read()
     wanted = sum(len(ask.prompt_token_ids) for ask in asks)
     if summary.prompt_tokens != wanted or summary.failed or summary.reused:
         raise NotTheSameWorkError(
             f"the {level} stage showed the model {summary.prompt_tokens:,} prompt tokens and failed on "
             f"{summary.failed} documents; the bare engine saw {wanted:,}"
         )
-    return Timed(seconds, summary.prompt_tokens, sum(_generated(run, level, summary)))
+    return Timed(seconds, cpu_seconds, summary.prompt_tokens, sum(_generated(run, level, summary)))
 
 
 def _generated(run: ShardRun, level: Level, summary: InferenceSummary) -> Iterator[int]:
