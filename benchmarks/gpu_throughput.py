@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from benchmarks.engine_efficiency import engine_settings
 from benchmarks.llama_shapes import SHAPES, make_llama
 from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
+from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.training.pages import PagesError
 
 MARK = "row: "  # before the one line of a row's process that is its result
@@ -135,14 +136,11 @@ def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Row:
 
 def _measure_row(name: str, options: argparse.Namespace) -> Row:
     """Measure a configuration in this process."""
-    shape = SHAPES[options.shape]
-    settings = SWEEP[name]
-    engine = engine_settings(shape, [])
-    update: Mapping[str, Any] = settings
-    engine = type(engine).model_validate({**engine.model_dump(), **update})
-    model = options.work / "model"
-    refiners = random_refiners(model, shape, options.answer_tokens)
     texts: list[str] = json.loads((options.work / "texts.json").read_text(encoding="utf-8"))
+    shape = SHAPES[options.shape]
+    base = engine_settings(shape, [])
+    engine = VllmEngineConfig.model_validate({**base.model_dump(), **SWEEP[name]})
+    refiners = random_refiners(options.work / "model", shape, options.answer_tokens)
     with tempfile.TemporaryDirectory(prefix="row-", dir=options.work) as folder:
         (found,) = measure_stages(
             Path(folder), {"chunk": texts}, refiners, engine, rounds=options.rounds, told=lambda _: None
