@@ -7,7 +7,7 @@ timing one call. Not here: the stages (stage_efficiency.py).
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Self, cast
 from unittest.mock import patch
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
 
 WARM_UP_PROMPTS = 64
+IDLE_SECONDS = 10.0  # that an engine may take to become idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,12 @@ class SharedVllm:
         """
         if self._engine is None:
             raise RuntimeError("no engine has been started yet")
-        if self._engine.reset_prefix_cache() is False:
-            raise RuntimeError("vLLM did not empty its prefix cache: requests are still under way")
+        # With asynchronous scheduling the core may still be in the step after the one that brought the last answer.
+        until = perf_counter() + IDLE_SECONDS
+        while self._engine.reset_prefix_cache() is False:
+            if perf_counter() > until:
+                raise RuntimeError("vLLM did not empty its prefix cache: requests are still under way")
+            sleep(0.05)
 
     def generate(self, model: Path, asks: Sequence[Ask]) -> Timed:
         """Time one `LLM.generate` over requests on the running engine, which must be idle."""

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refin
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.training.pages import PagesError
 
+MAX_REASON = 400  # characters
 MARK = "row: "  # before the one line of a row's process that is its result
 
 # Each changes one thing against `base`, but the last, which joins those that should help. Names are vLLM's EngineArgs.
@@ -107,7 +109,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")[:160]
+    return " ".join(text.split()).replace("|", "\\|")[:MAX_REASON]
 
 
 def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Row:
@@ -132,6 +134,15 @@ def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Row:
             return Row(**json.loads(line.removeprefix(MARK)))
     reasons = [line for line in errors.splitlines() if line.strip()]
     return Row(name, error=f"exit code {process.returncode}: {reasons[-1] if reasons else 'no reason given'}")
+
+
+def _row_or_reason(name: str, options: argparse.Namespace) -> Row:
+    """Measure a configuration; whatever goes wrong, from settings that vLLM refuses to memory that lacks, is told."""
+    try:
+        return _measure_row(name, options)
+    except Exception as error:
+        traceback.print_exc()
+        return Row(name, error=f"{type(error).__name__}: {error}")
 
 
 def _measure_row(name: str, options: argparse.Namespace) -> Row:
@@ -184,10 +195,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--chunks, --answer-tokens, --rounds and --row-seconds must be at least 1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     if options.row is not None:
-        # What goes wrong ends the process with a traceback, whose last line is the reason that the table shows.
-        row = _measure_row(options.row, options)
+        row = _row_or_reason(options.row, options)
         print(MARK + json.dumps({name: getattr(row, name) for name in Row.__dataclass_fields__}))
-        return 0
+        return 0 if row.error is None else 1
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         options.work = options.work or Path(temporary)
         try:
