@@ -45,6 +45,9 @@ class LlamaShape:
 SHAPES = {
     # Small enough for any machine. 512 tokens a chunk, so that a model that costs next to nothing is not all attention.
     "tiny": LlamaShape(2048, 64, 128, 2, 2, 2, 2048, 512, "float32"),
+    # The refiner that comes with the project, the one that CPUs really run. Its dialect scores
+    # lines instead of writing programs; as a model it costs the same per token.
+    "bundled": LlamaShape(6144, 192, 512, 4, 3, 3, 2048, 1500, "float32"),
     # The smallest released ProX refiner (TLM-XS, arXiv 2409.17115, appendix B): 354,284,800 parameters. Chunks of at
     # most 1,500 tokens as in section 3.1.
     "prox-xs": LlamaShape(32_000, 1280, 2048, 24, 16, 1, 2048, 1500, "bfloat16"),
