@@ -5,9 +5,9 @@
 A deployment of real processes (webserver, daemon, code server, run workers, step processes; the project's dagster.yaml)
 backfills `doc_programs` and `chunk_programs` of tiny shards as the UI does, once for each number of partitions per run
 (`shards_per_run` of the corpus). The stages' own time is measured on the same shards without Dagster; overhead per
-partition is (wall time of the backfill - stages) / partitions. Beside it stands where a run's time goes, as medians over
-its runs from Dagster's own event log, and what loading the code location takes. Needs no pages: the shards are so small
-that text does not matter, and the refiners are `rules`.
+partition is (wall time of the backfill - stages) / partitions. Beside it stands where the time of a run goes, medians
+over the runs from Dagster's own event log, and what loading the code location takes. Needs no pages: the refiners are
+`rules`, and the shards so small that their text does not matter.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from prox_assets.lake.schemas import SCHEMA_VERSION
 # A row group ends at whichever comes first. polars holds a row group of what it reads, and lists of its words take many
 # times the text (measured: 17 MB of text in one group cost the signals 250 MiB), so this bounds every reader's memory.
 # 20,000 rows keep the row groups of narrow tables worth their overhead.
-ROW_GROUP_BYTES = 8 << 20
+ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_ROWS = 20_000
 # Rows wait as Python objects only so long: as Arrow columns they take a tenth of it.
 PENDING_BYTES = 1 << 20
