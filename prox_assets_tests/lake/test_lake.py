@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import threading
 import weakref
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prox_assets.lake import lake as lake_module
 from prox_assets.lake import table_files
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import WRITTEN_BY, Lake
@@ -102,6 +104,25 @@ def test_row_groups_end_at_so_many_bytes_of_text(tmp_path, monkeypatch):
         for number in range(5):
             writer.write({**sample_row(Table.REJECTS, number), "excerpt": "x" * 600})
     assert row_groups(lake, Table.REJECTS) == [2, 2, 1]
+
+
+def test_long_rows_are_read_a_few_at_a_time(tmp_path, monkeypatch):
+    lake = Lake(str(tmp_path))
+    with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
+        for number in range(100):
+            text = random.Random(number).randbytes(20_000).hex()
+            writer.write({**sample_row(Table.REJECTS, number), "excerpt": text})
+    sizes = []
+    read = pq.ParquetFile.iter_batches
+
+    def noted(self, batch_size, **options):
+        sizes.append(batch_size)
+        return read(self, batch_size, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    assert [row["source_row"] for row in lake.rows("pages", Table.REJECTS, "a")] == list(range(100))
+    [rows] = sizes
+    assert 1 <= rows <= lake_module.READ_BATCH_BYTES // 40_000
 
 
 def test_rows_do_not_wait_as_python_objects_until_their_row_group_is_full(tmp_path):
