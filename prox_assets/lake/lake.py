@@ -23,9 +23,9 @@ from prox_assets.lake.storage import Storage
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 
 # Rows become Python objects a batch at a time. A walk over documents, programs and refined texts side by side holds a
-# batch of each: 512 rows of long pages were 100 MiB (measured with replay).
+# batch of each: 512 rows of long pages were tens of MiB more (measured with replay).
 READ_BATCH_ROWS = 512
-READ_BATCH_BYTES = 1 << 20
+READ_BATCH_BYTES = 1 << 18
 # 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
 MAX_NAME_BYTES = 240
 
