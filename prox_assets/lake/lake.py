@@ -25,7 +25,9 @@ from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 # Rows become Python objects a batch at a time. A walk over documents, programs and refined texts side by side holds a
 # batch of each: 512 rows of long pages were tens of MiB more (measured with replay).
 READ_BATCH_ROWS = 512
-READ_BATCH_BYTES = 1 << 18
+READ_BATCH_BYTES = 1 << 20
+# Column chunks are read through a buffer of this size; by default pyarrow fetches all row groups ahead and holds them.
+COLUMN_BUFFER_BYTES = 1 << 18
 # 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
 MAX_NAME_BYTES = 240
 
@@ -217,7 +219,7 @@ class Lake:
             return
         with self.storage.open(path) as file:
             try:
-                parquet = pq.ParquetFile(file)
+                parquet = pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=False)
                 values = self._checked_metadata(table, path, parquet.metadata)
                 if identity is not None and values["prox.identity"] != identity:
                     raise _replaced(table, shard, values["prox.run_id"])
