@@ -14,10 +14,14 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.schemas import SCHEMA_VERSION
 
-# Rows are flushed to a row group at whichever comes first. 64 MiB of raw text keeps a writer's memory flat on documents
-# of any length; 20,000 rows keep the row groups of narrow tables worth their overhead.
-ROW_GROUP_BYTES = 64 << 20
+# A row group ends at whichever comes first. polars holds a row group of what it reads, and lists of its words take many
+# times the text (measured: 17 MB of text in one group cost the signals 250 MiB), so this bounds every reader's memory.
+# 20,000 rows keep the row groups of narrow tables worth their overhead.
+ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_ROWS = 20_000
+# Rows wait as Python objects only so long: as Arrow columns they take a tenth of it.
+PENDING_BYTES = 1 << 20
+PENDING_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class TableWriter:
         self._fixed = {name: value for name, value in fixed.items() if name in schema.names}
         self._pending: list[Mapping[str, Any]] = []
         self._pending_bytes = 0
+        self._group: list[pa.RecordBatch] = []
+        self._group_bytes = self._group_rows = 0
         self.rows = 0
         self.notes: dict[str, Any] = {}
 
@@ -74,27 +80,37 @@ class TableWriter:
         self._pending.append(row)
         self._pending_bytes += sum(len(value) for value in row.values() if isinstance(value, str))
         self.rows += 1
-        if len(self._pending) >= ROW_GROUP_ROWS or self._pending_bytes >= ROW_GROUP_BYTES:
-            self.flush()
+        if len(self._pending) >= min(PENDING_ROWS, ROW_GROUP_ROWS) or self._pending_bytes >= min(
+            PENDING_BYTES, ROW_GROUP_BYTES
+        ):
+            self._convert_pending()
 
     def write_table(self, table: pa.Table) -> None:
         """Add a whole Arrow table that already has the file's schema."""
         self.flush()
         self.rows += table.num_rows
-        self._append(table)
+        self._sink.write_table(table)
 
     def flush(self) -> None:
         """Write what is pending as a row group."""
-        if self._pending:
-            columns = {
-                name: [row[name] if name in row else self._fixed[name] for row in self._pending]
-                for name in self._schema.names
-            }
-            self._append(pa.table(columns, schema=self._schema))
-            self._pending, self._pending_bytes = [], 0
+        self._convert_pending()
+        if self._group:
+            self._sink.write_table(pa.Table.from_batches(self._group, self._schema))
+            self._group, self._group_bytes, self._group_rows = [], 0, 0
 
-    def _append(self, table: pa.Table) -> None:
-        self._sink.write_table(table)
+    def _convert_pending(self) -> None:
+        if not self._pending:
+            return
+        columns = [
+            pa.array([row[name] if name in row else self._fixed[name] for row in self._pending], field.type)
+            for name, field in zip(self._schema.names, self._schema, strict=True)
+        ]
+        self._group.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._group_bytes += self._pending_bytes
+        self._group_rows += len(self._pending)
+        self._pending, self._pending_bytes = [], 0
+        if self._group_rows >= ROW_GROUP_ROWS or self._group_bytes >= ROW_GROUP_BYTES:
+            self.flush()
 
     def finish(self, stamp: FileStamp) -> None:
         """Write the last rows and what the file says about itself."""

@@ -119,7 +119,7 @@ def _program_counts(lake: Lake, corpus: str, shard: str, error_limit: int) -> di
         programs_executed=pl.len(),
         programs_no_op=(~changed & ~refused & ~pl.col("cut_off").fill_null(value=False)).sum(),
     )
-    return counts.collect().row(0, named=True)
+    return counts.collect(engine="streaming").row(0, named=True)
 
 
 def _chunk_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
@@ -172,7 +172,7 @@ def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
         .select("doc_id", others=pl.len().over("line") - 1)
         .group_by("doc_id", "others")
         .agg(lines=pl.len())
-        .collect()
+        .collect(engine="streaming")
     )
     # Floats from here on by fsum, whose result no order of rows can change: polars adds in the order that it has,
     # and two runs over the same pages differed in the last bit.

@@ -62,7 +62,7 @@ def edit_previews(lake: Lake, corpus: str, shard: str, count: int = 3) -> list[P
             on="doc_id",
         )
         .sort("doc_id")
-        .collect()
+        .collect(engine="streaming")
     )
     return [
         Preview(row["doc_id"], row["url"], len(row["before"]), len(row["after"]), _diff(row["before"], row["after"]))

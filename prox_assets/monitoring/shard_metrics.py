@@ -55,7 +55,7 @@ def shard_metrics(
 
 
 def _height(frame: pl.LazyFrame) -> int:
-    return frame.select(pl.len()).collect().item()
+    return frame.select(pl.len()).collect(engine="streaming").item()
 
 
 def _outcome_metrics(documents: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
     return {
         **doc_totals.collect().row(0, named=True),
         **chunk_totals.collect().row(0, named=True),
-        "operations": counted.collect().to_dicts(),
+        "operations": counted.collect(engine="streaming").to_dicts(),
         "keep_probability_histogram": _histogram(decisions),
         "programs_failed": _programs_failed(edits, _error_limit(lake, corpus, shard)),
         "programs_looping": _height(edits.filter(pl.col("status") == EditStatus.LOOPED).select(*_PROGRAM).unique()),

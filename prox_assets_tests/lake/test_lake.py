@@ -2,13 +2,18 @@
 
 import itertools
 import json
+import random
 import threading
+import weakref
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from prox_assets.lake import lake as lake_module
 from prox_assets.lake import table_files
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import WRITTEN_BY, Lake
@@ -100,6 +105,70 @@ def test_row_groups_end_at_so_many_bytes_of_text(tmp_path, monkeypatch):
         for number in range(5):
             writer.write({**sample_row(Table.REJECTS, number), "excerpt": "x" * 600})
     assert row_groups(lake, Table.REJECTS) == [2, 2, 1]
+
+
+def test_long_rows_are_read_a_few_at_a_time(tmp_path, monkeypatch):
+    lake = Lake(str(tmp_path))
+    with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
+        for number in range(100):
+            text = random.Random(number).randbytes(20_000).hex()
+            writer.write({**sample_row(Table.REJECTS, number), "excerpt": text})
+    sizes = []
+    read = pq.ParquetFile.iter_batches
+
+    def noted(self, batch_size, **options):
+        sizes.append(batch_size)
+        return read(self, batch_size, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    assert [row["source_row"] for row in lake.rows("pages", Table.REJECTS, "a")] == list(range(100))
+    [rows] = sizes
+    assert 1 <= rows <= lake_module.READ_BATCH_BYTES // 40_000
+
+
+def test_rows_do_not_wait_as_python_objects_until_their_row_group_is_full(tmp_path):
+    class Row(dict):
+        """A row that can tell whether someone still holds it."""
+
+    lake = Lake(str(tmp_path))
+    held: list[weakref.ref[Row]] = []
+    most = 0
+    with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
+        for number in range(3 * table_files.PENDING_ROWS):
+            row = Row(sample_row(Table.REJECTS, number))
+            held.append(weakref.ref(row))
+            writer.write(row)
+            del row
+            held = [reference for reference in held if reference() is not None]
+            most = max(most, len(held))
+    assert most <= table_files.PENDING_ROWS
+    assert row_groups(lake, Table.REJECTS) == [3 * table_files.PENDING_ROWS]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 300), max_size=60),
+    pending_rows=st.integers(1, 20),
+    pending_bytes=st.integers(1, 500),
+    group_rows=st.integers(1, 30),
+    group_bytes=st.integers(1, 2000),
+)
+def test_whatever_the_limits_every_row_comes_back_once_and_in_order(
+    tmp_path_factory, lengths, pending_rows, pending_bytes, group_rows, group_bytes
+):
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    with pytest.MonkeyPatch.context() as limits:
+        limits.setattr(table_files, "PENDING_ROWS", pending_rows)
+        limits.setattr(table_files, "PENDING_BYTES", pending_bytes)
+        limits.setattr(table_files, "ROW_GROUP_ROWS", group_rows)
+        limits.setattr(table_files, "ROW_GROUP_BYTES", group_bytes)
+        with lake.write("pages", "a", [Table.REJECTS], STAMP) as [writer]:
+            for number, length in enumerate(lengths):
+                writer.write({**sample_row(Table.REJECTS, number), "excerpt": "x" * length})
+    rows = lake.rows("pages", Table.REJECTS, "a")
+    assert [(row["source_row"], len(row["excerpt"])) for row in rows] == list(enumerate(lengths))
+    # A group ends with the batch that fills it.
+    assert all(rows < group_rows + pending_rows for rows in row_groups(lake, Table.REJECTS))
 
 
 def test_whole_arrow_tables_follow_the_rows_that_wait(tmp_path):

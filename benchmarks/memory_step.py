@@ -1,0 +1,128 @@
+"""One asset or command on one shard, in a process of its own: what it took of memory.
+
+    python -m benchmarks.memory_step STEP --lake DIR --raw DIR --refiners rules
+
+Prints a JSON object: `peak_bytes`, `seconds`. benchmarks/memory.py starts one such process per step and shard. Assets
+run as Dagster runs them, checks and metadata included, in this process and on an instance that is forgotten.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from prox_assets.catalog.lookup import find_documents
+from prox_assets.catalog.trace import read_trace
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.orchestration.build import ignore_preview_warnings
+from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.discovery import prepare_partitions
+from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.stages.replay import Replay, replay_shard
+
+CORPUS = "pages"
+PARTITIONED = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")
+UNPARTITIONED = ("catalog", "refinement_report")
+ASSETS = (*PARTITIONED, *UNPARTITIONED)
+
+
+class StepFailedError(RuntimeError):
+    """A step did not do its work; what it took means nothing then."""
+
+
+def asset_step(asset: str, lake: Lake, settings: CorpusSettings) -> None:
+    """Materialize an asset of the one shard there is, with its checks.
+
+    Raises:
+        StepFailedError: It failed, or a check did not pass.
+    """
+    ignore_preview_warnings()
+    instance = dg.DagsterInstance.ephemeral()
+    [shard] = prepare_partitions(instance, lake, settings, "memory").shards
+    definitions = dg.Definitions.merge(
+        corpus_definitions(settings),
+        dg.Definitions(resources={"lake": LakeResource(url=lake.url), "engines": EnginesResource()}),
+    )
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        partition_key=shard.key if asset in PARTITIONED else None,
+        asset_selection=[settings.key(asset)],
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        raise_on_error=False,
+    )
+    checks = result.get_asset_check_evaluations()
+    failed = [f"{check.check_name}: {check.description}" for check in checks if not check.passed]
+    if not result.success or failed:
+        raise StepFailedError(f"{asset} of {lake.url} failed {'; '.join(failed)}")
+
+
+def replay_step(lake: Lake, settings: CorpusSettings) -> None:
+    """Replay the shard.
+
+    Raises:
+        StepFailedError: A document came out differently.
+    """
+    found = Replay()
+    for shard in lake.shards(settings.corpus, Table.DOCUMENTS):
+        replay_shard(lake, settings.corpus, shard, found)
+    if found.different or not found.documents:
+        raise StepFailedError(f"replay of {lake.url}: {found.different} of {found.documents} documents differ")
+
+
+def trace_step(lake: Lake, settings: CorpusSettings) -> None:
+    """Find one document by its URL, without a compaction's help, and read everything that was done to it."""
+    [hit] = find_documents(lake, "https://memory.example/0/0", [settings.corpus])
+    read_trace(lake, hit.place)
+
+
+COMMANDS: dict[str, Callable[[Lake, CorpusSettings], None]] = {"replay": replay_step, "trace": trace_step}
+
+
+def settings_for(raw: Path, refiners: str) -> CorpusSettings:
+    """Return the settings of the corpus whose raw files lie in a folder."""
+    attributes = {"corpus": CORPUS, "urls": [str(raw / "*.parquet")], "format": "parquet", "refiners": refiners}
+    attributes["engine"] = {"kind": "transformers", "device": "cpu", "threads": 1}
+    return RefinedCorpusAttributes.model_validate(attributes).settings()
+
+
+def peak_bytes() -> int:
+    """Return the largest resident size of this process since it was executed.
+
+    `ru_maxrss` of a child begins at the size of the process that forked it, also after exec; VmHWM belongs to the
+    address space, which exec makes anew (proc(5)). Elsewhere than on Linux there is only the former.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do the step, print what it took; return 0."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_step", description=__doc__)
+    parser.add_argument("step", choices=[*ASSETS, *COMMANDS])
+    parser.add_argument("--lake", required=True)
+    parser.add_argument("--raw", type=Path, required=True)
+    parser.add_argument("--refiners", default="rules")
+    options = parser.parse_args(arguments)
+    lake, settings = Lake(options.lake), settings_for(options.raw, options.refiners)
+    start = time.monotonic()
+    if options.step in COMMANDS:
+        COMMANDS[options.step](lake, settings)
+    else:
+        asset_step(options.step, lake, settings)
+    print(json.dumps({"peak_bytes": peak_bytes(), "seconds": time.monotonic() - start}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
