@@ -14,7 +14,7 @@ from prox_assets.refiners.tokenization import EncodedText, PromptTokenizer
 
 # A token stands for four characters or so of English; a head of so many characters per token of the budget is
 # encoded first, and a longer one only where that did not fill the budget.
-FIRST_LOOK_CHARACTERS_PER_TOKEN = 16
+FIRST_LOOK_CHARACTERS_PER_TOKEN = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class PromptTokenizer:
     Attributes:
         opening: The beginning-of-sequence token, as a tuple of one id or none; goes before every prompt.
         end_token_ids: The end-of-sequence token, as a tuple of one id or none.
+        line_break: The token that every line break is, joined with nothing on either side, so that the tokens of lines
+            are those of the text they stand in; None where the tokenizer is not known to keep to that.
     """
 
     def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None) -> None:
@@ -66,6 +68,8 @@ class PromptTokenizer:
         self._backend = backend
         self._rule = piece_rule(backend)
         self._pieces = None if self._rule is None else PieceCache(backend, self._rule)
+        apart = self._rule is not None and self._rule.opening == "\n"
+        self.line_break: int | None = backend.encode("\n\n", add_special_tokens=False).ids[-1] if apart else None
         self.opening = self._optional_id(beginning)
         self.end_token_ids = self._optional_id(end)
 

@@ -19,11 +19,13 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 SPACE_MARK = "▁"  # what SentencePiece writes for a space
 # Longer pieces are addresses and the like: they hardly come again, and are not kept.
 MAX_CACHED_CHARACTERS = 24
@@ -67,7 +69,8 @@ def piece_rule(tokenizer: Tokenizer) -> PieceRule | None:
         own_pattern = before.get("use_regex", True) and not before.get("add_prefix_space", True)
         return PieceRule(_GPT2_PIECES, "", "") if own_pattern else None
     if _marks_spaces(settings["normalizer"], before) and model.get("byte_fallback"):
-        return _sentencepiece_rule(model["vocab"])
+        # Only merges join: a token that no merge makes, such as "<s>", is never met inside text.
+        return _sentencepiece_rule(model["vocab"], {added["content"] for added in settings["added_tokens"]})
     return None
 
 
@@ -84,14 +87,36 @@ def _marks_spaces(normalizer: dict[str, Any] | None, before: dict[str, Any] | No
     ]
 
 
-def _sentencepiece_rule(vocabulary: dict[str, int]) -> PieceRule | None:
-    pairs = set(chain.from_iterable(zip(token, token[1:], strict=False) for token in vocabulary))
+def _sentencepiece_rule(vocabulary: dict[str, int], never_joined: set[str]) -> PieceRule | None:
+    # "<s>" and the bytes "<0x0A>" are no strings that anything is joined to.
+    joinable = [token for token in vocabulary if token not in never_joined and not _BYTE.fullmatch(token)]
+    pairs = set(chain.from_iterable(zip(token, token[1:], strict=False) for token in joinable))
     if any("\n" in pair or (pair[1] == SPACE_MARK and pair[0] != SPACE_MARK) for pair in pairs):
         return None
-    joined = re.escape("".join(sorted(right for left, right in pairs if left == "]")))
+    joined = _character_class({right for left, right in pairs if left == "]"})
     # A label stands alone unless "]" may be joined with what follows it.
     label = rf"\[[0-9]+\](?![{joined}])" if joined else r"\[[0-9]+\]"
-    return PieceRule(re.compile(rf"{label}| *[^ \n]+| +|\n"), "\n", SPACE_MARK)
+    word = _character_class(_joined_with_letters(pairs))
+    return PieceRule(re.compile(rf"{label}| *[{word}]+| *[^ \n{word}]+| +|\n"), "\n", SPACE_MARK)
+
+
+def _joined_with_letters(pairs: set[tuple[str, str]]) -> set[str]:
+    """Return the letters of English and every character that may come to stand in one token with any of these."""
+    beside: dict[str, set[str]] = {}
+    for left, right in pairs:
+        if SPACE_MARK not in (left, right):
+            beside.setdefault(left, set()).add(right)
+            beside.setdefault(right, set()).add(left)
+    found: set[str] = set()
+    upcoming = set(ascii_letters)
+    while upcoming:
+        found |= upcoming
+        upcoming = set().union(*(beside.get(character, ()) for character in upcoming)) - found
+    return found
+
+
+def _character_class(characters: set[str]) -> str:
+    return "".join(map(re.escape, sorted(characters)))
 
 
 class PieceCache:
