@@ -43,22 +43,22 @@ def compare_execution(
         ]
         seconds["released"] += time.process_time() - start
         start = time.process_time()
-        strict = [execute(text, programs, _STRICT) for text, programs in work]
+        strict = [execute(text, programs, _STRICT).text for text, programs in work]
         seconds["strict"] += time.process_time() - start
         start = time.process_time()
-        reference = [execute(text, programs, _REFERENCE) for text, programs in work]
+        reference = [execute(text, programs, _REFERENCE).text for text, programs in work]
         seconds["reference"] += time.process_time() - start
-    operations = sum(len(result.edits) for result in strict)
+    operations = sum(len(execute(text, programs, _STRICT).edits) for text, programs in work)
     print(f"\n{len(work):,} documents, {operations:,} operations; {ROUNDS} rounds")
     print("\n| executor | CPU seconds a round | documents/s | released / this | same text as released |")
     print("|---|---|---|---|---|")
-    texts = {"released": theirs, "strict": [r.text for r in strict], "reference": [r.text for r in reference]}
+    texts = {"released": theirs, "strict": strict, "reference": reference}
     for name, results in texts.items():
         took = seconds[name] / ROUNDS
         same = sum(mine == other for mine, other in zip(results, theirs, strict=True))
         ratio = seconds["released"] / seconds[name]
         print(f"| {name} | {took:.3f} | {len(work) / took:,.0f} | **{ratio:.2f}** | {same:,} |")
-    return sum(result.text != other for result, other in zip(reference, theirs, strict=True))
+    return sum(mine != other for mine, other in zip(reference, theirs, strict=True))
 
 
 def _programs(page: LabelledPage, plan: Sequence[PlannedChunk]) -> list[ChunkProgram]:
