@@ -20,7 +20,7 @@ from prox_assets.training.pages import LabelledPage
 
 ROUNDS = 3
 # The released parser cuts a call at these.
-_UNREADABLE = frozenset(',()="\'\\\n')
+_UNREADABLE = frozenset(",()=\"'\\\n")
 _STRICT = ExecutionPolicy(whole_words=True)
 _REFERENCE = ExecutionPolicy(mode="reference")
 
@@ -38,8 +38,7 @@ def compare_execution(
         start = time.process_time()
         merged = released.merge_chunks([str(answer).strip(" ") for answer in answers], lengths)
         theirs = [
-            released.execute_meta_operations(text, program)
-            for (text, _), program in zip(work, merged, strict=True)
+            released.execute_meta_operations(text, program) for (text, _), program in zip(work, merged, strict=True)
         ]
         seconds["released"] += time.process_time() - start
         start = time.process_time()

@@ -73,9 +73,7 @@ def released_code(checkout: Path) -> ReleasedCode:
             script = _load(checkout / CHUNK_SCRIPT, "released_apply_chunk_refining")
     except Exception as error:  # whatever a changed script does when it is imported
         raise CheckoutError(f"{checkout / CHUNK_SCRIPT} cannot be imported: {error!r}") from error
-    return ReleasedCode(
-        script.trunc_text, script.merge_chunks, script.execute_meta_operations, checkout / TOKENIZER
-    )
+    return ReleasedCode(script.trunc_text, script.merge_chunks, script.execute_meta_operations, checkout / TOKENIZER)
 
 
 @contextmanager

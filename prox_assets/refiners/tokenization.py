@@ -86,7 +86,9 @@ class PromptTokenizer:
 
     def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
         if self._pieces is None or self._rule is None:
-            return [EncodedText(encoding) for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+            return [
+                EncodedText(encoding) for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
+            ]
         foreign = self._rule.foreign
         whole = {index: text for index, text in enumerate(texts) if foreign and foreign in text}
         cut = iter(self._pieces.encode([text for index, text in enumerate(texts) if index not in whole]))

@@ -77,8 +77,11 @@ def piece_rule(tokenizer: Tokenizer) -> PieceRule | None:
 def _marks_spaces(normalizer: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
     """Tell whether all that happens to a text is a space put before it and a mark for every space."""
     if normalizer is None:
-        return before is not None and before["type"] == "Metaspace" and not before.get("split", True) and (
-            before.get("replacement") == SPACE_MARK
+        return (
+            before is not None
+            and before["type"] == "Metaspace"
+            and not before.get("split", True)
+            and (before.get("replacement") == SPACE_MARK)
         )
     steps = normalizer.get("normalizers", [])
     return before is None and steps == [
@@ -120,11 +123,7 @@ def _character_class(characters: set[str]) -> str:
 
 
 class PieceCache:
-    """The tokens of pieces, encoded once each.
-
-    Raises:
-        ValueError: The opening has other tokens alone than before a piece; `piece_rule` gives none of the kind.
-    """
+    """The tokens of pieces, encoded once each as long as there is room."""
 
     def __init__(self, tokenizer: Tokenizer, rule: PieceRule) -> None:
         self._tokenizer = tokenizer
@@ -149,17 +148,13 @@ class PieceCache:
             head = () if first is None else first[0]
             token_ids = tuple(chain(head, chain.from_iterable(map(ids, rest))))
             encoded.append(PieceEncoding(token_ids, pieces, first, self))
-        if len(self._ids) > MAX_CACHED_PIECES:
-            self._ids, self._starts, self._first = {}, {}, {}
-        else:
-            for piece in missing:
-                if len(piece) > MAX_CACHED_CHARACTERS:
-                    del self._ids[piece], self._starts[piece]
+        self._forget(missing)
         return encoded
 
     def starts(self, encoding: PieceEncoding) -> list[int]:
         """Return for each token of an encoding the index of the character in which it starts."""
-        self._learn({piece for piece in encoding.pieces if piece not in self._starts})
+        missing = set(encoding.pieces).difference(self._starts)
+        self._learn(missing)
         places = accumulate(map(len, encoding.pieces), initial=0)
         starts: list[int] = []
         pairs = zip(encoding.pieces, places, strict=False)
@@ -173,7 +168,17 @@ class PieceCache:
                 starts.append(place + within[0])
             else:
                 starts += [place + start for start in within]
+        self._forget(missing)
         return starts
+
+    def _forget(self, learnt: set[str]) -> None:
+        """Keep the cache small once the pieces that were learnt have served."""
+        if len(self._ids) > MAX_CACHED_PIECES:
+            self._ids, self._starts, self._first = {}, {}, {}
+            return
+        for piece in learnt:
+            if len(piece) > MAX_CACHED_CHARACTERS:
+                del self._ids[piece], self._starts[piece]
 
     def _learn(self, pieces: set[str]) -> None:
         ordered = list(pieces)
@@ -185,7 +190,9 @@ class PieceCache:
         # A call takes longer than encoding a word: many go together, each behind an opening of its own.
         groups = [ordered[first : first + PIECES_PER_CALL] for first in range(0, len(ordered), PIECES_PER_CALL)]
         opening = self._rule.opening
-        for group, encoding in zip(groups, self._encode([opening + opening.join(group) for group in groups]), strict=True):
+        for group, encoding in zip(
+            groups, self._encode([opening + opening.join(group) for group in groups]), strict=True
+        ):
             self._divide(group, encoding.ids, [start for start, _ in encoding.offsets])
 
     def _divide(self, group: list[str], ids: list[int], starts: list[int]) -> None:
