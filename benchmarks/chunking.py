@@ -24,7 +24,7 @@ from prox_assets.refiners.chunk_prompts import SPARE_TOKENS, PlannedChunk, Progr
 from prox_assets.refiners.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts import SYSTEM_MESSAGE, label_lines, prompt_frame
 from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
-from prox_assets.training.pages import LabelledPage, read_labelled_pages
+from prox_assets.training.pages import read_labelled_pages
 
 # The sizes of the released scripts: tokens of a chunk's lines, and of a document prompt.
 CHUNK_TOKENS = 1500

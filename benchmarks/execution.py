@@ -1,9 +1,9 @@
 """Execution of the same programs by both executors: time and results; a part of `python -m benchmarks.chunking`.
 
 The programs are those that a perfect chunk refiner would write for labelled pages: `remove_lines` for the lines that
-people marked as boilerplate, `normalize` for what the inline patterns find inside the others (addresses, citation marks,
-share buttons), spelled as the released models spell them. A string that the released parser cannot read (with a comma, a
-bracket, "=" or a quote in it) is left out, so that both sides do the same work.
+people marked as boilerplate, `normalize` for what the inline patterns find inside the others (addresses, citation
+marks, share buttons), spelled as the released models spell them. A string that the released parser cannot read (with a
+comma, a bracket, "=" or a quote in it) is left out, so that both sides do the same work.
 """
 
 import time

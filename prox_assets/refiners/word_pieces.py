@@ -18,7 +18,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,7 @@ def _marks_spaces(normalizer: dict[str, Any] | None, before: dict[str, Any] | No
 def _sentencepiece_rule(vocabulary: dict[str, int], never_joined: set[str]) -> PieceRule | None:
     # "<s>" and the bytes "<0x0A>" are no strings that anything is joined to.
     joinable = [token for token in vocabulary if token not in never_joined and not _BYTE.fullmatch(token)]
-    pairs = set(chain.from_iterable(zip(token, token[1:], strict=False) for token in joinable))
+    pairs = set(chain.from_iterable(map(pairwise, joinable)))
     if any("\n" in pair or (pair[1] == SPACE_MARK and pair[0] != SPACE_MARK) for pair in pairs):
         return None
     joined = _character_class({right for left, right in pairs if left == "]"})
