@@ -86,9 +86,13 @@ def _timed(seconds: dict[str, float], name: str, work: Callable[[], T]) -> T:
 
 
 def _chunk_budget(tokenizer: PromptTokenizer) -> int:
-    """Return the tokens of a whole chunk prompt whose lines have at most CHUNK_TOKENS."""
+    """Return the tokens of a whole chunk prompt whose lines have at most CHUNK_TOKENS, each with its line break.
+
+    The released code counts a token for each line as well, that which its tokenizer puts before every text.
+    """
     empty = prompt_frame("llama2-chat", "chunk").render("")
-    return CHUNK_TOKENS + len(tokenizer.opening) + len(tokenizer.encode([empty])[0])
+    break_of_the_last_line = 1  # stands in the frame
+    return CHUNK_TOKENS + len(tokenizer.opening) + len(tokenizer.encode([empty])[0]) - break_of_the_last_line
 
 
 def _ours(texts: Sequence[str], tokenizer: PromptTokenizer) -> tuple[Side, list[list[PlannedChunk]]]:
@@ -202,7 +206,7 @@ def _cause(text: str, ours: list[tuple[int, int]], theirs: list[tuple[int, int]]
     if mine[0] != other[0]:
         return UNEXPLAINED
     if mine[1] > other[1] and tokens(*mine) <= budget:
-        return "released: a chunk ends although the next line fits (a token too many is counted for every line)"
+        return "released: a chunk ends although the next line fits (a line alone has more tokens than among others)"
     # The planner leaves a few tokens free so that a chunk hardly ever has to be cut again.
     if mine[1] < other[1] and tokens(mine[0], mine[1] + 1) > budget - SPARE_TOKENS:
         return f"prox_assets: the last {SPARE_TOKENS} tokens of a chunk are left free"
