@@ -5,6 +5,7 @@ and the floor below which an edited document is dropped. `strict` runs one chunk
 executor.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -107,6 +108,11 @@ def _execute_strictly(
 
 def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:
     """Return why an edited document is not worth keeping; a document that no operation changed is never asked."""
+    # What is enough of all characters is enough of those that are no white space, and the head of a text that keeps
+    # most of its characters has as many: counting them all would take longer than all that most programs do.
+    enough = max(1, policy.min_kept_characters, policy.min_kept_share * len(before))
+    if _visible_characters(after[: 2 * math.ceil(enough)]) >= enough:
+        return None
     left = _visible_characters(after)
     if left == 0:
         return Reason.NOTHING_LEFT

@@ -42,6 +42,8 @@ class RemoveLines:
     end: int
 
     def __post_init__(self) -> None:
+        if 0 <= self.start <= self.end < _LINE_NUMBER_BOUND:  # nearly every one, and told by one comparison
+            return
         if not (-_LINE_NUMBER_BOUND < self.start < _LINE_NUMBER_BOUND):
             raise ValueError(f"line numbers have at most {MAX_LINE_NUMBER_DIGITS} digits; start has more")
         if not (-_LINE_NUMBER_BOUND < self.end < _LINE_NUMBER_BOUND):

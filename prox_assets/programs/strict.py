@@ -13,7 +13,6 @@ The rules:
 * When errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,7 +79,7 @@ def refine_chunk(
     contents = _contents(program) if isinstance(program, str) else program
     calls = [_Call(content) for content in contents]
     _judge(calls, len(lines), policy.first_line_number(chunk))
-    errors = sum(call.status is not None and call.status.is_error for call in calls)
+    errors = sum([call.status.is_error for call in calls if call.status is not None])
     if truncated or errors >= policy.error_limit:
         for call in calls:
             call.status = call.status or EditStatus.PROGRAM_REJECTED
@@ -100,35 +99,38 @@ def _contents(program: str) -> tuple[Operation | ParseError, ...]:
 
 def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:
     """Give a status to every call that is not to be carried out."""
-    seen: Counter[Operation] = Counter()
+    seen: dict[Operation | tuple[int, int], int] = {}
     normalizes = 0
     for call in calls:
-        if isinstance(call.content, ParseError):
+        content = call.content
+        if isinstance(content, ParseError):
             call.status = EditStatus.UNPARSED
             continue
-        repeats = seen[call.content]
-        seen[call.content] += 1
+        # Most calls are ranges: a pair of numbers is several times faster to look up than the operation.
+        key = (content.start, content.end) if isinstance(content, RemoveLines) else content
+        repeats = seen.get(key, 0)
+        seen[key] = repeats + 1
         if repeats:
             call.status = EditStatus.LOOPED if repeats >= LOOP_REPEATS else EditStatus.DUPLICATE
             continue
-        call.status = _fault(call.content, line_count, first_number)
-        if call.status is None and isinstance(call.content, Normalize):
+        call.status = _fault(content, line_count, first_number)
+        if call.status is None and isinstance(content, Normalize):
             normalizes += 1
             if normalizes > NORMALIZE_LIMIT:
                 call.status = EditStatus.OVER_LIMIT
 
 
 def _fault(operation: Operation, line_count: int, first_number: int) -> EditStatus | None:
+    if isinstance(operation, RemoveLines):
+        if operation.start > operation.end:
+            return EditStatus.REVERSED
+        outside = operation.start < first_number or operation.end >= first_number + line_count
+        return EditStatus.OUT_OF_RANGE if outside else None
     match operation:
         case KeepDoc() | DropDoc():
             return EditStatus.WRONG_LEVEL
         case KeepChunk():
             return EditStatus.NO_CHANGE
-        case RemoveLines(start, end):
-            if start > end:
-                return EditStatus.REVERSED
-            if start < first_number or end >= first_number + line_count:
-                return EditStatus.OUT_OF_RANGE
         case Normalize():
             return _normalize_fault(operation)
     return None
@@ -163,17 +165,17 @@ def _remove_lines(
     for call in calls:
         if call.status is not None:
             continue
-        match call.content:
-            case RemoveLines(start, end):
-                span = (start - first_number, end - first_number)
-            case RemoveAllLines():
-                span = (0, len(lines) - 1)
-            case _:
-                continue
+        content = call.content
+        if isinstance(content, RemoveLines):
+            start, end = content.start - first_number, content.end - first_number
+        elif isinstance(content, RemoveAllLines):
+            start, end = 0, len(lines) - 1
+        else:
+            continue
         removal = removal or LineRemoval(len(lines))
-        removed = removal.remove(*span)
+        removed = removal.remove(start, end)
         call.status = EditStatus.APPLIED if removed else EditStatus.ALREADY_REMOVED
-        call.characters_removed = sum(len(lines[line]) + 1 for line in removed)
+        call.characters_removed = len(removed) + sum(map(len, map(lines.__getitem__, removed)))
     if removal is None:
         return lines
     kept = removal.kept()
@@ -237,18 +239,21 @@ def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:
 
 
 def _edit(chunk_index: int, position: int, call: _Call) -> Edit:
-    if isinstance(call.content, ParseError):
+    if isinstance(call.content, RemoveLines):  # most calls: two numbers need no encoder
+        operation = "remove_lines"
+        arguments = f'{{"line_start": {call.content.start}, "line_end": {call.content.end}}}'
+    elif isinstance(call.content, ParseError):
         operation = UNPARSED_OPERATION
-        arguments = {"reason": call.content.reason.value, "text": call.content.text}
+        arguments = arguments_json({"reason": call.content.reason.value, "text": call.content.text})
     else:
         operation = call_name(call.content)
-        arguments = call_arguments(call.content)
+        arguments = arguments_json(call_arguments(call.content))
     status = call.status or EditStatus.NO_CHANGE
     return Edit(
         chunk_index,
         position,
         operation,
-        arguments_json(arguments),
+        arguments,
         status,
         call.characters_removed,
         call.characters_added,

@@ -5,7 +5,7 @@ line-labels dialect, which counts and frames lines its own way (line_labels.py);
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal, Protocol
@@ -63,8 +63,10 @@ class ProgramChunkPlanner:
     """Plans chunks for models that write programs.
 
     A document that fits is encoded once, in a batch with others. The lines of a longer one are counted in that same
-    encoding and packed greedily, as in Algorithm 1 of the ProX paper; every chunk's prompt is then encoded as a whole,
-    and a chunk that is over the budget after all is halved. A line that fits no window by itself is skipped.
+    encoding and packed greedily, as in Algorithm 1 of the ProX paper. Where the tokenizer keeps lines apart, the counts
+    are exact and every prompt is put together from that encoding's tokens. Where it does not, each chunk's prompt is
+    encoded as a whole, and a chunk that is over the budget after all is halved. A line that fits no window by itself is
+    skipped.
     """
 
     def __init__(
@@ -89,6 +91,13 @@ class ProgramChunkPlanner:
         self._frame = frame
         self._budget = budget - len(tokenizer.opening)
         self._restart = line_numbers == "chunk"
+        # Labels that start anew have other tokens than in the whole document.
+        self._is_exact = (
+            tokenizer.line_break is not None
+            and not self._restart
+            and frame.prefix.endswith("\n")
+            and frame.suffix.startswith("\n")
+        )
         overhead = len(tokenizer.encode([frame.render(label_lines([""], 0))])[0])
         if overhead > self._budget:
             raise RefinerError(
@@ -103,7 +112,7 @@ class ProgramChunkPlanner:
         return [
             self._planned([_Piece(0, len(lines) - 1, whole.token_ids)])
             if len(whole) <= self._budget
-            else self._planned(self._split(lines, whole))
+            else self._planned(self._divide(whole) if self._is_exact else self._split(lines, whole))
             for lines, whole in zip(documents, encoded, strict=True)
         ]
 
@@ -117,6 +126,25 @@ class ProgramChunkPlanner:
 
     def _render(self, lines: Sequence[str], start: int, end: int) -> str:
         return self._frame.render(label_lines(lines[start : end + 1], 0 if self._restart else start))
+
+    def _divide(self, whole: EncodedText) -> list[_Piece]:
+        """Cut a document that is too long at its line breaks, where these are tokens of their own."""
+        ids = whole.token_ids
+        # Tokens before each line and behind the last one; a line's break counts with it, as the frame begins with one.
+        edges = [position + 1 for position in _positions(ids, self._tokenizer.line_break)]
+        edges = edges[self._frame.prefix.count("\n") - 1 : len(edges) - self._frame.suffix.count("\n") + 1]
+        prefix, suffix = ids[: edges[0]], ids[edges[-1] :]
+        counts = [after - before for before, after in pairwise(edges)]
+        return [
+            _Piece(chunk.line_start, chunk.line_end, skipped=True)
+            if chunk.skip_reason is not None
+            else _Piece(
+                chunk.line_start,
+                chunk.line_end,
+                prefix + ids[edges[chunk.line_start] : edges[chunk.line_end + 1]] + suffix,
+            )
+            for chunk in pack_lines(counts, self._budget, overhead=len(prefix) + len(suffix))
+        ]
 
     def _split(self, lines: list[str], whole: EncodedText) -> list[_Piece]:
         """Cut a document that is too long, given its encoding as one prompt."""
@@ -155,3 +183,11 @@ class ProgramChunkPlanner:
         edges = accumulate(lengths, initial=len(self._frame.prefix))
         tokens_before = [bisect_left(whole.starts, edge) for edge in edges]
         return [after - before for before, after in pairwise(tokens_before)]
+
+
+def _positions(ids: tuple[int | None, ...], token: int | None) -> Iterator[int]:
+    """Yield where a token stands."""
+    position = -1
+    for _ in range(ids.count(token)):
+        position = ids.index(token, position + 1)
+        yield position

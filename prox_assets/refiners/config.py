@@ -16,7 +16,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.inline_patterns import INLINE_VERSION
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
 from prox_assets.refiners.model_files import ModelFiles
-from prox_assets.refiners.prompts import PROMPTS_VERSION
+from prox_assets.refiners.prompts import PACKING_VERSION, PROMPTS_VERSION
 from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
 
 # What the released document refiner is shown at most, template included (data_gen/tasks/apply_doc_refining.py).
@@ -198,6 +198,8 @@ class RefinerConfig(BaseModel):
             "decoding": self.decoding,
             "dtype": self.dtype,
         }
+        if self.level == "chunk" and self.dialect == "prox":
+            settings["packing"] = PACKING_VERSION
         if self.decoding == "complete":
             settings["max_new_tokens"] = self.max_new_tokens
             settings["grammar"] = self.grammar

@@ -88,20 +88,30 @@ def _own_reason(line: str, settings: LineRuleSettings) -> str | None:
     """Return the rule that removes a line whatever is around it."""
     if not line.strip():
         return None
-    longest = max(map(len, line.split()))
-    if longest > settings.max_word_characters and count_words(line) < longest // 4:
-        return f"c4: word_characters {longest} > {settings.max_word_characters}"
+    if len(line) > settings.max_word_characters:  # else no word can be longer
+        longest = max(map(len, line.split()))
+        if longest > settings.max_word_characters and count_words(line) < longest // 4:
+            return f"c4: word_characters {longest} > {settings.max_word_characters}"
     return _notice_reason(line, settings) or _c4_ending_reason(line, settings)
 
 
 def _notice_reason(line: str, settings: LineRuleSettings) -> str | None:
-    javascript = JAVASCRIPT.search(line) if settings.remove_javascript else None
-    policy = POLICY.search(line) if settings.remove_policy_lines else None
+    suspected = _may_be_notice(line)
+    javascript = JAVASCRIPT.search(line) if suspected and settings.remove_javascript else None
+    policy = POLICY.search(line) if suspected and settings.remove_policy_lines else None
     if (javascript or policy) and count_words(line) <= settings.notice_max_words:
         return "c4: javascript" if policy is None else f"c4: policy_phrase {policy.group().lower()!r}"
     if settings.remove_widgets and is_widget(line):
         return "widget: only controls"
     return None
+
+
+def _may_be_notice(line: str) -> bool:
+    """Return whether JAVASCRIPT or POLICY can match; to look for parts of theirs costs a fraction of searching."""
+    if not line.isascii():  # "ſ" is an "s" to a pattern that ignores case
+        return True
+    lowered = line.lower()
+    return "javascript" in lowered or "cookie" in lowered or "privacy policy" in lowered or "terms of use" in lowered
 
 
 def _c4_ending_reason(line: str, settings: LineRuleSettings) -> str | None:

@@ -13,6 +13,8 @@ Level = Literal["doc", "chunk"]
 
 # Raise it when any rendered prompt changes: stored programs were written for the old one.
 PROMPTS_VERSION = 1
+# Raise it when the prox dialect's chunks may end at other lines. 2: exact counts where line breaks are tokens.
+PACKING_VERSION = 2
 
 # The system message that the ProX refiners were tuned and run with.
 SYSTEM_MESSAGE = "You are a helpful, respectful and honest assistant."

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.word_pieces import PieceCache, PieceEncoding, piece_rule
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class EncodedText:
     """The tokens of one text, without any beginning-of-sequence token."""
 
-    encoding: Encoding
+    encoding: Encoding | PieceEncoding
 
     @cached_property
     def token_ids(self) -> tuple[int, ...]:
@@ -32,10 +33,12 @@ class EncodedText:
     @cached_property
     def starts(self) -> list[int]:
         """For each token the index of the character in which it starts; never decreasing."""
+        if isinstance(self.encoding, PieceEncoding):
+            return self.encoding.starts
         return [start for start, _ in self.encoding.offsets]
 
     def __len__(self) -> int:
-        return len(self.encoding)
+        return len(self.encoding.ids)
 
 
 class PromptTokenizer:
@@ -47,6 +50,8 @@ class PromptTokenizer:
     Attributes:
         opening: The beginning-of-sequence token, as a tuple of one id or none; goes before every prompt.
         end_token_ids: The end-of-sequence token, as a tuple of one id or none.
+        line_break: The token that every line break is, joined with nothing on either side, so that the tokens of lines
+            are those of the text they stand in; None where the tokenizer is not known to keep to that.
     """
 
     def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None) -> None:
@@ -61,6 +66,10 @@ class PromptTokenizer:
         backend.no_padding()
         backend.encode_special_tokens = True
         self._backend = backend
+        self._rule = piece_rule(backend)
+        self._pieces = None if self._rule is None else PieceCache(backend, self._rule)
+        apart = self._rule is not None and self._rule.opening == "\n"
+        self.line_break: int | None = backend.encode("\n\n", add_special_tokens=False).ids[-1] if apart else None
         self.opening = self._optional_id(beginning)
         self.end_token_ids = self._optional_id(end)
 
@@ -71,11 +80,20 @@ class PromptTokenizer:
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Encode texts in one batch; characters that UTF-8 cannot carry (lone surrogates) are read as "?"."""
         try:
-            encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+            return self._encode(texts)
         except (UnicodeEncodeError, TypeError):
-            readable = [text.encode("utf-8", "replace").decode() for text in texts]
-            encodings = self._backend.encode_batch(readable, add_special_tokens=False)
-        return [EncodedText(encoding) for encoding in encodings]
+            return self._encode([text.encode("utf-8", "replace").decode() for text in texts])
+
+    def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
+        if self._pieces is None or self._rule is None:
+            return [
+                EncodedText(encoding) for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
+            ]
+        foreign = self._rule.foreign
+        whole = {index: text for index, text in enumerate(texts) if foreign and foreign in text}
+        cut = iter(self._pieces.encode([text for index, text in enumerate(texts) if index not in whole]))
+        others = iter(self._backend.encode_batch(list(whole.values()), add_special_tokens=False) if whole else ())
+        return [EncodedText(next(others) if index in whole else next(cut)) for index in range(len(texts))]
 
     def special_token_id(self, token: str) -> int:
         """Return the id of a special token.

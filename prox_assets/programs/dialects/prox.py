@@ -34,6 +34,12 @@ _GAP = re.compile(r"(?:[\s;]++|#[^\n]*+)*+")
 _SPACE = re.compile(r"\s*+")
 _FENCE = re.compile(r"`{3,}+(?:[A-Za-z]*+[ \t\r]*+(?=\n|\Z))?")
 _CALL_HEAD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*+)[ \t]*+\(")
+# What nearly every call of a program is, read in one step; whatever is spelled otherwise goes the long way. The numbers
+# have at most MAX_LINE_NUMBER_DIGITS digits.
+_PLAIN_REMOVAL = re.compile(
+    rf"remove_lines\((?:line_)?start=([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}}), ?(?:line_)?end="
+    rf"([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}})\)\n?"
+)
 _KEYWORD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*+)\s*+=\s*+")
 _NUMBER = re.compile(r"-?[0-9]++")
 _TRUE = re.compile(r"True\b")
@@ -113,7 +119,13 @@ def parse(text: str) -> ParsedProgram:
     fences = 0
     position = _after(_GAP, text, 0)
     while position < len(text):
-        if fence := _FENCE.match(text, position):
+        if plain := _PLAIN_REMOVAL.match(text, position):
+            while plain:
+                start, end = plain.groups()
+                calls.append(RemoveLines(int(start), int(end)))
+                position = plain.end()
+                plain = _PLAIN_REMOVAL.match(text, position)
+        elif fence := _FENCE.match(text, position):
             fences += 1
             position = fence.end()
         elif (head := _CALL_HEAD.match(text, position)) and head.group(1) in _FUNCTIONS:

@@ -1,0 +1,90 @@
+"""Execution of the same programs by both executors: time and results; a part of `python -m benchmarks.chunking`.
+
+The programs are those that a perfect chunk refiner would write for labelled pages: `remove_lines` for the lines that
+people marked as boilerplate, `normalize` for what the inline patterns find inside the others (addresses, citation
+marks, share buttons), spelled as the released models spell them. A string that the released parser cannot read (with a
+comma, a bracket, "=" or a quote in it) is left out, so that both sides do the same work.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+
+from benchmarks.released_code import ReleasedCode
+from prox_assets.programs import ChunkProgram, ExecutionPolicy, execute
+from prox_assets.refiners.chunk_prompts import PlannedChunk
+from prox_assets.refiners.inline_config import InlineSettings
+from prox_assets.refiners.inline_noise import find_candidates
+from prox_assets.training.pages import LabelledPage
+
+ROUNDS = 3
+# The released parser cuts a call at these.
+_UNREADABLE = frozenset(",()=\"'\\\n")
+_STRICT = ExecutionPolicy(whole_words=True)
+_REFERENCE = ExecutionPolicy(mode="reference")
+
+
+def compare_execution(
+    pages: Sequence[LabelledPage], plans: Sequence[Sequence[PlannedChunk]], released: ReleasedCode
+) -> int:
+    """Print the tables; return the number of documents whose text in reference mode is not the released one."""
+    work = [(page.text_full, _programs(page, plan)) for page, plan in zip(pages, plans, strict=True)]
+    answers = [program or "" for _, programs in work for program in (item.program for item in programs)]
+    lengths = [len(programs) for _, programs in work]
+    theirs, strict, reference = [], [], []
+    seconds = dict.fromkeys(("released", "strict", "reference"), 0.0)
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        merged = released.merge_chunks([str(answer).strip(" ") for answer in answers], lengths)
+        theirs = [
+            released.execute_meta_operations(text, program) for (text, _), program in zip(work, merged, strict=True)
+        ]
+        seconds["released"] += time.process_time() - start
+        start = time.process_time()
+        strict = [execute(text, programs, _STRICT).text for text, programs in work]
+        seconds["strict"] += time.process_time() - start
+        start = time.process_time()
+        reference = [execute(text, programs, _REFERENCE).text for text, programs in work]
+        seconds["reference"] += time.process_time() - start
+    operations = sum(len(execute(text, programs, _STRICT).edits) for text, programs in work)
+    print(f"\n{len(work):,} documents, {operations:,} operations; {ROUNDS} rounds")
+    print("\n| executor | CPU seconds a round | documents/s | released / this | same text as released |")
+    print("|---|---|---|---|---|")
+    texts = {"released": theirs, "strict": strict, "reference": reference}
+    for name, results in texts.items():
+        took = seconds[name] / ROUNDS
+        same = sum(mine == other for mine, other in zip(results, theirs, strict=True))
+        ratio = seconds["released"] / seconds[name]
+        print(f"| {name} | {took:.3f} | {len(work) / took:,.0f} | **{ratio:.2f}** | {same:,} |")
+    return sum(mine != other for mine, other in zip(reference, theirs, strict=True))
+
+
+def _programs(page: LabelledPage, plan: Sequence[PlannedChunk]) -> list[ChunkProgram]:
+    lines = page.text_full.split("\n")
+    programs: list[ChunkProgram] = []
+    for item in plan:
+        chunk = item.chunk
+        if chunk.skip_reason is not None:
+            programs.append(ChunkProgram(chunk, None))
+            continue
+        numbers = range(chunk.line_start, chunk.line_end + 1)
+        calls: list[str] = []
+        for removed, group in groupby(numbers, key=lambda number: page.keep_full[number] == 0):
+            run = list(group)
+            if removed:
+                calls.append(f"remove_lines(start={run[0]}, end={run[-1]})")
+        calls += [f'normalize(source_str="{noise}", target_str="")' for noise in _noise(page, lines, numbers)]
+        programs.append(ChunkProgram(chunk, "\n".join(calls) or "untouch_doc()"))
+    return programs
+
+
+def _noise(page: LabelledPage, lines: Sequence[str], numbers: range) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for number in numbers:
+        if page.keep_full[number] == 0:
+            continue
+        for span in find_candidates(lines[number], InlineSettings().kinds):
+            text = lines[number][span.start : span.end]
+            if text.strip() == text and len(text) > 3 and not _UNREADABLE & set(text):
+                found[text] = None
+    return found

@@ -1,0 +1,119 @@
+"""Functions of the released ProX code, imported from a checkout of github.com/GAIR-NLP/ProX.
+
+Belongs here: loading its scripts, and what they need to be imported. Not here: what is measured with them.
+
+The scripts are pipelines whose functions cannot be had without importing vllm, datatrove and datasets, building a GPT-2
+tokenizer from the network (`utils/data_utils.py`) and reading two environment variables. None of that is touched by the
+functions that are measured, so while a script is imported, empty modules stand in for those imports. The functions
+themselves, and `utils.chunk_utils`, are the checkout's own files, unchanged.
+"""
+
+import importlib.util
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+CHUNK_SCRIPT = "data_gen/tasks/apply_chunk_refining.py"
+EXECUTOR = "utils/chunk_utils.py"
+# The tokenizer that the ProX refiners were trained with comes with their code.
+TOKENIZER = "vocab_files/llama_hf"
+
+_STAND_INS: dict[str, tuple[str, ...]] = {
+    "datasets": ("Dataset",),
+    "datatrove": (),
+    "datatrove.pipeline": (),
+    "datatrove.pipeline.readers": ("JsonlReader", "ParquetReader"),
+    "vllm": ("LLM", "SamplingParams"),
+    "data_gen": (),
+    "data_gen.configs": ("GentaskConfig",),
+    "utils": (),
+    "utils.data_utils": ("get_adapter_func", "split_into_batches"),
+}
+_ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "0", "TOTAL_SPLIT": "1"}
+
+
+class CheckoutError(Exception):
+    """The folder is no checkout of the released code; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class ReleasedCode:
+    """What is measured of the released code.
+
+    Attributes:
+        trunc_text: (text, tokenizer, max_token) to the chunks of a document, each as text with labelled lines.
+        merge_chunks: (programs, chunks per document) to one program per document.
+        execute_meta_operations: (text, program) to the refined text, "" where the document is dropped.
+        tokenizer: Folder of its tokenizer.
+    """
+
+    trunc_text: Callable[..., list[str]]
+    merge_chunks: Callable[[list[str], list[int]], list[str]]
+    execute_meta_operations: Callable[[str, str], str]
+    tokenizer: Path
+
+
+def released_code(checkout: Path) -> ReleasedCode:
+    """Import the functions from a checkout.
+
+    Raises:
+        CheckoutError: A file is missing, or cannot be imported.
+    """
+    for name in (CHUNK_SCRIPT, EXECUTOR, TOKENIZER):
+        if not (checkout / name).exists():
+            raise CheckoutError(f"{checkout} has no {name}: name a checkout of github.com/GAIR-NLP/ProX")
+    try:
+        with _importable(checkout):
+            script = _load(checkout / CHUNK_SCRIPT, "released_apply_chunk_refining")
+    except Exception as error:  # whatever a changed script does when it is imported
+        raise CheckoutError(f"{checkout / CHUNK_SCRIPT} cannot be imported: {error!r}") from error
+    return ReleasedCode(script.trunc_text, script.merge_chunks, script.execute_meta_operations, checkout / TOKENIZER)
+
+
+@contextmanager
+def _importable(checkout: Path) -> Iterator[None]:
+    """Put the stand-ins in place, and take them away again with everything else that importing a script changes."""
+    modules = {name: sys.modules.get(name) for name in (*_STAND_INS, "utils.chunk_utils")}
+    environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    state = random.getstate()
+    try:
+        os.environ.update(_ENVIRONMENT)
+        for name, attributes in _STAND_INS.items():
+            sys.modules[name] = _stand_in(name, attributes)
+        sys.modules["utils.chunk_utils"] = _load(checkout / EXECUTOR, "utils.chunk_utils")
+        yield
+    finally:
+        random.setstate(state)
+        _restore(sys.modules, modules)
+        _restore(os.environ, environment)
+
+
+def _stand_in(name: str, attributes: tuple[str, ...]) -> ModuleType:
+    module = ModuleType(name)
+    module.__path__ = []  # a package, so that what is named under it can be looked up
+    for attribute in attributes:
+        setattr(module, attribute, None)  # calling it would fail
+    return module
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise CheckoutError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _restore(mapping: Any, values: dict[str, Any]) -> None:  # noqa: ANN401 (os.environ or sys.modules)
+    for name, value in values.items():
+        if value is None:
+            mapping.pop(name, None)
+        else:
+            mapping[name] = value
