@@ -32,7 +32,7 @@ def compare_execution(
     answers = [program or "" for _, programs in work for program in (item.program for item in programs)]
     lengths = [len(programs) for _, programs in work]
     theirs, strict, reference = [], [], []
-    seconds = dict.fromkeys(("released", "strict", "reference"), 0.0)
+    seconds: dict[str, float] = dict.fromkeys(("released", "strict", "reference"), 0.0)
     for _ in range(ROUNDS):
         start = time.process_time()
         merged = released.merge_chunks([str(answer).strip(" ") for answer in answers], lengths)
