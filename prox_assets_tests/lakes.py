@@ -74,8 +74,9 @@ class LakeFile:
         self.lake.storage.remove(self.path)
 
     def read_table(self) -> pa.Table:
-        """Return its rows, with its metadata."""
-        return pq.read_table(io.BytesIO(self.read_bytes()))
+        """Return its rows, with all that its footer says."""
+        data = self.read_bytes()
+        return pq.read_table(io.BytesIO(data)).replace_schema_metadata(pq.read_metadata(io.BytesIO(data)).metadata)
 
     def write_table(self, table: pa.Table) -> None:
         """Put a table in its place as it is."""
