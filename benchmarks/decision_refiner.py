@@ -20,7 +20,7 @@ from prox_assets.training.trainer import train
 # max_tokens of the released document stage (data_gen/tasks/apply_doc_refining.py).
 REFERENCE_MAX_TOKENS = 2000
 SHAPE = LlamaShape(
-    vocabulary=1024,
+    vocabulary=512,
     hidden=64,
     intermediate=128,
     layers=2,
