@@ -147,6 +147,9 @@ def test_a_refinement_through_server_and_object_store_writes_and_prints_no_secre
         ["trace", doc_id, "--lake", bucket, "--html", str(page)],
         ["stats", "totals", "--lake", bucket],
         ["sql", "SELECT * FROM outcomes", "--lake", bucket, "--format", "json"],
+        ["drift", "--corpus", CORPUS, "--lake", bucket],
+        ["report", "--corpus", CORPUS, "--lake", bucket],
+        ["replay", "--lake", bucket],
     ):
         shown = CliRunner().invoke(app, command)
         assert shown.exit_code == 0, shown.output
@@ -159,6 +162,7 @@ def test_a_refinement_through_server_and_object_store_writes_and_prints_no_secre
     searched = {name: readable(tmp_path, name, data) for name, data in stored.items()}
     searched |= {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert any(b"chunk_programs" in data for name, data in searched.items() if name.startswith(str(home)))
+    assert [name for name in stored if name.endswith("report/index.html")], "the report is among them"
     searched["page"] = page.read_bytes()
     assert {name: found for name, data in searched.items() if (found := found_in(data))} == {}
 
