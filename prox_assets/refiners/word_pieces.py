@@ -18,7 +18,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -156,18 +156,10 @@ class PieceCache:
         missing = set(encoding.pieces).difference(self._starts)
         self._learn(missing)
         places = accumulate(map(len, encoding.pieces), initial=0)
-        starts: list[int] = []
-        pairs = zip(encoding.pieces, places, strict=False)
+        within = map(self._starts.__getitem__, encoding.pieces)
         if encoding.first is not None:
-            next(pairs)
-            starts += encoding.first[1]
-        known = self._starts
-        for piece, place in pairs:
-            within = known[piece]
-            if len(within) == 1:
-                starts.append(place + within[0])
-            else:
-                starts += [place + start for start in within]
+            within = chain([encoding.first[1]], islice(within, 1, None))
+        starts = [place + start for place, inside in zip(places, within, strict=False) for start in inside]
         self._forget(missing)
         return starts
 
