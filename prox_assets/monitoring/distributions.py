@@ -48,8 +48,8 @@ def watched_columns(lake: Lake, corpus: str, shard: str, error_limit: int) -> di
     return {
         **_outcome_histograms(outcomes),
         **_program_counts(lake, corpus, shard, error_limit),
-        "doc_prompted": _prompted(_document_prompts(lake, corpus, shard), outcomes),
-        "chunk_prompted": _prompted(_chunk_prompts(lake, corpus, shard), outcomes),
+        "doc_prompted": prompted_of(_document_prompts(lake, corpus, shard), outcomes),
+        "chunk_prompted": prompted_of(_chunk_prompts(lake, corpus, shard), outcomes),
         "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
         **repetition_of(lake.scan(corpus, Table.REFINED, [shard])),
         "metadata_keys": _metadata_keys(lake, corpus, shard),
@@ -134,23 +134,21 @@ def _document_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
     return decisions.select("doc_id", tokens=pl.col("prompt_tokens").cast(pl.Int64), whole=whole)
 
 
-def _prompted(prompts: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any] | None:
+def prompted_of(prompts: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any] | None:
     """Sum tokens and characters of what a model was shown whole; None where it was shown nothing."""
-    tokens, characters = pl.col("tokens"), pl.col("characters")
-    totals = (
-        prompts.filter(pl.col("whole") & (tokens > 0))
+    shown = (
+        prompts.filter(pl.col("whole") & (pl.col("tokens") > 0))
         .join(outcomes.select("doc_id", characters="characters_before"), on="doc_id")
-        .filter(characters > 0)
-        .select(
-            documents=pl.len().cast(pl.Int64),
-            tokens=tokens.sum(),
-            characters=characters.sum(),
-            residual=((tokens - characters * tokens.sum() / characters.sum()) ** 2).sum(),
-        )
+        .filter(pl.col("characters") > 0)
+        .select("tokens", "characters")
         .collect()
-        .row(0, named=True)
     )
-    return totals if totals["documents"] else None
+    if shown.is_empty():
+        return None
+    tokens, characters = shown["tokens"].sum(), shown["characters"].sum()
+    # By fsum: a join gives rows in any order, and two runs over the same pages differed in a sum's last bit.
+    residual = fsum((one - length * tokens / characters) ** 2 for one, length in shown.iter_rows())
+    return {"documents": shown.height, "tokens": tokens, "characters": characters, "residual": residual}
 
 
 def _languages(documents: pl.LazyFrame) -> list[dict[str, Any]]:

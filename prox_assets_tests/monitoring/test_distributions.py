@@ -11,7 +11,7 @@ import pytest
 
 from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets.monitoring.arrivals import arrivals
-from prox_assets.monitoring.distributions import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, repetition_of
+from prox_assets.monitoring.distributions import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, prompted_of, repetition_of
 from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
@@ -138,4 +138,18 @@ def test_rows_in_any_order_give_the_same_repetition_to_the_last_bit() -> None:
         for number in range(300)
     ]
     found = {repr(repetition_of(pl.LazyFrame(chance.sample(pages, len(pages))))) for _ in range(10)}
+    assert len(found) == 1
+
+
+def test_rows_in_any_order_give_the_same_prompts_to_the_last_bit() -> None:
+    """As with the lines: a backfill with kills differed from an undisturbed run in the last bit of a residual."""
+    chance = random.Random(1)
+    prompts = [
+        {"doc_id": f"{number:04x}", "tokens": chance.randint(1, 3000), "whole": True, "characters_before": length}
+        for number, length in enumerate(chance.choices(range(1, 9000), k=300))
+    ]
+    found = set()
+    for _ in range(10):
+        frame = pl.LazyFrame(chance.sample(prompts, len(prompts)))
+        found.add(repr(prompted_of(frame.select("doc_id", "tokens", "whole"), frame)))
     assert len(found) == 1
