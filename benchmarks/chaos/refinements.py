@@ -135,5 +135,10 @@ class Refinement:
     def _marked(self) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == self._mark:
+                if process.status() != psutil.STATUS_ZOMBIE and self._started(process):
                     yield process
+
+    def _started(self, process: psutil.Process) -> bool:
+        # vLLM's core and workers write their titles over their environment (found: none of them was ever seen), but
+        # stay in the session of the run; others may begin a session of their own, and keep the environment.
+        return os.getsid(process.pid) == self.process.pid or process.environ().get(_MARK) == self._mark

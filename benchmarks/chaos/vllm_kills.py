@@ -23,7 +23,7 @@ RUN, CORE, STALL = "kill -9 of prox refine with vLLM", "kill -9 of vLLM's core",
 # Each start of vLLM takes half a minute of a CPU: one fault of each kind for so many kills in all.
 KILLS_PER_ROUND = 34
 STALL_SECONDS = 5
-# vLLM is through with the usual handful of pages in less time than it takes to look (found: no run was ever caught).
+# vLLM is through with the usual handful of pages in less time than it takes to look.
 PAGES = 40
 ATTEMPTS = 8
 ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "TORCH_COMPILE_DISABLE": "1"}
