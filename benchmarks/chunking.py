@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from benchmarks.execution import compare_execution
 from benchmarks.pages import default_pages_path
 from benchmarks.released_code import CheckoutError, ReleasedCode, released_code
+from prox_assets.refiners.batching import BATCH_DOCUMENTS
 from prox_assets.refiners.chunk_prompts import SPARE_TOKENS, PlannedChunk, ProgramChunkPlanner
 from prox_assets.refiners.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts import SYSTEM_MESSAGE, label_lines, prompt_frame
@@ -29,7 +30,6 @@ from prox_assets.training.pages import read_labelled_pages
 # The sizes of the released scripts: tokens of a chunk's lines, and of a document prompt.
 CHUNK_TOKENS = 1500
 DOCUMENT_TOKENS = 2000
-BATCH_DOCUMENTS = 32  # as refiners/batching.py
 # Llama 2's template, which transformers applied by default when the scripts were written.
 LLAMA2_TEMPLATE = (
     "{{ bos_token + '[INST] <<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n'"

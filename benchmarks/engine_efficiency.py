@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from benchmarks.llama_shapes import SHAPES, LlamaShape, make_llama
 from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
+from prox_assets.cli.options import assignments
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.protocol import EngineError
 from prox_assets.refiners.prompts import Level
@@ -37,12 +37,7 @@ def engine_settings(shape: LlamaShape, options: Sequence[str]) -> VllmEngineConf
     settings: dict[str, Any] = {"dtype": shape.dtype, "max_model_len": shape.window}
     if not torch.cuda.is_available():
         settings |= {"dtype": "float32", "enforce_eager": True}
-    for option in options:
-        name, separator, value = option.partition("=")
-        if not separator:
-            raise ValueError(f"--engine-option {option}: give NAME=VALUE, such as max_num_seqs=64")
-        settings[name] = yaml.safe_load(value)
-    return VllmEngineConfig.model_validate(settings)
+    return VllmEngineConfig.model_validate(settings | assignments(options))
 
 
 def table(found: Sequence[Efficiency]) -> str:

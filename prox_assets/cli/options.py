@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -200,7 +201,7 @@ def _engine_settings(engine: str, options: list[str] | None) -> dict[str, Any]:
         settings = {"kind": "server", "base_url": engine.removeprefix("server:")}
     else:
         settings = {"kind": engine}
-    settings |= _assignments(options)
+    settings |= assignments(options)
     kinds: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in _ENGINES}
     if settings.get("kind") not in kinds:
         raise ValueError(f"there is no engine {settings.get('kind')!r}; choose one of: {', '.join(kinds)}")
@@ -226,7 +227,7 @@ def policy_values(options: list[str] | None) -> dict[str, Any]:
     Raises:
         ValueError: One is unknown, of another type, outside its range, or decided by the refiner.
     """
-    values = _assignments(options)
+    values = assignments(options)
     names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
     unknown = sorted(values.keys() - set(names))
     if unknown:
@@ -235,8 +236,12 @@ def policy_values(options: list[str] | None) -> dict[str, Any]:
     return {name: getattr(checked, name) for name in values}
 
 
-def _assignments(options: list[str] | None) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; values are YAML, so that numbers and booleans are what they look like."""
+def assignments(options: Sequence[str] | None) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; values are YAML, so that numbers and booleans are what they look like.
+
+    Raises:
+        ValueError: One is not of that form.
+    """
     values: dict[str, Any] = {}
     for option in options or ():
         name, separator, value = option.partition("=")
