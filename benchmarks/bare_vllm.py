@@ -139,22 +139,25 @@ class SharedVllm:
         self.generate(model, asks[:WARM_UP_PROMPTS])
 
 
-def asks_of_refiner(config: RefinerConfig, model: Path, texts: Iterable[str], limits: Limits) -> list[Ask]:
-    """Return the vLLM requests that a refiner makes of documents, in order; nothing is run.
+def asks_of_refiner(
+    config: RefinerConfig, model: Path, batches: Iterable[Sequence[str]], limits: Limits
+) -> Iterator[list[Ask]]:
+    """Yield, for each batch of documents, the vLLM requests that a refiner makes of it, in order; nothing is run.
 
     Args:
         config: A refiner with a fixed prompt format.
         model: Its model folder.
-        texts: The documents.
+        batches: The documents.
         limits: Of the engine that will run them.
     """
     recorder = _RecordingEngine(limits)
     opener = open_document_refiner if config.level == "doc" else open_chunk_refiner
     refiner = opener(config.model_copy(update={"probe": False}), recorder, model)
-    inputs = (RefinerInput(str(number), text) for number, text in enumerate(texts))
-    for _ in refiner.write_programs(inputs):
-        pass
-    return recorder.asks
+    for texts in batches:
+        for _ in refiner.write_programs(RefinerInput(str(number), text) for number, text in enumerate(texts)):
+            pass
+        yield recorder.asks
+        recorder.asks = []
 
 
 @dataclass

@@ -173,7 +173,8 @@ def _sweep(options: argparse.Namespace) -> list[Row]:
     for name in options.only or SWEEP:
         rows.append(run_row(name, shared, options.row_seconds))
         row = rows[-1]
-        print(f"{name}: {row.error or f'{row.input_tokens_per_second:,.0f} input tokens/s'}", flush=True)
+        found = f"{row.input_tokens_per_second:,.0f} input tokens/s, ratio {row.ratio:.3f}"
+        print(f"{name}: {row.error or found}", flush=True)
     return rows
 
 

@@ -86,11 +86,12 @@ def texts_with_chunks(texts: Sequence[str], chunks: int, refiners: RefinerPair, 
     """
     config = _chunk_config(refiners)
     limits = engine_limits(model, config.window)
+    batches = (texts[start : start + COUNTED_AT_ONCE] for start in range(0, len(texts), COUNTED_AT_ONCE))
     found = 0
-    for end in range(COUNTED_AT_ONCE, len(texts) + COUNTED_AT_ONCE, COUNTED_AT_ONCE):
-        found += len(asks_of_refiner(config, model, texts[end - COUNTED_AT_ONCE : end], limits))
+    for number, asks in enumerate(asks_of_refiner(config, model, batches, limits), start=1):
+        found += len(asks)
         if found >= chunks:
-            return list(texts[:end])
+            return list(texts[: number * COUNTED_AT_ONCE])
     raise ValueError(f"the {len(texts)} pages have {found} chunks; ask for no more (--chunks)")
 
 
@@ -191,7 +192,7 @@ def _measure(
     config, files = run.plan.refiner(level), session.files
     if config is None or files is None:
         raise ValueError(f"the {level} refiner has no model to time")
-    asks = asks_of_refiner(config, files.path, texts, engine_limits(files.path, config.window))
+    (asks,) = asks_of_refiner(config, files.path, [texts], engine_limits(files.path, config.window))
     shared.warm_up(files.path, asks)
     bare = [_tell(told, f"{level}: bare ", shared.generate(files.path, asks))]
     stages: list[Timed] = []

@@ -69,7 +69,8 @@ def test_the_requests_of_a_document_cover_its_chunks_and_leave_room_for_the_answ
     refiners = random_refiners(small_llama, SMALL, answer_tokens=8)
     assert refiners.chunk is not None
 
-    asks = asks_of_refiner(refiners.chunk, small_llama, [TEXT, "", "Short."], engine_limits(small_llama, SMALL.window))
+    batches = [[TEXT, "", "Short."]]
+    (asks,) = asks_of_refiner(refiners.chunk, small_llama, batches, engine_limits(small_llama, SMALL.window))
 
     assert len(asks) > 2
     assert all(len(ask.prompt_token_ids) <= SMALL.prompt_tokens for ask in asks)
