@@ -29,6 +29,13 @@ class _EngineConfigBase(BaseModel):
         ge=2,
         description="Context window in tokens, prompt and answer together; the model's own if unset.",
     )
+    prompt_processes: int | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="Processes that cut and tokenise documents for the engine; 0: this one does it. Unset: half the "
+        "cores, 8 at most, where vLLM has a GPU, and 0 elsewhere.",
+    )
 
 
 class VllmEngineConfig(_EngineConfigBase):

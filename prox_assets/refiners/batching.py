@@ -1,7 +1,9 @@
 """Small batches of documents, so that a tokenizer works on many texts at once while little is read ahead."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from prox_assets.refiners.prompt_makers import PromptsT, PromptStream
 from prox_assets.refiners.protocol import RefinerInput
 
 BATCH_DOCUMENTS = 32
@@ -24,3 +26,29 @@ def batches(documents: Iterable[RefinerInput]) -> Iterator[list[RefinerInput]]:
             batch, characters, size = [], 0, min(2 * size, BATCH_DOCUMENTS)
     if batch:
         yield batch
+
+
+def in_this_process(make: Callable[[Sequence[str]], list[PromptsT]]) -> PromptStream[PromptsT]:
+    """Return the stream that makes each batch's prompts when they are asked for, in the caller's thread."""
+    return lambda texts: map(make, texts)
+
+
+def with_prompts(
+    documents: Iterable[RefinerInput], prompts: PromptStream[PromptsT]
+) -> Iterator[list[tuple[RefinerInput, PromptsT | None]]]:
+    """Yield batches of documents with their prompts; None for blank documents, which no model is shown.
+
+    Args:
+        documents: Read as far ahead as the stream of prompts does.
+        prompts: Where the prompts are made.
+    """
+    under_way: deque[list[RefinerInput]] = deque()
+
+    def texts() -> Iterator[list[str]]:
+        for batch in batches(documents):
+            under_way.append(batch)
+            yield [document.text for document in batch if document.text.strip()]
+
+    for made in prompts(texts()):
+        shown = iter(made)
+        yield [(document, next(shown) if document.text.strip() else None) for document in under_way.popleft()]

@@ -1,7 +1,7 @@
 """The chunk-level refiner that asks a model: which lines go, which strings change.
 
 Belongs here: requests for chunks and putting a document's results together. Not here: cutting documents and building
-prompts (chunk_prompts.py, line_labels.py), what is asked of single spans (inline_judge.py).
+prompts (prompt_makers.py), what is asked of single spans (inline_judge.py).
 """
 
 from collections import deque
@@ -11,14 +11,11 @@ from typing import NamedTuple
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
 from prox_assets.programs.chunking import Chunk
-from prox_assets.refiners.batching import batches
-from prox_assets.refiners.chunk_prompts import BLANK, ChunkPlanner, PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.batching import in_this_process, with_prompts
+from prox_assets.refiners.chunk_prompts import BLANK, PlannedChunk
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.inline_judge import InlineJudge, SpanQuestion
-from prox_assets.refiners.inline_prompts import InlinePromptBuilder
-from prox_assets.refiners.line_labels import LineLabelsPlanner
-from prox_assets.refiners.prompts import prompt_frame
+from prox_assets.refiners.inline_judge import SpanQuestion
+from prox_assets.refiners.prompt_makers import AskedChunk, ChunkPromptMaker, PromptStream
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.scoring import keep_probability
 from prox_assets.refiners.tokenization import PromptTokenizer
@@ -77,8 +74,20 @@ class ModelChunkRefiner:
     row's program, beside its line probabilities.
     """
 
-    def __init__(self, config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> None:
-        """Prepare the planner of the configured dialect.
+    def __init__(
+        self,
+        config: RefinerConfig,
+        engine: Engine,
+        tokenizer: PromptTokenizer,
+        prompts: PromptStream[list[AskedChunk]] | None = None,
+    ) -> None:
+        """Prepare prompts and answers.
+
+        Args:
+            config: Of level chunk.
+            engine: Runs the model.
+            tokenizer: The model's.
+            prompts: Where the prompts are made; in this process unless given.
 
         Raises:
             RefinerError: The prompt format is still open, the tokenizer lacks a token, the window is too small for any
@@ -87,27 +96,9 @@ class ModelChunkRefiner:
         config.check_window(engine.max_model_len)
         self._config = config
         self._engine = engine
-        self._tokenizer = tokenizer
-        self._candidates: tuple[int, int] = (0, 0)
-        self._judge: InlineJudge | None = None
-        self._planner = self._make_planner()
-
-    def _make_planner(self) -> ChunkPlanner:
-        config = self._config
-        if config.dialect == "line-labels":
-            settings = config.line_labels
-            planner = LineLabelsPlanner(self._tokenizer, settings, config.prompt_budget)
-            self._candidates = planner.candidates
-            if settings.inline is not None:
-                builder = InlinePromptBuilder(self._tokenizer, settings, config.prompt_budget)
-                self._judge = InlineJudge(builder, settings.inline)
-            return planner
-        if config.prompt_format not in ("llama2-chat", "plain"):
-            raise RefinerError(
-                f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first."
-            )
-        frame = prompt_frame(config.prompt_format, "chunk")
-        return ProgramChunkPlanner(self._tokenizer, frame, config.prompt_budget, config.line_numbers)
+        self._end_token_ids = tokenizer.end_token_ids
+        self._maker = ChunkPromptMaker(config, tokenizer)
+        self._prompts = prompts or in_this_process(self._maker.make)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield exactly one result per document, in any order.
@@ -121,10 +112,11 @@ class ModelChunkRefiner:
 
         def prompts() -> Iterator[tuple[str, _Request]]:
             number = 0
-            for batch in batches(documents):
-                for document, planned in zip(batch, self._plan(batch), strict=True):
-                    asked = [item for item in planned if item.chunk.skip_reason is None]
-                    rows = [None if item.chunk.skip_reason is None else _skipped_row(item.chunk) for item in planned]
+            for batch in with_prompts(documents, self._prompts):
+                for document, made in batch:
+                    chunks = [_blank(document.text)] if made is None else made
+                    asked = [chunk for chunk in chunks if chunk.planned.chunk.skip_reason is None]
+                    rows = [_skipped_row(chunk.planned.chunk) for chunk in chunks]
                     assembly = _Assembly(document.doc_id, rows, missing=len(asked))
                     if not asked:
                         ready.append(assembly.result())
@@ -146,20 +138,15 @@ class ModelChunkRefiner:
             chunks = {(id(request.answers.assembly), request.answers.chunk.index) for request in waiting.values()}
             raise EngineError(f"The engine ended without an answer for {len(chunks)} chunks: start it again.")
 
-    def _plan(self, batch: list[RefinerInput]) -> list[list[PlannedChunk]]:
-        shown = iter(self._planner.plan([document.text for document in batch if document.text.strip()]))
-        return [next(shown) if document.text.strip() else [_blank(document.text)] for document in batch]
-
-    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[PlannedChunk]) -> Iterator[_Request]:
+    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[_Request]:
         """Yield the prompts for the chunks of a document, those about the insides of a chunk's lines behind its own."""
-        document_lines = text.split("\n") if self._judge is not None and asked else []
-        for item in asked:
-            lines = document_lines[item.chunk.line_start : item.chunk.line_end + 1]
-            questions = [] if self._judge is None else self._judge.questions(lines)
-            readings = [(item.prompt_token_ids, item.positions)]
-            if item.backward_token_ids:
-                readings.append((item.backward_token_ids, item.backward_positions))
-            answers = _ChunkAnswers(assembly, item.chunk, lines, questions, len(readings) + len(questions))
+        document_lines = text.split("\n") if self._maker.judge is not None and asked else []
+        for planned, questions in asked:
+            lines = document_lines[planned.chunk.line_start : planned.chunk.line_end + 1]
+            readings = [(planned.prompt_token_ids, planned.positions)]
+            if planned.backward_token_ids:
+                readings.append((planned.backward_token_ids, planned.backward_positions))
+            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, len(readings) + len(questions))
             for token_ids, positions in readings:
                 yield _Request(answers, None, token_ids, positions)
             for index, question in enumerate(questions):
@@ -169,7 +156,7 @@ class ModelChunkRefiner:
     def _ask(self, prompts: Iterator[tuple[str, _Request]]) -> Iterator[Completion] | Iterator[Score]:
         if self._config.decoding == "score":
             return self._engine.score(
-                ScoreRequest(request_id, request.prompt_token_ids, request.positions, self._candidates)
+                ScoreRequest(request_id, request.prompt_token_ids, request.positions, self._maker.candidates)
                 for request_id, request in prompts
             )
         return self._engine.complete(
@@ -177,7 +164,7 @@ class ModelChunkRefiner:
                 request_id,
                 request.prompt_token_ids,
                 self._config.max_new_tokens,
-                stop_token_ids=self._tokenizer.end_token_ids,
+                stop_token_ids=self._end_token_ids,
                 grammar=self._config.grammar,
             )
             for request_id, request in prompts
@@ -217,8 +204,8 @@ class ModelChunkRefiner:
             probabilities = tuple(line for line in lines if line is not None)
             if len(probabilities) < len(lines):
                 error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
-            elif self._judge is not None:
-                program = self._judge.program(answers.lines, answers.questions, answers.keep)
+            elif self._maker.judge is not None:
+                program = self._maker.judge.program(answers.lines, answers.questions, answers.keep)
         if error is not None:
             assembly.error = assembly.error or f"chunk {chunk.index}: {error}"
         assembly.rows[chunk.index] = ChunkProgramRow(
@@ -242,11 +229,14 @@ def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
     ]
 
 
-def _blank(text: str) -> PlannedChunk:
-    return PlannedChunk(Chunk(0, 0, text.count("\n"), BLANK))
+def _blank(text: str) -> AskedChunk:
+    return AskedChunk(PlannedChunk(Chunk(0, 0, text.count("\n"), BLANK)), [])
 
 
-def _skipped_row(chunk: Chunk) -> ChunkProgramRow:
+def _skipped_row(chunk: Chunk) -> ChunkProgramRow | None:
+    """Return the row of a chunk that is not shown to the model, None for one that is."""
+    if chunk.skip_reason is None:
+        return None
     return ChunkProgramRow(
         chunk_index=chunk.index,
         line_start=chunk.line_start,

@@ -1,19 +1,16 @@
 """The document-level refiner that asks a model: keep this document or drop it.
 
-Belongs here: requests for documents and what their results mean. Not here: prompts (document_prompts.py,
-line_labels.py).
+Belongs here: requests for documents and what their results mean. Not here: prompts (prompt_makers.py).
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
-from prox_assets.refiners.batching import batches
+from prox_assets.refiners.batching import in_this_process, with_prompts
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.document_prompts import DocumentPrompt, DocumentPromptBuilder, DocumentPrompts
-from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.line_labels import LineLabelsDocumentPrompts
-from prox_assets.refiners.prompts import prompt_frame
+from prox_assets.refiners.document_prompts import DocumentPrompt
+from prox_assets.refiners.prompt_makers import DocumentPromptMaker, PromptStream
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.refiners.scoring import keep_probability
 from prox_assets.refiners.tokenization import PromptTokenizer
@@ -27,8 +24,20 @@ class ModelDocumentRefiner:
     Blank documents are not shown to the model: finish_reason "skipped", no program.
     """
 
-    def __init__(self, config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> None:
+    def __init__(
+        self,
+        config: RefinerConfig,
+        engine: Engine,
+        tokenizer: PromptTokenizer,
+        prompts: PromptStream[DocumentPrompt] | None = None,
+    ) -> None:
         """Prepare prompts and answers.
+
+        Args:
+            config: Of level doc.
+            engine: Runs the model.
+            tokenizer: The model's.
+            prompts: Where the prompts are made; in this process unless given.
 
         Raises:
             RefinerError: The configuration is not for documents, its prompt format is still open or does not fit, or
@@ -37,25 +46,9 @@ class ModelDocumentRefiner:
         config.check_window(engine.max_model_len)
         self._config = config
         self._engine = engine
-        self._tokenizer = tokenizer
-        self._shared_answer: tuple[int, ...] = ()
-        self._candidates: tuple[int, int] = (0, 0)
-        self._prompts = self._make_prompts()
-
-    def _make_prompts(self) -> DocumentPrompts:
-        config = self._config
-        if config.dialect == "line-labels":
-            prompts = LineLabelsDocumentPrompts(self._tokenizer, config.line_labels, config.prompt_budget)
-            self._candidates = prompts.candidates
-            return prompts
-        if config.prompt_format not in ("llama2-chat", "plain"):
-            raise RefinerError(
-                f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first."
-            )
-        if config.decoding == "score":
-            self._shared_answer, self._candidates = _answer_tokens(config, self._tokenizer)
-        budget = min(config.prompt_budget, config.window - config.answer_tokens - len(self._shared_answer))
-        return DocumentPromptBuilder(self._tokenizer, prompt_frame(config.prompt_format, "doc"), budget)
+        self._end_token_ids = tokenizer.end_token_ids
+        self._maker = DocumentPromptMaker(config, tokenizer)
+        self._prompts = prompts or in_this_process(self._maker.make)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield exactly one result per document, in any order.
@@ -68,10 +61,11 @@ class ModelDocumentRefiner:
 
         def prompts() -> Iterator[tuple[str, DocumentPrompt]]:
             number = 0
-            for batch in batches(documents):
-                shown = [document for document in batch if document.text.strip()]
-                skipped.extend(_skipped(document) for document in batch if not document.text.strip())
-                for document, prompt in zip(shown, self._prompts.build([item.text for item in shown]), strict=True):
+            for batch in with_prompts(documents, self._prompts):
+                for document, prompt in batch:
+                    if prompt is None:
+                        skipped.append(_skipped(document))
+                        continue
                     # Numbered, because nothing promises that the caller's ids are unique.
                     waiting[str(number)] = (document, prompt)
                     yield str(number), prompt
@@ -93,7 +87,7 @@ class ModelDocumentRefiner:
                     request_id,
                     prompt.token_ids,
                     self._config.max_new_tokens,
-                    stop_token_ids=self._tokenizer.end_token_ids,
+                    stop_token_ids=self._end_token_ids,
                     grammar=self._config.grammar,
                 )
                 for request_id, prompt in prompts
@@ -101,8 +95,8 @@ class ModelDocumentRefiner:
         return self._engine.score(self._score_request(request_id, prompt) for request_id, prompt in prompts)
 
     def _score_request(self, request_id: str, prompt: DocumentPrompt) -> ScoreRequest:
-        token_ids = prompt.token_ids + self._shared_answer
-        return ScoreRequest(request_id, token_ids, (len(token_ids) - 1,), self._candidates)
+        token_ids = prompt.token_ids + self._maker.shared_answer
+        return ScoreRequest(request_id, token_ids, (len(token_ids) - 1,), self._maker.candidates)
 
     def _program(self, document: RefinerInput, prompt: DocumentPrompt, result: Completion | Score) -> DocumentProgram:
         error, program, probability, completion_tokens = result.error, None, None, 0
@@ -124,21 +118,6 @@ class ModelDocumentRefiner:
             finish_reason="error" if error is not None else finish_reason,
             error=error,
         )
-
-
-def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Return the tokens that both answers share, and the first two tokens (keep, drop) in which they differ.
-
-    Answers are encoded by themselves, because that is how supervised tuning encodes what follows a prompt.
-    """
-    keep, drop = (encoded.token_ids for encoded in tokenizer.encode([config.keep_answer, config.drop_answer]))
-    for index, pair in enumerate(zip(keep, drop, strict=False)):
-        if pair[0] != pair[1]:
-            return keep[:index], pair
-    raise RefinerError(
-        f"The answers {config.keep_answer!r} and {config.drop_answer!r} do not differ before one of them ends: choose "
-        "answers of which neither begins with the other."
-    )
 
 
 def _skipped(document: RefinerInput) -> DocumentProgram:

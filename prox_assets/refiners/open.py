@@ -3,7 +3,9 @@
 Belongs here: configuration, engine and model folder in, refiner out.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prox_assets.engines.protocol import Engine
 from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
@@ -11,13 +13,24 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.probe import probe
+from prox_assets.refiners.prompt_makers import PromptStream
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
 from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner
 from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
 
+PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
+"""Given the configuration as it was probed, says where its prompts are made; None for this process."""
+
+
+def _made_here(config: RefinerConfig) -> None:
+    del config
+
 
 def open_document_refiner(
-    config: RefinerConfig, engine: Engine | None = None, model_path: Path | None = None
+    config: RefinerConfig,
+    engine: Engine | None = None,
+    model_path: Path | None = None,
+    prompts: PromptSource = _made_here,
 ) -> DocumentRefiner:
     """Return the document refiner of a configuration, its prompt format probed unless the configuration says not to.
 
@@ -25,6 +38,7 @@ def open_document_refiner(
         config: A configuration of level doc.
         engine: The engine that runs its model; not used for rules.
         model_path: Folder with the model's tokenizer; not used for rules.
+        prompts: Where its prompts are made; not used for rules.
 
     Raises:
         RefinerError: Wrong level, or engine, model folder or tokenizer do not fit or are missing.
@@ -35,18 +49,23 @@ def open_document_refiner(
     if not config.needs_engine:
         return RulesDocumentRefiner(config.rules)
     engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
-    return ModelDocumentRefiner(_probed(config, engine, tokenizer), engine, tokenizer)
+    probed = _probed(config, engine, tokenizer)
+    return ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed))
 
 
 def open_chunk_refiner(
-    config: RefinerConfig, engine: Engine | None = None, model_path: Path | None = None
+    config: RefinerConfig,
+    engine: Engine | None = None,
+    model_path: Path | None = None,
+    prompts: PromptSource = _made_here,
 ) -> ChunkRefiner:
     """Return the chunk refiner of a configuration; arguments and errors as `open_document_refiner`."""
     _check_level(config, "chunk")
     if not config.needs_engine:
         return RulesChunkRefiner(config.rules)
     engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
-    return ModelChunkRefiner(_probed(config, engine, tokenizer), engine, tokenizer)
+    probed = _probed(config, engine, tokenizer)
+    return ModelChunkRefiner(probed, engine, tokenizer, prompts(probed))
 
 
 def _probed(config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> RefinerConfig:

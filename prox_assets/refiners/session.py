@@ -16,6 +16,8 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
 from prox_assets.refiners.model_files import ModelFiles, find_model
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
+from prox_assets.refiners.prompt_makers import PromptStream
+from prox_assets.refiners.prompt_processes import PromptProcesses, process_count
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
 from prox_assets.refiners.tokenization import load_tokenizer
 
@@ -38,6 +40,7 @@ class RefinerSession:
         self._level = level
         self._engine_config = engine_config
         self._engine: Engine | None = None
+        self._prompt_processes: PromptProcesses | None = None
         self._refiner: DocumentRefiner | ChunkRefiner | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +82,7 @@ class RefinerSession:
         if self._config is None:
             return KeepAllDocuments()
         if self._refiner is None:
-            self._refiner = open_document_refiner(self._config, self._open_engine(), self._model_path())
+            self._refiner = open_document_refiner(self._config, self._open_engine(), self._model_path(), self._prompts)
         return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
 
     def chunk_refiner(self) -> ChunkRefiner:
@@ -87,7 +90,7 @@ class RefinerSession:
         if self._config is None:
             return KeepAllChunks()
         if self._refiner is None:
-            self._refiner = open_chunk_refiner(self._config, self._open_engine(), self._model_path())
+            self._refiner = open_chunk_refiner(self._config, self._open_engine(), self._model_path(), self._prompts)
         return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
 
     def token_counter(self) -> Callable[[Sequence[str]], list[int]] | None:
@@ -107,11 +110,16 @@ class RefinerSession:
             raise
 
     def close(self) -> None:
-        """Shut the engine down; safe to call twice."""
+        """Shut the engine and the processes beside it down; safe to call twice."""
         self._refiner = None
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        try:
+            if self._prompt_processes is not None:
+                self._prompt_processes.close()
+                self._prompt_processes = None
+        finally:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
 
     def _open_engine(self) -> Engine | None:
         if self.files is None:
@@ -119,6 +127,15 @@ class RefinerSession:
         if self._engine is None:
             self._engine = open_engine(self._engine_config, str(self.files.path))
         return self._engine
+
+    def _prompts(self, config: RefinerConfig) -> PromptStream[Any] | None:
+        processes = process_count(self._engine_config)
+        if processes == 0 or self.files is None:
+            return None
+        self._prompt_processes = PromptProcesses(
+            config, self.files.path, processes, self._engine_config.stall_timeout_seconds
+        )
+        return self._prompt_processes.prompts
 
     def _model_path(self) -> Path | None:
         return self.files.path if self.files else None
