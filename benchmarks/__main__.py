@@ -67,6 +67,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
         ("--prox-checkout", checkout or ""),
         lacks=None if checkout else f"set {CHECKOUT_VARIABLE} to a checkout of GAIR-NLP/ProX",
     )
+    yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
     yield Benchmark("rule_signals")
     yield Benchmark("engine_efficiency", ("--shape", "bundled"), lacks=no_vllm)

@@ -150,7 +150,7 @@ def asks_of_refiner(
         batches: The documents.
         limits: Of the engine that will run them.
     """
-    recorder = _RecordingEngine(limits)
+    recorder = RecordingEngine(limits)
     opener = open_document_refiner if config.level == "doc" else open_chunk_refiner
     refiner = opener(config.model_copy(update={"probe": False}), recorder, model)
     for texts in batches:
@@ -161,30 +161,39 @@ def asks_of_refiner(
 
 
 @dataclass
-class _RecordingEngine:
-    """Writes down what it is asked, and answers all at once with nothing."""
+class RecordingEngine:
+    """Writes down what it is asked, and answers all at once with nothing.
+
+    Attributes:
+        limits: Of the engine in whose place it stands.
+        asks: What it was asked, in order.
+    """
 
     limits: Limits
     asks: list[Ask] = field(default_factory=list)
 
     @property
     def max_model_len(self) -> int:
+        """The window of the limits."""
         return self.limits.max_model_len
 
     def complete(self, requests: Iterable[CompletionRequest]) -> Iterator[Completion]:
+        """Yield an empty answer for each request."""
         for request in requests:
             outbox: Outbox[Completion] = Outbox(ProgressWatchdog(1))
             self.asks += CompletionJob(request, room_for_answer(request, self.limits), outbox).first_asks()
             yield Completion(request.request_id, "", (), "stop", len(request.prompt_token_ids), 0)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """Yield equal scores for each request."""
         for request in requests:
             self.asks += ScoreJob(request, Outbox(ProgressWatchdog(1))).first_asks()
             rows = tuple(tuple(0.0 for _ in request.candidate_token_ids) for _ in request.positions)
             yield Score(request.request_id, rows, len(request.prompt_token_ids))
 
     def close(self) -> None:
-        return None
+        """There is nothing to release."""
+        return
 
     def __enter__(self) -> Self:
         return self

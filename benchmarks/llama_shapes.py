@@ -71,13 +71,7 @@ def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int 
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    settings = LineLabelsSettings(max_lines=1, inline=None)
-    tokenizer = train_tokenizer(texts, shape.vocabulary, settings, shape.window)
-    if len(tokenizer) != shape.vocabulary:
-        raise ValueError(
-            f"{len(texts)} texts give a vocabulary of {len(tokenizer):,} tokens, not {shape.vocabulary:,}: give more"
-        )
-    end = cast("int", tokenizer.eos_token_id)
+    end = make_tokenizer(folder, shape, texts)
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
@@ -95,5 +89,20 @@ def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int 
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).to(getattr(torch, shape.dtype))
     model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
     return folder
+
+
+def make_tokenizer(folder: Path, shape: LlamaShape, texts: Sequence[str]) -> int:
+    """Save a byte-level BPE tokenizer with the vocabulary of a shape; return its end-of-sequence token.
+
+    Raises:
+        ValueError: The texts are too few for a vocabulary of that size.
+    """
+    settings = LineLabelsSettings(max_lines=1, inline=None)
+    tokenizer = train_tokenizer(texts, shape.vocabulary, settings, shape.window)
+    if len(tokenizer) != shape.vocabulary:
+        raise ValueError(
+            f"{len(texts)} texts give a vocabulary of {len(tokenizer):,} tokens, not {shape.vocabulary:,}: give more"
+        )
+    tokenizer.save_pretrained(folder)
+    return cast("int", tokenizer.eos_token_id)
