@@ -19,6 +19,7 @@ from benchmarks.chaos import (
     kills,
     memory,
     object_store,
+    prompt_kills,
     servers,
     two_runs,
     vllm_kills,
@@ -32,6 +33,7 @@ SHOWN_PROBLEMS = 6
 
 FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
     "kills": kills.run,
+    "prompts": prompt_kills.run,
     "vllm": vllm_kills.run,
     "dagster": dagster_kills.run,
     "disks": disks.run,

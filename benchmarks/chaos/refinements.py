@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,10 +113,17 @@ class Refinement:
 
     def engine_processes(self) -> list[psutil.Process]:
         """Return vLLM's core and its workers, by the names that vLLM gives them."""
+        return self._those(lambda process: process.name().startswith("VLLM::"))
+
+    def prompt_processes(self) -> list[psutil.Process]:
+        """Return the processes that make prompts, by the module that they run."""
+        return self._those(lambda process: any("prompt_processes" in part for part in process.cmdline()))
+
+    def _those(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
         found: list[psutil.Process] = []
         for process in self._marked():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.name().startswith("VLLM::"):
+                if process != psutil.Process(self.process.pid) and wanted(process):
                     found.append(process)
         return found
 
