@@ -88,3 +88,11 @@ class LakeFile:
 def table_file(lake: Lake, corpus: str, table: Table, shard: str) -> LakeFile:
     """Return a table's file of a shard."""
     return LakeFile(lake, lake.table_path(corpus, table, shard))
+
+
+def files_of(lake: Lake) -> dict[str, bytes]:
+    """Return every file of a lake by its path relative to it."""
+    storage = lake.storage
+    storage.fs.invalidate_cache()
+    paths = (path.removeprefix(f"{storage.root}/") for path in storage.fs.find(storage.root))
+    return {path: LakeFile(lake, path).read_bytes() for path in paths}

@@ -12,6 +12,7 @@ from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.drift_settings import DriftSettings
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.monitoring.report.write import write_report
+from prox_assets_tests.lakes import files_of, table_file
 from prox_assets_tests.monitoring.report.lakes import (
     CORPUS,
     TEXTS,
@@ -202,13 +203,14 @@ def test_shards_without_documents_make_a_page(tmp_path: Path):
 
 def test_the_report_lands_in_the_lake_whole_and_nothing_else_is_changed(tmp_path: Path):
     run = measured_run(tmp_path)
-    before = {path: path.read_bytes() for path in Path(run.lake.url).rglob("*") if path.is_file()}
+    before = files_of(run.lake)
     written = write_report(run.lake, CORPUS)
-    after = {path: path.read_bytes() for path in Path(run.lake.url).rglob("*") if path.is_file()}
-    assert set(after) - set(before) == {Path(written.place)}
+    after = files_of(run.lake)
+    report = f"{CORPUS}/report/index.html"
+    assert set(after) - set(before) == {report}
     assert {path: after[path] for path in before} == before
-    assert Path(written.place) == Path(run.lake.url) / CORPUS / "report" / "index.html"
-    assert after[Path(written.place)].startswith(b"<!DOCTYPE html>")
+    assert written.place == run.lake.storage.uri(report)
+    assert after[report].startswith(b"<!DOCTYPE html>")
     assert run.lake.corpora() == [CORPUS]
 
 
@@ -218,7 +220,7 @@ def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path):
         write_report(run.lake, "other")
     with pytest.raises(LakeError, match="folder that is there"):
         write_report(run.lake, CORPUS, output=tmp_path / "no" / "report.html")
-    path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
+    path = table_file(run.lake, CORPUS, Table.OUTCOMES, KEY)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(LakeError, match=r"outcomes.*damaged.*refined_shards again"):
         write_report(run.lake, CORPUS)
@@ -226,7 +228,7 @@ def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path):
 
 def test_damage_behind_a_whole_footer_is_an_error_of_the_lake(tmp_path: Path):
     run = measured_run(tmp_path)
-    path = Path(run.lake.uri(CORPUS, Table.OUTCOMES, KEY))
+    path = table_file(run.lake, CORPUS, Table.OUTCOMES, KEY)
     data = bytearray(path.read_bytes())
     data[4:400] = bytes(396)
     path.write_bytes(bytes(data))
