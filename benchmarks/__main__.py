@@ -70,7 +70,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
     yield Benchmark("rule_signals")
-    yield Benchmark("engine_efficiency", ("--shape", "bundled"), lacks=no_vllm)
+    yield Benchmark("engine_efficiency", ("--shape", "bundled", "--documents", "300"), lacks=no_vllm)
     yield Benchmark("document_decisions", lacks=no_vllm)
     yield Benchmark("gpu_throughput", lacks=no_vllm or _no_gpu())
     yield Benchmark("memory")
