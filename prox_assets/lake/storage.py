@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from prox_assets.lake.errors import LakeError, RetryableLakeError
+from prox_assets.lake.errors import LakeError, ReplacedTableError, RetryableLakeError
 from prox_assets.lake.host import machine_name, process_is_gone
 
 # Unfinished files live under this folder of a local lake, never beside the finished ones, so that `*.parquet` in a
@@ -258,6 +258,11 @@ class Storage:
         except Exception as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
+            # What s3fs raises when the rest of a file is asked for and another one has its name by now.
+            if not self.is_local and isinstance(error, OSError) and error.errno == errno.EBUSY:
+                raise ReplacedTableError(
+                    f"{path} in the lake {self.url} was replaced by another run while it was read: run this again."
+                ) from error
             raise RetryableLakeError(
                 f"cannot {action} {path} in the lake {self.url}: {type(error).__name__}: {error}. Check that the "
                 "folder or bucket exists, that there is room, and that this user or the credentials in the "
