@@ -4,7 +4,6 @@ Belongs here: what is planned for a document (`PlannedChunk`), and the planner f
 line-labels dialect, which counts and frames lines its own way (line_labels.py); greedy packing (programs.chunking).
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -181,7 +180,7 @@ class ProgramChunkPlanner:
         labels = label_lines([""] * len(lines), 0).split("\n")
         lengths = (len(label) + len(line) + 1 for label, line in zip(labels, lines, strict=True))
         edges = accumulate(lengths, initial=len(self._frame.prefix))
-        tokens_before = [bisect_left(whole.starts, edge) for edge in edges]
+        tokens_before = [whole.tokens_before(edge) for edge in edges]
         return [after - before for before, after in pairwise(tokens_before)]
 
 

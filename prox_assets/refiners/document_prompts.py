@@ -80,9 +80,9 @@ class DocumentPromptBuilder:
         """Shorten a head whose prompt is too long, by as many tokens as it is over, until it fits."""
         while (excess := len(encoding) - self._budget) > 0:
             start, end = len(self._frame.prefix), len(self._frame.prefix) + len(head)
-            inside = [position for position in encoding.starts if start < position < end]
             # Always shorter than before, also where many tokens make up one character.
-            head = head[: inside[-excess] - start] if excess <= len(inside) else ""
+            token = encoding.tokens_before(end) - excess
+            head = head[: encoding.start(token) - start] if token >= encoding.tokens_before(start + 1) else ""
             head = head.rstrip()
             encoding = self._tokenizer.encode([self._frame.render(head)])[0]
         return DocumentPrompt(self._tokenizer.opening + encoding.token_ids, truncated=True)

@@ -6,11 +6,12 @@ Belongs here: loading, batch encoding, special tokens. Not here: what is in a pr
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.word_pieces import PieceCache, PieceEncoding, piece_rule
@@ -30,12 +31,19 @@ class EncodedText:
         """The token ids."""
         return tuple(self.encoding.ids)
 
-    @cached_property
-    def starts(self) -> list[int]:
-        """For each token the index of the character in which it starts; never decreasing."""
+    def tokens_before(self, character: int) -> int:
+        """Return how many tokens start before a character of the text, given by its index."""
         if isinstance(self.encoding, PieceEncoding):
-            return self.encoding.starts
-        return [start for start, _ in self.encoding.offsets]
+            return self.encoding.tokens_before(character)
+        return bisect_left(self._starts, character)
+
+    def start(self, token: int) -> int:
+        """Return the index of the character in which a token starts; never decreasing."""
+        return self.encoding.start(token) if isinstance(self.encoding, PieceEncoding) else self._starts[token]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _ in cast("Encoding", self.encoding).offsets]
 
     def __len__(self) -> int:
         return len(self.encoding.ids)

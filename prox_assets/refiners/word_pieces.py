@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, pairwise
+from functools import cached_property
+from itertools import accumulate, chain, pairwise
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -142,26 +143,23 @@ class PieceCache:
         ids = self._ids.__getitem__
         encoded: list[PieceEncoding] = []
         for pieces in cut:
-            rest, first = pieces, None
+            parts = [*map(ids, pieces)]
+            first = None
             if self._rule.opening and pieces:
-                first, rest = self._at_the_start(pieces[0]), pieces[1:]
-            head = () if first is None else first[0]
-            token_ids = tuple(chain(head, chain.from_iterable(map(ids, rest))))
-            encoded.append(PieceEncoding(token_ids, pieces, first, self))
+                first = self._at_the_start(pieces[0])
+                parts[0] = first[0]
+            encoded.append(PieceEncoding(tuple(chain.from_iterable(parts)), pieces, parts, first, self))
         self._forget(missing)
         return encoded
 
-    def starts(self, encoding: PieceEncoding) -> list[int]:
-        """Return for each token of an encoding the index of the character in which it starts."""
-        missing = set(encoding.pieces).difference(self._starts)
-        self._learn(missing)
-        places = accumulate(map(len, encoding.pieces), initial=0)
-        within = map(self._starts.__getitem__, encoding.pieces)
-        if encoding.first is not None:
-            within = chain([encoding.first[1]], islice(within, 1, None))
-        starts = [place + start for place, inside in zip(places, within, strict=False) for start in inside]
-        self._forget(missing)
-        return starts
+    def starts(self, piece: str) -> tuple[int, ...]:
+        """Return for each token of a piece the index of the character in which it starts."""
+        if piece not in self._starts:
+            self._learn({piece})
+            found = self._starts[piece]
+            self._forget({piece})
+            return found
+        return self._starts[piece]
 
     def _forget(self, learnt: set[str]) -> None:
         """Keep the cache small once the pieces that were learnt have served."""
@@ -211,23 +209,46 @@ class PieceCache:
         return self._tokenizer.encode_batch(texts, add_special_tokens=False) if texts else []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PieceEncoding:
     """The tokens of one text as its pieces have them.
 
     Attributes:
         ids: Token ids.
         pieces: The pieces, the first among them.
+        parts: The token ids of each piece.
         first: Ids and starts of the first piece where it is encoded in a way of its own, else None.
         cache: What knows the pieces.
     """
 
     ids: tuple[int, ...]
     pieces: list[str]
+    parts: list[tuple[int, ...]]
     first: tuple[tuple[int, ...], tuple[int, ...]] | None
     cache: PieceCache
 
-    @property
-    def starts(self) -> list[int]:
-        """For each token the index of the character in which it starts."""
-        return self.cache.starts(self)
+    def tokens_before(self, character: int) -> int:
+        """Return how many tokens start before a character of the text, given by its index."""
+        piece = bisect_right(self._places, character) - 1
+        if piece == len(self.pieces):
+            return len(self.ids)
+        place = self._places[piece]
+        return self._counts[piece] + (bisect_left(self._starts(piece), character - place) if character > place else 0)
+
+    def start(self, token: int) -> int:
+        """Return the index of the character in which a token starts."""
+        piece = bisect_right(self._counts, token) - 1
+        return self._places[piece] + self._starts(piece)[token - self._counts[piece]]
+
+    def _starts(self, piece: int) -> tuple[int, ...]:
+        return self.first[1] if piece == 0 and self.first is not None else self.cache.starts(self.pieces[piece])
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """For each piece the index of its first character; last the length of the text."""
+        return [*accumulate(map(len, self.pieces), initial=0)]
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        """For each piece the number of tokens before it; last the number of all."""
+        return [*accumulate(map(len, self.parts), initial=0)]
