@@ -26,7 +26,7 @@ def run(world: World) -> Iterator[Finding]:
         setting,
         find=Refinement.prompt_processes,
         causes_killed=("exit code -9",),
-        causes_stopped=(f"sent nothing for {STALL_SECONDS} s",),
+        causes_stopped=(f"took or sent nothing for {STALL_SECONDS} s",),
         may_not_matter=True,
         environment={},
     )

@@ -11,11 +11,14 @@ closes with every copy of it, so a process whose end this one's children inherit
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, cycle
 from multiprocessing.connection import Connection
@@ -53,14 +56,18 @@ def process_count(engine: EngineConfig) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Helper:
-    """One process and the connection to it."""
+    """One process and the connection to it, on which nothing waits for ever: neither for room nor for bytes."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
+    stall_timeout_seconds: float
 
     @classmethod
-    def start(cls, config: RefinerConfig, model_path: Path) -> "_Helper":
+    def start(cls, config: RefinerConfig, model_path: Path, stall_timeout_seconds: float) -> "_Helper":
         ours, theirs = socket.socketpair()
+        timeout = struct.pack("@ll", int(stall_timeout_seconds), int(stall_timeout_seconds % 1 * 1e6))
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, timeout)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 (this module)
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
@@ -69,24 +76,27 @@ class _Helper:
                 # One core each: the tokenizers library would start a thread for every core in every process.
                 env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
             )
-        helper = cls(process, Connection(ours.detach()))
+        helper = cls(process, Connection(ours.detach()), stall_timeout_seconds)
         helper.send((config.model_dump_json(), str(model_path)))
         return helper
 
     def send(self, message: object) -> None:
-        try:
+        with self._errors():
             self.connection.send(message)
-        except OSError as error:
-            raise self._ended() from error
 
-    def receive(self, timeout_seconds: float) -> Any:  # noqa: ANN401 (what `_serve` sends)
-        try:
-            if not self.connection.poll(timeout_seconds):
-                raise EngineStalledError(
-                    f"A process that makes prompts ({self.process.pid}) sent nothing for {timeout_seconds:g} s. If the "
-                    "machine is merely slow, raise stall_timeout_seconds."
-                )
+    def receive(self) -> Any:  # noqa: ANN401 (what `_serve` sends)
+        with self._errors():
             return self.connection.recv()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BlockingIOError as error:
+            raise EngineStalledError(
+                f"A process that makes prompts ({self.process.pid}) took or sent nothing for "
+                f"{self.stall_timeout_seconds:g} s. If the machine is merely slow, raise stall_timeout_seconds."
+            ) from error
         except (EOFError, OSError) as error:
             raise self._ended() from error
 
@@ -100,10 +110,9 @@ class _Helper:
             "(often: out of memory)."
         )
 
-    def end(self) -> None:
-        self.connection.close()
+    def end(self, grace_seconds: float) -> None:
         try:
-            self.process.wait(_END_SECONDS)
+            self.process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -116,17 +125,16 @@ class PromptProcesses:
         config: The refiner, its prompt format chosen.
         model_path: Folder with its tokenizer.
         processes: How many, at least 1.
-        stall_timeout_seconds: Fail when a batch takes longer.
+        stall_timeout_seconds: Fail when a process takes or sends nothing for so long.
     """
 
     def __init__(self, config: RefinerConfig, model_path: Path, processes: int, stall_timeout_seconds: float) -> None:
-        self._stall_timeout_seconds = stall_timeout_seconds
         self._streams = count()
         self._stream = -1
         self._helpers: list[_Helper] = []
         try:
             for _ in range(processes):
-                self._helpers.append(_Helper.start(config, model_path))
+                self._helpers.append(_Helper.start(config, model_path, stall_timeout_seconds))
         except BaseException:
             self.close()
             raise
@@ -141,7 +149,10 @@ class PromptProcesses:
         """End the processes; safe to call twice."""
         helpers, self._helpers = self._helpers, []
         for helper in helpers:
-            helper.end()
+            helper.connection.close()
+        until = time.monotonic() + _END_SECONDS
+        for helper in helpers:
+            helper.end(max(0.0, until - time.monotonic()))
 
     def prompts(self, batches: Iterable[Sequence[str]]) -> Iterator[list[Any]]:
         """Yield what the refiner's maker makes of each batch, in order; a few batches are read ahead.
@@ -175,7 +186,7 @@ class PromptProcesses:
     def _answer(self, asked: tuple[int, int], helper: _Helper) -> list[Any]:
         """Return the answer to a batch, passing over those of streams that were given up."""
         while True:
-            answered, made = helper.receive(self._stall_timeout_seconds)
+            answered, made = helper.receive()
             if answered == asked:
                 return made
 

@@ -148,14 +148,34 @@ def test_a_killed_process_is_named_and_the_session_starts_anew(tiny_folder: Path
 
 
 def test_a_process_that_is_stuck_fails_the_run(tiny_folder: Path) -> None:
-    with PromptProcesses(CONFIG, tiny_folder, 1, PATIENCE) as processes:
-        list(processes.prompts([["it has started"]]))
     with PromptProcesses(CONFIG, tiny_folder, 1, 1.0) as processes:
         [stuck] = children()
         os.kill(stuck, signal.SIGSTOP)
         with pytest.raises(EngineStalledError, match=str(stuck)):
             list(processes.prompts([["never answered"]]))
     assert until(lambda: not psutil.pid_exists(stuck))
+
+
+def test_a_process_that_is_stuck_before_it_has_taken_a_batch_fails_the_run(tiny_folder: Path) -> None:
+    with PromptProcesses(CONFIG, tiny_folder, 1, 1.0) as processes:
+        [stuck] = children()
+        os.kill(stuck, signal.SIGSTOP)
+        with pytest.raises(EngineStalledError, match=str(stuck)):
+            list(processes.prompts([["words that fill every buffer " * 500_000]]))
+
+
+def test_a_process_that_is_stuck_in_the_middle_of_an_answer_fails_the_run(tiny_folder: Path) -> None:
+    large = ["a line of some words that go on\n" * 50_000]
+    with PromptProcesses(CONFIG, tiny_folder, 1, 5.0) as processes:
+        stream = processes.prompts([["small"], large])
+        next(stream)
+        [stuck] = children()
+        # Nobody reads: it has sent what fits, and waits.
+        assert until(lambda: processes._helpers[0].connection.poll(0))
+        time.sleep(0.5)
+        os.kill(stuck, signal.SIGSTOP)
+        with pytest.raises(EngineStalledError, match=str(stuck)):
+            next(stream)
 
 
 def test_a_process_that_cannot_begin_is_named(tmp_path: Path) -> None:
