@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pages", type=Path, default=default, required=default is None, help="Parquet file of pages")
     parser.add_argument("--count", type=int, default=500, help="pages to decide about (500)")
     parser.add_argument("--training-pages", type=int, default=400, help="pages before them, to train on (400)")
-    parser.add_argument("--steps", type=int, default=120, help="optimiser steps of eight pages each (120)")
+    parser.add_argument("--steps", type=int, default=300, help="optimiser steps of eight pages each (300)")
     parser.add_argument(
         "--engine-option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the vLLM engine"
     )
