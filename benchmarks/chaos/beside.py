@@ -23,6 +23,8 @@ STALL_SECONDS = 5
 # A run is through with the usual handful of pages in less time than it takes to look.
 PAGES = 40
 ATTEMPTS = 8
+# Each start takes up to half a minute of a CPU: one fault of each kind for so many kills in all.
+KILLS_PER_ROUND = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,13 @@ class Beside:
         return self.run_killed, self.killed, self.stopped
 
 
-def disturb(world: World, beside: Beside, rounds: int) -> Iterator[Finding]:
-    """Cause each fault so many times."""
+def disturb(world: World, beside: Beside) -> Iterator[Finding]:
+    """Cause each fault a few times over."""
     name = beside.setting.name
     raw = world.write_raw(world.path(f"raw-{name}"), world.sample(SHARDS * PAGES))
     wanted = world.undisturbed(beside.setting, raw=raw, environment=beside.environment)
     chance = world.chance(name)
-    for _ in range(rounds):
+    for _ in range(max(1, round(world.kills / KILLS_PER_ROUND))):
         for fault in beside.faults:
             yield _disturb(world, beside, raw, wanted, fault, chance)
 

@@ -12,7 +12,6 @@ from benchmarks.chaos.world import BUNDLED, Setting, World
 
 RUN = "kill -9 of prox refine with processes for prompts"
 PROMPTS, STALL = "kill -9 of the processes that make prompts", "processes that make prompts stop (SIGSTOP)"
-KILLS_PER_ROUND = 34
 
 
 def run(world: World) -> Iterator[Finding]:
@@ -30,4 +29,4 @@ def run(world: World) -> Iterator[Finding]:
         may_not_matter=True,
         environment={},
     )
-    yield from disturb(world, beside, max(1, round(world.kills / KILLS_PER_ROUND)))
+    yield from disturb(world, beside)
