@@ -23,6 +23,7 @@ STALL_SECONDS = 5
 # A run is through with the usual handful of pages in less time than it takes to look.
 PAGES = 40
 ATTEMPTS = 8
+TABLES = ("doc_programs", "chunk_programs")
 # Each start takes up to half a minute of a CPU: one fault of each kind for so many kills in all.
 KILLS_PER_ROUND = 34
 
@@ -73,8 +74,8 @@ def disturb(world: World, beside: Beside) -> Iterator[Finding]:
 def _disturb(
     world: World, beside: Beside, raw: Path, wanted: Undisturbed, fault: str, chance: random.Random
 ) -> Finding:
-    table = chance.choice(("doc_programs", "chunk_programs"))
-    run, folder, found = _caught(world, beside, raw, wanted, table, chance.randint(1, 3))
+    table = chance.choice(TABLES)
+    run, folder, found, table = _caught(world, beside, raw, wanted, table, chance.randint(1, 3))
     problems: list[str] = []
     if fault == beside.run_killed:
         run.kill()
@@ -100,16 +101,21 @@ def _disturb(
 
 def _caught(
     world: World, beside: Beside, raw: Path, wanted: Undisturbed, table: str, windows: int
-) -> tuple[Refinement, Path, list[psutil.Process]]:
-    """Return a run that has just finished so many windows of a table, its lake, and the processes beside it."""
-    for _ in range(ATTEMPTS):
+) -> tuple[Refinement, Path, list[psutil.Process], str]:
+    """Return a run that has just finished so many windows of a table, its lake, the processes beside it, the table.
+
+    Few of the sample's pages come to the chunks, too few to be caught there: half of the attempts are at the other
+    table.
+    """
+    others = [other for other in TABLES if other != table]
+    for tried in [table] * (ATTEMPTS // 2) + others * (ATTEMPTS // 2):
         folder = world.path(beside.setting.name)
-        ledgers = folder / "_resume" / CORPUS / table
+        ledgers = folder / "_resume" / CORPUS / tried
         run = world.start(beside.setting, folder, raw=raw, environment=beside.environment)
         while run.running and run.seconds < wanted.deadline:
             if len(list(ledgers.glob("*/*/*.parquet"))) >= windows and (found := beside.find(run)):
-                return run, folder, found
+                return run, folder, found, tried
             time.sleep(0.01)
         # It was too fast to be caught: the next one is.
         run.wait(wanted.deadline)
-    raise WorldError(f"of {ATTEMPTS} runs none could be caught after {windows} windows of {table}")
+    raise WorldError(f"of {ATTEMPTS} runs none could be caught after {windows} windows of a table")
