@@ -69,6 +69,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     )
     yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
+    yield Benchmark("workers")
     yield Benchmark("rule_signals")
     yield Benchmark("engine_efficiency", ("--shape", "bundled", "--documents", "300"), lacks=no_vllm)
     yield Benchmark("document_decisions", lacks=no_vllm)

@@ -1,6 +1,7 @@
 """`prox refine`: files to refined shards, without Dagster."""
 
 import uuid
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,7 +14,8 @@ from prox_assets.corpora.source import DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_P
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, refine_shards
+from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, UnexpectedError, refine_shards
+from prox_assets.stages.worker_processes import refine_shards_in_processes
 
 
 def refine(
@@ -34,6 +36,14 @@ def refine(
     max_row_bytes: options.MaxRowBytes = DEFAULT_MAX_ROW_BYTES,
     max_rows_per_file: options.MaxRowsPerFile = DEFAULT_MAX_ROWS_PER_FILE,
     limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Refine N shards at a time, each in a process of its own; for refiners without a model. Large files "
+            "are cut by --rows-per-shard.",
+        ),
+    ] = 1,
 ) -> None:
     """Refine files into a lake, without Dagster.
 
@@ -55,6 +65,10 @@ def refine(
         window,
         (max_row_bytes, max_rows_per_file),
     )
+    if workers > 1 and plan.needs_engine:
+        raise options.fail(
+            f"--workers {workers} is for refiners without a model; {refiner} asks one, which uses every core by itself"
+        )
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:
         lake = Lake(output)
@@ -66,7 +80,8 @@ def refine(
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
     with progress_on(errors) as report:
         try:
-            result = refine_shards(lake, plan, found.shards, run_id, limit=limit, report=report)
+            refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)
+            result = refine_all(lake, plan, found.shards, run_id, limit=limit, report=report)
         except KeyboardInterrupt:
             say("stopped; finished work is kept, and the same command goes on where this one was")
             raise typer.Exit(130) from None
@@ -94,6 +109,8 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
         say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
     for shard, error in result.errors.items():
         options.fail(f"{shard}: {error}")
+        if isinstance(error, UnexpectedError):
+            errors.print(error.details, markup=False, highlight=False, soft_wrap=True)
     for shard in rejected_whole(result):
         options.fail(
             f"{shard}: every row was rejected, so nothing was refined; the table `rejects` says why. A wrong --format "

@@ -1,9 +1,10 @@
 """All stages over many shards without an orchestrator: what `prox refine` runs.
 
-Stage by stage over all shards, so that each refiner's engine starts once. A shard that fails drops out with its error;
-the others go on.
+Stage by stage over all shards, so that each refiner's engine starts once. A shard that fails drops out with its error,
+whatever the error is; the others go on.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,22 @@ EXPECTED_ERRORS = (CorpusError, StageError, LakeError, RefinerError, EngineError
 Report = Callable[[str, str], Progress]
 
 
+class UnexpectedError(StageError):
+    """An error that no stage foresaw: a fault of the code, which costs the shard and not the run.
+
+    Args:
+        message: What happened, in one line.
+        details: The traceback, as text: errors of worker processes arrive without one.
+    """
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message, details)
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
 @dataclass
 class PipelineResult:
     """What became of each shard.
@@ -54,6 +71,18 @@ class PipelineResult:
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     unchanged: set[str] = field(default_factory=set)
     errors: dict[str, Exception] = field(default_factory=dict)
+
+    def add(self, other: "PipelineResult") -> None:
+        """Take in what became of other shards."""
+        self.metrics |= other.metrics
+        self.unchanged |= other.unchanged
+        self.errors |= other.errors
+
+    def in_order_of(self, keys: Sequence[str]) -> "PipelineResult":
+        """Return the same with the shards in the order of `keys`."""
+        metrics = {key: self.metrics[key] for key in keys if key in self.metrics}
+        errors = {key: self.errors[key] for key in keys if key in self.errors}
+        return PipelineResult(metrics, self.unchanged, errors)
 
 
 def refine_shards(
@@ -80,30 +109,14 @@ def refine_shards(
         EngineStartError: Its engine does not start.
     """
     result = PipelineResult()
-    alive: list[str] = []
 
     def run_for(stage: str, key: str) -> ShardRun:
         return ShardRun(lake, plan, key, run_id, report(stage, key))
 
     def each(keys: Sequence[str], work: Callable[[str], object]) -> Iterator[str]:
-        for key in keys:
-            try:
-                work(key)
-            except (RefinerError, EngineStartError):
-                raise  # every other shard would fail in the same way
-            except EXPECTED_ERRORS as error:
-                result.errors[key] = error
-            else:
-                yield key
+        return (key for key in keys if _succeeds(partial(work, key), key, result.errors))
 
-    remaining = limit
-    for shard in shards:
-        if remaining is not None and remaining <= 0:
-            break
-        read = partial(_read, shard=shard, limit=remaining)
-        alive += each([shard.key], lambda key, read=read: read(run_for("read", key)))
-        if remaining is not None and shard.key in alive:
-            remaining -= lake.require(plan.corpus, Table.DOCUMENTS, shard.key).rows
+    alive = [shard.key for shard, _ in read_shards(lake, plan, shards, run_id, result, limit=limit, report=report)]
     # What each stage works from is what the one before made under this plan, never what another run has put there
     # meanwhile: of two runs with different configurations one wins whole.
     made: dict[str, str] = {}
@@ -119,6 +132,55 @@ def refine_shards(
         if row["run_id"] != run_id:
             result.unchanged.add(key)
     return result
+
+
+def read_shards(
+    lake: Lake,
+    plan: RefinementPlan,
+    shards: Sequence[Shard],
+    run_id: str,
+    result: PipelineResult,
+    *,
+    limit: int | None,
+    report: Report,
+) -> Iterator[tuple[Shard, int | None]]:
+    """Read raw shards into the lake; yield each that could be read, with the documents that were wanted of it.
+
+    Args:
+        lake: Where documents go.
+        plan: The corpus's configuration.
+        shards: Recorded shards, in the order they are wanted.
+        run_id: Written into every row.
+        result: Takes the errors of the shards that could not be read.
+        limit: Documents in all, taken from the front; None for everything.
+        report: Given (stage, shard key), returns the callback that is told of progress.
+    """
+    remaining = limit
+    for shard in shards:
+        if remaining is not None and remaining <= 0:
+            return
+        run = ShardRun(lake, plan, shard.key, run_id, report("read", shard.key))
+        if _succeeds(partial(_read, run, shard, remaining), shard.key, result.errors):
+            yield shard, remaining
+            if remaining is not None:
+                remaining -= lake.require(plan.corpus, Table.DOCUMENTS, shard.key).rows
+
+
+def _succeeds(work: Callable[[], object], key: str, errors: dict[str, Exception]) -> bool:
+    """Do one shard's work; note what goes wrong with it, unless every other shard would fail in the same way."""
+    try:
+        work()
+    except (RefinerError, EngineStartError):
+        raise
+    except EXPECTED_ERRORS as error:
+        errors[key] = error
+    except Exception as error:
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        message = f"{what}. That is a fault of prox_assets: please report it with its traceback."
+        errors[key] = UnexpectedError(message, traceback.format_exc())
+    else:
+        return True
+    return False
 
 
 def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:

@@ -14,6 +14,9 @@ from prox_assets.cli import app
 from prox_assets.cli.options import corpus_name
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.stages import pipeline
+from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.shard_runs import write_pages
 
 PROSE = (
@@ -290,3 +293,26 @@ def test_a_file_of_which_every_row_is_rejected_is_an_error(tmp_path, lake):
 
     assert "every row was rejected" in output
     assert metrics(lake, "wrong", "wrong.jsonl")["rows_rejected"] == 2
+
+
+def test_an_error_that_nobody_foresaw_costs_one_shard_and_shows_its_traceback(tmp_path, lake, monkeypatch):
+    folder = tmp_path / "raw"
+    for name in "abc":
+        write_pages(folder / f"{name}.jsonl", [PAGE])
+
+    def read(run: ShardRun, limit: int | None) -> None:
+        if run.shard == "b.jsonl":
+            raise ValueError("year 10001 is out of range")
+        read_raw_shard(run, limit)
+
+    monkeypatch.setattr(pipeline, "read_raw_shard", read)
+    output = prox("refine", folder, "-o", lake, expected=1)
+    assert "error: b.jsonl: ValueError: year 10001 is out of range. That is a fault of prox_assets" in one_line(output)
+    assert output.count("Traceback (most recent call last)") == 1
+    assert Lake(str(lake)).shards("raw", Table.SHARD_METRICS) == ["a.jsonl", "c.jsonl"]
+
+
+def test_several_workers_refine_without_a_model_only(pages, lake):
+    assert "shard" in prox("refine", pages, "-o", lake, "--workers", "2")
+    refused = one_line(prox("refine", pages, "-o", lake, "--refiner", "bundled", "--workers", "2", expected=1))
+    assert "error: --workers 2 is for refiners without a model; bundled asks one" in refused

@@ -9,6 +9,10 @@ from prox_assets.monitoring.signals.gopher_quality import GOPHER_QUALITY
 from prox_assets.monitoring.signals.gopher_repetition import GOPHER_REPETITION
 from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
 
+# Signals are added up as whole multiples of this. A sum of floats depends on their order, which threads decide: the last
+# digits of a shard's means differed from run to run.
+_UNIT = 2.0**-40
+
 FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
 
 
@@ -42,8 +46,13 @@ def _signal_names(families: tuple[SignalFamily, ...]) -> list[str]:
 def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
     """Return the mean of every signal over a frame with a `text` column, streaming; {} for no documents.
 
+    The same documents give the same numbers, however many threads there are.
+
     Means of signals leave out texts without words; the share that passes counts them as failing.
     """
-    means = document_signals(texts).select(pl.all().cast(pl.Float64).mean()).collect(engine="streaming")
-    row = means.row(0, named=True)
-    return {name: value for name, value in row.items() if value is not None}
+    signals = document_signals(texts).select(pl.all().cast(pl.Float64).fill_nan(None))
+    units = (pl.all() / _UNIT).round().cast(pl.Int128).sum()
+    sums = signals.select(units.name.prefix("sum:"), pl.all().count().name.prefix("count:")).collect(engine="streaming")
+    row = sums.row(0, named=True)
+    names = [name.removeprefix("sum:") for name in row if name.startswith("sum:")]
+    return {name: row[f"sum:{name}"] * _UNIT / row[f"count:{name}"] for name in names if row[f"count:{name}"]}
