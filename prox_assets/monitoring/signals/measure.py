@@ -9,8 +9,8 @@ from prox_assets.monitoring.signals.gopher_quality import GOPHER_QUALITY
 from prox_assets.monitoring.signals.gopher_repetition import GOPHER_REPETITION
 from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
 
-# Signals are added up as whole multiples of this. A sum of floats depends on their order, which threads decide: the last
-# digits of a shard's means differed from run to run.
+# Signals are added up as whole multiples of this. A sum of floats depends on their order, which threads decide: the
+# last digits of a shard's means differed from run to run.
 _UNIT = 2.0**-40
 
 FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
