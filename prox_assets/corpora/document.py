@@ -18,7 +18,8 @@ class Document:
         url: Where the page came from, if the format says so.
         source_file: Path relative to the corpus's glob root.
         source_row: Physical 0-based row in that file, rejected rows counted.
-        metadata: Every native column other than text, as a JSON object.
+        metadata: Every native column other than text, as a JSON object; where a file has several columns of one name,
+            those after the first are numbered (`x`, `x_2`).
     """
 
     doc_id: str

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,25 @@ def full_url(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
     return path if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(path)
 
 
+def check_regular(filesystem: fsspec.AbstractFileSystem, path: str, url: str) -> None:
+    """Refuse what is no regular file, or link to one: to open a pipe may wait for ever, a device has no end.
+
+    Args:
+        filesystem: Where the file lies; object stores have regular files only.
+        path: The file in it.
+        url: The file, for the error.
+
+    Raises:
+        CorpusError: It is a pipe, a socket or a device.
+        OSError: It is not there, or cannot be looked at.
+    """
+    if not isinstance(filesystem, LocalFileSystem):
+        return
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise CorpusError(f"{url} is a pipe, a socket or a device: write what it gives into a file, and name that.")
+
+
 @contextmanager
 def source_errors(action: str, url: str) -> Iterator[None]:
     """Turn whatever a storage library raises into SourceUnavailableError.
@@ -91,6 +111,7 @@ class SourceFile(io.RawIOBase):
         self._file: Any = None
         filesystem, path = filesystem_for(source, url)
         with source_errors("open", url):
+            check_regular(filesystem, path, url)
             self._file = filesystem.open(path, "rb")
 
     def readable(self) -> bool:

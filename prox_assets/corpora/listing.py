@@ -1,26 +1,34 @@
 """What files a corpus has: globs and folders expanded on any file system, strictly.
 
 fsspec's own `find` and `glob` leave out folders they fail to list. A corpus that silently lacks a folder is worse than
-an error, so the walk here is written on `ls` and lets every failure through.
+an error, so the walk here lets every failure through. But names are matched before anything is asked about them: an
+editor's dangling lock, a hidden folder of somebody else or a pipe are no part of a corpus, and nothing they do matters.
 """
 
+import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from prox_assets.corpora.errors import CorpusError
-from prox_assets.corpora.filesystems import filesystem_for, full_url, source_errors
+from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
+from prox_assets.corpora.filesystems import check_regular, filesystem_for, full_url, source_errors
 from prox_assets.corpora.formats import container_from_name
 from prox_assets.corpora.source import CorpusSource
 
 _MAGIC = "*?["
 _ENTRY = dict[str, Any]
+# What asking about a link says that leads nowhere, in a circle, or below a file.
+_LEADS_NOWHERE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENOTDIR})
+
+LeaveOut = Callable[[fsspec.AbstractFileSystem, str], bool]
+"""Tells of a path, links resolved, that what is there is never part of a corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +49,34 @@ class ListedFile:
     version: str | None
 
 
-def list_files(source: CorpusSource) -> list[ListedFile]:
+def list_files(source: CorpusSource, leave_out: LeaveOut | None = None) -> list[ListedFile]:
     """Return the raw files of a corpus: in the order of its URLs, and by path within each.
 
     A named folder gives the files below it whose suffix is a known format's, without those in or behind a name that
     starts with "." or "_" (what writers leave behind); a glob gives what it matches, without names that start with
-    ".". A file that several URLs match counts once, for the first of them.
+    ".". A file that several URLs match counts once, for the first of them. Pipes, sockets and devices are no files.
+
+    Args:
+        source: The corpus.
+        leave_out: Asked of every folder and file; what it says yes to is passed over.
 
     Raises:
-        SourceUnavailableError: A folder could not be listed.
-        CorpusError: A URL matches nothing, or two files have the same path relative to their roots.
+        SourceUnavailableError: A folder could not be listed, or a link that matches leads nowhere.
+        CorpusError: A URL matches nothing, or names what is no regular file; a name is not UTF-8; or two files have
+            the same path relative to their roots.
     """
     files: dict[str, ListedFile] = {}
     for url in source.urls:
         filesystem, path = filesystem_for(source, url)
+        walk = _Walk(filesystem, leave_out)
         with source_errors("list", url):
             # File systems are shared within a process and remember listings; a sensor wants the present.
             filesystem.invalidate_cache()
-            found = sorted(_expand_url(filesystem, path), key=lambda entry: entry[1])
+            found = sorted(_expand_url(walk, path), key=lambda entry: entry[1])
         if not found:
-            message = (
-                f"{url} of corpus {source.name!r} matches no file. Correct the URL (a folder needs files that end in "
-                ".json, .jsonl or .ndjson, plain or .gz or .zst, or .parquet)."
-            )
-            raise CorpusError(message)
+            raise _nothing_found(source, url, walk)
         for entry, source_file in found:
+            _check_name(entry["name"], url)
             listed = ListedFile(full_url(filesystem, entry["name"]), source_file, entry.get("size"), _version(entry))
             files.setdefault(listed.url, listed)
     _check_distinct(files.values(), source)
@@ -81,8 +92,36 @@ def file_state(source: CorpusSource, url: str) -> tuple[int | None, str | None]:
     filesystem, path = filesystem_for(source, url)
     with source_errors("look up", url):
         filesystem.invalidate_cache()
+        check_regular(filesystem, path, url)
         entry = filesystem.info(path)
     return entry.get("size"), _version(entry)
+
+
+def _nothing_found(source: CorpusSource, url: str, walk: "_Walk") -> CorpusError:
+    if walk.left_out:
+        return CorpusError(
+            f"{url} of corpus {source.name!r} matches only files of the lake that the results go to. Name the raw "
+            "files, or another lake."
+        )
+    return CorpusError(
+        f"{url} of corpus {source.name!r} matches no file. Correct the URL (a folder needs files that end in "
+        ".json, .jsonl or .ndjson, plain or .gz or .zst, or .parquet)."
+    )
+
+
+def _check_name(path: str, url: str) -> None:
+    """Refuse a name that is not UTF-8: neither the lake nor Dagster could hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"{url} matches {_shown(path)}, a name that is not UTF-8. Rename it, or leave it out of `urls`."
+        ) from error
+
+
+def _shown(path: str) -> str:
+    """Return a path with the bytes of it that are not UTF-8 escaped, as any terminal and log can show it."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_distinct(files: Iterable[ListedFile], source: CorpusSource) -> None:
@@ -98,51 +137,135 @@ def _check_distinct(files: Iterable[ListedFile], source: CorpusSource) -> None:
             raise CorpusError(message)
 
 
-def _expand_url(filesystem: fsspec.AbstractFileSystem, path: str) -> Iterator[tuple[_ENTRY, str]]:
+def _expand_url(walk: "_Walk", path: str) -> Iterator[tuple[_ENTRY, str]]:
     """Yield (entry, path relative to the glob root) of the files that a path, folder or glob names."""
-    entry = _info(filesystem, path)
+    entry = walk.info(path)
     if entry is not None and entry["type"] != "directory":
-        yield entry, path.rsplit("/", 1)[-1]
+        check_regular(walk.filesystem, path, path)
+        if not walk.is_left_out(path, is_link=True):
+            yield entry, path.rsplit("/", 1)[-1]
     elif entry is not None:
-        for file, parts in _walk(filesystem, path, ("**", "*"), frozenset()):
-            hidden = any(part.startswith((".", "_")) for part in parts)
-            if not hidden and container_from_name(parts[-1]) is not None:
-                yield file, "/".join(parts)
+        yield from walk.files(path, ("**", "*"), (".", "_"), lambda name: container_from_name(name) is not None)
     elif any(character in path for character in _MAGIC):
         segments = path.split("/")
         first = next(i for i, segment in enumerate(segments) if any(c in segment for c in _MAGIC))
-        root = "/".join(segments[:first]) or filesystem.root_marker
-        for file, parts in _walk(filesystem, root, tuple(segments[first:]), frozenset()):
-            if not any(part.startswith(".") for part in parts):
-                yield file, "/".join(parts)
+        root = "/".join(segments[:first]) or walk.filesystem.root_marker
+        yield from walk.files(root, tuple(segments[first:]), (".",), lambda _: True)
 
 
-def _info(filesystem: fsspec.AbstractFileSystem, path: str) -> _ENTRY | None:
-    """Return the entry at a path, or None. Asked before globbing: a file may well have a bracket in its name."""
-    try:
-        return filesystem.info(path)
-    except FileNotFoundError:
-        return None
+class _Walk:
+    """Finds files below a folder of one file system.
 
-
-def _walk(
-    filesystem: fsspec.AbstractFileSystem, folder: str, pattern: tuple[str, ...], above: frozenset[str]
-) -> Iterator[tuple[_ENTRY, tuple[str, ...]]]:
-    """Yield (entry, path parts below `folder`) of the files that match the pattern, segment by segment.
-
-    `above` holds the real places of the folders walked through: links may lead in circles.
+    Attributes:
+        filesystem: Where.
+        left_out: Whether anything was passed over because `leave_out` said so.
     """
-    place = os.path.realpath(folder) if isinstance(filesystem, LocalFileSystem) else folder
-    if place in above:
-        return
-    for entry, name in _entries(filesystem, folder):
-        is_folder = entry["type"] == "directory"
-        for below in _patterns_below(pattern, name):
-            if not below and not is_folder:
+
+    def __init__(self, filesystem: fsspec.AbstractFileSystem, leave_out: LeaveOut | None) -> None:
+        self.filesystem = filesystem
+        self.left_out = False
+        self._leave_out = leave_out
+        self._is_local = isinstance(filesystem, LocalFileSystem)
+
+    def info(self, path: str) -> _ENTRY | None:
+        """Return the entry at a path, or None. Asked before globbing: a file may well have a bracket in its name."""
+        try:
+            return self.filesystem.info(path)
+        except OSError as error:
+            if self._is_local and error.errno in _LEADS_NOWHERE and Path(path).is_symlink():
+                raise _dangling(path) from error
+            if isinstance(error, FileNotFoundError):
+                return None
+            raise
+
+    def is_left_out(self, path: str, *, is_link: bool) -> bool:
+        """Tell whether a file or folder is to be passed over."""
+        if self._leave_out is None:
+            return False
+        place = os.path.realpath(path) if is_link and self._is_local else path
+        if not self._leave_out(self.filesystem, place):
+            return False
+        self.left_out = True
+        return True
+
+    def files(
+        self, root: str, pattern: tuple[str, ...], hidden: tuple[str, ...], accepts: Callable[[str], bool]
+    ) -> Iterator[tuple[_ENTRY, str]]:
+        """Yield (entry, path below `root`) of the files that match, links followed.
+
+        Args:
+            root: A folder.
+            pattern: Globs, one for each folder on the way and one for the file; `**` stands for any number of them.
+            hidden: How names begin that are passed over, whatever the pattern says.
+            accepts: Whether a file of that name is wanted.
+        """
+        for entry, parts in self._below(root, pattern, hidden, accepts, frozenset()):
+            yield entry, "/".join(parts)
+
+    def _below(
+        self,
+        folder: str,
+        pattern: tuple[str, ...],
+        hidden: tuple[str, ...],
+        accepts: Callable[[str], bool],
+        above: frozenset[str],
+    ) -> Iterator[tuple[_ENTRY, tuple[str, ...]]]:
+        """`above` holds the real places of the folders walked through: links may lead in circles."""
+        place = os.path.realpath(folder) if self._is_local else folder
+        if place in above:
+            return
+        for name, listed in self._names(folder):
+            patterns = [] if name.startswith(hidden) else _patterns_below(pattern, name)
+            deeper = [below for below in patterns if below]
+            is_wanted = len(deeper) < len(patterns) and accepts(name)
+            if not is_wanted and not deeper:
+                continue
+            path = f"{folder.rstrip('/')}/{name}"
+            entry = self._entry(path, listed, is_wanted)
+            if entry is None or self.is_left_out(f"{place.rstrip('/')}/{name}", is_link=bool(entry.get("islink"))):
+                continue
+            if entry["type"] == "directory":
+                for below in deeper:
+                    for file, parts in self._below(path, below, hidden, accepts, above | {place}):
+                        yield file, (name, *parts)
+            elif is_wanted:
                 yield entry, (name,)
-            elif below and is_folder:
-                for file, parts in _walk(filesystem, entry["name"], below, above | {place}):
-                    yield file, (name, *parts)
+
+    def _names(self, folder: str) -> Iterator[tuple[str, _ENTRY | None]]:
+        """Yield the name of what is in a folder, with all that is known of it where the listing told."""
+        if self._is_local:
+            # Not fsspec's `ls`: it asks about each entry, and fails where one of them does.
+            with os.scandir(folder) as entries:
+                yield from ((entry.name, None) for entry in entries)
+            return
+        for listed in self.filesystem.ls(folder, detail=True):
+            path = listed["name"].rstrip("/")
+            # Object stores list a folder's own marker object among its contents.
+            if path != folder.rstrip("/"):
+                yield path.rsplit("/", 1)[-1], {**listed, "name": path}
+
+    def _entry(self, path: str, listed: _ENTRY | None, is_wanted: bool) -> _ENTRY | None:
+        """Return a file or folder, or None where a name stands for neither."""
+        if listed is not None:
+            return listed
+        try:
+            entry = self.filesystem.info(path)
+        except OSError as error:
+            if error.errno not in _LEADS_NOWHERE:
+                raise
+            if is_wanted and Path(path).is_symlink():
+                raise _dangling(path) from error
+            # A link that leads nowhere leads to no folder either; and what was no link has gone since it was listed.
+            return None
+        return entry if entry["type"] in ("file", "directory") else None
+
+
+def _dangling(path: str) -> SourceUnavailableError:
+    target = str(Path(path).readlink())
+    return SourceUnavailableError(
+        f"{_shown(path)} is a link that leads nowhere, to {_shown(target)}. Bring back what it leads to, remove it, or "
+        "leave it out of `urls`."
+    )
 
 
 def _patterns_below(pattern: tuple[str, ...], name: str) -> list[tuple[str, ...]]:
@@ -151,17 +274,6 @@ def _patterns_below(pattern: tuple[str, ...], name: str) -> list[tuple[str, ...]
     if head == "**":
         return [pattern, *_patterns_below(tuple(rest or ["*"]), name)]
     return [tuple(rest)] if fnmatchcase(name, head) else []
-
-
-def _entries(filesystem: fsspec.AbstractFileSystem, folder: str) -> Iterator[tuple[_ENTRY, str]]:
-    """Yield (entry, name) of what is in a folder, links followed."""
-    for listed in filesystem.ls(folder, detail=True):
-        path = listed["name"].rstrip("/")
-        # Object stores list a folder's own marker object among its contents.
-        if path == folder.rstrip("/"):
-            continue
-        entry = filesystem.info(path) if listed.get("islink") else listed
-        yield {**entry, "name": path}, path.rsplit("/", 1)[-1]
 
 
 def _version(entry: _ENTRY) -> str | None:

@@ -1,6 +1,8 @@
 """Parquet files: documents from record batches of the rows asked for, and nothing else of the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from functools import partial
 from io import RawIOBase
 from typing import Any
 
@@ -8,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from prox_assets.corpora.arrow_sizes import rows_over
+from prox_assets.corpora.arrow_values import ColumnReader, distinct_names, is_binary, is_string
 from prox_assets.corpora.document import Document, Reject
 from prox_assets.corpora.errors import CorpusError
 from prox_assets.corpora.formats import Layout, detect_layout, undecidable
+from prox_assets.corpora.int96 import Int96Readers
 from prox_assets.corpora.rows import RowConverter
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.corpora.streams import too_many_rows
@@ -63,30 +68,77 @@ def read_parquet(
         rows: Rows wanted, as far as the file has them; None means all.
 
     Raises:
-        CorpusError: Not a Parquet file, damaged, a decompression bomb, longer than the corpus allows for, or without a
-            text column of strings.
+        CorpusError: Not a Parquet file, damaged, a decompression bomb, longer than the corpus allows for, or with rows
+            but without one text column of strings.
     """
     parquet = _open(file, url)
-    schema = parquet.schema_arrow
-    if layout is None:
-        layout = detect_layout(schema.names)
-    if layout is None:
-        raise undecidable(url, f"columns: {', '.join(schema.names)}")
-    _check_text_column(schema, layout.text, url)
-    converter = RowConverter(source.name, source_file, layout)
     file_rows = _checked_rows(parquet, url, source.max_rows_per_file)
+    if not file_rows:
+        # Writers do not know the types of no rows, or not even their columns.
+        return
+    names = _column_names(parquet, url)
+    if layout is None:
+        layout = detect_layout(names)
+    if layout is None:
+        raise undecidable(url, f"columns: {', '.join(names)}")
+    schema = parquet.schema_arrow
+    _check_text_column(schema, names, layout.text, url)
+    converter = RowConverter(source.name, source_file, layout)
     wanted = rows if rows is not None else range(file_rows)
     try:
-        for first_row, batch in _batches(parquet, wanted, url):
-            yield from _convert_batch(converter, first_row, batch, source.max_row_bytes)
+        readers = Int96Readers(parquet, partial(_open, file, url, parquet.metadata))
+        columns = _columns(schema, names, layout.text, readers.columns, source.max_row_bytes)
+        for first_row, batch in _batches(parquet, readers, wanted, url):
+            yield from _convert_batch(converter, columns, first_row, batch)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(url, error) from error
 
 
-def _open(file: RawIOBase, url: str) -> pq.ParquetFile:
+def _open(
+    file: RawIOBase, url: str, metadata: pq.FileMetaData | None = None, int96_unit: str | None = None
+) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(file, buffer_size=_COLUMN_BUFFER_BYTES)
-    except (pa.ArrowException, OSError) as error:
+        return pq.ParquetFile(
+            file,
+            metadata=metadata,
+            buffer_size=_COLUMN_BUFFER_BYTES,
+            coerce_int96_timestamp_unit=int96_unit,
+            # Said so, a column that a writer had as a dictionary comes as plain values. As a dictionary, one invalid
+            # byte anywhere in it would fail the row group.
+            binary_type=pa.large_binary(),
+        )
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _damaged(url, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """How the columns of a file become a row.
+
+    Attributes:
+        text: Index of the text.
+        others: Of every other column, its index, its name in documents, and what reads it.
+        max_row_bytes: Most bytes of a row that is read.
+    """
+
+    text: int
+    others: list[tuple[int, str, ColumnReader]]
+    max_row_bytes: int
+
+
+def _columns(schema: pa.Schema, names: list[str], text: str, int96: Set[int], max_row_bytes: int) -> _Columns:
+    others = [
+        (index, name, ColumnReader(column_type, as_text=index in int96 or _is_nanoseconds(column_type)))
+        for index, (name, column_type) in enumerate(zip(distinct_names(names), schema.types, strict=True))
+    ]
+    place = names.index(text)
+    return _Columns(place, others[:place] + others[place + 1 :], max_row_bytes)
+
+
+def _column_names(parquet: pq.ParquetFile, url: str) -> list[str]:
+    try:
+        return parquet.schema_arrow.names
+    except UnicodeDecodeError as error:
         raise _damaged(url, error) from error
 
 
@@ -98,21 +150,29 @@ def _damaged(url: str, error: Exception) -> CorpusError:
     )
 
 
-def _check_text_column(schema: pa.Schema, text: str, url: str) -> None:
-    if text not in schema.names:
+def _check_text_column(schema: pa.Schema, names: list[str], text: str, url: str) -> None:
+    if text not in names:
         raise CorpusError(
-            f"{url} has no column {text!r} (it has {', '.join(schema.names)}). Correct the corpus's `format`, or map "
+            f"{url} has no column {text!r} (it has {', '.join(names)}). Correct the corpus's `format`, or map "
             "the columns: `columns: {text: NAME}`."
         )
-    column_type = _value_type(schema.field(text).type)
-    if not (_is_string(column_type) or _is_binary(column_type)):
+    if names.count(text) > 1:
+        raise CorpusError(
+            f"{url} has {names.count(text)} columns {text!r}, and nothing says which of them is the text. Write the "
+            "file again with distinct names."
+        )
+    column_type = schema.field(names.index(text)).type
+    # Where every text is null, a writer knows no type; such rows are rejected one by one, as in JSON.
+    if not (is_string(column_type) or is_binary(column_type) or pa.types.is_null(column_type)):
         raise CorpusError(
             f"the column {text!r} of {url} holds {column_type}, not strings. Map the right one: "
             "`columns: {text: NAME}`."
         )
 
 
-def _batches(parquet: pq.ParquetFile, wanted: range, url: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _batches(
+    parquet: pq.ParquetFile, readers: Int96Readers, wanted: range, url: str
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield (row of the file, batch) for the rows in `wanted`, touching only the row groups that hold some."""
     first_row = 0
     for index in range(parquet.num_row_groups):
@@ -124,7 +184,7 @@ def _batches(parquet: pq.ParquetFile, wanted: range, url: str) -> Iterator[tuple
         _check_expansion(group, index, url)
         row_bytes = group.total_byte_size // max(group.num_rows, 1)
         batch_rows = max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // max(row_bytes, 1)))
-        for batch in parquet.iter_batches(batch_size=batch_rows, row_groups=[index]):
+        for batch in readers.of_group(index).iter_batches(batch_size=batch_rows, row_groups=[index]):
             start = max(wanted.start - position, 0)
             stop = min(wanted.stop - position, batch.num_rows)
             if start < stop:
@@ -150,77 +210,51 @@ def _check_expansion(group: pq.RowGroupMetaData, index: int, url: str) -> None:
 
 
 def _convert_batch(
-    converter: RowConverter, first_row: int, batch: pa.RecordBatch, max_row_bytes: int
+    converter: RowConverter, columns: _Columns, first_row: int, batch: pa.RecordBatch
 ) -> Iterator[Document | Reject]:
-    name = converter.layout.text
     # Bytes, because a string column may hold invalid UTF-8 that only one row should pay for.
-    texts = _as_bytes(batch.column(name))
-    lengths = pc.binary_length(texts).to_pylist()  # pyright: ignore[reportAttributeAccessIssue] - generated at import
-    others = _native_rows(batch.drop_columns([name]), batch.num_rows)
-    for offset, (length, native) in enumerate(zip(lengths, others, strict=True)):
+    texts = batch.column(columns.text).cast(pa.large_binary())
+    too_long = rows_over(batch, columns.max_row_bytes)
+    # Of a row that is too long nothing becomes a Python object but the beginning of its text.
+    natives = None if too_long else _native_rows(columns, batch)
+    for offset in range(batch.num_rows):
         row = first_row + offset
-        too_long = (length or 0) > max_row_bytes
-        # Only the beginning of a text over the cap ever becomes a Python object.
-        text = _beginning(texts, offset) if too_long else texts[offset].as_py()
+        if offset in too_long:
+            detail = f"{too_long[offset]} bytes, max_row_bytes is {columns.max_row_bytes}"
+            yield converter.reject(row, "line_too_long", detail, _beginning(texts, offset))
+            continue
+        native = natives[offset] if natives is not None else _native_rows(columns, batch.slice(offset, 1))[0]
         if isinstance(native, UnicodeDecodeError):
-            yield converter.reject(row, "invalid_utf8", f"in a column other than the text: {native}", text or b"")
-        elif too_long:
-            detail = f"{length} bytes of text, max_row_bytes is {max_row_bytes}"
-            yield converter.reject(row, "line_too_long", detail, text or b"")
-        else:
-            try:
-                decoded = None if text is None else text.decode("utf-8")
-            except UnicodeDecodeError as error:
-                yield converter.reject(row, "invalid_utf8", f"in the text: {error}", text or b"")
-                continue
-            yield converter.convert(row, {name: decoded, **native})
-
-
-def _as_bytes(column: pa.Array) -> pa.Array:
-    if isinstance(column, pa.DictionaryArray):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_binary())
+            detail = f"in a column other than the text: {native}"
+            yield converter.reject(row, "invalid_utf8", detail, _beginning(texts, offset))
+            continue
+        text = texts[offset].as_buffer()
+        try:
+            decoded = None if text is None else str(text, "utf-8")
+        except UnicodeDecodeError as error:
+            yield converter.reject(row, "invalid_utf8", f"in the text: {error}", _beginning(texts, offset))
+            continue
+        yield converter.convert(row, {converter.layout.text: decoded, **native})
 
 
 def _beginning(texts: pa.Array, offset: int) -> bytes:
-    return pc.binary_slice(texts.slice(offset, 1), 0, _KEPT_OF_LONG_TEXT)[0].as_py()  # pyright: ignore[reportAttributeAccessIssue] - likewise
+    return pc.binary_slice(texts.slice(offset, 1), 0, _KEPT_OF_LONG_TEXT)[0].as_py() or b""  # pyright: ignore[reportAttributeAccessIssue] - generated at import
 
 
-def _native_rows(batch: pa.RecordBatch, num_rows: int) -> list[dict[str, Any] | UnicodeDecodeError]:
-    """Return each row's columns, or the error where one holds invalid UTF-8."""
-    if not batch.num_columns:
-        return [{} for _ in range(num_rows)]
-    columns = [_readable(column) for column in batch.columns]
-    batch = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-    try:
-        return list(batch.to_pylist())
-    except UnicodeDecodeError:
-        return [_native_row(batch.slice(row, 1)) for row in range(num_rows)]
+def _native_rows(columns: _Columns, batch: pa.RecordBatch) -> list[dict[str, Any] | UnicodeDecodeError]:
+    """Return each row's columns other than the text, or the error where one holds invalid UTF-8."""
+    if not columns.others:
+        return [{} for _ in range(batch.num_rows)]
+    names = [name for _, name, _ in columns.others]
+    values = [reader.values(batch.column(index)) for index, _, reader in columns.others]
+    return [_native_row(names, row) for row in zip(*values, strict=True)]
 
 
-def _native_row(row: pa.RecordBatch) -> dict[str, Any] | UnicodeDecodeError:
-    try:
-        return row.to_pylist()[0]
-    except UnicodeDecodeError as error:
-        return error
+def _native_row(names: list[str], values: tuple[Any, ...]) -> dict[str, Any] | UnicodeDecodeError:
+    if UnicodeDecodeError in map(type, values):
+        return next(value for value in values if isinstance(value, UnicodeDecodeError))
+    return dict(zip(names, values, strict=True))
 
 
-def _readable(column: pa.Array) -> pa.Array:
-    """Return the column so that Python can hold its values: nanoseconds do not fit its datetime, their text does."""
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        return pc.cast(column, pa.string())
-    return column
-
-
-def _value_type(column_type: pa.DataType) -> pa.DataType:
-    return column_type.value_type if isinstance(column_type, pa.DictionaryType) else column_type
-
-
-def _is_string(column_type: pa.DataType) -> bool:
-    types = pa.types
-    return types.is_string(column_type) or types.is_large_string(column_type) or types.is_string_view(column_type)
-
-
-def _is_binary(column_type: pa.DataType) -> bool:
-    types = pa.types
-    return types.is_binary(column_type) or types.is_large_binary(column_type) or types.is_binary_view(column_type)
+def _is_nanoseconds(column_type: pa.DataType) -> bool:
+    return pa.types.is_timestamp(column_type) and column_type.unit == "ns"

@@ -93,8 +93,8 @@ def printable_excerpt(text: str) -> str:
 def json_safe(value: Any) -> Any:  # noqa: ANN401 - a native column can hold anything
     """Return a value as JSON can hold it.
 
-    Dates and times become ISO 8601, durations seconds, bytes their UTF-8 text or else base64, maps and structs
-    objects, numbers that JSON lacks (NaN, infinities) null, and anything else its text.
+    Dates and times become ISO 8601, durations seconds, bytes their UTF-8 text or else base64, mappings objects,
+    numbers that JSON lacks (NaN, infinities) null, and anything else its text.
     """
     match value:
         case None | bool() | int() | str():

@@ -10,7 +10,7 @@ from prox_assets.corpora.filesystems import SourceFile
 from prox_assets.corpora.formats import Container, configured_layout, decide_container
 from prox_assets.corpora.json_lines import read_lines
 from prox_assets.corpora.keys import shard_key
-from prox_assets.corpora.listing import ListedFile, file_state, list_files
+from prox_assets.corpora.listing import LeaveOut, ListedFile, file_state, list_files
 from prox_assets.corpora.parquet_files import count_parquet_rows, read_parquet
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lines
@@ -50,7 +50,9 @@ class Shard:
     file_rows: int | None = None
 
 
-def list_shards(source: CorpusSource, known: Mapping[str, Shard] | None = None) -> list[Shard]:
+def list_shards(
+    source: CorpusSource, known: Mapping[str, Shard] | None = None, leave_out: LeaveOut | None = None
+) -> list[Shard]:
     """Return the shards of a corpus, in the order of its URLs, then by path, then by row.
 
     Without `rows_per_shard` this costs listings only. With it, files whose rows are not known yet are opened: the
@@ -59,10 +61,11 @@ def list_shards(source: CorpusSource, known: Mapping[str, Shard] | None = None) 
     Args:
         source: The corpus.
         known: Shards from earlier listings; `file_rows` of a file whose size and version are unchanged is taken over.
+        leave_out: Tells which files are no part of the corpus, whatever its URLs match; by default none.
 
     Raises:
         SourceUnavailableError: The source could not be listed or read. Never an empty list.
-        CorpusError: Nothing matches, or a file whose rows must be counted is unreadable.
+        CorpusError: Nothing matches, a match is no corpus file, or a file whose rows must be counted is unreadable.
     """
     counted: dict[tuple[str, int | None, str | None], int] = {
         (shard.source_file, shard.size, shard.etag): shard.file_rows
@@ -70,7 +73,7 @@ def list_shards(source: CorpusSource, known: Mapping[str, Shard] | None = None) 
         if shard.file_rows is not None and shard.etag is not None
     }
     shards: list[Shard] = []
-    for file in list_files(source):
+    for file in list_files(source, leave_out):
         rows = None
         if source.rows_per_shard is not None:
             rows = counted.get((file.source_file, file.size, file.version))

@@ -60,8 +60,8 @@ class CorpusSource(BaseModel):
     max_row_bytes: int = Field(
         default=DEFAULT_MAX_ROW_BYTES,
         ge=1,
-        description="Longest row (line of JSON, or Parquet text value) that is read, in bytes; a longer one is "
-        "rejected as line_too_long. It bounds memory.",
+        description="Longest row (line of JSON, or all values of a Parquet row) that is read, in bytes; a longer one "
+        "is rejected as line_too_long. It bounds memory.",
     )
     max_rows_per_file: int = Field(
         default=DEFAULT_MAX_ROWS_PER_FILE,

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage import TEMPORARY, Storage
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 
 # Rows become Python objects a batch at a time. A walk over documents, programs and refined texts side by side holds a
@@ -30,6 +31,10 @@ READ_BATCH_BYTES = 1 << 20
 COLUMN_BUFFER_BYTES = 1 << 18
 # 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
 MAX_NAME_BYTES = 240
+
+# What lies in a corpus's folder: {folder}/*{suffix}. Other files may lie there, where the lake is a folder of more.
+_OWN_FILES = {**dict.fromkeys(Table, ".parquet"), "compacted": ".parquet", "manifests": ".json", "report": ".html"}
+_OWN_FOLDERS = frozenset({"_resume", "_leases", TEMPORARY})
 
 WRITTEN_BY = {
     Table.SHARDS: "shard discovery",
@@ -70,6 +75,23 @@ class Lake:
     def uri(self, corpus: str, table: Table, shard: str) -> str:
         """Return a URL of a table's file that other tools can open."""
         return self.storage.uri(self.table_path(corpus, table, shard))
+
+    def owns(self, fs: fsspec.AbstractFileSystem, path: str) -> bool:
+        """Tell whether a path is the lake itself, or one of its own files or folders, wherever they are named from.
+
+        A folder that holds raw files may serve as the lake too: what the lake did not write there is not its own.
+
+        Args:
+            fs: The file system of the path.
+            path: A full path in it, without protocol and with links resolved.
+        """
+        relative = self.storage.relative(fs, path)
+        if not relative:
+            return relative is not None
+        first, *rest = relative.split("/")
+        if first in _OWN_FOLDERS:
+            return True
+        return len(rest) == 2 and rest[0] in _OWN_FILES and rest[1].endswith(_OWN_FILES[rest[0]])
 
     def corpora(self) -> list[str]:
         """Return the names of the corpora in the lake."""

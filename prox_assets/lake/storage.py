@@ -75,6 +75,19 @@ class Storage:
             raise LakeError(f"{relative!r} is not a path inside the lake {self.url}")
         return f"{self.root}/{relative}"
 
+    def relative(self, fs: fsspec.AbstractFileSystem, path: str) -> str | None:
+        """Return a path of any file system relative to this tree: "" for its root, None for what is not in it.
+
+        Args:
+            fs: The file system.
+            path: A full path in it, without protocol and with links resolved.
+        """
+        if type(fs) is not type(self.fs) or len({_endpoint(fs), _endpoint(self.fs)} - {None}) > 1:
+            return None
+        inside = path.rstrip("/") + "/"
+        root = self.root.rstrip("/") + "/"
+        return inside.removeprefix(root).rstrip("/") if inside.startswith(root) else None
+
     def uri(self, relative: str) -> str:
         """Return a URL that other tools (polars, DuckDB, a person) can open."""
         return self.path(relative) if self.is_local else self.fs.unstrip_protocol(self.path(relative))
@@ -307,6 +320,12 @@ class _StoreFile(io.RawIOBase):
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+
+def _endpoint(fs: fsspec.AbstractFileSystem) -> str | None:
+    """Return the server that a store's options name; None leaves it to the environment."""
+    options = fs.storage_options
+    return options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
 
 
 def _stamp(entry: dict[str, Any]) -> str:

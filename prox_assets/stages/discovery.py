@@ -37,6 +37,8 @@ class Discovery:
 def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True) -> Discovery:
     """List the source, record new and changed shards, and say what is different.
 
+    The lake may lie inside the folder of the raw files: its own files are none of them.
+
     Args:
         lake: The lake.
         plan: The corpus's configuration.
@@ -44,11 +46,11 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
         may_move: Whether a known shard may now lie at another URL, as when a corpus has moved.
 
     Raises:
-        CorpusError: The source could not be listed; nothing is recorded then.
+        CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
         StageError: A known shard lies elsewhere now, and may not.
     """
     known = known_shards(lake, plan.corpus)
-    found = [_with_known_rows(shard, known.get(shard.key)) for shard in list_shards(plan.source, known)]
+    found = [_with_known_rows(shard, known.get(shard.key)) for shard in list_shards(plan.source, known, lake.owns)]
     for shard in found:
         if not may_move and shard.key in known and known[shard.key].url != shard.url:
             raise StageError(

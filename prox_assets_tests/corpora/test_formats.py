@@ -202,7 +202,7 @@ def test_native_values_that_json_lacks_are_kept_as_text_or_null(tmp_path):
         "name": "utf-8",
         "score": None,
         "nested": {"spans": [{"start": 1, "weight": None}]},
-        "headers": [["Server", "x"]],
+        "headers": {"Server": "x"},
         "price": None,
     }
 

@@ -5,13 +5,15 @@ import itertools
 import json
 import random
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from prox_assets.corpora.document import Reject
 from prox_assets.corpora.shards import CorpusError, SourceUnavailableError, list_shards, read_shard
-from prox_assets_tests.corpora.raw_files import compress, documents_of, source_of
+from prox_assets_tests.corpora.raw_files import compress, documents_of, read_all, source_of
 
 SUFFIXES = [".jsonl.gz", ".jsonl.zst"]
 
@@ -124,6 +126,38 @@ def test_a_parquet_file_without_the_text_column_is_an_error(tmp_path):
 def test_a_text_column_of_numbers_is_an_error(tmp_path):
     pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "a.parquet")
     with pytest.raises(CorpusError, match=r"'text' of .*a\.parquet holds int64, not strings"):
+        read_file(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("kind", [pa.null(), pa.int64(), pa.list_(pa.string())], ids=str)
+def test_no_rows_are_an_empty_file_whatever_the_types_of_its_columns(tmp_path, kind):
+    pq.write_table(pa.table({"text": pa.array([], kind), "url": pa.array([], kind)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({}), tmp_path / "b.parquet")
+    pq.write_table(pa.table({"content": pa.array([], pa.string())}), tmp_path / "c.parquet")
+    pl.DataFrame({"text": []}).write_parquet(tmp_path / "d.parquet")
+    for options in ({}, {"format": "fineweb"}, {"rows_per_shard": 10}):
+        assert documents_of(source_of(tmp_path, **options)) == []
+
+
+def test_a_text_column_of_nulls_without_a_type_is_a_reject_per_row(tmp_path):
+    pq.write_table(pa.table({"text": pa.nulls(2), "url": ["a", "b"]}), tmp_path / "a.parquet")
+    rejects = read_all(source_of(tmp_path / "a.parquet"))
+    assert [item.reason for item in rejects if isinstance(item, Reject)] == ["text_not_a_string"] * 2
+
+
+def test_two_text_columns_are_an_error_that_names_them(tmp_path):
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["one"]), pa.array(["two"])], ["text", "text"]), tmp_path / "a.parquet"
+    )
+    for options in ({}, {"format": "parquet"}, {"columns": {"text": "text"}}):
+        with pytest.raises(CorpusError, match=r"a\.parquet has 2 columns 'text'.*distinct names"):
+            documents_of(source_of(tmp_path / "a.parquet", **options))
+
+
+def test_a_column_whose_name_is_not_utf8_is_an_error(tmp_path):
+    pq.write_table(pa.table({"text": ["a"], "cafE": [1]}), tmp_path / "a.parquet", store_schema=False)
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes().replace(b"cafE", b"caf\xe9"))
+    with pytest.raises(CorpusError, match=r"a\.parquet is not a readable Parquet file.*utf-8"):
         read_file(tmp_path / "a.parquet")
 
 
