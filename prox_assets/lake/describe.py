@@ -12,9 +12,10 @@ inference), `_leases/` (who is writing) and, in a local lake, `_tmp/` (unfinishe
 
 `{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes`, `chunk_outcomes` and
 `edits` belong together. A shard that an earlier release executed has no `chunk_outcomes`, so that its verdicts are not
-known until it is executed again. Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`,
-`prox.code_version`, `prox.created_at`, `prox.schema_version` and `prox.notes`. The present schema version is
-{SCHEMA_VERSION}.
+known until it is executed again.
+
+Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
+`prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
 
 This page is written by `python -m prox_assets.lake.describe`; a test keeps it equal to the code.
 """
