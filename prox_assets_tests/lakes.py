@@ -90,6 +90,11 @@ def table_file(lake: Lake, corpus: str, table: Table, shard: str) -> LakeFile:
     return LakeFile(lake, lake.table_path(corpus, table, shard))
 
 
+def as_an_earlier_release_executed_it(lake: Lake, corpus: str, shard: str) -> None:
+    """Take away the table that an earlier release did not write."""
+    table_file(lake, corpus, Table.CHUNK_OUTCOMES, shard).unlink()
+
+
 def files_of(lake: Lake) -> dict[str, bytes]:
     """Return every file of a lake by its path relative to it."""
     storage = lake.storage

@@ -88,7 +88,7 @@ class _Reader:
             doc_refiner=_refiner(self._infos[Table.DOC_PROGRAMS]),
             decision=_decision(self._one(Table.DOC_PROGRAMS), policy),
             chunk_refiner=_refiner(chunks_info),
-            chunks=_chunks(chunk_rows, self._rows(Table.EDITS)),
+            chunks=_chunks(chunk_rows, self._rows(Table.CHUNK_OUTCOMES), self._rows(Table.EDITS)),
             chunk_floor=chunks_info.notes.get("chunk_floor") if chunks_info else None,
             outcome=_outcome(outcome),
             refined_text=refined["text"] if refined is not None else None,
@@ -238,7 +238,8 @@ def _outcome(row: Row | None) -> OutcomeTrace | None:
     return OutcomeTrace(outcome=Outcome(row["outcome"]), reason=row["reason"], **counts)
 
 
-def _chunks(rows: list[Row], edit_rows: list[Row]) -> tuple[ChunkTrace, ...]:
+def _chunks(rows: list[Row], outcome_rows: list[Row], edit_rows: list[Row]) -> tuple[ChunkTrace, ...]:
+    verdicts = {row["chunk_index"]: row["verdict"] for row in outcome_rows}
     edits: dict[int, list[EditTrace]] = {}
     for row in edit_rows:
         edit = EditTrace(**{name: row[name] for name in EditTrace.__dataclass_fields__})
@@ -257,6 +258,7 @@ def _chunks(rows: list[Row], edit_rows: list[Row]) -> tuple[ChunkTrace, ...]:
             error=row["error"],
             prompt_tokens=row["prompt_tokens"],
             completion_tokens=row["completion_tokens"],
+            verdict=verdicts.get(row["chunk_index"]),
             edits=tuple(edits.get(row["chunk_index"], ())),
         )
         for row in rows

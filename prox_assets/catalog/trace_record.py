@@ -109,6 +109,8 @@ class ChunkTrace:
         error: Why inference failed.
         prompt_tokens: Tokens shown.
         completion_tokens: Tokens generated.
+        verdict: What the executor made of the program as a whole; None where it was not executed, and where an earlier
+            release executed it.
         edits: What the execution made of its operations.
     """
 
@@ -122,6 +124,7 @@ class ChunkTrace:
     error: str | None
     prompt_tokens: int
     completion_tokens: int
+    verdict: str | None
     edits: tuple[EditTrace, ...]
 
 

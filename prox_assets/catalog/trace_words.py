@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from prox_assets.catalog.trace_record import ChunkTrace, DecisionTrace, DocumentTrace, RefinerTrace
 from prox_assets.lake.schemas import Outcome
-from prox_assets.programs import Segment, SegmentKind
+from prox_assets.programs import Segment, SegmentKind, Verdict
 
 
 def facts(trace: DocumentTrace) -> list[tuple[str, str]]:
@@ -88,8 +88,18 @@ def _against(probability: float, threshold: float | None) -> str:
     return f" {'≥' if probability >= threshold else '<'} doc_keep_threshold {threshold}"
 
 
+# What a chunk without a program has to say, its skip_reason says.
+_VERDICTS: dict[str, str] = {
+    Verdict.APPLIED: "carried out",
+    Verdict.NO_CHANGE: "carried out, without a change",
+    Verdict.REFUSED: "refused as a whole",
+    Verdict.CUT_OFF: "refused as a whole, since it was cut off",
+    Verdict.CRASHED: "not carried out, since the released executor has no result for the document",
+}
+
+
 def chunk(part: ChunkTrace) -> str:
-    """Say which lines a chunk holds and how its answer ended, program text left out."""
+    """Say which lines a chunk holds, how its answer ended and what became of it, program text left out."""
     words = [f"chunk {part.index}: lines {part.line_start:,} to {part.line_end:,}"]
     if part.error is not None:
         words.append(f"failed: {part.error}")
@@ -97,6 +107,8 @@ def chunk(part: ChunkTrace) -> str:
         words.append(f"not shown to the refiner ({part.skip_reason}), so kept as it was")
     else:
         words.append(_answer(part.finish_reason, part.prompt_tokens, part.completion_tokens))
+    if part.verdict in _VERDICTS:
+        words.append(_VERDICTS[part.verdict])
     return ", ".join(words)
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: the SQL of the views. Not here: connections (connection.py), questions (queries).
 
-The refined, outcomes and edits of a shard count only where its manifest names their execution, so every view of these
+The rows of EXECUTION_TABLES count only where their shard's manifest names their execution, so every view of these
 tables keeps the rows of published executions alone: a reader never sees two executions mixed. A table of which no
 corpus has a file yet becomes an empty view with the right columns.
 """

@@ -72,14 +72,18 @@ def preview_lines(previews: Sequence[Preview]) -> list[Text]:
 
 
 def program_warning(metrics: Iterable[Mapping[str, Any]]) -> str | None:
-    """Say when many chunk programs did not run: a refiner that writes nonsense leaves every document as it was."""
-    rows = list(metrics)
+    """Say when many chunk programs did not run: a refiner that writes nonsense leaves every document as it was.
+
+    Shards that an earlier release executed, of which nobody knows, are left out.
+    """
+    rows = [row for row in metrics if row["programs_failed"] is not None]
     chunks = sum(row["chunks"] - row["chunks_skipped"] for row in rows)
     failed = sum(row["programs_failed"] for row in rows)
     if not chunks or failed / chunks < FAILED_PROGRAMS_WORTH_A_WARNING:
         return None
     truncated = sum(row["programs_truncated"] for row in rows)
     return (
-        f"{failed:,} of {chunks:,} chunk programs ({failed / chunks:.1%}) were refused as a whole, {truncated:,} were "
-        "cut off; their chunks stay as they were. The table `edits` has each with its reason."
+        f"{failed:,} of {chunks:,} chunk programs ({failed / chunks:.1%}) were refused as a whole, so their chunks "
+        f"stay as they were; {truncated:,} of all programs were cut off by the token limit. The table `chunk_outcomes` "
+        "has the verdict on each, `edits` the reasons."
     )

@@ -10,9 +10,12 @@ INTRODUCTION = f"""# The lake
 `source_row`. The lake is a local folder or an object-store URL. Beside the corpora lie `_resume/` (unfinished
 inference), `_leases/` (who is writing) and, in a local lake, `_tmp/` (unfinished files); nothing in them is a result.
 
-`{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes` and `edits` belong
-together. Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`,
-`prox.created_at`, `prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
+`{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes`, `chunk_outcomes` and
+`edits` belong together. A shard that an earlier release executed has no `chunk_outcomes`, so that its verdicts are not
+known until it is executed again.
+
+Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
+`prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
 
 This page is written by `python -m prox_assets.lake.describe`; a test keeps it equal to the code.
 """

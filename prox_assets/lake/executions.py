@@ -32,7 +32,7 @@ class PublishedExecution:
 
 
 def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecution:
-    """Return the execution that a shard's refined, outcomes and edits belong to.
+    """Return the execution that a shard's files of EXECUTION_TABLES belong to.
 
     Raises:
         MissingTableError: The shard has not been executed.

@@ -44,6 +44,7 @@ WRITTEN_BY = {
     Table.CHUNK_PROGRAMS: "chunk_programs",
     Table.REFINED: "refined_shards",
     Table.OUTCOMES: "refined_shards",
+    Table.CHUNK_OUTCOMES: "refined_shards",
     Table.EDITS: "refined_shards",
     Table.POLICIES: "refined_shards",
     Table.SHARD_METRICS: "quality_metrics",
@@ -69,7 +70,7 @@ class Lake:
         return f"{_name(corpus)}/{table}/{_name(shard)}.parquet"
 
     def manifest_path(self, corpus: str, shard: str) -> str:
-        """Return the path of the file that names the execution whose refined, outcomes and edits belong together."""
+        """Return the path of the file that names the execution whose EXECUTION_TABLES belong together."""
         return f"{_name(corpus)}/manifests/{_name(shard)}.json"
 
     def uri(self, corpus: str, table: Table, shard: str) -> str:
@@ -146,7 +147,7 @@ class Lake:
                 before_publish()
 
     def write_manifest(self, corpus: str, shard: str, execution_id: str, run_id: str, rows: Mapping[str, int]) -> None:
-        """Name the execution that refined, outcomes and edits belong to; put last, it makes them visible."""
+        """Name the execution that the EXECUTION_TABLES belong to; put last, it makes them visible."""
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "execution_id": execution_id,
@@ -284,7 +285,7 @@ class Lake:
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
         """Return a lazy polars frame over a table's files, of all shards or some; empty and typed when there are none.
 
-        Rows of refined, outcomes and edits appear only where the shard's manifest names their execution, so a reader
+        Rows of EXECUTION_TABLES appear only where the shard's manifest names their execution, so a reader
         never sees two executions mixed.
 
         Raises:

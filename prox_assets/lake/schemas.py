@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from prox_assets.programs import REFUSALS, Verdict
+
 SCHEMA_VERSION = 1
 
 
@@ -25,6 +27,7 @@ class Table(StrEnum):
     CHUNK_PROGRAMS = "chunk_programs"
     REFINED = "refined"
     OUTCOMES = "outcomes"
+    CHUNK_OUTCOMES = "chunk_outcomes"
     EDITS = "edits"
     POLICIES = "policies"
     SHARD_METRICS = "shard_metrics"
@@ -44,7 +47,8 @@ class Outcome(StrEnum):
 KEPT_OUTCOMES = (Outcome.KEPT_UNCHANGED, Outcome.KEPT_EDITED)
 
 # Tables that one execution writes together: their rows carry its execution_id, and the shard's manifest names it.
-EXECUTION_TABLES = (Table.REFINED, Table.OUTCOMES, Table.EDITS)
+# Executions of an earlier release have no file of chunk_outcomes: what it says is not known of them.
+EXECUTION_TABLES = (Table.REFINED, Table.OUTCOMES, Table.CHUNK_OUTCOMES, Table.EDITS)
 
 Column = tuple[str, pa.DataType, str]
 
@@ -56,6 +60,7 @@ _REALS = pa.list_(_REAL)
 _NAMED_MEANS = pa.list_(pa.struct([("signal", _NAME), ("mean", _REAL)]))
 _NAMED_COUNTS = pa.list_(pa.struct([("operation", _NAME), ("status", _NAME), ("count", _COUNT)]))
 _COUNTS = pa.list_(_COUNT)
+_LINE_RANGES = pa.list_(pa.struct([("line_start", _COUNT), ("line_end", _COUNT)]))
 # residual: sum over documents of (tokens - characters * total tokens / total characters) squared.
 _PROMPTED = pa.struct([("documents", _COUNT), ("tokens", _COUNT), ("characters", _COUNT), ("residual", _REAL)])
 _LANGUAGE_COUNTS = pa.list_(pa.struct([("language", _NAME), ("count", _COUNT)]))
@@ -172,6 +177,17 @@ _COLUMNS: dict[Table, list[Column]] = {
         ("operations_failed", _COUNT, "Operations that asked for a change that could not be made."),
         *_EXECUTION,
     ],
+    Table.CHUNK_OUTCOMES: [
+        *_DOCUMENT,
+        ("chunk_index", pa.int32(), "Chunk of a document whose chunk programs were executed."),
+        ("verdict", _NAME, "What the executor made of its program as a whole: " + ", ".join(Verdict) + "."),
+        (
+            "removed_lines",
+            _LINE_RANGES,
+            "Lines of the document that the program removed, as ranges: first and last line, 0-based, inclusive.",
+        ),
+        *_EXECUTION,
+    ],
     Table.EDITS: [
         *_DOCUMENT,
         ("chunk_index", pa.int32(), "Chunk whose program held the operation."),
@@ -207,8 +223,12 @@ _WATCHED: list[Column] = [
         "Documents whose chunk programs were executed: neither dropped before nor quarantined.",
     ),
     ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
-    ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped chunks left out."),
-    ("programs_no_op", _COUNT, "Of these, those that were not refused and changed nothing."),
+    (
+        "programs_executed",
+        _COUNT,
+        "Chunk programs of executed documents, skipped chunks left out; null where the execution wrote no verdicts.",
+    ),
+    ("programs_no_op", _COUNT, "Of these, those that were carried out and changed nothing; null likewise."),
     ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
     ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),
     (
@@ -251,7 +271,13 @@ _METRICS: list[Column] = [
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
     ("chunks", _COUNT, "Chunks, skipped ones counted."),
     ("chunks_skipped", _COUNT, "Chunks that were not shown to the model."),
-    ("programs_failed", _COUNT, "Chunk programs refused as a whole."),
+    (
+        "programs_failed",
+        _COUNT,
+        "Chunk programs of which nothing was carried out, by verdict: "
+        + ", ".join(sorted(REFUSALS))
+        + "; null where the execution wrote no verdicts.",
+    ),
     ("programs_truncated", _COUNT, "Chunk programs cut off by the token limit."),
     ("programs_looping", _COUNT, "Chunk programs that repeat the same call over and over."),
     ("lines_removed", _COUNT, "Lines taken from kept documents."),

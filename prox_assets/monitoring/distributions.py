@@ -15,7 +15,6 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.languages import language_of
-from prox_assets.programs import EditStatus
 
 SHARE_BINS = 20
 LENGTH_BINS = 25
@@ -32,22 +31,13 @@ REPETITION_AMONG = 30
 METADATA_ROWS = 1_000
 
 _EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
-_PROGRAM = ("doc_id", "chunk_index")
 
 
-def watched_columns(lake: Lake, corpus: str, shard: str, error_limit: int) -> dict[str, Any]:
-    """Compute the watched columns of one refined shard.
-
-    Args:
-        lake: The lake.
-        corpus: Corpus name.
-        shard: Shard key.
-        error_limit: So many errors had a program refused (`ExecutionPolicy.error_limit`).
-    """
+def watched_columns(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
+    """Compute the watched columns of one refined shard but for the counts of programs (verdicts.py)."""
     outcomes = lake.scan(corpus, Table.OUTCOMES, [shard])
     return {
         **_outcome_histograms(outcomes),
-        **_program_counts(lake, corpus, shard, error_limit),
         "doc_prompted": prompted_of(_document_prompts(lake, corpus, shard), outcomes),
         "chunk_prompted": prompted_of(_chunk_prompts(lake, corpus, shard), outcomes),
         "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
@@ -94,32 +84,6 @@ def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
         "documents_executed": int(frame["executed"].sum()),
         "documents_over_deleted": int(frame["over_deleted"].sum()),
     }
-
-
-def _program_counts(lake: Lake, corpus: str, shard: str, error_limit: int) -> dict[str, Any]:
-    executed = lake.scan(corpus, Table.OUTCOMES, [shard]).filter(pl.col("outcome").is_in(_EXECUTED)).select("doc_id")
-    errors = pl.col("status").is_in([status.value for status in EditStatus if status.is_error]).sum() >= error_limit
-    fates = (
-        lake.scan(corpus, Table.EDITS, [shard])
-        .group_by(*_PROGRAM)
-        .agg(
-            changed=(pl.col("status") == EditStatus.APPLIED.value).any(),
-            refused=(pl.col("status") == EditStatus.PROGRAM_REJECTED.value).any() | errors,
-        )
-    )
-    programs = (
-        lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard])
-        .filter(pl.col("skip_reason").is_null() & pl.col("error").is_null())
-        .select(*_PROGRAM, cut_off=pl.col("finish_reason") == "length")
-        .join(executed, on="doc_id", how="semi")
-        .join(fates, on=_PROGRAM, how="left")
-    )
-    changed, refused = pl.col("changed").fill_null(value=False), pl.col("refused").fill_null(value=False)
-    counts = programs.select(
-        programs_executed=pl.len(),
-        programs_no_op=(~changed & ~refused & ~pl.col("cut_off").fill_null(value=False)).sum(),
-    )
-    return counts.collect(engine="streaming").row(0, named=True)
 
 
 def _chunk_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:

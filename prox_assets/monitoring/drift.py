@@ -9,8 +9,9 @@ is only suspect: a fault that begins weakly would hide itself. A change that is 
 one that nobody acts on becomes the baseline after `adopt_after` shards, as an alarm that never ends is not heard.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prox_assets.monitoring.drift_measures import ONLY_UPWARD, Histogram, Level, Rate, Row, reading
 from prox_assets.monitoring.drift_messages import Deviation, examples, message, summary
@@ -60,6 +61,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """The shards over which a measure was compared, in order.
+
+    Attributes:
+        baseline: Those of the baseline; where they are too few, nothing was judged.
+        judged: Those that were judged together, the arrival last.
+    """
+
+    baseline: tuple[str, ...]
+    judged: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What one arrival looked like when it came.
 
@@ -67,11 +81,22 @@ class Judgement:
         shard: The shard.
         judged: Measures that could be judged: there was a baseline, and both had values.
         findings: Those that had moved.
+        compared: What each enabled measure was compared over. Every measure has a baseline of its own: a shard that is
+            odd in one measure stays out of that one's alone.
     """
 
     shard: str
     judged: tuple[Measure, ...]
     findings: tuple[Finding, ...]
+    compared: Mapping[Measure, Compared]
+
+
+class _Step(NamedTuple):
+    """What was found of one measure when a shard came: could it be judged, had it moved, and over which shards."""
+
+    possible: bool
+    finding: Finding | None
+    compared: Compared
 
 
 def find_drift(rows: Sequence[Row], settings: DriftSettings) -> list[Finding]:
@@ -117,17 +142,16 @@ def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgeme
     return [
         Judgement(
             row["shard"],
-            tuple(measure for measure, verdicts in by_measure.items() if verdicts[number][0]),
-            tuple(finding for verdicts in by_measure.values() if (finding := verdicts[number][1]) is not None),
+            tuple(measure for measure, steps in by_measure.items() if steps[number].possible),
+            tuple(finding for steps in by_measure.values() if (finding := steps[number].finding) is not None),
+            {measure: steps[number].compared for measure, steps in by_measure.items()},
         )
         for number, row in enumerate(judged)
     ]
 
 
-def _walk(
-    measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings
-) -> Iterator[tuple[bool, Finding | None]]:
-    """Yield (could be judged, finding) for every row, with a baseline of earlier rows that did not deviate."""
+def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings) -> Iterator[_Step]:
+    """Judge every row, with a baseline of earlier rows that did not deviate."""
     quiet: list[int] = []  # rows that say something about the measure, and nothing odd
     run: list[Row] = []
     odd: list[int] = []  # the present run of shards that deviate or are suspect
@@ -136,18 +160,18 @@ def _walk(
         window = rows[first : number + 1]
         earlier = [rows[index] for index in quiet if index < first]
         baseline = _telling(measure, pinned) if pinned else earlier[-settings.baseline_shards :]
+        compared = Compared(*(tuple(row["shard"] for row in rows) for rows in (baseline, window)))
         deviation = None
         says_nothing = not _telling(measure, [row])
         possible = not says_nothing and len(baseline) >= settings.min_baseline_shards
         if possible:
-            compared = _compared(measure, window, baseline, settings.false_alarm_probability)
-            deviation = _severe(settings, compared)
+            deviation = _severe(settings, _compare(measure, window, baseline, settings.false_alarm_probability))
         if says_nothing:  # neither ends a run nor makes a baseline
-            yield possible, None
+            yield _Step(possible, None, compared)
             continue
         if deviation is not None:
             run.append(row)
-        yield possible, None if deviation is None else _finding(deviation, baseline, run)
+        yield _Step(possible, None if deviation is None else _finding(deviation, baseline, run), compared)
         if deviation is None:
             run = []
         if deviation is None and not (possible and _suspect(measure, window, baseline, settings)):
@@ -168,11 +192,11 @@ def _telling(measure: Measure, rows: Sequence[Row]) -> list[Row]:
 def _suspect(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], settings: DriftSettings) -> bool:
     """Tell whether shards that do not deviate are still too odd to judge others by."""
     warn = settings.threshold(measure).warn
-    compared = _compared(measure, window, baseline, max(SUSPECT_PROBABILITY, settings.false_alarm_probability))
-    return compared is not None and warn is not None and abs(compared.value) >= max(warn / 2, compared.noise)
+    deviation = _compare(measure, window, baseline, max(SUSPECT_PROBABILITY, settings.false_alarm_probability))
+    return deviation is not None and warn is not None and abs(deviation.value) >= max(warn / 2, deviation.noise)
 
 
-def _compared(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], probability: float) -> Deviation | None:
+def _compare(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], probability: float) -> Deviation | None:
     """Compare the judged shards with the baseline's; None where nothing can be said, or it is good news."""
     if measure is Measure.SCHEMA:
         return _changed_columns(window, baseline)

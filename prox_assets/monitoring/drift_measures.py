@@ -145,7 +145,9 @@ def _dropped(row: Row) -> Rate | None:
 def _programs(events: str) -> Callable[[Row], Rate | None]:
     def read(row: Row) -> Rate | None:
         shown = row["chunks"] - row["chunks_skipped"]
-        return Rate(min(row[events], shown), shown, shown) if shown else None
+        if row[events] is None or not shown:
+            return None
+        return Rate(min(row[events], shown), shown, shown)
 
     return read
 

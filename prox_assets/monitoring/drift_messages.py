@@ -168,8 +168,9 @@ _EXAMPLES: dict[Measure, str] = {
         "WHERE length(line) >= 10 GROUP BY line HAVING documents >= 3 ORDER BY documents DESC, line LIMIT 20"
     ),
     Measure.FAILED_PROGRAMS: (
-        "SELECT shard, doc_id, chunk_index, operation, status, arguments FROM edits "
-        "WHERE {where} AND status IN ('unparsed', 'out_of_range', 'reversed', 'wrong_level') LIMIT 20"
+        "SELECT shard, doc_id, chunk_index, verdict, operation, status, arguments FROM "
+        "(SELECT * FROM chunk_outcomes WHERE {where} AND verdict IN ('refused', 'cut_off', 'crashed')) "
+        "LEFT JOIN edits USING (corpus, shard, doc_id, chunk_index) LIMIT 20"
     ),
     Measure.TRUNCATED_PROGRAMS: (
         "SELECT shard, doc_id, chunk_index, completion_tokens, right(program, 200) AS ending FROM chunk_programs "
@@ -181,8 +182,8 @@ _EXAMPLES: dict[Measure, str] = {
     ),
     Measure.NO_OP_PROGRAMS: (
         "SELECT shard, doc_id, chunk_index, finish_reason, left(program, 200) AS program FROM chunk_programs "
-        "WHERE {where} AND skip_reason IS NULL AND (corpus, shard, doc_id, chunk_index) NOT IN "
-        "(SELECT (corpus, shard, doc_id, chunk_index) FROM edits WHERE {where} AND status = 'applied') LIMIT 20"
+        "WHERE {where} AND (corpus, shard, doc_id, chunk_index) IN (SELECT (corpus, shard, doc_id, chunk_index) "
+        "FROM chunk_outcomes WHERE {where} AND verdict = 'no_change') LIMIT 20"
     ),
     Measure.DROPPED_DOCUMENTS: (
         "SELECT reason, outcome, count(*) AS documents, min(doc_id) AS example FROM outcomes "

@@ -22,6 +22,8 @@ SHARD_TABLES = (
     Table.OUTCOMES,
     Table.EDITS,
 )
+# An earlier release did not write them.
+ADDED_TABLES = (Table.CHUNK_OUTCOMES,)
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,15 @@ def reconcile(lake: Lake, corpus: str, shard: str) -> Reconciliation:
 def schema_problems(lake: Lake, corpus: str, shard: str) -> tuple[str, ...]:
     """Say which of a shard's files are missing or differ from the lake's schema."""
     problems = []
-    for table in SHARD_TABLES:
+    for table in (*SHARD_TABLES, *ADDED_TABLES):
         try:
             missing = lake.info(corpus, table, shard) is None
         except LakeError as error:
             problems.append(str(error))
             continue
         if missing:
-            problems.append(f"{table} has no file")
+            if table not in ADDED_TABLES:
+                problems.append(f"{table} has no file")
             continue
         with lake.storage.open(lake.table_path(corpus, table, shard)) as file:
             found = pq.read_schema(file).remove_metadata()

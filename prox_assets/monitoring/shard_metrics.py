@@ -3,17 +3,16 @@
 Everything is computed with lazy polars plans over the shard's files; texts are streamed.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
-from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.distributions import watched_columns
 from prox_assets.monitoring.signals import mean_signals
+from prox_assets.monitoring.verdicts import program_counts
 from prox_assets.programs import EditStatus
 
 HISTOGRAM_BINS = 20
@@ -48,7 +47,8 @@ def shard_metrics(
     metrics |= _program_metrics(lake, corpus, shard)
     if signals:
         metrics |= _text_metrics(documents, refined)
-    metrics |= watched_columns(lake, corpus, shard, _error_limit(lake, corpus, shard))
+    metrics |= program_counts(lake, corpus, shard)
+    metrics |= watched_columns(lake, corpus, shard)
     metrics["tokens_in"] = _tokens(lake, corpus, Table.DOCUMENTS, shard, count_tokens)
     metrics["tokens_out"] = _tokens(lake, corpus, Table.REFINED, shard, count_tokens)
     return metrics
@@ -117,7 +117,6 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
         **chunk_totals.collect().row(0, named=True),
         "operations": counted.collect(engine="streaming").to_dicts(),
         "keep_probability_histogram": _histogram(decisions),
-        "programs_failed": _programs_failed(edits, _error_limit(lake, corpus, shard)),
         "programs_looping": _height(edits.filter(pl.col("status") == EditStatus.LOOPED).select(*_PROGRAM).unique()),
         "doc_engine_seconds": doc_info.notes["engine_seconds"],
         "chunk_engine_seconds": chunk_info.notes["engine_seconds"],
@@ -130,21 +129,6 @@ def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
 def _total(column: str) -> pl.Expr:
     """Sum as 64-bit: a shard of a million documents passes the 2**31 that polars sums 32-bit columns in."""
     return pl.col(column).cast(pl.Int64).sum()
-
-
-def _error_limit(lake: Lake, corpus: str, shard: str) -> int:
-    for row in lake.rows(corpus, Table.POLICIES, shard, ["configuration"]):
-        return json.loads(row["configuration"])["policy"]["error_limit"]
-    raise MissingTableError(
-        f"{lake.uri(corpus, Table.POLICIES, shard)} is not there; materialize refined_shards for {shard!r} first"
-    )
-
-
-def _programs_failed(edits: pl.LazyFrame, error_limit: int) -> int:
-    """Count programs refused as a whole: by the status of their sound operations, or, without any, by their errors."""
-    errors = pl.col("status").is_in([status.value for status in EditStatus if status.is_error]).sum()
-    rejected = (pl.col("status") == EditStatus.PROGRAM_REJECTED).any()
-    return _height(edits.group_by(*_PROGRAM).agg(failed=rejected | (errors >= error_limit)).filter("failed"))
 
 
 def _histogram(decisions: pl.LazyFrame) -> list[int] | None:

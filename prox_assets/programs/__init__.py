@@ -10,6 +10,7 @@ from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseE
 from prox_assets.programs.document import DocumentDecision, DocumentReason, decide_document
 from prox_assets.programs.executor import ChunkProgram, execute
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
+from prox_assets.programs.line_removal import LineRange
 from prox_assets.programs.operations import (
     DropDoc,
     KeepChunk,
@@ -22,13 +23,24 @@ from prox_assets.programs.operations import (
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.provenance import Provenance, ProvenanceError, Segment, SegmentKind, execute_with_provenance
-from prox_assets.programs.refinement import Edit, EditStatus, Outcome, Reason, Refinement
+from prox_assets.programs.refinement import (
+    REFUSALS,
+    ChunkOutcome,
+    Edit,
+    EditStatus,
+    Outcome,
+    Reason,
+    Refinement,
+    Verdict,
+)
 from prox_assets.programs.stored import stored_program
 
 __all__ = [
     "EXECUTOR_VERSION",
     "LINE_LONGER_THAN_WINDOW",
+    "REFUSALS",
     "Chunk",
+    "ChunkOutcome",
     "ChunkProgram",
     "DocumentDecision",
     "DocumentReason",
@@ -38,6 +50,7 @@ __all__ = [
     "ExecutionPolicy",
     "KeepChunk",
     "KeepDoc",
+    "LineRange",
     "Normalize",
     "Operation",
     "Outcome",
@@ -52,6 +65,7 @@ __all__ = [
     "RemoveLines",
     "Segment",
     "SegmentKind",
+    "Verdict",
     "chunk_grammar",
     "decide_document",
     "document_grammar",

@@ -14,7 +14,7 @@ from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.recording import ChunkRecord
 from prox_assets.programs.reference_mode import execute_as_released
-from prox_assets.programs.refinement import Edit, Reason, Refinement, dropped, kept
+from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept
 from prox_assets.programs.strict import refine_chunk
 
 
@@ -48,8 +48,8 @@ def execute(
         records: Where to add a record of every chunk whose program was run (strict mode only); provenance.py reads it.
 
     Returns:
-        The refined text with a record of every operation. No text and no program makes this raise. The time is linear
-        in the length of text and programs.
+        The refined text with a record of every chunk and every operation. No text and no program makes this raise. The
+        time is linear in the length of text and programs.
 
     Raises:
         ValueError: The chunks are not runs of the document's lines, in order and without overlap.
@@ -83,6 +83,7 @@ def _execute_strictly(
 ) -> Refinement:
     lines = text.split("\n")
     output: list[str] = []
+    chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
     done = 0
     for chunk, program, truncated in programs:
@@ -91,19 +92,21 @@ def _execute_strictly(
         shown = lines[chunk.line_start : done]
         if program is None:
             output += shown
+            chunks.append(ChunkOutcome(chunk.index, Verdict.SKIPPED))
             continue
         record = None
         if records is not None:
             record = ChunkRecord(chunk.line_start, len(shown), range(len(shown)))
             records.append(record)
-        left, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record)
+        left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record)
         output += left
+        chunks.append(chunk_outcome)
         edits += chunk_edits
     output += lines[done:]
     refined = "\n".join(output)
     # "" may be one blank line that stayed, or no line at all: with every line removed, nothing was kept either way.
     reason = _too_little_left(text, refined, policy) if refined != text or not output else None
-    return dropped(text, edits, reason) if reason else kept(text, refined, edits)
+    return dropped(text, chunks, edits, reason) if reason else kept(text, refined, chunks, edits)
 
 
 def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:

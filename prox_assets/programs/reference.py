@@ -6,7 +6,7 @@ divides by zero on blank texts, and fills memory on huge line ranges or growing 
 raised, at once and in bounded memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Step:
         matches: How often it did.
         characters_removed: By this step; a removed line counts its line break.
         characters_added: By this step.
+        removed_lines: The lines that this step removed, of the whole text, in order.
     """
 
     kind: StepKind
@@ -55,6 +56,7 @@ class Step:
     matches: int = 0
     characters_removed: int = 0
     characters_added: int = 0
+    removed_lines: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What the thresholds make of a trace.
 
     Attributes:
@@ -110,7 +112,7 @@ def execute_chunk_program(
     return judge(text, trace(text, program), threshold_1, threshold_2, error_op).text
 
 
-def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_op: int) -> Verdict:
+def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_op: int) -> Judgement:
     """Apply the thresholds in the released order (the word floor comes before the error limit and so overrides it).
 
     Raises:
@@ -123,12 +125,12 @@ def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_
     share = words_after / words_before
     trusted = done.errors < error_op
     if share <= 1 - threshold_2 and trusted:
-        return Verdict("", "dropped", "kept_share_too_small")
+        return Judgement("", "dropped", "kept_share_too_small")
     if words_after <= _FLOOR_WORDS:
-        return Verdict("", "dropped", "too_few_words")
+        return Judgement("", "dropped", "too_few_words")
     if share >= threshold_1 and trusted:
-        return Verdict(done.text, "refined")
-    return Verdict(text, "reverted", "kept_share_too_small" if trusted else "too_many_errors")
+        return Judgement(done.text, "refined")
+    return Judgement(text, "reverted", "kept_share_too_small" if trusted else "too_many_errors")
 
 
 def trace(text: str, program: str) -> Trace:
@@ -167,12 +169,12 @@ class _Run:
         removal = LineRemoval(len(lines))
         for step in self.steps:
             if step.kind == "remove_lines":
-                removed = removal.remove(step.start, step.end)
+                step.removed_lines = removal.remove(step.start, step.end)
             elif step.kind == "remove_all":
-                removed = removal.remove(0, len(lines) - 1)
+                step.removed_lines = removal.remove(0, len(lines) - 1)
             else:
                 continue
-            step.characters_removed = sum(len(lines[number]) + 1 for number in removed)
+            step.characters_removed = sum(len(lines[number]) + 1 for number in step.removed_lines)
         text = "\n".join(lines[number] for number in removal.kept())
         return Trace(text, tuple(self.steps), self.errors)
 

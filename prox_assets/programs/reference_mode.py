@@ -4,16 +4,20 @@ Belongs here: joining chunk programs as the released pipeline does, and turning 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from prox_assets.programs.line_removal import ranges_of
 from prox_assets.programs.operations import Operation, render
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.reference import ReferenceExecutionError, Step, Trace, judge, trace
+from prox_assets.programs.reference import ReferenceExecutionError, Step, judge, trace
 from prox_assets.programs.refinement import (
     UNPARSED_OPERATION,
+    ChunkOutcome,
     Edit,
     EditStatus,
     Reason,
     Refinement,
+    Verdict,
     arguments_json,
     dropped,
     kept,
@@ -21,10 +25,10 @@ from prox_assets.programs.refinement import (
 
 _EXCERPT_CHARACTERS = 200
 
+_Program = str | tuple[Operation, ...] | None
 
-def execute_as_released(
-    text: str, programs: Sequence[tuple[int, str | tuple[Operation, ...] | None]], policy: ExecutionPolicy
-) -> Refinement:
+
+def execute_as_released(text: str, programs: Sequence[tuple[int, _Program]], policy: ExecutionPolicy) -> Refinement:
     """Refine a document as the released pipeline does: all its chunk programs are one program on the whole text.
 
     Where the released executor has no result the document stays as it was, with reason "reference_crashed".
@@ -38,35 +42,55 @@ def execute_as_released(
     joined = "\n".join(answer for _, answer in answers)
     try:
         done = trace(text, joined)
-        verdict = judge(
+        judgement = judge(
             text, done, policy.reference_threshold_1, policy.reference_threshold_2, policy.reference_error_op
         )
     except ReferenceExecutionError:
-        return kept(text, text, (), Reason.REFERENCE_CRASHED)
-    rejected = verdict.decision == "reverted"
-    edits = tuple(_edits(answers, done, text.count("\n") + 1, rejected))
-    reason = Reason(verdict.reason) if verdict.reason else None
-    if verdict.decision == "dropped" and reason:
-        return dropped(text, edits, reason)
-    return kept(text, verdict.text, edits, reason)
+        crashed = [_chunk_outcome(index, program, Verdict.CRASHED) for index, program in programs]
+        return kept(text, text, crashed, (), Reason.REFERENCE_CRASHED)
+    rejected = judgement.decision == "reverted"
+    line_count = text.count("\n") + 1
+    remaining = iter(done.steps)
+    chunks: list[ChunkOutcome] = []
+    edits: list[Edit] = []
+    for (index, program), (_, answer) in zip(programs, answers, strict=True):
+        steps = list(islice(remaining, answer.count("\n") + 1))
+        chunk_edits = list(_edits(index, steps, line_count, rejected))
+        edits += chunk_edits
+        chunks.append(_judged(index, program, steps, chunk_edits, rejected))
+    reason = Reason(judgement.reason) if judgement.reason else None
+    if judgement.decision == "dropped" and reason:
+        return dropped(text, chunks, edits, reason)
+    return kept(text, judgement.text, chunks, edits, reason)
 
 
-def _program_text(program: str | tuple[Operation, ...] | None) -> str:
+def _program_text(program: _Program) -> str:
     if program is None:
         return ""
     # The released pipeline strips each answer before it joins them.
     return program.strip(" ") if isinstance(program, str) else render(program)
 
 
-def _edits(answers: Sequence[tuple[int, str]], done: Trace, line_count: int, rejected: bool) -> Iterator[Edit]:
-    steps = iter(done.steps)
-    for chunk_index, answer in answers:
-        position = 0
-        for _ in range(answer.count("\n") + 1):
-            step = next(steps)
-            if step.line.strip():
-                yield _edit(chunk_index, position, step, line_count, rejected)
-                position += 1
+def _judged(
+    index: int, program: _Program, steps: Sequence[Step], edits: Sequence[Edit], rejected: bool
+) -> ChunkOutcome:
+    """Say what became of one chunk's part of the document's program; what takes that back takes back all parts."""
+    if rejected:
+        return _chunk_outcome(index, program, Verdict.REFUSED)
+    if EditStatus.APPLIED not in [edit.status for edit in edits]:
+        return _chunk_outcome(index, program, Verdict.NO_CHANGE)
+    removed = sorted(line for step in steps for line in step.removed_lines)
+    return ChunkOutcome(index, Verdict.APPLIED, ranges_of(removed))
+
+
+def _chunk_outcome(index: int, program: _Program, verdict: Verdict) -> ChunkOutcome:
+    return ChunkOutcome(index, Verdict.SKIPPED if program is None else verdict)
+
+
+def _edits(chunk_index: int, steps: Sequence[Step], line_count: int, rejected: bool) -> Iterator[Edit]:
+    """Yield an edit for every line of a chunk's program that is not blank."""
+    for position, step in enumerate(step for step in steps if step.line.strip()):
+        yield _edit(chunk_index, position, step, line_count, rejected)
 
 
 def _edit(chunk_index: int, position: int, step: Step, line_count: int, rejected: bool) -> Edit:

@@ -1,6 +1,6 @@
-"""What an execution returns: the refined text, what became of the document, and the fate of every operation.
+"""What an execution returns: the refined text, what became of the document, of every program and every operation.
 
-Belongs here: Refinement, Edit and the closed sets of their values.
+Belongs here: Refinement, ChunkOutcome, Edit and the closed sets of their values.
 """
 
 import json
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from prox_assets.programs.line_removal import LineRange
 
 
 class Outcome(StrEnum):
@@ -31,6 +33,32 @@ class Reason(StrEnum):
     """Reference mode: the errors of all chunks together voided the document's programs; the text stays as it was."""
     REFERENCE_CRASHED = "reference_crashed"
     """Reference mode: the released executor has no result for this input; the text stays as it was."""
+
+
+class Verdict(StrEnum):
+    """What the executor made of the program of one chunk, taken as a whole."""
+
+    APPLIED = "applied"
+    """It was carried out, and at least one of its calls changed the text."""
+    NO_CHANGE = "no_change"
+    """It was carried out, and none of its calls changed the text."""
+    REFUSED = "refused"
+    """Its errors reached the limit. Reference mode: the released executor took back the programs of all chunks of the
+    document, which it judges as one."""
+    CUT_OFF = "cut_off"
+    """Its answer was cut off by the token limit (strict: the released executor runs what there is of it)."""
+    CRASHED = "crashed"
+    """Reference mode: the released executor has no result for the document."""
+    SKIPPED = "skipped"
+    """There was no program: the chunk was shown to no refiner."""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether there was a program and nothing of it was carried out, so that its chunk stays as it was."""
+        return self in REFUSALS
+
+
+REFUSALS = frozenset({Verdict.REFUSED, Verdict.CUT_OFF, Verdict.CRASHED})
 
 
 class EditStatus(StrEnum):
@@ -122,6 +150,21 @@ class Edit(NamedTuple):
     characters_added: int = 0
 
 
+class ChunkOutcome(NamedTuple):
+    """What became of one chunk's program; the fields are columns of the lake table `chunk_outcomes`.
+
+    Attributes:
+        chunk_index: The chunk.
+        verdict: A Verdict.
+        removed_lines: The lines of the document that the program removed, in order, as the fewest ranges. In reference
+            mode they may lie in other chunks: its line numbers reach through the document.
+    """
+
+    chunk_index: int
+    verdict: Verdict
+    removed_lines: tuple[LineRange, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Refinement:
     """The result of executing the programs of one document.
@@ -130,6 +173,7 @@ class Refinement:
         text: The refined text; "" when the document was dropped.
         outcome: An Outcome.
         reason: Why it was dropped, or left alone as a whole; else None.
+        chunks: One record per chunk, in order.
         edits: One record per operation, in the order of the programs.
         characters_before: Characters of the raw text.
         characters_after: Characters of `text`.
@@ -142,6 +186,7 @@ class Refinement:
     text: str
     outcome: Outcome
     reason: Reason | None
+    chunks: tuple[ChunkOutcome, ...]
     edits: tuple[Edit, ...]
     characters_before: int
     characters_after: int
@@ -151,15 +196,17 @@ class Refinement:
     operations_failed: int
 
 
-def kept(before: str, after: str, edits: Sequence[Edit], reason: Reason | None = None) -> Refinement:
+def kept(
+    before: str, after: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], reason: Reason | None = None
+) -> Refinement:
     """Return the Refinement of a document that stays, edited if its text changed."""
     outcome = Outcome.KEPT_UNCHANGED if after == before else Outcome.KEPT_EDITED
-    return _refinement(before, after, outcome, reason, edits)
+    return _refinement(before, after, outcome, reason, chunks, edits)
 
 
-def dropped(before: str, edits: Sequence[Edit], reason: Reason) -> Refinement:
+def dropped(before: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], reason: Reason) -> Refinement:
     """Return the Refinement of a document whose programs left nothing worth keeping."""
-    return _refinement(before, "", Outcome.DROPPED_BY_CHUNKS, reason, edits)
+    return _refinement(before, "", Outcome.DROPPED_BY_CHUNKS, reason, chunks, edits)
 
 
 def arguments_json(arguments: Mapping[str, Any]) -> str:
@@ -172,12 +219,20 @@ def arguments_json(arguments: Mapping[str, Any]) -> str:
     return readable
 
 
-def _refinement(before: str, after: str, outcome: Outcome, reason: Reason | None, edits: Sequence[Edit]) -> Refinement:
+def _refinement(
+    before: str,
+    after: str,
+    outcome: Outcome,
+    reason: Reason | None,
+    chunks: Sequence[ChunkOutcome],
+    edits: Sequence[Edit],
+) -> Refinement:
     others = [edit for edit in edits if edit.status is not EditStatus.APPLIED]
     return Refinement(
         text=after,
         outcome=outcome,
         reason=reason,
+        chunks=tuple(chunks),
         edits=tuple(edits),
         characters_before=len(before),
         characters_after=len(after),

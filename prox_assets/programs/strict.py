@@ -32,7 +32,14 @@ from prox_assets.programs.operations import (
 )
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.recording import ChunkRecord
-from prox_assets.programs.refinement import UNPARSED_OPERATION, Edit, EditStatus, arguments_json
+from prox_assets.programs.refinement import (
+    UNPARSED_OPERATION,
+    ChunkOutcome,
+    Edit,
+    EditStatus,
+    Verdict,
+    arguments_json,
+)
 from prox_assets.programs.replacing import Search, Tally, replace_all_at_once
 
 NORMALIZE_LIMIT = 512
@@ -62,7 +69,7 @@ def refine_chunk(
     truncated: bool,
     policy: ExecutionPolicy,
     record: ChunkRecord | None = None,
-) -> tuple[Sequence[str], list[Edit]]:
+) -> tuple[Sequence[str], ChunkOutcome, list[Edit]]:
     """Run one program.
 
     Args:
@@ -74,22 +81,35 @@ def refine_chunk(
         record: Where to note which lines stay and what is replaced; made for a chunk of which every line stays.
 
     Returns:
-        The lines that are left, and one Edit per call.
+        The lines that are left, what became of the program, and one Edit per call.
     """
     contents = _contents(program) if isinstance(program, str) else program
     calls = [_Call(content) for content in contents]
-    _judge(calls, len(lines), policy.first_line_number(chunk))
+    first_number = policy.first_line_number(chunk)
+    _judge(calls, len(lines), first_number)
     errors = sum([call.status.is_error for call in calls if call.status is not None])
     if truncated or errors >= policy.error_limit:
         for call in calls:
             call.status = call.status or EditStatus.PROGRAM_REJECTED
+        outcome = ChunkOutcome(chunk.index, Verdict.CUT_OFF if truncated else Verdict.REFUSED)
     else:
         shown = lines
-        lines = _remove_lines(lines, calls, policy.first_line_number(chunk), record)
+        removal = _remove_lines(lines, calls, first_number)
+        if removal is not None:
+            kept = removal.kept()
+            lines = [lines[line] for line in kept]
+            if record is not None:
+                record.kept = kept
         lines = _normalize(lines, calls, policy.whole_words, record)
-        if len(lines) < len(shown):
+        if removal is not None:
             _excuse_removed(shown, calls)
-    return lines, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
+        applied = EditStatus.APPLIED in [call.status for call in calls]
+        outcome = ChunkOutcome(
+            chunk.index,
+            Verdict.APPLIED if applied else Verdict.NO_CHANGE,
+            removal.removed(chunk.line_start) if removal is not None else (),
+        )
+    return lines, outcome, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
 
 
 def _contents(program: str) -> tuple[Operation | ParseError, ...]:
@@ -158,9 +178,8 @@ def _readings(operation: Normalize) -> list[tuple[str, str]]:
     return [pair for pair in pairs if "\n" not in pair[0] and "\n" not in pair[1]]
 
 
-def _remove_lines(
-    lines: Sequence[str], calls: list[_Call], first_number: int, record: ChunkRecord | None
-) -> Sequence[str]:
+def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -> LineRemoval | None:
+    """Give a status to every call that removes lines; return what they remove, or None where there is no such call."""
     removal: LineRemoval | None = None
     for call in calls:
         if call.status is not None:
@@ -176,12 +195,7 @@ def _remove_lines(
         removed = removal.remove(start, end)
         call.status = EditStatus.APPLIED if removed else EditStatus.ALREADY_REMOVED
         call.characters_removed = len(removed) + sum(map(len, map(lines.__getitem__, removed)))
-    if removal is None:
-        return lines
-    kept = removal.kept()
-    if record is not None:
-        record.kept = kept
-    return [lines[line] for line in kept]
+    return removal
 
 
 def _normalize(

@@ -34,7 +34,7 @@ def chunk_programs_identity(refiner: str, doc_programs: str, chunk_floor: float)
 
 
 def refined_identity(plan: RefinementPlan, chunk_programs: str) -> str:
-    """Return the identity of refined, outcomes and edits."""
+    """Return the identity of what an execution writes (EXECUTION_TABLES)."""
     return fingerprint([plan.execution_fingerprint, chunk_programs])
 
 

@@ -91,12 +91,14 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
 
 
 def _measured_files(run: ShardRun) -> dict[Table, FileInfo]:
-    """Describe every file that is measured.
+    """Describe every file that is measured; executions of an earlier release have no chunk_outcomes.
 
     Raises:
         MissingTableError: One is not there.
     """
-    return {table: run.lake.require(run.corpus, table, run.shard) for table in _MEASURED}
+    files = {table: run.lake.require(run.corpus, table, run.shard) for table in _MEASURED}
+    verdicts = run.lake.info(run.corpus, Table.CHUNK_OUTCOMES, run.shard)
+    return files if verdicts is None else {**files, Table.CHUNK_OUTCOMES: verdicts}
 
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:

@@ -1,4 +1,4 @@
-"""Asset `refined_shards`: programs applied to documents; the tables refined, outcomes, edits and policies.
+"""Asset `refined_shards`: programs applied to documents; the tables refined, outcomes, chunk_outcomes, edits, policies.
 
 No model is involved: a changed threshold or executor runs this stage alone. The tables of one execution carry one
 execution_id, and the shard's manifest, put last, makes them visible together.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.corpora.document import text_hash
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import EXECUTION_TABLES, Outcome, Table
 from prox_assets.lake.table_files import FileInfo, TableWriter
 from prox_assets.stages.document_refinement import DocumentFate, refine_document
 from prox_assets.stages.identities import refined_identity
@@ -62,7 +62,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
     characters_before = characters_after = applied = failed = 0
     stamp = run.stamp(run.plan.execution_fingerprint, identity, execution_id)
-    tables = [Table.REFINED, Table.OUTCOMES, Table.EDITS, Table.POLICIES]
+    tables = [*EXECUTION_TABLES, Table.POLICIES]
     with run.lease(ASSET) as lease:
 
         def before_publish() -> None:
@@ -72,6 +72,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
         with run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [
             refined,
             outcomes,
+            chunk_outcomes,
             edits,
             policies,
         ]:
@@ -86,6 +87,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
                 applied += outcome["operations_applied"]
                 failed += outcome["operations_failed"]
                 outcomes.write({**place, **outcome})
+                _write_chunk_outcomes(chunk_outcomes, place, result)
                 _write_edits(edits, place, result)
                 if result.text is not None:
                     refined.write(
@@ -104,7 +106,9 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
                 {"execution_fingerprint": run.plan.execution_fingerprint, "configuration": _configuration(run)}
             )
             outcomes.notes.update(execution_id=execution_id, chunk_programs=programs.identity)
-            rows = {"refined": refined.rows, "outcomes": outcomes.rows, "edits": edits.rows}
+            chunk_outcomes.notes.update(execution_id=execution_id)
+            written = (refined, outcomes, chunk_outcomes, edits)
+            rows = {table.value: writer.rows for table, writer in zip(EXECUTION_TABLES, written, strict=True)}
         run.lake.write_manifest(run.corpus, run.shard, execution_id, run.run_id, rows)
         run.progress(total, total)
     return RefinementSummary(
@@ -143,6 +147,18 @@ def _outcome_row(text: str, result: DocumentFate) -> Row:
         "operations_applied": refinement.operations_applied if refinement else 0,
         "operations_failed": refinement.operations_failed if refinement else 0,
     }
+
+
+def _write_chunk_outcomes(chunk_outcomes: TableWriter, place: Row, result: DocumentFate) -> None:
+    for chunk in result.refinement.chunks if result.refinement else ():
+        chunk_outcomes.write(
+            {
+                **place,
+                "chunk_index": chunk.chunk_index,
+                "verdict": str(chunk.verdict),
+                "removed_lines": [lines._asdict() for lines in chunk.removed_lines],
+            }
+        )
 
 
 def _write_edits(edits: TableWriter, place: Row, result: DocumentFate) -> None:

@@ -4,7 +4,6 @@ Belongs here: running a refiner over pages and collecting what it did. Not here:
 people (evaluation_table.py).
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from prox_assets.programs import (
     Chunk,
     ChunkProgram,
     DocumentReason,
-    EditStatus,
     ExecutionPolicy,
     Outcome,
     Refinement,
@@ -209,14 +207,15 @@ def measure_chunks(
         by_type.setdefault(page.page_type or "unknown", []).append(scores[page.page_id])
         own = BinaryCounts()
         for counts in (pooled, own):
-            for gone, label in _line_decisions(text, answer, refinement, policy, page.labels(regime)):
+            for gone, label in _line_decisions(text, refinement, page.labels(regime)):
                 counts.add(gone, label == 0)
         by_page.append(own.f1)
         for probability, label in _line_probabilities(answer, page.labels(regime), text):
             probabilities.append(probability)
             truths.append(label == 1)
         chunks += len(answer.rows)
-        invalid += len({edit.chunk_index for edit in refinement.edits if edit.status.is_failure})
+        refused = {chunk.chunk_index for chunk in refinement.chunks if chunk.verdict.is_refusal}
+        invalid += len(refused | {edit.chunk_index for edit in refinement.edits if edit.status.is_failure})
         words += len(text.split())
         kept += len(refinement.text.split())
     return ChunkEvaluation(
@@ -298,33 +297,15 @@ def evaluate_documents(
     )
 
 
-def _line_decisions(
-    text: str, answer: ChunkPrograms, refinement: Refinement, policy: ExecutionPolicy, labels: Sequence[int]
-) -> Iterator[tuple[bool, int]]:
+def _line_decisions(text: str, refinement: Refinement, labels: Sequence[int]) -> Iterator[tuple[bool, int]]:
     """Yield (removed, label) of every labelled line that is not blank."""
     lines = text.split("\n")
     dropped = refinement.outcome is Outcome.DROPPED_BY_CHUNKS
-    gone = _removed_lines(answer, refinement, policy)
+    removed = (lines for chunk in refinement.chunks for lines in chunk.removed_lines)
+    gone = {number for first, last in removed for number in range(first, last + 1)}
     for number, label in enumerate(labels):
         if label >= 0 and lines[number].strip():
             yield dropped or number in gone, label
-
-
-def _removed_lines(answer: ChunkPrograms, refinement: Refinement, policy: ExecutionPolicy) -> set[int]:
-    """Return the numbers, in the document, of the lines that an execution removed, by its own record."""
-    starts = {row.chunk_index: row for row in answer.rows}
-    gone: set[int] = set()
-    for edit in refinement.edits:
-        if edit.operation != "remove_lines" or edit.status is not EditStatus.APPLIED:
-            continue
-        row = starts[edit.chunk_index]
-        arguments = json.loads(edit.arguments)
-        if arguments.get("all"):
-            gone.update(range(row.line_start, row.line_end + 1))
-            continue
-        shift = 0 if policy.line_numbers == "document" else row.line_start
-        gone.update(range(arguments["line_start"] + shift, arguments["line_end"] + shift + 1))
-    return gone
 
 
 def _line_probabilities(answer: ChunkPrograms, labels: Sequence[int], text: str) -> Iterator[tuple[float, int]]:

@@ -10,6 +10,7 @@ from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
+from prox_assets_tests.lakes import as_an_earlier_release_executed_it
 
 TEXT = sum(len(page.text) for page in PAGES)
 
@@ -71,9 +72,11 @@ def test_the_lines_removed_most_often_are_counted_by_document_and_site(refined_l
 
 
 def test_lines_numbered_anew_in_each_chunk_are_found_too(local_lake, tmp_path):
-    """Policies say how programs count lines; of a chunk that begins at line 2, line 0 is the document's line 2."""
-    source = list(local_lake.rows("web", Table.POLICIES, "one.jsonl"))
-    assert source
+    """Of an earlier release's execution, the policy says how programs count lines.
+
+    In a chunk that begins at line 2, line 0 is the document's line 2.
+    """
+    as_an_earlier_release_executed_it(local_lake, "web", "one.jsonl")
     with open_catalog(local_lake) as con:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE policies AS SELECT * REPLACE (replace(configuration, "
@@ -85,6 +88,24 @@ def test_lines_numbered_anew_in_each_chunk_are_found_too(local_lake, tmp_path):
         )
         rows = removals.removed_lines(con, Scope())
     assert "about trees" in rows["text"].to_list()
+
+
+@pytest.mark.parametrize("mode", ["strict", "reference"])
+def test_the_lines_that_an_earlier_release_removed_are_the_same(local_lake, tmp_path, mode):
+    body = "the body of the page goes on for more than ten words so that it is long enough to stay"
+    pages = (
+        Page(f"Home\n{body}\nHome\n{body}", "remove_lines(start=0, end=0)\nremove_lines(start=2, end=2)"),
+        Page(f"Log in\nHome\n{body}", f"remove_lines(start=0, end=1)\nremove_lines(start={-5}, end={10**9})"),
+        Page(f"Home\nnothing of this page, not one of its words, stays\n{body}", "remove_lines(all=True)"),
+    )
+    policy = ExecutionPolicy(mode=mode, error_limit=2)
+    refine_pages(local_lake, tmp_path / "again", pages, corpus="again", policy=policy)
+    with open_catalog(local_lake) as con:
+        said = removals.removed_lines(con, Scope(corpora=("again",)))
+    as_an_earlier_release_executed_it(local_lake, "again", "one.jsonl")
+    with open_catalog(local_lake) as con:
+        concluded = removals.removed_lines(con, Scope(corpora=("again",)))
+    assert said.to_dicts() == concluded.to_dicts() != []
 
 
 def test_strings_inside_lines_are_counted(refined_lake):
@@ -141,6 +162,29 @@ def test_errors_below_the_policys_limit_refuse_no_program(local_lake, tmp_path):
         rows = {(row["corpus"], row["problem"]): row["programs"] for row in programs.bad_programs(con).to_dicts()}
     assert rows["web", "failed"] == 2
     assert rows.get(("lenient", "failed"), 0) == metrics["programs_failed"] == 0
+
+
+def test_an_error_refuses_no_program_where_the_released_executor_forgives_it(local_lake, tmp_path):
+    body = "the body of the page goes on for more than ten words so that it is long enough to stay"
+    pages = (Page(f"Home\n{body}", "remove_lines(start=0, end=0)\nremove_lines(start=what)"),)
+    run = refine_pages(local_lake, tmp_path / "r", pages, corpus="r", policy=ExecutionPolicy(mode="reference"))
+    [metrics] = local_lake.rows("r", Table.SHARD_METRICS, run.shard)
+    assert (metrics["programs_failed"], metrics["kept_edited"]) == (0, 1)
+    with open_catalog(local_lake) as con:
+        assert programs.bad_programs(con, Scope(corpora=("r",))).is_empty()
+
+
+def test_programs_that_an_earlier_release_executed_are_counted_as_unknown(local_lake, tmp_path):
+    refine_pages(local_lake, tmp_path / "two", shard="two.jsonl")
+    as_an_earlier_release_executed_it(local_lake, "web", "two.jsonl")
+    with open_catalog(local_lake) as con:
+        counts = {row["problem"]: (row["programs"], row["share"]) for row in programs.bad_programs(con).to_dicts()}
+        examples = programs.bad_program_examples(con).to_dicts()
+        old = programs.bad_programs(con, Scope(shards=("two.jsonl",))).to_dicts()
+    # Half of 16 are known; loops are told by the edits.
+    assert counts == {"failed": (2, 2 / 8), "looping": (2, 2 / 16), "unknown verdict": (8, 8 / 16)}
+    assert {row["problem"] for row in examples} == {"failed", "looping"}
+    assert {row["problem"]: row["programs"] for row in old} == {"looping": 1, "unknown verdict": 8}
 
 
 def test_documents_are_binned_by_keep_probability(refined_lake):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from prox_assets.catalog import trace_words
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.trace import read_trace
 from prox_assets.lake.chain import State
@@ -16,7 +17,7 @@ from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, life_of, place_of, scored
-from prox_assets_tests.lakes import table_file
+from prox_assets_tests.lakes import as_an_earlier_release_executed_it, table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -81,6 +82,32 @@ def test_a_truncated_answer_and_a_skipped_chunk_are_seen(run):
     skipped = life_of(run, "skipped-chunk")
     assert [chunk.skip_reason for chunk in skipped.chunks] == [None, "line_longer_than_window", None]
     assert skipped.refined_text == "A page.\nA line that is longer than the window."
+
+
+@pytest.mark.parametrize(
+    ("name", "verdicts", "words"),
+    [
+        ("edited", ["applied", "applied"], "stop, 100 prompt and 9 answer tokens, carried out"),
+        ("kept", ["no_change"], "carried out, without a change"),
+        ("bad-program", ["refused"], "refused as a whole"),
+        ("cut-off", ["cut_off"], "refused as a whole, since it was cut off"),
+        ("skipped-chunk", ["applied", "skipped", "applied"], "carried out"),
+        ("doc-dropped", [], None),
+        ("chunk-failed", [], None),
+    ],
+)
+def test_the_executors_verdict_on_each_chunk_is_told(run, name, verdicts, words):
+    life = life_of(run, name)
+    assert [chunk.verdict for chunk in life.chunks if chunk.verdict] == verdicts
+    if words:
+        assert trace_words.chunk(life.chunks[0]).endswith(words)
+
+
+def test_an_execution_of_an_earlier_release_has_chunks_without_a_verdict(own):
+    as_an_earlier_release_executed_it(own.lake, own.corpus, own.shard)
+    life = life_of(own, "edited")
+    assert [chunk.verdict for chunk in life.chunks] == [None, None]
+    assert life.warnings == ()
 
 
 def test_scored_documents_show_probabilities_beside_the_thresholds_in_force(tmp_path):

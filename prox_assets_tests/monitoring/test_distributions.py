@@ -74,6 +74,7 @@ def test_watched_columns_are_those_counted_by_hand(tmp_path: Path) -> None:
 def test_an_answer_that_was_cut_off_is_no_no_op(tmp_path: Path) -> None:
     row = measure_shard(refined_run(tmp_path, finish_reason="length"))
     assert (row["programs_executed"], row["programs_no_op"], row["programs_truncated"]) == (6, 0, 6)
+    assert row["programs_failed"] == 6  # keep_chunk() too: nothing of what was cut off is carried out
 
 
 def test_a_shard_without_documents_has_empty_histograms(tmp_path: Path) -> None:

@@ -69,6 +69,27 @@ def test_a_change_that_nobody_acts_on_becomes_the_baseline_and_its_end_is_a_find
     assert alarmed == [f"week-{number}" for number in (*range(15, 23), 30)]
 
 
+def test_a_judgement_says_which_shards_each_measure_was_compared_over() -> None:
+    rows = [*weeks(12), *(week(number, no_op=0.6) for number in range(12, 26))]
+    *_, before, after = judge_arrivals(rows, DriftSettings(judged_shards=2))
+    [adopting] = [one for one in judge_arrivals(rows, DEFAULT) if one.shard == "week-19"]
+    old, new = (tuple(f"week-{number:02}" for number in range(*ends)) for ends in ((0, 12), (12, 24)))
+    assert adopting.compared[Measure.NO_OP_PROGRAMS].baseline == old
+    assert after.compared[Measure.NO_OP_PROGRAMS].baseline == new
+    assert after.compared[Measure.NO_OP_PROGRAMS].judged == ("week-24", "week-25")
+    assert before.compared[Measure.NO_OP_PROGRAMS].baseline == new[:-1]
+    assert set(after.compared) == set(Measure)
+
+
+def test_programs_without_verdicts_say_nothing_about_failures() -> None:
+    unknown = {"programs_failed": None, "programs_executed": None, "programs_no_op": None}
+    rows = [{**row, **unknown} if number % 2 else row for number, row in enumerate(weeks(20))]
+    *_, known, latest = judge_arrivals(rows, DEFAULT)
+    assert {Measure.FAILED_PROGRAMS, Measure.NO_OP_PROGRAMS} <= set(known.judged)
+    assert not {Measure.FAILED_PROGRAMS, Measure.NO_OP_PROGRAMS} & set(latest.judged)
+    assert latest.findings == ()
+
+
 def test_a_change_that_is_accepted_makes_a_new_baseline() -> None:
     rows = [*weeks(15), *(week(number, no_op=0.6) for number in range(15, 30))]
     assert not found(rows, DriftSettings(accepted_from="week-15"))

@@ -34,8 +34,8 @@ def test_queries_show_what_they_are_for(lake: Lake) -> None:
         def rows(measure: Measure) -> list[tuple[object, ...]]:
             return catalog.sql(examples(measure, "web", ["pages.jsonl"])).fetchall()
 
-        assert len(rows(Measure.NO_OP_PROGRAMS)) == 3  # one of them was refused, which is no change either
-        assert [row[4] for row in rows(Measure.FAILED_PROGRAMS)] == ["out_of_range"]
+        assert [row[4] for row in rows(Measure.NO_OP_PROGRAMS)] == ["keep_chunk()"] * 2
+        assert [(row[3], row[5]) for row in rows(Measure.FAILED_PROGRAMS)] == [("refused", "out_of_range")]
         assert {row[0] for row in rows(Measure.DROPPED_DOCUMENTS)} >= {"keep_probability_below_threshold"}
         assert rows(Measure.REPEATED_LINES) == []  # two documents share SHARED; it takes three
         assert SHARED

@@ -22,17 +22,25 @@ COUNTS = st.lists(st.integers(0, 1000), min_size=2, max_size=20)
 
 @pytest.mark.parametrize(
     ("probability", "freedom", "expected"),
-    [(0.95, 1, 3.841), (0.95, 10, 18.307), (0.99, 19, 36.191), (0.999, 4, 18.467), (0.9999, 1, 15.137)],
+    [
+        *((0.95, 1, 3.84146), (0.95, 10, 18.30704), (0.99, 19, 36.19087), (0.999, 4, 18.46683), (0.9999, 1, 15.13671)),
+        (0.9999, 2, -2 * math.log(1e-4)),  # an exponential
+    ],
 )
 def test_quantiles_of_chi_square_are_those_of_the_tables(probability: float, freedom: int, expected: float) -> None:
-    assert chi_square_quantile(probability, freedom) == pytest.approx(expected, rel=0.02)
+    assert chi_square_quantile(probability, freedom) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("probability", "freedom", "expected"), [(0.975, 10, 2.228), (0.9995, 11, 4.437), (0.9995, 30, 3.646)]
+    ("probability", "freedom", "expected"),
+    [
+        *((0.975, 10, 2.22814), (0.9995, 11, 4.43698), (0.9995, 30, 3.64596), (0.9995, 3, 12.92398)),
+        (0.99995, 1, math.tan(math.pi * 0.49995)),  # 6,366, of which the expansion in 1/freedom made 530
+        (0.99995, 2, 0.9999 / math.sqrt(2 * 0.99995 * 0.00005)),  # 99.99
+    ],
 )
 def test_quantiles_of_students_t_are_those_of_the_tables(probability: float, freedom: int, expected: float) -> None:
-    assert student_quantile(probability, freedom) == pytest.approx(expected, rel=0.01)
+    assert student_quantile(probability, freedom) == pytest.approx(expected, rel=2e-6)
 
 
 @given(COUNTS)

@@ -9,6 +9,7 @@ from prox_assets.monitoring.shard_metrics import HISTOGRAM_BINS, shard_metrics
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets_tests.lakes import as_an_earlier_release_executed_it, table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -95,6 +96,54 @@ def test_numbers_are_those_counted_by_hand(tmp_path):
 
 def test_programs_fail_by_the_error_limit_that_was_in_force(tmp_path):
     assert shard_metrics(refined_run(tmp_path, error_limit=2).lake, "web", "pages.jsonl")["programs_failed"] == 0
+
+
+BODY = "the body of the page goes on for more than ten words so that it is long enough to stay"
+# Text: chunk program; the released executor forgives one error.
+RELEASED = {
+    f"menu\n{BODY} 1": "remove_lines(start=0, end=0)\nremove_lines(start=what)",
+    f"menu\n{BODY} 2": "remove_lines(start=0, end=0)\nnormalize()\nnormalize()",
+    f"menu\n{BODY} 3": "remove_lines(start=9, end=1)",
+    f"menu\n{BODY} 4": "untouch_doc()",
+}
+
+
+def released_run(folder) -> ShardRun:
+    run = with_policy(read_shard_of(folder, list(RELEASED)), mode="reference")
+    infer(run, FakeDocuments(probability=lambda text: 1.0), FakeChunks(program=lambda text: RELEASED[text]))
+    refine_shard(run)
+    return run
+
+
+def test_in_reference_mode_a_program_is_refused_when_the_released_executor_takes_it_back(tmp_path):
+    """By `error_limit`, which is of strict mode, the first one counted as refused, and it was carried out."""
+    row = measure_shard(released_run(tmp_path))
+    assert (row["programs_executed"], row["programs_failed"], row["programs_no_op"]) == (4, 1, 2)
+    assert row["kept_edited"] == 1
+
+
+@pytest.mark.parametrize("make", [refined_run, released_run])
+def test_of_a_shard_that_an_earlier_release_executed_only_the_verdicts_are_not_known(tmp_path, make):
+    run = make(tmp_path)
+    known = measure_shard(run)
+    as_an_earlier_release_executed_it(run.lake, run.corpus, run.shard)
+    row = measure_shard(replace(run, run_id="later"))
+    unknown = ("programs_failed", "programs_executed", "programs_no_op")
+    assert {name: row[name] for name in unknown} == dict.fromkeys(unknown)
+    changing = (*unknown, "measured_at", "run_id")
+    assert {name: row[name] for name in row if name not in changing} == {
+        name: known[name] for name in known if name not in changing
+    }
+
+
+def test_verdicts_of_another_execution_say_nothing_of_the_published_one(tmp_path):
+    """An earlier release that executes a shard anew leaves the file of chunk_outcomes as it was."""
+    run = refined_run(tmp_path)
+    file = table_file(run.lake, run.corpus, Table.CHUNK_OUTCOMES, run.shard)
+    before = file.read_bytes()
+    refine_shard(run)
+    file.write_bytes(before)
+    assert measure_shard(run)["programs_failed"] is None
 
 
 def test_keep_probabilities_fall_into_their_bins(tmp_path):

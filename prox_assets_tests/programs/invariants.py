@@ -18,6 +18,7 @@ from prox_assets.programs import (
     RemoveAllLines,
     RemoveLines,
     SegmentKind,
+    Verdict,
     decide_document,
     execute,
     execute_with_provenance,
@@ -62,11 +63,13 @@ def check_strict(case: HostileInput) -> Refinement:
     assert next(edits, None) is None, "there are more edits than calls"
     if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
         assert refinement.text == "", "a dropped document has text"
+        check_verdicts(case.text, case.programs, refinement)
         return refinement
     result = refinement.text.split("\n")
     assert len(result) == len(allowed), f"{len(result)} lines are left where {len(allowed)} were kept"
     for left, (line, pairs) in zip(result, allowed, strict=True):
         assert left == line or _can_become(line, left, pairs), f"{left!r} is not {line!r} with replacements {pairs!r}"
+    check_verdicts(case.text, case.programs, refinement)
     return refinement
 
 
@@ -92,6 +95,7 @@ def check_reference(text: str, programs: Sequence[ChunkProgram], released: Relea
     """
     refinement = execute(text, programs, REFERENCE)
     check_numbers(text, refinement)
+    check_verdicts(text, programs, refinement)
     # The released pipeline strips each answer and joins them.
     joined = "\n".join(str(item.program or "").strip(" ") for item in programs)
     try:
@@ -131,6 +135,28 @@ def check_numbers(text: str, refinement: Refinement) -> None:
     for edit in refinement.edits:
         assert isinstance(json.loads(edit.arguments.encode()), dict)
         assert edit.status is EditStatus.APPLIED or edit.characters_added == edit.characters_removed == 0
+
+
+def check_verdicts(text: str, programs: Sequence[ChunkProgram], refinement: Refinement) -> None:
+    """Every chunk has one verdict that fits its edits, and its removed lines are those that the text lacks."""
+    indices = [chunk.chunk_index for chunk in refinement.chunks]
+    assert indices == [item.chunk.index for item in programs], "a chunk has no verdict"
+    last = text.count("\n")
+    gone: list[int] = []
+    applied_by: dict[int, set[str]] = {}
+    for edit in refinement.edits:
+        if edit.status is EditStatus.APPLIED:
+            applied_by.setdefault(edit.chunk_index, set()).add(edit.operation)
+    for item, outcome in zip(programs, refinement.chunks, strict=True):
+        applied = applied_by.get(outcome.chunk_index, set())
+        assert (outcome.verdict is Verdict.SKIPPED) == (item.program is None), "what has a program is not skipped"
+        assert (outcome.verdict is Verdict.APPLIED) == bool(applied), f"{outcome.verdict} with {applied} applied"
+        assert bool(outcome.removed_lines) == ("remove_lines" in applied), "a removal without its lines"
+        gone += [line for start, end in outcome.removed_lines for line in range(start, end + 1)]
+    assert len(gone) == len(set(gone)), "a line is removed twice"
+    assert all(0 <= line <= last for line in gone), "what is no line is removed"
+    if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        assert refinement.lines_after == refinement.lines_before - len(gone), "removed lines do not add up"
 
 
 def _allowed_lines(

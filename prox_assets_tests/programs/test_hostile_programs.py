@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from prox_assets.programs import Chunk, ChunkProgram, ExecutionPolicy, execute
+from prox_assets.programs import Chunk, ChunkOutcome, ChunkProgram, ExecutionPolicy, LineRange, Verdict, execute
 from prox_assets_tests.programs import invariants
 from prox_assets_tests.programs.cases import chunked_documents
 from prox_assets_tests.programs.invariants import (
@@ -91,6 +91,10 @@ class TestTheInvariantsCanFail:
             ({"text": "the text\nfooled"}, "with replacements"),
             ({"text": "the text footer", "characters_after": 15, "lines_after": 1}, "lines are left"),
             ({"edits": ()}, "edits"),
+            ({"chunks": ()}, "a chunk has no verdict"),
+            ({"chunks": (ChunkOutcome(0, Verdict.NO_CHANGE),)}, "no_change with"),
+            ({"chunks": (ChunkOutcome(0, Verdict.APPLIED),)}, "a removal without its lines"),
+            ({"chunks": (ChunkOutcome(0, Verdict.APPLIED, (LineRange(0, 1),)),)}, "removed lines do not add up"),
         ],
     )
     def test_an_executor_with_a_wrong_result_is_caught(self, change, message, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from prox_assets.corpora.document import text_hash
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import EXECUTION_TABLES, Outcome, Table
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.doc_programs import write_document_programs
@@ -129,10 +129,32 @@ def test_one_execution_is_published_whole_and_named_by_the_manifest(tmp_path):
     run = all_outcomes(tmp_path)
     summary = refine_shard(run)
     assert run.lake.execution("web", run.shard) == summary.execution_id
-    for table in (Table.REFINED, Table.OUTCOMES, Table.EDITS, Table.POLICIES):
+    for table in (*EXECUTION_TABLES, Table.POLICIES):
         assert {row["execution_id"] for row in rows(run, table)} == {summary.execution_id}
     manifest = json.loads(run.lake.storage.read_bytes(run.lake.manifest_path("web", run.shard)) or b"")
-    assert manifest["rows"] == {"refined": 4, "outcomes": 9, "edits": len(rows(run, Table.EDITS))}
+    assert manifest["rows"] == {
+        "refined": 4,
+        "outcomes": 9,
+        "chunk_outcomes": 5,
+        "edits": len(rows(run, Table.EDITS)),
+    }
+
+
+def test_every_chunk_of_an_executed_document_has_its_verdict_and_the_lines_that_went(tmp_path):
+    run = all_outcomes(tmp_path)
+    refine_shard(run)
+    names = {row["doc_id"]: name for name, row in by_name(run, Table.OUTCOMES).items()}
+    found = {
+        (names[row["doc_id"]], row["chunk_index"]): (row["verdict"], row["removed_lines"])
+        for row in rows(run, Table.CHUNK_OUTCOMES)
+    }
+    assert found == {
+        ("kept", 0): ("no_change", []),
+        ("edited", 0): ("applied", [{"line_start": 0, "line_end": 0}]),
+        ("emptied", 0): ("applied", [{"line_start": 0, "line_end": 0}]),
+        ("bad-program", 0): ("refused", []),
+        ("cut-off", 0): ("refused", []),
+    }
 
 
 def test_executing_stored_programs_again_gives_the_same_rows(tmp_path):

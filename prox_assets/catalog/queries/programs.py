@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
 from prox_assets.catalog.sql import one_of
-from prox_assets.lake.schemas import KEPT_OUTCOMES
-from prox_assets.programs import EditStatus
+from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
+from prox_assets.programs import REFUSALS, EditStatus
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,56 +17,67 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 BINS = 20
 
-_IS_ERROR = one_of("status", [status for status in EditStatus if status.is_error])
+UNKNOWN = "unknown verdict"
 
-# As shard_metrics counts them (monitoring/shard_metrics.py): a program is refused as a whole when its sound operations
-# say so, or, where it has none, when its errors reach the limit of the policy it was executed under.
+_IS_ERROR = one_of("status", [status for status in EditStatus if status.is_error])
+_EXECUTED = one_of("outcome", [*KEPT_OUTCOMES, Outcome.DROPPED_BY_CHUNKS])
+
+# Whether a program was refused as a whole, the execution has said; one of an earlier release has not.
 _BAD_PROGRAMS = f"""
-    limits AS (
-        SELECT corpus, shard, any_value(json_extract(configuration, '$.policy.error_limit')::BIGINT) AS error_limit
-        FROM policies GROUP BY corpus, shard
+    said AS (
+        SELECT corpus, shard, doc_id, chunk_index, verdict FROM chunk_outcomes WHERE {{condition}}
+    ), executed AS (
+        SELECT corpus, shard, doc_id, true AS executed FROM outcomes WHERE {_EXECUTED} AND {{condition}}
     ), marked AS (
         SELECT corpus, shard, doc_id, chunk_index,
-            bool_or(status = '{EditStatus.PROGRAM_REJECTED}')
-                OR count(*) FILTER ({_IS_ERROR}) >= any_value(error_limit) AS failed,
             bool_or(status = '{EditStatus.LOOPED}') AS looping,
             string_agg(DISTINCT status, ', ' ORDER BY status) FILTER ({_IS_ERROR}) AS errors
-        FROM (SELECT * FROM edits WHERE {{condition}}) JOIN limits USING (corpus, shard)
-        GROUP BY corpus, shard, doc_id, chunk_index
-    ), bad AS (
-        SELECT c.corpus, c.shard, c.doc_id, c.chunk_index, c.refiner, c.program, c.finish_reason, m.errors,
-            unnest(list_concat(
-                CASE WHEN m.failed THEN ['failed'] ELSE [] END,
-                CASE WHEN c.finish_reason = 'length' THEN ['truncated'] ELSE [] END,
-                CASE WHEN m.looping THEN ['looping'] ELSE [] END,
-                CASE WHEN c.error IS NOT NULL THEN ['no answer'] ELSE [] END
-            )) AS problem, c.error
-        FROM (SELECT * FROM chunk_programs WHERE {{condition}}) c
+        FROM edits WHERE {{condition}} GROUP BY ALL
+    ), asked AS (
+        SELECT c.*, m.errors, m.looping, {one_of("s.verdict", REFUSALS)} AS failed,
+            e.executed AND s.verdict IS NULL AS unknown
+        FROM (SELECT * FROM chunk_programs WHERE skip_reason IS NULL AND {{condition}}) c
+        LEFT JOIN said s USING (corpus, shard, doc_id, chunk_index)
         LEFT JOIN marked m USING (corpus, shard, doc_id, chunk_index)
+        LEFT JOIN executed e USING (corpus, shard, doc_id)
+    ), bad AS (
+        SELECT corpus, shard, doc_id, chunk_index, refiner, program, errors,
+            unnest(list_concat(
+                CASE WHEN failed THEN ['failed'] ELSE [] END,
+                CASE WHEN finish_reason = 'length' THEN ['truncated'] ELSE [] END,
+                CASE WHEN looping THEN ['looping'] ELSE [] END,
+                CASE WHEN error IS NOT NULL THEN ['no answer'] ELSE [] END,
+                CASE WHEN unknown THEN ['{UNKNOWN}'] ELSE [] END
+            )) AS problem, error
+        FROM asked
     )
 """
+_CONDITIONS = 4
 
 
 def bad_programs(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.DataFrame":
     """Return how many chunk programs failed, were truncated or looped, by refiner, against all chunks that were shown.
 
-    A program may have several problems. `failed`: refused as a whole; `truncated`: cut off by the token limit;
-    `looping`: the same call over and over; `no answer`: inference kept failing.
+    A program may have several problems. `failed`: refused as a whole, by the executor's verdict; `truncated`: cut off
+    by the token limit; `looping`: the same call over and over; `no answer`: inference kept failing; `unknown verdict`:
+    an earlier release executed it, so whether it failed is not known until refined_shards is run again.
 
     Returns:
-        corpus, refiner (fingerprint), problem, programs, share (of the refiner's chunks shown to the model).
+        corpus, refiner (fingerprint), problem, programs, share (of the refiner's chunks shown to the model; for
+        `failed` without those of unknown verdict).
     """
     condition, parameters = scope.of_documents()
     query = f"""
         WITH {_BAD_PROGRAMS.format(condition=condition)}, shown AS (
-            SELECT corpus, refiner, count(*) AS chunks FROM chunk_programs
-            WHERE skip_reason IS NULL AND {condition} GROUP BY ALL
+            SELECT corpus, refiner, count(*) AS chunks, count(*) FILTER (unknown) AS unknown
+            FROM asked GROUP BY corpus, refiner
         )
-        SELECT corpus, refiner, problem, count(*) AS programs, count(*) / any_value(chunks) AS share
+        SELECT corpus, refiner, problem, count(*) AS programs,
+            count(*) / (any_value(chunks) - CASE WHEN problem = 'failed' THEN any_value(unknown) ELSE 0 END) AS share
         FROM bad JOIN shown USING (corpus, refiner) GROUP BY corpus, refiner, problem
         ORDER BY corpus, programs DESC, refiner, problem
     """
-    return con.sql(query, params=parameters * 3).pl()
+    return con.sql(query, params=parameters * _CONDITIONS).pl()
 
 
 def bad_program_examples(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = EXAMPLES) -> "pl.DataFrame":
@@ -80,11 +91,11 @@ def bad_program_examples(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, l
     query = f"""
         WITH {_BAD_PROGRAMS.format(condition=condition)}
         SELECT corpus, problem, shard, doc_id, chunk_index, coalesce(error, errors) AS errors, program
-        FROM bad
+        FROM bad WHERE problem <> '{UNKNOWN}'
         QUALIFY row_number() OVER (PARTITION BY corpus, problem ORDER BY length(program), doc_id, chunk_index) <= ?
         ORDER BY corpus, problem, length(program), doc_id, chunk_index
     """
-    return con.sql(query, params=[*parameters, *parameters, limit]).pl()
+    return con.sql(query, params=[*parameters * _CONDITIONS, limit]).pl()
 
 
 def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bins: int = BINS) -> "pl.DataFrame":

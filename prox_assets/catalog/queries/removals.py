@@ -18,26 +18,37 @@ LIMIT = 50
 
 _SITE = f"regexp_replace(regexp_extract(lower(url), {quoted(HOST_PATTERN)}, 1), '^www[.]', '')"
 
-# Lines in edits are numbered as the program numbered them: through the document, or anew in each chunk.
+# An execution says which lines each program removed. One of an earlier release does not: its ranges are read off the
+# edits, whose lines are numbered as the program numbered them (through the document, or anew in each chunk).
 _REMOVED_LINES = """
-    removals AS (
+    said AS (
+        SELECT corpus, shard, doc_id, source_row, removed_lines FROM chunk_outcomes WHERE {condition}
+    ), removals AS (
         SELECT corpus, shard, doc_id, source_row, chunk_index,
             json_extract(arguments, '$.line_start')::BIGINT AS first,
             json_extract(arguments, '$.line_end')::BIGINT AS last
         FROM edits WHERE operation = 'remove_lines' AND status = 'applied' AND {condition}
-    ), numbering AS (
-        SELECT corpus, shard, any_value(json_extract_string(configuration, '$.policy.line_numbers')) AS line_numbers
+            AND (corpus, shard) NOT IN (SELECT (corpus, shard) FROM said)
+    ), rules AS (
+        SELECT corpus, shard, any_value(json_extract_string(configuration, '$.policy.line_numbers')) AS line_numbers,
+            any_value(json_extract_string(configuration, '$.policy.mode')) AS mode
         FROM policies GROUP BY corpus, shard
     ), chunks AS (
-        SELECT corpus, shard, source_row, chunk_index, line_start, line_end FROM chunk_programs WHERE {condition}
+        -- What a program reaches: its chunk, or in reference mode the document.
+        SELECT c.corpus, c.shard, c.source_row, c.chunk_index,
+            CASE WHEN r.mode = 'reference' THEN 0 ELSE c.line_start END AS line_start,
+            CASE WHEN r.mode = 'reference' THEN o.lines_before - 1 ELSE c.line_end END AS line_end,
+            CASE WHEN r.line_numbers = 'chunk' THEN c.line_start ELSE 0 END AS line_zero
+        FROM (SELECT * FROM chunk_programs WHERE {condition}) c
+        JOIN outcomes o USING (corpus, shard, source_row) JOIN rules r USING (corpus, shard)
     ), ranges AS (
+        SELECT corpus, shard, doc_id, source_row, lines.line_start AS first, lines.line_end AS last
+        FROM (SELECT corpus, shard, doc_id, source_row, unnest(removed_lines) AS lines FROM said)
+        UNION ALL
         SELECT r.corpus, r.shard, r.doc_id, r.source_row,
-            CASE WHEN r.first IS NULL THEN c.line_start
-                 WHEN n.line_numbers = 'chunk' THEN r.first + c.line_start ELSE r.first END AS first,
-            CASE WHEN r.first IS NULL THEN c.line_end
-                 WHEN n.line_numbers = 'chunk' THEN r.last + c.line_start ELSE r.last END AS last
-        FROM removals r JOIN numbering n USING (corpus, shard)
-        JOIN chunks c USING (corpus, shard, source_row, chunk_index)
+            greatest(c.line_start, coalesce(r.first + c.line_zero, c.line_start)),
+            least(c.line_end, coalesce(r.last + c.line_zero, c.line_end))
+        FROM removals r JOIN chunks c USING (corpus, shard, source_row, chunk_index)
     ), numbers AS (
         -- Two operations may remove the same line. A text is split once, not once for each of its lines.
         SELECT corpus, shard, doc_id, source_row, list_distinct(flatten(list(range(first + 1, last + 2)))) AS lines
@@ -66,7 +77,7 @@ def removed_lines(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: i
         FROM removed WHERE text <> ''
         GROUP BY text ORDER BY documents DESC, times DESC, text LIMIT ?
     """
-    return con.sql(query, params=[*parameters, *parameters, limit]).pl()
+    return con.sql(query, params=[*parameters * 3, limit]).pl()
 
 
 def removed_strings(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":

@@ -75,6 +75,7 @@ class BarChart:
     """Two histograms over the same bins, side by side in each bin."""
 
     title: str
+    note: str
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     first: str
@@ -141,7 +142,12 @@ def line_chart(
 
 
 def bar_chart(
-    title: str, bins: Sequence[str], baseline: Sequence[float], current: Sequence[float], text: Callable[[float], str]
+    title: str,
+    note: str,
+    bins: Sequence[str],
+    baseline: Sequence[float],
+    current: Sequence[float],
+    text: Callable[[float], str],
 ) -> BarChart:
     """Lay out two histograms, in shares."""
     _, high, step = axis(0.0, max(*baseline, *current), share=True)
@@ -163,7 +169,7 @@ def bar_chart(
             )
         )
     ticks = tuple(Tick(round(_y(value, 0.0, high), 1), text(value)) for value in _steps(0.0, high, step))
-    return BarChart(title, tuple(bars), ticks, bins[0], bins[-1])
+    return BarChart(title, note, tuple(bars), ticks, bins[0], bins[-1])
 
 
 def axis(low: float, high: float, *, share: bool) -> tuple[float, float, float]:

@@ -1,14 +1,17 @@
 """Histograms of the latest shards beside those of the baseline.
 
-Belongs here: which histograms of `shard_metrics` are compared, and how their bins are called. The bins themselves are
-those of monitoring/distributions.py; whether a difference matters is for monitoring/drift.py to say.
+Belongs here: which measures are drawn, and how their bins are called. The bins themselves are those of
+monitoring/distributions.py; which shards are compared, and whether a difference matters, is for monitoring/drift.py to
+say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prox_assets.monitoring.distributions import LENGTH_BINS, OPERATION_BINS, SHARE_BINS
-from prox_assets.monitoring.report.history import Row
+from prox_assets.monitoring.drift import Compared
+from prox_assets.monitoring.drift_measures import Histogram, Row, reading
+from prox_assets.monitoring.drift_settings import Measure
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,14 @@ class Comparison:
 
     Attributes:
         title: What is distributed.
+        over: The shards that are compared.
         bins: Name of each bin.
         baseline: Share of the baseline's documents in each bin.
         current: Likewise of the judged shards.
     """
 
     title: str
+    over: Compared
     bins: tuple[str, ...]
     baseline: tuple[float, ...]
     current: tuple[float, ...]
@@ -40,20 +45,34 @@ def _count_bin(number: int) -> str:
     return f"{low:,} to {high:,}"
 
 
-HISTOGRAMS: dict[str, tuple[str, int, Callable[[int], str]]] = {
-    "keep_probability_histogram": ("Keep probability", SHARE_BINS, _share_bin),
-    "retention_histogram": ("Text left of a document", SHARE_BINS, _share_bin),
-    "removed_fraction_histogram": ("Taken from a kept document", SHARE_BINS, _share_bin),
-    "length_histogram": ("Characters of a document", LENGTH_BINS, _count_bin),
-    "operations_histogram": ("Operations applied to a document", OPERATION_BINS, _count_bin),
+HISTOGRAMS: dict[Measure, tuple[str, int, Callable[[int], str]]] = {
+    Measure.KEEP_PROBABILITY: ("Keep probability", SHARE_BINS, _share_bin),
+    Measure.RETENTION: ("Text left of a document", SHARE_BINS, _share_bin),
+    Measure.REMOVED_FRACTION: ("Taken from a kept document", SHARE_BINS, _share_bin),
+    Measure.DOCUMENT_LENGTH: ("Characters of a document", LENGTH_BINS, _count_bin),
+    Measure.OPERATIONS_PER_DOCUMENT: ("Operations applied to a document", OPERATION_BINS, _count_bin),
 }
 
 
-def compare(baseline: Sequence[Row], current: Sequence[Row]) -> list[Comparison]:
-    """Add up and compare every histogram that both sides have; leading and trailing bins empty in both are left out."""
+def compare(rows: Sequence[Row], compared: Mapping[Measure, Compared]) -> list[Comparison]:
+    """Compare every histogram that was judged and that both sides have.
+
+    Args:
+        rows: The corpus's rows of `shard_metrics`, one per shard.
+        compared: What each measure was compared over, as the latest shard's Judgement says.
+
+    Returns:
+        One comparison per histogram; leading and trailing bins empty in both are left out.
+    """
+    by_shard = {row["shard"]: row for row in rows}
     found = []
-    for column, (title, bins, name) in HISTOGRAMS.items():
-        before, after = _shares(baseline, column, bins), _shares(current, column, bins)
+    for measure, (title, bins, name) in HISTOGRAMS.items():
+        over = compared.get(measure)
+        if over is None:
+            continue
+        before, after = (
+            _shares(measure, [by_shard[shard] for shard in shards], bins) for shards in (over.baseline, over.judged)
+        )
         if before is None or after is None:
             continue
         used = [number for number in range(bins) if before[number] or after[number]]
@@ -61,6 +80,7 @@ def compare(baseline: Sequence[Row], current: Sequence[Row]) -> list[Comparison]
         found.append(
             Comparison(
                 title,
+                over,
                 tuple(name(number) for number in shown),
                 tuple(before[number] for number in shown),
                 tuple(after[number] for number in shown),
@@ -69,8 +89,8 @@ def compare(baseline: Sequence[Row], current: Sequence[Row]) -> list[Comparison]
     return found
 
 
-def _shares(rows: Sequence[Row], column: str, bins: int) -> list[float] | None:
-    histograms = [row[column] for row in rows if row[column]]
-    counts = [sum(histogram[number] for histogram in histograms) for number in range(bins)]
-    total = sum(counts)
-    return [count / total for count in counts] if total else None
+def _shares(measure: Measure, rows: Sequence[Row], bins: int) -> list[float] | None:
+    histogram = reading(measure, rows)
+    if not isinstance(histogram, Histogram):
+        return None
+    return [histogram.counts.get(number, 0) / histogram.size for number in range(bins)]

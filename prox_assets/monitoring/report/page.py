@@ -15,7 +15,7 @@ from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.arrivals import arrivals
-from prox_assets.monitoring.drift import DriftError, Finding, judge_arrivals
+from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
 from prox_assets.monitoring.drift_settings import DriftSettings, Severity
 from prox_assets.monitoring.previews import printable
 from prox_assets.monitoring.report import charts
@@ -40,9 +40,8 @@ class Drift:
         findings: What moved, errors first.
         measures: How many measures could be judged.
         problem: Why nothing could be judged where the settings do not fit the shards, else "".
-        charts: Distributions of the latest shards beside the baseline's.
-        baseline: Shards of the baseline.
-        judged: Shards that are compared with it.
+        charts: Distributions of the latest shards beside those of the baseline that they were judged against.
+        latest: What the judge says of the latest shard; None where there is no shard to judge.
         settings: Windows and thresholds.
     """
 
@@ -50,9 +49,13 @@ class Drift:
     measures: int
     problem: str
     charts: tuple[charts.BarChart, ...]
-    baseline: tuple[str, ...]
-    judged: tuple[str, ...]
+    latest: Judgement | None
     settings: DriftSettings
+
+    @property
+    def baseline_shards(self) -> int:
+        """Shards that the measure with most of them has for a baseline."""
+        return max((len(over.baseline) for over in self.latest.compared.values()), default=0) if self.latest else 0
 
 
 @dataclass(frozen=True)
@@ -158,25 +161,28 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
     try:
         judgements = judge_arrivals(rows, settings)
     except DriftError as error:
-        return Drift((), 0, str(error), (), (), (), settings)
-    findings = judgements[-1].findings if judgements else ()
-    pinned = [row for row in rows if row["shard"] in settings.pinned_baseline]
-    start = next((place for place, row in enumerate(rows) if row["shard"] == settings.accepted_from), 0)
-    others = [row for row in rows[start:] if row["shard"] not in settings.pinned_baseline]
-    judged = others[-settings.judged_shards :]
-    moved = {judgement.shard for judgement in judgements if judgement.findings}
-    quiet = [row for row in others[: len(others) - len(judged)] if row["shard"] not in moved]
-    baseline = pinned or quiet[-settings.baseline_shards :]
-    comparisons = compare(baseline, judged)
+        return Drift((), 0, str(error), (), None, settings)
+    latest = judgements[-1] if judgements else None
     return Drift(
-        findings=tuple(sorted(findings, key=lambda finding: finding.severity is Severity.WARN)),
-        measures=len(judgements[-1].judged) if judgements else 0,
+        findings=tuple(
+            sorted(latest.findings, key=lambda finding: finding.severity is Severity.WARN) if latest else ()
+        ),
+        measures=len(latest.judged) if latest else 0,
         problem="",
-        charts=tuple(charts.bar_chart(c.title, c.bins, c.baseline, c.current, percent) for c in comparisons),
-        baseline=tuple(row["shard"] for row in baseline),
-        judged=tuple(row["shard"] for row in judged),
+        charts=tuple(
+            charts.bar_chart(c.title, _then(c.over.baseline), c.bins, c.baseline, c.current, percent)
+            for c in (compare(rows, latest.compared) if latest else ())
+        ),
+        latest=latest,
         settings=settings,
     )
+
+
+def _then(baseline: Sequence[str]) -> str:
+    """Name the shards of a baseline."""
+    if len(baseline) == 1:
+        return f"then: {printable(baseline[0])}"
+    return f"then: {len(baseline)} shards, {printable(baseline[0])} to {printable(baseline[-1])}"
 
 
 def render(report: Report) -> str:

@@ -74,7 +74,7 @@ TRENDS: tuple[Trend, ...] = (
     Trend("Keep probability", "Mean over scored documents, from the histogram.", {"": _mean_keep_probability}),
     Trend(
         "Programs without effect",
-        "Chunk programs that were sound and changed nothing, of those executed.",
+        "Chunk programs that were carried out and changed nothing, of those executed.",
         _of("programs_no_op", "programs_executed"),
     ),
     Trend("Programs refused", "Chunk programs refused as a whole, of those asked for.", _programs("programs_failed")),

@@ -14,8 +14,9 @@ from prox_assets.stages.run import ShardRun
 
 DESCRIPTION = """The refined text: programs executed, every edit recorded.
 
-Writes `refined` (surviving documents), `outcomes` (every document's fate) and `edits` (every operation's effect) as one
-execution. No model is needed: after a change of thresholds or executor, only this asset runs."""
+Writes `refined` (surviving documents), `outcomes` (every document's fate), `chunk_outcomes` (the verdict on every chunk
+program) and `edits` (every operation's effect) as one execution. No model is needed: after a change of thresholds or
+executor, only this asset runs."""
 
 
 def build_refined_shards(settings: CorpusSettings) -> dg.AssetsDefinition:

@@ -77,7 +77,7 @@ def test_many_measurements_are_drawn_as_means_of_neighbours():
 )
 def test_bars_stand_on_the_axis_inside_the_chart(pair: tuple[list[float], list[float]]):
     baseline, current = pair
-    chart = charts.bar_chart("t", [str(n) for n in range(len(baseline))], baseline, current, percent)
+    chart = charts.bar_chart("t", "n", [str(n) for n in range(len(baseline))], baseline, current, percent)
     floor = charts.HEIGHT - charts.BOTTOM
     for bar in chart.bars:
         assert bar.baseline_y >= charts.TOP - 0.1

@@ -9,7 +9,7 @@ from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.drift_settings import DriftSettings, Measure
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.monitoring.report.write import write_report
 from prox_assets_tests.lakes import files_of, table_file
@@ -162,7 +162,8 @@ def test_distributions_are_compared_with_the_baseline(tmp_path: Path):
     add_measurement(run.lake, row, "week-7", 70, keep_probability_histogram=[10, *[0] * 19])
     drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
     chart = next(chart for chart in drift.charts if chart.title == "Keep probability")
-    assert drift.judged == ("week-7",)
+    assert drift.latest is not None
+    assert drift.latest.compared[Measure.KEEP_PROBABILITY].judged == ("week-7",)
     assert chart.bars[0].label == "0 to 5 %: 0% then, 100% now"
 
 
@@ -174,8 +175,38 @@ def test_a_shard_that_moved_is_no_baseline_for_those_after_it(tmp_path: Path):
     add_measurement(run.lake, row, "xweek", 10)
     drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
     assert drift.findings == ()
-    assert "week-8" not in drift.baseline
-    assert {"week-7", "week-9"} < {*drift.baseline}
+    assert drift.latest is not None
+    baseline = drift.latest.compared[Measure.FAILED_PROGRAMS].baseline
+    assert "week-8" not in baseline
+    assert {"week-7", "week-9"} < {*baseline}
+
+
+def test_a_level_that_the_judge_has_adopted_is_what_the_page_compares_with(tmp_path: Path):
+    """The page took the last quiet shards for the baseline, and so the old level long after nothing had moved."""
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    for week in range(26):
+        histogram = [20, *[0] * 18, 80] if week < 12 else [80, *[0] * 18, 20]
+        add_measurement(run.lake, row, f"week-{week:02}", week, keep_probability_histogram=histogram)
+    settings = DriftSettings(order="key", accepted_from="week-00")
+    report = assemble(run.lake, CORPUS, settings)
+    chart = next(chart for chart in report.drift.charts if chart.title == "Keep probability")
+    assert report.drift.findings == ()
+    assert chart.bars[0].label == "0 to 5 %: 80% then, 80% now"
+    assert chart.note == "then: 12 shards, week-13 to week-24"
+    assert chart.note in Page(render(report)).text
+
+
+def test_every_measure_is_drawn_beside_its_own_baseline(tmp_path: Path):
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    for week in range(15):
+        histogram = [80, *[0] * 18, 20] if week == 10 else [20, *[0] * 18, 80]
+        add_measurement(run.lake, row, f"week-{week:02}", week, keep_probability_histogram=histogram)
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key", accepted_from="week-00")).drift
+    notes = {chart.title: chart.note for chart in drift.charts}
+    assert notes["Keep probability"] == "then: 12 shards, week-01 to week-13"
+    assert notes["Text left of a document"] == "then: 12 shards, week-02 to week-13"
 
 
 def test_a_pinned_shard_that_is_not_measured_yet_does_not_cost_the_rest_of_the_page(tmp_path: Path):
