@@ -100,6 +100,7 @@ def test_another_threshold_executes_again_without_reading_or_inferring(pages, la
     assert changed == {
         "refined",
         "outcomes",
+        "chunk_outcomes",
         "edits",
         "policies",
         "manifests",
