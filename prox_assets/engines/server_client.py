@@ -6,7 +6,6 @@ sent in a header, and appears in no message. What is asked and what the answers 
 """
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,10 @@ import tenacity
 from prox_assets.engines.config import ServerEngineConfig
 from prox_assets.engines.protocol import EngineError, EngineStartError
 
-_RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+# Of the client's errors those that pass by themselves; of the server's all (gateways have their own, 520 to 530)
+# but those that say what the server never does.
+_PASSING_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
+_LASTING_SERVER_ERRORS = frozenset({501, 505})
 _LONGEST_WAIT_SECONDS = 60.0
 _EXCERPT_CHARACTERS = 300
 
@@ -153,7 +155,15 @@ class CompletionsClient:
             raise _AttemptFailedError(f"cannot connect: {error}", unreachable=True) from error
         except httpx.TransportError as error:
             raise _AttemptFailedError(f"connection broken: {type(error).__name__}: {error}") from error
-        if response.status_code in _RETRIED_STATUS:
+        except httpx.DecodingError as error:
+            raise _AttemptFailedError(f"the answer cannot be decoded: {error}") from error
+        answer = self._judged(response)
+        self._on_answer()
+        return answer
+
+    def _judged(self, response: httpx.Response) -> dict[str, Any]:
+        """Return the JSON object of an answer with success; raises what any other answer means."""
+        if _passes(response.status_code):
             raise _AttemptFailedError(self._describe(response), retry_after_seconds=_retry_after_seconds(response))
         if response.status_code in {401, 403}:
             raise EngineError(f"{self._describe(response)}. Put the key into the variable {self._config.api_key_env}.")
@@ -163,11 +173,14 @@ class CompletionsClient:
             raise RequestRefusedError(self._describe(response))
         try:
             answer = response.json()
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        # Not JSON, not UTF-8, a number of thousands of digits; brackets too deep to be read.
+        except (ValueError, RecursionError) as error:
             raise _AttemptFailedError(f"the answer is not JSON: {self._excerpt(response)!r}") from error
         if not isinstance(answer, dict):
             raise _AttemptFailedError(f"the answer is not a JSON object: {self._excerpt(response)!r}")
-        self._on_answer()
+        # Gateways that have sent their status already put what went wrong behind them into the body.
+        if answer.get("error") and not answer.keys() & {"choices", "data"}:
+            raise _AttemptFailedError(f"an error instead of an answer: {self._excerpt(response)!r}")
         return answer
 
     def _describe(self, response: httpx.Response) -> str:
@@ -176,6 +189,11 @@ class CompletionsClient:
     def _excerpt(self, response: httpx.Response) -> str:
         text = response.text[:_EXCERPT_CHARACTERS]
         return text.replace(self._key, "***") if self._key else text
+
+
+def _passes(status: int) -> bool:
+    """Return whether the request that was answered with this HTTP status may succeed when it is made again."""
+    return status in _PASSING_CLIENT_ERRORS or (status >= 500 and status not in _LASTING_SERVER_ERRORS)
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_SECONDS)

@@ -177,8 +177,7 @@ class ProgramChunkPlanner:
 
     def _line_token_counts(self, lines: list[str], whole: EncodedText) -> list[int]:
         """Return for each line how many tokens of the whole prompt begin in it, its label and line break included."""
-        labels = label_lines([""] * len(lines), 0).split("\n")
-        lengths = (len(label) + len(line) + 1 for label, line in zip(labels, lines, strict=True))
+        lengths = (len(line) + 1 for line in label_lines(lines, 0).split("\n"))
         edges = accumulate(lengths, initial=len(self._frame.prefix))
         tokens_before = [whole.tokens_before(edge) for edge in edges]
         return [after - before for before, after in pairwise(tokens_before)]

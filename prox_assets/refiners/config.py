@@ -16,7 +16,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.inline_patterns import INLINE_VERSION
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
 from prox_assets.refiners.model_files import ModelFiles
-from prox_assets.refiners.prompts import PACKING_VERSION, PROMPTS_VERSION
+from prox_assets.refiners.prompts import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
 from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
 
 # What the released document refiner is shown at most, template included (data_gen/tasks/apply_doc_refining.py).
@@ -207,6 +207,7 @@ class RefinerConfig(BaseModel):
             settings["answers"] = [self.keep_answer, self.drop_answer]
         if self.dialect == "line-labels":
             chunk_only = {"backward_token", "inline"} if self.level == "doc" else set()
+            settings["lines"] = LINES_VERSION
             settings["line_labels"] = self.line_labels.model_dump(mode="json", exclude=chunk_only)
             if self.level == "chunk" and self.line_labels.inline is not None:
                 settings["inline"] = INLINE_VERSION

@@ -6,24 +6,30 @@ definitions of datatrove, which the ProX paper compared with. Left out: Gopher's
 duplicate 5- to 10-grams, and FineWeb's bound on duplicate lines (1 % of characters), which Gopher's takes the place of.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prox_assets.refiners.rule_config import DocumentRuleSettings
 from prox_assets.refiners.text_measures import (
+    LetterCounts,
+    count_letters,
     count_sentences,
     count_words,
     ends_sentence,
     has_no_full_stops,
+    mean_word_length,
     unspaced_characters,
+    visible_lines,
     width,
+    without_unseen,
 )
 
 BULLETS = ("•", "-", "‣", "*")
 ELLIPSES = ("...", "…")
-LATIN_LETTER = re.compile("[A-Za-z\u00c0-\u024f]")
+# Largest share of Latin letters that are none of the stop words' language. German has 2 % beside the English ones,
+# French 4, Polish 8, Czech 14, Vietnamese 30.
+MAX_OTHER_LATIN = 0.1
 WORD_EDGE = ".,;:!?\"'()[]“”‘’«»"
 
 
@@ -69,8 +75,8 @@ class _Page:
 
     @classmethod
     def measure(cls, text: str) -> "_Page":
-        lines = [line.strip() for line in text.split("\n") if line.strip()]
-        return cls(text, lines, text.split(), count_words(text), unspaced_characters(text))
+        lines = [line.strip() for line in visible_lines(text) if line.strip()]
+        return cls(text, lines, without_unseen(text).split(), count_words(text), unspaced_characters(text))
 
     @property
     def mostly_unspaced(self) -> bool:
@@ -97,8 +103,10 @@ def _above(rule: str, value: float | int, bound: float | int) -> Iterator[Findin
 def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
     yield from _below("gopher: words", page.word_count, settings.min_words)
     yield from _above("gopher: words", page.word_count, settings.max_words)
-    if page.words and not page.mostly_unspaced:
-        mean = sum(map(len, page.words)) / len(page.words)
+    counts = count_letters(page.text, settings.stop_words)
+    # Gopher's bounds are English ones: a Korean character is a syllable, a Malayalam word says what several of ours do.
+    if page.words and not page.mostly_unspaced and 2 * counts.alphabetic >= counts.letters:
+        mean = mean_word_length(page.words)
         yield from _below("gopher: mean_word_characters", mean, settings.min_mean_word_characters)
         yield from _above("gopher: mean_word_characters", mean, settings.max_mean_word_characters)
     ellipses = sum(page.text.count(mark) for mark in ELLIPSES)
@@ -109,18 +117,19 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
     ellipsis_lines = sum(line.endswith(ELLIPSES) for line in page.lines)
     yield from _above("gopher: ellipsis_lines", page.share(ellipsis_lines), settings.max_ellipsis_lines)
     if page.words:
-        alphabetic = sum(any(map(str.isalpha, word)) for word in page.words) / len(page.words)
+        # A sentence in a script without spaces is many words: a number beside each is not half of them.
+        others = sum(not any(map(str.isalpha, word)) for word in page.words)
+        alphabetic = page.per_word(page.word_count - others)
         yield from _below("gopher: alphabetic_words", alphabetic, settings.min_alphabetic_words)
-    if settings.stop_words and _mostly_latin(page.text):
+    if settings.stop_words and _may_have_stop_words(counts):
         wanted = set(settings.stop_words)
         found = sum(word.strip(WORD_EDGE).lower() in wanted for word in page.words)
         yield from _below("gopher: stop_words", found, settings.min_stop_words)
 
 
-def _mostly_latin(text: str) -> bool:
-    """Return whether most letters are Latin: a list of stop words in one script says nothing about another."""
-    latin = len(LATIN_LETTER.findall(text))
-    return 2 * latin > sum(map(str.isalpha, text))
+def _may_have_stop_words(counts: LetterCounts) -> bool:
+    """Return whether most letters are Latin and nearly all of those are of the stop words' language."""
+    return 2 * counts.latin > counts.letters and counts.other_latin <= MAX_OTHER_LATIN * counts.latin
 
 
 def _c4(page: _Page, settings: DocumentRuleSettings) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from prox_assets.programs.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
 from prox_assets.programs.string_literals import quote
 from prox_assets.programs.words import cuts_word
 from prox_assets.refiners.inline_noise import Candidate
+from prox_assets.refiners.prompts import shown_line
 
 # Characters taken from either side, tried in turn; the last ones tell any two places of ordinary text apart.
 EXTENSIONS = (1, 3, 6, 12, 24, 48)
@@ -95,7 +96,8 @@ class _Calls:
         line_start = self._text.rfind("\n", 0, place.start) + 1
         line_end = self._text.find("\n", place.end)
         floor = max(line_start, self._taken[index - 1][1] if index else 0)
-        ceiling = len(self._text) if line_end < 0 else line_end
+        # No string holds the carriage return that ends its line: no model has seen it.
+        ceiling = place.end + len(shown_line(self._text[place.end : len(self._text) if line_end < 0 else line_end]))
         if index + 1 < len(self._taken):
             ceiling = min(ceiling, self._taken[index + 1][0])
         for characters in EXTENSIONS:

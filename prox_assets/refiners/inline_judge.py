@@ -12,6 +12,7 @@ from prox_assets.refiners.inline_calls import NoiseSpan, normalize_calls
 from prox_assets.refiners.inline_config import InlineSettings
 from prox_assets.refiners.inline_noise import find_candidates
 from prox_assets.refiners.inline_prompts import InlinePromptBuilder
+from prox_assets.refiners.invisible import control_pairs, halves_a_pair
 
 CHUNK_CHARACTERS = 1_000_000
 """A chunk with more characters is not looked into: each string of a program is looked for in all of it."""
@@ -38,8 +39,16 @@ class InlineJudge:
         if sum(map(len, lines)) > CHUNK_CHARACTERS:
             return []
         spans: list[NoiseSpan] = []
+        # A control of writing direction may have its partner in another line.
+        pairs = control_pairs("\n".join(lines))
+        line_start = 0
         for number, line in enumerate(lines):
-            spans += (NoiseSpan(number, span) for span in find_candidates(line, self._settings.kinds))
+            spans += (
+                NoiseSpan(number, span)
+                for span in find_candidates(line, self._settings.kinds)
+                if not halves_a_pair(line_start + span.start, line_start + span.end, pairs)
+            )
+            line_start += len(line) + 1
             if len(spans) >= self._settings.max_candidates:
                 del spans[self._settings.max_candidates :]
                 break

@@ -6,11 +6,14 @@ phrases (inline_phrases.py). `inline_patterns` says what holds for all of them.
 
 import re
 
+from prox_assets.refiners.invisible import JOINERS
+
 URL_MAX_CHARACTERS = 1_000
 URL = re.compile(
     r"(?:(?<![^\W_])(?:https?|ftp)://|(?<![\w@/-])(?:www\.(?=[\w-])"
     r"|(?:pic\.twitter\.com|pic\.x\.com|t\.co|bit\.ly|youtu\.be|amzn\.to|goo\.gl|tinyurl\.com|ow\.ly|fb\.me)/(?=\w)))"
-    rf"[^\s<>\"“”|{{}}\\^`]{{1,{URL_MAX_CHARACTERS}}}+",
+    # A control of writing direction stands around a URL, never in it.
+    rf"[^\s<>\"“”|{{}}\\^`\u202a-\u202e\u2066-\u2069]{{1,{URL_MAX_CHARACTERS}}}+",
     re.IGNORECASE,
 )
 EMAIL = re.compile(
@@ -45,9 +48,6 @@ LINK_NOTE = re.compile(
     | opens\sin\s(?:a\s)?new\s(?:window|tab) | \[(?:…|\.\.\.)\](?=\s*+$)""",
     re.IGNORECASE | re.VERBOSE,
 )
-
-JOINERS = "\u200c\u200d"
-"""Zero-width joiners spell words in Persian and Indic scripts and hold emoji together."""
 
 _HIDDEN = "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 INVISIBLE = re.compile(

@@ -9,12 +9,20 @@ searched, at most `LINE_CANDIDATES` spans of a line are returned, the first ones
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from prox_assets.programs.words import UNSPACED, cuts_word
-from prox_assets.refiners.inline_marks import JOINERS, URL_MAX_CHARACTERS
+from prox_assets.refiners.inline_marks import URL_MAX_CHARACTERS
 from prox_assets.refiners.inline_patterns import PATTERNS, NoiseKind, NoisePattern
+from prox_assets.refiners.invisible import (
+    control_pairs,
+    halves_a_pair,
+    needed_characters,
+    with_pairs_around,
+    without_halves,
+)
+from prox_assets.refiners.prompts import shown_line
 
 LINE_CHARACTERS = 200_000
 LINE_CANDIDATES = 64
@@ -61,20 +69,23 @@ def find_candidates(line: str, kinds: Collection[NoiseKind] = ALL_KINDS) -> list
     """Return the candidates of a line: in order, without overlap, none of which cuts a word.
 
     Where spans of several kinds overlap, the one that begins first stays, of those the longest. A span beside which
-    the line has no letter or digit is no candidate: whether a whole line goes is decided by its label.
+    the line has no letter or digit is no candidate: whether a whole line goes is decided by its label. Nor is a
+    character that is not seen and that the text needs (invisible.py).
 
     Args:
-        line: One line, without a line break.
+        line: One line, without a line break; a carriage return at its end is part of no candidate.
         kinds: The kinds to look for.
     """
+    line = shown_line(line)
     shown = line[:LINE_CHARACTERS]
     lowered = shown.lower()
+    pairs = control_pairs(shown)
     found = [
         (start, -end, order, candidate_pattern.kind)
         for order, candidate_pattern in enumerate(PATTERNS)
         if candidate_pattern.kind in kinds
         and (not candidate_pattern.triggers or any(trigger in lowered for trigger in candidate_pattern.triggers))
-        for start, end in _spans(shown, candidate_pattern)
+        for start, end in _spans(shown, candidate_pattern, pairs)
     ]
     found.sort()
     candidates: list[Candidate] = []
@@ -90,16 +101,18 @@ def find_candidates(line: str, kinds: Collection[NoiseKind] = ALL_KINDS) -> list
     return candidates
 
 
-def _spans(line: str, noise: NoisePattern) -> Iterator[tuple[int, int]]:
-    """Yield the spans of one kind, without the spaces around them."""
+def _spans(line: str, noise: NoisePattern, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of one kind, without the spaces around them; `pairs` are the line's controls of direction."""
     for match in noise.pattern.finditer(line):
         start, end = match.span()
+        if noise.kind is NoiseKind.INVISIBLE:
+            yield from _unneeded(line, start, end, pairs)
+            continue
+        start, end = without_halves(start, end, pairs)
         if noise.kind is NoiseKind.URL:
             if end - start >= URL_MAX_CHARACTERS:
                 continue
             end = _url_end(line, start, end)
-        if noise.kind is NoiseKind.INVISIBLE and _joins(line, start, end):
-            continue
         if noise.kind is NoiseKind.SEPARATOR and "|" in match[0] and _is_table_row(line):
             continue
         while start < end and line[start].isspace():
@@ -107,11 +120,27 @@ def _spans(line: str, noise: NoisePattern) -> Iterator[tuple[int, int]]:
         while start < end and line[end - 1].isspace():
             end -= 1
         start, end = _balanced(line, start, end)
-        # Empty brackets would be left behind.
-        if start and end < len(line) and _CLOSERS.get(line[start - 1]) == line[end]:
-            start, end = start - 1, end + 1
-        if start < end <= start + SPAN_CHARACTERS and not (cuts_word(line, start) or cuts_word(line, end)):
-            yield start, end
+        yield from _whole(line, start, end, pairs)
+
+
+def _unneeded(line: str, start: int, end: int, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a run of characters that are not seen between those of them that the line needs."""
+    for needed in (*needed_characters(line, start, end, pairs), end):
+        yield from _whole(line, start, needed, pairs)
+        start = needed + 1
+
+
+def _whole(line: str, start: int, end: int, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield a span, with brackets and controls that would be left behind empty, if it cuts no word and no pair."""
+    start, end = with_pairs_around(start, end, pairs)
+    if start and end < len(line) and _CLOSERS.get(line[start - 1]) == line[end]:
+        start, end = with_pairs_around(start - 1, end + 1, pairs)
+    if (
+        start < end <= start + SPAN_CHARACTERS
+        and not (cuts_word(line, start) or cuts_word(line, end))
+        and not halves_a_pair(start, end, pairs)
+    ):
+        yield start, end
 
 
 def _is_table_row(line: str) -> bool:
@@ -130,12 +159,6 @@ def _url_end(line: str, start: int, end: int) -> int:
             break
         end -= 1
     return end
-
-
-def _joins(line: str, start: int, end: int) -> bool:
-    """Return whether a span is a joiner at work: a single one between letters that need it or emoji."""
-    sides = line[max(0, start - 1) : start] + line[end : end + 1]
-    return end - start == 1 and line[start] in JOINERS and len(sides) == 2 and not any(map(str.isascii, sides))
 
 
 def _balanced(line: str, start: int, end: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from prox_assets.refiners.inline_marks import CITATION, EMAIL, INVISIBLE, LINK_N
 from prox_assets.refiners.inline_phrases import ADVERTISEMENT, CALL_TO_ACTION, CREDIT, RELATED, SHARE, TIMESTAMP
 
 # Raise it when any pattern, or what is made of a span, changes: stored programs were written by the old ones.
-INLINE_VERSION = 2
+INLINE_VERSION = 3
 
 
 class NoiseKind(StrEnum):

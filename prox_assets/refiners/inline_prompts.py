@@ -10,6 +10,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.inline_config import InlineSettings
 from prox_assets.refiners.inline_noise import Candidate
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
+from prox_assets.refiners.prompts import shown_line
 from prox_assets.refiners.tokenization import PromptTokenizer
 
 # Context is cut to so many characters a token before it is encoded, so that a candidate costs the same in any line. Of
@@ -64,7 +65,8 @@ class InlinePromptBuilder:
         left_characters = settings.left_tokens * _CHARACTERS_PER_TOKEN
         right_characters = settings.right_tokens * _CHARACTERS_PER_TOKEN
         texts: list[str] = []
-        for line, span in pairs:
+        for stored, span in pairs:
+            line = shown_line(stored)
             texts.append(line[max(0, span.start - left_characters) : span.start])
             texts.append(line[span.start : span.end])
             texts.append(line[span.end : span.end + right_characters])

@@ -19,6 +19,7 @@ from prox_assets.refiners.line_surroundings import (
     document_size,
     surroundings,
 )
+from prox_assets.refiners.prompts import shown_line
 from prox_assets.refiners.tokenization import PromptTokenizer
 
 
@@ -104,6 +105,7 @@ class LineLabelsPlanner:
 
     def show(self, documents: Sequence[Sequence[str]], wholes: Sequence[str] | None = None) -> list[ShownDocument]:
         """Return what the model is shown of each document, given its lines; all are encoded in one batch."""
+        documents = [[shown_line(line) for line in lines] for lines in documents]
         encoded = iter(self._tokenizer.encode([line for lines in documents for line in lines]))
         shown = [self._show(lines, [next(encoded).token_ids for _ in lines]) for lines in documents]
         if not self._settings.surroundings:

@@ -14,7 +14,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.inline_judge import InlineJudge, SpanQuestion
 from prox_assets.refiners.inline_prompts import InlinePromptBuilder
 from prox_assets.refiners.line_labels import LineLabelsDocumentPrompts, LineLabelsPlanner
-from prox_assets.refiners.prompts import Level, PromptFrame, prompt_frame
+from prox_assets.refiners.prompts import Level, PromptFrame, prompt_frame, shown_text
 from prox_assets.refiners.tokenization import PromptTokenizer
 
 PromptsT = TypeVar("PromptsT")
@@ -59,7 +59,7 @@ class DocumentPromptMaker:
 
     def make(self, texts: Sequence[str]) -> list[DocumentPrompt]:
         """Return the prompt of each text."""
-        return self._prompts.build(texts)
+        return self._prompts.build([shown_text(text) for text in texts])
 
 
 class ChunkPromptMaker:

@@ -11,8 +11,12 @@ from typing import Literal
 PromptFormat = Literal["llama2-chat", "plain"]
 Level = Literal["doc", "chunk"]
 
-# Raise it when any rendered prompt changes: stored programs were written for the old one.
+# Raise it when any rendered prompt changes: stored programs were written for the old one. It was not raised when the
+# carriage returns at the ends of lines went: the programs written before mean the same lines and strings, and a large
+# model need not read a corpus again for the few pages that have them.
 PROMPTS_VERSION = 1
+# Raise it when the line-labels dialect shows a line otherwise. 2: without the carriage return that ends it.
+LINES_VERSION = 2
 # Raise it when the prox dialect's chunks may end at other lines. 2: exact counts where line breaks are tokens.
 PACKING_VERSION = 2
 
@@ -48,11 +52,28 @@ def prompt_frame(prompt_format: PromptFormat, level: Level) -> PromptFrame:
     return PromptFrame(f"{opening}[doc]\n", "\n[/doc] [/INST]")
 
 
+def shown_line(line: str) -> str:
+    """Return a line as a model is shown it: without the carriage return that ends it on a page with CRLF line ends.
+
+    No model was trained with them, and they say nothing. What is left is the head of the line, so that places in it and
+    strings of it are those of the stored line.
+    """
+    return line.rstrip("\r")
+
+
+def shown_text(text: str) -> str:
+    """Return a text of which every line is as a model is shown it; line numbers stay."""
+    return "\n".join(map(shown_line, text.split("\n"))) if "\r" in text else text
+
+
 def label_lines(lines: Sequence[str], first_number: int) -> str:
-    """Return the lines joined, each after its label: "[007]" and no space, as the released chunk refiner sees them.
+    """Return the lines as they are shown, joined, each after its label: "[007]" and no space.
+
+    This is how the released chunk refiner sees them, which was shown carriage returns as well.
 
     Args:
         lines: The lines of a chunk.
         first_number: The 0-based number of the first of them.
     """
-    return "\n".join(f"[{number:0{LABEL_DIGITS}d}]{line}" for number, line in enumerate(lines, first_number))
+    labelled = (f"[{number:0{LABEL_DIGITS}d}]{line}" for number, line in enumerate(lines, first_number))
+    return shown_text("\n".join(labelled))

@@ -6,7 +6,7 @@ Belongs here: `RuleSettings`. Not here: the rules themselves (line_rules.py, doc
 from pydantic import BaseModel, ConfigDict, Field
 
 # Raise it when a rule changes in a way that its settings do not show: stored programs are then known to be old.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 GOPHER_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
@@ -83,8 +83,8 @@ class DocumentRuleSettings(BaseModel):
 
     min_words: int = Field(default=50, ge=0, description="Gopher: fewest words.")
     max_words: int = Field(default=100_000, ge=1, description="Gopher: most words.")
-    min_mean_word_characters: float = Field(default=3.0, ge=0, description="Gopher: shortest mean word.")
-    max_mean_word_characters: float = Field(default=10.0, gt=0, description="Gopher: longest mean word.")
+    min_mean_word_characters: float = Field(default=3.0, ge=0, description="Gopher: shortest mean word, in alphabets.")
+    max_mean_word_characters: float = Field(default=10.0, gt=0, description="Gopher: longest mean word, in alphabets.")
     max_hash_ratio: float = Field(default=0.1, ge=0, description='Gopher: most "#" per word.')
     max_ellipsis_ratio: float = Field(default=0.1, ge=0, description='Gopher: most "..." and "…" per word.')
     max_bullet_lines: float = Field(
@@ -99,7 +99,8 @@ class DocumentRuleSettings(BaseModel):
     min_stop_words: int = Field(
         default=2,
         ge=0,
-        description="Gopher: fewest occurrences of stop words; 0 turns the rule off. Latin script only.",
+        description="Gopher: fewest occurrences of stop words; 0 turns the rule off. Latin script only, and "
+        "only where at most a tenth of the letters are none of the list's language (a to z, and the list's own).",
     )
     stop_words: tuple[str, ...] = Field(
         default=GOPHER_STOP_WORDS,

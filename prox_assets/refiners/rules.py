@@ -13,6 +13,7 @@ from prox_assets.refiners.document_rules import first_finding
 from prox_assets.refiners.line_rules import RemovedLine, is_code, removed_lines
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.rule_config import RuleSettings
+from prox_assets.refiners.text_measures import visible_lines
 
 # The executor carries out at most 512 different replacements in a chunk; no page needs nearly as many.
 MAX_CITATION_MARKS = 256
@@ -67,13 +68,14 @@ class RulesChunkRefiner:
 
 def document_program(text: str, settings: RuleSettings) -> str:
     """Return `keep_doc()`, or `drop_doc()` and the first rule that the document breaks."""
-    finding = first_finding("\n".join(_kept(text.split("\n"), settings)), settings.documents)
+    finding = first_finding("\n".join(_kept(visible_lines(text), settings)), settings.documents)
     return _call(KeepDoc()) if finding is None else _call(DropDoc(), str(finding))
 
 
 def chunk_program(text: str, settings: RuleSettings) -> str:
     """Return remove_lines and normalize calls for a whole document, or `keep_chunk()` if no rule applies."""
-    lines = text.split("\n")
+    # What is not seen at the ends of lines decides nothing, and is in no mark: the calls hold for the text as it is.
+    lines = visible_lines(text)
     removed = removed_lines(lines, settings.lines)
     calls = [_call(RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)]
     if settings.lines.strip_citations:

@@ -12,7 +12,7 @@ WORDS = (
     *("garden", "travel", "market", "health", "winter", "kitchen", "election", "budget"),
     *("climate", "museum", "river", "coach", "school", "battery", "island", "engine"),
     *("recipe", "harvest", "theatre", "league", "camera", "bridge", "forest", "planet"),
-    *("summit"),
+    "summit",
 )
 _TOPLEVEL = ("com", "org", "net", "co.uk", "io", "de", "fr", "edu", "gov", "info", "tv", "com.au")
 

@@ -33,9 +33,15 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
             self.param_groups = groups
 
         def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore
+            loss = None
+            # Once, for the gradients of both parts: a part that was given it would evaluate it again, after the other's
+            # update.
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
             for part in self.parts:
                 part.step()
-            return closure() if closure is not None else None
+            return loss
 
         def zero_grad(self, set_to_none: bool = True) -> None:
             for part in self.parts:

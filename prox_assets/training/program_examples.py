@@ -16,7 +16,7 @@ from prox_assets.refiners.chunk_prompts import ProgramChunkPlanner
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.prompts import prompt_frame
+from prox_assets.refiners.prompts import prompt_frame, shown_text
 from prox_assets.refiners.tokenization import PromptTokenizer
 from prox_assets.training.page_annotations import KEEP_FROM
 
@@ -64,7 +64,7 @@ def _document_examples(
     answers = [config.keep_answer if row["keep_target"] >= KEEP_FROM else config.drop_answer for row in rows]
     longest = max((len(encoded) for encoded in tokenizer.encode([config.keep_answer, config.drop_answer])), default=0)
     budget = min(config.prompt_budget, config.window - longest - 1)
-    prompts = DocumentPromptBuilder(tokenizer, frame, budget).build([row["text"] for row in rows])
+    prompts = DocumentPromptBuilder(tokenizer, frame, budget).build([shown_text(row["text"]) for row in rows])
     return [
         ProgramExample(prompt.token_ids, encoded.token_ids + tokenizer.end_token_ids)
         for prompt, encoded in zip(prompts, tokenizer.encode(answers), strict=True)

@@ -1,5 +1,9 @@
 """The server engine against a real HTTP server that misbehaves on command."""
 
+import gzip
+import json
+import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -63,7 +67,66 @@ def ask_for_patience(handler: Handler, _: int) -> None:
     handler.send_json(429, {"error": "slow down"}, {"Retry-After": "0"})
 
 
-TRANSIENT = [send_500, send_garbage, send_a_list, send_half_an_answer, hang_up, ask_for_patience]
+def send_damaged_gzip(handler: Handler, _: int) -> None:
+    handler.send_bytes(200, b"no gzip", {"Content-Encoding": "gzip"})
+
+
+def send_half_a_gzip(handler: Handler, _: int) -> None:
+    body = gzip.compress(json.dumps({"choices": [{"text": "ok" * 500}]}).encode())
+    handler.send_bytes(200, body[: len(body) // 2], {"Content-Encoding": "gzip"})
+
+
+def send_half_the_chunks(handler: Handler, _: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b'5\r\n{"cho\r\n')
+    handler.close_connection = True
+
+
+def reset_the_connection(handler: Handler, _: int) -> None:
+    handler.send_bytes(200, b'{"choices": [', {"Content-Length": "5000"})
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def send_deep_brackets(handler: Handler, _: int) -> None:
+    handler.send_bytes(200, b"[" * 100_000)
+
+
+def send_nothing(handler: Handler, _: int) -> None:
+    handler.send_bytes(200, b"")
+
+
+def send_an_error_as_a_success(handler: Handler, _: int) -> None:
+    handler.send_json(200, {"error": {"code": 502, "message": "upstream is gone"}})
+
+
+def send_status(status: int) -> Behaviour:
+    def send(handler: Handler, _: int) -> None:
+        handler.send_bytes(status, b"<html>not now</html>")
+
+    send.__name__ = f"send_{status}"
+    return send
+
+
+TRANSIENT = [
+    send_500,
+    send_garbage,
+    send_a_list,
+    send_half_an_answer,
+    hang_up,
+    ask_for_patience,
+    send_damaged_gzip,
+    send_half_a_gzip,
+    send_half_the_chunks,
+    reset_the_connection,
+    send_deep_brackets,
+    send_nothing,
+    send_an_error_as_a_success,
+    *map(send_status, (408, 409, 425, 502, 503, 504, 506, 507, 511, 520, 522, 524, 529, 530, 598)),
+]
 
 
 @pytest.mark.parametrize("failure", TRANSIENT)
@@ -76,7 +139,7 @@ def test_a_failure_that_passes_is_tried_again(server: MoodyServer, failure: Beha
     assert set(server.seen.values()) == {2}
 
 
-@pytest.mark.parametrize("failure", TRANSIENT)
+@pytest.mark.parametrize("failure", TRANSIENT[:8])
 def test_a_failure_that_stays_becomes_the_error_of_its_request_only(server: MoodyServer, failure: Behaviour) -> None:
     server.behaviour = lambda handler, _: (
         failure(handler, 0) if handler.payload["prompt"][0] == 101 else handler.answer_well()
@@ -104,8 +167,9 @@ def test_retry_after_is_obeyed(server: MoodyServer) -> None:
     assert second - first >= 2
 
 
-def test_a_refusal_is_not_tried_again(server: MoodyServer) -> None:
-    server.behaviour = lambda handler, _: handler.send_json(400, {"error": "prompt is not to my taste"})
+@pytest.mark.parametrize("status", [400, 413, 422, 501, 505])
+def test_a_refusal_is_not_tried_again(server: MoodyServer, status: int) -> None:
+    server.behaviour = lambda handler, _: handler.send_json(status, {"error": "prompt is not to my taste"})
     with open_engine(config(server), "") as engine:
         (result,) = engine.complete(requests(1))
     assert "not to my taste" in (result.error or "")

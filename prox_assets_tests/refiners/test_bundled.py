@@ -52,6 +52,47 @@ def test_prose_stays_and_most_of_a_menu_goes():
     assert refine("\n".join(prose * 3), clean, policy).text == "\n".join(prose * 3)
 
 
+HARBOUR = [
+    "The harbour wall was finished in the spring of that year, and the first boats came in soon after the last stone.",
+    "Nobody in the village had expected the work to take so long, but the storms of two winters had taken the stones.",
+    "When the engineers came back they had brought heavier blocks with them, and a crane that the children liked.",
+]
+CRLF_PAGES = {
+    "footer": [*HARBOUR, "Share | Tweet | Email", "", "Log in"],
+    "header": ["Home | About | Contact", "Skip to content", "", *HARBOUR],
+    "noise inside lines": [f"{HARBOUR[0]}[1]", "", f"{HARBOUR[1]} Read more »", HARBOUR[2]],
+}
+
+
+@pytest.mark.parametrize("level", ["doc", "chunk"])
+def test_a_page_with_crlf_gets_the_decisions_of_the_page_with_lf(level):
+    policy = BUNDLED.policy(dialect="line-labels")
+    pages = [end.join(lines) for lines in CRLF_PAGES.values() for end in ("\n", "\r\n")]
+    with RefinerSession(BUNDLED.doc if level == "doc" else BUNDLED.chunk, level, ENGINE) as session:
+        if level == "doc":
+            keep = [answer.keep_probability for answer in document_programs(session.document_refiner(), pages)]
+            assert keep[1::2] == pytest.approx(keep[::2], abs=1e-5)
+            return
+        answers = chunk_programs(session.chunk_refiner(), pages)
+    texts = [refine(page, answer, policy).text for page, answer in zip(pages, answers, strict=True)]
+    for lf, crlf, page in zip(texts[::2], texts[1::2], pages[::2], strict=True):
+        assert [line.removesuffix("\r") for line in crlf.split("\n")] == lf.split("\n")
+        assert all(line.endswith("\r") for line in crlf.split("\n")[:-1])
+        assert lf != page
+
+
+def test_joiners_that_spell_and_pairs_of_controls_stay():
+    pages = [
+        "കപ്പല്\u200d തുറമുഖത്തിന്റെ മതില്\u200d ആ വര്\u200dഷത്തെ വസന്തത്തില്\u200d പൂര്\u200dത്തിയായി. ആദ്യ ബോട്ടുകള്\u200d വന്നു.",
+        "\n".join(f"\u2066{line}\u2069" for line in HARBOUR),
+        "\u202b" + "\n".join(HARBOUR) + "\u202c",
+    ]
+    with RefinerSession(BUNDLED.chunk, "chunk", ENGINE) as session:
+        answers = chunk_programs(session.chunk_refiner(), pages)
+    policy = BUNDLED.policy(dialect="line-labels")
+    assert [refine(page, answer, policy).text for page, answer in zip(pages, answers, strict=True)] == pages
+
+
 @pytest.mark.vllm
 @pytest.mark.parametrize("level", ["chunk", "doc"])
 def test_vllm_and_transformers_give_the_same_labels_and_decisions(level):

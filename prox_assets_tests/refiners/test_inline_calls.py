@@ -143,5 +143,7 @@ def test_a_text_that_only_noise_spans_have_is_always_taken_out(chunk):
     calls = normalize_calls(lines, noise)
     for item in noise:
         source = lines[item.line][item.span.start : item.span.end]
-        if text.count(source) == 1 and "\\" not in source and '"' not in source and "\r" not in source:
+        # Places may overlap: two of three spaces are there twice.
+        places = sum(text.startswith(source, place) for place in range(len(text)))
+        if places == 1 and "\\" not in source and '"' not in source and "\r" not in source:
             assert any(call.source == source for call in calls) or "\t" in source

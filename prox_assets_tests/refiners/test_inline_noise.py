@@ -132,6 +132,17 @@ PIECES = [
     ],
     *["Read ", "(", "[", "Photo: ", "AP/", "Aa Bb/", "/ ", ">", "Related: ", "» ", "·", " ", "\t", "1 ", "12 min", "x"],
     *["Posted by Aa ", "click here to a ", "\u200b", "\ufffd", "²", "a1.1", "12,", "Updated: ", "sign up to our a-a "],
+    *[
+        "\u200d",
+        "\u200d\u200b",
+        "ക്\u200d",
+        "\u2066",
+        "\u202ax\u202c",
+        "\u2066\u202a",
+        "\u2069",
+        "[\u2066]",
+        "\u2066\u2069",
+    ],
 ]
 
 

@@ -11,11 +11,13 @@ from prox_assets.engines.protocol import EngineError, Score, ScoreRequest
 from prox_assets.programs import ExecutionPolicy, execute
 from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
 from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.inline_calls import NoiseSpan, normalize_calls
 from prox_assets.refiners.inline_config import InlineSettings
 from prox_assets.refiners.inline_judge import CHUNK_CHARACTERS
 from prox_assets.refiners.inline_noise import find_candidates
 from prox_assets.refiners.inline_prompts import InlinePromptBuilder
 from prox_assets.refiners.open import open_chunk_refiner
+from prox_assets.refiners.prompt_makers import ChunkPromptMaker
 from prox_assets.refiners.protocol import ChunkPrograms, RefinerInput
 from prox_assets.refiners.tokenization import load_tokenizer
 from prox_assets_tests.refiners.conftest import INLINE_LABELS
@@ -81,6 +83,37 @@ def test_spans_that_are_judged_noise_become_the_program_whatever_the_order_of_an
     refined = execute(TEXT, [((0, 2), row.program)], ExecutionPolicy(dialect="line-labels"))
     assert refined.text == "The lake froze. It thawed.\nNothing here.\nThe wall a fell."
     assert refined.operations_failed == 0
+
+
+def test_a_page_with_crlf_gets_the_program_of_the_page_with_lf_and_keeps_its_line_ends(inline_tokenizer):
+    noise = {"[1]", "[2]", " Read more »"}
+    lines = [*TEXT.split("\n"), "A wall[1] of x[1]a", "fell.[2]"]
+    pages = [end.join(lines) for end in ("\n", "\r\n")]
+    lf, crlf = refine(inline_tokenizer, judging(inline_tokenizer, noise), *pages)
+    assert crlf.rows == lf.rows
+    program = crlf.rows[0].program
+    assert program is not None
+    texts = [execute(page, [((0, 4), program)], ExecutionPolicy(dialect="line-labels")) for page in pages]
+    assert texts[1].text == texts[0].text.replace("\n", "\r\n")
+    assert [refined.operations_failed for refined in texts] == [0, 0]
+
+
+def test_the_carriage_return_of_a_line_is_in_no_string():
+    lines = ["the end[1]\r", "x[1]a\r", "Read the end\r"]
+    [span] = find_candidates(lines[0])
+    calls = normalize_calls(lines, [NoiseSpan(0, span)])
+    assert [call.source for call in calls] == ["end[1]"]
+
+
+def test_a_pair_of_controls_across_lines_is_asked_for_no_more_than_one_in_a_line(inline_tokenizer):
+    judge = ChunkPromptMaker(CONFIG, inline_tokenizer).judge
+    assert judge is not None
+    assert judge.questions(["\u2067The wall", "stands[1] today.\u2069", "It \u2069 is old."]) != []
+    asked = judge.questions(["\u2067The wall", "stands[1] today.\u2069", "It \u2069 is old."])
+    assert [(line, span.kind) for line, span in (question.noise_span for question in asked)] == [
+        (1, "citation"),
+        (2, "invisible"),
+    ]
 
 
 def test_a_row_has_no_program_where_nothing_is_noise_or_nothing_was_asked(inline_tokenizer):

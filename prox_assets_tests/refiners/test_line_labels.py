@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.line_labels import LineLabelsPlanner
+from prox_assets.refiners.line_labels import LineLabelsDocumentPrompts, LineLabelsPlanner
 from prox_assets.refiners.line_labels_config import LineLabelsSettings
+from prox_assets.refiners.prompts import shown_text
 from prox_assets.refiners.tokenization import PromptTokenizer
 from prox_assets_tests.refiners.conftest import LINE_LABELS
 from prox_assets_tests.refiners.test_chunk_prompts import NASTY_DOCUMENTS, lines_of
@@ -69,6 +70,18 @@ def test_no_prompt_exceeds_the_budget_and_no_line_is_skipped(line_labels_tokeniz
         assert len(item.prompt_token_ids) <= budget
         assert len(item.positions) == item.chunk.line_end - item.chunk.line_start + 1
         assert item.chunk.skip_reason is None
+
+
+@settings(deadline=None)
+@given(text=NASTY_DOCUMENTS)
+def test_a_page_with_crlf_is_shown_as_the_same_page_with_lf(inline_tokenizer, text):
+    text = shown_text(text)
+    planner = LineLabelsPlanner(inline_tokenizer, LINE_LABELS, 60)
+    documents = LineLabelsDocumentPrompts(inline_tokenizer, LINE_LABELS, 60)
+    crlf = text.replace("\n", "\r\n")
+    for page in (crlf, crlf + "\r"):
+        assert planner.plan([page]) == planner.plan([text])
+        assert documents.build([page]) == documents.build([text])
 
 
 def test_a_tokenizer_without_the_special_tokens_is_refused_by_name(tokenizer):

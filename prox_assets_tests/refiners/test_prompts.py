@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.prompts import label_lines, prompt_frame
+from prox_assets.refiners.prompt_makers import ChunkPromptMaker, DocumentPromptMaker
+from prox_assets.refiners.prompts import label_lines, prompt_frame, shown_text
 from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
 
 PIECES = [*"ab \n\r\t[]/<s>\u0000", "é", "数", "🙂", "\u0301", "\u2028", "[doc]", "</s>", "[/INST]", "[001]", "word "]
@@ -23,6 +25,30 @@ def test_formats_are_those_of_the_released_code():
 def test_labels_have_three_digits_until_they_need_four():
     assert label_lines(["a", "", "c"], 0) == "[000]a\n[001]\n[002]c"
     assert label_lines(["x", "y"], 999) == "[999]x\n[1000]y"
+
+
+PAGE = "one line\n\nSome more \r of it.\n  indented\nthe end"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r\r\n"])
+@pytest.mark.parametrize("prompt_format", ["llama2-chat", "plain"])
+def test_a_model_that_writes_programs_is_shown_no_carriage_return_at_the_end_of_a_line(tokenizer, prompt_format, end):
+    page = PAGE.replace("\n", end)
+    settings = {"name": "foreign", "model": "m", "prompt_format": prompt_format, "window": 400, "max_new_tokens": 50}
+    documents = DocumentPromptMaker(RefinerConfig(level="doc", **settings), tokenizer)
+    assert documents.make([page, page + end[:-1]]) == documents.make([PAGE, PAGE])
+    for numbers in ("document", "chunk"):
+        config = RefinerConfig(level="chunk", line_numbers=numbers, **settings)
+        for window in (400, 120):
+            chunks = ChunkPromptMaker(config.model_copy(update={"window": window}), tokenizer)
+            texts = [PAGE * 6, PAGE]
+            assert chunks.make([text.replace("\n", end) for text in texts]) == chunks.make(texts)
+
+
+def test_only_carriage_returns_at_the_ends_of_lines_are_not_shown():
+    assert shown_text("a\rb\r\n\r\nc\r\r\n\r") == "a\rb\n\nc\n"
+    assert shown_text("plain\ntext") == "plain\ntext"
+    assert label_lines(["a\r", "\r", "b"], 0) == "[000]a\n[001]\n[002]b"
 
 
 def test_a_prompt_begins_with_exactly_one_beginning_token_whatever_the_text_says(tokenizer: PromptTokenizer):

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from prox_assets.programs import Operation, pack_lines
-from prox_assets.refiners.prompts import LABEL_DIGITS, label_lines
+from prox_assets.refiners.prompts import LABEL_DIGITS, label_lines, shown_line
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
 from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
@@ -43,7 +43,7 @@ class ChunkLevel:
     def units(self, document: SeedDocument) -> Iterator[Unit]:
         """Yield the chunks of a document; together they cover its lines exactly once."""
         lines = document.text.split("\n")
-        sizes = [len(line) + _LABEL_CHARACTERS for line in lines]
+        sizes = [len(shown_line(line)) + _LABEL_CHARACTERS for line in lines]
         for chunk in pack_lines(sizes, self._characters, max_lines=_MOST_LINES):
             inside = lines[chunk.line_start : chunk.line_end + 1]
             text = "\n".join(inside)

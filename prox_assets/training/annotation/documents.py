@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from prox_assets.refiners.prompts import shown_text
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
 from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
@@ -33,7 +34,7 @@ class DocumentLevel:
         """Yield the document as a whole."""
         text = document.text
         skip_reason = None if text.strip() else BLANK
-        yield Unit(document, 0, text.count("\n"), text, text[: self._shown], skip_reason)
+        yield Unit(document, 0, text.count("\n"), text, shown_text(text)[: self._shown], skip_reason)
 
     def judge(self, unit: Unit, prompt: str, text: str) -> Score:
         """Return the score in an answer; raises UnusableAnswerError as `read_score` does."""

@@ -1,0 +1,53 @@
+"""The marks that end a sentence in the scripts of the world, and what may stand behind such a mark.
+
+Belongs here: characters. Not here: finding ends in texts (text_measures.py); the signals of monitoring, which keep the
+published definitions (monitoring/signals); what a model is told of a line (line_surroundings.py).
+
+C4 and FineWeb know . ? ! and quotes, which are the marks of English.
+"""
+
+import re
+import unicodedata
+
+# Unicode's property Sentence_Terminal (Unicode 17), ranges and all, for a class of characters.
+_SENTENCE_TERMINAL = (
+    "!.?\u0589\u061d-\u061f\u06d4\u0700-\u0702\u07f9\u0837\u0839\u083d\u083e\u0964\u0965\u104a\u104b\u1362\u1367\u1368"
+    "\u166e\u1735\u1736\u17d4\u17d5\u1803\u1809\u1944\u1945\u1aa8-\u1aab\u1b4e\u1b4f\u1b5a\u1b5b\u1b5e\u1b5f"
+    "\u1b7d-\u1b7f\u1c3b\u1c3c\u1c7e\u1c7f\u2024\u203c\u203d\u2047-\u2049\u2cf9-\u2cfb\u2e2e\u2e3c\u2e53\u2e54\u2e60"
+    "\u2e61\u3002\ua4ff\ua60e\ua60f\ua6f3\ua6f7\ua876\ua877\ua8ce\ua8cf\ua92f\ua9c8\ua9c9\uaa5d-\uaa5f\uaaf0\uaaf1"
+    "\uabeb\ufe12\ufe15\ufe16\ufe52\ufe56\ufe57\uff01\uff0e\uff1f\uff61\U00010a56\U00010a57\U00010f55-\U00010f59"
+    "\U00010f86-\U00010f89\U00011047\U00011048\U000110be-\U000110c1\U00011141-\U00011143\U000111c5\U000111c6\U000111cd"
+    "\U000111de\U000111df\U00011238\U00011239\U0001123b\U0001123c\U000112a9\U000113d4\U000113d5\U0001144b\U0001144c"
+    "\U000115c2\U000115c3\U000115c9-\U000115d7\U00011641\U00011642\U0001173c-\U0001173e\U00011944\U00011946\U00011a42"
+    "\U00011a43\U00011a9b\U00011a9c\U00011c41\U00011c42\U00011ef7\U00011ef8\U00011f43\U00011f44\U00016a6e\U00016a6f"
+    "\U00016af5\U00016b37\U00016b38\U00016b44\U00016d6e\U00016d6f\U00016e98\U0001bc9f\U0001da88"
+)
+# What Unicode leaves out: ellipses, the Greek question mark, sof pasuq, Tibetan shads, the last Khmer and Thai marks,
+# and marks of exclamation and question that are drawn as emoji.
+_MORE_TERMINALS = "…‥⋯\ufe19\u037e\u05c3\u0f08\u0f0d-\u0f12\u0f14\u17da\u0e5a\u0e5b\u2753-\u2755\u2757"
+TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
+"""Marks that end a sentence: the inside of a class of characters, as all strings here."""
+# On the web, Greek ends a question with a semicolon, Armenian a sentence with a colon and Amharic one with two word
+# separators, for want of the characters on a keyboard.
+STAND_INS = "(?<=[\u0370-\u03ff\u1f00-\u1fff]);|(?<=[\u0531-\u0587]):|\u1361\u1361"
+"""Patterns of what stands in for such a mark after a letter of its script."""
+QUOTES = "\"'“”‘’‛‟«»‹›」』｣〝〞〟﹂﹄＂＇\u05f4"
+"""Quotes of which a sentence may end in one. Which of them closes depends on the language: „so“, »so«."""
+ASCII_BEHIND = r")\]}*_\x00-\x08\x0e-\x1b\x7f"
+"""ASCII behind an end: brackets, marks of emphasis, control characters that are no white space."""
+REMARK_CHARACTERS = 40
+"""Longest remark in brackets behind an end: [1], [citation needed], [Quelle?]. No list has the words of every wiki."""
+REMARK_BRACKETS = {"]": "[", "］": "［", "】": "【", "〕": "〔"}
+
+_FOOTNOTE_MARKS = "†‡§¶↑↩⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾ᵃᵇᶜᵈᵉ\ufffd"
+_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_BEHIND = re.compile(rf"[\s{ASCII_BEHIND}{_FOOTNOTE_MARKS}{_EMOJI}]")
+# Closing punctuation, quotes, marks on the character before (variation selectors), invisible characters.
+_CATEGORIES_BEHIND = frozenset({"Pe", "Pf", "Pi", "Mn", "Me", "Cf", "Cc"})
+
+
+def may_stand_behind(character: str) -> bool:
+    """Return whether a character behind the end of a sentence leaves it the end."""
+    if _BEHIND.match(character):
+        return True
+    return not character.isascii() and unicodedata.category(character) in _CATEGORIES_BEHIND
