@@ -156,8 +156,8 @@ class ChunkOutcome(NamedTuple):
     Attributes:
         chunk_index: The chunk.
         verdict: A Verdict.
-        removed_lines: The lines of the document that the program removed, in order, as the fewest ranges. In reference
-            mode they may lie in other chunks: its line numbers reach through the document.
+        removed_lines: The lines of the document that the program removed, in order, as the fewest ranges (first, last).
+            In reference mode they may lie in other chunks, as its line numbers reach through the document.
     """
 
     chunk_index: int

@@ -156,7 +156,7 @@ def _write_chunk_outcomes(chunk_outcomes: TableWriter, place: Row, result: Docum
                 **place,
                 "chunk_index": chunk.chunk_index,
                 "verdict": str(chunk.verdict),
-                "removed_lines": [lines._asdict() for lines in chunk.removed_lines],
+                "removed_lines": [{"line_start": first, "line_end": last} for first, last in chunk.removed_lines],
             }
         )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from prox_assets.programs import Chunk, ChunkOutcome, ChunkProgram, ExecutionPolicy, LineRange, Verdict, execute
+from prox_assets.programs import Chunk, ChunkOutcome, ChunkProgram, ExecutionPolicy, Verdict, execute
 from prox_assets_tests.programs import invariants
 from prox_assets_tests.programs.cases import chunked_documents
 from prox_assets_tests.programs.invariants import (
@@ -94,7 +94,7 @@ class TestTheInvariantsCanFail:
             ({"chunks": ()}, "a chunk has no verdict"),
             ({"chunks": (ChunkOutcome(0, Verdict.NO_CHANGE),)}, "no_change with"),
             ({"chunks": (ChunkOutcome(0, Verdict.APPLIED),)}, "a removal without its lines"),
-            ({"chunks": (ChunkOutcome(0, Verdict.APPLIED, (LineRange(0, 1),)),)}, "removed lines do not add up"),
+            ({"chunks": (ChunkOutcome(0, Verdict.APPLIED, ((0, 1),)),)}, "removed lines do not add up"),
         ],
     )
     def test_an_executor_with_a_wrong_result_is_caught(self, change, message, monkeypatch):
