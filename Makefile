@@ -24,7 +24,7 @@ help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU, no hub, no account)
-	$(BIN)/python -m prox_assets.orchestration.demo
+	$(BIN)/python -m prox_assets.cli.demo
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
@@ -44,10 +44,10 @@ format: $(VENV)/.dev ## Let ruff put the code in order
 	$(BIN)/ruff format .
 
 refiner: $(VENV)/.lab ## Train refiners on labelled pages: make refiner PAGES=file.parquet [SILVER=more.parquet]
-	$(LAB_PAGES) $(BIN)/python -m prox_assets.orchestration.make_refiner
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner
 
 bundle: $(VENV)/.lab ## The same, and put the refiners into the package
-	$(LAB_PAGES) $(BIN)/python -m prox_assets.orchestration.make_refiner --bundle
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner --bundle
 
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks

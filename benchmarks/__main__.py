@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.pages import default_pages_path
-from prox_assets.training.pages import PAGES_VARIABLE
+from prox_assets.training.data.pages import PAGES_VARIABLE
 
 CHECKOUT_VARIABLE = "PROX_REFERENCE_CHECKOUT"
 

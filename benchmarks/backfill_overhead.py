@@ -33,7 +33,7 @@ from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.doc_programs import write_document_programs
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets_tests.orchestration.dagster_deployment import (
+from prox_assets.testing.dagster_deployment import (
     PROJECT_ROOT,
     Deployment,
     running_deployment,

@@ -13,10 +13,10 @@ from unittest.mock import patch
 
 import psutil
 
-from prox_assets.engines.admission import Limits, room_for_answer
 from prox_assets.engines.protocol import Completion, CompletionRequest, Score, ScoreRequest
+from prox_assets.engines.request_checks import Limits, room_for_answer
 from prox_assets.engines.stream import Outbox
-from prox_assets.engines.vllm_jobs import Ask, CompletionJob, ScoreJob
+from prox_assets.engines.vllm.jobs import Ask, CompletionJob, ScoreJob
 from prox_assets.engines.watchdog import ProgressWatchdog
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner

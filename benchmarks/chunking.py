@@ -20,12 +20,12 @@ from typing import Any, NamedTuple, TypeVar
 from benchmarks.execution import compare_execution
 from benchmarks.pages import default_pages_path
 from benchmarks.released_code import CheckoutError, ReleasedCode, released_code
-from prox_assets.refiners.batching import BATCH_DOCUMENTS
-from prox_assets.refiners.chunk_prompts import SPARE_TOKENS, PlannedChunk, ProgramChunkPlanner
-from prox_assets.refiners.document_prompts import DocumentPromptBuilder
-from prox_assets.refiners.prompts import SYSTEM_MESSAGE, label_lines, prompt_frame
-from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
-from prox_assets.training.pages import read_labelled_pages
+from prox_assets.refiners.model.batching import BATCH_DOCUMENTS
+from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.prompts.chunk_prompts import SPARE_TOKENS, PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
+from prox_assets.refiners.prompts.formats import SYSTEM_MESSAGE, label_lines, prompt_frame
+from prox_assets.training.data.pages import read_labelled_pages
 
 # The sizes of the released scripts: tokens of a chunk's lines, and of a document prompt.
 CHUNK_TOKENS = 1500

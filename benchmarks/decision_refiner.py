@@ -10,12 +10,12 @@ from typing import Any
 
 from benchmarks.llama_shapes import LlamaShape, make_llama
 from prox_assets.refiners.config import DOC_MAX_PROMPT_TOKENS, RefinerConfig
-from prox_assets.refiners.tokenization import load_tokenizer
-from prox_assets.training.document_targets import document_target
-from prox_assets.training.pages import LabelledPage
-from prox_assets.training.program_examples import KEEP_FROM, collate, program_examples
-from prox_assets.training.recipe import TrainingRecipe
-from prox_assets.training.trainer import train
+from prox_assets.refiners.model.tokenization import load_tokenizer
+from prox_assets.training.data.document_targets import document_target
+from prox_assets.training.data.pages import LabelledPage
+from prox_assets.training.data.program_examples import KEEP_FROM, collate, program_examples
+from prox_assets.training.fit.recipe import TrainingRecipe
+from prox_assets.training.fit.trainer import train
 
 # max_tokens of the released document stage (data_gen/tasks/apply_doc_refining.py).
 REFERENCE_MAX_TOKENS = 2000

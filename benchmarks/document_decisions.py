@@ -31,7 +31,7 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.open import open_document_refiner
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
-from prox_assets.training.pages import LabelledPage, PagesError, read_labelled_pages
+from prox_assets.training.data.pages import LabelledPage, PagesError, read_labelled_pages
 
 # The released code's reading of an answer (mode reference) and the project's own.
 READINGS = (ExecutionPolicy(mode="reference"), ExecutionPolicy())

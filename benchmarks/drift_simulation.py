@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks.drift_rows import Rows, simulated_rows
 from benchmarks.drift_world import WEEKS
 from benchmarks.drift_year import Episode, Fault, episodes
-from prox_assets.monitoring.drift import judge_arrivals
-from prox_assets.monitoring.drift_settings import DriftSettings, Measure
+from prox_assets.monitoring.drift.judge import judge_arrivals
+from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 
 REPORT_SEEDS = "21-40"  # thresholds and statistics were chosen on other years (1-5 and 101-104)
 DEFAULT_FOLDER = Path("build/drift-simulation")

@@ -18,7 +18,7 @@ from benchmarks.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSe
 from benchmarks.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.shard_metrics import shard_metrics
+from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards

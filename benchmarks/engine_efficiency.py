@@ -22,8 +22,8 @@ from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refin
 from prox_assets.cli.options import assignments
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.protocol import EngineError
-from prox_assets.refiners.prompts import Level
-from prox_assets.training.pages import PagesError
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.pages import PagesError
 
 
 def engine_settings(shape: LlamaShape, options: Sequence[str]) -> VllmEngineConfig:

@@ -15,7 +15,7 @@ from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, V
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.protocol import ChunkPrograms
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.evaluation import chunk_programs
+from prox_assets.training.evaluation.evaluate import chunk_programs
 
 ENGINES: dict[str, EngineConfig] = {
     "transformers": TransformersEngineConfig(),

@@ -14,15 +14,21 @@ from benchmarks.pages import default_pages_path
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset
-from prox_assets.refiners.prompts import Level
-from prox_assets.training.evaluation import NO_FLOOR, ChunkEvaluation, chunk_programs, evaluate_chunks, measure_chunks
-from prox_assets.training.evaluation_table import chunk_table, type_table
-from prox_assets.training.lab_evaluation import NEW, evaluate_systems, validation_pages
-from prox_assets.training.line_ensemble import LineEnsemble, LineText
-from prox_assets.training.page_annotations import chunk_annotations
-from prox_assets.training.pages import REGIMES, LabelledPage, Regime, read_labelled_pages
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.page_annotations import chunk_annotations
+from prox_assets.training.data.pages import REGIMES, LabelledPage, Regime, read_labelled_pages
+from prox_assets.training.evaluation.evaluate import (
+    NO_FLOOR,
+    ChunkEvaluation,
+    chunk_programs,
+    evaluate_chunks,
+    measure_chunks,
+)
+from prox_assets.training.evaluation.selection import THRESHOLDS
+from prox_assets.training.evaluation.table import chunk_table, type_table
+from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
+from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validation_pages
 from prox_assets.training.references import ScoringReference, boosted, from_labels, long_lines
-from prox_assets.training.selection import THRESHOLDS
 
 
 def references(

@@ -12,10 +12,10 @@ from itertools import groupby
 
 from benchmarks.released_code import ReleasedCode
 from prox_assets.programs import ChunkProgram, ExecutionPolicy, execute
-from prox_assets.refiners.chunk_prompts import PlannedChunk
-from prox_assets.refiners.inline_config import InlineSettings
-from prox_assets.refiners.inline_noise import find_candidates
-from prox_assets.training.pages import LabelledPage
+from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk
+from prox_assets.refiners.spans.candidates import find_candidates
+from prox_assets.refiners.spans.config import InlineSettings
+from prox_assets.training.data.pages import LabelledPage
 
 ROUNDS = 3
 # The released parser cuts a call at these.

@@ -1,7 +1,7 @@
 """A million broken programs through parser and both executors: `python -m benchmarks.fuzz_programs`.
 
-Every input is made from the seed and its number (`prox_assets_tests/programs/mutations.py`) and held against
-`prox_assets_tests/programs/invariants.py`, in processes with bounded memory and a deadline for each input. One that
+Every input is made from the seed and its number (`prox_assets/testing/program_mutations.py`) and held against
+`prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline for each input. One that
 breaks something is printed with its number; `--seed S --first N --programs 1` runs it alone. Put it into
 `prox_assets_tests/programs/test_hostile_programs.py`.
 """
@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from prox_assets.programs import ExecutionPolicy, parse
-from prox_assets_tests.programs.cases import chunked_documents
-from prox_assets_tests.programs.invariants import (
+from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.program_invariants import (
     Released,
     check_document,
     check_parsing,
@@ -36,7 +36,7 @@ from prox_assets_tests.programs.invariants import (
     check_reference,
     check_strict,
 )
-from prox_assets_tests.programs.mutations import HostileInput, hostile_input
+from prox_assets.testing.program_mutations import HostileInput, hostile_input
 
 BATCH = 1_000
 # Inputs are a few kilobytes, but for the bombs of up to a megabyte: linear work on those is tens of milliseconds.

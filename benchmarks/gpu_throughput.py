@@ -23,7 +23,7 @@ from benchmarks.llama_shapes import SHAPES, make_llama
 from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
 from prox_assets.engines.config import VllmEngineConfig
-from prox_assets.training.pages import PagesError
+from prox_assets.training.data.pages import PagesError
 
 MAX_REASON = 400  # characters
 MARK = "row: "  # before the one line of a row's process that is its result

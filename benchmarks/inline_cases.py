@@ -16,14 +16,14 @@ from benchmarks.pages import default_pages_path
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import ScoreRequest
-from prox_assets.refiners.inline_noise import Candidate, find_candidates
-from prox_assets.refiners.inline_patterns import NoiseKind
-from prox_assets.refiners.inline_prompts import InlinePromptBuilder
-from prox_assets.refiners.model_files import find_model
+from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.presets import named_refiners
-from prox_assets.refiners.tokenization import load_tokenizer
-from prox_assets.training.lab_evaluation import validation_pages
-from prox_assets.training.pages import read_labelled_pages
+from prox_assets.refiners.spans.candidates import Candidate, find_candidates
+from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.refiners.spans.prompts import InlinePromptBuilder
+from prox_assets.training.data.pages import read_labelled_pages
+from prox_assets.training.lab.evaluation import validation_pages
 
 CONTEXT_CHARACTERS = 60
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from prox_assets.engines.config import Dtype
-from prox_assets.refiners.line_labels_config import LineLabelsSettings
-from prox_assets.training.vocabulary import train_tokenizer
+from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.training.data.vocabulary import train_tokenizer
 
 
 @dataclass(frozen=True, slots=True)

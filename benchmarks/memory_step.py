@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 
 from prox_assets.catalog.lookup import find_documents
-from prox_assets.catalog.trace import read_trace
+from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import ignore_preview_warnings

@@ -1,6 +1,6 @@
 """Labelled pages as benchmarks use them: one text of each.
 
-Belongs here: finding the file and choosing the text. Not here: reading it (prox_assets.training.pages).
+Belongs here: finding the file and choosing the text. Not here: reading it (prox_assets.training.data.pages).
 """
 
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prox_assets.training.pages import PAGES_VARIABLE, Regime, read_labelled_pages
+from prox_assets.training.data.pages import PAGES_VARIABLE, Regime, read_labelled_pages
 
 
 @dataclass(frozen=True, slots=True)

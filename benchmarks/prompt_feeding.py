@@ -18,12 +18,12 @@ from benchmarks.bare_vllm import RecordingEngine
 from benchmarks.llama_shapes import SHAPES, make_tokenizer
 from benchmarks.pages import default_pages_path, read_pages
 from benchmarks.stage_efficiency import random_refiners
-from prox_assets.engines.admission import Limits
+from prox_assets.engines.request_checks import Limits
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
-from prox_assets.refiners.prompt_processes import PromptProcesses
+from prox_assets.refiners.prompts.processes import PromptProcesses
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.training.pages import PagesError
+from prox_assets.training.data.pages import PagesError
 
 SHAPE = SHAPES["prox-xs"]
 ANSWER_TOKENS = 32

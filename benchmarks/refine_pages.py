@@ -23,7 +23,7 @@ from benchmarks.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, chec
 from benchmarks.tiny_refiner import make_tiny_refiner
 from benchmarks.write_shards import INDEX_NAME, Written, write_shards
 from prox_assets.lake.lake import Lake
-from prox_assets.training.pages import REGIMES, Regime, count_pages
+from prox_assets.training.data.pages import REGIMES, Regime, count_pages
 
 MODEL_PAGES = 100
 MODEL_CORPUS = "tiny_model"

@@ -9,8 +9,8 @@ import polars as pl
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.monitoring.reconciliation import reconcile, schema_problems
-from prox_assets.training.measures import word_f1
+from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
+from prox_assets.training.evaluation.measures import word_f1
 
 
 class CountsDoNotAddUpError(RuntimeError):

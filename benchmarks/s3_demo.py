@@ -1,6 +1,6 @@
 """The demo on a local lake and on `s3://`, row by row: `python -m benchmarks.s3_demo`.
 
-Runs `prox_assets.orchestration.demo` twice with real Dagster processes' settings (PROX_LAKE, DAGSTER_HOME), the second
+Runs `prox_assets.cli.demo` twice with real Dagster processes' settings (PROX_LAKE, DAGSTER_HOME), the second
 time against a real S3 server on loopback, then compares every row of every table, and what `prox` says of both lakes.
 """
 
@@ -20,7 +20,7 @@ import boto3
 from benchmarks.commands import CommandFailedError, run
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets_tests.object_store import running_s3_server
+from prox_assets.testing.object_store import running_s3_server
 
 CORPUS = "sample"
 BUCKET = "lakes"
@@ -50,7 +50,7 @@ def main() -> int:
             try:
                 for name, lake in places.items():
                     cost = run(
-                        [sys.executable, "-m", "prox_assets.orchestration.demo"],
+                        [sys.executable, "-m", "prox_assets.cli.demo"],
                         {"PROX_LAKE": lake, "DAGSTER_HOME": str(work / f"home-{name}"), "COLUMNS": "120"},
                     )
                     print(f"demo on {lake}: {cost.cpu_seconds:.0f} s of processor time", flush=True)

@@ -15,12 +15,12 @@ from benchmarks.bare_vllm import SharedVllm, StopWatch, Timed, asks_of_refiner, 
 from benchmarks.llama_shapes import LlamaShape
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.engines.config import VllmEngineConfig
-from prox_assets.engines.vllm_jobs import Ask
+from prox_assets.engines.vllm.jobs import Ask
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
-from prox_assets.refiners.prompts import Level
+from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards

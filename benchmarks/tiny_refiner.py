@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 
 from prox_assets.programs import KeepChunk, Operation, RemoveLines, render
-from prox_assets.refiners.chunk_prompts import ProgramChunkPlanner
-from prox_assets.refiners.document_prompts import DocumentPromptBuilder
+from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
-from prox_assets.refiners.prompts import prompt_frame
-from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
-from prox_assets_tests.tiny_models import DEFAULT_TEXTS, make_tiny_llama, overfit
+from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
+from prox_assets.refiners.prompts.formats import prompt_frame
+from prox_assets.testing.tiny_models import DEFAULT_TEXTS, make_tiny_llama, overfit
 
 WINDOW = 512
 MAX_NEW_TOKENS = 64

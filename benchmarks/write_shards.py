@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from benchmarks.corpus_formats import FORMATS, CorpusFormat, ShardWriter
 from benchmarks.pages import Page, default_pages_path, read_pages
 from prox_assets.corpora.document import text_hash
-from prox_assets.training.pages import BATCH_PAGES, REGIMES
+from prox_assets.training.data.pages import BATCH_PAGES, REGIMES
 
 INDEX_NAME = "_pages.parquet"
 INDEX_SCHEMA = pa.schema(

@@ -2,9 +2,9 @@
 
 import pytest
 
+from prox_assets.testing.object_store import s3_endpoint, s3_server
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
 from prox_assets_tests.lakes import lakes_where_they_are_wanted
-from prox_assets_tests.object_store import s3_endpoint, s3_server
 
 __all__ = [
     "lakes_where_they_are_wanted",

@@ -20,7 +20,7 @@ import pytest
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine
-from prox_assets_tests.tiny_models import make_tiny_llama
+from prox_assets.testing.tiny_models import make_tiny_llama
 
 # vLLM compiles one small function even in eager mode; with a cold cache that alone takes 20 s.
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")

@@ -6,7 +6,7 @@ from typing import Any, cast
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import CompletionRequest
-from prox_assets_tests.tiny_models import make_tiny_llama, overfit
+from prox_assets.testing.tiny_models import make_tiny_llama, overfit
 
 
 def test_an_overfitted_model_answers_its_prompts_and_stops(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from benchmarks.chaos import (
 from benchmarks.chaos.verdicts import Finding, table
 from benchmarks.chaos.world import World, WorldError
 from benchmarks.pages import default_pages_path
-from prox_assets.training.pages import PAGES_VARIABLE
+from prox_assets.training.data.pages import PAGES_VARIABLE
 
 SHOWN_PROBLEMS = 6
 

@@ -21,7 +21,7 @@ from benchmarks.chaos.verdicts import Finding
 from benchmarks.chaos.vllm_kills import ENVIRONMENT
 from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
-from prox_assets_tests.orchestration.dagster_deployment import (
+from prox_assets.testing.dagster_deployment import (
     Deployment,
     instance_configuration,
     serving,

@@ -10,7 +10,7 @@ from typing import Any
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
-from prox_assets.monitoring.reconciliation import reconcile, schema_problems
+from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 
 # Who wrote a row, when, and how long it took; the rest of two runs over the same pages must be the same.
 NOT_COMPARED = frozenset(

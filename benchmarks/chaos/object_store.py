@@ -31,7 +31,7 @@ def run(world: World) -> Iterator[Finding]:
     if importlib.util.find_spec("moto") is None:
         yield Finding(FAULT, (), ("skipped: moto is not installed",), 0)
         return
-    from prox_assets_tests.object_store import running_s3_server
+    from prox_assets.testing.object_store import running_s3_server
 
     os.environ.update(CREDENTIALS)
     with running_s3_server() as endpoint:

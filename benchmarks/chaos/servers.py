@@ -16,7 +16,7 @@ from benchmarks.chaos.verdicts import Finding
 from benchmarks.chaos.world import CORPUS, WINDOW, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets_tests.engines.moody_server import Handler, MoodyServer, moody_server
+from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
 
 FAULT, STALL, POISON = "server engine misbehaving", "engine that stalls", "document whose request always fails"
 LAKES = 3

@@ -191,7 +191,7 @@ class World:
         """Return a refiner file with a random tiny model that generates at both levels; made at the first call."""
         from transformers.utils import logging
 
-        from prox_assets_tests.tiny_models import DEFAULT_TEXTS, make_tiny_llama
+        from prox_assets.testing.tiny_models import DEFAULT_TEXTS, make_tiny_llama
 
         logging.disable_progress_bar()
         path = self.folder / "tiny.yaml"

@@ -26,7 +26,7 @@ from prox_assets.engines.config import (
     TransformersEngineConfig,
     VllmEngineConfig,
 )
-from prox_assets.monitoring.previews import printable
+from prox_assets.monitoring.metrics.previews import printable
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from pydantic_core import to_jsonable_python
 
-from prox_assets.catalog import trace_words
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.lookup import PLACES_AT_MOST, Hit, find_documents, places_of_id
-from prox_assets.catalog.trace import read_trace
-from prox_assets.catalog.trace_page import trace_page
-from prox_assets.catalog.trace_record import DocumentTrace
+from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace.page import trace_page
+from prox_assets.catalog.trace.read import read_trace
+from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.options import console, fail, say
 from prox_assets.cli.trace_view import show_hits, show_span, show_trace

@@ -1,6 +1,6 @@
 """A document's trace on the terminal.
 
-Belongs here: drawing only; `prox trace` is in trace.py, the words in catalog/trace_words.py. Everything is Text, never
+Belongs here: drawing only; `prox trace` is in trace.py, the words in catalog/trace/words.py. Everything is Text, never
 markup, and passes through `printable`: raw text holds brackets and escape sequences.
 """
 
@@ -11,12 +11,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from prox_assets.catalog import trace_words
 from prox_assets.catalog.lookup import Hit
-from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
-from prox_assets.catalog.trace_record import ChunkTrace, DocumentTrace, EditTrace
+from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace.record import ChunkTrace, DocumentTrace, EditTrace
+from prox_assets.catalog.trace.text_diff import DiffLine, Mark, diff_lines, grouped
 from prox_assets.lake.chain import State
-from prox_assets.monitoring.previews import CHARACTERS_PER_LINE, printable
+from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE, printable
 from prox_assets.programs import SegmentKind
 
 LINES_SHOWN = 24

@@ -11,7 +11,7 @@ from prox_assets.corpora.formats import Container, configured_layout, decide_con
 from prox_assets.corpora.json_lines import read_lines
 from prox_assets.corpora.keys import shard_key
 from prox_assets.corpora.listing import LeaveOut, ListedFile, file_state, list_files
-from prox_assets.corpora.parquet_files import count_parquet_rows, read_parquet
+from prox_assets.corpora.parquet.reading import count_parquet_rows, read_parquet
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lines
 

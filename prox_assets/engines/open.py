@@ -23,13 +23,13 @@ def open_engine(
         EngineStartError: The engine did not start; the message names cause and remedy.
     """
     if isinstance(config, VllmEngineConfig):
-        from prox_assets.engines.vllm_engine import VllmEngine
+        from prox_assets.engines.vllm.engine import VllmEngine
 
         return VllmEngine(config, model_path)
     if isinstance(config, ServerEngineConfig):
-        from prox_assets.engines.server_engine import ServerEngine
+        from prox_assets.engines.server.engine import ServerEngine
 
         return ServerEngine(config)
-    from prox_assets.engines.transformers_engine import TransformersEngine
+    from prox_assets.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine(config, model_path)

@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Self, TypeVar
 
-from prox_assets.engines.admission import Limits, completion_problem, score_problem
 from prox_assets.engines.protocol import (
     Completion,
     CompletionRequest,
@@ -21,6 +20,7 @@ from prox_assets.engines.protocol import (
     Score,
     ScoreRequest,
 )
+from prox_assets.engines.request_checks import Limits, completion_problem, score_problem
 from prox_assets.engines.watchdog import ProgressWatchdog
 
 RequestT = TypeVar("RequestT", CompletionRequest, ScoreRequest)

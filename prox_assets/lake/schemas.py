@@ -207,7 +207,7 @@ _COLUMNS: dict[Table, list[Column]] = {
     ],
 }
 
-# What drift is judged by (monitoring/distributions.py). Bins are fixed, so that shards can be compared and added.
+# What drift is judged by (monitoring/metrics/watched.py). Bins are fixed, so that shards can be compared and added.
 _WATCHED: list[Column] = [
     ("retention_histogram", _COUNTS, "Documents per 1/20 of characters_after / characters_before; dropped ones at 0."),
     ("removed_fraction_histogram", _COUNTS, "Kept documents per 1/20 of the share of characters taken from them."),

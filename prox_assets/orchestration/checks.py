@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.reconciliation import reconcile, schema_problems
+from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import refined_shards

@@ -20,7 +20,7 @@ from prox_assets.corpora.source import (
     FormatName,
 )
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
-from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.orchestration.assets.catalog import build_catalog
 from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
 from prox_assets.orchestration.assets.doc_programs import build_doc_programs

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.stages.plan import RefinementPlan
 

@@ -1,6 +1,6 @@
 """Checks per corpus: has what its shards look like drifted? One check per kind of change, each with a severity.
 
-Belongs here: findings as Dagster's check results. Not here: finding them (monitoring/drift.py).
+Belongs here: findings as Dagster's check results. Not here: finding them (monitoring/drift/judge.py).
 
 The checks have no partition: they judge the corpus's latest shards against those before, whichever shard a run was for.
 On `quality_metrics` they run with every run of it; `build_drift_checks` puts them on another asset of the corpus as
@@ -13,9 +13,9 @@ import dagster as dg
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.arrivals import arrivals
-from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
-from prox_assets.monitoring.drift_settings import KINDS, Kind, Severity
+from prox_assets.monitoring.drift.arrivals import arrivals
+from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.settings import KINDS, Kind, Severity
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.metadata import link

@@ -15,7 +15,7 @@ from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.stages.run import InferenceFailedError, StageError
 from prox_assets.training.annotation import AnnotationError
-from prox_assets.training.pages import PagesError
+from prox_assets.training.data.pages import PagesError
 
 RETRY_POLICY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 

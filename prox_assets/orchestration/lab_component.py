@@ -11,8 +11,8 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 from prox_assets.orchestration.assets.lab_assets import LabSettings, build_lab_assets
-from prox_assets.training.lab import LabPlan
-from prox_assets.training.pages import PAGES_VARIABLE, SILVER_VARIABLE
+from prox_assets.training.data.pages import PAGES_VARIABLE, SILVER_VARIABLE
+from prox_assets.training.lab.settings import LabPlan
 
 
 class RefinerLabAttributes(LabPlan):

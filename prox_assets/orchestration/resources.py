@@ -15,7 +15,7 @@ from pydantic import Field
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.training.lab import LabFolder
+from prox_assets.training.lab.settings import LabFolder
 
 DEFAULT_LAKE = "lake"
 DEFAULT_LAB = "lab"

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.inline_patterns import INLINE_VERSION
-from prox_assets.refiners.line_labels_config import LineLabelsSettings
-from prox_assets.refiners.model_files import ModelFiles
-from prox_assets.refiners.prompts import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.refiners.model.files import ModelFiles
+from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
+from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # What the released document refiner is shown at most, template included (data_gen/tasks/apply_doc_refining.py).
 DOC_MAX_PROMPT_TOKENS = 2000

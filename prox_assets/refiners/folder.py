@@ -10,8 +10,8 @@ from typing import Any
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model_files import find_model, model_folder
-from prox_assets.refiners.prompts import Level
+from prox_assets.refiners.model.files import find_model, model_folder
+from prox_assets.refiners.prompts.formats import Level
 
 REFINER_FILE = "refiner.json"
 LEVELS: tuple[Level, ...] = ("doc", "chunk")

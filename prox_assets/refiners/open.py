@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.engines.protocol import Engine
-from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
+from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
+from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets.refiners.probe import probe
-from prox_assets.refiners.prompt_makers import PromptStream
+from prox_assets.refiners.prompts.makers import PromptStream
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
-from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner
-from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.rules.refiners import RulesChunkRefiner, RulesDocumentRefiner
 
 PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
 """Given the configuration as it was probed, says where its prompts are made; None for this process."""

@@ -7,7 +7,7 @@ of 2,048 tokens and come without a chat template (huggingface.co/gair-prox).
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
-from prox_assets.refiners.model_files import model_folder
+from prox_assets.refiners.model.files import model_folder
 
 # A small model of this project's own, inside the package: see MODEL_CARD.md beside it.
 BUNDLED = "bundled"

@@ -17,14 +17,14 @@ from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.refiners.chunk_refiner import ModelChunkRefiner
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.errors import ProbeError
+from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
+from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
+from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
-from prox_assets.refiners.text_measures import count_words
-from prox_assets.refiners.tokenization import PromptTokenizer
+from prox_assets.refiners.rules.text_measures import count_words
 
 # In the order in which a tie is settled.
 AUTO_FORMATS = ("plain", "llama2-chat")

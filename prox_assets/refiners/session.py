@@ -14,12 +14,12 @@ from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
-from prox_assets.refiners.model_files import ModelFiles, find_model
+from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
-from prox_assets.refiners.prompt_makers import PromptStream
-from prox_assets.refiners.prompt_processes import PromptProcesses, process_count
+from prox_assets.refiners.prompts.makers import PromptStream
+from prox_assets.refiners.prompts.processes import PromptProcesses, process_count
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
-from prox_assets.refiners.tokenization import load_tokenizer
 
 
 class RefinerSession:

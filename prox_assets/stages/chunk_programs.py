@@ -14,11 +14,11 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages.aligned_rows import documents_with_decisions, inputs_of_chunk_programs
 from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference import Row
 from prox_assets.stages.program_table import InferenceSummary, ProgramTable
 from prox_assets.stages.run import ShardRun, StaleInputError
-from prox_assets.stages.side_by_side import documents_with_decisions, inputs_of_chunk_programs
 
 ASSET = "chunk_programs"
 

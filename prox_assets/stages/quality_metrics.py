@@ -8,11 +8,11 @@ import polars as pl
 from prox_assets.lake.errors import LakeError, ReplacedTableError
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
-from prox_assets.monitoring.shard_metrics import CountTokens, shard_metrics
+from prox_assets.monitoring.metrics.shard_metrics import CountTokens, shard_metrics
+from prox_assets.stages.aligned_rows import inputs_of_execution
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import ShardRun, StaleInputError
-from prox_assets.stages.side_by_side import inputs_of_execution
 
 ASSET = "quality_metrics"
 

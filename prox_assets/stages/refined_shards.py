@@ -12,14 +12,14 @@ from typing import Any
 from prox_assets.corpora.document import text_hash
 from prox_assets.lake.schemas import EXECUTION_TABLES, Outcome, Table
 from prox_assets.lake.table_files import FileInfo, TableWriter
-from prox_assets.stages.document_refinement import DocumentFate, refine_document
-from prox_assets.stages.identities import refined_identity
-from prox_assets.stages.run import ShardRun, StaleInputError
-from prox_assets.stages.side_by_side import (
+from prox_assets.stages.aligned_rows import (
     chunk_programs_of_present_documents,
     documents_with_programs,
     inputs_of_execution,
 )
+from prox_assets.stages.document_refinement import DocumentFate, refine_document
+from prox_assets.stages.identities import refined_identity
+from prox_assets.stages.run import ShardRun, StaleInputError
 
 ASSET = "refined_shards"
 

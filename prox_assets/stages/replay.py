@@ -16,13 +16,13 @@ from prox_assets.lake.executions import PublishedExecution, published_execution
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
-from prox_assets.stages.document_refinement import DocumentFate, NoChunkProgramsError, refine_document
-from prox_assets.stages.run import Progress, StageError, StaleInputError
-from prox_assets.stages.side_by_side import (
+from prox_assets.stages.aligned_rows import (
     chunk_programs_of_present_documents,
     documents_with_programs,
     inputs_of_execution,
 )
+from prox_assets.stages.document_refinement import DocumentFate, NoChunkProgramsError, refine_document
+from prox_assets.stages.run import Progress, StageError, StaleInputError
 
 Row = dict[str, Any]
 

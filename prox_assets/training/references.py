@@ -6,8 +6,8 @@ Belongs here: scorers of lines behind the protocol of chunk refiners, so that th
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
-from prox_assets.training.line_ensemble import LineEnsemble
-from prox_assets.training.line_targets import WORD
+from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.fit.line_ensemble import LineEnsemble
 
 # Given a text, P(keep) of each of its lines.
 LineScorer = Callable[[str], Sequence[float]]

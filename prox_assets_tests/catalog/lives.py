@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.catalog.document_index import DocumentPlace
-from prox_assets.catalog.trace import read_trace
-from prox_assets.catalog.trace_record import DocumentTrace
+from prox_assets.catalog.trace.read import read_trace
+from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.stages.refined_shards import refine_shard

@@ -24,8 +24,8 @@ from prox_assets.engines.protocol import (
     EngineStartError,
     ScoreRequest,
 )
+from prox_assets.testing.moody_server import Behaviour, Handler, MoodyServer, moody_server
 from prox_assets_tests.engine_fixtures import VllmServer
-from prox_assets_tests.engines.moody_server import Behaviour, Handler, MoodyServer, moody_server
 
 
 @pytest.fixture

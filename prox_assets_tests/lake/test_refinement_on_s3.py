@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.reconciliation import reconcile, schema_problems
+from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.shard_states import State, shard_states

@@ -11,7 +11,7 @@ import yaml
 
 from prox_assets import RefinedCorpus
 from prox_assets.refiners.errors import RefinerError
-from prox_assets_tests.orchestration.dagster_deployment import LOCATION, write_project
+from prox_assets.testing.dagster_deployment import LOCATION, write_project
 
 WITH_FLOOR = {"name": "floored", "chunk": {"name": "lines", "level": "chunk", "kind": "rules", "chunk_floor": 0.3}}
 

@@ -11,7 +11,7 @@ from unittest import mock
 import dagster as dg
 
 from prox_assets.orchestration.build import build_defs
-from prox_assets.training.pages import PAGES_VARIABLE, SILVER_VARIABLE
+from prox_assets.training.data.pages import PAGES_VARIABLE, SILVER_VARIABLE
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "asset_specs.json"
 UPDATE = "PROX_UPDATE_SNAPSHOTS"

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.drift import find_drift
-from prox_assets.monitoring.drift_settings import DriftSettings, Kind
+from prox_assets.monitoring.drift.judge import find_drift
+from prox_assets.monitoring.drift.settings import DriftSettings, Kind
 from prox_assets.orchestration.drift_checks import CHECKS, build_drift_checks, findings_markdown
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets_tests.monitoring.metric_lakes import metric_lake

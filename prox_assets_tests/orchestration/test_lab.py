@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from prox_assets import RefinerLab
+from prox_assets.cli.make_refiner import LAB, ORDER, _is_done, lab_definitions
 from prox_assets.orchestration.assets.lab_assets import LEVELS, build_lab_assets
 from prox_assets.orchestration.lab_component import RefinerLabAttributes
-from prox_assets.orchestration.make_refiner import LAB, ORDER, _is_done, lab_definitions
 from prox_assets.orchestration.resources import LabResource
-from prox_assets_tests.training.lab_plans import RECIPE, SHAPE, refiner
+from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner
 from prox_assets_tests.training.synthetic_pages import write_pages
 
 SHORT = {**RECIPE, "shape": SHAPE, "steps": 6, "checkpoint_steps": 3}

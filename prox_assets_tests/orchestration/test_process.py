@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from prox_assets_tests.orchestration.dagster_deployment import wait_for
+from prox_assets.testing.dagster_deployment import wait_for
 
 STEP = """
 import time

@@ -24,7 +24,7 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
 from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
-from prox_assets_tests.engines.moody_server import Handler, MoodyServer, moody_server
+from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
 
 KEYS = {
     "PROX_SERVER_API_KEY": "sk-marked/server+key=31415926",

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 
 from prox_assets.programs import Chunk, ChunkOutcome, ChunkProgram, ExecutionPolicy, Verdict, execute
-from prox_assets_tests.programs import invariants
-from prox_assets_tests.programs.cases import chunked_documents
-from prox_assets_tests.programs.invariants import (
+from prox_assets.testing import program_invariants as invariants
+from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.program_invariants import (
     check_document,
     check_parsing,
     check_provenance,
     check_reference,
     check_strict,
 )
-from prox_assets_tests.programs.mutations import HostileInput, hostile_input
+from prox_assets.testing.program_mutations import HostileInput, hostile_input
 
 SEED = 1
 LENIENT = ExecutionPolicy(error_limit=100, min_kept_share=0, min_kept_characters=0)

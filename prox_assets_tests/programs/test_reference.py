@@ -9,7 +9,7 @@ from prox_assets.programs.reference import (
     execute_chunk_program,
     execute_doc_program,
 )
-from prox_assets_tests.programs.cases import BODY
+from prox_assets.testing.program_cases import BODY
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n \u3000\n\x1c"])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from prox_assets.refiners.inline_config import InlineSettings
-from prox_assets.refiners.line_labels_config import LineLabelsSettings
-from prox_assets.refiners.tokenization import PromptTokenizer, load_tokenizer
-from prox_assets_tests.tiny_models import make_tiny_llama
+from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.spans.config import InlineSettings
+from prox_assets.testing.tiny_models import make_tiny_llama
 
 # Few lines a chunk, so that short documents have several chunks.
 LINE_LABELS = LineLabelsSettings(max_lines=16)

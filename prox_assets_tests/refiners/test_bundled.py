@@ -5,11 +5,11 @@ import pytest
 from prox_assets.corpora.sample.page_files import read_pages
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model_files import model_folder
+from prox_assets.refiners.model.files import model_folder
 from prox_assets.refiners.presets import BUNDLED_PLACE, named_refiners
-from prox_assets.refiners.prompts import Level
+from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.evaluation import chunk_programs, document_programs, refine
+from prox_assets.training.evaluation.evaluate import chunk_programs, document_programs, refine
 
 BUNDLED = named_refiners("bundled")
 ENGINE: EngineConfig = TransformersEngineConfig()

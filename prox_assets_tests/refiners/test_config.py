@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.line_labels_config import LineLabelsSettings
-from prox_assets.refiners.model_files import ModelFiles
+from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.presets import PRESETS, preset
-from prox_assets.refiners.rule_config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 
 FILES = ModelFiles(Path("model"), None, "weights", "tokenizer")
 SCORED_DOC: dict[str, Any] = {"name": "d", "level": "doc", "model": "m", "prompt_format": "plain"}

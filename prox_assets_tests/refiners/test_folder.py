@@ -8,9 +8,9 @@ import pytest
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import REFINER_FILE, load_refiner, load_refiner_pair, save_refiner
-from prox_assets.refiners.model_files import find_model
+from prox_assets.refiners.model.files import find_model
 from prox_assets.refiners.presets import named_refiners
-from prox_assets_tests.tiny_models import make_tiny_llama
+from prox_assets.testing.tiny_models import make_tiny_llama
 
 DOC = RefinerConfig(name="d", level="doc", model=".", prompt_format="plain", window=512, keep_threshold=0.3)
 CHUNK = RefinerConfig(name="c", level="chunk", model=".", prompt_format="plain", window=512)

@@ -14,8 +14,8 @@ from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import EngineStartError
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model_files import WEIGHT_PATTERNS, find_model
-from prox_assets.refiners.tokenization import load_tokenizer
+from prox_assets.refiners.model.files import WEIGHT_PATTERNS, find_model
+from prox_assets.refiners.model.tokenization import load_tokenizer
 
 SOURCES = sorted(Path(prox_assets.__file__).parent.rglob("*.py"))
 # Loaders that unpickle, or run what they are given.

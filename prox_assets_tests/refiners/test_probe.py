@@ -9,17 +9,17 @@ from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine
 from prox_assets.programs.document import decide_document
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.refiners.chunk_prompts import ProgramChunkPlanner
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.errors import ProbeError
+from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.probe import FormatTrial, probe
 from prox_assets.refiners.probe_pages import PROBE_PAGES
-from prox_assets.refiners.prompts import prompt_frame
+from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
+from prox_assets.refiners.prompts.formats import prompt_frame
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.refiners.tokenization import load_tokenizer
-from prox_assets_tests.tiny_models import make_tiny_llama, overfit
+from prox_assets.testing.tiny_models import make_tiny_llama, overfit
 
 CHUNK = RefinerConfig(name="chunk", level="chunk", model="tiny", window=1024, max_new_tokens=64)
 # The heads of the pages suffice to tell them apart, and make for short training.

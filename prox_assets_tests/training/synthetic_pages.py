@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prox_assets.training.pages import LabelledPage
+from prox_assets.training.data.pages import LabelledPage
 
 SUBJECTS = (
     "The river",

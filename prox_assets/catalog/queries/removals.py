@@ -6,9 +6,9 @@ Belongs here: questions that need texts, and therefore open the shards they are 
 from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
+from prox_assets.catalog.sites import HOST_PATTERN
 from prox_assets.catalog.sql import one_of, quoted
 from prox_assets.lake.schemas import KEPT_OUTCOMES
-from prox_assets.monitoring.sites import HOST_PATTERN
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from prox_assets.catalog.sites import site
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
-from prox_assets.monitoring.sites import site
 
 # Upper ends of the bins of raw length, in characters; the last one is open.
 LENGTHS = (250, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000)

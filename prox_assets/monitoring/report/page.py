@@ -14,13 +14,13 @@ import jinja2
 from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.monitoring.arrivals import arrivals
-from prox_assets.monitoring.drift import DriftError, Finding, Judgement, judge_arrivals
-from prox_assets.monitoring.drift_settings import DriftSettings, Severity
-from prox_assets.monitoring.previews import printable
+from prox_assets.monitoring.drift.arrivals import arrivals
+from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.settings import DriftSettings, Severity
+from prox_assets.monitoring.metrics.previews import printable
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
-from prox_assets.monitoring.report.distributions import compare
+from prox_assets.monitoring.report.histograms import compare
 from prox_assets.monitoring.report.history import Configuration, History, Row, read_history, refiner_names, share
 from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS
 from prox_assets.monitoring.report.history import History, Row, share, weighted_mean
-from prox_assets.monitoring.shard_metrics import HISTOGRAM_BINS
 from prox_assets.monitoring.signals import FAMILIES, Rule, passes
 
 Read = Callable[[Row], float | None]

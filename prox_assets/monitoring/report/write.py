@@ -7,7 +7,7 @@ import polars as pl
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.drift_settings import DriftSettings
+from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.monitoring.report.page import Report, assemble, render
 
 

@@ -1,4 +1,4 @@
-"""The assets of a refiner lab: see `prox_assets.training.lab_stages`. Partitioned by level: doc and chunk."""
+"""The assets of a refiner lab: see `prox_assets.training.lab.stages`. Partitioned by level: doc and chunk."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_usele
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LabResource
-from prox_assets.refiners.prompts import Level
-from prox_assets.training.lab import LabFolder, LabPlan
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.lab.settings import LabFolder, LabPlan
 
 SEED_ANNOTATIONS = "seed_annotations"
 TRAINING_SET = "refiner_training_set"
@@ -144,7 +144,7 @@ def _asset(
 
 
 def _annotate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
-    from prox_assets.training.lab_stages import annotate_seeds
+    from prox_assets.training.lab.stages import annotate_seeds
 
     shown = annotate_seeds(plan, folder, level, progress, announce)
     return {**numbers(shown), "file": link(str(folder.annotations(level)))}
@@ -153,15 +153,15 @@ def _annotate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress
 def _build_examples(
     plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce
 ) -> dict[str, Any]:
-    from prox_assets.training.lab_stages import build_examples
+    from prox_assets.training.lab.stages import build_examples
 
     shown = build_examples(plan, folder, level)
     return {**numbers(shown), "statistics": shown, "file": link(str(folder.training_set(level)))}
 
 
 def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
-    from prox_assets.training.curves import curve_report
-    from prox_assets.training.lab_training import train_refiner
+    from prox_assets.training.fit.curves import curve_report
+    from prox_assets.training.lab.training import train_refiner
 
     shown = train_refiner(plan, folder, level, progress)
     return {
@@ -172,8 +172,8 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, a
 
 
 def _evaluate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
-    from prox_assets.training.lab_evaluation import evaluate_lab
-    from prox_assets.training.lab_stages import labelled_pages
+    from prox_assets.training.lab.evaluation import evaluate_lab
+    from prox_assets.training.lab.stages import labelled_pages
 
     shown = evaluate_lab(plan, folder, level, labelled_pages(plan))
     return {

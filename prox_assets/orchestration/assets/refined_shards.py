@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.previews import as_markdown, edit_previews
+from prox_assets.monitoring.metrics.previews import as_markdown, edit_previews
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.stages import chunk_programs

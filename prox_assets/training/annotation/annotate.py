@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prox_assets.lake.storage import Storage
-from prox_assets.refiners.prompts import Level
+from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import Asker, chat_model
 from prox_assets.training.annotation.budget import Budget, Tokens
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.ledger import Ledger, open_ledger
 from prox_assets.training.annotation.questions import AnnotationPlan
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 
 TABLE_NAME = "seed_annotations.parquet"
 

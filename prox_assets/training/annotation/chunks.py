@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 
 from prox_assets.programs import Operation, pack_lines
-from prox_assets.refiners.prompts import LABEL_DIGITS, label_lines, shown_line
+from prox_assets.refiners.prompts.formats import LABEL_DIGITS, label_lines, shown_line
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
 from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
 from prox_assets.training.annotation.noise import NOISE_KINDS, MergedProgram, merge, read_program
-from prox_assets.training.line_targets import BLANK_WEIGHT
-from prox_assets.training.seeds import SEED_CHUNKS, SeedDocument
+from prox_assets.training.data.line_targets import BLANK_WEIGHT
+from prox_assets.training.data.seeds import SEED_CHUNKS, SeedDocument
 
 _KINDS = {kind.prompt: kind for kind in NOISE_KINDS}
 # "[000]" and the line break.

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from prox_assets.refiners.prompts import shown_text
+from prox_assets.refiners.prompts.formats import shown_text
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
 from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
-from prox_assets.training.seeds import SEED_DOCUMENTS, SeedDocument
+from prox_assets.training.data.seeds import SEED_DOCUMENTS, SeedDocument
 
 _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prox_assets.engines.server_client import RequestFailedError, RequestRefusedError
-from prox_assets.refiners.prompts import Level
+from prox_assets.engines.server.client import RequestFailedError, RequestRefusedError
+from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import chat_model
 from prox_assets.training.annotation.chat import ChatModel
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 
 SAMPLES_PER_PROMPT = 3
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 
 BLANK = "blank"
 """Why a unit without visible characters is not asked about."""

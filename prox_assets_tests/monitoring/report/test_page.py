@@ -9,7 +9,7 @@ from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.monitoring.drift_settings import DriftSettings, Measure
+from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.monitoring.report.write import write_report
 from prox_assets_tests.lakes import files_of, table_file

@@ -18,7 +18,7 @@ import prox_assets.corpora.sample
 from prox_assets.monitoring.signals import document_signals
 from prox_assets.monitoring.signals.c4 import SENTENCE_END
 from prox_assets.monitoring.signals.fineweb import TERMINAL_PUNCTUATION
-from prox_assets.training.pages import PAGES_VARIABLE
+from prox_assets.training.data.pages import PAGES_VARIABLE
 
 pytest.importorskip("spacy")
 Document = pytest.importorskip("datatrove.data").Document

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from prox_assets.training.annotation import AnnotatorConfig, annotate
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 
 DOCUMENTS = [SeedDocument(f"d{i}", f"site{i}.example", "", f"Page {i}.") for i in range(4)]
 

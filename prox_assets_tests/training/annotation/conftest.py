@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.training.annotation import AnnotatorConfig
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import ChatHandler, ChatServer, chat_server
 
 PAGE = "Home | News\nTides follow the Moon.\nAll rights reserved"

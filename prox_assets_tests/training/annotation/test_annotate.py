@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.training.annotation import AnnotationError, AnnotatorConfig, annotate
-from prox_assets.training.line_targets import BLANK_WEIGHT
-from prox_assets.training.seeds import (
+from prox_assets.training.data.line_targets import BLANK_WEIGHT
+from prox_assets.training.data.seeds import (
     SEED_CHUNK_DESCRIPTIONS,
     SEED_CHUNKS,
     SEED_DOCUMENT_DESCRIPTIONS,

@@ -12,7 +12,7 @@ from prox_assets.training.annotation import AnnotatorConfig, BudgetExceededError
 from prox_assets.training.annotation.chat import most_prompt_tokens
 from prox_assets.training.annotation.prompts import load_prompts
 from prox_assets.training.annotation.scores import EDUCATIONAL
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import COMPLETION_TOKENS, PROMPT_TOKENS, ChatHandler, ChatServer
 
 Configure = Callable[..., AnnotatorConfig]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.training.annotation import AnnotationError, AnnotatorConfig, annotate
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.annotate_child import DOCUMENTS, config
 from prox_assets_tests.training.annotation.chat_server import ChatHandler, ChatServer
 

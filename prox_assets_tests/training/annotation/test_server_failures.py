@@ -8,7 +8,7 @@ import pytest
 
 from prox_assets.engines.protocol import EngineError, EngineStartError
 from prox_assets.training.annotation import AnnotationError, AnnotatorConfig, annotate
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import ChatHandler, ChatServer
 from prox_assets_tests.training.annotation.conftest import rows
 

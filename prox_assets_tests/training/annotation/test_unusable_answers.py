@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prox_assets.training.annotation import AnnotatorConfig, annotate
-from prox_assets.training.seeds import SeedDocument
+from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import COMPLETION_TOKENS, PROMPT_TOKENS, ChatHandler, ChatServer
 from prox_assets_tests.training.annotation.conftest import asks_for, rows
 

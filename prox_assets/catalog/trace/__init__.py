@@ -1,0 +1,1 @@
+"""One document's whole life: read, recorded, put into words, drawn as a page."""

@@ -1,0 +1,44 @@
+"""A document's trace as one self-contained HTML page: no scripts, no network, light and dark.
+
+Belongs here: what the template is given and how it is made safe. The page's look is in templates/trace.html.
+"""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace.record import DocumentTrace
+from prox_assets.catalog.trace.text_diff import diff_lines, grouped
+from prox_assets.monitoring.metrics.previews import printable
+
+
+def trace_page(trace: DocumentTrace) -> str:
+    """Return the page. Text of the web and of models is escaped, and what a browser would obey is made visible."""
+    groups = []
+    if trace.refined_text is not None:
+        groups = grouped(diff_lines(trace.raw_text, trace.refined_text, trace.provenance))
+    return _template().render(
+        trace=trace,
+        words=trace_words,
+        groups=groups,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("prox_assets.catalog.trace"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("trace.html")
+
+
+def _shown(value: object) -> object:
+    """Make every value printable before it is escaped: direction marks and control characters mislead readers."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

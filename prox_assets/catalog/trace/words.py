@@ -1,0 +1,202 @@
+"""The words in which a trace is told, so that the terminal and the page say the same.
+
+Belongs here: short sentences about a DocumentTrace. They may hold text of the web or of a model, so whoever shows them
+must escape them.
+"""
+
+from typing import NamedTuple
+
+from prox_assets.catalog.trace.record import ChunkTrace, DecisionTrace, DocumentTrace, RefinerTrace
+from prox_assets.lake.schemas import Outcome
+from prox_assets.programs import Segment, SegmentKind, Verdict
+
+
+def facts(trace: DocumentTrace) -> list[tuple[str, str]]:
+    """Return (name, value) pairs that introduce the document."""
+    place = trace.place
+    where = f" in {trace.source_url}" if trace.source_url else ""
+    pairs = [
+        ("outcome", outcome(trace)),
+        ("url", trace.url or "none"),
+        ("source", f"row {place.source_row:,} of {trace.source_file}{where}"),
+        ("corpus", f"{place.corpus}, shard {place.shard}"),
+        ("hash of raw text", trace.text_hash),
+    ]
+    if trace.refined_hash is not None:
+        pairs.append(("hash of refined text", trace.refined_hash))
+    if trace.execution_id is not None:
+        pairs.append(("execution", f"{trace.execution_id}, rules {trace.execution_fingerprint or 'unknown'}"))
+    if trace.metadata not in (None, "", "{}"):
+        pairs.append(("metadata", trace.metadata or ""))
+    return pairs
+
+
+def outcome(trace: DocumentTrace) -> str:
+    """Say what became of the document."""
+    result = trace.outcome
+    if result is None:
+        return "none yet: no published execution holds the document"
+    reason = f" ({result.reason})" if result.reason else ""
+    if result.outcome in (Outcome.DROPPED_BY_DOCUMENT, Outcome.QUARANTINED):
+        return f"{result.outcome}{reason}, {result.characters_before:,} characters not kept"
+    return (
+        f"{result.outcome}{reason}, {result.characters_before:,} to {result.characters_after:,} characters, "
+        f"{result.lines_before:,} to {result.lines_after:,} lines; {result.operations_applied:,} operations applied, "
+        f"{result.operations_failed:,} failed"
+    )
+
+
+def refiner(who: RefinerTrace | None) -> str:
+    """Name a refiner with its model, revision and fingerprint."""
+    if who is None:
+        return "nobody yet"
+    words = [who.name or "unnamed"]
+    if who.kind == "rules":
+        words.append("rules without a model")
+    if who.model:
+        words.append(f"model {who.model}")
+    if who.revision:
+        words.append(f"revision {who.revision}")
+    if who.kind == "model" and who.dialect:
+        words.append(f"dialect {who.dialect}")
+    words.append(f"fingerprint {who.fingerprint}")
+    return ", ".join(words)
+
+
+def decision(said: DecisionTrace | None) -> str:
+    """Say how the document level decided, program text left out."""
+    if said is None:
+        return "none: doc_programs holds nothing on this document"
+    if said.error is not None:
+        return f"failed: {said.error}"
+    words = []
+    if said.keep_probability is not None:
+        words.append(f"P(keep) {said.keep_probability:.4f}{_against(said.keep_probability, said.threshold)}")
+    elif said.program is None:
+        words.append("not asked")
+    words.append(_answer(said.finish_reason, said.prompt_tokens, said.completion_tokens))
+    if said.truncated:
+        words.append("only the head of the document was shown")
+    return ", ".join(words)
+
+
+def _against(probability: float, threshold: float | None) -> str:
+    if not 0 <= probability <= 1:  # NaN too
+        return " (no probability, so it decided nothing)"
+    if threshold is None:
+        return ""
+    return f" {'≥' if probability >= threshold else '<'} doc_keep_threshold {threshold}"
+
+
+# What a chunk without a program has to say, its skip_reason says.
+_VERDICTS: dict[str, str] = {
+    Verdict.APPLIED: "carried out",
+    Verdict.NO_CHANGE: "carried out, without a change",
+    Verdict.REFUSED: "refused as a whole",
+    Verdict.CUT_OFF: "refused as a whole, since it was cut off",
+    Verdict.CRASHED: "not carried out, since the released executor has no result for the document",
+}
+
+
+def chunk(part: ChunkTrace) -> str:
+    """Say which lines a chunk holds, how its answer ended and what became of it, program text left out."""
+    words = [f"chunk {part.index}: lines {part.line_start:,} to {part.line_end:,}"]
+    if part.error is not None:
+        words.append(f"failed: {part.error}")
+    elif part.skip_reason is not None:
+        words.append(f"not shown to the refiner ({part.skip_reason}), so kept as it was")
+    else:
+        words.append(_answer(part.finish_reason, part.prompt_tokens, part.completion_tokens))
+    if part.verdict in _VERDICTS:
+        words.append(_VERDICTS[part.verdict])
+    return ", ".join(words)
+
+
+def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> str:
+    ending = "cut off by the token limit" if finish_reason == "length" else finish_reason
+    if not prompt_tokens:
+        return ending
+    return f"{ending}, {prompt_tokens:,} prompt and {completion_tokens:,} answer tokens"
+
+
+class ScoredLine(NamedTuple):
+    """A line whose P(keep) was read off; `removed` says that it lies below the threshold in force."""
+
+    number: int
+    probability: float
+    removed: bool
+    text: str
+
+
+def scored_lines(trace: DocumentTrace, part: ChunkTrace) -> list[ScoredLine]:
+    """Return the scored lines of a chunk, numbered as in the document; [] where lines were not scored."""
+    threshold = _line_threshold(trace)
+    lines = trace.raw_text.split("\n")[part.line_start : part.line_end + 1]
+    return [
+        ScoredLine(part.line_start + offset, probability, threshold is not None and probability < threshold, line)
+        for offset, (probability, line) in enumerate(zip(part.line_keep_probabilities or (), lines, strict=False))
+    ]
+
+
+def scores(trace: DocumentTrace, lines: list[ScoredLine]) -> str:
+    """Sum up scored lines."""
+    threshold = _line_threshold(trace)
+    if threshold is None:
+        return f"{len(lines):,} lines scored"
+    return f"{len(lines):,} lines scored, {sum(line.removed for line in lines):,} below line_keep_threshold {threshold}"
+
+
+def _line_threshold(trace: DocumentTrace) -> float | None:
+    return trace.policy.get("line_keep_threshold") if trace.policy is not None else None
+
+
+def no_chunks(trace: DocumentTrace) -> str:
+    """Say why a document has no chunk programs."""
+    if trace.chunk_refiner is None:
+        return "none: chunk_programs has not been run"
+    floor = f" (chunk_floor {trace.chunk_floor})" if trace.chunk_floor is not None else ""
+    return f"none: the chunk refiner is shown only documents that the document level lets through{floor}"
+
+
+class SpanSource(NamedTuple):
+    """Where one part of a span of refined text came from.
+
+    Attributes:
+        place: The refined range, the raw range, and the raw line of its first character.
+        kind: How.
+        refined: The refined characters.
+        raw: The raw characters.
+    """
+
+    place: str
+    kind: SegmentKind
+    refined: str
+    raw: str
+
+
+def span_sources(trace: DocumentTrace, start: int, end: int) -> list[SpanSource]:
+    """Say where the refined characters start to end (exclusive) came from.
+
+    Raises:
+        ValueError: The document has no such range, or its provenance cannot be said.
+    """
+    if trace.refined_text is None:
+        raise ValueError("the document has no refined text, so no span of it came from anywhere")
+    if trace.provenance is None:
+        raise ValueError(f"it cannot be said where its text came from: {trace.provenance_gap}")
+    return [_source(trace.raw_text, trace.refined_text, segment) for segment in trace.provenance.sources(start, end)]
+
+
+def _source(raw: str, refined: str, segment: Segment) -> SpanSource:
+    line_start = raw.rfind("\n", 0, segment.raw_start) + 1
+    line = raw.count("\n", 0, segment.raw_start)
+    place = (
+        f"refined {segment.refined_start}:{segment.refined_end} from raw {segment.raw_start}:{segment.raw_end} "
+        f"(line {line}, column {segment.raw_start - line_start})"
+    )
+    return SpanSource(
+        place,
+        segment.kind,
+        refined[segment.refined_start : segment.refined_end],
+        raw[segment.raw_start : segment.raw_end],
+    )

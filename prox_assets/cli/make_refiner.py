@@ -1,0 +1,137 @@
+"""`make refiner`: the lab's assets for both levels, through Dagster, on the instance that `make ui` shows afterwards.
+
+A killed run goes on where it was: steps that are done for this configuration are not repeated, and training resumes
+from its newest checkpoint. Delete the lab's folder to begin anew.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import dagster as dg
+import yaml
+from rich.console import Console
+
+from prox_assets.orchestration.assets.lab_assets import (
+    EVALUATION,
+    MODEL,
+    SEED_ANNOTATIONS,
+    TRAINING_SET,
+    build_lab_assets,
+)
+from prox_assets.orchestration.build import default_resources, ignore_preview_warnings
+from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
+from prox_assets.orchestration.lab_component import RefinerLabAttributes
+from prox_assets.orchestration.resources import LabResource
+from prox_assets.refiners.folder import LEVELS
+from prox_assets.refiners.model.files import model_folder
+from prox_assets.refiners.presets import BUNDLED_PLACE
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.pages import PAGES_VARIABLE
+from prox_assets.training.lab.settings import LabFolder
+
+LAB = "refiner_lab"
+# Documents are annotated first, because chunks are only of those that are kept; the chunk refiner is trained first,
+# because the document refiner starts from its weights.
+ORDER: tuple[tuple[Level, str], ...] = (
+    ("doc", SEED_ANNOTATIONS),
+    ("doc", TRAINING_SET),
+    *(("chunk", asset) for asset in (SEED_ANNOTATIONS, TRAINING_SET, MODEL, EVALUATION)),
+    ("doc", MODEL),
+    ("doc", EVALUATION),
+)
+# What a step is made from, beside its configuration.
+UPSTREAM: dict[tuple[Level, str], tuple[tuple[Level, str], ...]] = {
+    ("chunk", SEED_ANNOTATIONS): (("doc", SEED_ANNOTATIONS),),
+    ("doc", MODEL): (("doc", TRAINING_SET), ("chunk", MODEL)),
+    **{(level, TRAINING_SET): ((level, SEED_ANNOTATIONS),) for level in LEVELS},
+    ("chunk", MODEL): (("chunk", TRAINING_SET),),
+    **{(level, EVALUATION): ((level, MODEL),) for level in LEVELS},
+}
+LOG_INFO = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+
+
+def main() -> int:
+    """Make the refiners; return the process's exit code."""
+    parser = argparse.ArgumentParser(description="Train and evaluate the lab's refiners.")
+    parser.add_argument("--bundle", action="store_true", help="Put the finished refiners into the package.")
+    arguments = parser.parse_args()
+    console = Console(highlight=False, soft_wrap=True)
+    if not os.environ.get(PAGES_VARIABLE):
+        console.print(f"[bold red]error:[/] make refiner PAGES=file.parquet: {PAGES_VARIABLE} names no labelled pages")
+        return 1
+    ignore_preview_warnings()
+    instance = prepare_instance(default_home(), Path(PROJECT_FILE))
+    defs = lab_definitions()
+    folder = LabResource().folder(LAB)
+    for level, asset in ORDER:
+        if not _is_done(defs, instance, folder, level, asset) and not _materialize(defs, instance, level, asset):
+            console.print(f"[bold red]{asset} of level {level} failed[/]; run the same command again to go on")
+            return 1
+        console.print(f"{level} {asset}: done")
+    for level in LEVELS:
+        console.print(f"refiner: {folder.model(level)}; evaluation: {folder.evaluation(level)}")
+    if arguments.bundle:
+        _bundle(folder, console)
+    return 0
+
+
+def lab_definitions() -> dg.Definitions:
+    """Return the lab's definitions alone: the corpora may need the very refiners that are to be made."""
+    file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
+    attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
+    settings = RefinerLabAttributes.model_validate(attributes).settings()
+    return dg.Definitions(assets=build_lab_assets(settings), resources=default_resources())
+
+
+def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, level: Level, asset: str) -> bool:
+    """Tell whether a step's result is there, of this configuration, and newer than what it was made from."""
+    results = {
+        SEED_ANNOTATIONS: folder.annotations(level),
+        TRAINING_SET: folder.training_set(level),
+        MODEL: folder.model(level),
+        EVALUATION: folder.evaluation(level),
+    }
+    newest = _newest(instance, level, asset)
+    if newest is None or newest.asset_materialization is None or not results[asset].exists():
+        return False
+    made = (newest.asset_materialization.tags or {}).get("dagster/code_version")
+    upstream = [_newest(instance, *place) for place in UPSTREAM.get((level, asset), ())]
+    return made == defs.resolve_asset_graph().get(dg.AssetKey([LAB, asset])).code_version and all(
+        record is not None and record.storage_id < newest.storage_id for record in upstream
+    )
+
+
+def _newest(instance: dg.DagsterInstance, level: Level, asset: str) -> dg.EventLogRecord | None:
+    wanted = dg.AssetRecordsFilter(dg.AssetKey([LAB, asset]), asset_partitions=[level])
+    return next(iter(instance.fetch_materializations(wanted, limit=1).records), None)
+
+
+def _materialize(defs: dg.Definitions, instance: dg.DagsterInstance, level: Level, asset: str) -> bool:
+    job = defs.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=level,
+        asset_selection=[dg.AssetKey([LAB, asset])],
+        run_config=LOG_INFO,
+        raise_on_error=False,
+    )
+    return result.success
+
+
+def _bundle(folder: LabFolder, console: Console) -> None:
+    for level in LEVELS:
+        place = model_folder(f"{BUNDLED_PLACE}/{level}")
+        fresh = place.with_name(f".{level}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(folder.model(level), fresh)
+        shutil.rmtree(place, ignore_errors=True)
+        fresh.replace(place)
+        size = sum(file.stat().st_size for file in place.rglob("*")) / 1e6
+        console.print(f"bundled: {place} ({size:.1f} MB)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Raw Parquet files: rows to Python values, whatever Arrow can hold."""

@@ -1,0 +1,1 @@
+"""Whether quality drifts: measures, statistics, judgement and words."""

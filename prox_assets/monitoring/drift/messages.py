@@ -1,0 +1,199 @@
+"""What a finding says to people: what moved, by how much, since when, and a query for the documents in question.
+
+Belongs here: sentences and SELECT statements. Not here: deciding that something moved (drift.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from prox_assets.monitoring.drift.measures import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
+from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure, Severity
+from prox_assets.monitoring.metrics.previews import printable
+
+BINS_NAMED = 2
+SHARDS_NAMED = 20
+FINGERPRINT_DIGITS = 8
+
+_NAMES: dict[Measure, str] = {
+    Measure.KEEP_PROBABILITY: "keep probabilities",
+    Measure.RETENTION: "shares of characters retained per document",
+    Measure.REMOVED_FRACTION: "shares of characters removed per kept document",
+    Measure.DOCUMENT_LENGTH: "lengths of documents",
+    Measure.OPERATIONS_PER_DOCUMENT: "operations applied per document",
+    Measure.LANGUAGE_MIX: "languages of documents",
+    Measure.REPEATED_LINES: "refined lines that several documents share",
+    Measure.FAILED_PROGRAMS: "chunk programs refused",
+    Measure.TRUNCATED_PROGRAMS: "chunk programs cut off by the token limit",
+    Measure.LOOPING_PROGRAMS: "chunk programs that loop",
+    Measure.NO_OP_PROGRAMS: "chunk programs that change nothing",
+    Measure.OVER_DELETION: "documents that lost four fifths or more",
+    Measure.DROPPED_DOCUMENTS: "documents dropped",
+    Measure.QUARANTINED_DOCUMENTS: "documents quarantined",
+    Measure.REJECTED_ROWS: "raw rows rejected",
+    Measure.DOC_TOKENS_PER_CHARACTER: "document-level prompt tokens per character",
+    Measure.CHUNK_TOKENS_PER_CHARACTER: "chunk-level prompt tokens per character",
+    Measure.SCHEMA: "columns",
+}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How the judged shards differ from the baseline in one measure.
+
+    Attributes:
+        measure: Which.
+        statistic: Name of the number compared.
+        value: The number.
+        noise: The size that chance and the baseline's spread explain.
+        baseline: The measure over the baseline, if one number says it.
+        current: The same over the judged shards.
+        groups: (first bin, last bin, share before, share now) of a distribution; (column, "gone" or "new", 0, 0) of a
+            schema; nothing for rates and levels.
+        severity: Once judged.
+        threshold: Once judged.
+    """
+
+    measure: Measure
+    statistic: str
+    value: float
+    noise: float
+    baseline: float | None
+    current: float | None
+    groups: tuple[tuple[Any, Any, float, float], ...] = ()
+    severity: Severity = Severity.WARN
+    threshold: float = 0.0
+
+    def judged(self, severity: Severity, threshold: float) -> Self:
+        """Return the deviation with its verdict."""
+        return replace(self, severity=severity, threshold=threshold)
+
+
+def summary(measure: Measure, value: Reading) -> float | None:
+    """Return the one number that stands for a reading, if there is one."""
+    match value:
+        case Rate() | Level():
+            return value.value
+        case Histogram():
+            return mean_of(measure, value)
+
+
+def message(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> str:
+    """Say what moved, by how much and since when, and whether the refiner changed with it."""
+    shards = f"the {len(baseline)} shards before" if len(baseline) != 1 else "the shard before"
+    since = f"since {printable(run[0]['shard'])}"
+    if len(run) > 1:
+        since += f" ({len(run)} shards)"
+    return f"{_moved(deviation)} against {shards}, {since}.{_configuration(baseline, run[0])}"
+
+
+def _moved(deviation: Deviation) -> str:
+    name = _NAMES[deviation.measure]
+    limit = f"limit {deviation.threshold:.3g}"
+    match KINDS[deviation.measure]:
+        case Kind.RATE:
+            return (
+                f"{name.capitalize()}: {deviation.current:.1%}, was {deviation.baseline:.1%} "
+                f"({100 * deviation.value:+.1f} points, limit {100 * deviation.threshold:.1f})"
+            )
+        case Kind.LEVEL:
+            return (
+                f"{name.capitalize()}: {deviation.current:.4g}, was {deviation.baseline:.4g} ({deviation.value:+.1%}, "
+                f"limit {deviation.threshold:.1%})"
+            )
+        case Kind.SCHEMA:
+            changes = ", ".join(f"{printable(str(column))} is {change}" for column, change, _, _ in deviation.groups)
+            return f"{name.capitalize()} changed: {changes}"
+        case Kind.DISTRIBUTION:
+            most = sorted(deviation.groups, key=lambda group: -abs(group[3] - group[2]))[:BINS_NAMED]
+            bins = ", ".join(
+                f"{bin_name(deviation.measure, first, last)} {before:.1%} to {now:.1%}"
+                for first, last, before, now in most
+            )
+            return f"The distribution of {name} shifted (PSI {deviation.value:.2f}, {limit}): {bins}"
+
+
+def _configuration(baseline: Sequence[Row], first: Row) -> str:
+    """Name what changed in the configuration with the first deviating shard: then the change may be meant."""
+    changed = []
+    for column, what in (
+        ("doc_refiner", "document refiner"),
+        ("chunk_refiner", "chunk refiner"),
+        ("execution_fingerprint", "execution policy"),
+    ):
+        before, now = {row.get(column) for row in baseline}, first.get(column)
+        if before and now not in before:
+            changed.append(f"{what} (now {str(now)[:FINGERPRINT_DIGITS]})")
+    if not changed:
+        return ""
+    return f" With it changed: {', '.join(changed)}; if that is meant, set accepted_from to this shard."
+
+
+def examples(measure: Measure, corpus: str, shards: Sequence[str]) -> str:
+    """Return a SELECT over the catalog's views that shows what a finding is about, in the latest of the shards."""
+    names = ", ".join(_quoted(shard) for shard in shards[-SHARDS_NAMED:])
+    where = f"corpus = {_quoted(corpus)} AND shard IN ({names})"
+    return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
+
+
+def _quoted(text: str) -> str:
+    # Braces are the placeholders of _EXAMPLES only: format() does not look into what it puts in.
+    return "'" + text.replace("'", "''") + "'"
+
+
+_MOST_REMOVED = (
+    "SELECT shard, doc_id, outcome, characters_before, characters_after, operations_applied FROM outcomes "
+    "WHERE {where} ORDER BY characters_after / greatest(characters_before, 1), doc_id LIMIT 20"
+)
+_TOKENS_PER_CHARACTER = (
+    "SELECT shard, LEVEL_refiner, LEVEL_prompted.tokens / LEVEL_prompted.characters AS tokens_per_character "
+    "FROM shard_metrics WHERE {where} ORDER BY shard"
+)
+_EXAMPLES: dict[Measure, str] = {
+    Measure.KEEP_PROBABILITY: (
+        "SELECT shard, doc_id, keep_probability FROM doc_programs WHERE {where} ORDER BY keep_probability LIMIT 20"
+    ),
+    Measure.DOCUMENT_LENGTH: (
+        "SELECT shard, doc_id, url, length(text) AS characters FROM documents WHERE {where} "
+        "ORDER BY characters DESC LIMIT 20"
+    ),
+    Measure.LANGUAGE_MIX: (
+        "SELECT shard, entry.language, entry.count FROM "
+        "(SELECT shard, unnest(documents_by_language) AS entry FROM shard_metrics WHERE {where}) "
+        "ORDER BY shard, entry.count DESC"
+    ),
+    Measure.REPEATED_LINES: (
+        "SELECT line, count(DISTINCT doc_id) AS documents, min(url) AS example FROM "
+        "(SELECT doc_id, url, trim(unnest(string_split(text, chr(10)))) AS line FROM refined WHERE {where}) "
+        "WHERE length(line) >= 10 GROUP BY line HAVING documents >= 3 ORDER BY documents DESC, line LIMIT 20"
+    ),
+    Measure.FAILED_PROGRAMS: (
+        "SELECT shard, doc_id, chunk_index, verdict, operation, status, arguments FROM "
+        "(SELECT * FROM chunk_outcomes WHERE {where} AND verdict IN ('refused', 'cut_off', 'crashed')) "
+        "LEFT JOIN edits USING (corpus, shard, doc_id, chunk_index) LIMIT 20"
+    ),
+    Measure.TRUNCATED_PROGRAMS: (
+        "SELECT shard, doc_id, chunk_index, completion_tokens, right(program, 200) AS ending FROM chunk_programs "
+        "WHERE {where} AND finish_reason = 'length' LIMIT 20"
+    ),
+    Measure.LOOPING_PROGRAMS: (
+        "SELECT shard, doc_id, chunk_index, operation, arguments FROM edits "
+        "WHERE {where} AND status = 'looped' LIMIT 20"
+    ),
+    Measure.NO_OP_PROGRAMS: (
+        "SELECT shard, doc_id, chunk_index, finish_reason, left(program, 200) AS program FROM chunk_programs "
+        "WHERE {where} AND (corpus, shard, doc_id, chunk_index) IN (SELECT (corpus, shard, doc_id, chunk_index) "
+        "FROM chunk_outcomes WHERE {where} AND verdict = 'no_change') LIMIT 20"
+    ),
+    Measure.DROPPED_DOCUMENTS: (
+        "SELECT reason, outcome, count(*) AS documents, min(doc_id) AS example FROM outcomes "
+        "WHERE {where} AND outcome LIKE 'dropped%' GROUP BY ALL ORDER BY documents DESC LIMIT 20"
+    ),
+    Measure.QUARANTINED_DOCUMENTS: (
+        "SELECT shard, doc_id, reason FROM outcomes WHERE {where} AND outcome = 'quarantined' LIMIT 20"
+    ),
+    Measure.REJECTED_ROWS: "SELECT shard, source_file, source_row, reason, detail FROM rejects WHERE {where} LIMIT 20",
+    Measure.DOC_TOKENS_PER_CHARACTER: _TOKENS_PER_CHARACTER.replace("LEVEL", "doc"),
+    Measure.CHUNK_TOKENS_PER_CHARACTER: _TOKENS_PER_CHARACTER.replace("LEVEL", "chunk"),
+    Measure.SCHEMA: "SELECT shard, doc_id, source_file, metadata FROM documents WHERE {where} LIMIT 20",
+}

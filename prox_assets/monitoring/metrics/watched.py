@@ -1,0 +1,167 @@
+"""The columns of `shard_metrics` that drift is judged by: histograms with fixed bins, and counts with denominators.
+
+Belongs here: how a document or a program falls into a bin. Not here: whether a change matters (drift.py). Bins never
+depend on the data, so that the shards of years can be added up and compared.
+"""
+
+import json
+from collections import Counter
+from itertools import islice
+from math import fsum
+from typing import Any
+
+import polars as pl
+
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
+from prox_assets.monitoring.metrics.languages import language_of
+
+SHARE_BINS = 20
+LENGTH_BINS = 25
+OPERATION_BINS = 9
+# The released ProX executor gives a document up at 95 % removed (threshold_2, `ExecutionPolicy.min_kept_share`). A
+# refiner that removes too much passes 4/5 long before, on documents that are kept.
+OVER_DELETED_SHARE = 0.8
+# Lines are compared over a sample of fixed size: in a shard of a million documents everything repeats.
+REPETITION_SAMPLE = 2_000
+REPETITION_LINE_CHARACTERS = 10
+# The share of lines that repeat grows with the number of documents; brought down to so many by rarefaction (Hurlbert,
+# Ecology 52, 1971), shards of different sizes can be compared.
+REPETITION_AMONG = 30
+METADATA_ROWS = 1_000
+
+_EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
+
+
+def watched_columns(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
+    """Compute the watched columns of one refined shard but for the counts of programs (verdicts.py)."""
+    outcomes = lake.scan(corpus, Table.OUTCOMES, [shard])
+    return {
+        **_outcome_histograms(outcomes),
+        "doc_prompted": prompted_of(_document_prompts(lake, corpus, shard), outcomes),
+        "chunk_prompted": prompted_of(_chunk_prompts(lake, corpus, shard), outcomes),
+        "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
+        **repetition_of(lake.scan(corpus, Table.REFINED, [shard])),
+        "metadata_keys": _metadata_keys(lake, corpus, shard),
+    }
+
+
+def share_bin(share: pl.Expr) -> pl.Expr:
+    """Return the bin of a share: one of SHARE_BINS equal ones over [0, 1], values outside in the first or last."""
+    return (share * SHARE_BINS).floor().clip(0, SHARE_BINS - 1).cast(pl.Int64)
+
+
+def count_bin(count: pl.Expr, bins: int) -> pl.Expr:
+    """Return the bin of a count: 0, then one for each power of two (1, 2-3, 4-7, ...), the last open to the right."""
+    # Adding 1/2 keeps whole numbers clear of the rounding of log2 at the powers of two.
+    power = (count.cast(pl.Float64) + 0.5).log(2).floor().cast(pl.Int64) + 1
+    return pl.when(count < 1).then(0).otherwise(power).clip(0, bins - 1)
+
+
+def _histogram(frame: pl.DataFrame, column: str, bins: int) -> list[int]:
+    counts = dict(frame.drop_nulls(column).group_by(column).len().iter_rows())
+    return [counts.get(number, 0) for number in range(bins)]
+
+
+def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
+    kept = pl.col("outcome").is_in([outcome.value for outcome in KEPT_OUTCOMES])
+    executed = pl.col("outcome").is_in(_EXECUTED)
+    left = pl.when(pl.col("characters_before") > 0).then(pl.col("characters_after") / pl.col("characters_before"))
+    judged = pl.col("outcome") != Outcome.QUARANTINED.value
+    frame = outcomes.select(
+        retention=pl.when(judged).then(share_bin(left)),
+        removed=pl.when(kept).then(share_bin(1 - left)),
+        length=count_bin(pl.col("characters_before"), LENGTH_BINS),
+        operations=pl.when(executed).then(count_bin(pl.col("operations_applied"), OPERATION_BINS)),
+        executed=executed,
+        over_deleted=executed & (left <= 1 - OVER_DELETED_SHARE),
+    ).collect()
+    return {
+        "retention_histogram": _histogram(frame, "retention", SHARE_BINS),
+        "removed_fraction_histogram": _histogram(frame, "removed", SHARE_BINS),
+        "length_histogram": _histogram(frame, "length", LENGTH_BINS),
+        "operations_histogram": _histogram(frame, "operations", OPERATION_BINS),
+        "documents_executed": int(frame["executed"].sum()),
+        "documents_over_deleted": int(frame["over_deleted"].sum()),
+    }
+
+
+def _chunk_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
+    shown = pl.col("skip_reason").is_null() & pl.col("error").is_null()
+    chunks = lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard]).group_by("doc_id")
+    return chunks.agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
+
+
+def _document_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
+    whole = ~pl.col("truncated") & pl.col("error").is_null()
+    decisions = lake.scan(corpus, Table.DOC_PROGRAMS, [shard])
+    return decisions.select("doc_id", tokens=pl.col("prompt_tokens").cast(pl.Int64), whole=whole)
+
+
+def prompted_of(prompts: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any] | None:
+    """Sum tokens and characters of what a model was shown whole; None where it was shown nothing."""
+    shown = (
+        prompts.filter(pl.col("whole") & (pl.col("tokens") > 0))
+        .join(outcomes.select("doc_id", characters="characters_before"), on="doc_id")
+        .filter(pl.col("characters") > 0)
+        .select("tokens", "characters")
+        .collect()
+    )
+    if shown.is_empty():
+        return None
+    tokens, characters = shown["tokens"].sum(), shown["characters"].sum()
+    # By fsum: a join gives rows in any order, and two runs over the same pages differed in a sum's last bit.
+    residual = fsum((one - length * tokens / characters) ** 2 for one, length in shown.iter_rows())
+    return {"documents": shown.height, "tokens": tokens, "characters": characters, "residual": residual}
+
+
+def _languages(documents: pl.LazyFrame) -> list[dict[str, Any]]:
+    counted = documents.select(language=language_of()).group_by("language").agg(count=pl.len().cast(pl.Int64))
+    return counted.collect(engine="streaming").sort("language").to_dicts()
+
+
+def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
+    """Count lines of refined text that several documents have: boilerplate that the refiner has let through."""
+    # Document ids are hashes: the smallest ones are a sample that every re-run draws again.
+    sample = refined.select(pl.col("doc_id").bottom_k(REPETITION_SAMPLE)).collect()
+    shared = (
+        refined.join(sample.lazy(), on="doc_id", how="semi")
+        .select("doc_id", line=pl.col("text").str.split("\n"))
+        .explode("line")
+        .select("doc_id", pl.col("line").str.strip_chars())
+        .filter(pl.col("line").str.len_chars() >= REPETITION_LINE_CHARACTERS)
+        .unique()
+        .select("doc_id", others=pl.len().over("line") - 1)
+        .group_by("doc_id", "others")
+        .agg(lines=pl.len())
+        .collect(engine="streaming")
+    )
+    # Floats from here on by fsum, whose result no order of rows can change: polars adds in the order that it has,
+    # and two runs over the same pages differed in the last bit.
+    documents = max(1, sample.height - 1)
+    expected_of: dict[str, list[float]] = {}
+    lines_of: Counter[str] = Counter()
+    for doc_id, others, lines in shared.iter_rows():
+        # others / documents: the share of the other documents that have the line.
+        expected_of.setdefault(doc_id, []).append(lines * (1 - (1 - others / documents) ** (REPETITION_AMONG - 1)))
+        lines_of[doc_id] += lines
+    per_document = {doc_id: fsum(parts) for doc_id, parts in expected_of.items()}
+    lines, expected = lines_of.total(), fsum(per_document.values())
+    share = expected / lines if lines else 0.0
+    residual = fsum((value - share * lines_of[doc_id]) ** 2 for doc_id, value in per_document.items())
+    return {
+        "repetition_documents": sample.height,
+        "repetition_lines": lines,
+        "repetition_expected": expected,
+        "repetition_residual": residual,
+    }
+
+
+def _metadata_keys(lake: Lake, corpus: str, shard: str) -> list[str]:
+    """Return the native columns of a shard: keys that only some rows have are no columns, and come and go."""
+    keys: Counter[str] = Counter()
+    rows = list(islice(lake.rows(corpus, Table.DOCUMENTS, shard, ["metadata"]), METADATA_ROWS))
+    for row in rows:
+        if row["metadata"]:
+            keys.update(json.loads(row["metadata"]).keys())
+    return sorted(key for key, count in keys.items() if 2 * count >= len(rows))

@@ -1,0 +1,250 @@
+"""The chunk-level refiner that asks a model: which lines go, which strings change.
+
+Belongs here: requests for chunks and putting a document's results together. Not here: cutting documents and building
+prompts (prompt_makers.py), what is asked of single spans (inline_judge.py).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
+from prox_assets.programs.chunking import Chunk
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.model.batching import in_this_process, with_prompts
+from prox_assets.refiners.model.scoring import keep_probability
+from prox_assets.refiners.model.tokenization import PromptTokenizer
+from prox_assets.refiners.prompts.chunk_prompts import BLANK, PlannedChunk
+from prox_assets.refiners.prompts.makers import AskedChunk, ChunkPromptMaker, PromptStream
+from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
+from prox_assets.refiners.spans.questions import SpanQuestion
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """One document's rows as they come in; `missing` counts the chunks still under way."""
+
+    doc_id: str
+    rows: list[ChunkProgramRow | None]
+    missing: int
+    error: str | None = None
+
+    def result(self) -> ChunkPrograms:
+        return ChunkPrograms(self.doc_id, tuple(row for row in self.rows if row is not None), self.error)
+
+
+@dataclass(slots=True)
+class _ChunkAnswers:
+    """The answers of one chunk as they come in: of the chunk's own prompts, and of one for each question about a span.
+
+    `missing` counts the prompts still under way, `readings` holds what came back for the chunk's own, `keep` P(keep)
+    of the spans.
+    """
+
+    assembly: _Assembly
+    chunk: Chunk
+    lines: Sequence[str]
+    questions: Sequence[SpanQuestion]
+    missing: int
+    prompt_tokens: int = 0
+    keep: list[float] = field(default_factory=list)
+    readings: list[Completion | Score] = field(default_factory=list)
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        self.keep = [1.0] * len(self.questions)
+
+
+class _Request(NamedTuple):
+    """One prompt; `question` is the index of the span it asks about, None for the chunk's own prompts."""
+
+    answers: _ChunkAnswers
+    question: int | None
+    prompt_token_ids: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
+class ModelChunkRefiner:
+    """Writes chunk programs with a model: generated for the prox dialect, scored for line-labels.
+
+    A document's chunks are answered in any order and given back together once the last one is there. Blank documents
+    and lines longer than the window are not shown to the model: finish_reason "skipped" and a skip_reason. With inline
+    settings, the candidates inside a chunk's lines are further prompts of the same stream; their answers become the
+    row's program, beside its line probabilities.
+    """
+
+    def __init__(
+        self,
+        config: RefinerConfig,
+        engine: Engine,
+        tokenizer: PromptTokenizer,
+        prompts: PromptStream[list[AskedChunk]] | None = None,
+    ) -> None:
+        """Prepare prompts and answers.
+
+        Args:
+            config: Of level chunk.
+            engine: Runs the model.
+            tokenizer: The model's.
+            prompts: Where the prompts are made; in this process unless given.
+
+        Raises:
+            RefinerError: The prompt format is still open, the tokenizer lacks a token, the window is too small for any
+                prompt, or the engine's window is smaller than the configured one.
+        """
+        config.check_window(engine.max_model_len)
+        self._config = config
+        self._engine = engine
+        self._end_token_ids = tokenizer.end_token_ids
+        self._maker = ChunkPromptMaker(config, tokenizer)
+        self._prompts = prompts or in_this_process(self._maker.make)
+
+    def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
+        """Yield exactly one result per document, in any order.
+
+        Raises:
+            EngineError: The engine died or lost requests.
+        """
+        waiting: dict[str, _Request] = {}
+        # Documents of which no chunk needs the model.
+        ready: deque[ChunkPrograms] = deque()
+
+        def prompts() -> Iterator[tuple[str, _Request]]:
+            number = 0
+            for batch in with_prompts(documents, self._prompts):
+                for document, made in batch:
+                    chunks = [_blank(document.text)] if made is None else made
+                    asked = [chunk for chunk in chunks if chunk.planned.chunk.skip_reason is None]
+                    rows = [_skipped_row(chunk.planned.chunk) for chunk in chunks]
+                    assembly = _Assembly(document.doc_id, rows, missing=len(asked))
+                    if not asked:
+                        ready.append(assembly.result())
+                    for request in self._requests(document.text, assembly, asked):
+                        waiting[str(number)] = request
+                        yield str(number), request
+                        number += 1
+
+        for result in self._ask(prompts()):
+            while ready:
+                yield ready.popleft()
+            request = waiting.pop(result.request_id)
+            self._take(request, result)
+            assembly = request.answers.assembly
+            if assembly.missing == 0:
+                yield assembly.result()
+        yield from ready
+        if waiting:
+            chunks = {(id(request.answers.assembly), request.answers.chunk.index) for request in waiting.values()}
+            raise EngineError(f"The engine ended without an answer for {len(chunks)} chunks: start it again.")
+
+    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[_Request]:
+        """Yield the prompts for the chunks of a document, those about the insides of a chunk's lines behind its own."""
+        document_lines = text.split("\n") if self._maker.judge is not None and asked else []
+        for planned, questions in asked:
+            lines = document_lines[planned.chunk.line_start : planned.chunk.line_end + 1]
+            readings = [(planned.prompt_token_ids, planned.positions)]
+            if planned.backward_token_ids:
+                readings.append((planned.backward_token_ids, planned.backward_positions))
+            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, len(readings) + len(questions))
+            for token_ids, positions in readings:
+                yield _Request(answers, None, token_ids, positions)
+            for index, question in enumerate(questions):
+                ids = question.prompt_token_ids
+                yield _Request(answers, index, ids, (len(ids) - 1,))
+
+    def _ask(self, prompts: Iterator[tuple[str, _Request]]) -> Iterator[Completion] | Iterator[Score]:
+        if self._config.decoding == "score":
+            return self._engine.score(
+                ScoreRequest(request_id, request.prompt_token_ids, request.positions, self._maker.candidates)
+                for request_id, request in prompts
+            )
+        return self._engine.complete(
+            CompletionRequest(
+                request_id,
+                request.prompt_token_ids,
+                self._config.max_new_tokens,
+                stop_token_ids=self._end_token_ids,
+                grammar=self._config.grammar,
+            )
+            for request_id, request in prompts
+        )
+
+    def _take(self, request: _Request, result: Completion | Score) -> None:
+        """Put one result into its place; the last one of a chunk makes its row."""
+        answers = request.answers
+        answers.missing -= 1
+        answers.prompt_tokens += result.prompt_tokens
+        if request.question is None:
+            answers.readings.append(result)
+            answers.error = result.error or answers.error
+        elif isinstance(result, Score):
+            keep = None if result.error is not None else keep_probability(*result.log_probabilities[0])
+            if keep is None:
+                reason = result.error or "the model gave neither label any probability"
+                answers.error = answers.error or f"span {request.question}: {reason}"
+            else:
+                answers.keep[request.question] = keep
+        if answers.missing == 0:
+            self._finish(answers)
+
+    def _finish(self, answers: _ChunkAnswers) -> None:
+        """Make a chunk's row of its answers."""
+        assembly, chunk = answers.assembly, answers.chunk
+        assembly.missing -= 1
+        error, program, probabilities, completion_tokens = answers.error, None, None, 0
+        finish_reason = "scored"
+        scores = [reading for reading in answers.readings if isinstance(reading, Score)]
+        if not scores:
+            [answer] = [reading for reading in answers.readings if isinstance(reading, Completion)]
+            finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
+            program = answer.text if error is None else None
+        elif error is None:
+            lines = _line_probabilities(scores)
+            probabilities = tuple(line for line in lines if line is not None)
+            if len(probabilities) < len(lines):
+                error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
+            elif self._maker.judge is not None:
+                program = self._maker.judge.program(answers.lines, answers.questions, answers.keep)
+        if error is not None:
+            assembly.error = assembly.error or f"chunk {chunk.index}: {error}"
+        assembly.rows[chunk.index] = ChunkProgramRow(
+            chunk_index=chunk.index,
+            line_start=chunk.line_start,
+            line_end=chunk.line_end,
+            program=program,
+            line_keep_probabilities=None if error is not None else probabilities,
+            prompt_tokens=answers.prompt_tokens,
+            completion_tokens=completion_tokens,
+            finish_reason="error" if error is not None else finish_reason,
+        )
+
+
+def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
+    """Return P(keep) of each line, its log-odds averaged over the readings; None where neither label has any."""
+    tables = [reading.log_probabilities for reading in readings]
+    return [
+        keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)))
+        for rows in zip(*tables, strict=True)
+    ]
+
+
+def _blank(text: str) -> AskedChunk:
+    return AskedChunk(PlannedChunk(Chunk(0, 0, text.count("\n"), BLANK)), [])
+
+
+def _skipped_row(chunk: Chunk) -> ChunkProgramRow | None:
+    """Return the row of a chunk that is not shown to the model, None for one that is."""
+    if chunk.skip_reason is None:
+        return None
+    return ChunkProgramRow(
+        chunk_index=chunk.index,
+        line_start=chunk.line_start,
+        line_end=chunk.line_end,
+        program=None,
+        line_keep_probabilities=None,
+        prompt_tokens=0,
+        completion_tokens=0,
+        finish_reason="skipped",
+        skip_reason=chunk.skip_reason,
+    )

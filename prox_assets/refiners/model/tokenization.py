@@ -1,0 +1,159 @@
+"""Token ids of prompts: a thin layer over a checkpoint's own tokenizer.
+
+Belongs here: loading, batch encoding, special tokens. Not here: what is in a prompt, or how much fits.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.model.word_pieces import PieceCache, PieceEncoding, piece_rule
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """The tokens of one text, without any beginning-of-sequence token."""
+
+    encoding: Encoding | PieceEncoding
+
+    @cached_property
+    def token_ids(self) -> tuple[int, ...]:
+        """The token ids."""
+        return tuple(self.encoding.ids)
+
+    def tokens_before(self, character: int) -> int:
+        """Return how many tokens start before a character of the text, given by its index."""
+        if isinstance(self.encoding, PieceEncoding):
+            return self.encoding.tokens_before(character)
+        return bisect_left(self._starts, character)
+
+    def start(self, token: int) -> int:
+        """Return the index of the character in which a token starts; never decreasing."""
+        return self.encoding.start(token) if isinstance(self.encoding, PieceEncoding) else self._starts[token]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _ in cast("Encoding", self.encoding).offsets]
+
+    def __len__(self) -> int:
+        return len(self.encoding.ids)
+
+
+class PromptTokenizer:
+    """Encodes prompts exactly as they are written.
+
+    Text that happens to spell a special token ("</s>" on a page about tokenizers) is encoded as ordinary text: a
+    document cannot end its own prompt. A prompt begins with one beginning-of-sequence token if the checkpoint has one.
+
+    Attributes:
+        opening: The beginning-of-sequence token, as a tuple of one id or none; goes before every prompt.
+        end_token_ids: The end-of-sequence token, as a tuple of one id or none.
+        line_break: The token that every line break is, joined with nothing on either side, so that the tokens of lines
+            are those of the text they stand in; None where the tokenizer is not known to keep to that.
+    """
+
+    def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None) -> None:
+        """Wrap a tokenizer; see `load_tokenizer` for one from a checkpoint folder.
+
+        Args:
+            backend: The tokenizer; its truncation, padding and handling of special tokens are set here.
+            beginning: The beginning-of-sequence token, or None.
+            end: The end-of-sequence token, or None.
+        """
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = True
+        self._backend = backend
+        self._rule = piece_rule(backend)
+        self._pieces = None if self._rule is None else PieceCache(backend, self._rule)
+        apart = self._rule is not None and self._rule.opening == "\n"
+        self.line_break: int | None = backend.encode("\n\n", add_special_tokens=False).ids[-1] if apart else None
+        self.opening = self._optional_id(beginning)
+        self.end_token_ids = self._optional_id(end)
+
+    def _optional_id(self, token: str | None) -> tuple[int, ...]:
+        token_id = None if token is None else self._backend.token_to_id(token)
+        return () if token_id is None else (token_id,)
+
+    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
+        """Encode texts in one batch; characters that UTF-8 cannot carry (lone surrogates) are read as "?"."""
+        try:
+            return self._encode(texts)
+        except (UnicodeEncodeError, TypeError):
+            return self._encode([text.encode("utf-8", "replace").decode() for text in texts])
+
+    def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
+        if self._pieces is None or self._rule is None:
+            return [
+                EncodedText(encoding) for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
+            ]
+        foreign = self._rule.foreign
+        whole = {index: text for index, text in enumerate(texts) if foreign and foreign in text}
+        cut = iter(self._pieces.encode([text for index, text in enumerate(texts) if index not in whole]))
+        others = iter(self._backend.encode_batch(list(whole.values()), add_special_tokens=False) if whole else ())
+        return [EncodedText(next(others) if index in whole else next(cut)) for index in range(len(texts))]
+
+    def special_token_id(self, token: str) -> int:
+        """Return the id of a special token.
+
+        Raises:
+            RefinerError: The vocabulary lacks the token, or has it as ordinary text, which a page could then imitate.
+        """
+        for token_id, added in self._backend.get_added_tokens_decoder().items():
+            if added.content == token and added.special:
+                return token_id
+        raise RefinerError(
+            f"The tokenizer has no special token {token!r}, which the line-labels dialect needs as a single token. "
+            "Use the tokenizer that this refiner was trained with, or change the refiner's line_labels settings."
+        )
+
+
+def load_tokenizer(folder: Path) -> PromptTokenizer:
+    """Load the tokenizer of a checkpoint folder.
+
+    `tokenizer.json` is read directly, because it is the tokenizer the model was trained with, and takes milliseconds;
+    a folder without one (SentencePiece only) goes through transformers' conversion.
+
+    Raises:
+        RefinerError: The folder has no tokenizer that can be read.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        if (folder / "tokenizer.json").is_file():
+            tokens = _special_tokens(folder)
+            backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            return PromptTokenizer(backend, tokens.get("bos_token"), tokens.get("eos_token"))
+        from transformers import AutoTokenizer
+
+        converted = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return PromptTokenizer(converted.backend_tokenizer, converted.bos_token, converted.eos_token)
+    # The tokenizers library raises bare Exception for a file that it cannot read.
+    except Exception as error:
+        raise RefinerError(
+            f"The tokenizer in {folder} cannot be read: {error}. Save it again with tokenizer.save_pretrained(folder)."
+        ) from error
+
+
+def _special_tokens(folder: Path) -> dict[str, str]:
+    """Return the names of the beginning and end tokens; a file holds each as text or as an object with "content"."""
+    tokens: dict[str, str] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            settings = json.loads((folder / name).read_text(encoding="utf-8"))
+            for key in ("bos_token", "eos_token"):
+                value = settings.get(key)
+                content = value.get("content") if isinstance(value, dict) else value
+                if isinstance(content, str):
+                    tokens[key] = content
+    return tokens

@@ -1,0 +1,1 @@
+"""How documents and chunks are put before a model."""

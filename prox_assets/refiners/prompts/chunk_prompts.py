@@ -1,0 +1,191 @@
+"""Prompts of chunk refiners that write programs: labelled lines, packed into as few windows as they fit.
+
+Belongs here: what is planned for a document (`PlannedChunk`), and the planner for program prompts. Not here: the
+line-labels dialect, which counts and frames lines its own way (line_labels.py); greedy packing (programs.chunking).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Literal, Protocol
+
+from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
+from prox_assets.refiners.prompts.formats import PromptFrame, label_lines
+
+BLANK = "blank"
+
+# Counts taken from the whole document can be off by a few tokens once lines are cut apart (merges at the joints,
+# labels that restart); leaving so many free spares most chunks a second try.
+SPARE_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChunk:
+    """A chunk and the prompt for it; no prompt if the chunk is skipped.
+
+    Attributes:
+        chunk: Its lines, and why it is skipped, if it is.
+        prompt_token_ids: Exactly what the model will see.
+        positions: Where the answers are read off, one per line, for dialects that score; else empty.
+        backward_token_ids: The prompt that shows the same lines in reverse, for dialects that read twice; else empty.
+        backward_positions: Where it is answered, one per line in the order of the document.
+    """
+
+    chunk: Chunk
+    prompt_token_ids: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
+    backward_token_ids: tuple[int, ...] = ()
+    backward_positions: tuple[int, ...] = ()
+
+
+class ChunkPlanner(Protocol):
+    """Cuts documents into chunks with prompts that fit the window."""
+
+    def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
+        """Return the chunks of each text, in order; together they cover its lines exactly once."""
+        ...
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Lines [start, end] of the document, with their prompt once that is known to fit."""
+
+    start: int
+    end: int
+    token_ids: tuple[int, ...] = ()
+    skipped: bool = False
+
+
+class ProgramChunkPlanner:
+    """Plans chunks for models that write programs.
+
+    A document that fits is encoded once, in a batch with others. The lines of a longer one are counted in that same
+    encoding and packed greedily, as in Algorithm 1 of the ProX paper. Where the tokenizer keeps lines apart, the counts
+    are exact and every prompt is put together from that encoding's tokens. Where it does not, each chunk's prompt is
+    encoded as a whole, and a chunk that is over the budget after all is halved. A line that fits no window by itself is
+    skipped.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PromptTokenizer,
+        frame: PromptFrame,
+        budget: int,
+        line_numbers: Literal["document", "chunk"] = "document",
+    ) -> None:
+        """Prepare for one frame and budget.
+
+        Args:
+            tokenizer: The model's tokenizer.
+            frame: What stands around a chunk.
+            budget: Tokens of a prompt at most, beginning-of-sequence token included.
+            line_numbers: Whether labels run through the document or restart in every chunk.
+
+        Raises:
+            RefinerError: The frame and one label alone do not fit the budget.
+        """
+        self._tokenizer = tokenizer
+        self._frame = frame
+        self._budget = budget - len(tokenizer.opening)
+        self._restart = line_numbers == "chunk"
+        # Labels that start anew have other tokens than in the whole document.
+        self._is_exact = (
+            tokenizer.line_break is not None
+            and not self._restart
+            and frame.prefix.endswith("\n")
+            and frame.suffix.startswith("\n")
+        )
+        overhead = len(tokenizer.encode([frame.render(label_lines([""], 0))])[0])
+        if overhead > self._budget:
+            raise RefinerError(
+                f"An empty prompt takes {overhead} of {budget} tokens: raise window or max_prompt_tokens, or lower "
+                "max_new_tokens."
+            )
+
+    def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
+        """Return the chunks of each text, in order."""
+        documents = [text.split("\n") for text in texts]
+        encoded = self._tokenizer.encode([self._render(lines, 0, len(lines) - 1) for lines in documents])
+        return [
+            self._planned([_Piece(0, len(lines) - 1, whole.token_ids)])
+            if len(whole) <= self._budget
+            else self._planned(self._divide(whole) if self._is_exact else self._split(lines, whole))
+            for lines, whole in zip(documents, encoded, strict=True)
+        ]
+
+    def _planned(self, pieces: list[_Piece]) -> list[PlannedChunk]:
+        return [
+            PlannedChunk(Chunk(index, piece.start, piece.end, LINE_LONGER_THAN_WINDOW))
+            if piece.skipped
+            else PlannedChunk(Chunk(index, piece.start, piece.end), self._tokenizer.opening + piece.token_ids)
+            for index, piece in enumerate(pieces)
+        ]
+
+    def _render(self, lines: Sequence[str], start: int, end: int) -> str:
+        return self._frame.render(label_lines(lines[start : end + 1], 0 if self._restart else start))
+
+    def _divide(self, whole: EncodedText) -> list[_Piece]:
+        """Cut a document that is too long at its line breaks, where these are tokens of their own."""
+        ids = whole.token_ids
+        # Tokens before each line and behind the last one; a line's break counts with it, as the frame begins with one.
+        edges = [position + 1 for position in _positions(ids, self._tokenizer.line_break)]
+        edges = edges[self._frame.prefix.count("\n") - 1 : len(edges) - self._frame.suffix.count("\n") + 1]
+        prefix, suffix = ids[: edges[0]], ids[edges[-1] :]
+        counts = [after - before for before, after in pairwise(edges)]
+        return [
+            _Piece(chunk.line_start, chunk.line_end, skipped=True)
+            if chunk.skip_reason is not None
+            else _Piece(
+                chunk.line_start,
+                chunk.line_end,
+                prefix + ids[edges[chunk.line_start] : edges[chunk.line_end + 1]] + suffix,
+            )
+            for chunk in pack_lines(counts, self._budget, overhead=len(prefix) + len(suffix))
+        ]
+
+    def _split(self, lines: list[str], whole: EncodedText) -> list[_Piece]:
+        """Cut a document that is too long, given its encoding as one prompt."""
+        counts = self._line_token_counts(lines, whole)
+        line_budget = max(1, self._budget - (len(whole) - sum(counts)) - SPARE_TOKENS)
+        open_pieces = [_Piece(chunk.line_start, chunk.line_end) for chunk in pack_lines(counts, line_budget)]
+        done: list[_Piece] = []
+        while open_pieces:
+            # A line far beyond the budget is not worth encoding again just to see that it does not fit.
+            hopeless = [
+                piece.start == piece.end and counts[piece.start] > 2 * self._budget + SPARE_TOKENS
+                for piece in open_pieces
+            ]
+            to_encode = [piece for piece, skip in zip(open_pieces, hopeless, strict=True) if not skip]
+            done.extend(
+                _Piece(piece.start, piece.end, skipped=True)
+                for piece, skip in zip(open_pieces, hopeless, strict=True)
+                if skip
+            )
+            encoded = self._tokenizer.encode([self._render(lines, piece.start, piece.end) for piece in to_encode])
+            open_pieces = []
+            for piece, encoding in zip(to_encode, encoded, strict=True):
+                if len(encoding) <= self._budget:
+                    done.append(_Piece(piece.start, piece.end, encoding.token_ids))
+                elif piece.start == piece.end:
+                    done.append(_Piece(piece.start, piece.end, skipped=True))
+                else:
+                    middle = (piece.start + piece.end) // 2
+                    open_pieces += [_Piece(piece.start, middle), _Piece(middle + 1, piece.end)]
+        return sorted(done, key=lambda piece: piece.start)
+
+    def _line_token_counts(self, lines: list[str], whole: EncodedText) -> list[int]:
+        """Return for each line how many tokens of the whole prompt begin in it, its label and line break included."""
+        lengths = (len(line) + 1 for line in label_lines(lines, 0).split("\n"))
+        edges = accumulate(lengths, initial=len(self._frame.prefix))
+        tokens_before = [whole.tokens_before(edge) for edge in edges]
+        return [after - before for before, after in pairwise(tokens_before)]
+
+
+def _positions(ids: tuple[int | None, ...], token: int | None) -> Iterator[int]:
+    """Yield where a token stands."""
+    position = -1
+    for _ in range(ids.count(token)):
+        position = ids.index(token, position + 1)
+        yield position

@@ -1,0 +1,133 @@
+"""From texts to everything that a refiner asks about them, without its engine.
+
+Belongs here: the prompts of each level and dialect as one call, which this process makes or another one does
+(prompt_processes.py). Not here: requests and what becomes of their answers (document_refiner.py, chunk_refiner.py).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
+from prox_assets.refiners.model.tokenization import PromptTokenizer
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPlanner, PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.document_prompts import DocumentPrompt, DocumentPromptBuilder, DocumentPrompts
+from prox_assets.refiners.prompts.formats import Level, PromptFrame, prompt_frame, shown_text
+from prox_assets.refiners.spans.prompts import InlinePromptBuilder
+from prox_assets.refiners.spans.questions import InlineJudge, SpanQuestion
+
+PromptsT = TypeVar("PromptsT")
+
+PromptStream = Callable[[Iterable[Sequence[str]]], Iterator[list[PromptsT]]]
+"""Takes batches of texts and yields the prompts of each batch, one item a text, in order."""
+
+
+class AskedChunk(NamedTuple):
+    """A chunk with its own prompts, and the questions about the insides of its lines."""
+
+    planned: PlannedChunk
+    questions: list[SpanQuestion]
+
+
+class DocumentPromptMaker:
+    """Makes the prompts of a document refiner.
+
+    Attributes:
+        shared_answer: Tokens that both answers begin with, behind which the score is read off; else empty.
+        candidates: The tokens (keep, drop) that are compared; (0, 0) where programs are generated.
+    """
+
+    def __init__(self, config: RefinerConfig, tokenizer: PromptTokenizer) -> None:
+        """Prepare the prompts of the configured dialect.
+
+        Raises:
+            RefinerError: The prompt format is still open, the tokenizer lacks a token, or the window is too small.
+        """
+        self.shared_answer: tuple[int, ...] = ()
+        self.candidates: tuple[int, int] = (0, 0)
+        self._prompts: DocumentPrompts
+        if config.dialect == "line-labels":
+            prompts = LineLabelsDocumentPrompts(tokenizer, config.line_labels, config.prompt_budget)
+            self.candidates, self._prompts = prompts.candidates, prompts
+            return
+        frame = _frame(config, "doc")
+        if config.decoding == "score":
+            self.shared_answer, self.candidates = _answer_tokens(config, tokenizer)
+        budget = min(config.prompt_budget, config.window - config.answer_tokens - len(self.shared_answer))
+        self._prompts = DocumentPromptBuilder(tokenizer, frame, budget)
+
+    def make(self, texts: Sequence[str]) -> list[DocumentPrompt]:
+        """Return the prompt of each text."""
+        return self._prompts.build([shown_text(text) for text in texts])
+
+
+class ChunkPromptMaker:
+    """Makes the prompts of a chunk refiner.
+
+    Attributes:
+        candidates: The tokens (keep, remove) that are compared for each line; (0, 0) where programs are generated.
+        judge: What asks about single spans and writes their program; None without inline settings.
+    """
+
+    def __init__(self, config: RefinerConfig, tokenizer: PromptTokenizer) -> None:
+        """Prepare the planner of the configured dialect; raises as `DocumentPromptMaker`."""
+        self.candidates: tuple[int, int] = (0, 0)
+        self.judge: InlineJudge | None = None
+        self._planner: ChunkPlanner
+        if config.dialect == "line-labels":
+            settings = config.line_labels
+            planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
+            self.candidates, self._planner = planner.candidates, planner
+            if settings.inline is not None:
+                self.judge = InlineJudge(
+                    InlinePromptBuilder(tokenizer, settings, config.prompt_budget), settings.inline
+                )
+            return
+        self._planner = ProgramChunkPlanner(
+            tokenizer, _frame(config, "chunk"), config.prompt_budget, config.line_numbers
+        )
+
+    def make(self, texts: Sequence[str]) -> list[list[AskedChunk]]:
+        """Return the chunks of each text, in order."""
+        return [self._asked(text, chunks) for text, chunks in zip(texts, self._planner.plan(texts), strict=True)]
+
+    def _asked(self, text: str, chunks: list[PlannedChunk]) -> list[AskedChunk]:
+        if self.judge is None:
+            return [AskedChunk(planned, []) for planned in chunks]
+        lines = text.split("\n")
+        return [
+            AskedChunk(
+                planned,
+                []
+                if planned.chunk.skip_reason is not None
+                else self.judge.questions(lines[planned.chunk.line_start : planned.chunk.line_end + 1]),
+            )
+            for planned in chunks
+        ]
+
+
+def prompt_maker(config: RefinerConfig, tokenizer: PromptTokenizer) -> DocumentPromptMaker | ChunkPromptMaker:
+    """Return the maker for a configuration's level; raises as the makers do."""
+    return (DocumentPromptMaker if config.level == "doc" else ChunkPromptMaker)(config, tokenizer)
+
+
+def _frame(config: RefinerConfig, level: Level) -> PromptFrame:
+    if config.prompt_format not in ("llama2-chat", "plain"):
+        raise RefinerError(f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first.")
+    return prompt_frame(config.prompt_format, level)
+
+
+def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[tuple[int, ...], tuple[int, int]]:
+    """Return the tokens that both answers share, and the first two tokens (keep, drop) in which they differ.
+
+    Answers are encoded by themselves, because that is how supervised tuning encodes what follows a prompt.
+    """
+    keep, drop = (encoded.token_ids for encoded in tokenizer.encode([config.keep_answer, config.drop_answer]))
+    for index, pair in enumerate(zip(keep, drop, strict=False)):
+        if pair[0] != pair[1]:
+            return keep[:index], pair
+    raise RefinerError(
+        f"The answers {config.keep_answer!r} and {config.drop_answer!r} do not differ before one of them ends: choose "
+        "answers of which neither begins with the other."
+    )

@@ -1,0 +1,75 @@
+"""The settings of decisions inside lines: how a candidate is shown to the model, and when it counts as noise.
+
+Belongs here: `InlineSettings`. Not here: finding candidates (inline_noise.py), building prompts (inline_prompts.py).
+"""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from prox_assets.refiners.spans.patterns import NoiseKind
+
+
+class InlineSettings(BaseModel):
+    """How a span and its context become a prompt of one decision.
+
+    The prompt is the opening token, the end of the line before the span, the span between its two tokens, the beginning
+    of the line after it, and the judge token, behind which the keep and remove tokens of the line labels are compared.
+    Every named token must be a special token of the tokenizer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_token: str = Field(default="<norm>", description="First token of a prompt.")
+    span_start_token: str = Field(default="<span>", description="Stands before the span.")
+    span_end_token: str = Field(default="</span>", description="Stands behind it.")
+    judge_token: str = Field(default="<judge>", description="Last token, where the decision is read off.")
+    left_tokens: int = Field(
+        default=32, ge=0, description="Tokens of the line shown before the span, the nearest ones."
+    )
+    right_tokens: int = Field(default=24, ge=0, description="Tokens shown after it, the nearest ones.")
+    span_head_tokens: int = Field(default=15, ge=1, description="Tokens kept at the head of a shortened span.")
+    span_tail_tokens: int = Field(default=8, ge=0, description="Tokens kept at its tail.")
+    max_span_tokens: int = Field(
+        default=24,
+        ge=1,
+        description="A span with more tokens is shortened, with the dialect's elision tokens in its middle.",
+    )
+    remove_threshold: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A span is noise when P(remove) is above this; the others stay. Part of inference: what is stored "
+        "is the program that follows.",
+    )
+    max_candidates: int = Field(
+        default=256,
+        ge=1,
+        le=512,
+        description="Candidates of a chunk that are judged, the first ones; 512 replacements are the executor's limit.",
+    )
+    kinds: tuple[NoiseKind, ...] = Field(
+        default=tuple(NoiseKind), min_length=1, description="Kinds of candidates that are looked for."
+    )
+
+    @field_validator("kinds")
+    @classmethod
+    def _in_one_order(cls, kinds: tuple[NoiseKind, ...]) -> tuple[NoiseKind, ...]:
+        """Sort the kinds, so that their order makes no other fingerprint."""
+        return tuple(sorted(set(kinds), key=list(NoiseKind).index))
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        if self.span_head_tokens + self.span_tail_tokens >= self.max_span_tokens:
+            raise ValueError("span_head_tokens, span_tail_tokens and an elision token must fit max_span_tokens")
+        return self
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """Tokens of the longest prompt, without a beginning-of-sequence token."""
+        return 4 + self.left_tokens + self.max_span_tokens + self.right_tokens
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The special tokens that only these prompts use."""
+        return (self.start_token, self.span_start_token, self.span_end_token, self.judge_token)

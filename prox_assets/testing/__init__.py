@@ -1,0 +1,4 @@
+"""What tests and benchmarks share: tiny models, servers, deployments, hostile programs.
+
+Nothing of the product imports it.
+"""

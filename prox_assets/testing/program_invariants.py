@@ -1,0 +1,220 @@
+"""What must hold for any document and any programs, checked without the code that is being checked.
+
+Belongs here: one function per promise; each raises AssertionError with what is wrong. They are held against hypothesis
+cases in the tests and against a million mutated programs by `python -m benchmarks.fuzz_programs`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from prox_assets.programs import (
+    ChunkProgram,
+    Edit,
+    EditStatus,
+    ExecutionPolicy,
+    Normalize,
+    Outcome,
+    Refinement,
+    RemoveAllLines,
+    RemoveLines,
+    SegmentKind,
+    Verdict,
+    decide_document,
+    execute,
+    execute_with_provenance,
+    parse,
+    render,
+)
+from prox_assets.programs.reference import ReferenceExecutionError, execute_chunk_program, execute_doc_program, trace
+from prox_assets.testing.program_mutations import HostileInput
+
+REFERENCE = ExecutionPolicy(mode="reference")
+# The released code makes a set of every line number that a program names.
+RELEASED_LINE_NUMBERS = 100_000
+STATES_AT_MOST = 100_000
+
+Released = Callable[[str, str], str]
+
+
+def check_parsing(program: str) -> None:
+    """Parsing gives operations that render to a program which says the same, and nothing but operations and errors."""
+    parsed = parse(program)
+    if parsed.operations:
+        again = parse(render(parsed.operations))
+        assert again.operations == parsed.operations, "parse(render(x)) is not x"
+        assert not again.errors, "a rendered program has errors"
+    for error in parsed.errors:
+        assert error.text in program, "an error quotes what is not in the program"
+
+
+def check_strict(case: HostileInput) -> Refinement:
+    """Strict execution keeps lines, removes lines and makes the replacements that programs name; nothing else."""
+    refinement = execute(case.text, case.programs, case.policy)
+    check_numbers(case.text, refinement)
+    edits = iter(refinement.edits)
+    allowed: list[tuple[str, list[tuple[str, str]]]] = []
+    lines = case.text.split("\n")
+    done = 0
+    for item in case.programs:
+        allowed += [(line, []) for line in lines[done : item.chunk.line_start]]
+        done = item.chunk.line_end + 1
+        allowed += _allowed_lines(lines[item.chunk.line_start : done], item, case.policy, edits)
+    allowed += [(line, []) for line in lines[done:]]
+    assert next(edits, None) is None, "there are more edits than calls"
+    if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
+        assert refinement.text == "", "a dropped document has text"
+        check_verdicts(case.text, case.programs, refinement)
+        return refinement
+    result = refinement.text.split("\n")
+    assert len(result) == len(allowed), f"{len(result)} lines are left where {len(allowed)} were kept"
+    for left, (line, pairs) in zip(result, allowed, strict=True):
+        assert left == line or _can_become(line, left, pairs), f"{left!r} is not {line!r} with replacements {pairs!r}"
+    check_verdicts(case.text, case.programs, refinement)
+    return refinement
+
+
+def check_provenance(case: HostileInput, refinement: Refinement) -> None:
+    """The map from refined to raw text covers the refined text, and copied characters are the raw ones."""
+    same, provenance = execute_with_provenance(case.text, case.programs, case.policy)
+    assert same == refinement, "recording changes the result"
+    done = 0
+    for segment in provenance.segments:
+        assert segment.refined_start == done, "segments leave a gap"
+        done = segment.refined_end
+        if segment.kind is SegmentKind.COPIED:
+            raw = case.text[segment.raw_start : segment.raw_end]
+            assert refinement.text[segment.refined_start : segment.refined_end] == raw, "copied text differs"
+    assert done == len(refinement.text), "segments end too early"
+
+
+def check_reference(text: str, programs: Sequence[ChunkProgram], released: Released | None = None) -> bool:
+    """Reference mode gives what the released code gives, as `reference` models it and, where at hand, itself.
+
+    Returns:
+        Whether the released code itself was run: not where it would crash or fill memory.
+    """
+    refinement = execute(text, programs, REFERENCE)
+    check_numbers(text, refinement)
+    check_verdicts(text, programs, refinement)
+    # The released pipeline strips each answer and joins them.
+    joined = "\n".join(str(item.program or "").strip(" ") for item in programs)
+    try:
+        modelled = execute_chunk_program(text, joined)
+    except ReferenceExecutionError:
+        assert (refinement.text, refinement.reason) == (text, "reference_crashed"), "a crash is not told as one"
+        return False
+    assert refinement.text == modelled, "reference mode is not the modelled executor"
+    if released is None or _line_numbers(text, joined) > RELEASED_LINE_NUMBERS:
+        return False
+    assert released(text, joined) == modelled, "the released executor gives another text"
+    return True
+
+
+def check_document(text: str, program: str) -> None:
+    """A document's decision can be made of any answer, and only "drop" in it drops in reference mode."""
+    decide_document(text, program, None, ExecutionPolicy())
+    decision = decide_document(text, program, None, REFERENCE)
+    if text.strip():
+        assert decision.keep == (execute_doc_program(text, program) == text), "the released decision differs"
+
+
+def check_numbers(text: str, refinement: Refinement) -> None:
+    """Edits add up with lengths, counts with edits, and every argument is JSON that a Parquet file can hold."""
+    removed = sum(edit.characters_removed for edit in refinement.edits)
+    added = sum(edit.characters_added for edit in refinement.edits)
+    assert refinement.characters_before == len(text)
+    assert refinement.characters_after == len(refinement.text)
+    if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        assert len(text) - removed + added == len(refinement.text), "edits do not add up with lengths"
+        assert refinement.lines_after == refinement.text.count("\n") + 1
+    assert (refinement.outcome is Outcome.KEPT_UNCHANGED) == (
+        refinement.text == text and refinement.outcome is not Outcome.DROPPED_BY_CHUNKS
+    )
+    assert refinement.operations_applied == sum(edit.status is EditStatus.APPLIED for edit in refinement.edits)
+    assert refinement.operations_failed == sum(edit.status.is_failure for edit in refinement.edits)
+    for edit in refinement.edits:
+        assert isinstance(json.loads(edit.arguments.encode()), dict)
+        assert edit.status is EditStatus.APPLIED or edit.characters_added == edit.characters_removed == 0
+
+
+def check_verdicts(text: str, programs: Sequence[ChunkProgram], refinement: Refinement) -> None:
+    """Every chunk has one verdict that fits its edits, and its removed lines are those that the text lacks."""
+    indices = [chunk.chunk_index for chunk in refinement.chunks]
+    assert indices == [item.chunk.index for item in programs], "a chunk has no verdict"
+    last = text.count("\n")
+    gone: list[int] = []
+    applied_by: dict[int, set[str]] = {}
+    for edit in refinement.edits:
+        if edit.status is EditStatus.APPLIED:
+            applied_by.setdefault(edit.chunk_index, set()).add(edit.operation)
+    for item, outcome in zip(programs, refinement.chunks, strict=True):
+        applied = applied_by.get(outcome.chunk_index, set())
+        assert (outcome.verdict is Verdict.SKIPPED) == (item.program is None), "what has a program is not skipped"
+        assert (outcome.verdict is Verdict.APPLIED) == bool(applied), f"{outcome.verdict} with {applied} applied"
+        assert bool(outcome.removed_lines) == ("remove_lines" in applied), "a removal without its lines"
+        gone += [line for start, end in outcome.removed_lines for line in range(start, end + 1)]
+    assert len(gone) == len(set(gone)), "a line is removed twice"
+    assert all(0 <= line <= last for line in gone), "what is no line is removed"
+    if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        assert refinement.lines_after == refinement.lines_before - len(gone), "removed lines do not add up"
+
+
+def _allowed_lines(
+    lines: list[str], item: ChunkProgram, policy: ExecutionPolicy, edits: Iterator[Edit]
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the lines that must be left of a chunk, each with the replacements that may have been made in it."""
+    if item.program is None:
+        return [(line, []) for line in lines]
+    assert isinstance(item.program, str)
+    calls = parse(item.program).calls or (None,)
+    first = item.chunk.line_start if policy.line_numbers == "document" else 0
+    removed: set[int] = set()
+    pairs: list[tuple[str, str]] = []
+    for call in calls:
+        edit = next(edits, None)
+        assert edit is not None, "there are fewer edits than calls"
+        if edit.status is not EditStatus.APPLIED:
+            continue
+        assert not item.truncated, "a program that was cut off is carried out"
+        match call:
+            case RemoveLines(start, end):
+                removed.update(range(start - first, end - first + 1))
+            case RemoveAllLines():
+                removed.update(range(len(lines)))
+            case Normalize(source, target):
+                pairs.append((source, target))
+                if call.verbatim:
+                    pairs.append(call.verbatim)
+            case _:
+                raise AssertionError(f"{call} is said to be applied")
+    assert removed <= set(range(len(lines))), "lines outside the chunk are removed"
+    return [(line, pairs) for number, line in enumerate(lines) if number not in removed]
+
+
+def _can_become(before: str, after: str, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether replacing some occurrences of sources by their targets, none twice, makes one line the other.
+
+    A search with the likeliest step first. Where STATES_AT_MOST were not enough, which takes a line of thousands of
+    characters with a source that is in doubt at each, the line passes for this check.
+    """
+    pending, seen = [(0, 0)], {(0, 0)}
+    while pending and len(seen) < STATES_AT_MOST:
+        here, there = pending.pop()
+        if here == len(before) and there == len(after):
+            return True
+        steps = [(here + 1, there + 1)] if before[here : here + 1] == after[there : there + 1] != "" else []
+        steps += [
+            (here + len(source), there + len(target))
+            for source, target in pairs
+            if source and before.startswith(source, here) and after.startswith(target, there)
+        ]
+        for step in steps:
+            if step not in seen:
+                seen.add(step)
+                pending.append(step)
+    return bool(pending)
+
+
+def _line_numbers(text: str, joined: str) -> int:
+    steps = trace(text, joined).steps
+    return sum(max(0, step.end - step.start + 1) for step in steps if step.kind == "remove_lines")

@@ -1,0 +1,1 @@
+"""What refiners learn from: labelled pages, targets, examples, training sets."""

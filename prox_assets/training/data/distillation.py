@@ -1,0 +1,49 @@
+"""Softer targets from a second opinion: labels mixed with what an ensemble says that has not seen the page.
+
+Belongs here: mixing. Not here: the ensemble (line_ensemble.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
+from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
+
+# How much a line counts whose only target is the ensemble's.
+UNLABELLED_WEIGHT = 0.5
+
+
+def distil(rows: Sequence[dict[str, Any]], share: float, ensemble: LineEnsemble) -> None:
+    """Give rows of TRAINING_CHUNKS of the train split their `distilled_targets` and `distilled_weights`.
+
+    A labelled line's target becomes (1 - share) * label + share * P(keep) of the ensemble, fitted on pages of other
+    sites; a line without a label takes the ensemble's at half weight. Clean texts keep their targets: that all of
+    them stays is no opinion.
+
+    Args:
+        rows: Training examples, changed in place.
+        share: Weight of the ensemble, in [0, 1].
+        ensemble: Fitted here.
+    """
+    chosen = [row for row in rows if row["split"] == "train" and not row["doc_id"].endswith(f"{TEXT_SEPARATOR}{CLEAN}")]
+    opinions = ensemble.fit(
+        [LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in chosen]
+    )
+    for row, opinion in zip(chosen, opinions, strict=True):
+        row["distilled_targets"], row["distilled_weights"] = _mixed(row, opinion, share)
+
+
+def _mixed(row: Mapping[str, Any], opinion: Mapping[int, float], share: float) -> tuple[list[float], list[float]]:
+    targets: list[float] = []
+    weights: list[float] = []
+    before = 0.0
+    for number, (target, weight) in enumerate(zip(row["line_targets"], row["line_weights"], strict=True)):
+        keep = opinion.get(number)
+        if keep is None:  # a blank line follows the line before it
+            targets.append(before)
+            weights.append(weight)
+            continue
+        before = keep if weight == 0 else (1 - share) * target + share * keep
+        targets.append(before)
+        weights.append(weight or UNLABELLED_WEIGHT)
+    return targets, weights

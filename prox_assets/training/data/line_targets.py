@@ -1,0 +1,67 @@
+"""What a model should say of each line of a labelled page: targets in [0, 1] and how much each counts.
+
+Belongs here: from labels and gold text to numbers. A target is the wanted P(keep).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prox_assets.training.data.pages import LabelledPage, Regime
+
+WORD = re.compile(r"\w+")
+SHINGLE_WORDS = 3
+AMBIGUOUS_WEIGHT = 0.5
+# Blank lines follow their neighbour; nothing is won by getting them right, and they are a third of all lines.
+BLANK_WEIGHT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LineTargets:
+    """Targets of the lines of a text.
+
+    Attributes:
+        targets: Wanted P(keep) in [0, 1], one per line.
+        weights: How much each line counts, 0 for lines of which nobody knows.
+    """
+
+    targets: list[float]
+    weights: list[float]
+
+
+def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
+    """Return the targets of one text of a page.
+
+    Lines with a label count in full. An ambiguous line of a page with gold text has the share of its word 3-grams that
+    the gold text holds as its target, at half weight; without gold text, or with fewer than three words, it counts
+    nothing. A blank line follows the line before it, so that paragraphs stay apart and removed blocks leave no gaps.
+    """
+    lines = page.text(regime).split("\n")
+    shingles = frozenset(_shingles(page.gold)) if page.gold else None
+    targets: list[float] = []
+    weights: list[float] = []
+    before: float | None = None
+    for line, label in zip(lines, page.labels(regime), strict=True):
+        if not line.strip():
+            targets.append(before or 0.0)
+            weights.append(BLANK_WEIGHT)
+            continue
+        target = float(label) if label >= 0 else _share_in_gold(line, shingles)
+        # A line of which nobody knows counts nothing where answers are scored, and stays where programs are written.
+        targets.append(1.0 if target is None else target)
+        weights.append(0.0 if target is None else 1.0 if label >= 0 else AMBIGUOUS_WEIGHT)
+        before = before if target is None else target
+    return LineTargets(targets, weights)
+
+
+def _share_in_gold(line: str, gold: frozenset[tuple[str, ...]] | None) -> float | None:
+    """Return which share of a line's word 3-grams the gold text holds; None where that cannot be said."""
+    shingles = _shingles(line)
+    if gold is None or not shingles:
+        return None
+    return sum(shingle in gold for shingle in shingles) / len(shingles)
+
+
+def _shingles(text: str) -> list[tuple[str, ...]]:
+    words: Sequence[str] = WORD.findall(text.casefold())
+    return [tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)]

@@ -1,0 +1,169 @@
+"""Documents that are plainly worth nothing, made from templates and from pieces of pages.
+
+Belongs here: what the labelled pages lack, because nobody labels the main content of an error page. Everything is drawn
+from a seeded generator; pieces come from the pages handed in, so that a split stays within itself.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.data.pages import LabelledPage
+
+CUT_WORDS = (8, 60)
+KEYWORDS = (40, 400)
+BOILERPLATE_LINES = (10, 120)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeDocument:
+    """A document to drop, and which kind of worthless it is."""
+
+    kind: str
+    text: str
+
+
+def made_documents(pages: Sequence[LabelledPage], count: int, seed: int) -> list[MadeDocument]:
+    """Return documents of all kinds in turn.
+
+    Args:
+        pages: Where words and lines are taken from.
+        count: How many.
+        seed: Of the generator; equal arguments give equal documents.
+    """
+    draw = random.Random(seed)  # noqa: S311 (nothing secret)
+    kinds = list(_KINDS)
+    made: list[MadeDocument] = []
+    while len(made) < count and pages:
+        kind = kinds[len(made) % len(kinds)]
+        text = _KINDS[kind](draw, draw.choice(pages))
+        made.append(MadeDocument(kind, text if text.strip() else _error_page(draw, pages[0])))
+    return made
+
+
+def _error_page(draw: random.Random, page: LabelledPage) -> str:
+    del page
+    code, title = draw.choice(_ERRORS)
+    site = draw.choice(_SITE_WORDS).title()
+    lines = [
+        draw.choice([f"{code} {title}", f"Error {code}", title, f"{title} - {site}", f"Oops! {title}"]),
+        draw.choice(_ERROR_REMARKS),
+        draw.choice(
+            ["", f"Request ID: {draw.getrandbits(48):x}", f"nginx/1.{draw.randint(10, 27)}.{draw.randint(0, 4)}"]
+        ),
+        draw.choice(["Back to home page", "Go back", "Contact support", "Try again", ""]),
+    ]
+    menu = draw.sample(_MENU, draw.randint(0, len(_MENU)))
+    return "\n".join(line for line in [*menu[: len(menu) // 2], *lines, *menu[len(menu) // 2 :]] if line)
+
+
+def _keyword_list(draw: random.Random, page: LabelledPage) -> str:
+    words = WORD.findall(page.text_full)
+    if not words:
+        return ""
+    separator = draw.choice([", ", " ", " | ", "\n", " / "])
+    topic = draw.sample(words, min(len(words), 3))
+    picked = [
+        draw.choice(words) if draw.random() < 0.7 else " ".join(topic[:2]) for _ in range(draw.randint(*KEYWORDS))
+    ]
+    return separator.join(picked)
+
+
+def _spam(draw: random.Random, page: LabelledPage) -> str:
+    words = [word for word in WORD.findall(page.gold or page.text_full) if len(word) > 3] or ["offer"]
+    things = [draw.choice(_SPAM_THINGS) for _ in range(3)]
+    sentences = []
+    for _ in range(draw.randint(6, 60)):
+        sentence = draw.choice(_SPAM_SENTENCES)
+        filled = sentence.format(thing=draw.choice(things), place=draw.choice(words), n=draw.randint(5, 95))
+        sentences.append(f"{filled} {' '.join(draw.choices(words, k=draw.randint(0, 4)))}".strip())
+    return draw.choice(["\n", " "]).join(sentences)
+
+
+def _cut_text(draw: random.Random, page: LabelledPage) -> str:
+    words = (page.gold or page.text_full).split(" ")
+    start = draw.randrange(max(1, len(words) - CUT_WORDS[1]))
+    return " ".join(words[start : start + draw.randint(*CUT_WORDS)])
+
+
+def _boilerplate(draw: random.Random, page: LabelledPage) -> str:
+    """Return what surrounds the main content, without it: what is left of a page that failed to load."""
+    lines = [line for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True) if label == 0]
+    count = draw.randint(*BOILERPLATE_LINES)
+    start = draw.randrange(max(1, len(lines) - count + 1))
+    return "\n".join(lines[start : start + count])
+
+
+def _garbled(draw: random.Random, page: LabelledPage) -> str:
+    text = (page.gold or page.text_full)[: draw.randint(200, 3000)]
+    style = draw.choice(["bytes", "shuffled", "symbols"])
+    if style == "bytes":
+        return text.encode("utf-16-le").decode("latin-1").replace("\x00", draw.choice(["\ufffd", "Â", "Ã¢"]))
+    if style == "shuffled":
+        letters = list(text)
+        draw.shuffle(letters)
+        return "".join(letters)
+    return "".join(draw.choice("�#$%^&*{}[]<>~`|\\=+_ ") if draw.random() < 0.5 else letter for letter in text)
+
+
+_KINDS: dict[str, Callable[[random.Random, LabelledPage], str]] = {
+    "error_page": _error_page,
+    "keyword_list": _keyword_list,
+    "spam": _spam,
+    "cut_text": _cut_text,
+    "boilerplate": _boilerplate,
+    "garbled": _garbled,
+}
+
+_ERRORS = [
+    (404, "Page not found"),
+    (403, "Forbidden"),
+    (500, "Internal Server Error"),
+    (502, "Bad Gateway"),
+    (503, "Service temporarily unavailable"),
+    (410, "This page is gone"),
+    (429, "Too many requests"),
+    (401, "Please sign in to continue"),
+]
+_ERROR_REMARKS = [
+    "The page you are looking for may have been moved, renamed or deleted.",
+    "You do not have permission to view this page.",
+    "Please enable JavaScript and cookies to continue.",
+    "Checking your browser before you are taken to the site.",
+    "Something went wrong on our side. Please try again later.",
+    "This account has been suspended. Contact your hosting provider.",
+    "Database error: could not connect to the server.",
+    "This domain is for sale. Make an offer today.",
+    "The content is not available in your region.",
+    "Your session has expired. Log in again to go on.",
+    "Verify that you are a human by completing the action below.",
+]
+_SITE_WORDS = ["garden", "travel", "market", "music", "motor", "health", "pixel", "river", "studio", "north"]
+_MENU = ["Home", "About", "Contact", "Blog", "Shop", "Login", "Privacy policy", "Terms of use", "Sitemap", "Search"]
+_SPAM_THINGS = [
+    "cheap watches",
+    "online casino",
+    "payday loans",
+    "designer handbags",
+    "weight loss pills",
+    "replica shoes",
+    "crypto signals",
+    "escort service",
+    "essay writing service",
+    "followers and likes",
+    "free spins bonus",
+    "live streaming links",
+]
+_SPAM_SENTENCES = [
+    "Buy {thing} in {place} with {n}% discount and free shipping.",
+    "Best {thing} {place} {n}, order now!!!",
+    "Looking for {thing}? Click here for {thing} near {place}.",
+    "{thing} without prescription, lowest price {n} USD.",
+    "Win {n}000 today with {thing}, no deposit needed.",
+    "Visit our site for {thing}, {thing} reviews and {place} {thing}.",
+    "Nice post! I also wrote about {thing} at my blog, check it out.",
+    "Download {place} {thing} full version crack free {n}.",
+    "{place} {thing} {place} cheap {thing} sale online {n}.",
+    "Limited offer: {thing} only today, call now and save {n}%.",
+]

@@ -1,0 +1,169 @@
+"""From seed annotations to a training set: split by site, duplicates and errors removed, everything counted.
+
+Belongs here: which annotated texts serve which split. Not here: prompts, which are made when a batch is drawn
+(scored_batches.py, program_examples.py), so that one set serves every dialect and window.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import xxhash
+
+from prox_assets.programs import parse
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.data.page_annotations import MADE_SITE, TEXT_SEPARATOR
+from prox_assets.training.data.pages import Split, split_of
+from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
+
+Row = dict[str, Any]
+
+# MinHash as FineWeb uses it has 5-word shingles and 112 permutations at a similarity of about 0.75 (arXiv 2406.17557).
+SHINGLE_WORDS = 5
+PERMUTATIONS = 128
+NEAR_DUPLICATE = 0.75
+# Where two texts are alike, the one of the split that must not leak stays.
+SPLIT_ORDER: tuple[Split, ...] = ("validation", "development", "train")
+
+_SPLIT = pa.field("split", pa.string())
+TRAINING_DOCUMENTS: pa.Schema = SEED_DOCUMENTS.append(_SPLIT)
+"""SEED_DOCUMENTS and the split of each row."""
+_REALS = pa.list_(pa.float32())
+TRAINING_CHUNKS: pa.Schema = (
+    SEED_CHUNKS.append(_SPLIT)
+    .append(pa.field("distilled_targets", _REALS))
+    .append(pa.field("distilled_weights", _REALS))
+)
+"""SEED_CHUNKS, the split of each row, and the targets that an ensemble has softened, where it was asked."""
+
+
+@dataclass
+class TrainingSetStatistics:
+    """What became of the annotations.
+
+    Attributes:
+        annotations: Rows that came in.
+        errors: Rows without an answer, by their error's first words.
+        unreadable_programs: Rows whose program does not parse.
+        exact_duplicates: Rows whose text another page has too.
+        near_duplicates: Rows whose page is nearly the same as another one.
+        examples: Rows that stayed, by split.
+        sites: Sites by split.
+        keep: Rows that keep (doc), or lines that stay (chunk), by split.
+        drop: Rows that drop, or lines that go.
+    """
+
+    annotations: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    unreadable_programs: int = 0
+    exact_duplicates: int = 0
+    near_duplicates: int = 0
+    examples: Counter[str] = field(default_factory=Counter)
+    sites: dict[str, int] = field(default_factory=dict)
+    keep: Counter[str] = field(default_factory=Counter)
+    drop: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON and metadata."""
+        return {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+
+
+def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[Row], TrainingSetStatistics]:
+    """Return the examples of a level, each with its split, and what was counted on the way.
+
+    Texts of one page stay together. A page that has an equal or nearly equal one is left out, in favour of the split
+    that must not leak: no training page is a copy of a validation page.
+
+    Args:
+        level: doc or chunk.
+        annotations: Rows of SEED_DOCUMENTS or SEED_CHUNKS, of any number of annotators.
+    """
+    statistics = TrainingSetStatistics()
+    usable = [row for row in _counted(annotations, statistics) if _is_usable(level, row, statistics)]
+    groups: dict[str, list[Row]] = {}
+    for row in usable:
+        groups.setdefault(page_of(row["doc_id"]), []).append(row)
+    kept = _without_duplicates(groups, statistics)
+    examples = [{**row, "split": _split(row)} for name in kept for row in groups[name]]
+    _count(level, examples, statistics)
+    return examples, statistics
+
+
+def page_of(doc_id: str) -> str:
+    """Return the name of the page that a text belongs to; a document of an annotator is its own."""
+    page, separator, _ = doc_id.rpartition(TEXT_SEPARATOR)
+    return page if separator else doc_id
+
+
+def _counted(annotations: Iterable[Row], statistics: TrainingSetStatistics) -> Iterator[Row]:
+    for row in annotations:
+        statistics.annotations += 1
+        yield row
+
+
+def _is_usable(level: Level, row: Row, statistics: TrainingSetStatistics) -> bool:
+    if row.get("error") is not None:
+        statistics.errors[" ".join(row["error"].split()[:4])] += 1
+        return False
+    if level == "doc":
+        return row["keep_target"] is not None
+    if parse(row["program"]).errors:
+        statistics.unreadable_programs += 1
+        return False
+    return True
+
+
+def _split(row: Row) -> Split:
+    """Return a row's split; made documents carry theirs in the site's name."""
+    maker, _, split = row["site"].partition(".")
+    return split if maker == MADE_SITE and split in SPLIT_ORDER else split_of(row["site"])
+
+
+def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetStatistics) -> list[str]:
+    """Return the names of the groups that stay, in the order in which they came."""
+    from datasketch import MinHash, MinHashLSH
+
+    index = MinHashLSH(threshold=NEAR_DUPLICATE, num_perm=PERMUTATIONS)
+    seen: set[int] = set()
+    kept: set[str] = set()
+    for name in sorted(groups, key=lambda name: SPLIT_ORDER.index(_split(groups[name][0]))):
+        rows = groups[name]
+        hashes = {xxhash.xxh3_64_intdigest(row["text"].encode("utf-8", "replace")) for row in rows}
+        if hashes & seen:
+            statistics.exact_duplicates += len(rows)
+            continue
+        signature = MinHash(num_perm=PERMUTATIONS)
+        signature.update_batch(_shingles(rows))
+        if index.query(signature):
+            statistics.near_duplicates += len(rows)
+            continue
+        index.insert(name, signature)
+        seen |= hashes
+        kept.add(name)
+    return [name for name in groups if name in kept]
+
+
+def _shingles(rows: Sequence[Row]) -> list[bytes]:
+    """Return the word 5-grams of the longest text of a page; of a very short one, the text itself."""
+    text = max((row["text"] for row in rows), key=len)
+    words = WORD.findall(text.casefold())
+    shingles = {" ".join(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}
+    return [shingle.encode("utf-8", "replace") for shingle in shingles or {text}]
+
+
+def _count(level: Level, examples: Sequence[Row], statistics: TrainingSetStatistics) -> None:
+    sites: dict[str, set[str]] = {}
+    for row in examples:
+        split = row["split"]
+        statistics.examples[split] += 1
+        sites.setdefault(split, set()).add(row["site"])
+        if level == "doc":
+            (statistics.keep if row["keep_target"] >= 0.5 else statistics.drop)[split] += 1
+            continue
+        for target, weight in zip(row["line_targets"], row["line_weights"], strict=True):
+            if weight > 0:
+                (statistics.keep if target >= 0.5 else statistics.drop)[split] += 1
+    statistics.sites = {split: len(names) for split, names in sites.items()}

@@ -1,0 +1,85 @@
+"""The tokenizer of a refiner that is trained from scratch: byte-level BPE with the special tokens of its prompts.
+
+Belongs here: which special tokens there are, and learning the merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.refiners.line_labels.surroundings import SURROUNDING_TOKENS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+END_TOKEN = "<eos>"  # noqa: S105 (a token of the vocabulary, not a password)
+# More of one page would teach its vocabulary rather than the language's.
+CHARACTERS_PER_TEXT = 20_000
+
+
+def special_tokens(settings: LineLabelsSettings) -> list[str]:
+    """Return every special token of the line-labels dialect, each once: ids follow this order."""
+    inline = settings.inline.tokens if settings.inline is not None else ()
+    backward = () if settings.backward_token is None else (settings.backward_token,)
+    surroundings = SURROUNDING_TOKENS if settings.surroundings else ()
+    numbers = (settings.number_format.format(number) for number in range(settings.max_lines))
+    return list(
+        dict.fromkeys(
+            [
+                END_TOKEN,
+                settings.start_token,
+                settings.top_token,
+                settings.bottom_token,
+                settings.middle_token,
+                settings.keep_token,
+                settings.remove_token,
+                settings.judge_token,
+                *backward,
+                *inline,
+                *settings.elision_tokens,
+                *surroundings,
+                *numbers,
+            ]
+        )
+    )
+
+
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, settings: LineLabelsSettings, window: int
+) -> PreTrainedTokenizerFast:
+    """Return a tokenizer whose vocabulary is learned from the heads of the texts.
+
+    It adds nothing to a prompt by itself and has no chat template.
+
+    Args:
+        texts: What merges are learned from.
+        vocabulary: Number of tokens at most, the 256 bytes and the special tokens among them.
+        settings: The dialect whose special tokens it gets.
+        window: Context window in tokens, written into the tokenizer's configuration.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special_tokens(settings),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(_heads(texts), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token=END_TOKEN,
+        clean_up_tokenization_spaces=False,
+        model_max_length=window,
+    )
+
+
+def _heads(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield text[:CHARACTERS_PER_TEXT]

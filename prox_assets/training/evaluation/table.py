@@ -1,0 +1,99 @@
+"""An evaluation for people: one Markdown table per level, systems side by side.
+
+Belongs here: which numbers are shown and how they are written. Not here: measuring (evaluation.py).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from prox_assets.training.evaluation.evaluate import ChunkEvaluation, DocumentEvaluation
+
+WORST_SITES = 8
+
+
+def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
+    """Return a table with a row per system."""
+    header = (
+        "system",
+        "page word F1",
+        "F1 of removed lines",
+        "the same, mean of pages",
+        "invalid programs",
+        "words kept",
+        "calibration error",
+        "prompt tokens a page",
+        "pages/s",
+    )
+    rows = [
+        (
+            name,
+            f"{result.word_f1:.3f}",
+            f"{result.removed.f1:.3f}",
+            f"{result.removed_by_page:.3f}",
+            f"{100 * result.invalid_programs:.2f} %",
+            f"{100 * result.kept_words:.1f} %",
+            f"{result.calibration_error:.3f}" if result.reliability else "",
+            f"{result.prompt_tokens / max(1, result.pages):.0f}" if result.prompt_tokens else "",
+            f"{result.pages / result.seconds:.1f}" if result.seconds else "",
+        )
+        for name, result in results.items()
+    ]
+    return markdown(header, rows)
+
+
+def type_table(results: Mapping[str, ChunkEvaluation]) -> str:
+    """Return page word F1 by type of page, a column per system."""
+    kinds = sorted({kind for result in results.values() for kind in result.word_f1_by_type})
+    rows = [(kind, *(f"{result.word_f1_by_type.get(kind, 0):.3f}" for result in results.values())) for kind in kinds]
+    return markdown(("page type", *results), rows)
+
+
+def site_table(result: ChunkEvaluation, sites: Mapping[str, str]) -> str:
+    """Return the sites with the lowest page word F1.
+
+    Args:
+        result: The evaluation.
+        sites: The site of every page_id.
+    """
+    by_site: dict[str, list[float]] = {}
+    for page_id, score in result.word_f1_by_page.items():
+        by_site.setdefault(sites[page_id], []).append(score)
+    worst = sorted((sum(scores) / len(scores), site, len(scores)) for site, scores in by_site.items())[:WORST_SITES]
+    return markdown(("site", "pages", "page word F1"), [(site, str(count), f"{f1:.3f}") for f1, site, count in worst])
+
+
+def document_table(results: Mapping[str, DocumentEvaluation]) -> str:
+    """Return a table with a row per system."""
+    header = ("system", "F1 keep", "F1 drop", "mean", "calibration error", "prompt tokens a document", "documents/s")
+    rows = [
+        (
+            name,
+            f"{result.keep.f1:.3f}",
+            f"{result.drop.f1:.3f}",
+            f"{result.macro_f1:.3f}",
+            f"{result.calibration_error:.3f}" if result.reliability else "",
+            f"{result.prompt_tokens / max(1, result.documents):.0f}" if result.prompt_tokens else "",
+            f"{result.documents / result.seconds:.1f}" if result.seconds else "",
+        )
+        for name, result in results.items()
+    ]
+    return markdown(header, rows)
+
+
+def reliability_table(result: ChunkEvaluation | DocumentEvaluation) -> str:
+    """Return predictions in ten bins: how probable, and how often true."""
+    rows = [
+        (
+            f"{entry.low:.1f} to {entry.high:.1f}",
+            str(entry.count),
+            f"{entry.mean_probability:.3f}",
+            f"{entry.share_true:.3f}",
+        )
+        for entry in result.reliability
+    ]
+    return markdown(("P(keep)", "count", "mean P(keep)", "share kept by label"), rows)
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

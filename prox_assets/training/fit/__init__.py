@@ -1,0 +1,1 @@
+"""Training: recipes, batches, losses, optimisers, and the runs themselves."""

@@ -1,0 +1,233 @@
+"""Batches of prompts whose answers are scored: what a step of training sees, drawn by the step's number alone.
+
+Belongs here: windows of lines, documents and spans inside lines, as token ids with soft targets. Not here: the loss
+(scored_loss.py), prompts of refiners that write programs (program_examples.py).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prox_assets.programs import Chunk
+from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner, ShownDocument
+
+if TYPE_CHECKING:
+    import torch
+
+# Prompts drawn for one batch; of these, those alike in length are taken, so that little is padding.
+POOL = 8
+# Six of ten windows are chunks as inference cuts them; the others begin and end anywhere, so that a decision does not
+# depend on where chunks happen to begin.
+PLANNED_SHARE = 0.6
+MIN_WINDOW_LINES = 24
+# Half the prompts are read from the last line to the first, where the dialect reads both ways.
+BACKWARD_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPrompt:
+    """A prompt with its decisions.
+
+    Attributes:
+        token_ids: What the model sees.
+        positions: Where decisions are read off.
+        targets: Wanted P(keep) at each.
+        weights: How much each counts; they sum to 1.
+    """
+
+    token_ids: tuple[int, ...]
+    positions: tuple[int, ...]
+    targets: tuple[float, ...]
+    weights: tuple[float, ...]
+
+
+class PromptSource(Protocol):
+    """Draws prompts."""
+
+    def draw(self, draw: random.Random) -> ScoredPrompt:
+        """Return a prompt; equal states of the generator give equal prompts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelledLines:
+    shown: ShownDocument
+    targets: Sequence[float]
+    weights: Sequence[float]
+    chunks: list[Chunk]
+
+
+class LinePrompts:
+    """Windows of lines of labelled texts, each line with its number and its target."""
+
+    def __init__(
+        self,
+        planner: LineLabelsPlanner,
+        rows: Sequence[Mapping[str, Any]],
+        row_weights: Sequence[float],
+        max_lines: int,
+    ) -> None:
+        """Shorten all lines once.
+
+        Args:
+            planner: Builds the prompts, as in inference.
+            rows: Rows of TRAINING_CHUNKS.
+            row_weights: How often each row is drawn, relative to the others.
+            max_lines: Lines of a window at most.
+        """
+        self._planner = planner
+        self._max_lines = max_lines
+        self._texts: list[_LabelledLines] = []
+        kept_weights: list[float] = []
+        for row, weight in zip(rows, row_weights, strict=True):
+            targets = row["distilled_targets"] or row["line_targets"]
+            line_weights = row["distilled_weights"] or row["line_weights"]
+            if sum(line_weights) <= 0:
+                continue
+            [shown] = planner.show([row["text"].split("\n")])
+            self._texts.append(_LabelledLines(shown, targets, line_weights, planner.chunks(shown.lines)))
+            kept_weights.append(weight)
+        self._choices = _Choices(kept_weights)
+
+    def draw(self, draw: random.Random) -> ScoredPrompt:
+        """Return a window of a text; one whose lines all count nothing is passed over."""
+        while True:
+            text = self._texts[self._choices.draw(draw)]
+            chunk = self._window(text, draw)
+            weights = text.weights[chunk.line_start : chunk.line_end + 1]
+            if sum(weights) > 0:
+                return self._prompt(text, chunk, weights, draw)
+
+    def _window(self, text: _LabelledLines, draw: random.Random) -> Chunk:
+        if draw.random() < PLANNED_SHARE:
+            return draw.choice(text.chunks)
+        count = len(text.shown.lines)
+        longest = min(count, self._max_lines)
+        wanted = draw.randint(min(MIN_WINDOW_LINES, longest), longest)
+        start = draw.choice((0, count - wanted, draw.randint(0, count - wanted)))
+        # As many of the wanted lines as fit a prompt.
+        first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
+        return Chunk(0, start, start + first.line_end)
+
+    def _prompt(
+        self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], draw: random.Random
+    ) -> ScoredPrompt:
+        planned = self._planner.prompt(chunk, text.shown)
+        targets = tuple(text.targets[chunk.line_start : chunk.line_end + 1])
+        whole = sum(weights)
+        shares = tuple(weight / whole for weight in weights)
+        if planned.backward_token_ids and draw.random() < BACKWARD_SHARE:
+            return ScoredPrompt(planned.backward_token_ids, planned.backward_positions, targets, shares)
+        return ScoredPrompt(planned.prompt_token_ids, planned.positions, targets, shares)
+
+
+class SinglePrompts:
+    """Prompts of one decision, read off behind the last token: documents, or spans inside lines."""
+
+    def __init__(self, prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]) -> None:
+        """Take prompts, the wanted P(keep) of each, and how often each is drawn, relative to the others."""
+        self._prompts = prompts
+        self._targets = targets
+        self._choices = _Choices(weights)
+
+    def draw(self, draw: random.Random) -> ScoredPrompt:
+        """Return one of the prompts."""
+        place = self._choices.draw(draw)
+        prompt = self._prompts[place]
+        return ScoredPrompt(prompt, (len(prompt) - 1,), (self._targets[place],), (1.0,))
+
+
+class _Choices:
+    """Draws places in proportion to weights."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._places = range(len(weights))
+        self._cumulative = [0.0] * len(weights)
+        total = 0.0
+        for place, weight in enumerate(weights):
+            total += weight
+            self._cumulative[place] = total
+
+    def draw(self, draw: random.Random) -> int:
+        return draw.choices(self._places, cum_weights=self._cumulative)[0]
+
+
+@dataclass(frozen=True)
+class ScoredBatches:
+    """A dataset of batches: batch number `i` depends on the seed and `i` alone, so that a resumed run repeats it.
+
+    Attributes:
+        sources: Where prompts come from, with the share of batches that each fills.
+        steps: Number of batches.
+        batch_tokens: Tokens of a batch at most, padding included.
+        seed: Of everything random.
+        token_noise: Share of ordinary tokens replaced by random ones.
+        special_tokens: Ids that are never replaced, nor put in place of others.
+        vocabulary: Number of ids.
+        labels: Ids of the keep and the remove token.
+    """
+
+    sources: Sequence[tuple[PromptSource, float]]
+    steps: int
+    batch_tokens: int
+    seed: int
+    token_noise: float
+    special_tokens: frozenset[int]
+    vocabulary: int
+    labels: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, number: int) -> list[ScoredPrompt]:
+        """Return the prompts of a batch."""
+        draw = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
+        [source] = draw.choices([source for source, _ in self.sources], [share for _, share in self.sources])
+        longest = source.draw(draw)
+        batch = [longest]
+        room = self.batch_tokens // max(1, len(longest.token_ids))
+        # Short prompts fill a batch by the hundred; of long ones a few alike are picked out of a pool.
+        others = [source.draw(draw) for _ in range(max(POOL, room) - 1)]
+        batch += sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(longest.token_ids)))
+        fitting = [batch[0]]
+        for prompt in batch[1:]:
+            width = max(len(item.token_ids) for item in (*fitting, prompt))
+            if width * (len(fitting) + 1) > self.batch_tokens:
+                break
+            fitting.append(prompt)
+        return [self._with_noise(prompt, draw) for prompt in fitting]
+
+    def _with_noise(self, prompt: ScoredPrompt, draw: random.Random) -> ScoredPrompt:
+        if not self.token_noise:
+            return prompt
+        token_ids = tuple(
+            self._ordinary(draw) if token not in self.special_tokens and draw.random() < self.token_noise else token
+            for token in prompt.token_ids
+        )
+        return ScoredPrompt(token_ids, prompt.positions, prompt.targets, prompt.weights)
+
+    def _ordinary(self, draw: random.Random) -> int:
+        while (token := draw.randrange(self.vocabulary)) in self.special_tokens:
+            pass
+        return token
+
+    def collate(self, batches: Sequence[Sequence[ScoredPrompt]]) -> dict[str, torch.Tensor]:
+        """Return the tensors of a batch, as `scored_loss` wants them; padding is on the right."""
+        import torch
+
+        prompts = [prompt for batch in batches for prompt in batch]
+        width = max(len(prompt.token_ids) for prompt in prompts)
+        input_ids = torch.zeros((len(prompts), width), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            input_ids[row, : len(prompt.token_ids)] = torch.tensor(prompt.token_ids)
+        return {
+            "input_ids": input_ids,
+            "rows": torch.tensor([row for row, prompt in enumerate(prompts) for _ in prompt.positions]),
+            "columns": torch.tensor([position for prompt in prompts for position in prompt.positions]),
+            "targets": torch.tensor([target for prompt in prompts for target in prompt.targets]),
+            "weights": torch.tensor([weight for prompt in prompts for weight in prompt.weights]) / len(prompts),
+            "labels": torch.tensor(self.labels),
+        }

@@ -1,0 +1,146 @@
+"""Training refiners whose answers are scored: tokenizer, model and batches for the line-labels dialect.
+
+Belongs here: putting together what a run needs. Not here: the run itself (trainer.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
+from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.spans.candidates import Candidate
+from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.refiners.spans.prompts import InlinePromptBuilder
+from prox_assets.training.data.page_annotations import TEXT_SEPARATOR
+from prox_assets.training.data.vocabulary import train_tokenizer
+from prox_assets.training.fit.initial_model import make_model
+from prox_assets.training.fit.recipe import TrainingRecipe
+from prox_assets.training.fit.scored_batches import LinePrompts, PromptSource, ScoredBatches, SinglePrompts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# How often the texts of a page are drawn, relative to its full text. Text that was extracted once has little left to
+# remove, and clean text nothing: both are there so that a model leaves them alone.
+TEXT_WEIGHTS = {"text_full": 1.0, "text_main": 0.4, "gold": 0.15}
+# Pages that only programs labelled count half: 38 % of their lines have no label, and some of the others a wrong one.
+SILVER_WEIGHT = 0.5
+# Share of steps spent on spans inside lines: prompts of 50 tokens, so that few steps see many.
+INLINE_SHARE = 0.12
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ScoredSetup:
+    """A model, its batches and its tokenizer."""
+
+    model: PreTrainedModel
+    batches: ScoredBatches
+    tokenizer: Any
+
+
+def prepare_scored(
+    config: RefinerConfig,
+    recipe: TrainingRecipe,
+    base: Path | None,
+    rows: Sequence[Row],
+    inline_rows: Sequence[Row],
+    folder: Path,
+) -> ScoredSetup:
+    """Return everything that a run needs.
+
+    Args:
+        config: The refiner, of dialect line-labels.
+        recipe: The numbers; `steps` must be set.
+        base: Model to start from; None makes one of `recipe.shape`.
+        rows: Training examples of the level.
+        inline_rows: Spans inside lines, for chunk refiners with inline settings.
+        folder: Where a tokenizer that is made is kept, so that a resumed run uses the same.
+
+    Raises:
+        RefinerError: Steps are not set, or the tokenizer of the base lacks a token.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if recipe.steps is None:
+        raise RefinerError("Scored answers are trained on windows drawn at random, so the recipe must set steps.")
+    place = base if base is not None else folder / "tokenizer"
+    if base is None and not (place / "tokenizer.json").is_file():
+        if recipe.shape is None:
+            raise RefinerError("The recipe has neither a base nor a shape.")
+        texts = (row["text"] for row in rows)
+        train_tokenizer(texts, recipe.shape.vocabulary, config.line_labels, config.window).save_pretrained(place)
+    prompt_tokenizer = load_tokenizer(place)
+    tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    if base is None and recipe.shape is not None:
+        model = make_model(recipe.shape, tokenizer, config.window, recipe.seed)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            place, dtype="float32", use_safetensors=True, trust_remote_code=False
+        )
+    sources, labels = _sources(config, prompt_tokenizer, rows, inline_rows)
+    batches = ScoredBatches(
+        sources=sources,
+        steps=recipe.steps,
+        batch_tokens=recipe.batch_tokens,
+        seed=recipe.seed,
+        token_noise=recipe.token_noise,
+        special_tokens=frozenset(tokenizer.added_tokens_decoder),
+        vocabulary=len(tokenizer),
+        labels=labels,
+    )
+    return ScoredSetup(model, batches, tokenizer)
+
+
+def _sources(
+    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Row], inline_rows: Sequence[Row]
+) -> tuple[list[tuple[PromptSource, float]], tuple[int, int]]:
+    settings = config.line_labels
+    if config.level == "doc":
+        documents = LineLabelsDocumentPrompts(tokenizer, settings, config.prompt_budget)
+        prompts = [prompt.token_ids for prompt in documents.build([row["text"] for row in rows])]
+        targets = [row["keep_target"] for row in rows]
+        return [(SinglePrompts(prompts, targets, [_weight(row) for row in rows]), 1.0)], documents.candidates
+    planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
+    rows = _whole_documents(rows)
+    lines = LinePrompts(planner, rows, [_weight(row) for row in rows], settings.max_lines)
+    if settings.inline is None or not inline_rows:
+        return [(lines, 1.0)], planner.candidates
+    builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)
+    spans = builder.prompts([(row["line"], _candidate(row)) for row in inline_rows])
+    targets = [1.0 - row["remove_target"] for row in inline_rows]
+    inline = SinglePrompts(spans, targets, [1.0] * len(spans))
+    return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
+
+
+def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
+    """Join the chunks of each document that follow one another: where a chunk ends is no end of its document."""
+    joined: list[dict[str, Any]] = []
+    for row in rows:
+        before = joined[-1] if joined else None
+        if before is None or row["doc_id"] != before["doc_id"] or row["line_start"] != before["line_end"] + 1:
+            joined.append(dict(row))
+            continue
+        before["text"] += f"\n{row['text']}"
+        before["line_end"] = row["line_end"]
+        for name in ("line_targets", "line_weights", "distilled_targets", "distilled_weights"):
+            before[name] = (before[name] or []) + (row[name] or [])
+    return joined
+
+
+def _candidate(row: Row) -> Candidate:
+    return Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"])
+
+
+def _weight(row: Row) -> float:
+    """Return how often a row is drawn: by which text of a page it is, and by who labelled it."""
+    _, of_a_page, text = row["doc_id"].rpartition(TEXT_SEPARATOR)
+    # People say of what type a page is; what a language model annotated has no type either, and counts in full.
+    silver = bool(of_a_page) and row["page_type"] is None
+    return TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if silver else 1.0)

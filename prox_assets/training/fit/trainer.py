@@ -1,0 +1,220 @@
+"""Running a training: Hugging Face's Trainer, checkpoints, and going on where a killed run stopped.
+
+Belongs here: the run. Not here: what is in a batch (scored_batches.py, program_examples.py), which checkpoint is the
+best (selection.py).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prox_assets.training.fit.optimizer import muon_with_adamw
+from prox_assets.training.fit.recipe import TrainingRecipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch.utils.data import Dataset
+    from transformers import PreTrainedModel, Trainer
+
+CHECKPOINT = "checkpoint-"
+# The Trainer writes this file last; a checkpoint without it was being written when the run was killed.
+LAST_FILE = "trainer_state.json"
+LOG_STEPS = 20
+PLATEAU_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """What a training left.
+
+    Attributes:
+        checkpoints: Model folders by step, in order.
+        losses: (step, mean loss since the entry before), in nats per decision or token.
+        steps: Optimiser steps in all.
+        resumed_from: Step of the checkpoint that this run went on from; None if it began anew.
+    """
+
+    checkpoints: dict[int, Path]
+    losses: list[tuple[int, float]]
+    steps: int
+    resumed_from: int | None
+
+
+Progress = Callable[[int, int], None]
+
+
+def train(
+    model: PreTrainedModel,
+    dataset: Dataset[Any],
+    recipe: TrainingRecipe,
+    folder: Path,
+    *,
+    tokenizer: Any,  # noqa: ANN401 (any of transformers' tokenizers)
+    collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]],
+    scored: bool,
+    progress: Progress | None = None,
+) -> TrainingRun:
+    """Train a model, from the newest whole checkpoint in the folder if there is one.
+
+    What example a step sees depends on the step's number alone, so a resumed run sees what an undisturbed one would.
+
+    Args:
+        model: The model; its weights are replaced where a checkpoint is found.
+        dataset: Batches if `scored`, else single examples.
+        recipe: The numbers.
+        folder: Where checkpoints go.
+        tokenizer: Saved with every checkpoint, so that each is a model that engines load.
+        collate: Makes a batch of what the dataset gives.
+        scored: Whether batches hold positions with soft targets (scored_batches.py) instead of labels.
+        progress: Told (step, steps) after each step.
+    """
+    import torch
+
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    whole = _remove_torn_checkpoints(folder)
+    newest = max(whole, default=None)
+    if newest is not None and newest >= _steps(dataset, recipe, scored):
+        # Resuming a finished run would enter its last epoch once more.
+        history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
+        return TrainingRun(whole, _losses(history), newest, newest)
+    trainer = _make_trainer(model, dataset, recipe, folder, tokenizer, collate, scored, progress)
+    trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
+    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
+
+
+def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    found = {
+        int(path.name.removeprefix(CHECKPOINT)): path
+        for path in folder.glob(f"{CHECKPOINT}*")
+        if path.name.removeprefix(CHECKPOINT).isdigit()
+    }
+    return dict(sorted(found.items()))
+
+
+def _remove_torn_checkpoints(folder: Path) -> dict[int, Path]:
+    whole: dict[int, Path] = {}
+    for step, path in _checkpoints(folder).items():
+        if _is_whole(path):
+            whole[step] = path
+        else:
+            shutil.rmtree(path)
+    return whole
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    # One that was being deleted lacks other files.
+    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
+
+
+def _make_trainer(
+    model: PreTrainedModel,
+    dataset: Dataset[Any],
+    recipe: TrainingRecipe,
+    folder: Path,
+    tokenizer: Any,  # noqa: ANN401
+    collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]],
+    scored: bool,
+    progress: Progress | None,
+) -> Trainer:
+    import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    from prox_assets.training.fit.scored_loss import scored_loss
+
+    class Steps(TrainerCallback):
+        """Passes steps on to the caller."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            if progress is not None:
+                progress(state.global_step, state.max_steps)
+
+    class ScoredTrainer(Trainer):
+        """A Trainer whose loss is read at positions instead of from labels."""
+
+        def compute_loss(
+            self,
+            model: Any,  # noqa: ANN401
+            inputs: Any,  # noqa: ANN401
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            with self.accelerator.autocast():
+                return scored_loss(self.accelerator.unwrap_model(model), inputs)
+
+    micro = 1 if scored else min(recipe.micro_batch_size, recipe.batch_size)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=recipe.steps if recipe.steps is not None else -1,
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=1 if scored else math.ceil(recipe.batch_size / micro),
+        max_grad_norm=1.0,
+        bf16=recipe.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=LOG_STEPS,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=recipe.keep_checkpoints,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        log_level="error",
+    )
+    optimizer = _optimizer(model, recipe)
+    trainer_class = ScoredTrainer if scored else Trainer
+    steps_in_all = _steps(dataset, recipe, scored)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps_in_all, recipe))
+    return trainer_class(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        data_collator=collate,  # pyright: ignore[reportArgumentType] - any callable on a list of examples will do
+        optimizers=(optimizer, scheduler),
+        callbacks=[Steps()],
+    )
+
+
+def _steps(dataset: Any, recipe: TrainingRecipe, scored: bool) -> int:  # noqa: ANN401 (sized, which Dataset does not say)
+    if recipe.steps is not None:
+        return recipe.steps
+    per_step = 1 if scored else recipe.batch_size
+    return max(1, math.ceil(len(dataset) / per_step * recipe.epochs))
+
+
+def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    import torch
+
+    if recipe.optimizer == "muon":
+        return muon_with_adamw(model, recipe.learning_rate, recipe.weight_decay)
+    return torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _rate(step: int, steps: int, recipe: TrainingRecipe) -> float:
+    """Return the learning rate of a step as a share of the peak."""
+    warmup = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
+    final = recipe.final_learning_rate / recipe.learning_rate
+    done = min(1.0, step / max(1, steps))
+    if recipe.schedule == "cosine":
+        left = 0.5 * (1 + math.cos(math.pi * done))
+    else:
+        left = min(1.0, (1 - done) / (1 - PLATEAU_SHARE))
+    return warmup * (final + (1 - final) * left)

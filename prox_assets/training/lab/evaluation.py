@@ -1,0 +1,204 @@
+"""The lab's last step: the new refiner on validation pages, beside keep-all, the rules and the previous refiner.
+
+Belongs here: which systems are compared, on which pages. Not here: measuring (evaluation.py), tables
+(evaluation_table.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.folder import load_refiner
+from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.training.data.page_annotations import MADE_PER_PAGE
+from prox_assets.training.data.pages import REGIMES, LabelledPage
+from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.tables import write_json
+from prox_assets.training.evaluation.evaluate import (
+    NO_FLOOR,
+    ChunkEvaluation,
+    DocumentEvaluation,
+    LabelledDocument,
+    damage,
+    evaluate_chunks,
+    evaluate_documents,
+    labelled_documents,
+)
+from prox_assets.training.evaluation.table import (
+    chunk_table,
+    document_table,
+    reliability_table,
+    site_table,
+    type_table,
+)
+from prox_assets.training.lab.settings import LabFolder, LabPlan
+
+NEW = "this refiner"
+
+
+def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]) -> dict[str, Any]:
+    """Evaluate the level's finished refiner on validation pages and write the numbers down.
+
+    Returns:
+        `measures` (numbers of the new refiner by name) and `report` (Markdown).
+
+    Raises:
+        RefinerError: There is no finished refiner.
+    """
+    # Without the probe: a bad refiner is to be measured, not refused.
+    new = load_refiner(str(folder.model(level))).model_copy(update={"probe": False})
+    systems: dict[str, RefinerPair] = {
+        "keep-all": preset("keep-all"),
+        "rules": preset("rules"),
+        NEW: RefinerPair.model_validate({"name": NEW, level: new}),
+    }
+    previous = _previous(plan, level)
+    if previous is not None:
+        systems["previous"] = previous
+    evaluation = evaluate_systems(level, systems, validation_pages(pages), plan.seed)
+    write_json(folder.evaluation(level), evaluation["numbers"])
+    measures = flat(evaluation["numbers"][NEW])
+    # Scores by page are in the file; as metadata they would be an entry a page.
+    shown = {name: value for name, value in measures.items() if "/word_f1_by_page/" not in name}
+    return {"measures": shown, "report": evaluation["report"]}
+
+
+def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
+    """Return the pages that were held apart."""
+    return [page for page in pages if page.split == "validation" and not page.is_silver]
+
+
+def evaluate_systems(
+    level: Level, systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int
+) -> dict[str, Any]:
+    """Evaluate systems on the same pages.
+
+    Args:
+        level: Which of their refiners.
+        systems: By name.
+        pages: Pages with gold text.
+        seed: Of made documents.
+
+    Returns:
+        `numbers`: per system, everything measured; `report`: Markdown.
+    """
+    return _evaluate_chunks(systems, pages) if level == "chunk" else _evaluate_documents(systems, pages, seed)
+
+
+def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the plain numbers of nested mappings under names joined by slashes; lists are left out."""
+    found: dict[str, float] = {}
+    for name, value in numbers.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
+    if plan.previous is None:
+        return None
+    try:
+        pair = named_refiners(plan.previous)
+    except RefinerError:
+        if plan.previous != BUNDLED:
+            raise
+        return None  # the first bundled refiner has none before it
+    return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
+
+
+@contextmanager
+def _session(pair: RefinerPair, level: Level) -> Iterator[RefinerSession]:
+    config = pair.doc if level == "doc" else pair.chunk
+    with RefinerSession(config, level, TransformersEngineConfig()) as session:
+        yield session
+
+
+def _policy(pair: RefinerPair) -> ExecutionPolicy:
+    if pair.chunk is None:
+        return pair.policy(**NO_FLOOR)
+    return pair.policy(dialect=pair.chunk.dialect, line_numbers=pair.chunk.line_numbers, **NO_FLOOR)
+
+
+def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage]) -> dict[str, Any]:
+    results: dict[str, dict[str, ChunkEvaluation]] = {regime: {} for regime in REGIMES}
+    numbers: dict[str, Any] = {}
+    clean: dict[str, float] = {}
+    for name, pair in systems.items():
+        with _session(pair, "chunk") as session:
+            refiner = session.chunk_refiner()
+            for regime in REGIMES:
+                shown = [page for page in pages if page.text(regime).strip()]
+                results[regime][name] = evaluate_chunks(refiner, shown, regime, _policy(pair))
+            clean[name] = damage(refiner, pages, _policy(pair))
+        numbers[name] = {
+            **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
+            "clean_prose_removed": clean[name],
+        }
+    parts = []
+    for regime in REGIMES:
+        parts += [
+            f"### {regime}, {next(iter(results[regime].values())).pages} pages",
+            chunk_table(results[regime]),
+            type_table(results[regime]),
+        ]
+    parts += [
+        "### Clean prose",
+        "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),
+    ]
+    if NEW in results["text_full"]:
+        own = results["text_full"][NEW]
+        sites = {page.page_id: page.site for page in pages}
+        parts += [
+            "### Reliability of P(keep) of lines",
+            reliability_table(own),
+            "### Worst sites",
+            site_table(own, sites),
+        ]
+    return {"numbers": numbers, "report": "\n\n".join(parts)}
+
+
+def _chunk_numbers(result: ChunkEvaluation) -> dict[str, Any]:
+    return {
+        **asdict(result),
+        "removed_line_f1": result.removed.f1,
+        "calibration_error": result.calibration_error,
+    }
+
+
+def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int) -> dict[str, Any]:
+    sets = {f"pages, {regime}": labelled_documents(pages, regime) for regime in REGIMES}
+    made = [
+        LabelledDocument(f"made-{number}", document.text, keep=False, kind=document.kind)
+        for number, document in enumerate(made_documents(list(pages), round(MADE_PER_PAGE * len(pages)), seed))
+    ]
+    sets["pages and made documents"] = sets["pages, text_full"] + made
+    results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
+    numbers: dict[str, Any] = {name: {} for name in systems}
+    for name, pair in systems.items():
+        with _session(pair, "doc") as session:
+            for which, documents in sets.items():
+                result = evaluate_documents(session.document_refiner(), documents, _policy(pair))
+                results[which][name] = result
+                numbers[name][which] = {
+                    **asdict(result),
+                    "keep_f1": result.keep.f1,
+                    "drop_f1": result.drop.f1,
+                    "macro_f1": result.macro_f1,
+                    "calibration_error": result.calibration_error,
+                }
+    parts = []
+    for which, documents in sets.items():
+        kept = sum(document.keep for document in documents)
+        parts += [f"### {which}: {len(documents)}, of which {kept} to keep", document_table(results[which])]
+    if NEW in systems:
+        parts += ["### Reliability of P(keep)", reliability_table(results["pages and made documents"][NEW])]
+    return {"numbers": numbers, "report": "\n\n".join(parts)}

@@ -1,0 +1,134 @@
+"""The refiner lab's configuration, and where its files are.
+
+Belongs here: what can be set about a lab as a whole, and paths. Not here: doing anything with it (lab_stages.py,
+lab_training.py, lab_evaluation.py).
+"""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.annotation import AnnotatorConfig
+from prox_assets.training.fit.recipe import TrainingRecipe
+
+# A refiner in the making has no folder yet; the trained one gets its own.
+NO_MODEL = "."
+
+
+class RefinerSpec(BaseModel):
+    """A refiner to be made: how it will be asked, and how it is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    refiner: RefinerConfig = Field(description="Its configuration, without a model.")
+    recipe: TrainingRecipe = Field(description="The numbers of its training.")
+    start_from: Literal["chunk"] | None = Field(
+        default=None, description="Start from the lab's own model of this level, which must have been trained before."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_start(self) -> Self:
+        starts = (self.recipe.base, self.recipe.shape, self.start_from)
+        if sum(start is not None for start in starts) != 1:
+            raise ValueError("a refiner begins with exactly one of recipe.base, recipe.shape and start_from")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_model_yet(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever the caller gave)
+        if isinstance(values, dict) and isinstance(values.get("refiner"), dict):
+            return {**values, "refiner": {"model": NO_MODEL, **values["refiner"]}}
+        return values
+
+
+class LabPlan(BaseModel):
+    """Everything that decides what a lab does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="refiner_lab", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the lab.")
+    pages: tuple[str, ...] = Field(
+        default=(), description="Parquet files of labelled pages; pages without gold text serve training alone."
+    )
+    annotator: AnnotatorConfig | None = Field(
+        default=None,
+        description="A strong language model that annotates seed documents, beside labelled pages or alone.",
+    )
+    seed_documents: tuple[str, ...] = Field(
+        default=(),
+        description="What the language model annotates: Parquet files with the columns doc_id, site, url, text. "
+        "Without any, the labelled pages' full text.",
+    )
+    doc: RefinerSpec = Field(description="The document refiner.")
+    chunk: RefinerSpec = Field(description="The chunk refiner.")
+    previous: str | None = Field(
+        default="bundled",
+        description="Refiners that the new ones are compared with: a preset or a folder; None for none.",
+    )
+    distillation: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Weight of an ensemble of classical classifiers in the targets of lines, against their labels; 0 "
+        "leaves it out. For refiners that score lines.",
+    )
+    seed: int = Field(default=0, description="Of made documents and made noise.")
+
+    @model_validator(mode="after")
+    def _levels_match(self) -> Self:
+        for level in ("doc", "chunk"):
+            if self.spec(level).refiner.level != level:
+                raise ValueError(f"the {level} refiner of {self.name} has level {self.spec(level).refiner.level!r}")
+        return self
+
+    def spec(self, level: Level) -> RefinerSpec:
+        """Return the refiner of a level."""
+        return self.doc if level == "doc" else self.chunk
+
+
+class LabFolder:
+    """Paths of a lab: one folder per level."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def level(self, level: Level) -> Path:
+        """Return the folder of a level, made if missing."""
+        folder = self.root / level
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def annotations(self, level: Level) -> Path:
+        """Return the table of seed annotations."""
+        return self.level(level) / "seed_annotations.parquet"
+
+    def annotator(self, level: Level) -> Path:
+        """Return the folder of the language model's answers."""
+        return self.level(level) / "annotator"
+
+    def training_set(self, level: Level) -> Path:
+        """Return the table of training examples."""
+        return self.level(level) / "training_set.parquet"
+
+    def inline_examples(self) -> Path:
+        """Return the table of spans inside lines."""
+        return self.level("chunk") / "inline_examples.parquet"
+
+    def statistics(self, level: Level) -> Path:
+        """Return the counts of the training set."""
+        return self.level(level) / "training_set.json"
+
+    def training(self, level: Level) -> Path:
+        """Return the folder of checkpoints."""
+        return self.level(level) / "training"
+
+    def model(self, level: Level) -> Path:
+        """Return the folder of the finished refiner."""
+        return self.level(level) / "model"
+
+    def evaluation(self, level: Level) -> Path:
+        """Return the evaluation's numbers."""
+        return self.level(level) / "evaluation.json"

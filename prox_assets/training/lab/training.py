@@ -1,0 +1,199 @@
+"""The lab's training step, without Dagster: one level's refiner, from its training set to a finished folder.
+
+Belongs here: what is trained from what, resuming, and publishing the best checkpoint. Not here: annotations and
+training sets (lab_stages.py), the run itself (trainer.py).
+"""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.errors import RefinerError
+from prox_assets.refiners.folder import save_refiner
+from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.tokenization import load_tokenizer
+from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.program_examples import collate, program_examples
+from prox_assets.training.data.tables import read_table, write_json
+from prox_assets.training.evaluation.evaluate import labelled_documents
+from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
+from prox_assets.training.fit.scored_training import prepare_scored
+from prox_assets.training.fit.trainer import Progress, TrainingRun, train
+from prox_assets.training.lab.settings import LabFolder, LabPlan
+from prox_assets.training.lab.stages import labelled_pages
+
+IDENTITY = "identity.txt"
+# Written into the folder of a finished refiner: losses and development scores by step, for curves.
+CURVES = "curves.json"
+
+
+def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None = None) -> dict[str, Any]:
+    """Train the level's refiner, choose the best checkpoint on development pages, and put the refiner in its folder.
+
+    A run of the same recipe on the same examples goes on from the newest checkpoint; another one begins anew.
+
+    Returns:
+        Numbers to show.
+
+    Raises:
+        RefinerError: The base or the training set is missing, the recipe does not fit the refiner, or another run is
+            training in the folder.
+    """
+    with _only_run(folder.level(level)):
+        return _train(plan, folder, level, progress)
+
+
+@contextmanager
+def _only_run(folder: Path) -> Iterator[None]:
+    """Keep a second training out of the folder: it would take the first one's unfinished checkpoint for a torn one."""
+    with (folder / "training.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefinerError(f"another run is training in {folder}; wait for it") from error
+        yield
+
+
+def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None) -> dict[str, Any]:
+    spec = plan.spec(level)
+    base = _base(plan, folder, level)
+    work = folder.training(level)
+    if not folder.training_set(level).is_file():
+        raise RefinerError(f"There is no training set of level {level}: materialize refiner_training_set first.")
+    rows = [row for row in read_table(folder.training_set(level)) if row["split"] == "train"]
+    if not rows:
+        raise RefinerError(f"The training set of level {level} has no examples in its train split.")
+    _begin_or_resume(work, _identity(plan, folder, level, base))
+    config = spec.refiner
+    if config.decoding == "score" and config.dialect == "line-labels":
+        inline = _train_spans(folder) if level == "chunk" else []
+        setup = prepare_scored(config, spec.recipe, base, rows, inline, work)
+        run = train(
+            setup.model,
+            setup.batches,  # pyright: ignore[reportArgumentType] - what a DataLoader needs of a dataset
+            spec.recipe,
+            work,
+            tokenizer=setup.tokenizer,
+            collate=setup.batches.collate,
+            scored=True,
+            progress=progress,
+        )
+    else:
+        run = _train_programs(config, plan, level, base, rows, work, progress)
+    best, results = choose_checkpoint(run.checkpoints, _judge(plan, config, level))
+    model = folder.model(level)
+    finished = config.model_copy(update={"keep_threshold": best.threshold})
+    shown = {
+        "steps": run.steps,
+        "resumed_from": run.resumed_from,
+        "examples": len(rows),
+        "chosen_step": best.step,
+        "development_score": best.score,
+        "keep_threshold": best.threshold,
+        **{f"development_{name}": value for name, value in best.measures.items()},
+    }
+    _publish(run.checkpoints[best.step], model, finished, {**shown, "recipe": spec.recipe.model_dump(mode="json")})
+    curves = {"loss": run.losses, "development": [asdict(result) for result in results]}
+    write_json(model / CURVES, curves)
+    return {**shown, "curves": curves}
+
+
+def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
+    spec = plan.spec(level)
+    if spec.start_from is not None:
+        base = folder.model(spec.start_from)
+        if not base.is_dir():
+            raise RefinerError(
+                f"The {level} refiner starts from the {spec.start_from} refiner, which is not there: train that first."
+            )
+        return base
+    return find_model(spec.recipe.base).path if spec.recipe.base is not None else None
+
+
+def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None) -> str:
+    """Return what a checkpoint belongs to: refiner, recipe, examples, base."""
+    spec = plan.spec(level)
+    digest = hashlib.sha256(spec.model_dump_json(exclude={"recipe": {"threads", "keep_checkpoints"}}).encode())
+    tables = [folder.training_set(level), *([folder.inline_examples()] if level == "chunk" else [])]
+    for table in tables:
+        if table.is_file():
+            digest.update(table.read_bytes())
+    if base is not None:
+        digest.update(find_model(str(base)).weights_hash.encode())
+    return digest.hexdigest()
+
+
+def _begin_or_resume(work: Path, identity: str) -> None:
+    """Empty the folder of checkpoints unless they belong to this very training."""
+    file = work / IDENTITY
+    if work.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != identity):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    file.write_text(identity, encoding="utf-8")
+
+
+def _train_spans(folder: LabFolder) -> list[dict[str, Any]]:
+    table = folder.inline_examples()
+    return list(read_table(table)) if table.is_file() else []
+
+
+def _train_programs(
+    config: RefinerConfig,
+    plan: LabPlan,
+    level: Level,
+    base: Path | None,
+    rows: Sequence[dict[str, Any]],
+    work: Path,
+    progress: Progress | None,
+) -> TrainingRun:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if base is None:
+        raise RefinerError("Refiners that write programs are tuned from a base: set recipe.base.")
+    tokenizer = load_tokenizer(base)
+    examples = program_examples(config, tokenizer, rows, plan.seed)
+    if not examples:
+        raise RefinerError(f"No example of level {level} fits window {config.window} and its answer.")
+    return train(
+        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True, trust_remote_code=False),
+        examples,  # pyright: ignore[reportArgumentType] - a list is a dataset
+        plan.spec(level).recipe,
+        work,
+        tokenizer=AutoTokenizer.from_pretrained(base, trust_remote_code=False),
+        collate=lambda batch: collate(0, batch),
+        scored=False,
+        progress=progress,
+    )
+
+
+def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path], CheckpointResult] | None:
+    """Return a judge of checkpoints; None where there are no development pages to judge by."""
+    pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
+    if not pages:
+        return None
+    if level == "chunk":
+        return judge_chunks(config, pages)
+    return judge_documents(config, labelled_documents(pages, "text_full"))
+
+
+def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:
+    """Copy what engines load into the refiner's folder, with its configuration; the old folder goes at the end."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    fresh = model.with_name(f".{model.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    # Half the size, and what both engines compute differs by less than their own rounding: parity is tested.
+    weights: Any = AutoModelForCausalLM.from_pretrained(
+        checkpoint, dtype="bfloat16", use_safetensors=True, trust_remote_code=False
+    )
+    weights.save_pretrained(fresh, safe_serialization=True)
+    AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False).save_pretrained(fresh)
+    save_refiner(config, fresh, training)
+    shutil.rmtree(model, ignore_errors=True)
+    fresh.replace(model)

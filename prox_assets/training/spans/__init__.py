@@ -1,0 +1,1 @@
+"""Examples of noise inside lines: real ones, synthetic ones, and hard negatives."""

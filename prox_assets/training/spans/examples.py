@@ -1,0 +1,234 @@
+"""Training examples for decisions inside lines: real candidates of labelled pages, made noise, and look-alikes.
+
+Belongs here: putting examples together and counting them. Not here: judging real candidates (inline_rules.py), the
+templates (inline_fragments.py, inline_lookalikes.py), prompts (refiners/spans/prompts.py).
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prox_assets.refiners.spans.candidates import Candidate, find_candidates
+from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.training.spans.fragments import PLACES, fragment
+from prox_assets.training.spans.hard_negatives import lookalike
+from prox_assets.training.spans.labels import compact, judge
+
+# Of a page: equal marks on hundreds of its lines teach nothing new.
+REAL_PER_KIND = 20
+MADE_PER_PAGE = 16
+LOOKALIKES_PER_PAGE = 9
+
+OVERRUN_CHARACTERS = 10
+PROSE_WORDS = 8
+PROSE_CHARACTERS = 1_500
+_PROSE_END = re.compile(r"[.!?。！？][\"”’)]?\s*$")
+_SENTENCE_END = re.compile(r"[.!?][\"”’)]?(?=\s|$)|[。！？]")
+
+
+class PageText(Protocol):
+    """What is needed of a labelled page; the fields are those of `pages.LabelledPage`."""
+
+    @property
+    def site(self) -> str:
+        """What the generator is seeded with besides the page's number."""
+        ...
+
+    @property
+    def gold(self) -> str:
+        """Main content, or ""."""
+        ...
+
+    @property
+    def text_full(self) -> str:
+        """All visible text."""
+        ...
+
+    @property
+    def keep_full(self) -> Sequence[int]:
+        """A label per line of it: 1 main content, 0 boilerplate, -1 unknown."""
+        ...
+
+    @property
+    def text_main(self) -> str:
+        """The text after a main-content extractor, or ""."""
+        ...
+
+    @property
+    def keep_main(self) -> Sequence[int]:
+        """A label per line of that."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InlineExample:
+    """One decision with its answer.
+
+    Attributes:
+        line: The line.
+        candidate: A span of it, exactly as `find_candidates` gives it.
+        remove_target: Wanted P(remove), in [0, 1].
+        source: What says so: "gold:KIND" or "rule:KIND" for real lines, "made:KIND", "lookalike:KIND", or
+            "overrun:KIND" for a span that takes text along with the made noise.
+    """
+
+    line: str
+    candidate: Candidate
+    remove_target: float
+    source: str
+
+
+def inline_examples(pages: Iterable[PageText], seed: int) -> Iterator[InlineExample]:
+    """Yield the examples of all pages, page by page.
+
+    Args:
+        pages: Labelled pages of one split.
+        seed: Of the generator; equal pages and seeds give equal examples.
+    """
+    for number, page in enumerate(pages):
+        draw = random.Random(f"{seed}:{number}:{page.site}")  # noqa: S311 (nothing secret)
+        yield from _real(page, draw)
+        prose = _prose_lines(page)
+        draw.shuffle(prose)
+        for line in prose[:MADE_PER_PAGE]:
+            yield from _made(line, draw)
+        beside = prose[MADE_PER_PAGE:] or prose
+        for _ in range(LOOKALIKES_PER_PAGE):
+            yield from _lookalike(draw.choice(beside) if beside else "", draw)
+
+
+def balance(examples: Iterable[InlineExample]) -> dict[str, Counter[NoiseKind]]:
+    """Count examples by kind, under "noise" (target at least a half) and "clean"."""
+    counts: dict[str, Counter[NoiseKind]] = {"noise": Counter(), "clean": Counter()}
+    for example in examples:
+        counts["noise" if example.remove_target >= 0.5 else "clean"][example.candidate.kind] += 1
+    return counts
+
+
+def _real(page: PageText, draw: random.Random) -> list[InlineExample]:
+    """Return judged candidates of the lines that are main content, a number of each kind drawn from all of them."""
+    gold = compact(page.gold)
+    found: dict[NoiseKind, list[InlineExample]] = {}
+    seen: set[str] = set()
+    for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True):
+        if label == 0 or line in seen:
+            continue
+        seen.add(line)
+        for span in find_candidates(line):
+            judgement = judge(line, span, gold)
+            if judgement is not None:
+                example = InlineExample(line, span, judgement.remove_target, judgement.source)
+                found.setdefault(span.kind, []).append(example)
+    return [
+        example
+        for examples in found.values()
+        for example in (examples if len(examples) <= REAL_PER_KIND else draw.sample(examples, REAL_PER_KIND))
+    ]
+
+
+def _prose_lines(page: PageText) -> list[str]:
+    """Return the lines of a page that are sentences without any candidate, each once, in order."""
+    text, labels = (page.text_main, page.keep_main) if page.text_main.strip() else (page.text_full, page.keep_full)
+    lines = dict.fromkeys(line for line, label in zip(text.split("\n"), labels, strict=True) if label == 1)
+    return [line for line in lines if _is_prose(line) and not find_candidates(line)]
+
+
+def _is_prose(line: str) -> bool:
+    long_enough = line.count(" ") >= PROSE_WORDS or (not line.isascii() and len(line) >= 5 * PROSE_WORDS)
+    return long_enough and len(line) <= PROSE_CHARACTERS and _PROSE_END.search(line) is not None
+
+
+def _made(line: str, draw: random.Random) -> Iterator[InlineExample]:
+    """Yield the examples of one line with made noise in it; what is not found as one span is left out."""
+    kind = draw.choice(list(NoiseKind))
+    count = draw.choice((1, 1, 1, 2, 3)) if kind in (NoiseKind.CITATION, NoiseKind.URL) else draw.choice((1, 1, 1, 2))
+    noisy, fragments = _with_fragments(line, [(kind, fragment(kind, draw)) for _ in range(count)], draw)
+    for span in find_candidates(noisy):
+        if any(_covers(noisy, span, start, end) for start, end in fragments):
+            yield InlineExample(noisy, span, 1.0, f"made:{span.kind}")
+        elif any(_overruns(span, start, end) for start, end in fragments):
+            yield InlineExample(noisy, span, 0.0, f"overrun:{span.kind}")
+
+
+def _with_fragments(
+    line: str, fragments: Sequence[tuple[NoiseKind, str]], draw: random.Random
+) -> tuple[str, list[tuple[int, int]]]:
+    """Put fragments into a line; return it with the places where they stand."""
+    ordered = sorted((_position(line, kind, draw), kind, text) for kind, text in fragments)
+    pieces: list[str] = []
+    places: list[tuple[int, int]] = []
+    length = done = 0
+    for position, kind, text in ordered:
+        before, after = line[done:position], ""
+        if position == 0:
+            after = "" if kind is NoiseKind.INVISIBLE else " "
+        elif not before.endswith(" ") and _spaced(kind, before[-1:], draw):
+            before += " "
+        pieces += (before, text, after)
+        start = length + len(before)
+        places.append((start, start + len(text)))
+        length = start + len(text) + len(after)
+        done = position
+    return "".join((*pieces, line[done:])), places
+
+
+def _spaced(kind: NoiseKind, left: str, draw: random.Random) -> bool:
+    """Return whether a space goes before a fragment: mostly, but marks stick to words and blocks lose their breaks."""
+    if kind is NoiseKind.INVISIBLE:
+        return draw.random() < 0.2
+    if kind is NoiseKind.CITATION:
+        return draw.random() < 0.15
+    # An address that sticks to a full stop would be read as a longer one.
+    return left.isalnum() or kind is NoiseKind.EMAIL or draw.random() < 0.85
+
+
+def _position(line: str, kind: NoiseKind, draw: random.Random) -> int:
+    """Return a position where a fragment of a kind may stand: 0, the end, or before a space."""
+    place = draw.choice(PLACES[kind])
+    if place == "anywhere":
+        return draw.randrange(1, len(line))
+    end = len(line.rstrip())
+    if place == "end":
+        return end
+    if place == "edge":
+        return draw.choice((0, end))
+    if place == "sentence":
+        return draw.choice([0, *(match.end() for match in _SENTENCE_END.finditer(line))])
+    spaces = [match.start() for match in re.finditer(r"(?<=\w) (?=\w)", line)]
+    return draw.choice(spaces or [end])
+
+
+def _covers(line: str, span: Candidate, start: int, end: int) -> bool:
+    """Return whether a span is the fragment at [start, end): nearly all of it and next to nothing else.
+
+    One of several buttons in a row is found as a span of its own, and is noise by itself.
+    """
+    inside = compact(line[max(start, span.start) : min(end, span.end)])
+    if span.kind is NoiseKind.SHARE and inside == compact(line[span.start : span.end]):
+        return True
+    return (
+        len(inside) >= 0.8 * len(compact(line[start:end]))
+        and len(compact(line[span.start : span.end])) <= len(inside) + 1
+    )
+
+
+def _overruns(span: Candidate, start: int, end: int) -> bool:
+    """Return whether a span takes text along with the fragment, as a headline does that no full stop ends."""
+    outside = max(0, start - span.start) + max(0, span.end - end)
+    return span.start < end and start < span.end and outside > OVERRUN_CHARACTERS
+
+
+def _lookalike(prose: str, draw: random.Random) -> Iterator[InlineExample]:
+    """Yield the candidates of a look-alike, which stands alone or beside a line of prose."""
+    text = lookalike(draw)
+    beside = draw.random()
+    # Code and tables stand alone.
+    before = f"{prose.rstrip()} " if beside < 0.3 and text[:1].isupper() else ""
+    after = f" {prose.lstrip()}" if beside > 0.7 and text[:1].isupper() else ""
+    line = before + text + after
+    for span in find_candidates(line):
+        if len(before) - 1 <= span.start and span.end <= len(before) + len(text) + 1:
+            yield InlineExample(line, span, 0.0, f"lookalike:{span.kind}")

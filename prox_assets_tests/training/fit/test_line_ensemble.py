@@ -1,0 +1,79 @@
+"""The classical line classifier and what its opinion does to targets."""
+
+import random
+
+import pytest
+
+from prox_assets.training.data.distillation import distil
+from prox_assets.training.data.page_annotations import chunk_annotations
+from prox_assets.training.fit.line_ensemble import FOLDS, LineEnsemble, LineText
+from prox_assets.training.fit.line_features import hashed_features, number_features, present_lines
+from prox_assets_tests.training.synthetic_pages import labelled_page, page
+
+
+def texts(count: int) -> list[LineText]:
+    rows = [next(iter(chunk_annotations([labelled_page(**page(number))]))) for number in range(count)]
+    return [LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in rows]
+
+
+def accuracy(opinion: dict[int, float], labels: tuple[int, ...]) -> float:
+    known = [number for number in opinion if labels[number] >= 0]
+    return sum((opinion[number] >= 0.5) == (labels[number] == 1) for number in known) / len(known)
+
+
+def test_it_learns_which_lines_stay_and_its_out_of_fold_opinions_are_of_other_sites():
+    ensemble = LineEnsemble(trees=30)
+    data = texts(60)
+    opinions = ensemble.fit(data)
+    unseen = labelled_page(**page(500))
+    assert accuracy(ensemble.predict(unseen.text_full), unseen.keep_full) > 0.9
+    assert accuracy(opinions[0], labelled_page(**page(0)).keep_full) > 0.8
+    # A page whose labels are turned around teaches the folds of other pages, never its own opinion.
+    wrong = LineText(data[0].text, data[0].site, [1 - target for target in data[0].targets], data[0].weights)
+    again = LineEnsemble(trees=30).fit([wrong, *data[1:]])
+    assert accuracy(again[0], labelled_page(**page(0)).keep_full) > 0.8
+
+
+def test_blank_texts_have_no_opinion_and_fewer_sites_than_folds_are_enough():
+    data = [*texts(FOLDS * 4), LineText(" \n", "blank.example", [0.0, 0.0], [0.1, 0.1])]
+    ensemble = LineEnsemble(trees=30)
+    assert ensemble.fit(data)[-1] == {}
+    assert ensemble.predict("\n\n") == {}
+
+
+def test_features_say_where_a_line_is_and_how_often_it_comes_again():
+    numbers, lines = present_lines("Menu\n\nA sentence, with a comma.\nMenu")
+    assert numbers == [0, 2, 3]
+    found = number_features(lines, numbers, 4)
+    assert found[:, 1].tolist() == [1, 5, 1]
+    assert found[:, 10].tolist() == [2, 1, 2]
+    assert len(hashed_features(lines, numbers, 4).indptr) == 3 + 1
+
+
+class Opinion(LineEnsemble):
+    """An ensemble that is quarter sure of every line of a text."""
+
+    def fit(self, texts):
+        return [dict.fromkeys(present_lines(text.text)[0], 0.25) for text in texts]
+
+
+def test_distilled_targets_mix_labels_with_opinions_and_fill_in_what_has_no_label():
+    rows = [
+        {"doc_id": "a#text_full", "site": "a", "split": "train", "text": "kept\n\nnobody knows"},
+        {"doc_id": "a#gold", "site": "a", "split": "train", "text": "kept"},
+        {"doc_id": "b#text_full", "site": "b", "split": "validation", "text": "kept"},
+    ]
+    for row in rows:
+        count = row["text"].count("\n") + 1
+        row |= {"line_targets": [1.0, 1.0, 0.0][:count], "line_weights": [1.0, 0.1, 0.0][:count]}
+    distil(rows, 0.4, Opinion())
+    assert rows[0]["distilled_targets"] == pytest.approx([0.7, 0.7, 0.25])
+    assert rows[0]["distilled_weights"] == [1.0, 0.1, 0.5]
+    assert "distilled_targets" not in rows[1]
+    assert "distilled_targets" not in rows[2]
+
+
+def test_equal_seeds_give_equal_opinions():
+    data = texts(20)
+    random.Random(1).shuffle(data)
+    assert LineEnsemble(3, trees=10).fit(data)[0] == LineEnsemble(3, trees=10).fit(data)[0]
