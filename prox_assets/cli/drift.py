@@ -9,13 +9,13 @@ import yaml
 from pydantic import ValidationError
 from rich.text import Text
 
+from prox_assets.catalog.printable import printable
 from prox_assets.cli.options import console, fail, say
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
-from prox_assets.monitoring.metrics.previews import printable
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 

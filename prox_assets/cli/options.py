@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.text import Text
 
+from prox_assets.catalog.printable import printable
 from prox_assets.corpora.source import (
     DEFAULT_MAX_ROW_BYTES,
     DEFAULT_MAX_ROWS_PER_FILE,
@@ -26,7 +27,6 @@ from prox_assets.engines.config import (
     TransformersEngineConfig,
     VllmEngineConfig,
 )
-from prox_assets.monitoring.metrics.previews import printable
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError

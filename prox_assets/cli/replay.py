@@ -11,13 +11,14 @@ from rich import box
 from rich.table import Table as Grid
 from rich.text import Text
 
+from prox_assets.catalog.printable import printable
 from prox_assets.cli import options
 from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.options import console, errors, fail, say
 from prox_assets.cli.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE, printable
+from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.policy import Mode
 from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report

@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from prox_assets.catalog.printable import printable
 from prox_assets.lake.schemas import Outcome
-from prox_assets.monitoring.metrics.previews import Preview, printable
+from prox_assets.monitoring.metrics.previews import Preview
 
 # The released chunk model fails on 0.36 % of documents (paper, table 35); ten times that is no accident.
 FAILED_PROGRAMS_WORTH_A_WARNING = 0.036

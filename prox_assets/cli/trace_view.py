@@ -12,11 +12,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from prox_assets.catalog.lookup import Hit
+from prox_assets.catalog.printable import printable
 from prox_assets.catalog.trace import words as trace_words
 from prox_assets.catalog.trace.record import ChunkTrace, DocumentTrace, EditTrace
 from prox_assets.catalog.trace.text_diff import DiffLine, Mark, diff_lines, grouped
 from prox_assets.lake.chain import State
-from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE, printable
+from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import SegmentKind
 
 LINES_SHOWN = 24

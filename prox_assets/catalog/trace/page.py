@@ -8,10 +8,10 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from prox_assets.catalog.printable import printable
 from prox_assets.catalog.trace import words as trace_words
 from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.catalog.trace.text_diff import diff_lines, grouped
-from prox_assets.monitoring.metrics.previews import printable
 
 
 def trace_page(trace: DocumentTrace) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from prox_assets.catalog.printable import printable
 from prox_assets.monitoring.drift.measures import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
 from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure, Severity
-from prox_assets.monitoring.metrics.previews import printable
 
 BINS_NAMED = 2
 SHARDS_NAMED = 20

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from prox_assets.catalog.printable import printable
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 
@@ -77,11 +78,6 @@ def _diff(before: str, after: str) -> tuple[str, ...]:
     if len(shown) > LINES_PER_EXCERPT:
         return (*shown[:LINES_PER_EXCERPT], f"@@ {len(shown) - LINES_PER_EXCERPT} more lines @@")
     return tuple(shown)
-
-
-def printable(text: str) -> str:
-    """Return corpus text with every space a plain one and "\ufffd" for what a terminal or a browser would obey."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def as_markdown(previews: list[Preview]) -> str:

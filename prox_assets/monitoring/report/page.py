@@ -12,12 +12,12 @@ from functools import cache
 import jinja2
 
 from prox_assets import __version__
+from prox_assets.catalog.printable import printable
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
-from prox_assets.monitoring.metrics.previews import printable
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
 from prox_assets.monitoring.report.histograms import compare

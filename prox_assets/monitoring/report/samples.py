@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from prox_assets.catalog.printable import printable
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.monitoring.metrics.previews import printable
 
 EDITED = 4
 MOST_REMOVED = 2

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prox_assets.monitoring.metrics.previews import printable
+from prox_assets.catalog.printable import printable
 from prox_assets.monitoring.report.samples import CHARACTERS_PER_LINE, Piece, compare, samples
 from prox_assets_tests.monitoring.report.lakes import CORPUS, measured_run
 
