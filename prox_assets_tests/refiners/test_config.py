@@ -6,18 +6,21 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from prox_assets.refiners import config
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.presets import PRESETS, preset
 from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+from prox_assets.refiners.spans.config import InlineSettings
 
 FILES = ModelFiles(Path("model"), None, "weights", "tokenizer")
 SCORED_DOC: dict[str, Any] = {"name": "d", "level": "doc", "model": "m", "prompt_format": "plain"}
 GENERATED_DOC: dict[str, Any] = {**SCORED_DOC, "decoding": "complete"}
 CHUNK: dict[str, Any] = {"name": "c", "level": "chunk", "model": "m", "prompt_format": "plain"}
 LABELS: dict[str, Any] = {"name": "l", "level": "chunk", "model": "m", "dialect": "line-labels"}
+INLINE_LABELS: dict[str, Any] = {**LABELS, "line_labels": LineLabelsSettings(inline=InlineSettings())}
 
 
 def fingerprint(settings: dict[str, Any], files: ModelFiles | None = FILES) -> str:
@@ -90,6 +93,26 @@ def test_line_rules_count_for_both_levels_and_document_rules_for_documents_only(
     assert rules("chunk", default) != rules("chunk", lines)
     assert rules("chunk", default) == rules("chunk", documents)
     assert rules("doc", default) != rules("chunk", default)
+
+
+def test_a_model_that_writes_programs_keeps_the_fingerprint_of_earlier_releases():
+    """A large model reads a corpus again where it changes; smaller ones and rules may."""
+    released = preset("prox-web")
+    assert released.doc is not None
+    assert released.chunk is not None
+    assert released.doc.fingerprint(FILES) == "651c82dce0520f948d377333e18266d9"
+    assert released.chunk.fingerprint(FILES) == "0738a556e59fd032059948994efdd3e9"
+
+
+@pytest.mark.parametrize(("version", "settings"), [("LINES_VERSION", LABELS), ("INLINE_VERSION", INLINE_LABELS)])
+def test_a_line_that_is_shown_otherwise_is_another_fingerprint_of_the_line_labels_dialect(
+    monkeypatch, version, settings
+):
+    others = {name: fingerprint(other) for name, other in (("doc", SCORED_DOC), ("chunk", CHUNK))}
+    before = fingerprint(settings)
+    monkeypatch.setattr(config, version, 99)
+    assert fingerprint(settings) != before
+    assert others == {"doc": fingerprint(SCORED_DOC), "chunk": fingerprint(CHUNK)}
 
 
 def test_the_fingerprint_of_a_model_needs_its_files():

@@ -31,8 +31,9 @@ TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
 # separators, for want of the characters on a keyboard.
 STAND_INS = "(?<=[\u0370-\u03ff\u1f00-\u1fff]);|(?<=[\u0531-\u0587]):|\u1361\u1361"
 """Patterns of what stands in for such a mark after a letter of its script."""
-QUOTES = "\"'“”‘’‛‟«»‹›」』｣〝〞〟﹂﹄＂＇\u05f4"
-"""Quotes of which a sentence may end in one. Which of them closes depends on the language: „so“, »so«."""
+QUOTES = "\"'“”‘’»」』｣〞〟﹂﹄＂＇\u05f4"
+"""Quotes of which a line may end in one, as in C4. Which of them closes depends on the language: „so“. Those that are
+arrows of menus as well (›, «) are passed over behind a mark, and end nothing by themselves."""
 ASCII_BEHIND = r")\]}*_\x00-\x08\x0e-\x1b\x7f"
 """ASCII behind an end: brackets, marks of emphasis, control characters that are no white space."""
 REMARK_CHARACTERS = 40

@@ -154,6 +154,8 @@ def test_a_line_ends_a_sentence(line):
         "ግድግዳው፡",
         "Done. [" + "x" * 60 + "]",
         "Chapter 1.2",
+        "Next page ›",
+        "« Previous «",
         "title = f(x)",
     ],
 )
