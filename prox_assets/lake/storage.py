@@ -125,10 +125,14 @@ class Storage:
 
     @contextmanager
     def open(self, relative: str) -> Iterator[BinaryIO]:
-        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere."""
+        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere.
+
+        A store is asked for what is read and no more: by default fsspec would fetch up to 50 MB behind it.
+        """
         path = self.path(relative)
+        self.fs.invalidate_cache()
         with self._errors("open", path):
-            file = self.fs.open(path, "rb")
+            file = self.fs.open(path, "rb", cache_type="none")
         with file:
             # Without this, a Parquet reader's caller takes an answer that did not come for a damaged file.
             watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))

@@ -236,6 +236,7 @@ def test_a_damaged_file_names_itself_and_the_step_to_run(tmp_path, how):
 def test_a_file_of_another_schema_version_is_refused(tmp_path, version):
     lake = lake_at(tmp_path)
     write_rows(lake, Table.REFINED, "a", 2)
+    lake.write_manifest("pages", "a", "execution-1", "run", {})
     file = table_file(lake, "pages", Table.REFINED, "a")
     file.write_table(file.read_table().replace_schema_metadata({"prox.schema_version": version} if version else None))
     for read in read_in_every_way(lake, Table.REFINED):
