@@ -32,6 +32,11 @@ SETTLED_NANOSECONDS = 2_000_000_000
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 
+def glob_literal(path: str) -> str:
+    """Return a path as a pattern that matches it alone, for fsspec and DuckDB, which take paths for patterns."""
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
+
+
 class Storage:
     """A tree of files under a URL; every path argument is relative to it, with forward slashes.
 
@@ -73,7 +78,10 @@ class Storage:
         parts = PurePosixPath(relative).parts
         if not parts or relative.startswith("/") or ".." in parts or "\x00" in relative:
             raise LakeError(f"{relative!r} is not a path inside the lake {self.url}")
-        return f"{self.root}/{relative}"
+        path = f"{self.root}/{relative}"
+        if not self.is_local and "?versionId=" in path:
+            raise LakeError(f"{path!r} cannot be in a lake on a store: its client drops what follows ?versionId=")
+        return path
 
     def uri(self, relative: str) -> str:
         """Return a URL that other tools (polars, DuckDB, a person) can open."""
@@ -216,7 +224,8 @@ class Storage:
         self.fs.invalidate_cache()
         with self._errors("remove", path):
             try:
-                self.fs.rm(path, recursive=True)
+                # fsspec takes the path of what is to be removed for a pattern, but for a local one.
+                self.fs.rm(path if self.is_local else glob_literal(path), recursive=True)
             except FileNotFoundError:
                 return
             finally:

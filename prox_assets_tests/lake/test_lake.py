@@ -361,6 +361,9 @@ def test_a_file_that_is_replaced_while_it_is_scanned_is_read_whole_old_or_new(tm
     finally:
         ended.set()
         writer.join()
-    assert heights == {1, 3000}
     # A disk keeps an open file; a store has no more of one that was replaced, and the reader is told so.
-    assert replaced == 0 or not lake.storage.is_local
+    if lake.storage.is_local:
+        assert (heights, replaced) == ({1, 3000}, 0)
+    else:
+        assert heights | {1, 3000} == {1, 3000}
+        assert len(heights) + replaced > 0
