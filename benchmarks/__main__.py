@@ -78,6 +78,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("backfill_overhead", pages=False)
     yield Benchmark("refine_pages", lacks=no_vllm)
     yield Benchmark("s3_demo", pages=False)
+    yield Benchmark("scan_on_s3", pages=False)
     yield Benchmark("catalog_scale", ("--shards", "2000", "--work", str(work / "catalog")), pages=False)
     yield Benchmark("engine_parity", lacks=no_vllm)
     yield Benchmark("drift_simulation", pages=False)

@@ -8,7 +8,6 @@ run as Dagster runs them, checks and metadata included, in this process and on a
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.peak import peak_bytes
 from prox_assets.catalog.lookup import find_documents
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
@@ -90,20 +90,6 @@ def settings_for(raw: Path, refiners: str) -> CorpusSettings:
     attributes = {"corpus": CORPUS, "urls": [str(raw / "*.parquet")], "format": "parquet", "refiners": refiners}
     attributes["engine"] = {"kind": "transformers", "device": "cpu", "threads": 1}
     return RefinedCorpusAttributes.model_validate(attributes).settings()
-
-
-def peak_bytes() -> int:
-    """Return the largest resident size of this process since it was executed.
-
-    `ru_maxrss` of a child begins at the size of the process that forked it, also after exec; VmHWM belongs to the
-    address space, which exec makes anew (proc(5)). Elsewhere than on Linux there is only the former.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def main(arguments: list[str] | None = None) -> int:

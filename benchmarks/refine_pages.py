@@ -42,7 +42,7 @@ def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
     """
     shards = work / "shards"
     written = write_shards(read_pages(pages, text_column), shards, broken_rows=1)
-    index = pl.read_parquet(shards / INDEX_NAME)
+    index = pl.read_parquet(shards / INDEX_NAME, glob=False)
     lake = work / "lake"
     refined: dict[str, RefinedCorpus] = {}
     ratios: dict[str, float] = {}
@@ -69,7 +69,7 @@ def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None
     stride = max(1, count_pages(pages) // MODEL_PAGES)
     chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
     written: Written = write_shards(chosen, work / "shards", broken_rows=1)
-    index = pl.read_parquet(work / "shards" / INDEX_NAME)
+    index = pl.read_parquet(work / "shards" / INDEX_NAME, glob=False)
     # The pages after those chosen, so that none is both learnt and refined (given twice as many pages as are chosen).
     unseen = islice(read_pages(pages, text_column), 1, TRAINING_PAGES * stride, stride)
     refiner = make_tiny_refiner(work / "models", [page.text for page in unseen])

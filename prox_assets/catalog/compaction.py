@@ -21,7 +21,8 @@ from enum import StrEnum
 import duckdb
 import pyarrow.parquet as pq
 
-from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted, quoted_list
+from prox_assets.catalog.places import pattern
+from prox_assets.catalog.sql import duckdb_type, parquet_rows, quoted, quoted_list
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
@@ -127,7 +128,7 @@ def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
     stamps = _stamps(lake, corpus, what)
     outdated = tuple(sorted(shard for shard, stamp in covered.items() if stamps.get(shard) != stamp))
     fresh = [
-        glob_literal(lake.storage.uri(f"{corpus}/{what.folder}/{shard}{what.suffix}"))
+        pattern(lake, f"{corpus}/{what.folder}/{shard}{what.suffix}")
         for shard, stamp in sorted(stamps.items())
         if covered.get(shard) != stamp
     ]
@@ -192,7 +193,7 @@ def rows_query(what: Compacted, parts: Sequence[Coverage]) -> str:
     fresh: list[str] = []
     for part in parts:
         if part.uri is not None:
-            query = f"SELECT * FROM read_parquet({quoted(part.uri)})"
+            query = f"SELECT * FROM {parquet_rows([part.uri])}"
             queries.append(f"{query} WHERE shard NOT IN {_tuple(part.outdated)}" if part.outdated else query)
         fresh += part.fresh
     if fresh:
@@ -206,17 +207,17 @@ def _may_lack_columns(what: Compacted) -> bool:
 
 def _fresh_rows(what: Compacted, uris: Sequence[str]) -> str:
     if what is Compacted.DOCUMENT_INDEX:
-        return f"SELECT {', '.join(INDEX_COLUMNS)} FROM read_parquet({quoted_list(uris)})"
+        return f"SELECT {', '.join(INDEX_COLUMNS)} FROM {parquet_rows(uris)}"
     if what is not Compacted.MANIFESTS:
         # Looking for columns opens every file before the first row is read: only where they may differ.
-        by_name = ", union_by_name = true" if _may_lack_columns(what) else ""
-        return f"SELECT * FROM read_parquet({quoted_list(uris)}{by_name})"
+        return f"SELECT * FROM {parquet_rows(uris, union_by_name=_may_lack_columns(what))}"
     # The path says which shard a manifest is of: .../{corpus}/manifests/{shard}.json
     columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
     return (
         "SELECT split_part(filename, '/', -3) AS corpus, "
         "regexp_replace(split_part(filename, '/', -1), '[.]json$', '') AS shard, execution_id, run_id, created_at "
-        f"FROM read_json({quoted_list(uris)}, columns = {columns}, filename = true)"
+        f"FROM read_json({quoted_list(uris)}, columns = {columns}, filename = true, "
+        "hive_partitioning = false)"
     )
 
 
@@ -264,7 +265,7 @@ def newest_compaction(lake: Lake, corpus: str, what: Compacted) -> Compaction | 
         metadata = pq.read_metadata(file).metadata or {}
     if metadata.get(_VERSION) != str(SCHEMA_VERSION).encode():
         return None
-    return Compaction(glob_literal(lake.storage.uri(path)), metadata[_FOLDER_STAMP].decode() or None, metadata)
+    return Compaction(pattern(lake, path), metadata[_FOLDER_STAMP].decode() or None, metadata)
 
 
 def _remove_old(lake: Lake, corpus: str, what: Compacted) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from prox_assets.catalog.compaction import Compacted, coverage, newest_compaction
-from prox_assets.catalog.sql import quoted, quoted_list
+from prox_assets.catalog.sql import parquet_rows
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 
@@ -44,13 +44,13 @@ def find_by_id(lake: Lake, corpus: str, doc_id: str) -> list[DocumentPlace]:
         if index is not None:
             found = [
                 place
-                for place in _search(connection, f"read_parquet({quoted(index.uri)})", doc_id)
+                for place in _search(connection, parquet_rows([index.uri]), doc_id)
                 if lake.storage.exists(lake.table_path(corpus, Table.DOCUMENTS, place.shard))
             ]
             if found:
                 return found
         fresh = coverage(lake, corpus, Compacted.DOCUMENT_INDEX).fresh
-        return _search(connection, f"read_parquet({quoted_list(fresh)})", doc_id) if fresh else []
+        return _search(connection, parquet_rows(fresh), doc_id) if fresh else []
 
 
 def _search(connection: duckdb.DuckDBPyConnection, table: str, doc_id: str) -> list[DocumentPlace]:

@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from prox_assets.catalog.connection import ask_catalog
+from prox_assets.catalog.places import duckdb_root
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.storage import glob_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+
+# By what DuckDB's message begins with: an error that comes after the first rows, Arrow's reader tells as OSError.
+_LATE_ERRORS: dict[str, type[duckdb.Error]] = {
+    "Conversion": duckdb.ConversionException,
+    "INTERRUPT": duckdb.InterruptException,
+    "Invalid Input": duckdb.InvalidInputException,
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "Out of Range": duckdb.OutOfRangeException,
+    "Permission": duckdb.PermissionException,
+}
 
 
 class QueryError(Exception):
@@ -85,8 +98,9 @@ def _lock(connection: "DuckDBPyConnection", lake: Lake, limits: QueryLimits) -> 
     connection.execute("SET memory_limit = ?", [limits.memory])
     # Without a place to spill to, the limit is a limit; and nothing is written anywhere.
     connection.execute("SET temp_directory = ''")
-    root = lake.storage.root if lake.storage.is_local else lake.storage.fs.unstrip_protocol(lake.storage.root)
-    connection.execute("SET allowed_directories = ?", [[f"{root.rstrip('/')}/"]])
+    root = duckdb_root(lake)
+    # Both the pattern that is asked for and the file that it leads to must be allowed.
+    connection.execute("SET allowed_directories = ?", [sorted({f"{root}/", f"{glob_literal(root)}/"})])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -97,11 +111,14 @@ def _rows(connection: "DuckDBPyConnection", query: str, limits: QueryLimits) -> 
     reader = connection.sql(query).to_arrow_reader(10_000)
     batches: list[pa.RecordBatch] = []
     count = 0
-    for batch in reader:
-        count += batch.num_rows
-        if count > limits.rows:
-            raise QueryError(f"the result has more than {limits.rows:,} rows; add a LIMIT, or raise --rows")
-        batches.append(batch)
+    try:
+        for batch in reader:
+            count += batch.num_rows
+            if count > limits.rows:
+                raise QueryError(f"the result has more than {limits.rows:,} rows; add a LIMIT, or raise --rows")
+            batches.append(batch)
+    except OSError as error:
+        raise _LATE_ERRORS.get(str(error).partition(" Error: ")[0], duckdb.IOException)(str(error)) from error
     return pa.Table.from_batches(batches, schema=reader.schema)
 
 

@@ -24,9 +24,16 @@ def one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(quoted(str(value)) for value in values)})"
 
 
-def glob_literal(path: str) -> str:
-    """Return a path as a pattern that matches it alone: DuckDB takes every path for a pattern."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+def parquet_rows(patterns: Sequence[str], *, union_by_name: bool = False) -> str:
+    """Return the table function that reads files.
+
+    Args:
+        patterns: The files, as DuckDB finds them.
+        union_by_name: Whether columns may differ between files.
+    """
+    by_name = ", union_by_name = true" if union_by_name else ""
+    # Left to itself, DuckDB takes a folder above the lake that is called `corpus=web` for a column.
+    return f"read_parquet({quoted_list(patterns)}, hive_partitioning = false{by_name})"
 
 
 _TYPES: dict[pa.DataType, str] = {

@@ -7,10 +7,11 @@ tables keeps the rows of published executions alone: a reader never sees two exe
 corpus has a file yet becomes an empty view with the right columns.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
-from prox_assets.catalog.sql import duckdb_type, glob_literal, quoted_list
+from prox_assets.catalog.places import lasting_pattern, pattern
+from prox_assets.catalog.sql import duckdb_type, parquet_rows
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 
@@ -31,40 +32,42 @@ def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | 
         if only is None or what in only:
             parts = [coverage(lake, corpus, what) for corpus in corpora]
             yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts)}"
-    yield from _shard_views(lake, corpora, only)
+    yield from _shard_views(lake, corpora, pattern, only)
 
 
 def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
-    """Yield statements that make all views over whatever files there are when a query runs: for a file that stays."""
+    """Yield statements that make all views over whatever files there are when a query runs: for a file that stays.
+
+    Raises:
+        LakeError: DuckDB has no pattern for the lake's path.
+    """
     for what in Compacted:
         with_files = [
             corpus
             for corpus in corpora
             if any(name.endswith(what.suffix) for name in lake.storage.list_files(f"{corpus}/{what.folder}"))
         ]
-        globs = tuple(f"{_folder(lake, corpus, what.folder)}/*{what.suffix}" for corpus in with_files)
+        globs = tuple(f"{lasting_pattern(lake, f'{corpus}/{what.folder}')}/*{what.suffix}" for corpus in with_files)
         yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, [Coverage(None, (), globs, {}, None)])}"
-    yield from _shard_views(lake, corpora)
+    yield from _shard_views(lake, corpora, lasting_pattern)
 
 
-def _shard_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None) -> Iterator[str]:
+def _shard_views(
+    lake: Lake, corpora: Sequence[str], place: Callable[[Lake, str], str], only: Collection[str] | None = None
+) -> Iterator[str]:
     """Yield the views of tables that are never put together: they are as large as the corpus."""
     compacted = {what.value for what in Compacted}
     for table in Table:
         if table not in compacted and (only is None or table in only):
-            yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora)}"
+            yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora, place)}"
 
 
-def _rows(lake: Lake, table: Table, corpora: Sequence[str]) -> str:
-    globs = [f"{_folder(lake, corpus, table)}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
+def _rows(lake: Lake, table: Table, corpora: Sequence[str], place: Callable[[Lake, str], str]) -> str:
+    globs = [f"{place(lake, f'{corpus}/{table}')}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
     if not globs:
         columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
         return f"SELECT {columns} WHERE false"
-    rows = f"SELECT * FROM read_parquet({quoted_list(globs)})"
+    rows = f"SELECT * FROM {parquet_rows(globs)}"
     if table in EXECUTION_TABLES:
         rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
     return rows
-
-
-def _folder(lake: Lake, corpus: str, name: str) -> str:
-    return glob_literal(lake.storage.uri(f"{corpus}/{name}"))

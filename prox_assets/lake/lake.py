@@ -5,7 +5,6 @@ Not here: one table's file (table_files.py), leases (lease.py), unfinished infer
 shards (the catalog).
 """
 
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,8 @@ import pyarrow.parquet as pq
 from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
 from prox_assets.lake.storage import TEMPORARY, Storage
-from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
+from prox_assets.lake.store_scan import StoreScan, TableFile
+from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter, value_range
 
 # Rows become Python objects a batch at a time. A walk over documents, programs and refined texts side by side holds a
 # batch of each: 512 rows of long pages were tens of MiB more (measured with replay).
@@ -162,14 +162,11 @@ class Lake:
     def info(self, corpus: str, table: Table, shard: str) -> FileInfo | None:
         """Return what a table's file says about itself, or None when there is no file."""
         path = self.table_path(corpus, table, shard)
-        try:
-            with self.storage.open(path) as file:
-                footer = pq.read_metadata(file)
-        except FileNotFoundError:
-            return None
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(table, path, error) from error
-        values = self._checked_metadata(table, path, footer)
+        with self._opened(table, path) as parquet:
+            if parquet is None:
+                return None
+            footer = parquet.metadata
+        values = _said(footer)
         return FileInfo(
             fingerprint=values["prox.fingerprint"],
             identity=values["prox.identity"],
@@ -180,15 +177,38 @@ class Lake:
             notes=json.loads(values["prox.notes"]),
         )
 
-    def _checked_metadata(self, table: Table, path: str, footer: pq.FileMetaData) -> dict[str, str]:
-        values = {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
-        version = values.get("prox.schema_version")
+    @contextmanager
+    def _opened(self, table: Table, path: str) -> Iterator[pq.ParquetFile | None]:
+        """Open a table's file, None where there is none, for as long as the block runs.
+
+        Raises:
+            LakeError: The file is of another schema version, or damaged: found here, or where the block reads rows.
+            RetryableLakeError: The store does not answer, or has another file of that name by now.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.storage.open(path))
+            except FileNotFoundError:
+                file = None
+            if file is None:
+                yield None
+                return
+            try:
+                # On a disk, column chunks are read through a small buffer. From a store, all that is wanted of a row
+                # group comes in as few requests as it can.
+                parquet = pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=not self.storage.is_local)
+                self._check_version(table, path, parquet.metadata)
+                yield parquet
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(table, path, error) from error
+
+    def _check_version(self, table: Table, path: str, footer: pq.FileMetaData) -> None:
+        version = _said(footer).get("prox.schema_version")
         if version != str(SCHEMA_VERSION):
             raise LakeError(
                 f"{self.storage.uri(path)} has lake schema version {version}, this code reads {SCHEMA_VERSION}; "
                 f"run {WRITTEN_BY[table]} again or use the version of prox_assets that wrote it"
             )
-        return values
 
     def _damaged(self, table: Table, path: str, error: Exception) -> LakeError:
         detail = " ".join(str(error).split())  # Arrow's messages may hold line breaks
@@ -237,49 +257,39 @@ class Lake:
         Raises:
             ReplacedTableError: The file has another identity.
         """
-        path = self.table_path(corpus, table, shard)
-        if not self.storage.exists(path):
-            return
-        with self.storage.open(path) as file:
-            try:
-                parquet = pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=False)
-                values = self._checked_metadata(table, path, parquet.metadata)
-                if identity is not None and values["prox.identity"] != identity:
-                    raise _replaced(table, shard, values["prox.run_id"])
-                present = parquet.schema_arrow.names
-                added = ADDED_COLUMNS.get(table, frozenset()) - set(present)
-                lacking = {name: None for name in columns or SCHEMAS[table].names if name in added}
-                wanted = [name for name in columns if name not in lacking] if columns else None
-                for batch in parquet.iter_batches(_batch_rows(parquet.metadata), columns=wanted):
+        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
+            if parquet is None:
+                return
+            values = _said(parquet.metadata)
+            if identity is not None and values["prox.identity"] != identity:
+                raise _replaced(table, shard, values["prox.run_id"])
+            present = parquet.schema_arrow.names
+            added = ADDED_COLUMNS.get(table, frozenset()) - set(present)
+            lacking = {name: None for name in columns or SCHEMAS[table].names if name in added}
+            wanted = [name for name in columns if name not in lacking] if columns else None
+            batch_rows = _batch_rows(parquet.metadata)
+            for group in range(parquet.num_row_groups):
+                for batch in parquet.iter_batches(batch_rows, row_groups=[group], columns=wanted):
                     for row in batch.to_pylist():
                         yield {**row, **lacking}
-            except (pa.ArrowException, OSError) as error:
-                raise self._damaged(table, path, error) from error
 
     def rows_of_document(self, corpus: str, table: Table, shard: str, source_row: int) -> list[dict[str, Any]]:
         """Return one document's rows of a table in file order; [] when it has none or there is no file.
 
         Only row groups whose statistics allow for the row are read.
         """
-        path = self.table_path(corpus, table, shard)
-        if not self.storage.exists(path):
-            return []
-        with self.storage.open(path) as file:
-            try:
-                parquet = pq.ParquetFile(file)
-                self._checked_metadata(table, path, parquet.metadata)
-                groups = [
-                    group
-                    for group in range(parquet.num_row_groups)
-                    if _may_hold(parquet.metadata.row_group(group), "source_row", source_row)
-                ]
-                rows: list[dict[str, Any]] = []
-                for batch in parquet.iter_batches(READ_BATCH_ROWS, row_groups=groups):
+        rows: list[dict[str, Any]] = []
+        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
+            if parquet is None:
+                return []
+            for group in range(parquet.num_row_groups):
+                span = value_range(parquet.metadata.row_group(group), "source_row")
+                if span is not None and not span[0] <= source_row <= span[1]:
+                    continue
+                for batch in parquet.iter_batches(READ_BATCH_ROWS, row_groups=[group]):
                     rows += batch.filter(pc.field("source_row") == source_row).to_pylist()
                     if batch["source_row"][-1].as_py() > source_row:  # rows are in its order
-                        break
-            except (pa.ArrowException, OSError) as error:
-                raise self._damaged(table, path, error) from error
+                        return rows
         return rows
 
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -288,30 +298,42 @@ class Lake:
         Rows of EXECUTION_TABLES appear only where the shard's manifest names their execution, so a reader
         never sees two executions mixed.
 
+        Files of an object store are looked at, and their errors raised, when the frame is collected; those of a folder
+        when it is made, and what is wrong with their rows is then an error of polars.
+
         Raises:
             LakeError: A file is damaged or of another schema version.
+            RetryableLakeError: The store does not answer, or a file was replaced while it was read.
         """
         wanted = self.shards(corpus, table) if shards is None else sorted(shards)
-        present = [self.table_path(corpus, table, shard) for shard in wanted if self.info(corpus, table, shard)]
-        empty = pl.from_arrow(SCHEMAS[table].empty_table())
-        if not isinstance(empty, pl.DataFrame):
-            raise TypeError("an Arrow table becomes a DataFrame")
+        paths = {shard: self.table_path(corpus, table, shard) for shard in wanted}  # refuses what is no name
+        may_lack = ADDED_COLUMNS.get(table, frozenset())
+        if not self.storage.is_local:
+
+            @contextmanager
+            def open_file(shard: str) -> Iterator[TableFile | None]:
+                execution = self.execution(corpus, shard) if table in EXECUTION_TABLES else None
+                if table in EXECUTION_TABLES and execution is None:
+                    yield None
+                    return
+                with self._opened(table, paths[shard]) as parquet:
+                    yield None if parquet is None else TableFile(parquet, execution)
+
+            return StoreScan(open_file, wanted, SCHEMAS[table], may_lack).frame()
+        present = [path for shard, path in paths.items() if self.info(corpus, table, shard)]
+        schema = pl.Schema(SCHEMAS[table])
         if not present:
-            return empty.lazy()
+            return pl.LazyFrame(schema=schema)
         # Without a schema polars opens the first file twice, for its footer and for its rows, and takes one that was
         # replaced between the two for damaged or panics (2,048 of 6,940 readings beside a writer; none of 7,228 with).
-        reading: dict[str, Any] = {"schema": empty.schema}
-        if table in ADDED_COLUMNS:
+        reading: dict[str, Any] = {"schema": schema}
+        if may_lack:
             # Files of an earlier release lack the columns that were added since, which read as null; those of a later
             # one have more.
             reading |= {"missing_columns": "insert", "extra_columns": "ignore"}
-        if self.storage.is_local:
-            frame = pl.scan_parquet([self.storage.uri(path) for path in present], glob=False, **reading)
-        else:
-            # polars' own object-store client takes other credentials and endpoints than fsspec; one set is enough.
-            # The bytes are read here, as polars would do, so that a store that does not answer is told as one.
-            files = [io.BytesIO(self.storage.read_bytes(path) or b"") for path in present]
-            frame = pl.concat([pl.scan_parquet(file, **reading) for file in files])
+        # A path is no pattern, and says nothing of the rows.
+        uris = [self.storage.uri(path) for path in present]
+        frame = pl.scan_parquet(uris, glob=False, hive_partitioning=False, **reading)
         if table in EXECUTION_TABLES:
             published = self.executions(corpus, wanted)
             frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))
@@ -359,13 +381,9 @@ def _replaced(table: Table, shard: str, run_id: str) -> ReplacedTableError:
     )
 
 
-def _may_hold(group: pq.RowGroupMetaData, name: str, value: int) -> bool:
-    """Tell whether a row group may hold a value in a column; without statistics it may hold anything."""
-    for index in range(group.num_columns):
-        column = group.column(index)
-        if column.path_in_schema == name and column.statistics is not None and column.statistics.has_min_max:
-            return column.statistics.min <= value <= column.statistics.max
-    return True
+def _said(footer: pq.FileMetaData) -> dict[str, str]:
+    """Return what a file's writer recorded in its footer."""
+    return {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
 
 
 def _name(name: str) -> str:

@@ -23,6 +23,8 @@ HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0
 # Between writing over a dead holder's record and believing it: whoever saw the same dead holder has written by then.
 TAKEOVER_SECONDS = 0.2
+# Between finding that a record is gone and trying again.
+GONE_SECONDS = 0.2
 HEARTBEAT_START_SECONDS = 60.0
 
 
@@ -69,6 +71,13 @@ class Lease:
         while not self._storage.create_exclusively(self._path, self._record()):
             holder = self._read()
             if holder is None:
+                # Its holder has ended just now; or the store says both that there is a record and that there is none.
+                if time.monotonic() - started >= self._wait + self._ttl:
+                    raise RetryableLakeError(
+                        f"the lease file {self._storage.uri(self._path)} can be neither made nor read: the store "
+                        "says that it is there, and that it is not. Try again."
+                    )
+                time.sleep(min(GONE_SECONDS, self._ttl / 10))
                 continue
             if holder["owner"] == self._owner:
                 break  # the store wrote it and then failed to say so: an answer that was lost, not another run

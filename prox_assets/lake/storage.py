@@ -32,6 +32,11 @@ SETTLED_NANOSECONDS = 2_000_000_000
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 
+def glob_literal(path: str) -> str:
+    """Return a path as a pattern that matches it alone, for fsspec and DuckDB, which take paths for patterns."""
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
+
+
 class Storage:
     """A tree of files under a URL; every path argument is relative to it, with forward slashes.
 
@@ -73,7 +78,10 @@ class Storage:
         parts = PurePosixPath(relative).parts
         if not parts or relative.startswith("/") or ".." in parts or "\x00" in relative:
             raise LakeError(f"{relative!r} is not a path inside the lake {self.url}")
-        return f"{self.root}/{relative}"
+        path = f"{self.root}/{relative}"
+        if not self.is_local and "?versionId=" in path:
+            raise LakeError(f"{path!r} cannot be in a lake on a store: its client drops what follows ?versionId=")
+        return path
 
     def relative(self, fs: fsspec.AbstractFileSystem, path: str) -> str | None:
         """Return a path of any file system relative to this tree: "" for its root, None for what is not in it.
@@ -138,10 +146,14 @@ class Storage:
 
     @contextmanager
     def open(self, relative: str) -> Iterator[BinaryIO]:
-        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere."""
+        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere.
+
+        A store is asked for what is read and no more: by default fsspec would fetch up to 50 MB behind it.
+        """
         path = self.path(relative)
+        self.fs.invalidate_cache()
         with self._errors("open", path):
-            file = self.fs.open(path, "rb")
+            file = self.fs.open(path, "rb", cache_type="none")
         with file:
             # Without this, a Parquet reader's caller takes an answer that did not come for a damaged file.
             watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))
@@ -225,7 +237,8 @@ class Storage:
         self.fs.invalidate_cache()
         with self._errors("remove", path):
             try:
-                self.fs.rm(path, recursive=True)
+                # fsspec takes the path of what is to be removed for a pattern, but for a local one.
+                self.fs.rm(path if self.is_local else glob_literal(path), recursive=True)
             except FileNotFoundError:
                 return
             finally:

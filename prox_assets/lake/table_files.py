@@ -1,6 +1,7 @@
 """One table's file for one shard: what it says about itself, and writing it row by row.
 
-Belongs here: FileInfo, FileStamp, TableWriter. Not here: where files lie and how they are put in place (lake.py).
+Belongs here: FileInfo, FileStamp, TableWriter, what statistics say. Not here: where files lie and how they are put in
+place (lake.py).
 """
 
 import json
@@ -126,3 +127,12 @@ class TableWriter:
                 "prox.notes": json.dumps(self.notes),
             }
         )
+
+
+def value_range(group: pq.RowGroupMetaData, name: str) -> tuple[Any, Any] | None:
+    """Return the least and the greatest value of a column in a row group; None where its statistics do not say."""
+    for index in range(group.num_columns):
+        column = group.column(index)
+        if column.path_in_schema == name and column.statistics is not None and column.statistics.has_min_max:
+            return column.statistics.min, column.statistics.max
+    return None

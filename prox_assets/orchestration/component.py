@@ -8,7 +8,6 @@ from typing import Any, Self, cast
 
 import dagster as dg
 import yaml
-from dagster._utils.schedules import is_valid_cron_schedule
 from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -111,8 +110,14 @@ class RefinedCorpusAttributes(BaseModel):
     @field_validator("report_schedule")
     @classmethod
     def _is_a_cron_expression(cls, value: str | None) -> str | None:
-        if value is not None and not is_valid_cron_schedule(value):
-            raise ValueError(f"{value!r} is no cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)")
+        if value is None:
+            return None
+        try:
+            dg.ScheduleDefinition(name="report", cron_schedule=value, target="*")
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(
+                f"{value!r} is no cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
+            ) from error
         return value
 
     def settings(self) -> CorpusSettings:

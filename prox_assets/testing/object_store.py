@@ -6,15 +6,20 @@ object of every module, at which Flask's context locals raise "Working outside o
 
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 
 _START_SECONDS = 60
+_REQUEST_LINE_END = b" HTTP/1.1\r\n"
 
 
 @contextmanager
@@ -31,6 +36,73 @@ def running_s3_server() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+class CountingProxy(socketserver.ThreadingTCPServer):
+    """Hands every byte on to a store and back, and counts.
+
+    Attributes:
+        requests: Requests so far.
+        bytes_sent: Bytes of answers so far, headers included.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _CountedConnection)
+        parts = urlsplit(target)
+        self.target = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.requests = self.bytes_sent = 0
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        with self._lock:
+            self.requests = self.bytes_sent = 0
+
+    def count(self, requests: int, bytes_sent: int) -> None:
+        """Add up."""
+        with self._lock:
+            self.requests += requests
+            self.bytes_sent += bytes_sent
+
+
+class _CountedConnection(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        proxy = cast("CountingProxy", self.server)
+        with socket.create_connection(proxy.target) as store:
+            answers = threading.Thread(target=self._answer, args=(proxy, store), daemon=True)
+            answers.start()
+            seen = b""
+            while data := self.request.recv(1 << 16):
+                seen = seen[-len(_REQUEST_LINE_END) + 1 :] + data
+                proxy.count(seen.count(_REQUEST_LINE_END), 0)
+                store.sendall(data)
+            store.shutdown(socket.SHUT_WR)
+            answers.join()
+
+    def _answer(self, proxy: CountingProxy, store: socket.socket) -> None:
+        while data := store.recv(1 << 16):
+            proxy.count(0, len(data))
+            self.request.sendall(data)
+
+
+@contextmanager
+def counting_proxy(target: str) -> Iterator[CountingProxy]:
+    """Serve on a free port of 127.0.0.1 until the block ends."""
+    with CountingProxy(target) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,24 @@ def test_a_query_that_takes_too_long_is_stopped(local_lake):
         )
 
 
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        ("error('too late')", "too late"),
+        ("CAST('x' || range AS INTEGER)", "Could not convert"),
+        (
+            "(SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = t.range)",
+            "longer than",
+        ),
+    ],
+)
+def test_what_goes_wrong_after_the_first_rows_is_told_in_the_same_words(local_lake, late, said):
+    """Arrow's reader made an OSError of it, which nobody expected."""
+    query = f"SELECT CASE WHEN range < 500000 THEN 1 ELSE {late} END FROM range(1000000) t"  # noqa: S608
+    with pytest.raises(QueryError, match=said):
+        run_select(local_lake, query, QueryLimits(seconds=5, rows=10_000_000))
+
+
 LIMITS = QueryLimits(seconds=0.5)
 
 

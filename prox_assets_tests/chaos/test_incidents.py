@@ -202,8 +202,8 @@ def test_a_store_that_stops_answering_is_not_a_damaged_file(tmp_path, monkeypatc
     write_rows(lake, Table.DOC_PROGRAMS, "a", 3)
     opened = lake.storage.fs.open
 
-    def open_and_fail(path: str, mode: str = "rb") -> Any:
-        file = opened(path, mode)
+    def open_and_fail(path: str, mode: str = "rb", **options: object) -> Any:
+        file = opened(path, mode, **options)
         file.read = lambda size=-1: (_ for _ in ()).throw(OSError("the connection was reset"))
         return file
 
@@ -211,6 +211,8 @@ def test_a_store_that_stops_answering_is_not_a_damaged_file(tmp_path, monkeypatc
     readers: list[Callable[[], object]] = [
         lambda: lake.info("pages", Table.DOC_PROGRAMS, "a"),
         lambda: list(lake.rows("pages", Table.DOC_PROGRAMS, "a")),
+        lambda: lake.rows_of_document("pages", Table.DOC_PROGRAMS, "a", 0),
+        lambda: lake.scan("pages", Table.DOC_PROGRAMS).collect(),
     ]
     for read in readers:
         with pytest.raises(RetryableLakeError, match="connection was reset") as caught:

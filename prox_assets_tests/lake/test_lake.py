@@ -236,6 +236,7 @@ def test_a_damaged_file_names_itself_and_the_step_to_run(tmp_path, how):
 def test_a_file_of_another_schema_version_is_refused(tmp_path, version):
     lake = lake_at(tmp_path)
     write_rows(lake, Table.REFINED, "a", 2)
+    lake.write_manifest("pages", "a", "execution-1", "run", {})
     file = table_file(lake, "pages", Table.REFINED, "a")
     file.write_table(file.read_table().replace_schema_metadata({"prox.schema_version": version} if version else None))
     for read in read_in_every_way(lake, Table.REFINED):
@@ -360,6 +361,9 @@ def test_a_file_that_is_replaced_while_it_is_scanned_is_read_whole_old_or_new(tm
     finally:
         ended.set()
         writer.join()
-    assert heights == {1, 3000}
     # A disk keeps an open file; a store has no more of one that was replaced, and the reader is told so.
-    assert replaced == 0 or not lake.storage.is_local
+    if lake.storage.is_local:
+        assert (heights, replaced) == ({1, 3000}, 0)
+    else:
+        assert heights | {1, 3000} == {1, 3000}
+        assert len(heights) + replaced > 0

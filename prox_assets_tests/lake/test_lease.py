@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError
+from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
@@ -179,3 +179,35 @@ def test_a_damaged_lease_file_says_so(tmp_path):
     lake.storage.write_bytes(PATH, b"{")
     with pytest.raises(LakeError, match=r"a\.json is damaged; remove it"), lease(lake):
         pytest.fail("held")
+
+
+def asked(lake: Lake, monkeypatch: pytest.MonkeyPatch, contradictions: int) -> list[float]:
+    """Let the store say so often that there is a record and that there is none; return when it was asked."""
+    times: list[float] = []
+    create = lake.storage.create_exclusively
+
+    def contradict(path: str, data: bytes) -> bool:
+        times.append(time.monotonic())
+        return len(times) > contradictions and create(path, data)
+
+    monkeypatch.setattr(lake.storage, "create_exclusively", contradict)
+    return times
+
+
+@pytest.mark.timeout(30)
+def test_a_record_that_is_there_and_is_not_is_asked_for_with_pauses_and_not_for_ever(lake, monkeypatch):
+    times = asked(lake, monkeypatch, 1_000_000)
+    with (
+        pytest.raises(RetryableLakeError, match=r"lease file .*a\.json can be neither made nor read"),
+        lease(lake, wait_seconds=0.5),
+    ):
+        pytest.fail("two answers, and none of them a lease")
+    assert 1.5 <= times[-1] - times[0] < 10, "as long as a holder is waited for, and as long as a silent one is watched"
+    assert len(times) <= 20
+
+
+def test_a_record_that_has_just_gone_is_made_anew(lake, monkeypatch):
+    times = asked(lake, monkeypatch, 3)
+    with lease(lake) as held:
+        held.check()
+    assert len(times) == 4

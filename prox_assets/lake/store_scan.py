@@ -1,0 +1,152 @@
+"""A lazy polars frame over a table's files in an object store.
+
+polars has a client for object stores, which is not used: it takes other credentials, endpoints and timeouts than the
+rest of the lake, and where another run replaces a file between its footer and its rows it reads on in the new one. Here
+bytes come through the lake's storage, and a scan fails with the same words as every other way of reading.
+
+Belongs here: which row groups and columns are fetched, and how far ahead. Not here: opening a file, and what is wrong
+with it (lake.py).
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from itertools import islice
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from polars.io.plugins import register_io_source
+
+from prox_assets.lake.table_files import value_range
+
+# So many files are begun at a time, to share the store's delay: of each, the first row group, a few MiB at most
+# (ROW_GROUP_BYTES), is held. It begins with one file, in which whoever wants a few rows finds them.
+FILES_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table's file, open and checked.
+
+    Attributes:
+        parquet: The file.
+        execution_id: Of the rows that count; None where all do.
+    """
+
+    parquet: pq.ParquetFile
+    execution_id: str | None
+
+
+@dataclass(frozen=True)
+class StoreScan:
+    """What is scanned.
+
+    Attributes:
+        open_file: Gives a shard's file, or None where it has no rows. What it makes of Arrow's errors, which reading
+            may raise inside it, is raised by `collect`.
+        shards: The shards, in the order of their rows.
+        schema: The table's columns.
+        may_lack: Columns that a file may lack; they are null then.
+    """
+
+    open_file: Callable[[str], AbstractContextManager[TableFile | None]]
+    shards: Sequence[str]
+    schema: pa.Schema
+    may_lack: frozenset[str]
+
+    def frame(self) -> pl.LazyFrame:
+        """Return the lazy frame; files are opened when it is collected.
+
+        Fetched are the wanted columns, those of a filter before the others, and no file behind the last row that was
+        asked for, but those that are on their way already.
+        """
+        return register_io_source(self._rows, schema=pl.Schema(self.schema))
+
+    def _rows(
+        self, wanted: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_rows: int | None
+    ) -> Iterator[pl.DataFrame]:
+        # No column at all is wanted where rows are only counted.
+        names = self.schema.names if wanted is None else wanted or self.schema.names[:1]
+        if limit is None:
+            yield from _read_ahead(self._rows_of(shard, names, predicate) for shard in self.shards)
+            return
+        # polars means the limit to come before the filter.
+        with closing(_read_ahead(self._rows_of(shard, names, None) for shard in self.shards)) as frames:
+            for frame in frames:
+                head = frame.head(limit)
+                yield head if predicate is None else head.filter(predicate)
+                limit -= head.height
+                if limit == 0:
+                    return
+
+    def _rows_of(self, shard: str, names: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        with self.open_file(shard) as file:
+            if file is None:
+                return
+            for group in range(file.parquet.num_row_groups):
+                condition = _of_execution(file, group)
+                if predicate is not None:
+                    condition = predicate if condition is None else condition & predicate
+                if condition is None:
+                    yield self._read(file.parquet, group, names)
+                    continue
+                judged = condition.meta.root_names()
+                frame = self._read(file.parquet, group, judged)
+                counts = frame.select(condition).to_series()
+                if counts.any():
+                    others = [name for name in names if name not in judged]
+                    yield frame.hstack(self._read(file.parquet, group, others)).filter(counts).select(names)
+
+    def _read(self, file: pq.ParquetFile, group: int, names: Sequence[str]) -> pl.DataFrame:
+        """Fetch some columns of a row group.
+
+        Raises:
+            pa.ArrowInvalid: A column is missing, or of another type than the table's.
+        """
+        present = [name for name in names if name in file.schema_arrow.names]
+        missing = set(names) - set(present) - self.may_lack
+        if missing:
+            raise pa.ArrowInvalid(f"no column {', '.join(sorted(missing))}")
+        fields = [self.schema.field(name) for name in names]
+        rows = file.metadata.row_group(group).num_rows
+        table = file.read_row_group(group, columns=present)
+        frame = pl.DataFrame(
+            {field.name: table[field.name] if field.name in present else pa.nulls(rows, field.type) for field in fields}
+        )
+        if frame.schema != pl.Schema(pa.schema(fields)):
+            raise pa.ArrowInvalid(f"columns of other types than the table's: {frame.schema}")
+        return frame
+
+
+def _of_execution(file: TableFile, group: int) -> pl.Expr | None:
+    """Return a condition for the rows of a row group that count; None where its statistics say that all of them do."""
+    if file.execution_id is None:
+        return None
+    execution = file.execution_id
+    if value_range(file.parquet.metadata.row_group(group), "execution_id") == (execution, execution):
+        return None
+    return pl.col("execution_id") == execution
+
+
+def _read_ahead(files: Iterable[Iterator[pl.DataFrame]]) -> Generator[pl.DataFrame, None, None]:
+    """Yield the frames of one file after the other, while the first frames of the next ones are being fetched."""
+    remaining = iter(files)
+    begun: deque[tuple[Iterator[pl.DataFrame], Future[pl.DataFrame | None]]] = deque()
+    at_a_time = 1
+    with ThreadPoolExecutor(FILES_AT_A_TIME, thread_name_prefix="scan") as pool:
+        try:
+            while True:
+                begun += [(file, pool.submit(next, file, None)) for file in islice(remaining, at_a_time - len(begun))]
+                if not begun:
+                    return
+                file, first = begun.popleft()
+                frame = first.result()
+                if frame is not None:
+                    yield frame
+                    yield from file
+                at_a_time = min(2 * at_a_time, FILES_AT_A_TIME)
+        finally:
+            pool.shutdown(cancel_futures=True)
