@@ -12,6 +12,11 @@ from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
 FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
 
 
+# Floats are added up as whole numbers of 2**-60. polars adds them in the order, and the parts, that rows were read in:
+# the means over a file on a disk and over the same file on a store differed in the last bit.
+UNITS = 2**60
+
+
 def passes(family: SignalFamily) -> str:
     """Return the name of the share of documents that pass a family's rules."""
     return f"passes_{family.name}"
@@ -44,6 +49,8 @@ def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
 
     Means of signals leave out texts without words; the share that passes counts them as failing.
     """
-    means = document_signals(texts).select(pl.all().cast(pl.Float64).mean()).collect(engine="streaming")
-    row = means.row(0, named=True)
-    return {name: value for name, value in row.items() if value is not None}
+    units = (pl.all().cast(pl.Float64) * UNITS).cast(pl.Int128)
+    sums, counts = units.sum().name.prefix("sum "), pl.all().count().name.prefix("count ")
+    row = document_signals(texts).select(sums, counts).collect(engine="streaming").row(0, named=True)
+    names = [name.removeprefix("count ") for name, count in row.items() if name.startswith("count ") and count]
+    return {name: row[f"sum {name}"] / (row[f"count {name}"] * UNITS) for name in names}
