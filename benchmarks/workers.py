@@ -1,8 +1,8 @@
 """What `prox refine --workers N` gains: the same pages with one process and with several, in turns.
 
-    python -m benchmarks.workers --pages FILE [--workers 2] [--shards 16] [--rounds 3]
+    python -m benchmarks.workers --pages FILE [--workers 2] [--shards 16] [--repeat 4] [--rounds 1]
 
-The pages are dealt out to shards and refined with `rules`, start and report included, as a user would. Ratios of wall
+The pages, each so many times, are dealt out to shards and refined with `rules`, start and report included, as a user would. Ratios of wall
 time, the median over the rounds; every lake has to be that of one process, but for who ran and when.
 """
 
@@ -34,12 +34,13 @@ def main() -> int:
     parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     parser.add_argument("--shards", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=4, help="how often each page occurs: a corpus is no few pages")
+    parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     costs: dict[int, list[Cost]] = {number: [] for number in (1, *options.workers)}
     with tempfile.TemporaryDirectory(prefix="workers-") as folder:
         work = Path(folder)
-        documents, characters = _write_shards(options.pages, work / "raw", options.shards)
+        documents, characters = _write_shards(options.pages, work / "raw", options.shards, options.repeat)
         for turn in range(options.rounds):
             for number, taken in costs.items():
                 lake = work / f"lake-{number}-{turn}"
@@ -57,9 +58,9 @@ def main() -> int:
     return 0
 
 
-def _write_shards(pages: Path, folder: Path, shards: int) -> tuple[int, int]:
+def _write_shards(pages: Path, folder: Path, shards: int, repeat: int) -> tuple[int, int]:
     folder.mkdir()
-    rows = [json.dumps({"text": page.text, "url": page.url}) for page in read_pages(pages)]
+    rows = [json.dumps({"text": page.text, "url": page.url}) for page in read_pages(pages)] * repeat
     for number in range(shards):
         (folder / f"part-{number:03}.jsonl").write_text("".join(f"{row}\n" for row in rows[number::shards]))
     return len(rows), sum(len(json.loads(row)["text"]) for row in rows)

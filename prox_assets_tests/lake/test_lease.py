@@ -202,7 +202,7 @@ def test_a_record_that_is_there_and_is_not_is_asked_for_with_pauses_and_not_for_
         lease(lake, wait_seconds=0.5),
     ):
         pytest.fail("two answers, and none of them a lease")
-    assert 1.5 <= times[-1] - times[0] < 10, "as long as a holder is waited for, and as long as a silent one is watched"
+    assert 1 <= times[-1] - times[0] < 20, "as long as a holder is waited for, and as long as a silent one is watched"
     assert len(times) <= 20
 
 

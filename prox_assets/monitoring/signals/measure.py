@@ -9,11 +9,12 @@ from prox_assets.monitoring.signals.gopher_quality import GOPHER_QUALITY
 from prox_assets.monitoring.signals.gopher_repetition import GOPHER_REPETITION
 from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
 
-# Signals are added up as whole multiples of this. A sum of floats depends on their order, which threads decide: the
-# last digits of a shard's means differed from run to run.
-_UNIT = 2.0**-40
-
 FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
+
+
+# Floats are added up as whole numbers of 2**-60. polars adds them in the order and the parts that rows are read in,
+# which threads and stores decide: the last digits of a shard's means differed from run to run, and from disk to store.
+UNITS = 2**60
 
 
 def passes(family: SignalFamily) -> str:
@@ -50,9 +51,8 @@ def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
 
     Means of signals leave out texts without words; the share that passes counts them as failing.
     """
-    signals = document_signals(texts).select(pl.all().cast(pl.Float64).fill_nan(None))
-    units = (pl.all() / _UNIT).round().cast(pl.Int128).sum()
-    sums = signals.select(units.name.prefix("sum:"), pl.all().count().name.prefix("count:")).collect(engine="streaming")
-    row = sums.row(0, named=True)
-    names = [name.removeprefix("sum:") for name in row if name.startswith("sum:")]
-    return {name: row[f"sum:{name}"] * _UNIT / row[f"count:{name}"] for name in names if row[f"count:{name}"]}
+    numbers = pl.all().cast(pl.Float64).fill_nan(None)
+    sums, counts = (numbers * UNITS).cast(pl.Int128).sum().name.prefix("sum "), numbers.count().name.prefix("count ")
+    row = document_signals(texts).select(sums, counts).collect(engine="streaming").row(0, named=True)
+    names = [name.removeprefix("count ") for name, count in row.items() if name.startswith("count ") and count]
+    return {name: row[f"sum {name}"] / (row[f"count {name}"] * UNITS) for name in names}

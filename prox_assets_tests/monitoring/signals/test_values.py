@@ -219,3 +219,13 @@ def test_every_family_names_its_signals_rules_and_source():
     for family in FAMILIES:
         assert {rule.signal for rule in family.rules} <= set(family.signals)
         assert family.source
+
+
+def test_means_do_not_depend_on_how_rows_come():
+    texts = [" ".join(f"word{number % 7}" * (1 + number % 3) for number in range(3 + size)) for size in range(40)]
+    whole = pl.DataFrame({"text": texts})
+    expected = mean_signals(whole.lazy())
+    for order in (texts[::-1], texts[1::2] + texts[::2]):
+        assert mean_signals(pl.LazyFrame({"text": order})) == expected
+    for rows in (1, 7, 33):
+        assert mean_signals(pl.concat([part.lazy() for part in whole.iter_slices(rows)])) == expected
