@@ -2,7 +2,7 @@
 
     python -m benchmarks.workers --pages FILE [--workers 2] [--shards 16] [--repeat 4] [--rounds 1]
 
-The pages, each so many times, are dealt out to shards and refined with `rules`, start and report included, as a user would. Ratios of wall
+The pages, each so many times, are dealt out to shards and refined with `rules`, as a user would: ratios of wall
 time, the median over the rounds; every lake has to be that of one process, but for who ran and when.
 """
 

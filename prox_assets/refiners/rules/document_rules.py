@@ -118,7 +118,7 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
     yield from _above("gopher: ellipsis_lines", page.share(ellipsis_lines), settings.max_ellipsis_lines)
     if page.words:
         # A sentence in a script without spaces is many words: a number beside each is not half of them.
-        others = sum(not any(map(str.isalpha, word)) for word in page.words)
+        others = sum(not (word.isalpha() or any(map(str.isalpha, word))) for word in page.words)
         alphabetic = page.per_word(page.word_count - others)
         yield from _below("gopher: alphabetic_words", alphabetic, settings.min_alphabetic_words)
     if settings.stop_words and _may_have_stop_words(counts):
@@ -184,6 +184,6 @@ def _top_ngram_share(words: Sequence[str], size: int) -> float:
     counts = Counter(zip(*(words[start:] for start in range(size)), strict=False))
     if not counts:
         return 0.0
-    top, count = max(counts.items(), key=lambda item: item[1])
+    [(top, count)] = counts.most_common(1)
     # An n-gram that occurs once is no repetition, however short the page.
     return 0.0 if count == 1 else min(1.0, count * sum(map(len, top)) / sum(map(len, words)))

@@ -29,8 +29,13 @@ TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
 """Marks that end a sentence: the inside of a class of characters, as all strings here."""
 # On the web, Greek ends a question with a semicolon, Armenian a sentence with a colon and Amharic one with two word
 # separators, for want of the characters on a keyboard.
-STAND_INS = "(?<=[\u0370-\u03ff\u1f00-\u1fff]);|(?<=[\u0531-\u0587]):|\u1361\u1361"
+_GREEK, _ARMENIAN = "[\u0370-\u03ff\u1f00-\u1fff]", "[\u0531-\u0587]"
+STAND_INS = f"(?<={_GREEK});|(?<={_ARMENIAN}):|\u1361\u1361"
 """Patterns of what stands in for such a mark after a letter of its script."""
+STAND_IN_STARTS = ";:\u1361"
+"""The characters that these begin with: the inside of a class."""
+STAND_IN_RESTS = f"(?<={_GREEK};)|(?<={_ARMENIAN}:)|(?<=\u1361)\u1361"
+"""The same patterns, for a place behind their first character."""
 QUOTES = "\"'“”‘’»」』｣〞〟﹂﹄＂＇\u05f4"
 """Quotes of which a line may end in one, as in C4. Which of them closes depends on the language: „so“. Those that are
 arrows of menus as well (›, «) are passed over behind a mark, and end nothing by themselves."""
