@@ -24,7 +24,7 @@ DOC_MAX_PROMPT_TOKENS = 2000
 
 
 class RefinerConfig(BaseModel):
-    """One refiner at one level: which model (or the rules), how it is asked, and how much it sees at once."""
+    """One refiner at one level: its model (or the rules), how to prompt it, and how much it sees at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,7 +75,7 @@ class RefinerConfig(BaseModel):
     range_keywords: tuple[str, str] = Field(
         default=("line_start", "line_end"),
         description="How constrained chunk programs spell the arguments of remove_lines.",
-        # Dagster 1.13 makes sample YAML of every component's schema, and fails on an array without this key.
+        # Dagster 1.13 generates sample YAML from every component's schema, and fails on an array without this key.
         json_schema_extra={"items": {"type": "string"}},
     )
     keep_answer: str = Field(

@@ -20,10 +20,10 @@ _HERE = "."
 
 
 def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) -> RefinerConfig:
-    """Write a refiner's configuration and fingerprint beside its model; return the configuration with its path.
+    """Write a refiner's configuration and fingerprint next to its model; return the configuration with its path.
 
     Args:
-        config: How the model is asked; its `model` is ignored.
+        config: The refiner's configuration; its `model` is ignored.
         folder: Folder with the model and tokenizer files.
         training: How the model was trained, as JSON values, for the record.
     """

@@ -17,7 +17,7 @@ WORD_BOUNDS = (1, 2, 4, 8, 15, 30, 60)
 PLACES = 10
 # How many of the next lines have their shapes shown, one by one.
 PEEKED_LINES = 3
-# How many lines ahead the two averages reach, and the largest mean number of words of each of their buckets.
+# How many lines ahead the two averages reach, and the largest mean number of words in each of their buckets.
 NEAR_LINES, FAR_LINES = 10, 40
 MEAN_BOUNDS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0)
 # Largest number of words of a document in each bucket; the last bucket has no bound.

@@ -27,7 +27,7 @@ class PlannedChunk:
 
     Attributes:
         chunk: The lines of the chunk, and the reason if it is skipped.
-        prompt_token_ids: Exactly what the model will see.
+        prompt_token_ids: Exactly the tokens that the model will see.
         positions: Where the answers are read off, one position per line, for dialects that score; else empty.
         backward_token_ids: The prompt with the same lines in reverse, for dialects that read twice; else empty.
         backward_positions: Where its answers are read off, one position per line in the order of the document.

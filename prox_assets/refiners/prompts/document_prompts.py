@@ -76,7 +76,7 @@ class DocumentPromptBuilder:
         return [prompt for prompt in prompts if prompt is not None]
 
     def _cut(self, head: str, encoding: EncodedText) -> DocumentPrompt:
-        """Shorten a head whose prompt is too long by the excess tokens, again until it fits."""
+        """Cut the excess tokens off a head whose prompt is too long, and repeat until the prompt fits."""
         while (excess := len(encoding) - self._budget) > 0:
             start, end = len(self._frame.prefix), len(self._frame.prefix) + len(head)
             # Always shorter than before, even where one character takes many tokens.

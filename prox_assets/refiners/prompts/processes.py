@@ -4,7 +4,7 @@ Cutting and tokenizing takes several milliseconds per page, most of them in Pyth
 tokens a second, the engine's thread and the prompts competed for one lock, and a stage reached 0.60 (documents) and
 0.75 (chunks) of the engine's throughput.
 
-A worker ends when its connection closes: on `close`, or when this process dies in whatever way. The connection stays
+A worker ends when its connection closes: on `close`, or when this process dies for any reason. The connection stays
 open while any copy of it is open, so if children of this process inherited one, the worker ends with the last of them.
 """
 

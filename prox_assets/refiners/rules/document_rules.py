@@ -118,7 +118,7 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
     ellipsis_lines = sum(line.endswith(ELLIPSES) for line in page.lines)
     yield from _above("gopher: ellipsis_lines", page.share(ellipsis_lines), settings.max_ellipsis_lines)
     if page.words:
-        # A sentence in a script without spaces is many words, so a number beside each sentence is not half the words.
+        # In a script without spaces a run of characters is many words, so one number per run is not half of all words.
         others = sum(not (word.isalpha() or any(map(str.isalpha, word))) for word in page.words)
         alphabetic = page.per_word(page.word_count - others)
         yield from _below("gopher: alphabetic_words", alphabetic, settings.min_alphabetic_words)

@@ -23,7 +23,7 @@ from prox_assets.refiners.spans.candidates import Candidate
 EXTENSIONS = (1, 3, 6, 12, 24, 48)
 # An extension may grow by at most this many characters to avoid cutting a word.
 _WORD_CHARACTERS = 40
-# Matches, weighted by length, that the executor examines whatever the text is like (programs.replacing).
+# Matches, weighted by length, that the executor examines for any text (programs.replacing).
 _EFFORT = 1_000
 _CHARACTERS_PER_EFFORT = 64
 
@@ -141,5 +141,5 @@ class _Calls:
 
 
 def _can_be_written(text: str) -> bool:
-    """Return whether a program can hold a text: one without NUL, which targets may not have, or lone surrogates."""
+    """Return whether a program can contain a text: NUL is not allowed in targets, and UTF-8 has no lone surrogates."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

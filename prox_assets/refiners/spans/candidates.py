@@ -172,7 +172,7 @@ def _balanced(line: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _with_spaces(line: str, start: int, end: int, kind: NoiseKind, free: int) -> Candidate:
-    """Extend a span by the spaces that would be left over without it, and choose what stands between the two sides.
+    """Extend a span by the spaces that would be left over without it, and choose its replacement.
 
     Args:
         line: The line.

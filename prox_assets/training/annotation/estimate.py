@@ -37,7 +37,7 @@ class AnnotationEstimate:
         prompt_tokens: Prompt tokens of `requests`.
         completion_tokens_at_most: Completion tokens of `requests` if every answer takes max_tokens.
         cost: Cost of `requests` with answers at their longest, in the currency of the prices; None without prices.
-        cost_at_most: Cost of `requests_at_most`, likewise.
+        cost_at_most: Cost of `requests_at_most` with answers at their longest; None without prices.
         counted_by: How prompt tokens were counted: "server", from a sample, or "bytes", by BYTES_PER_TOKEN.
     """
 

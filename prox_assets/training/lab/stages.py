@@ -87,7 +87,7 @@ def annotate_seeds(
     tables: list[Path] = []
     if plan.annotator is not None:
         documents = _seed_documents(plan, folder, level, pages)
-        if not folder.annotator(level).is_dir():  # asked once: the estimate itself sends a few prompts
+        if not folder.annotator(level).is_dir():  # estimate only once, because the estimate itself sends a few prompts
             expected = annotation.estimate(documents, plan.annotator, level)
             shown |= {f"estimate_{name}": value for name, value in asdict(expected).items()}
             if announce is not None:

@@ -110,7 +110,7 @@ def balance(examples: Iterable[InlineExample]) -> dict[str, Counter[NoiseKind]]:
 
 
 def _real(page: PageText, draw: random.Random) -> list[InlineExample]:
-    """Return judged candidates of the lines not labelled boilerplate: a random REAL_PER_KIND of each kind at most."""
+    """Return judged candidates of lines not labelled boilerplate; of each kind at most REAL_PER_KIND, sampled."""
     gold = compact(page.gold)
     found: dict[NoiseKind, list[InlineExample]] = {}
     seen: set[str] = set()

@@ -3,7 +3,8 @@
 import random
 import re
 
-# "{w}" a word, "{n}" a small number, "{v}" a variable, "{d}" a host, "{m}" a month, "{p}" a person.
+# Fields: "{w}" a word, "{W}" a capitalised word, "{n}" a small number, "{v}" a variable, "{d}" a host, "{m}" a month,
+# "{p}" a person.
 _TEMPLATES = (
     # URLs that instructions, code and settings need
     "Open http://localhost:{n}000/{w} in your browser to see the {w} page.",
