@@ -1,4 +1,4 @@
-"""What a refiner is: configuration and fingerprint, prompts, presets, the probe, and how it writes programs.
+"""Refiners: configuration and fingerprint, presets, prompts, the prompt-format probe, and program writing.
 
-A refiner turns documents into programs, either by asking a model through an engine or, for `rules`, without one.
+A refiner turns documents into programs. It asks a model through an engine; the `rules` refiner works without one.
 """

@@ -1,7 +1,7 @@
 """The configuration of refiners and the inference fingerprint.
 
-Belongs here: `RefinerConfig`, `RefinerPair` and what makes two configurations infer the same. Not here: named
-configurations (presets.py), settings of single dialects (line_labels_config.py, rule_config.py).
+Named configurations are in presets.py; settings of a single dialect in line_labels/config.py, spans/config.py and
+rules/config.py.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION,
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
-# What the released document refiner is shown at most, template included (data_gen/tasks/apply_doc_refining.py).
+# The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).
 DOC_MAX_PROMPT_TOKENS = 2000
 
 
 class RefinerConfig(BaseModel):
-    """One refiner at one level: which model (or the rules), how it is asked, and how much it sees at once."""
+    """One refiner at one level: its model (or the rules), how to prompt it, and how much it sees at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,7 +75,7 @@ class RefinerConfig(BaseModel):
     range_keywords: tuple[str, str] = Field(
         default=("line_start", "line_end"),
         description="How constrained chunk programs spell the arguments of remove_lines.",
-        # Dagster 1.13 makes sample YAML of every component's schema, and fails on an array without this key.
+        # Dagster 1.13 generates sample YAML from every component's schema, and fails on an array without this key.
         json_schema_extra={"items": {"type": "string"}},
     )
     keep_answer: str = Field(
@@ -105,7 +105,7 @@ class RefinerConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever the caller gave)
-        """Fill what depends on level and dialect, so that a stored configuration says what was in force."""
+        """Fill in the defaults that depend on level and dialect, so that a stored configuration is complete."""
         if not isinstance(values, dict):
             return values
         filled = dict(values)
@@ -139,20 +139,20 @@ class RefinerConfig(BaseModel):
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens of the window that the answer may take; a scored prompt still needs room for the next token."""
+        """Tokens of the window reserved for the answer; a scored prompt still needs room for the next token."""
         return self.max_new_tokens if self.decoding == "complete" else 1
 
     @property
     def prompt_budget(self) -> int:
-        """Tokens that a prompt may have."""
+        """Largest prompt, in tokens."""
         room = self.window - self.answer_tokens
         return room if self.max_prompt_tokens is None else min(room, self.max_prompt_tokens)
 
     def check_window(self, max_model_len: int) -> None:
-        """Check that an engine's context window, in tokens, is as large as this refiner's.
+        """Check that an engine's context window, in tokens, is at least as large as this refiner's.
 
         Raises:
-            RefinerError: It is smaller.
+            RefinerError: The engine's window is smaller.
         """
         if max_model_len < self.window:
             raise RefinerError(
@@ -161,24 +161,25 @@ class RefinerConfig(BaseModel):
             )
 
     def fingerprint(self, files: ModelFiles | None = None) -> str:
-        """Return the inference fingerprint: 32 hex digits that change exactly when the programs may.
+        """Return the inference fingerprint: 32 hex digits that change exactly when the programs may change.
 
-        In it: contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the chosen
-        level and dialect read. Not in it: names, paths and revisions, settings of other dialects, and `chunk_floor`
-        and `keep_threshold`, which decide who is asked and what becomes of the answer. `auto` prompt
-        formats are part of it as such: the probe's choice on its built-in pages is a function of the model.
+        It covers the contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the
+        chosen level and dialect read. It ignores names, paths, revisions and settings of other dialects. It also
+        ignores `chunk_floor` and `keep_threshold`: they choose which documents are asked about and how the answer is
+        used. The prompt format `auto` is hashed as "auto", because the format that the probe picks on its built-in
+        pages depends on the model alone.
 
         Args:
             files: The model's files from `find_model`; None for rules.
 
         Raises:
-            RefinerError: A model's fingerprint was asked for without its files.
+            RefinerError: The refiner has a model but `files` is None.
         """
         return _hash(self._inference_settings(files))
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":
-            # Document rules judge what the line rules leave, so a line setting can change either level.
+            # Document rules judge what the line rules leave, so line settings affect both levels.
             rules = self.rules if self.level == "doc" else self.rules.lines
             return {"kind": "rules", "level": self.level, "version": RULES_VERSION, "rules": rules.model_dump()}
         if files is None:
@@ -224,7 +225,7 @@ class RefinerConfig(BaseModel):
 
 
 class RefinerPair(BaseModel):
-    """The refiners of both levels under one name; a level without one lets every document through."""
+    """The document and the chunk refiner under one name; a level without a refiner passes every document unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -240,7 +241,7 @@ class RefinerPair(BaseModel):
         return self
 
     def policy(self, **settings: Any) -> ExecutionPolicy:  # noqa: ANN401 (a policy's fields have many types)
-        """Return an execution policy with these settings, and the refiners' own thresholds where they say nothing.
+        """Return an execution policy with these settings; thresholds not given come from the refiners.
 
         Raises:
             ValueError: A value lies outside its range.

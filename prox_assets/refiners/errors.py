@@ -1,4 +1,4 @@
-"""The errors that refiners raise for a person to read: each message names the cause and the remedy."""
+"""Refiner errors meant for the user: each message names the cause and the remedy."""
 
 
 class RefinerError(Exception):

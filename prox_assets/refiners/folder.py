@@ -1,7 +1,7 @@
-"""A refiner as a folder: a model that engines load, and beside it how to ask it.
+"""A refiner as a folder: a model that engines load, with a `refiner.json` that says how to prompt it.
 
-Belongs here: reading and writing `refiner.json`, and folders that hold the refiners of both levels. The lab writes
-them; `--refiner FOLDER`, a defs.yaml and the preset `bundled` read them.
+A folder may also hold the refiners of both levels, in subfolders doc and chunk. The lab writes these folders;
+`--refiner FOLDER`, a defs.yaml and the preset `bundled` read them.
 """
 
 import json
@@ -20,12 +20,12 @@ _HERE = "."
 
 
 def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) -> RefinerConfig:
-    """Write a refiner's configuration and fingerprint beside its model; return the configuration with its path.
+    """Write a refiner's configuration and fingerprint next to its model; return the configuration with its path.
 
     Args:
-        config: How the model is asked; its `model` is ignored.
+        config: The refiner's configuration; its `model` is ignored.
         folder: Folder with the model and tokenizer files.
-        training: What is to be known of how it was made, as JSON values.
+        training: How the model was trained, as JSON values, for the record.
     """
     placed = config.model_copy(update={"model": str(folder), "revision": None})
     settings = config.model_copy(update={"model": _HERE, "revision": None}).model_dump(mode="json")
@@ -55,14 +55,14 @@ def load_refiner(place: str) -> RefinerConfig:
 
 
 def load_refiner_pair(place: str, name: str | None = None) -> RefinerPair:
-    """Return the refiners of a folder with subfolders doc and chunk, of which one may be missing, or of one refiner.
+    """Return the refiners of a folder: a single one, or subfolders doc and chunk, one of which may be missing.
 
     Args:
         place: The folder, or a package:// URL of one.
-        name: What the pair is called; the folder's name if None.
+        name: The pair's name; the folder's name if None.
 
     Raises:
-        RefinerError: There is no refiner, or one cannot be read.
+        RefinerError: The folder holds no refiner, or one that cannot be read.
     """
     folder = model_folder(place)
     name = name or folder.resolve().name

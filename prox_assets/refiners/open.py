@@ -1,7 +1,4 @@
-"""The one way to get a refiner that is ready to write programs.
-
-Belongs here: configuration, engine and model folder in, refiner out.
-"""
+"""Opens refiners: configuration, engine and model folder in, a refiner ready to write programs out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +16,7 @@ from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
 from prox_assets.refiners.rules.refiners import RulesChunkRefiner, RulesDocumentRefiner
 
 PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
-"""Given the configuration as it was probed, says where its prompts are made; None for this process."""
+"""Given the probed configuration, returns the stream that builds its prompts; None to build them in this process."""
 
 
 def _made_here(config: RefinerConfig) -> None:
@@ -32,17 +29,17 @@ def open_document_refiner(
     model_path: Path | None = None,
     prompts: PromptSource = _made_here,
 ) -> DocumentRefiner:
-    """Return the document refiner of a configuration, its prompt format probed unless the configuration says not to.
+    """Return the document refiner of a configuration, after probing its prompt format unless probing is turned off.
 
     Args:
         config: A configuration of level doc.
         engine: The engine that runs its model; not used for rules.
         model_path: Folder with the model's tokenizer; not used for rules.
-        prompts: Where its prompts are made; not used for rules.
+        prompts: Chooses where prompts are built; not used for rules.
 
     Raises:
-        RefinerError: Wrong level, or engine, model folder or tokenizer do not fit or are missing.
-        ProbeError: The model does not answer in the prompt format, or in any.
+        RefinerError: The level is wrong, or engine, model folder or tokenizer are missing or do not fit.
+        ProbeError: The model answers properly in none of the prompt formats tried.
         EngineError: The engine died.
     """
     _check_level(config, "doc")

@@ -1,7 +1,7 @@
-"""Refiners by name.
+"""Refiners by name: complete configurations.
 
-Belongs here: configurations that need no further choice. The released ProX models are Llama architecture with a context
-of 2,048 tokens and come without a chat template (huggingface.co/gair-prox).
+The released ProX models have the Llama architecture and a context of 2,048 tokens, and come without a chat template
+(huggingface.co/gair-prox).
 """
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
@@ -9,10 +9,10 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
 from prox_assets.refiners.model.files import model_folder
 
-# A small model of this project's own, inside the package: see MODEL_CARD.md beside it.
+# This project's own small model, shipped inside the package; see the MODEL_CARD.md beside it.
 BUNDLED = "bundled"
 BUNDLED_PLACE = "package://prox_assets/refiners/bundled"
-# The released chunk script packs lines up to 1,500 tokens before it adds its template, of under 50.
+# The released chunk script packs up to 1,500 tokens of lines, then adds a template of under 50 tokens.
 PROX_CHUNK_PROMPT_TOKENS = 1550
 
 
@@ -55,7 +55,7 @@ def named_refiners(name: str) -> RefinerPair:
     """Return the refiners of a preset, or of a folder that the refiner lab wrote (`folder.load_refiner_pair`).
 
     Raises:
-        RefinerError: There is neither; the message lists the presets.
+        RefinerError: Neither a preset nor a folder has this name; the message lists the presets.
     """
     if name not in PRESETS and name != BUNDLED and model_folder(name).is_dir():
         return load_refiner_pair(name)

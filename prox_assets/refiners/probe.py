@@ -1,9 +1,9 @@
-"""The prompt-format probe: does a model answer the way it is asked?
+"""The prompt-format probe: does a model answer properly in this format?
 
-Belongs here: trying prompt formats on a few documents and judging the answers. A wrong format does not fail by itself:
-a chunk refiner then answers with programs that do nothing, and a whole backfill comes out unrefined. The bounds for
-chunks are those with which users of the released models told the formats apart: half the documents with operations,
-half of them kept, and 30 to 99.9 % of the words left.
+It tries prompt formats on a few documents and judges the answers. A wrong format fails silently: the chunk refiner
+writes programs that do nothing, and a whole backfill comes out unrefined. The bounds for chunks are the ones that users
+of the released models told the formats apart with: half the documents with operations, half of them kept, and 30 to
+99.9 % of the words left.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,25 +26,25 @@ from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.rules.text_measures import count_words
 
-# In the order in which a tie is settled.
+# Earlier formats win ties.
 AUTO_FORMATS = ("plain", "llama2-chat")
 KEEP_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeBounds:
-    """What a format has to reach; shares of the sample documents.
+    """The bounds a format has to meet, as shares of the sample documents.
 
     Attributes:
-        min_valid: Smallest share whose programs can be read, with at least one call each.
+        min_valid: Smallest share whose programs parse, with at least one call each.
         min_with_operations: Chunk level: smallest share with a removal or replacement.
-        min_kept: Chunk level: smallest share of which something is left.
+        min_kept: Chunk level: smallest share that keeps some text.
         min_word_ratio: Chunk level: smallest share of all words left.
         max_word_ratio: Chunk level: largest share of all words left.
-        min_answer_mass: Scored: smallest mean probability of the two answers together, of which a model that knows what
-            it is asked leaves little to other tokens.
-        min_spread: Documents: smallest difference between the highest and lowest keep probability, since a model
-            that decides the same of every page does not read them.
+        min_answer_mass: Scored: smallest mean of P(keep) + P(drop); a model that understands the question leaves
+            little probability to other tokens.
+        min_spread: Documents: smallest difference between the highest and the lowest keep probability; a model that
+            gives every page the same answer is not reading them.
     """
 
     min_valid: float = 0.8
@@ -58,11 +58,11 @@ class ProbeBounds:
 
 @dataclass(frozen=True, slots=True)
 class FormatTrial:
-    """What a model did in one prompt format.
+    """How a model did in one prompt format.
 
     Attributes:
         prompt_format: The format.
-        measures: What was measured, by name: shares in [0, 1].
+        measures: Measurements by name: shares in [0, 1].
         failures: The bounds that were missed, in words; empty if the format is accepted.
     """
 
@@ -76,7 +76,7 @@ class FormatTrial:
         return not self.failures
 
     def __str__(self) -> str:
-        """Return one line for a person."""
+        """Return a one-line summary for people."""
         measured = ", ".join(f"{name} {value:.3f}" for name, value in self.measures.items())
         verdict = "accepted" if self.accepted else f"refused because {'; '.join(self.failures)}"
         return f"{self.prompt_format}: {verdict} ({measured})"
@@ -97,14 +97,14 @@ def probe(
     documents: Iterable[RefinerInput] = PROBE_PAGES,
     bounds: ProbeBounds | None = None,
 ) -> ProbeReport:
-    """Try the configured prompt format, or every one if it is "auto", and choose the best that is accepted.
+    """Try the configured prompt format, or all of them for "auto", and choose the best accepted one.
 
     Args:
         config: A refiner of kind model.
         engine: The engine that runs it.
         tokenizer: Its tokenizer.
-        documents: Sample pages, clean and noisy ones; the built-in pages make the choice a function of the model alone.
-        bounds: What a format has to reach; the defaults if None.
+        documents: Sample pages, clean and noisy. With the built-in pages the choice depends on the model alone.
+        bounds: The bounds a format has to meet; the defaults if None.
 
     Raises:
         ProbeError: No format was accepted; the message says what each one did.
@@ -188,7 +188,7 @@ def _judge_programs(results: Sequence[DocumentProgram]) -> dict[str, float]:
 
 
 def _decision(program: str) -> bool | None:
-    """Return whether a document program keeps; None if it cannot be read as one decision."""
+    """Return whether a document program keeps its document; None if it is not exactly one valid decision."""
     parsed = parse(program)
     decisions = {
         isinstance(operation, KeepDoc) for operation in parsed.operations if isinstance(operation, KeepDoc | DropDoc)
@@ -232,7 +232,7 @@ def _judge_chunks(
 
 
 def _operations(row: ChunkProgramRow, first_line_number: int) -> tuple[Operation, ...] | None:
-    """Return what a row asks for, nothing for a skipped chunk; None if it cannot be read."""
+    """Return the operations of a row, none for a skipped chunk; None if its program cannot be parsed."""
     if row.skip_reason is not None:
         return ()
     if row.line_keep_probabilities is not None:
@@ -251,7 +251,7 @@ def _share(part: int, whole: int) -> float:
 
 @dataclass
 class _AnswerMassMeter:
-    """Passes everything on to an engine and notes how much probability the candidates of scored prompts have."""
+    """Wraps an engine and records the total probability of the candidates at each scored position."""
 
     engine: Engine
     masses: list[float] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""The sample pages of the prompt-format probe: noisy ones that need edits, and pages not worth keeping.
+"""The sample pages of the prompt-format probe: noisy pages that need edits, and pages not worth keeping.
 
-Belongs here: pages written for the probe. They are fixed, so that the format it chooses depends on the model alone.
+They were written for the probe and stay fixed, so that the format it chooses depends on the model alone.
 """
 
 from prox_assets.refiners.protocol import RefinerInput

@@ -1,7 +1,6 @@
-"""What the stages see of a refiner: documents in, programs out, as streams.
+"""The interface between stages and refiners: documents in, programs out, as streams.
 
-Belongs here: the input and result types and the two protocols. Their fields are the columns of the lake tables
-`doc_programs` and `chunk_programs`.
+The fields of the result types are the columns of the lake tables `doc_programs` and `chunk_programs`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,8 +26,8 @@ class DocumentProgram:
         keep_probability: P(keep) / (P(keep) + P(drop)), in [0, 1]; None where it was not scored.
         prompt_tokens: Tokens shown to the model (0 for refiners without one).
         completion_tokens: Tokens generated.
-        truncated: Only the head of the document fitted the window.
-        finish_reason: "stop", "length", "scored", "error", or "skipped": a blank document is not shown to a model.
+        truncated: Whether only the head of the document fitted the window.
+        finish_reason: "stop", "length", "scored", "error", or "skipped" for a blank document, which no model sees.
         error: Why inference failed for this document; it is then quarantined.
     """
 
@@ -44,20 +43,20 @@ class DocumentProgram:
 
 @dataclass(frozen=True, slots=True)
 class ChunkProgramRow:
-    """A chunk-level answer for lines [line_start, line_end] (0-based, inclusive, of the document).
+    """A chunk-level answer for the document's lines [line_start, line_end] (0-based, inclusive).
 
     Attributes:
         chunk_index: 0-based position of the chunk in its document.
         line_start: First line of the chunk.
         line_end: Last line of the chunk.
-        program: The emitted text, verbatim. Where lines are scored, the normalize calls for the spans that were judged
-            to be noise; they go with any choice of lines. None where there is nothing, and for skipped chunks.
+        program: The emitted text, verbatim. Where lines are scored: the normalize calls for spans judged to be noise,
+            valid whichever lines are kept. None without such calls, and for skipped chunks.
         line_keep_probabilities: One P(keep) per line of the chunk, for dialects that score; else None.
         prompt_tokens: Tokens shown to the model, in all prompts for the chunk.
         completion_tokens: Tokens generated.
         finish_reason: "stop", "length", "scored", "skipped" or "error".
-        skip_reason: Why the chunk was not shown to the model ("line_longer_than_window", or "blank" for a document
-            without any text), or None.
+        skip_reason: Why the chunk was not shown to the model: "line_longer_than_window", or "blank" for a document
+            without any text; None if it was shown.
     """
 
     chunk_index: int
@@ -73,7 +72,7 @@ class ChunkProgramRow:
 
 @dataclass(frozen=True, slots=True)
 class ChunkPrograms:
-    """All chunk programs of one document, in order; the chunks' lines put together are the document's lines.
+    """All chunk programs of one document, in order; together the chunks cover each of its lines once.
 
     `error` says why inference failed for the document; it is then quarantined and `rows` may be incomplete.
     """
@@ -84,7 +83,7 @@ class ChunkPrograms:
 
 
 class DocumentRefiner(Protocol):
-    """Writes one document-level program per document, in any order, pulling a bounded look-ahead."""
+    """Writes one document-level program per document, in any order, reading a bounded number of documents ahead."""
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield exactly one result per document."""
@@ -92,7 +91,7 @@ class DocumentRefiner(Protocol):
 
 
 class ChunkRefiner(Protocol):
-    """Writes the chunk-level programs of each document, in any order of documents, pulling a bounded look-ahead."""
+    """Writes each document's chunk-level programs, documents in any order, reading a bounded number of them ahead."""
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield exactly one result per document."""

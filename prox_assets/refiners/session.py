@@ -1,6 +1,6 @@
-"""A refiner ready for work: its files found, its fingerprint known, its engine started only when first needed.
+"""A refiner session: finds the model files, computes the fingerprint, and starts the engine on first use.
 
-One session serves many shards, so that a model is loaded once; closing it shuts the engine down.
+One session serves many shards, so the model is loaded once. Closing the session shuts the engine down.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +23,12 @@ from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
 
 
 class RefinerSession:
-    """Use as a context manager.
+    """A refiner with its files, fingerprint and engine; use it as a context manager.
 
     Args:
         config: The refiner; None keeps everything.
-        level: Which level it works at.
-        engine_config: How its model is run, if it has one.
+        level: The level it works at.
+        engine_config: How to run its model, if it has one.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class RefinerSession:
         return "keep-all" if self._config is None else self._config.fingerprint(self.files)
 
     def describe(self) -> dict[str, Any]:
-        """Return what is stored beside the programs: the configuration and the model's exact revision."""
+        """Return the record stored beside the programs: the configuration and the model's exact revision."""
         if self._config is None:
             return {"name": "keep-all", "level": self._level}
         files = self.files
         return {**self._config.model_dump(mode="json"), "resolved_revision": files.revision if files else None}
 
     def document_refiner(self) -> DocumentRefiner:
-        """Return the document refiner, starting its engine at the first call.
+        """Return the document refiner; the first call starts its engine.
 
         Raises:
             EngineError: The engine did not start.
@@ -86,7 +86,7 @@ class RefinerSession:
         return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
 
     def chunk_refiner(self) -> ChunkRefiner:
-        """Return the chunk refiner, starting its engine at the first call; raises as `document_refiner` does."""
+        """Return the chunk refiner; the first call starts its engine. Raises as `document_refiner` does."""
         if self._config is None:
             return KeepAllChunks()
         if self._refiner is None:
@@ -110,7 +110,7 @@ class RefinerSession:
             raise
 
     def close(self) -> None:
-        """Shut the engine and the processes beside it down; safe to call twice."""
+        """Shut down the engine and the prompt processes; safe to call twice."""
         self._refiner = None
         try:
             if self._prompt_processes is not None:
@@ -142,9 +142,9 @@ class RefinerSession:
 
 
 def _with_one_dtype(config: RefinerConfig, engine_config: EngineConfig) -> tuple[RefinerConfig, EngineConfig]:
-    """Give the engine the refiner's number format, or where that is auto the fingerprint the engine's.
+    """Make refiner and engine agree on a dtype: the refiner's, or the engine's where the refiner's is auto.
 
-    A server's format is its own affair, and unknown here.
+    A server chooses its own dtype, which is not known here, so both configurations stay as they are.
     """
     if isinstance(engine_config, ServerEngineConfig):
         return config, engine_config

@@ -1,4 +1,4 @@
-"""Making refiners: seed annotation, training sets, training, evaluation.
+"""Building refiners: seed annotation, training sets, training, evaluation.
 
-Belongs here: what the lab's assets do, without Dagster. Not here: running a finished refiner (refiners, engines).
+This is the work behind the lab's assets, without Dagster.
 """

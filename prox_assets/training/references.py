@@ -1,6 +1,6 @@
-"""What a refiner is measured against: a classical classifier, a rule of thumb, and the labels themselves.
+"""Reference systems to compare a refiner with: a classical classifier, a rule of thumb, and the labels themselves.
 
-Belongs here: scorers of lines behind the protocol of chunk refiners, so that they are evaluated by the same path.
+They score lines behind the chunk refiner protocol, so the evaluation treats them like any refiner.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,14 +9,14 @@ from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, Refine
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.fit.line_ensemble import LineEnsemble
 
-# Given a text, P(keep) of each of its lines.
+# Maps a text to P(keep) of each of its lines.
 LineScorer = Callable[[str], Sequence[float]]
 
 LONG_LINE_WORDS = 8
 
 
 class ScoringReference:
-    """A chunk refiner without a model: a document is one chunk, whose lines a function scores."""
+    """A chunk refiner without a model: each document is one chunk, and a function scores its lines."""
 
     def __init__(self, score: LineScorer) -> None:
         self._score = score
@@ -53,7 +53,7 @@ def long_lines(text: str) -> list[float]:
 
 
 def from_labels(labels: Mapping[str, Sequence[int]]) -> LineScorer:
-    """Return the scorer that knows the labels of these texts: what line removal can reach at best.
+    """Return a scorer that knows the labels of these texts: the upper bound for line removal.
 
     Args:
         labels: Labels by text; ambiguous and blank lines stay.

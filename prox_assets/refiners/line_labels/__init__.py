@@ -1,1 +1,1 @@
-"""The line-labels dialect: a model says of each line whether it stays."""
+"""The line-labels dialect: a model labels each line keep or remove."""

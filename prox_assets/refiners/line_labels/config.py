@@ -1,6 +1,6 @@
-"""The settings of the line-labels dialect: which tokens frame, shorten, number and label lines, or judge documents.
+"""The settings of the line-labels dialect: the tokens that frame, shorten, number and label lines, and judge documents.
 
-Belongs here: `LineLabelsSettings`. Not here: building prompts from it (line_labels.py).
+prompts.py builds the prompts from them.
 """
 
 from typing import Self
@@ -11,10 +11,10 @@ from prox_assets.refiners.spans.config import InlineSettings
 
 
 class LineLabelsSettings(BaseModel):
-    """How a chunk becomes tokens: start token, two place tokens, then every line followed by its number token.
+    """How a chunk becomes tokens: a start token, two place tokens, then every line followed by its number token.
 
-    A place token says whether the chunk is at the top or the bottom of its document or in the middle. Every named token
-    must be a special token of the tokenizer.
+    The place tokens say whether the chunk is at the top of its document, at the bottom, or in the middle. Every token
+    named here must be a special token of the tokenizer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

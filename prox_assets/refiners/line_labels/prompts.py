@@ -1,7 +1,7 @@
-"""The line-labels dialect: prompts in which every line ends with its number token, and labels are read off numbers.
+"""Prompts of the line-labels dialect: each line ends with its number token, and its label is read off at that token.
 
-Belongs here: turning a document into such prompts, for its lines or for the document as a whole. Its settings are in
-line_labels_config.py; a model is trained on prompts that this very code builds.
+The prompts ask about a document's lines or about the document as a whole. Training and inference build their prompts
+with this same code. The settings are in config.py.
 """
 
 from bisect import bisect_left
@@ -25,12 +25,12 @@ from prox_assets.refiners.prompts.formats import shown_line
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """What a model is shown of a line, its number aside.
+    """A line as a model is shown it, without its number.
 
     Attributes:
-        token_ids: The line, the middle of a long one left out.
-        forward: Tokens about its surroundings, for reading downwards; none where the refiner has none.
-        backward: The same for reading upwards.
+        token_ids: The line, with the middle left out if it is long.
+        forward: Tokens about its surroundings, for reading downwards; empty if the refiner uses none.
+        backward: Tokens about its surroundings, for reading upwards.
     """
 
     token_ids: tuple[int, ...]
@@ -39,24 +39,24 @@ class ShownLine:
 
     @property
     def length(self) -> int:
-        """Tokens that the line takes, with its number."""
+        """Tokens that the line takes, including its number."""
         return len(self.token_ids) + len(self.forward) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document as the model is shown it: its lines, and tokens about the whole."""
+    """A document as the model is shown it: its lines, and tokens about the document as a whole."""
 
     lines: list[ShownLine]
     about: tuple[int, ...] = ()
 
 
 class LineLabelsPlanner:
-    """Builds line-labels prompts from token ids, so that counts are exact by construction.
+    """Builds line-labels prompts from token ids, so that token counts are exact by construction.
 
-    A line becomes its tokens and then its number token: the number comes last because by then the model has read the
-    line. Lines beyond the limits keep head and tail, with a token between them that says how much was left out, so no
-    line is ever too long for a window. With a backward token each chunk has a second prompt, its lines in reverse.
+    A line becomes its tokens followed by its number token: the number comes last because by then the model has read the
+    line. A line over the limits keeps its head and tail, with a token between them that says how much was left out, so
+    every line fits a window. With a backward token, each chunk has a second prompt with its lines in reverse.
 
     Attributes:
         candidates: Ids of the keep and the remove label, in this order.
@@ -68,10 +68,10 @@ class LineLabelsPlanner:
         Args:
             tokenizer: The model's tokenizer.
             settings: The dialect's settings.
-            budget: Tokens of a prompt at most.
+            budget: Largest prompt, in tokens.
 
         Raises:
-            RefinerError: A token is missing or is not a special token, or a single line would not fit the budget.
+            RefinerError: A token is missing or is not a special token, or the longest line would not fit the budget.
         """
         self._tokenizer = tokenizer
         self._settings = settings
@@ -98,13 +98,13 @@ class LineLabelsPlanner:
 
         Args:
             texts: Documents, or their heads.
-            wholes: The documents that heads are of, of which the model is told the length.
+            wholes: The whole documents where `texts` are heads; the model is told their length.
         """
         shown = self.show([text.split("\n") for text in texts], wholes)
         return [[self.prompt(chunk, document) for chunk in self.chunks(document.lines)] for document in shown]
 
     def show(self, documents: Sequence[Sequence[str]], wholes: Sequence[str] | None = None) -> list[ShownDocument]:
-        """Return what the model is shown of each document, given its lines; all are encoded in one batch."""
+        """Return each document, given as lines, in the form the model is shown; all are encoded in one batch."""
         documents = [[shown_line(line) for line in lines] for lines in documents]
         encoded = iter(self._tokenizer.encode([line for lines in documents for line in lines]))
         shown = [self._show(lines, [next(encoded).token_ids for _ in lines]) for lines in documents]
@@ -146,7 +146,7 @@ class LineLabelsPlanner:
 
         Args:
             chunk: At most `max_lines` lines.
-            document: What `show` made of the whole document.
+            document: The whole document, as `show` returned it.
         """
         top = self._top if chunk.line_start == 0 else self._middle
         bottom = self._bottom if chunk.line_end == len(document.lines) - 1 else self._middle
@@ -176,8 +176,8 @@ class LineLabelsPlanner:
 class LineLabelsDocumentPrompts:
     """Builds document prompts of the line-labels dialect: the lines as in a chunk, then the judge token.
 
-    A document that does not fit is judged by its head. Shortened lines make that head several times longer than the
-    same number of tokens of plain text.
+    A document that does not fit is judged by its head. Because lines are shortened, that head covers several times as
+    much text as the same number of tokens would otherwise hold.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, settings: LineLabelsSettings, budget: int) -> None:
@@ -189,7 +189,7 @@ class LineLabelsDocumentPrompts:
 
     def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:
         """Return one prompt per text."""
-        # More lines than a prompt can have are not worth encoding; one more says that there are more.
+        # Lines beyond a prompt's limit are not worth encoding; one extra line shows that there are more.
         heads = ["\n".join(text.split("\n", self._max_lines + 1)[: self._max_lines + 1]) for text in texts]
         return [self._judged(chunks) for chunks in self._planner.plan(heads, texts)]
 

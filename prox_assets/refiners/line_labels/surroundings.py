@@ -1,10 +1,8 @@
-"""What a model is told of the lines around a line, beside the line itself: a few special tokens in front of its number.
+"""Tokens that tell a model about a line's surroundings: a few special tokens in front of the line's number.
 
-A causal model decides a line knowing only what it has read; how the text goes on, whether the line comes again, and how
-far down the page it stands are what a classical classifier gains most from. They are cheap to count, so the prompt says
-them.
-
-Belongs here: which tokens there are, and which of them a line gets. Not here: prompts (line_labels.py).
+A causal model decides on a line knowing only what it has read so far. A classical classifier gains most from how the
+text goes on, whether the line occurs again, and how far down the page it stands. These are cheap to count, so the
+prompt states them. prompts.py puts the tokens into prompts.
 """
 
 import re
@@ -14,34 +12,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-# Largest number of words of each bucket but the last.
+# Largest number of words in each bucket; the last bucket has no bound.
 WORD_BOUNDS = (1, 2, 4, 8, 15, 30, 60)
 PLACES = 10
-# Lines whose shapes are shown ahead, one by one.
+# How many of the next lines have their shapes shown, one by one.
 PEEKED_LINES = 3
-# How many lines ahead the two averages reach, and the largest mean number of words of each of their buckets.
+# How many lines ahead the two averages reach, and the largest mean number of words in each of their buckets.
 NEAR_LINES, FAR_LINES = 10, 40
 MEAN_BOUNDS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0)
-# Largest number of words of a document of each bucket but the last.
+# Largest number of words of a document in each bucket; the last bucket has no bound.
 SIZE_BOUNDS = (60, 120, 250, 500, 1000, 2000, 4000)
 SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
-# Letters of a script without spaces that are counted as a word: Chinese and Japanese words have about two.
+# In scripts without spaces, this many letters count as a word: Chinese and Japanese words have about two.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
 _LETTERS_PER_WORD = 2
 
 
 def shape_token(bucket: int, ends_sentence: bool, repeated: bool) -> str:
-    """Return the token of a line's shape: bucket of its length in words, and two marks."""
+    """Return the token of a line's shape: the bucket of its length in words, and two marks."""
     return f"<shape{bucket}{'.' if ends_sentence else ''}{'*' if repeated else ''}>"
 
 
 def place_token(tenth: int) -> str:
-    """Return the token that says in which tenth of its document a line stands."""
+    """Return the token for the tenth of its document in which a line stands."""
     return f"<place{tenth}>"
 
 
 def mean_token(name: str, bucket: int | None) -> str:
-    """Return the token of the mean number of words of the lines that follow; None where none follows."""
+    """Return the token for the mean number of words in the lines that follow; bucket None means that none follow."""
     return f"<{name}{'-' if bucket is None else bucket}>"
 
 
@@ -60,17 +58,17 @@ SURROUNDING_TOKENS: tuple[str, ...] = (
     *(mean_token(name, bucket) for name in ("near", "far") for bucket in _MEANS),
     *map(size_token, range(len(SIZE_BOUNDS) + 1)),
 )
-"""Every token of this module, each a special token of the tokenizer."""
+"""All tokens of this module; each is a special token of the tokenizer."""
 TOKENS_PER_LINE = 1 + 1 + PEEKED_LINES + 2
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is told of one line.
+    """The tokens about one line's surroundings.
 
     Attributes:
-        forward: Tokens for reading downwards: those ahead are the lines below.
-        backward: Tokens for reading upwards: those ahead are the lines above.
+        forward: Tokens for reading downwards, where the lines ahead are the lines below.
+        backward: Tokens for reading upwards, where the lines ahead are the lines above.
     """
 
     forward: tuple[str, ...]
@@ -83,7 +81,7 @@ def document_size(lines: Sequence[str]) -> str:
 
 
 def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
-    """Return what is told of each line of a document; blank ones are told nothing of, and are nobody's neighbours."""
+    """Return the surroundings of each line of a document; None for blank lines, which count as no line's neighbour."""
     numbers = [number for number, line in enumerate(lines) if line.strip()]
     shown = [lines[number].strip() for number in numbers]
     words = [word_count(line) for line in shown]
@@ -102,7 +100,7 @@ def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
 
 
 def word_count(line: str) -> int:
-    """Return the number of words of a line, 1 at least; two letters are a word where there are no spaces."""
+    """Return the number of words of a line, at least 1; in scripts without spaces two letters count as a word."""
     return max(1, len(line.split()), len(_UNSPACED.findall(line)) // _LETTERS_PER_WORD)
 
 

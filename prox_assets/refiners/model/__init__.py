@@ -1,1 +1,1 @@
-"""Refiners that ask a model: its files, its tokenizer, and what they make of its answers."""
+"""Refiners that ask a model: its files, its tokenizer, the requests, and the programs from its answers."""

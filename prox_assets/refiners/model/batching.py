@@ -1,4 +1,4 @@
-"""Small batches of documents, so that a tokenizer works on many texts at once while little is read ahead."""
+"""Small batches of documents, so that the tokenizer encodes many texts at once while reading little ahead."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,14 +8,14 @@ from prox_assets.refiners.protocol import RefinerInput
 
 BATCH_DOCUMENTS = 32
 BATCH_CHARACTERS = 1 << 20
-# An engine has nothing to do until the first batch is encoded: it gets a small one soon, and the others, each twice as
-# large, are encoded while it works. With batches of 32 from the start it sat idle through the whole of a shard of 32
-# pages (600 chunks), a fifth of the processor time that a small model needed for them.
+# The engine idles until the first batch is encoded, so that one is small; the next ones, each twice as large, are
+# encoded while the engine works. With batches of 32 from the start, the engine sat idle while a whole shard of 32 pages
+# (600 chunks) was encoded: a fifth of the processor time that a small model needed for them.
 FIRST_BATCH_DOCUMENTS = 2
 
 
 def batches(documents: Iterable[RefinerInput]) -> Iterator[list[RefinerInput]]:
-    """Yield the documents in lists of 2, 4, 8, 16 and then 32, shorter where their texts reach a million characters."""
+    """Yield the documents in lists of 2, 4, 8, 16 and then 32; a list also ends once its texts have 2^20 characters."""
     batch: list[RefinerInput] = []
     characters, size = 0, FIRST_BATCH_DOCUMENTS
     for document in documents:
@@ -29,18 +29,18 @@ def batches(documents: Iterable[RefinerInput]) -> Iterator[list[RefinerInput]]:
 
 
 def in_this_process(make: Callable[[Sequence[str]], list[PromptsT]]) -> PromptStream[PromptsT]:
-    """Return the stream that makes each batch's prompts when they are asked for, in the caller's thread."""
+    """Return a prompt stream that builds each batch's prompts on demand, in the caller's thread."""
     return lambda texts: map(make, texts)
 
 
 def with_prompts(
     documents: Iterable[RefinerInput], prompts: PromptStream[PromptsT]
 ) -> Iterator[list[tuple[RefinerInput, PromptsT | None]]]:
-    """Yield batches of documents with their prompts; None for blank documents, which no model is shown.
+    """Yield batches of documents with their prompts; None for blank documents, which no model sees.
 
     Args:
-        documents: Read as far ahead as the stream of prompts does.
-        prompts: Where the prompts are made.
+        documents: The documents; the prompt stream decides how far ahead they are read.
+        prompts: Builds the prompts.
     """
     under_way: deque[list[RefinerInput]] = deque()
 

@@ -1,7 +1,7 @@
-"""The chunk-level refiner that asks a model: which lines go, which strings change.
+"""The chunk-level refiner that asks a model which lines to remove and which strings to replace.
 
-Belongs here: requests for chunks and putting a document's results together. Not here: cutting documents and building
-prompts (prompt_makers.py), what is asked of single spans (inline_judge.py).
+It sends the requests and assembles each document's results. prompts/makers.py cuts documents into chunks and builds
+their prompts; spans/questions.py asks about single spans.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ from prox_assets.refiners.spans.questions import SpanQuestion
 
 @dataclass(slots=True)
 class _Assembly:
-    """One document's rows as they come in; `missing` counts the chunks still under way."""
+    """One document's rows as they arrive; `missing` counts the chunks still in flight."""
 
     doc_id: str
     rows: list[ChunkProgramRow | None]
@@ -36,10 +36,10 @@ class _Assembly:
 
 @dataclass(slots=True)
 class _ChunkAnswers:
-    """The answers of one chunk as they come in: of the chunk's own prompts, and of one for each question about a span.
+    """One chunk's answers as they arrive: to its own prompts, and to one prompt for each question about a span.
 
-    `missing` counts the prompts still under way, `readings` holds what came back for the chunk's own, `keep` P(keep)
-    of the spans.
+    `missing` counts the prompts still in flight. `readings` holds the answers to the chunk's own prompts, and `keep`
+    holds P(keep) of each span.
     """
 
     assembly: _Assembly
@@ -68,10 +68,10 @@ class _Request(NamedTuple):
 class ModelChunkRefiner:
     """Writes chunk programs with a model: generated for the prox dialect, scored for line-labels.
 
-    A document's chunks are answered in any order and given back together once the last one is there. Blank documents
-    and lines longer than the window are not shown to the model: finish_reason "skipped" and a skip_reason. With inline
-    settings, the candidates inside a chunk's lines are further prompts of the same stream; their answers become the
-    row's program, beside its line probabilities.
+    A document's chunks may be answered in any order; the document is yielded once its last chunk is in. Blank documents
+    and lines longer than the window are not shown to the model: their rows have finish_reason "skipped" and a
+    skip_reason. With inline settings, the candidate spans inside a chunk's lines are further prompts in the same
+    stream; their answers become the row's program, beside its line probabilities.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class ModelChunkRefiner:
         """Prepare prompts and answers.
 
         Args:
-            config: Of level chunk.
-            engine: Runs the model.
-            tokenizer: The model's.
-            prompts: Where the prompts are made; in this process unless given.
+            config: A configuration of level chunk.
+            engine: The engine that runs the model.
+            tokenizer: The model's tokenizer.
+            prompts: Builds the prompts; they are built in this process if None.
 
         Raises:
-            RefinerError: The prompt format is still open, the tokenizer lacks a token, the window is too small for any
-                prompt, or the engine's window is smaller than the configured one.
+            RefinerError: The prompt format is still "auto", the tokenizer lacks a token, the window is too small for
+                any prompt, or the engine's window is smaller than the configured one.
         """
         config.check_window(engine.max_model_len)
         self._config = config
@@ -107,7 +107,7 @@ class ModelChunkRefiner:
             EngineError: The engine died or lost requests.
         """
         waiting: dict[str, _Request] = {}
-        # Documents of which no chunk needs the model.
+        # Documents with no chunk for the model.
         ready: deque[ChunkPrograms] = deque()
 
         def prompts() -> Iterator[tuple[str, _Request]]:
@@ -139,7 +139,7 @@ class ModelChunkRefiner:
             raise EngineError(f"The engine ended without an answer for {len(chunks)} chunks: start it again.")
 
     def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[_Request]:
-        """Yield the prompts for the chunks of a document, those about the insides of a chunk's lines behind its own."""
+        """Yield the prompts for a document's chunks: each chunk's own prompts, then those about its spans."""
         document_lines = text.split("\n") if self._maker.judge is not None and asked else []
         for planned, questions in asked:
             lines = document_lines[planned.chunk.line_start : planned.chunk.line_end + 1]
@@ -171,7 +171,7 @@ class ModelChunkRefiner:
         )
 
     def _take(self, request: _Request, result: Completion | Score) -> None:
-        """Put one result into its place; the last one of a chunk makes its row."""
+        """Store one result; a chunk's last result completes its row."""
         answers = request.answers
         answers.missing -= 1
         answers.prompt_tokens += result.prompt_tokens
@@ -189,7 +189,7 @@ class ModelChunkRefiner:
             self._finish(answers)
 
     def _finish(self, answers: _ChunkAnswers) -> None:
-        """Make a chunk's row of its answers."""
+        """Turn a chunk's answers into its row."""
         assembly, chunk = answers.assembly, answers.chunk
         assembly.missing -= 1
         error, program, probabilities, completion_tokens = answers.error, None, None, 0
@@ -221,7 +221,7 @@ class ModelChunkRefiner:
 
 
 def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
-    """Return P(keep) of each line, its log-odds averaged over the readings; None where neither label has any."""
+    """Return P(keep) of each line, from log-odds averaged over the readings; None if both labels have probability 0."""
     tables = [reading.log_probabilities for reading in readings]
     return [
         keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)))

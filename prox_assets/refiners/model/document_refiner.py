@@ -1,6 +1,6 @@
-"""The document-level refiner that asks a model: keep this document or drop it.
+"""The document-level refiner that asks a model whether to keep or drop a document.
 
-Belongs here: requests for documents and what their results mean. Not here: prompts (prompt_makers.py).
+It sends the requests and interprets the results; prompts/makers.py builds the prompts.
 """
 
 from collections import deque
@@ -19,9 +19,9 @@ from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 class ModelDocumentRefiner:
     """Writes document programs with a model, scored or generated as the configuration says.
 
-    Scoring compares, in one forward pass, the first tokens in which the two answers differ, given what they share; in
-    the line-labels dialect, its keep and remove labels after the judge token.
-    Blank documents are not shown to the model: finish_reason "skipped", no program.
+    Scoring takes one forward pass. It compares the first tokens in which the two answers differ, after the tokens that
+    they share; in the line-labels dialect it compares the keep and remove labels after the judge token.
+    Blank documents are not shown to the model: their finish_reason is "skipped", and they have no program.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class ModelDocumentRefiner:
         """Prepare prompts and answers.
 
         Args:
-            config: Of level doc.
-            engine: Runs the model.
-            tokenizer: The model's.
-            prompts: Where the prompts are made; in this process unless given.
+            config: A configuration of level doc.
+            engine: The engine that runs the model.
+            tokenizer: The model's tokenizer.
+            prompts: Builds the prompts; they are built in this process if None.
 
         Raises:
-            RefinerError: The configuration is not for documents, its prompt format is still open or does not fit, or
+            RefinerError: The configuration is not for documents, its prompt format is still "auto" or does not fit, or
                 the engine's window is smaller than the configured one.
         """
         config.check_window(engine.max_model_len)
@@ -66,7 +66,7 @@ class ModelDocumentRefiner:
                     if prompt is None:
                         skipped.append(_skipped(document))
                         continue
-                    # Numbered, because nothing promises that the caller's ids are unique.
+                    # Requests are numbered because the caller's document ids need not be unique.
                     waiting[str(number)] = (document, prompt)
                     yield str(number), prompt
                     number += 1

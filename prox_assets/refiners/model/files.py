@@ -1,7 +1,4 @@
-"""Where a refiner's model is, and what it is: a local folder or a hub snapshot, and content hashes of its files.
-
-Belongs here: finding, downloading and hashing model files. Not here: loading them.
-"""
+"""Finds, downloads and hashes a refiner's model files, from a local folder or a hub snapshot."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ import xxhash
 from prox_assets.refiners.errors import RefinerError
 
 WEIGHT_PATTERNS = ("*.safetensors",)
-# The shape of the model, and the tokens that end its answers: as much part of what it computes as the weights.
+# The model's architecture and its end-of-answer tokens shape its output as much as the weights do.
 CONFIG_FILES = ("config.json", "generation_config.json", "model.safetensors.index.json")
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -38,9 +35,9 @@ class ModelFiles:
 
     Attributes:
         path: The folder that engines and tokenizers load.
-        revision: The hub commit (40 hex digits) that it is a snapshot of; None for a local folder.
-        weights_hash: 32 hex digits over the contents of the safetensors and configuration files.
-        tokenizer_hash: 32 hex digits over the contents of the tokenizer files.
+        revision: The hub commit of the snapshot (40 hex digits); None for a local folder.
+        weights_hash: Hash of the safetensors and configuration files: 32 hex digits.
+        tokenizer_hash: Hash of the tokenizer files: 32 hex digits.
     """
 
     path: Path
@@ -50,7 +47,7 @@ class ModelFiles:
 
 
 def model_folder(model: str) -> Path:
-    """Return the folder that a path or a package://module/path URL names; nothing says that it is there."""
+    """Return the folder that a path or a package://module/path URL names; it need not exist."""
     if not model.startswith(PACKAGE):
         return Path(model).expanduser()
     module, _, path = model.removeprefix(PACKAGE).partition("/")
@@ -58,18 +55,18 @@ def model_folder(model: str) -> Path:
 
 
 def find_model(model: str, revision: str | None = None) -> ModelFiles:
-    """Return the files of a local folder, or of a hub model, downloaded if need be, with their hashes.
+    """Return the files of a local folder or a hub model, with their hashes; a hub model is downloaded if needed.
 
-    Only safetensors, configuration and tokenizer files are fetched: weights in pickle files can run code when they
-    are loaded. `HF_HUB_OFFLINE=1` keeps to what is in the hub cache.
+    Only safetensors, configuration and tokenizer files are fetched, because loading pickled weights can run code.
+    `HF_HUB_OFFLINE=1` restricts the search to the hub cache.
 
     Args:
-        model: Path of a folder, package://module/path for one inside an installed package, or a hub id such as
+        model: Path of a folder, package://module/path for a folder inside an installed package, or a hub id such as
             "gair-prox/web-doc-refining-lm".
         revision: Branch, tag or commit of a hub model; the default branch if None. Refused for a folder.
 
     Raises:
-        RefinerError: No such folder or model, the hub cannot be reached, or there are no usable files.
+        RefinerError: The folder or model does not exist, the hub cannot be reached, or there are no usable files.
     """
     folder = model_folder(model)
     if folder.is_dir():
@@ -108,7 +105,7 @@ def _download(model: str, revision: str | None) -> Path:
         raise RefinerError(
             f"{where}: the hub knows no such model, or it is private. Check the id, or set HF_TOKEN."
         ) from error
-    # An unreachable hub surfaces as whatever failed first: a lookup in the local cache, the connection, the socket.
+    # An unreachable hub surfaces as whatever failed first: the local cache lookup, the connection, or the socket.
     except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
         offline = " (HF_HUB_OFFLINE is set)" if constants.HF_HUB_OFFLINE else ""
         raise RefinerError(
@@ -143,7 +140,7 @@ def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
 
 
 def _hash_files(files: list[Path]) -> str:
-    """Hash names and contents; a file's own hash is remembered until its size or time changes."""
+    """Hash names and contents; a file's own hash is cached until its size or modification time changes."""
     digest = xxhash.xxh3_128()
     for file in files:
         status = file.stat()
@@ -153,7 +150,7 @@ def _hash_files(files: list[Path]) -> str:
 
 @lru_cache(maxsize=1024)
 def _file_hash(file: Path, size: int, modified_ns: int) -> str:
-    """Return the xxh3 hash of a file's bytes; size and time are there for the cache to notice a change."""
+    """Return the xxh3 hash of a file's bytes; size and modification time are cache keys that reveal a change."""
     del size, modified_ns
     digest = xxhash.xxh3_128()
     with file.open("rb") as stream:

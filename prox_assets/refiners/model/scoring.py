@@ -1,4 +1,4 @@
-"""From the log-probabilities of two answers to the probability of one of them."""
+"""Turns the log-probabilities of two answers into P(keep)."""
 
 import math
 

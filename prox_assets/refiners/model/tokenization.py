@@ -1,7 +1,4 @@
-"""Token ids of prompts: a thin layer over a checkpoint's own tokenizer.
-
-Belongs here: loading, batch encoding, special tokens. Not here: what is in a prompt, or how much fits.
-"""
+"""A thin layer over a checkpoint's own tokenizer: loading, batch encoding, special tokens."""
 
 from __future__ import annotations
 
@@ -32,13 +29,13 @@ class EncodedText:
         return tuple(self.encoding.ids)
 
     def tokens_before(self, character: int) -> int:
-        """Return how many tokens start before a character of the text, given by its index."""
+        """Return how many tokens start before the character at this index."""
         if isinstance(self.encoding, PieceEncoding):
             return self.encoding.tokens_before(character)
         return bisect_left(self._starts, character)
 
     def start(self, token: int) -> int:
-        """Return the index of the character in which a token starts; never decreasing."""
+        """Return the index of the character in which a token starts; it never decreases from token to token."""
         return self.encoding.start(token) if isinstance(self.encoding, PieceEncoding) else self._starts[token]
 
     @cached_property
@@ -52,14 +49,14 @@ class EncodedText:
 class PromptTokenizer:
     """Encodes prompts exactly as they are written.
 
-    Text that happens to spell a special token ("</s>" on a page about tokenizers) is encoded as ordinary text: a
+    Text that happens to spell a special token ("</s>" on a page about tokenizers) is encoded as ordinary text, so a
     document cannot end its own prompt. A prompt begins with one beginning-of-sequence token if the checkpoint has one.
 
     Attributes:
-        opening: The beginning-of-sequence token, as a tuple of one id or none; goes before every prompt.
-        end_token_ids: The end-of-sequence token, as a tuple of one id or none.
-        line_break: The token that every line break is, joined with nothing on either side, so that the tokens of lines
-            are those of the text they stand in; None where the tokenizer is not known to keep to that.
+        opening: The beginning-of-sequence token, as a tuple of at most one id; it starts every prompt.
+        end_token_ids: The end-of-sequence token, as a tuple of at most one id.
+        line_break: The token of a line break, if the tokenizer encodes every line break as this token and merges it
+            with nothing: then lines encode to the same tokens alone as inside a text. None if that is not known.
     """
 
     def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None) -> None:
@@ -86,7 +83,7 @@ class PromptTokenizer:
         return () if token_id is None else (token_id,)
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
-        """Encode texts in one batch; characters that UTF-8 cannot carry (lone surrogates) are read as "?"."""
+        """Encode texts in one batch; characters that UTF-8 cannot encode (lone surrogates) become "?"."""
         try:
             return self._encode(texts)
         except (UnicodeEncodeError, TypeError):
@@ -107,7 +104,7 @@ class PromptTokenizer:
         """Return the id of a special token.
 
         Raises:
-            RefinerError: The vocabulary lacks the token, or has it as ordinary text, which a page could then imitate.
+            RefinerError: The vocabulary lacks the token, or has it as ordinary text, which a page could imitate.
         """
         for token_id, added in self._backend.get_added_tokens_decoder().items():
             if added.content == token and added.special:
@@ -121,11 +118,11 @@ class PromptTokenizer:
 def load_tokenizer(folder: Path) -> PromptTokenizer:
     """Load the tokenizer of a checkpoint folder.
 
-    `tokenizer.json` is read directly, because it is the tokenizer the model was trained with, and takes milliseconds;
-    a folder without one (SentencePiece only) goes through transformers' conversion.
+    `tokenizer.json` is read directly: it is the tokenizer the model was trained with, and loads in milliseconds. A
+    folder without one (SentencePiece only) goes through the conversion in transformers.
 
     Raises:
-        RefinerError: The folder has no tokenizer that can be read.
+        RefinerError: The folder has no readable tokenizer.
     """
     from tokenizers import Tokenizer
 
@@ -138,7 +135,7 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
 
         converted = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return PromptTokenizer(converted.backend_tokenizer, converted.bos_token, converted.eos_token)
-    # The tokenizers library raises bare Exception for a file that it cannot read.
+    # The tokenizers library raises a bare Exception for a file that it cannot read.
     except Exception as error:
         raise RefinerError(
             f"The tokenizer in {folder} cannot be read: {error}. Save it again with tokenizer.save_pretrained(folder)."
@@ -146,7 +143,7 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:
-    """Return the names of the beginning and end tokens; a file holds each as text or as an object with "content"."""
+    """Return the beginning and end tokens; the files hold each as a string or as an object with "content"."""
     tokens: dict[str, str] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():

@@ -1,14 +1,12 @@
-r"""Words of a text that a tokenizer encodes independently of each other, and a cache of their tokens.
+r"""Cuts texts into pieces that a tokenizer encodes independently of each other, and caches the tokens of each piece.
 
-Belongs here: where a text may be cut so that the tokens of the pieces are those of the whole, for the kinds of
-tokenizers of which that can be told, and the cache. Not here: prompts, or tokenizers that tell nothing (they encode
-whole texts, tokenization.py).
+Byte-pair encoding merges two neighbours only if the merged string is in the vocabulary. It therefore never merges
+across two characters that no token holds side by side. In SentencePiece vocabularies of the Llama kind, no token holds
+a space after another character, or a line break next to anything else, so each word is encoded as if it stood alone.
+Byte-level tokenizers with the GPT-2 pattern cut texts at such places themselves. Web text repeats its words, so a
+lookup costs a fraction of encoding them again.
 
-Byte-pair encoding joins neighbours only where the joined string is in the vocabulary, so nothing is ever joined across
-two characters that no token holds side by side. In SentencePiece vocabularies of the Llama kind no token holds a space
-behind another character, nor a line break beside anything: words are encoded as if each stood alone. Byte-level
-tokenizers with the pattern of GPT-2 cut a text at every such place by themselves. Web text repeats its words, so that
-looking them up costs a fraction of encoding them again.
+For other tokenizers there is no such rule, and tokenization.py encodes whole texts.
 """
 
 from __future__ import annotations
@@ -28,27 +26,28 @@ if TYPE_CHECKING:
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 SPACE_MARK = "▁"  # what SentencePiece writes for a space
-# Longer pieces are addresses and the like: they hardly come again, and are not kept.
+# Longer pieces are URLs and the like, which rarely come again, so they are not cached.
 MAX_CACHED_CHARACTERS = 24
 PIECES_PER_CALL = 256
-# Some 50 MB with keys, ids and starts; when it is full it starts anew, and is warm again within a few hundred pages.
+# About 50 MB with keys, ids and starts. A full cache is emptied, and is warm again within a few hundred pages.
 MAX_CACHED_PIECES = 1 << 17
 
 _GPT2_PIECES = re.compile(
-    # White space goes with what follows it. Python takes \x1c to \x1f for white space, the pattern of GPT-2 does not.
-    # Behind "[012]", a line's label, the pattern cuts before a letter.
+    # White space goes with what follows it. Python counts \x1c to \x1f as white space; the GPT-2 pattern does not.
+    # After "[012]", a line's label, the pattern cuts before a letter.
     r"[^\S\x1c-\x1f]*\[[0-9]+\](?=[A-Za-z])|[^\S\x1c-\x1f]*[\S\x1c-\x1f]+|[^\S\x1c-\x1f]+"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PieceRule:
-    """How a tokenizer's texts are cut into pieces.
+    """How to cut texts into pieces for a tokenizer.
 
     Attributes:
-        pattern: Finds the pieces; together they are the whole text.
-        opening: Text that a piece is encoded behind, so that nothing is put before it as before a whole text.
-        foreign: Texts that hold this are not cut; "" for none.
+        pattern: Matches the pieces; together they make up the whole text.
+        opening: Text that each piece is encoded after, so that the tokenizer does not put before it what it puts
+            before a whole text.
+        foreign: Texts that contain this string are not cut; "" if all texts are.
     """
 
     pattern: re.Pattern[str]
@@ -57,7 +56,7 @@ class PieceRule:
 
 
 def piece_rule(tokenizer: Tokenizer) -> PieceRule | None:
-    """Return how texts may be cut so that pieces have the tokens of the whole, or None where that cannot be told."""
+    """Return how to cut texts so that the pieces' tokens are the whole text's tokens; None if no rule is known."""
     settings: dict[str, Any] = json.loads(tokenizer.to_str())
     model = settings["model"]
     plain = all(added["special"] for added in settings["added_tokens"])
@@ -70,13 +69,13 @@ def piece_rule(tokenizer: Tokenizer) -> PieceRule | None:
         own_pattern = before.get("use_regex", True) and not before.get("add_prefix_space", True)
         return PieceRule(_GPT2_PIECES, "", "") if own_pattern else None
     if _marks_spaces(settings["normalizer"], before) and model.get("byte_fallback"):
-        # Only merges join: a token that no merge makes, such as "<s>", is never met inside text.
+        # Only merges join characters: a token that no merge produces, such as "<s>", never occurs inside text.
         return _sentencepiece_rule(model["vocab"], {added["content"] for added in settings["added_tokens"]})
     return None
 
 
 def _marks_spaces(normalizer: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
-    """Tell whether all that happens to a text is a space put before it and a mark for every space."""
+    """Return whether the tokenizer only prepends a space and replaces every space with the mark, nothing more."""
     if normalizer is None:
         return (
             before is not None
@@ -92,20 +91,20 @@ def _marks_spaces(normalizer: dict[str, Any] | None, before: dict[str, Any] | No
 
 
 def _sentencepiece_rule(vocabulary: dict[str, int], never_joined: set[str]) -> PieceRule | None:
-    # "<s>" and the bytes "<0x0A>" are no strings that anything is joined to.
+    # "<s>" and bytes such as "<0x0A>" take part in no merge.
     joinable = [token for token in vocabulary if token not in never_joined and not _BYTE.fullmatch(token)]
     pairs = set(chain.from_iterable(map(pairwise, joinable)))
     if any("\n" in pair or (pair[1] == SPACE_MARK and pair[0] != SPACE_MARK) for pair in pairs):
         return None
     joined = _character_class({right for left, right in pairs if left == "]"})
-    # A label stands alone unless "]" may be joined with what follows it.
+    # A label is a piece of its own unless a token may join "]" with what follows it.
     label = rf"\[[0-9]+\](?![{joined}])" if joined else r"\[[0-9]+\]"
     word = _character_class(_joined_with_letters(pairs))
     return PieceRule(re.compile(rf"{label}| *[{word}]+| *[^ \n{word}]+| +|\n"), "\n", SPACE_MARK)
 
 
 def _joined_with_letters(pairs: set[tuple[str, str]]) -> set[str]:
-    """Return the letters of English and every character that may come to stand in one token with any of these."""
+    """Return the English letters and every character that may share a token with one, directly or through others."""
     beside: dict[str, set[str]] = {}
     for left, right in pairs:
         if SPACE_MARK not in (left, right):
@@ -124,7 +123,7 @@ def _character_class(characters: set[str]) -> str:
 
 
 class PieceCache:
-    """The tokens of pieces, encoded once each as long as there is room."""
+    """The tokens of pieces, each encoded once while there is room."""
 
     def __init__(self, tokenizer: Tokenizer, rule: PieceRule) -> None:
         self._tokenizer = tokenizer
@@ -132,11 +131,11 @@ class PieceCache:
         self._opening_tokens = len(tokenizer.encode(rule.opening, add_special_tokens=False)) if rule.opening else 0
         self._ids: dict[str, tuple[int, ...]] = {}
         self._starts: dict[str, tuple[int, ...]] = {}
-        # Pieces that a text begins with are encoded with what is put before a text.
+        # First pieces of texts are encoded with whatever the tokenizer puts before a text.
         self._first: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
     def encode(self, texts: Sequence[str]) -> list[PieceEncoding]:
-        """Encode texts, none of which may hold what the rule calls foreign or a lone surrogate."""
+        """Encode texts; none may contain the rule's `foreign` string or a lone surrogate."""
         cut = [self._rule.pattern.findall(text) for text in texts]
         missing = set().union(*cut).difference(self._ids)
         self._learn(missing)
@@ -153,7 +152,7 @@ class PieceCache:
         return encoded
 
     def starts(self, piece: str) -> tuple[int, ...]:
-        """Return for each token of a piece the index of the character in which it starts."""
+        """Return, for each token of a piece, the index of the character in which it starts."""
         if piece not in self._starts:
             self._learn({piece})
             found = self._starts[piece]
@@ -162,7 +161,7 @@ class PieceCache:
         return self._starts[piece]
 
     def _forget(self, learnt: set[str]) -> None:
-        """Keep the cache small once the pieces that were learnt have served."""
+        """Keep the cache small, once the newly learnt pieces have been used."""
         if len(self._ids) > MAX_CACHED_PIECES:
             self._ids, self._starts, self._first = {}, {}, {}
             return
@@ -177,7 +176,7 @@ class PieceCache:
                 self._ids[piece] = tuple(encoding.ids)
                 self._starts[piece] = tuple(start for start, _ in encoding.offsets)
             return
-        # A call takes longer than encoding a word: many go together, each behind an opening of its own.
+        # A call costs more than encoding a word, so many words share one, each after an opening of its own.
         groups = [ordered[first : first + PIECES_PER_CALL] for first in range(0, len(ordered), PIECES_PER_CALL)]
         opening = self._rule.opening
         for group, encoding in zip(
@@ -186,7 +185,7 @@ class PieceCache:
             self._divide(group, encoding.ids, [start for start, _ in encoding.offsets])
 
     def _divide(self, group: list[str], ids: list[int], starts: list[int]) -> None:
-        """Give each piece of a group its tokens."""
+        """Assign to each piece of a group its tokens."""
         width = len(self._rule.opening)
         place, token = width, self._opening_tokens
         for piece in group:
@@ -211,14 +210,14 @@ class PieceCache:
 
 @dataclass(frozen=True)
 class PieceEncoding:
-    """The tokens of one text as its pieces have them.
+    """The tokens of one text, put together from its pieces.
 
     Attributes:
-        ids: Token ids.
-        pieces: The pieces, the first among them.
+        ids: Token ids of the text.
+        pieces: All pieces of the text, in order.
         parts: The token ids of each piece.
-        first: Ids and starts of the first piece where it is encoded in a way of its own, else None.
-        cache: What knows the pieces.
+        first: Ids and starts of the first piece if the tokenizer encodes first pieces differently, else None.
+        cache: The cache with the starts of the other pieces' tokens.
     """
 
     ids: tuple[int, ...]
@@ -228,7 +227,7 @@ class PieceEncoding:
     cache: PieceCache
 
     def tokens_before(self, character: int) -> int:
-        """Return how many tokens start before a character of the text, given by its index."""
+        """Return how many tokens start before the character at this index."""
         piece = bisect_right(self._places, character) - 1
         if piece == len(self.pieces):
             return len(self.ids)
@@ -245,10 +244,10 @@ class PieceEncoding:
 
     @cached_property
     def _places(self) -> list[int]:
-        """For each piece the index of its first character; last the length of the text."""
+        """The index of each piece's first character, and finally the length of the text."""
         return [*accumulate(map(len, self.pieces), initial=0)]
 
     @cached_property
     def _counts(self) -> list[int]:
-        """For each piece the number of tokens before it; last the number of all."""
+        """The number of tokens before each piece, and finally the number of all tokens."""
         return [*accumulate(map(len, self.parts), initial=0)]

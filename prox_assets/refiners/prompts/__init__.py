@@ -1,1 +1,1 @@
-"""How documents and chunks are put before a model."""
+"""Prompts: how a model is shown documents and chunks."""

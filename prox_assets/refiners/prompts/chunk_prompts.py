@@ -1,7 +1,7 @@
-"""Prompts of chunk refiners that write programs: labelled lines, packed into as few windows as they fit.
+"""Prompts for chunk refiners that write programs: labelled lines, packed into as few windows as possible.
 
-Belongs here: what is planned for a document (`PlannedChunk`), and the planner for program prompts. Not here: the
-line-labels dialect, which counts and frames lines its own way (line_labels.py); greedy packing (programs.chunking).
+`programs.chunking` does the greedy packing. The line-labels dialect plans its chunks in line_labels/prompts.py, because
+it counts and frames lines in its own way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,21 +16,21 @@ from prox_assets.refiners.prompts.formats import PromptFrame, label_lines
 
 BLANK = "blank"
 
-# Counts taken from the whole document can be off by a few tokens once lines are cut apart (merges at the joints,
-# labels that restart); leaving so many free spares most chunks a second try.
+# Token counts taken from the whole document can be off by a few once lines are cut apart (merges at the joints, labels
+# that restart). Leaving this many tokens free spares most chunks a second try.
 SPARE_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChunk:
-    """A chunk and the prompt for it; no prompt if the chunk is skipped.
+    """A chunk and its prompt; a skipped chunk has no prompt.
 
     Attributes:
-        chunk: Its lines, and why it is skipped, if it is.
-        prompt_token_ids: Exactly what the model will see.
-        positions: Where the answers are read off, one per line, for dialects that score; else empty.
-        backward_token_ids: The prompt that shows the same lines in reverse, for dialects that read twice; else empty.
-        backward_positions: Where it is answered, one per line in the order of the document.
+        chunk: The lines of the chunk, and the reason if it is skipped.
+        prompt_token_ids: Exactly the tokens that the model will see.
+        positions: Where the answers are read off, one position per line, for dialects that score; else empty.
+        backward_token_ids: The prompt with the same lines in reverse, for dialects that read twice; else empty.
+        backward_positions: Where its answers are read off, one position per line in the order of the document.
     """
 
     chunk: Chunk
@@ -50,7 +50,7 @@ class ChunkPlanner(Protocol):
 
 @dataclass(slots=True)
 class _Piece:
-    """Lines [start, end] of the document, with their prompt once that is known to fit."""
+    """Lines [start, end] of the document, with their prompt once it is known to fit."""
 
     start: int
     end: int
@@ -61,11 +61,11 @@ class _Piece:
 class ProgramChunkPlanner:
     """Plans chunks for models that write programs.
 
-    A document that fits is encoded once, in a batch with others. The lines of a longer one are counted in that same
-    encoding and packed greedily, as in Algorithm 1 of the ProX paper. Where the tokenizer keeps lines apart, the counts
-    are exact and every prompt is put together from that encoding's tokens. Where it does not, each chunk's prompt is
-    encoded as a whole, and a chunk that is over the budget after all is halved. A line that fits no window by itself is
-    skipped.
+    A document that fits is encoded once, in a batch with others. The lines of a longer document are counted in that
+    same encoding and packed greedily, as in Algorithm 1 of the ProX paper. If the tokenizer keeps lines apart, the
+    counts are exact and every prompt is assembled from the tokens of that encoding. If not, each chunk's prompt is
+    encoded again as a whole, and a chunk that turns out over budget is halved. A line that does not fit a window by
+    itself is skipped.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class ProgramChunkPlanner:
 
         Args:
             tokenizer: The model's tokenizer.
-            frame: What stands around a chunk.
-            budget: Tokens of a prompt at most, beginning-of-sequence token included.
+            frame: The text around a chunk.
+            budget: Largest prompt in tokens, beginning-of-sequence token included.
             line_numbers: Whether labels run through the document or restart in every chunk.
 
         Raises:
-            RefinerError: The frame and one label alone do not fit the budget.
+            RefinerError: The frame and one label alone exceed the budget.
         """
         self._tokenizer = tokenizer
         self._frame = frame
         self._budget = budget - len(tokenizer.opening)
         self._restart = line_numbers == "chunk"
-        # Labels that start anew have other tokens than in the whole document.
+        # Labels that restart in a chunk have different tokens than in the whole document.
         self._is_exact = (
             tokenizer.line_break is not None
             and not self._restart
@@ -127,9 +127,9 @@ class ProgramChunkPlanner:
         return self._frame.render(label_lines(lines[start : end + 1], 0 if self._restart else start))
 
     def _divide(self, whole: EncodedText) -> list[_Piece]:
-        """Cut a document that is too long at its line breaks, where these are tokens of their own."""
+        """Cut a document that is too long at its line breaks, where each line break is a token of its own."""
         ids = whole.token_ids
-        # Tokens before each line and behind the last one; a line's break counts with it, as the frame begins with one.
+        # Token counts before each line and after the last. A line break belongs to its line; the frame begins with one.
         edges = [position + 1 for position in _positions(ids, self._tokenizer.line_break)]
         edges = edges[self._frame.prefix.count("\n") - 1 : len(edges) - self._frame.suffix.count("\n") + 1]
         prefix, suffix = ids[: edges[0]], ids[edges[-1] :]
@@ -152,7 +152,7 @@ class ProgramChunkPlanner:
         open_pieces = [_Piece(chunk.line_start, chunk.line_end) for chunk in pack_lines(counts, line_budget)]
         done: list[_Piece] = []
         while open_pieces:
-            # A line far beyond the budget is not worth encoding again just to see that it does not fit.
+            # A line far over the budget is skipped without encoding it again.
             hopeless = [
                 piece.start == piece.end and counts[piece.start] > 2 * self._budget + SPARE_TOKENS
                 for piece in open_pieces
@@ -176,7 +176,7 @@ class ProgramChunkPlanner:
         return sorted(done, key=lambda piece: piece.start)
 
     def _line_token_counts(self, lines: list[str], whole: EncodedText) -> list[int]:
-        """Return for each line how many tokens of the whole prompt begin in it, its label and line break included."""
+        """Return how many tokens of the whole prompt begin in each line, its label and line break included."""
         lengths = (len(line) + 1 for line in label_lines(lines, 0).split("\n"))
         edges = accumulate(lengths, initial=len(self._frame.prefix))
         tokens_before = [whole.tokens_before(edge) for edge in edges]
@@ -184,7 +184,7 @@ class ProgramChunkPlanner:
 
 
 def _positions(ids: tuple[int | None, ...], token: int | None) -> Iterator[int]:
-    """Yield where a token stands."""
+    """Yield the positions of a token."""
     position = -1
     for _ in range(ids.count(token)):
         position = ids.index(token, position + 1)

@@ -1,7 +1,6 @@
-"""Prompts of document refiners: the whole document, or the longest head of it that fits.
+"""Prompts for document refiners: the whole document, or the longest head of it that fits the token budget.
 
-Belongs here: rendering and cutting document prompts to a budget of tokens. Not here: the line-labels dialect, which
-shortens lines instead (line_labels.py).
+The line-labels dialect shortens lines instead; see line_labels/prompts.py.
 """
 
 from collections.abc import Sequence
@@ -12,15 +11,15 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
 from prox_assets.refiners.prompts.formats import PromptFrame
 
-# A token stands for four characters or so of English; a head of so many characters per token of the budget is
-# encoded first, and a longer one only where that did not fill the budget. A first look of 16 gave the same prompts of
-# 1,569 real pages and took 1.9 times the processor time with a budget of 512 tokens, 1.4 times with one of 2,000.
+# A token is about four characters of English. A head with this many characters per token of the budget is encoded
+# first, and a longer head only if the first did not fill the budget. Starting with 16 gave the same prompts for 1,569
+# real pages, at 1.9 times the processor time with a budget of 512 tokens and 1.4 times with one of 2,000.
 FIRST_LOOK_CHARACTERS_PER_TOKEN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPrompt:
-    """The tokens a document refiner sees of one document; `truncated` if they are only its head."""
+    """The prompt for one document; `truncated` tells whether it shows only the head of the document."""
 
     token_ids: tuple[int, ...]
     truncated: bool
@@ -37,15 +36,15 @@ class DocumentPrompts(Protocol):
 class DocumentPromptBuilder:
     """Builds document prompts of at most `budget` tokens, beginning-of-sequence token included.
 
-    The document is cut, never the frame: the end of the template, after which the model answers, always survives. The
-    ids are the tokenisation of the rendered prompt, not glued from pieces, since tokens merge across joints.
+    The document is cut, never the frame, so the end of the template, where the model answers, always survives. The
+    whole rendered prompt is tokenized at once, because tokens can merge across the joints of separate pieces.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, frame: PromptFrame, budget: int) -> None:
         """Prepare for one frame and budget.
 
         Raises:
-            RefinerError: The frame alone does not fit the budget.
+            RefinerError: The frame alone fills the budget.
         """
         self._tokenizer = tokenizer
         self._frame = frame
@@ -77,10 +76,10 @@ class DocumentPromptBuilder:
         return [prompt for prompt in prompts if prompt is not None]
 
     def _cut(self, head: str, encoding: EncodedText) -> DocumentPrompt:
-        """Shorten a head whose prompt is too long, by as many tokens as it is over, until it fits."""
+        """Cut the excess tokens off a head whose prompt is too long, and repeat until the prompt fits."""
         while (excess := len(encoding) - self._budget) > 0:
             start, end = len(self._frame.prefix), len(self._frame.prefix) + len(head)
-            # Always shorter than before, also where many tokens make up one character.
+            # Always shorter than before, even where one character takes many tokens.
             token = encoding.tokens_before(end) - excess
             head = head[: encoding.start(token) - start] if token >= encoding.tokens_before(start + 1) else ""
             head = head.rstrip()

@@ -1,7 +1,7 @@
-"""From texts to everything that a refiner asks about them, without its engine.
+"""Turns texts into all the prompts that a refiner sends about them, without needing its engine.
 
-Belongs here: the prompts of each level and dialect as one call, which this process makes or another one does
-(prompt_processes.py). Not here: requests and what becomes of their answers (document_refiner.py, chunk_refiner.py).
+One call builds the prompts of a level and dialect, in this process or in another one (processes.py). The requests and
+their answers are in model/document_refiner.py and model/chunk_refiner.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,21 +20,21 @@ from prox_assets.refiners.spans.questions import InlineJudge, SpanQuestion
 PromptsT = TypeVar("PromptsT")
 
 PromptStream = Callable[[Iterable[Sequence[str]]], Iterator[list[PromptsT]]]
-"""Takes batches of texts and yields the prompts of each batch, one item a text, in order."""
+"""Takes batches of texts and yields the prompts of each batch in order, one item per text."""
 
 
 class AskedChunk(NamedTuple):
-    """A chunk with its own prompts, and the questions about the insides of its lines."""
+    """A chunk with its own prompts, and the questions about spans inside its lines."""
 
     planned: PlannedChunk
     questions: list[SpanQuestion]
 
 
 class DocumentPromptMaker:
-    """Makes the prompts of a document refiner.
+    """Builds the prompts of a document refiner.
 
     Attributes:
-        shared_answer: Tokens that both answers begin with, behind which the score is read off; else empty.
+        shared_answer: Tokens that both answers begin with; the score is read off after them. Empty if there are none.
         candidates: The tokens (keep, drop) that are compared; (0, 0) where programs are generated.
     """
 
@@ -42,7 +42,7 @@ class DocumentPromptMaker:
         """Prepare the prompts of the configured dialect.
 
         Raises:
-            RefinerError: The prompt format is still open, the tokenizer lacks a token, or the window is too small.
+            RefinerError: The prompt format is still "auto", the tokenizer lacks a token, or the window is too small.
         """
         self.shared_answer: tuple[int, ...] = ()
         self.candidates: tuple[int, int] = (0, 0)
@@ -63,11 +63,11 @@ class DocumentPromptMaker:
 
 
 class ChunkPromptMaker:
-    """Makes the prompts of a chunk refiner.
+    """Builds the prompts of a chunk refiner.
 
     Attributes:
         candidates: The tokens (keep, remove) that are compared for each line; (0, 0) where programs are generated.
-        judge: What asks about single spans and writes their program; None without inline settings.
+        judge: Asks about single spans and writes their program; None without inline settings.
     """
 
     def __init__(self, config: RefinerConfig, tokenizer: PromptTokenizer) -> None:
@@ -119,9 +119,9 @@ def _frame(config: RefinerConfig, level: Level) -> PromptFrame:
 
 
 def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Return the tokens that both answers share, and the first two tokens (keep, drop) in which they differ.
+    """Return the tokens that both answers begin with, and the first pair of tokens (keep, drop) in which they differ.
 
-    Answers are encoded by themselves, because that is how supervised tuning encodes what follows a prompt.
+    Answers are encoded separately from the prompt, because supervised tuning encodes them that way.
     """
     keep, drop = (encoded.token_ids for encoded in tokenizer.encode([config.keep_answer, config.drop_answer]))
     for index, pair in enumerate(zip(keep, drop, strict=False)):

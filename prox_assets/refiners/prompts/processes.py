@@ -1,11 +1,11 @@
-"""Processes that make a refiner's prompts beside this one, for engines faster than one process can feed.
+"""Worker processes that build a refiner's prompts, for engines faster than one process can feed.
 
-Belongs here: starting and ending them, handing out batches, and their program. Cutting and tokenising takes several
-milliseconds of a page, most of it Python: beside an H100 that reads 450,000 tokens a second, the engine's thread and
-the prompts shared one lock, and a stage reached 0.60 (documents) and 0.75 (chunks) of what the engine can do.
+Cutting and tokenizing takes several milliseconds per page, most of them in Python. With an H100 that reads 450,000
+tokens a second, the engine's thread and the prompts competed for one lock, and a stage reached 0.60 (documents) and
+0.75 (chunks) of the engine's throughput.
 
-A process ends when its connection does: when it is closed, and when this process dies in whatever way. Its connection
-closes with every copy of it, so a process whose end this one's children inherited ends with the last of them.
+A worker ends when its connection closes: on `close`, or when this process dies for any reason. The connection stays
+open while any copy of it is open, so if children of this process inherited one, the worker ends with the last of them.
 """
 
 import os
@@ -35,15 +35,15 @@ from prox_assets.refiners.prompts.makers import prompt_maker
 PromptsT = TypeVar("PromptsT")
 
 MAX_PROCESSES = 8
-# A second batch lies ready while the first is worked on; more would only be read ahead.
+# A second batch waits while the worker handles the first; more would only read further ahead.
 BATCHES_EACH = 2
 _END_SECONDS = 5.0
 
 
 def process_count(engine: EngineConfig) -> int:
-    """Return how many processes make prompts beside an engine: what is set, or half the cores where vLLM has a GPU.
+    """Return how many processes build prompts for an engine: as configured, or half the cores for vLLM on a GPU.
 
-    On a CPU the cores are the model's, and a server is asked no faster than its `concurrency` allows.
+    On a CPU the model needs the cores, and a server gets requests no faster than its `concurrency` allows.
     """
     if engine.prompt_processes is not None:
         return engine.prompt_processes
@@ -56,7 +56,7 @@ def process_count(engine: EngineConfig) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Helper:
-    """One process and the connection to it, on which nothing waits for ever: neither for room nor for bytes."""
+    """A worker process and the connection to it; sending and receiving both time out."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
@@ -73,7 +73,7 @@ class _Helper:
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                # One core each: the tokenizers library would start a thread for every core in every process.
+                # One core each: otherwise the tokenizers library starts a thread for every core in every process.
                 env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
             )
         helper = cls(process, Connection(ours.detach()), stall_timeout_seconds)
@@ -119,13 +119,13 @@ class _Helper:
 
 
 class PromptProcesses:
-    """Makes the prompts of one refiner in processes of their own; close it, or use it as a context manager.
+    """Builds the prompts of one refiner in worker processes; close it, or use it as a context manager.
 
     Args:
-        config: The refiner, its prompt format chosen.
+        config: The refiner, with its prompt format already chosen.
         model_path: Folder with its tokenizer.
-        processes: How many, at least 1.
-        stall_timeout_seconds: Fail when a process takes or sends nothing for so long.
+        processes: Number of workers, at least 1.
+        stall_timeout_seconds: Fail when a worker accepts or sends nothing for this long.
     """
 
     def __init__(self, config: RefinerConfig, model_path: Path, processes: int, stall_timeout_seconds: float) -> None:
@@ -155,15 +155,15 @@ class PromptProcesses:
             helper.end(max(0.0, until - time.monotonic()))
 
     def prompts(self, batches: Iterable[Sequence[str]]) -> Iterator[list[Any]]:
-        """Yield what the refiner's maker makes of each batch, in order; a few batches are read ahead.
+        """Yield the prompts of each batch, in order; a few batches are read ahead.
 
-        Beginning another stream ends this one.
+        Starting another stream ends this one.
 
         Raises:
-            EngineError: A process ended, or is stuck.
+            EngineError: A worker ended or is stuck, or another stream was started.
         """
         self._stream = stream = next(self._streams)
-        # Each process answers in the order in which it is asked, so that taking turns keeps the order of batches.
+        # Each worker answers in the order in which it is asked, so taking turns keeps the order of batches.
         under_way: deque[tuple[int, _Helper]] = deque()
         turns = cycle(self._helpers)
         numbered = enumerate(batches)
@@ -184,7 +184,7 @@ class PromptProcesses:
                 raise EngineError("another stream of prompts has begun meanwhile")
 
     def _answer(self, asked: tuple[int, int], helper: _Helper) -> list[Any]:
-        """Return the answer to a batch, passing over those of streams that were given up."""
+        """Return the answer to a batch, skipping answers to abandoned streams."""
         while True:
             answered, made = helper.receive()
             if answered == asked:
@@ -192,12 +192,12 @@ class PromptProcesses:
 
 
 def _serve(connection: Connection) -> None:
-    """Answer batches until the connection ends."""
+    """Answer batches until the connection closes."""
     config_json, model_path = connection.recv()
     waiting: SimpleQueue[tuple[tuple[int, int], list[str]] | None] = SimpleQueue()
 
     def take_in() -> None:
-        # Always reads, so that whoever sends a batch while this process sends an answer is not kept waiting for ever.
+        # Always reading prevents a deadlock when the parent sends a batch while this process sends an answer.
         try:
             while True:
                 waiting.put(connection.recv())
@@ -213,12 +213,12 @@ def _serve(connection: Connection) -> None:
 
 
 def _main(descriptor: int) -> None:
-    # Whoever interrupts the run by the keyboard interrupts every process of it: the run decides when this one ends.
+    # Ctrl-C reaches every process of the run; the run decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _serve(Connection(descriptor))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        # Nobody is there any more.
+        # The parent is gone.
         os._exit(0)
 
 

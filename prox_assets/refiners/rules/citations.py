@@ -1,25 +1,25 @@
-"""Citation marks of encyclopedia pages: which of C4's can be taken out by a replacement in the whole text.
+"""Finds citation marks of encyclopedia pages, as C4 lists them, that a replacement throughout the text can remove.
 
-Belongs here: finding marks ([1], [edit], [citation needed]) that are marks wherever they occur in a page.
+Such a mark ([1], [edit], [citation needed]) has to be a citation mark wherever it occurs on the page.
 """
 
 import re
 from collections.abc import Iterable
 
 CITATION = re.compile(r"\[(?:\d{1,3}|edit|citation needed)\]")
-# What a mark follows: a word, punctuation or another mark; at the start of a line it opens a reference instead.
-# What follows it: a space, punctuation, another mark or nothing; in code it would be a bracket, a dot or an operator.
+# A mark follows a word, punctuation or another mark; at the start of a line it opens a reference instead. A space,
+# punctuation, another mark or nothing follows it; in code a bracket, a dot or an operator would.
 MARK = re.compile(
     r"(?<=[^\W_]|[.,;:!?\"'”’)\]])\[(?:\d{1,3}|edit|citation needed)\](?=\s(?![=+*/<>&|-])|[.,;:!?\"'”’)](?!\w)|\[|$)"
 )
 
 
 def citation_marks(lines: Iterable[str], code: Iterable[str] = ()) -> list[str]:
-    """Return the marks that are citations at each of their occurrences, in order of first occurrence.
+    """Return the marks that are citations at every occurrence, in order of first occurrence.
 
     Args:
         lines: The lines of a page that stay.
-        code: Those of them that are code: a mark that occurs in one is left alone everywhere.
+        code: The code lines among them; a mark that occurs in one is left alone everywhere.
     """
     blocked = {mark for line in code for mark in CITATION.findall(line)}
     marks: dict[str, None] = {}

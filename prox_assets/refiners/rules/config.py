@@ -1,18 +1,18 @@
 """The settings of the `rules` refiner: published thresholds, each with its source.
 
-Belongs here: `RuleSettings`. Not here: the rules themselves (line_rules.py, document_rules.py).
+The rules themselves are in line_rules.py and document_rules.py.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Raise it when a rule changes in a way that its settings do not show: stored programs are then known to be old.
+# Raise this when a rule changes in a way that its settings do not show; it marks stored programs as outdated.
 RULES_VERSION = 2
 
 GOPHER_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 class LineRuleSettings(BaseModel):
-    """Which lines the chunk-level rules remove; words and lengths are measured as `text_measures` defines them."""
+    """Which lines the chunk-level rules remove; `text_measures` defines words and lengths."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,7 +77,7 @@ class LineRuleSettings(BaseModel):
 
 
 class DocumentRuleSettings(BaseModel):
-    """When the document-level rules drop a page, judged on what the line rules would leave of it."""
+    """When the document-level rules drop a page, judged by the text that the line rules would leave."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -139,7 +139,7 @@ class DocumentRuleSettings(BaseModel):
 
 
 class RuleSettings(BaseModel):
-    """Everything that the `rules` refiner can be told."""
+    """All settings of the `rules` refiner."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,9 +1,9 @@
-"""Document rules of the `rules` refiner: whether a page is worth keeping, and which rule says no.
+"""Document rules of the `rules` refiner: whether a page is worth keeping, and if not, which rule it breaks.
 
-Belongs here: rules that judge a page as a whole, each as (rule, value, threshold). The rules are Gopher's ("Scaling
-Language Models", appendix A.1.1), C4's (section 2.2 of its paper) and FineWeb's (its paper, section 3.5), with the
-definitions of datatrove, which the ProX paper compared with. Left out: Gopher's rules on duplicate paragraphs and on
-duplicate 5- to 10-grams, and FineWeb's bound on duplicate lines (1 % of characters), which Gopher's takes the place of.
+Each rule judges the page as a whole, as (rule, value, threshold). The rules come from Gopher ("Scaling Language
+Models", appendix A.1.1), C4 (section 2.2 of its paper) and FineWeb (section 3.5 of its paper), with the definitions of
+datatrove, which the ProX paper compared with. Left out are Gopher's rules on duplicate paragraphs and on duplicate
+5- to 10-grams, and FineWeb's bound on duplicate lines (1 % of characters), where Gopher's bound applies instead.
 """
 
 from collections import Counter
@@ -27,15 +27,15 @@ from prox_assets.refiners.rules.text_measures import (
 
 BULLETS = ("•", "-", "‣", "*")
 ELLIPSES = ("...", "…")
-# Largest share of Latin letters that are none of the stop words' language. German has 2 % beside the English ones,
-# French 4, Polish 8, Czech 14, Vietnamese 30.
+# Largest share of Latin letters from outside the stop words' language. Measured against English, German has 2 % of
+# them, French 4, Polish 8, Czech 14, Vietnamese 30.
 MAX_OTHER_LATIN = 0.1
 WORD_EDGE = ".,;:!?\"'()[]“”‘’«»"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that a page breaks: its source and name, the page's value, and the bound that this is beyond."""
+    """A rule that a page breaks: its source and name, the page's value, and the threshold that the value crosses."""
 
     rule: str
     value: float | int
@@ -55,7 +55,7 @@ def first_finding(text: str, settings: DocumentRuleSettings) -> Finding | None:
     """Return the first rule that a page breaks, cheapest rules first; None for a page that passes.
 
     Args:
-        text: The page as the line rules leave it, as FineWeb too judges extracted text rather than whole pages.
+        text: The page as the line rules leave it; FineWeb likewise judges extracted text rather than whole pages.
         settings: The thresholds.
     """
     page = _Page.measure(text)
@@ -80,7 +80,7 @@ class _Page:
 
     @property
     def mostly_unspaced(self) -> bool:
-        """Whether runs between white space are sentences rather than words, so that word lengths say nothing."""
+        """Whether runs between white space are sentences rather than words, so that word lengths mean nothing."""
         return 2 * self.unspaced > sum(map(len, self.words))
 
     def share(self, lines: int) -> float:
@@ -104,7 +104,8 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
     yield from _below("gopher: words", page.word_count, settings.min_words)
     yield from _above("gopher: words", page.word_count, settings.max_words)
     counts = count_letters(page.text, settings.stop_words)
-    # Gopher's bounds are English ones: a Korean character is a syllable, a Malayalam word says what several of ours do.
+    # Gopher's bounds are for English: a Korean character is a syllable, and a Malayalam word says as much as several
+    # English ones.
     if page.words and not page.mostly_unspaced and 2 * counts.alphabetic >= counts.letters:
         mean = mean_word_length(page.words)
         yield from _below("gopher: mean_word_characters", mean, settings.min_mean_word_characters)
@@ -117,7 +118,7 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
     ellipsis_lines = sum(line.endswith(ELLIPSES) for line in page.lines)
     yield from _above("gopher: ellipsis_lines", page.share(ellipsis_lines), settings.max_ellipsis_lines)
     if page.words:
-        # A sentence in a script without spaces is many words: a number beside each is not half of them.
+        # In a script without spaces a run of characters is many words, so one number per run is not half of all words.
         others = sum(not (word.isalpha() or any(map(str.isalpha, word))) for word in page.words)
         alphabetic = page.per_word(page.word_count - others)
         yield from _below("gopher: alphabetic_words", alphabetic, settings.min_alphabetic_words)
@@ -128,7 +129,7 @@ def _gopher_quality(page: _Page, settings: DocumentRuleSettings) -> Iterator[Fin
 
 
 def _may_have_stop_words(counts: LetterCounts) -> bool:
-    """Return whether most letters are Latin and nearly all of those are of the stop words' language."""
+    """Return whether most letters are Latin and nearly all of those belong to the stop words' language."""
     return 2 * counts.latin > counts.letters and counts.other_latin <= MAX_OTHER_LATIN * counts.latin
 
 
@@ -169,7 +170,7 @@ def _gopher_repetition(page: _Page, settings: DocumentRuleSettings) -> Iterator[
 
 
 def _repeats(lines: Sequence[str]) -> list[str]:
-    """Return every occurrence of a line but its first."""
+    """Return every repeated line, once for each occurrence after the first."""
     seen: set[str] = set()
     repeats: list[str] = []
     for line in lines:
@@ -180,10 +181,10 @@ def _repeats(lines: Sequence[str]) -> list[str]:
 
 
 def _top_ngram_share(words: Sequence[str], size: int) -> float:
-    """Return the share of the words' characters that the commonest n-gram makes up, at most 1."""
+    """Return the share of the words' characters that belong to the commonest n-gram, at most 1."""
     counts = Counter(zip(*(words[start:] for start in range(size)), strict=False))
     if not counts:
         return 0.0
     [(top, count)] = counts.most_common(1)
-    # An n-gram that occurs once is no repetition, however short the page.
+    # An n-gram that occurs once is not a repetition, however short the page.
     return 0.0 if count == 1 else min(1.0, count * sum(map(len, top)) / sum(map(len, words)))

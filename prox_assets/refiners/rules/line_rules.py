@@ -1,9 +1,8 @@
-"""Line rules of the `rules` refiner: which lines of a page go, and why.
+"""Line rules of the `rules` refiner: which lines of a page to remove, and why.
 
-Belongs here: rules that look at lines and their neighbours. Not here: rules that judge the whole page
-(document_rules.py), writing programs (rules.py). C4's rules are those of "Exploring the Limits of Transfer Learning"
-(section 2.2) as datatrove implements them; the rules for widgets and isolated short lines stand in for what FineWeb
-leaves to its HTML extractor, since ordinary crawl text still has menus in it.
+They look at lines and their neighbours. C4's rules are those of "Exploring the Limits of Transfer Learning" (section
+2.2), as datatrove implements them. The rules for widgets and isolated short lines do what FineWeb leaves to its HTML
+extractor, because ordinary crawl text still contains menus.
 """
 
 import re
@@ -18,7 +17,7 @@ from prox_assets.refiners.rules.text_measures import count_words, ends_sentence
 POLICY = re.compile(r"terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies", re.IGNORECASE)
 JAVASCRIPT = re.compile(r"javascript", re.IGNORECASE)
 
-# Controls that say nothing about the page they are on. A line goes only if it consists of nothing else.
+# Controls that say nothing about their page. A line is removed only if it consists of nothing else.
 WIDGET = re.compile(
     r"""(?:
     share(?:\s(?:this|on|via|it|now)(?:\s(?:article|page|post|story))?)?(?:\s(?:on|via|to))?
@@ -37,7 +36,7 @@ WIDGET = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 WIDGET_SEPARATOR = re.compile(r"\s*[|·•>»/,;:–—-]\s*|\s{2,}")
-# No widget line is longer; longer lines need not be taken apart.
+# No widget line is longer, so longer lines need not be split into parts.
 WIDGET_MAX_CHARACTERS = 200
 
 BULLET = re.compile(r"\s*(?:[•‣▪●*+–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+\S")
@@ -53,7 +52,7 @@ CODE_MAX_CHARACTERS = 400
 
 
 class LineKind(Enum):
-    """What a line with text in it looks like by itself; NOISE is what a rule removes whatever is around it."""
+    """What a non-blank line looks like by itself; a rule removes NOISE whatever its neighbours are."""
 
     PROSE = auto()
     CODE = auto()
@@ -64,14 +63,14 @@ class LineKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RemovedLine:
-    """A line that goes, and the rule that says so, with value and threshold."""
+    """A removed line and the rule that removes it, with value and threshold."""
 
     number: int
     reason: str
 
 
 def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[RemovedLine]:
-    """Return the lines that go, in order; blank lines go with the line before them.
+    """Return the lines to remove, in order; blank lines go with the line before them.
 
     Args:
         lines: The lines of a page.
@@ -85,7 +84,7 @@ def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[Remo
 
 
 def _own_reason(line: str, settings: LineRuleSettings) -> str | None:
-    """Return the rule that removes a line whatever is around it."""
+    """Return the rule that removes a line whatever its neighbours are, or None."""
     if not line.strip():
         return None
     if len(line) > settings.max_word_characters:  # else no word can be longer
@@ -107,8 +106,8 @@ def _notice_reason(line: str, settings: LineRuleSettings) -> str | None:
 
 
 def _may_be_notice(line: str) -> bool:
-    """Return whether JAVASCRIPT or POLICY can match; to look for parts of theirs costs a fraction of searching."""
-    if not line.isascii():  # "ſ" is an "s" to a pattern that ignores case
+    """Return whether JAVASCRIPT or POLICY can match; this substring test costs a fraction of a regex search."""
+    if not line.isascii():  # a case-insensitive pattern matches "ſ" as "s"
         return True
     lowered = line.lower()
     return "javascript" in lowered or "cookie" in lowered or "privacy policy" in lowered or "terms of use" in lowered
@@ -139,7 +138,7 @@ def is_code(line: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Lines that stand or fall together: one line, or consecutive lines of code or of a list, blanks between aside."""
+    """Lines kept or removed together: one line, or consecutive lines of code or of a list, ignoring blanks between."""
 
     kind: LineKind
     numbers: list[int]
@@ -171,9 +170,9 @@ def _kind(line: str, settings: LineRuleSettings) -> LineKind:
 
 
 def _add_isolated(lines: Sequence[str], reasons: list[str | None], settings: LineRuleSettings) -> None:
-    """Give a reason to lines that are no prose and have too little of it around them: menus, link lists, footers.
+    """Add a reason to lines that are not prose and have too little prose around them: menus, link lists, footers.
 
-    A page without any prose (a poem, a price list) is left alone: there is nothing to tell its lines from a menu.
+    A page without any prose (a poem, a price list) is left alone, because nothing tells its lines from a menu.
     """
     blocks = _blocks(lines, reasons, settings)
     prose_before = list(accumulate((block.kind is LineKind.PROSE for block in blocks), initial=0))
@@ -210,7 +209,7 @@ def _add_isolated(lines: Sequence[str], reasons: list[str | None], settings: Lin
 
 
 def _reads_as_list(lines: Sequence[str], block: _Block, settings: LineRuleSettings) -> bool:
-    """Return whether a list is short, or its items have enough words for more than links."""
+    """Return whether a list is short, or its items have enough words to be more than links."""
     if len(block.numbers) <= settings.list_max_short_items:
         return True
     words = sum(count_words(lines[number]) - 1 for number in block.numbers)
@@ -218,7 +217,7 @@ def _reads_as_list(lines: Sequence[str], block: _Block, settings: LineRuleSettin
 
 
 def _add_blanks_after(lines: Sequence[str], reasons: list[str | None]) -> None:
-    """Let blank lines go with the line before them, so that no gap is left where a run was removed."""
+    """Remove blank lines along with the line before them, so that a removed run leaves no gap."""
     previous: str | None = None
     for number, line in enumerate(lines):
         if line.strip():

@@ -1,7 +1,7 @@
-"""The `rules` refiner: published heuristics write the programs, no model is asked.
+"""The `rules` refiner: published heuristics write the programs, without a model.
 
-Belongs here: turning what the rules say into programs, with the reason beside each call as a comment. Not here: the
-rules (line_rules.py, document_rules.py, citations.py) and their thresholds (rule_config.py).
+It turns the findings of line_rules.py, document_rules.py and citations.py into programs, with the reason as a comment
+after each call.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,12 +15,12 @@ from prox_assets.refiners.rules.document_rules import first_finding
 from prox_assets.refiners.rules.line_rules import RemovedLine, is_code, removed_lines
 from prox_assets.refiners.rules.text_measures import visible_lines
 
-# The executor carries out at most 512 different replacements in a chunk; no page needs nearly as many.
+# The executor accepts at most 512 different replacements in a chunk; no page needs nearly as many.
 MAX_CITATION_MARKS = 256
 
 
 class RulesDocumentRefiner:
-    """Keeps or drops documents by the document rules, judged on what the line rules would leave of them."""
+    """Keeps or drops documents by the document rules, judged by the text that the line rules would leave."""
 
     def __init__(self, settings: RuleSettings | None = None) -> None:
         """Set the thresholds; the defaults if None."""
@@ -42,7 +42,7 @@ class RulesDocumentRefiner:
 
 
 class RulesChunkRefiner:
-    """Removes lines by the line rules; the whole document is one chunk, as rules have no window."""
+    """Removes lines by the line rules; rules have no window, so the whole document is one chunk."""
 
     def __init__(self, settings: RuleSettings | None = None) -> None:
         """Set the thresholds; the defaults if None."""
@@ -74,7 +74,7 @@ def document_program(text: str, settings: RuleSettings) -> str:
 
 def chunk_program(text: str, settings: RuleSettings) -> str:
     """Return remove_lines and normalize calls for a whole document, or `keep_chunk()` if no rule applies."""
-    # What is not seen at the ends of lines decides nothing, and is in no mark: the calls hold for the text as it is.
+    # Invisible characters at line ends decide nothing and are part of no mark, so the calls fit the stored text.
     lines = visible_lines(text)
     removed = removed_lines(lines, settings.lines)
     calls = [_call(RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)]
@@ -92,7 +92,7 @@ def _kept(lines: list[str], settings: RuleSettings) -> list[str]:
 
 
 def _runs(removed: list[RemovedLine]) -> Iterator[list[RemovedLine]]:
-    """Yield runs of consecutive lines that the same rule removes; its values may differ from line to line."""
+    """Yield runs of consecutive lines removed by the same rule; its values may differ from line to line."""
     run: list[RemovedLine] = []
     for line in removed:
         if run and (line.number != run[-1].number + 1 or _rule(line) != _rule(run[0])):

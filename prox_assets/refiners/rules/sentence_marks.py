@@ -1,15 +1,13 @@
-"""The marks that end a sentence in the scripts of the world, and what may stand behind such a mark.
+"""The marks that end a sentence in the world's scripts, and the characters that may follow such a mark.
 
-Belongs here: characters. Not here: finding ends in texts (text_measures.py); the signals of monitoring, which keep the
-published definitions (monitoring/signals); what a model is told of a line (line_surroundings.py).
-
-C4 and FineWeb know . ? ! and quotes, which are the marks of English.
+C4 and FineWeb know the English ones: . ? ! and quotes. text_measures.py finds sentence ends with the marks listed here.
+The signals in monitoring/signals keep the published definitions, and line_labels/surroundings.py has a list of its own.
 """
 
 import re
 import unicodedata
 
-# Unicode's property Sentence_Terminal (Unicode 17), ranges and all, for a class of characters.
+# Unicode's property Sentence_Terminal (Unicode 17), as the inside of a regex character class.
 _SENTENCE_TERMINAL = (
     "!.?\u0589\u061d-\u061f\u06d4\u0700-\u0702\u07f9\u0837\u0839\u083d\u083e\u0964\u0965\u104a\u104b\u1362\u1367\u1368"
     "\u166e\u1735\u1736\u17d4\u17d5\u1803\u1809\u1944\u1945\u1aa8-\u1aab\u1b4e\u1b4f\u1b5a\u1b5b\u1b5e\u1b5f"
@@ -22,38 +20,39 @@ _SENTENCE_TERMINAL = (
     "\U00011a43\U00011a9b\U00011a9c\U00011c41\U00011c42\U00011ef7\U00011ef8\U00011f43\U00011f44\U00016a6e\U00016a6f"
     "\U00016af5\U00016b37\U00016b38\U00016b44\U00016d6e\U00016d6f\U00016e98\U0001bc9f\U0001da88"
 )
-# What Unicode leaves out: ellipses, the Greek question mark, sof pasuq, Tibetan shads, the last Khmer and Thai marks,
-# and marks of exclamation and question that are drawn as emoji.
+# Marks missing from that property: ellipses, the Greek question mark, sof pasuq, Tibetan shads, the last Khmer and Thai
+# marks, and exclamation and question marks drawn as emoji.
 _MORE_TERMINALS = "…‥⋯\ufe19\u037e\u05c3\u0f08\u0f0d-\u0f12\u0f14\u17da\u0e5a\u0e5b\u2753-\u2755\u2757"
 TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
-"""Marks that end a sentence: the inside of a class of characters, as all strings here."""
-# On the web, Greek ends a question with a semicolon, Armenian a sentence with a colon and Amharic one with two word
-# separators, for want of the characters on a keyboard.
+"""Marks that end a sentence, as the inside of a regex character class, like the other strings of characters here."""
+# Keyboards lack some of these characters. On the web, a Greek question ends with a semicolon, an Armenian sentence with
+# a colon, and an Amharic one with two word separators.
 _GREEK, _ARMENIAN = "[\u0370-\u03ff\u1f00-\u1fff]", "[\u0531-\u0587]"
 STAND_INS = f"(?<={_GREEK});|(?<={_ARMENIAN}):|\u1361\u1361"
-"""Patterns of what stands in for such a mark after a letter of its script."""
+"""Pattern of the stand-ins for such a mark, after a letter of their script."""
 STAND_IN_STARTS = ";:\u1361"
-"""The characters that these begin with: the inside of a class."""
+"""The characters that the stand-ins begin with, as the inside of a regex character class."""
 STAND_IN_RESTS = f"(?<={_GREEK};)|(?<={_ARMENIAN}:)|(?<=\u1361)\u1361"
-"""The same patterns, for a place behind their first character."""
+"""The same pattern, for a position just after the first character."""
 QUOTES = "\"'“”‘’»」』｣〞〟﹂﹄＂＇\u05f4"
-"""Quotes of which a line may end in one, as in C4. Which of them closes depends on the language: „so“. Those that are
-arrows of menus as well (›, «) are passed over behind a mark, and end nothing by themselves."""
+"""Quotes that count as the end of a line, as in C4. Which quote closes depends on the language: „so“. Quotes that
+double as menu arrows (›, «) may follow a mark, but do not count as an end by themselves."""
 ASCII_BEHIND = r")\]}*_\x00-\x08\x0e-\x1b\x7f"
-"""ASCII behind an end: brackets, marks of emphasis, control characters that are no white space."""
+"""ASCII that may follow an end: brackets, emphasis marks, and control characters other than white space."""
 REMARK_CHARACTERS = 40
-"""Longest remark in brackets behind an end: [1], [citation needed], [Quelle?]. No list has the words of every wiki."""
+"""Longest remark in brackets after an end: [1], [citation needed], [Quelle?]. A limit on length, because no list of
+words would cover every wiki."""
 REMARK_BRACKETS = {"]": "[", "］": "［", "】": "【", "〕": "〔"}
 
 _FOOTNOTE_MARKS = "†‡§¶↑↩⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾ᵃᵇᶜᵈᵉ\ufffd"
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _BEHIND = re.compile(rf"[\s{ASCII_BEHIND}{_FOOTNOTE_MARKS}{_EMOJI}]")
-# Closing punctuation, quotes, marks on the character before (variation selectors), invisible characters.
+# Closing punctuation, quotes, combining marks (variation selectors), invisible characters.
 _CATEGORIES_BEHIND = frozenset({"Pe", "Pf", "Pi", "Mn", "Me", "Cf", "Cc"})
 
 
 def may_stand_behind(character: str) -> bool:
-    """Return whether a character behind the end of a sentence leaves it the end."""
+    """Return whether a sentence end still counts as one with this character after it."""
     if _BEHIND.match(character):
         return True
     return not character.isascii() and unicodedata.category(character) in _CATEGORIES_BEHIND

@@ -1,9 +1,9 @@
-"""What the rules count: words, lengths, sentences and their ends, in scripts with and without spaces.
+"""What the rules measure: words, lengths and sentence ends, in scripts with and without spaces.
 
-A word is a run of characters between white space (Gopher, C4 and FineWeb all count words so for English). Scripts that
-are written without spaces would then be one word a line, and every rule would delete them; in them two characters count
-as one word, which is about the mean length of a Chinese word, and one character as two letters of width. So does a
-character that is a syllable, in Korean or Amharic.
+A word is a run of characters between white space, as Gopher, C4 and FineWeb count words in English. By that count a
+line in a script without spaces would be a single word, and every rule would delete it. In such scripts two characters
+count as one word, which is about the mean length of a Chinese word, and one character counts as two letters of width.
+A character that is a syllable, as in Korean or Amharic, counts as two letters of width as well.
 """
 
 import re
@@ -31,16 +31,16 @@ UNSPACED_CHARACTERS_PER_WORD = 2
 _END = re.compile(f"[{TERMINALS}{QUOTES}]")
 _STAND_IN = re.compile(STAND_INS)
 _SENTENCE_END = re.compile(
-    # Begins with a class of characters, so that all others are passed over at once: a third of the time. A run of marks
-    # is looked at once, from its first mark on.
+    # The pattern begins with a character class, so the search skips all other characters quickly: a third of the time.
+    # A run of marks is examined once, from its first mark on.
     rf"[{TERMINALS}{STAND_IN_STARTS}](?:(?<=[{TERMINALS}])(?<![{TERMINALS}].)[{TERMINALS}]*|{STAND_IN_RESTS})"
     rf"(?:[{QUOTES}{ASCII_BEHIND}]|\[[^\[\]\n]{{1,{REMARK_CHARACTERS}}}\])*"
     r"(?=\s|$|[^\x00-\x7f])"
 )
-# Thai and Lao end a sentence with a space, if with anything.
+# Thai and Lao end a sentence with a space, if at all.
 _WITHOUT_FULL_STOP = re.compile("[\u0e00-\u0eff]")
 
-# Scripts of which one character is a syllable: Hangul, Ethiopic, Cherokee, Canadian syllabics, Vai.
+# Scripts in which one character is a syllable: Hangul, Ethiopic, Cherokee, Canadian syllabics, Vai.
 _SYLLABLE = re.compile(
     "[\uac00-\ud7a3\u1200-\u135a\u1380-\u138f\u2d80-\u2dde\uab01-\uab2e\u13a0-\u13fd\uab70-\uabbf\u1401-\u166c"
     "\u166f-\u167f\ua500-\ua60c]"
@@ -60,8 +60,8 @@ _UNSEEN = "\u00ad\u034f\u061c\u180e\ufeff" + "".join(
 )
 _UNSEEN_OR_SPACE = _UNSEEN + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _UNSEEN_CHARACTER = re.compile(f"[{_UNSEEN}]")
-# What is written into words without being a letter of them: accents, points of Hebrew and Arabic, and the stroke that
-# lengthens Arabic words.
+# Marks written into words that are not letters: accents, Hebrew and Arabic points, and the stroke that lengthens Arabic
+# words.
 _POINTS = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640"
     "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0730-\u074a\u07a6-\u07b0]"
@@ -70,13 +70,13 @@ _POINTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LetterCounts:
-    """How many letters a text has, and of which kind.
+    """How many letters a text has, by kind.
 
     Attributes:
-        letters: All of them.
-        alphabetic: Those of alphabets, in which a letter is a sound, not a syllable or a word.
-        latin: Those of the Latin alphabet.
-        other_latin: Those of them, and accents of their own, that none of the words of a language has.
+        letters: All letters.
+        alphabetic: Letters of alphabets, in which a letter is a sound, not a syllable or a word.
+        latin: Letters of the Latin alphabet.
+        other_latin: Latin letters, and separate accents, that do not belong to the given language.
     """
 
     letters: int
@@ -90,7 +90,7 @@ def count_letters(text: str, words: Collection[str] = ()) -> LetterCounts:
 
     Args:
         text: The text.
-        words: Words of a language; its letters are theirs and a to z.
+        words: Words of a language; its letters are the letters of these words, and a to z.
     """
     own = frozenset(ascii_lowercase).union(*words, *(unicodedata.normalize("NFD", word) for word in words))
     letters = alphabetic = latin = other_latin = 0
@@ -107,7 +107,7 @@ def count_letters(text: str, words: Collection[str] = ()) -> LetterCounts:
 
 
 def visible_lines(text: str) -> list[str]:
-    """Return the lines of a text without what is not seen at their ends: carriage returns, marks of direction, ...
+    """Return the lines of a text without invisible characters at their ends: carriage returns, direction marks, ...
 
     Indentation stays.
     """
@@ -118,7 +118,7 @@ def visible_lines(text: str) -> list[str]:
 
 
 def without_unseen(text: str) -> str:
-    """Return a text without soft hyphens, joiners, marks of direction and the like, wherever they stand."""
+    """Return a text without soft hyphens, joiners, direction marks and the like anywhere in it."""
     return text if text.isascii() else _UNSEEN_CHARACTER.sub("", text)
 
 
@@ -133,7 +133,7 @@ def unspaced_characters(text: str) -> int:
 
 
 def count_words(text: str) -> int:
-    """Return the number of words: white-space separated runs, and half the characters of scripts without spaces."""
+    """Return the number of words: runs between white space, plus half the characters of scripts without spaces."""
     unspaced = unspaced_characters(text)
     if _ETHIOPIC_WORD_SPACE in text:
         text = text.replace(_ETHIOPIC_WORD_SPACE, " ")
@@ -143,25 +143,25 @@ def count_words(text: str) -> int:
 
 
 def mean_word_length(words: Sequence[str]) -> float:
-    """Return the mean length of words in letters and other signs, without accents and points.
+    """Return the mean length of words in characters, not counting accents and points.
 
     Args:
-        words: One word or more.
+        words: At least one word.
     """
     joined = "".join(words)
     return len(joined if joined.isascii() else _POINTS.sub("", joined)) / len(words)
 
 
 def count_sentences(text: str) -> int:
-    """Return the number of sentence ends: marks that end one, before white space, another script or the end."""
+    """Return the number of sentence ends: marks before white space, a non-ASCII character or the end of the text."""
     return len(_SENTENCE_END.findall(text))
 
 
 def ends_sentence(line: str) -> bool:
-    """Return whether a line ends in a mark that ends a sentence, or in a quote.
+    """Return whether a line ends in a sentence mark or a quote.
 
-    What may stand behind such a mark is passed over: brackets, footnote and citation marks, emoji, white space, and
-    characters that are not seen, such as marks of direction.
+    Characters that may follow such a mark are skipped: brackets, footnote and citation marks, emoji, white space, and
+    invisible characters such as direction marks.
     """
     end, remark = len(line), -1
     while end:
@@ -182,5 +182,5 @@ def ends_sentence(line: str) -> bool:
 
 
 def width(line: str) -> int:
-    """Return the length of a line in letters: a character of a script without spaces and a syllable count as two."""
+    """Return the length of a line in letters; syllables and characters of scripts without spaces count as two."""
     return len(line) + (0 if line.isascii() else len(UNSPACED.findall(line)) + len(_SYLLABLE.findall(line)))

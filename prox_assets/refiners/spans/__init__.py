@@ -1,1 +1,1 @@
-"""Noise inside lines: which spans are candidates, what is asked of them, and the calls that remove them."""
+"""Noise inside lines: candidate spans, the questions asked about them, and the calls that remove them."""

@@ -1,12 +1,11 @@
-"""From spans that are noise to `normalize` calls that touch exactly these spans.
+"""Turns noise spans into `normalize` calls that touch exactly these spans.
 
-Belongs here: choosing the strings. Not here: finding and judging spans (inline_noise.py, inline_prompts.py), executing
-calls (programs.strict).
+`normalize` replaces a string everywhere in its chunk. If every occurrence of a span's text is noise, the call uses that
+text. Otherwise, as with "[1]" that is a citation mark here and an array index there, the string is extended by the
+characters on both sides of the span until it occurs nowhere else. A span without such a string stays in the text. The
+strings never overlap in the text, so neither the executor's order nor removing some of the lines makes a difference.
 
-`normalize` replaces a string wherever its chunk holds it. A span's own text serves where every occurrence is noise.
-Elsewhere, "[1]" as a citation mark and as an array index, the string is extended by the characters on both sides of the
-span until no other place has it; a span for which no such string is found stays in the text. Strings never overlap one
-another in the text, so neither the executor's order nor a line that is removed as well matters.
+candidates.py finds the spans, and `programs.strict` executes the calls.
 """
 
 from bisect import bisect_left
@@ -20,17 +19,17 @@ from prox_assets.programs.words import cuts_word
 from prox_assets.refiners.prompts.formats import shown_line
 from prox_assets.refiners.spans.candidates import Candidate
 
-# Characters taken from either side, tried in turn; the last ones tell any two places of ordinary text apart.
+# Characters to add on either side, tried in turn; the largest numbers tell any two places of ordinary text apart.
 EXTENSIONS = (1, 3, 6, 12, 24, 48)
-# Characters by which an extension grows at most until it no longer cuts a word.
+# An extension may grow by at most this many characters to avoid cutting a word.
 _WORD_CHARACTERS = 40
-# Matches, weighted by length, that the executor looks at whatever the text is like (programs.replacing).
+# Matches, weighted by length, that the executor examines for any text (programs.replacing).
 _EFFORT = 1_000
 _CHARACTERS_PER_EFFORT = 64
 
 
 class NoiseSpan(NamedTuple):
-    """A span that was judged to be noise: the line of its chunk, from 0, and the span in it."""
+    """A span judged to be noise: its 0-based line in the chunk, and the span within that line."""
 
     line: int
     span: Candidate
@@ -45,13 +44,13 @@ class _Place(NamedTuple):
 
 
 def normalize_calls(lines: Sequence[str], noise: Sequence[NoiseSpan]) -> tuple[Normalize, ...]:
-    """Return calls that replace the spans, and change no other character of the chunk or of any part of its lines.
+    """Return calls that replace the spans and change nothing else, in the chunk or in any subset of its lines.
 
     Args:
         lines: The chunk's lines.
-        noise: Spans of them, none of which overlaps another or cuts a word. Those beyond the limits of the executor
-            (512 different strings, 2,000 characters a string, 1,000 matches) are left out, and so are those that
-            cannot be told from text that stays.
+        noise: Spans of these lines that do not overlap and do not cut words. Spans beyond the executor's limits (512
+            different strings, 2,000 characters a string, 1,000 matches) are left out, and so are spans that no string
+            tells apart from text that stays.
     """
     calls = _Calls(lines, noise)
     remaining = [group for group in calls.groups() if not calls.add_all(group)]
@@ -62,7 +61,7 @@ def normalize_calls(lines: Sequence[str], noise: Sequence[NoiseSpan]) -> tuple[N
 
 
 class _Calls:
-    """The calls that have been chosen for a chunk, and the parts of its text that they touch."""
+    """The calls chosen for a chunk so far, and the parts of its text that they touch."""
 
     def __init__(self, lines: Sequence[str], noise: Sequence[NoiseSpan]) -> None:
         self._text = "\n".join(lines)
@@ -72,31 +71,31 @@ class _Calls:
         self._places = sorted(
             _Place(starts[line] + span.start, starts[line] + span.end, span.replacement) for line, span in noise
         )
-        # Where spans and chosen strings stand: an extension ends before them.
+        # Ranges of the spans and chosen strings; extensions stop before them.
         self._taken = [(place.start, place.end) for place in self._places]
         self._effort = _EFFORT
         self.chosen: list[Normalize] = []
 
     def groups(self) -> list[list[_Place]]:
-        """Return the spans that have the same text and replacement, in order of first occurrence."""
+        """Return the spans grouped by text and replacement, in order of first occurrence."""
         groups: dict[tuple[str, str], list[_Place]] = {}
         for place in self._places:
             groups.setdefault((self._text[place.start : place.end], place.replacement), []).append(place)
         return list(groups.values())
 
     def add_all(self, group: Sequence[_Place]) -> bool:
-        """Choose one call for spans of the same text; return whether there is one."""
+        """Choose one call for all spans with the same text; return whether one exists."""
         first = group[0]
         starts = {place.start for place in group}
         return self._choose(self._text[first.start : first.end], first.replacement, starts)
 
     def add_extended(self, place: _Place) -> bool:
-        """Choose a call for one span with some of the text around it; return whether there is one."""
+        """Choose a call for one span with some of the text around it; return whether one exists."""
         index = bisect_left(self._taken, (place.start, place.end))
         line_start = self._text.rfind("\n", 0, place.start) + 1
         line_end = self._text.find("\n", place.end)
         floor = max(line_start, self._taken[index - 1][1] if index else 0)
-        # No string holds the carriage return that ends its line: no model has seen it.
+        # Strings leave out the carriage return at the end of a line: no model has seen it.
         ceiling = place.end + len(shown_line(self._text[place.end : len(self._text) if line_end < 0 else line_end]))
         if index + 1 < len(self._taken):
             ceiling = min(ceiling, self._taken[index + 1][0])
@@ -115,7 +114,7 @@ class _Calls:
         return False
 
     def _whole_word(self, position: int, limit: int, step: int) -> int | None:
-        """Move a position on until it cuts no word; None where that takes too long."""
+        """Move a position until it no longer cuts a word; None if that takes too many steps."""
         for _ in range(_WORD_CHARACTERS):
             if position == limit or not cuts_word(self._text, position):
                 return position
@@ -123,12 +122,12 @@ class _Calls:
         return None
 
     def _choose(self, source: str, target: str, starts: set[int]) -> bool:
-        """Choose a call if the executor will take it and finds its string at these places only."""
+        """Choose a call if the executor accepts it and its string occurs at these places only."""
         if len(source) > SOURCE_LIMIT or len(self.chosen) == NORMALIZE_LIMIT or not _can_be_written(source + target):
             return False
         effort = len(starts) * (1 + len(source) // _CHARACTERS_PER_EFFORT)
         written = quote(source)[1:-1]
-        # The executor also looks for a string as it is written, with its escapes.
+        # The executor also searches for the string as written, with its escapes.
         if effort > self._effort or (written != source and written in self._text):
             return False
         found = self._text.find(source)
@@ -142,5 +141,5 @@ class _Calls:
 
 
 def _can_be_written(text: str) -> bool:
-    """Return whether a program can hold a text: no NUL, which no target may have, and nothing that UTF-8 has not."""
+    """Return whether a program can contain a text: NUL is not allowed in targets, and UTF-8 has no lone surrogates."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

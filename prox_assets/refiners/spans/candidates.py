@@ -1,11 +1,11 @@
-"""Candidates for noise inside a line: spans that a model then judges in their context.
+"""Finds candidates for noise inside a line: spans that a model then judges in their context.
 
-Belongs here: from a line to spans, each with its spaces and what takes its place. Not here: what the kinds look like
-(inline_patterns.py), how a span is shown to a model (inline_prompts.py), and programs (inline_calls.py).
+Each span includes the spaces that should go with it, and says what takes its place. patterns.py holds the patterns of
+each kind.
 
-Limits, so that the time is linear and small for any line: only the first `LINE_CHARACTERS` characters of a line are
-searched, at most `LINE_CANDIDATES` spans of a line are returned, the first ones, and no span has more than
-`SPAN_CHARACTERS` characters.
+Three limits keep the time linear and small for any line: only the first `LINE_CHARACTERS` characters of a line are
+searched, only the first `LINE_CANDIDATES` spans of a line are returned, and no span has more than `SPAN_CHARACTERS`
+characters.
 """
 
 import re
@@ -27,7 +27,7 @@ from prox_assets.refiners.spans.patterns import PATTERNS, NoiseKind, NoisePatter
 LINE_CHARACTERS = 200_000
 LINE_CANDIDATES = 64
 SPAN_CHARACTERS = 1_200
-# White space beside a span is taken along up to this length; more of it is layout.
+# A span takes along up to this much white space beside it; more is layout.
 _SPACE_CHARACTERS = 64
 
 ALL_KINDS = frozenset(NoiseKind)
@@ -37,7 +37,7 @@ _WORD = re.compile(r"\w")
 _FIRST_CELL = re.compile(r"^\s*\|[^|]*\w[^|]*\|")
 _LAST_CELL = re.compile(r"\|[^|]*\w[^|]*\|\s*$")
 _URL_TAIL = ".,;:!?'\"’*_…)]>"
-# Separators of which one is left where text stands on both sides; of the others nothing is left.
+# One of these separators stays where text stands on both sides; other separators go entirely.
 _SINGLE_SEPARATORS = "|•·»›>/"
 _OPENING = "([{<“‘\"'«¿¡-–—/|"
 _CLOSING = ".,;:!?)]}>”’\"'»…%-–—/|"
@@ -51,8 +51,7 @@ class Candidate:
         start: First character.
         end: One past the last character.
         kind: What it may be.
-        replacement: What stands there once the span is taken out: "", or a single separator or space where the two
-            sides need one.
+        replacement: The text put in its place: "", or a single separator or space where the two sides need one.
     """
 
     start: int
@@ -66,14 +65,14 @@ class Candidate:
 
 
 def find_candidates(line: str, kinds: Collection[NoiseKind] = ALL_KINDS) -> list[Candidate]:
-    """Return the candidates of a line: in order, without overlap, none of which cuts a word.
+    """Return the candidates of a line, in order, without overlap and without cutting words.
 
-    Where spans of several kinds overlap, the one that begins first stays, of those the longest. A span beside which
-    the line has no letter or digit is no candidate: whether a whole line goes is decided by its label. Nor is a
-    character that is not seen and that the text needs (invisible.py).
+    Where spans of several kinds overlap, the one that begins first wins, and among those the longest. A span is a
+    candidate only if the line has a letter or digit outside it; otherwise the line's label decides. Invisible
+    characters that the text needs (invisible.py) are not candidates.
 
     Args:
-        line: One line, without a line break; a carriage return at its end is part of no candidate.
+        line: One line, without a line break; a carriage return at its end is never part of a candidate.
         kinds: The kinds to look for.
     """
     line = shown_line(line)
@@ -102,7 +101,7 @@ def find_candidates(line: str, kinds: Collection[NoiseKind] = ALL_KINDS) -> list
 
 
 def _spans(line: str, noise: NoisePattern, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of one kind, without the spaces around them; `pairs` are the line's controls of direction."""
+    """Yield the spans of one kind, without the spaces around them; `pairs` are the line's paired direction controls."""
     for match in noise.pattern.finditer(line):
         start, end = match.span()
         if noise.kind is NoiseKind.INVISIBLE:
@@ -124,14 +123,14 @@ def _spans(line: str, noise: NoisePattern, pairs: Mapping[int, int]) -> Iterator
 
 
 def _unneeded(line: str, start: int, end: int, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a run of characters that are not seen between those of them that the line needs."""
+    """Yield the parts of a run of invisible characters that lie between the characters that the line needs."""
     for needed in (*needed_characters(line, start, end, pairs), end):
         yield from _whole(line, start, needed, pairs)
         start = needed + 1
 
 
 def _whole(line: str, start: int, end: int, pairs: Mapping[int, int]) -> Iterator[tuple[int, int]]:
-    """Yield a span, with brackets and controls that would be left behind empty, if it cuts no word and no pair."""
+    """Yield a span, extended by brackets and controls that would be left empty, unless it cuts a word or a pair."""
     start, end = with_pairs_around(start, end, pairs)
     if start and end < len(line) and _CLOSERS.get(line[start - 1]) == line[end]:
         start, end = with_pairs_around(start - 1, end + 1, pairs)
@@ -144,15 +143,15 @@ def _whole(line: str, start: int, end: int, pairs: Mapping[int, int]) -> Iterato
 
 
 def _is_table_row(line: str) -> bool:
-    """Tell whether bars are the walls of a table's cells.
+    """Return whether bars separate the cells of a table.
 
-    Of eight bars that a refiner took out of such lines, all should have stayed.
+    A refiner once removed eight bars from such lines, and all eight should have stayed.
     """
     return _FIRST_CELL.search(line) is not None or _LAST_CELL.search(line) is not None
 
 
 def _url_end(line: str, start: int, end: int) -> int:
-    """Take punctuation of the sentence off a URL's end; a closing bracket stays where the URL has the opening one."""
+    """Strip the sentence's punctuation from a URL's end; a closing bracket stays if the URL has its opening bracket."""
     while end > start and line[end - 1] in _URL_TAIL:
         opening = {")": "(", "]": "["}.get(line[end - 1])
         if opening and line.count(opening, start, end) >= line.count(line[end - 1], start, end):
@@ -162,7 +161,7 @@ def _url_end(line: str, start: int, end: int) -> int:
 
 
 def _balanced(line: str, start: int, end: int) -> tuple[int, int]:
-    """Leave out a bracket at either end that has no partner in the span."""
+    """Drop a bracket at either end if it has no partner in the span."""
     for opening, closing in ("()", "[]"):
         inside = line[start:end]
         if inside.startswith(opening) and closing not in inside:
@@ -173,14 +172,14 @@ def _balanced(line: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _with_spaces(line: str, start: int, end: int, kind: NoiseKind, free: int) -> Candidate:
-    """Take along the spaces that would be too many without the span, and say what the two sides need between them.
+    """Extend a span by the spaces that would be left over without it, and choose its replacement.
 
     Args:
         line: The line.
         start: First character of the span proper.
         end: One past its last character.
         kind: Its kind.
-        free: Where the candidate before it ended; nothing in front of this is touched.
+        free: End of the candidate before it; nothing before this position is touched.
     """
     before, after = start, end
     while before > free and start - before < _SPACE_CHARACTERS and line[before - 1].isspace():

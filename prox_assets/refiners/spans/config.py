@@ -1,6 +1,6 @@
 """The settings of decisions inside lines: how a candidate is shown to the model, and when it counts as noise.
 
-Belongs here: `InlineSettings`. Not here: finding candidates (inline_noise.py), building prompts (inline_prompts.py).
+candidates.py finds the candidates; prompts.py builds the prompts.
 """
 
 from typing import Self
@@ -11,11 +11,11 @@ from prox_assets.refiners.spans.patterns import NoiseKind
 
 
 class InlineSettings(BaseModel):
-    """How a span and its context become a prompt of one decision.
+    """How a span and its context become a prompt for one decision.
 
-    The prompt is the opening token, the end of the line before the span, the span between its two tokens, the beginning
-    of the line after it, and the judge token, behind which the keep and remove tokens of the line labels are compared.
-    Every named token must be a special token of the tokenizer.
+    The prompt is the start token, the text of the line just before the span, the span between its two tokens, the text
+    just after it, and the judge token. After the judge token, the keep and remove tokens of the line labels are
+    compared. Every token named here must be a special token of the tokenizer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class InlineSettings(BaseModel):
     @field_validator("kinds")
     @classmethod
     def _in_one_order(cls, kinds: tuple[NoiseKind, ...]) -> tuple[NoiseKind, ...]:
-        """Sort the kinds, so that their order makes no other fingerprint."""
+        """Sort the kinds, so that their order does not change the fingerprint."""
         return tuple(sorted(set(kinds), key=list(NoiseKind).index))
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class InlineSettings(BaseModel):
 
     @property
     def max_prompt_tokens(self) -> int:
-        """Tokens of the longest prompt, without a beginning-of-sequence token."""
+        """Length of the longest prompt in tokens, without a beginning-of-sequence token."""
         return 4 + self.left_tokens + self.max_span_tokens + self.right_tokens
 
     @property

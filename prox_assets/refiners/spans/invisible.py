@@ -1,14 +1,14 @@
-"""Characters that are not seen: which of them a line needs, so that taking them out would change what it says.
+"""Invisible characters that a line needs: removing them would change what it says.
 
-Belongs here: joiners, spaces of no width and pairs of controls at work. Not here: finding such characters
-(inline_marks.py), and which of the others are noise (the model's work).
+These are joiners, zero-width spaces and pairs of direction controls that are at work. marks.py finds invisible
+characters; the model decides which of the others are noise.
 """
 
 import re
 from collections.abc import Mapping
 
-# Zero-width non-joiner and joiner choose the form of a letter in Persian and in Indic scripts, at the end of a word too
-# (a Malayalam chillu is letter, virama and joiner), and hold emoji together.
+# Zero-width non-joiners and joiners choose the form of a letter in Persian and in Indic scripts, also at the end of a
+# word (a Malayalam chillu is letter, virama and joiner), and hold emoji together.
 JOINERS = "\u200c\u200d"
 _JOINED = re.compile(
     "["
@@ -21,7 +21,7 @@ _JOINED = re.compile(
     "\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"  # arrows, symbols, emoji
     "]"
 )
-# Scripts without spaces mark the end of a word by a space of no width: in them it is what a line can be broken at.
+# Scripts without spaces mark the end of a word with a zero-width space, where a line can be broken.
 _WORD_SPACE = "\u200b"
 _SPACED_SO = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf]")
 
@@ -33,17 +33,17 @@ _CONTROL = re.compile(f"[{_ISOLATES}{_END_OF_ISOLATE}{_EMBEDDINGS}{_END_OF_EMBED
 
 
 def needed_characters(line: str, start: int, end: int, pairs: Mapping[int, int]) -> list[int]:
-    """Return which characters of a run the line needs, as positions in order.
+    """Return the positions, in order, of the characters in a run that the line needs.
 
     Args:
         line: The line.
-        start: First character of a run of characters that are not seen.
+        start: First character of a run of invisible characters.
         end: One past its last character.
-        pairs: What `control_pairs` says of the line.
+        pairs: The result of `control_pairs` for the line.
     """
     before, after = line[start - 1 : start] if start else "", line[end : end + 1]
     joined = any(map(_JOINED.match, (before, after)))
-    # A single one between other letters than those of ASCII is left alone, whatever their script.
+    # A single joiner between non-ASCII letters is left alone, whatever their script.
     joined = joined or (end - start == 1 and bool(before and after) and not (before.isascii() or after.isascii()))
     spaced = any(map(_SPACED_SO.match, (before, after)))
     return [
@@ -54,13 +54,13 @@ def needed_characters(line: str, start: int, end: int, pairs: Mapping[int, int])
 
 
 def control_pairs(text: str) -> dict[int, int]:
-    """Return the controls of writing direction that have a partner, each position with its partner's.
+    """Return the direction controls that have a partner: each position with its partner's position.
 
-    Paired as Unicode's bidirectional algorithm pairs them: an isolate ends at its own end mark and ends the embeddings
-    inside it. One without a partner is in no pair.
+    Controls are paired as in Unicode's bidirectional algorithm: an isolate ends at its own end mark, which also ends
+    the embeddings inside it. Controls without a partner are left out.
 
     Args:
-        text: A line, or several: the algorithm pairs inside a line only, but text may have been broken into lines.
+        text: One line or several: the algorithm pairs within a line only, but a text may have been broken into lines.
     """
     pairs: dict[int, int] = {}
     if text.isascii():
@@ -85,12 +85,12 @@ def control_pairs(text: str) -> dict[int, int]:
 
 
 def without_halves(start: int, end: int, pairs: Mapping[int, int]) -> tuple[int, int]:
-    """Return a span without the halves of pairs at its ends whose partners it does not hold.
+    """Return a span without the controls at its ends whose partners lie outside it.
 
     Args:
         start: First character of the span.
         end: One past its last character.
-        pairs: What `control_pairs` says of the line.
+        pairs: The result of `control_pairs` for the line.
     """
     while start < end and not start <= pairs.get(end - 1, start) < end:
         end -= 1
@@ -100,12 +100,12 @@ def without_halves(start: int, end: int, pairs: Mapping[int, int]) -> tuple[int,
 
 
 def with_pairs_around(start: int, end: int, pairs: Mapping[int, int]) -> tuple[int, int]:
-    """Return a span with the pairs that hold nothing but it, and would be left behind empty; arguments as above."""
+    """Return a span extended by the pairs that enclose nothing else and would be left empty; arguments as above."""
     while pairs.get(start - 1) == end:
         start, end = start - 1, end + 1
     return start, end
 
 
 def halves_a_pair(start: int, end: int, pairs: Mapping[int, int]) -> bool:
-    """Return whether a span holds one half of a pair without the other; arguments as above."""
+    """Return whether a span contains one half of a pair without the other; arguments as above."""
     return bool(pairs) and any(not start <= pairs.get(position, start) < end for position in range(start, end))

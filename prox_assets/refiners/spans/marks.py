@@ -1,7 +1,7 @@
-"""Patterns of marks: noise made of signs and addresses rather than of words.
+"""Patterns of marks: noise that consists of signs and addresses rather than words.
 
-Belongs here: URLs, e-mail addresses, citation marks, separators, notes on links, invisible characters. Not here:
-phrases (inline_phrases.py). `inline_patterns` says what holds for all of them.
+These are URLs, e-mail addresses, citation marks, separators, notes on links, and invisible characters. patterns.py
+states the rules for all patterns.
 """
 
 import re
@@ -12,7 +12,7 @@ URL_MAX_CHARACTERS = 1_000
 URL = re.compile(
     r"(?:(?<![^\W_])(?:https?|ftp)://|(?<![\w@/-])(?:www\.(?=[\w-])"
     r"|(?:pic\.twitter\.com|pic\.x\.com|t\.co|bit\.ly|youtu\.be|amzn\.to|goo\.gl|tinyurl\.com|ow\.ly|fb\.me)/(?=\w)))"
-    # A control of writing direction stands around a URL, never in it.
+    # Direction controls stand around a URL, never inside it.
     rf"[^\s<>\"“”|{{}}\\^`\u202a-\u202e\u2066-\u2069]{{1,{URL_MAX_CHARACTERS}}}+",
     re.IGNORECASE,
 )
@@ -52,6 +52,6 @@ LINK_NOTE = re.compile(
 _HIDDEN = "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 INVISIBLE = re.compile(
     rf"[{_HIDDEN}{JOINERS}]++"
-    # A single replacement character beside a letter was a letter or an apostrophe: taking it out would not help.
+    # A single replacement character beside a letter was a letter or an apostrophe: removing it would not help.
     r"|\ufffd{2,}+|\ufffd(?<![^\W\d_].)(?![^\W\d_])"
 )

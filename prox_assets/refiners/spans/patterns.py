@@ -1,11 +1,11 @@
-"""What noise inside lines looks like: the kinds, and for each kind a pattern that finds it.
+"""What noise inside lines looks like: the kinds, and a pattern for each kind.
 
-Belongs here: `NoiseKind`, and the table of patterns (inline_marks.py, inline_phrases.py). Not here: where a span ends
-with its spaces, and what is put in its place (inline_noise.py); whether a span is noise (the model's work: patterns are
-wide on purpose, "share this" may be prose).
+The patterns themselves are in marks.py and phrases.py. They are wide on purpose, because the model decides what is
+noise: "share this" may be prose. candidates.py turns matches into spans with their spaces and replacements.
 
-Every pattern takes time linear in the text: repetitions are bounded or possessive, so that no place is tried more than
-a constant number of times. A pattern is only run on lines that hold one of its triggers, which costs a tenth of it.
+Every pattern takes time linear in the text: repetitions are bounded or possessive, so each place is tried at most a
+constant number of times. A pattern runs only on lines that contain one of its triggers; looking for these costs a tenth
+of running it.
 """
 
 import re
@@ -15,30 +15,30 @@ from enum import StrEnum
 from prox_assets.refiners.spans.marks import CITATION, EMAIL, INVISIBLE, LINK_NOTE, SEPARATOR, URL
 from prox_assets.refiners.spans.phrases import ADVERTISEMENT, CALL_TO_ACTION, CREDIT, RELATED, SHARE, TIMESTAMP
 
-# Raise it when any pattern, or what is made of a span, changes: stored programs were written by the old ones.
+# Raise this when a pattern changes, or how a span becomes a call, because stored programs were written by the old ones.
 INLINE_VERSION = 3
 
 
 class NoiseKind(StrEnum):
-    """What a span may be that has no business inside a line of text."""
+    """The kinds of noise that a span inside a line of text may be."""
 
     URL = "url"
     EMAIL = "email"
     CITATION = "citation"
-    """Marks of footnotes and of wikis: [1], [edit], [citation needed], superscripts."""
+    """Footnote and wiki marks: [1], [edit], [citation needed], superscripts."""
     SHARE = "share"
     """Buttons and counters of social networks and comment forms."""
     ADVERTISEMENT = "advertisement"
     SEPARATOR = "separator"
-    """Repeated separators, and single ones that the end of the line left over."""
+    """Repeated separators, and single ones left over at the start or end of a line."""
     CALL_TO_ACTION = "call_to_action"
-    """Read more, click here, sign up for our newsletter."""
+    """Calls to action: Read more, click here, sign up for our newsletter."""
     LINK_NOTE = "link_note"
-    """What is said about a link: (opens in new window), [PDF]."""
+    """Notes about a link: (opens in new window), [PDF]."""
     CREDIT = "credit"
     """Who took a picture."""
     TIMESTAMP = "timestamp"
-    """When a page was written or how long reading it takes; not dates of the text."""
+    """When a page was written or how long it takes to read; dates in the text itself are not timestamps."""
     RELATED = "related"
     """A pointer to another page: "Read also: Ten ways to ..."."""
     INVISIBLE = "invisible"
@@ -47,12 +47,12 @@ class NoiseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoisePattern:
-    """How spans of one kind are found.
+    """How to find spans of one kind.
 
     Attributes:
         kind: The kind.
-        pattern: Finds them.
-        triggers: Lower-case strings of which a line must hold one, itself in lower case; none: any line may match.
+        pattern: Matches the spans.
+        triggers: Lower-case strings; the lowercased line must contain one of them. Empty if any line may match.
     """
 
     kind: NoiseKind

@@ -1,14 +1,14 @@
 """Patterns of phrases: what buttons, advertisements and captions say.
 
-Belongs here: widgets, advertisements, calls to action, picture credits, times, pointers to other pages; in English, as
-C4 and FineWeb are. Not here: marks (inline_marks.py). `inline_patterns` says what holds for all of them.
+These are widgets, advertisements, calls to action, picture credits, times, and pointers to other pages, all in English,
+as C4 and FineWeb are. patterns.py states the rules for all patterns.
 """
 
 import re
 
-# A phrase may end inside a word of mixed case ("TweetNext"), which has lost its space, but not before a small letter.
+# A phrase may end inside a mixed-case word that has lost its space ("TweetNext"), but not before a lower-case letter.
 _WHOLE = r"(?!(?<=[^\W\d_])[a-z])"
-# Nor does it begin inside a word, but for a capital. Looking for this first halves the time.
+# A phrase begins inside a word only at a capital. Checking this first halves the time.
 _BEGIN = r"(?:(?<![^\W\d_])|(?=[A-Z]))"
 
 _NETWORK = r"""(?:facebook|twitter|x|linkedin|pinterest|whats\s?app|reddit|tumblr|telegram|e-?mail|messenger|flipboard
@@ -69,7 +69,7 @@ CALL_TO_ACTION = re.compile(
 )
 
 _AGENCY = r"(?:Getty(?:\sImages)?|AFP|AP(?:\sPhoto)?|Reuters|REUTERS|Shutterstock|iStock|Unsplash|Alamy|EPA|Pexels)"
-# A full stop that ends no sentence: inside a name or a number, before a small letter, after an initial.
+# A full stop that does not end a sentence: inside a name or a number, before a lower-case letter, or after an initial.
 _INNER_STOP = r"\.(?=[^\s)\]]|\s[a-z])|(?<=[A-Z])\."
 _NAME = r"[A-Z][\w.'’-]{1,20}(?:\s[A-Z][\w.'’-]{0,20}){0,3}"
 CREDIT = re.compile(

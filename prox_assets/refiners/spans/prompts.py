@@ -1,6 +1,6 @@
-"""Prompts that ask of one span inside a line whether it is noise.
+"""Prompts that ask whether one span inside a line is noise.
 
-Belongs here: from a line and a candidate to token ids. A model is trained on prompts that this very code builds.
+Training and inference build their prompts with this same code.
 """
 
 from bisect import bisect_left
@@ -13,16 +13,16 @@ from prox_assets.refiners.prompts.formats import shown_line
 from prox_assets.refiners.spans.candidates import Candidate
 from prox_assets.refiners.spans.config import InlineSettings
 
-# Context is cut to so many characters a token before it is encoded, so that a candidate costs the same in any line. Of
-# English, 4 characters are a token; only runs of spaces or of one mark come near this bound.
+# Before encoding, context is cut to this many characters per token, so a candidate costs the same in any line. In
+# English a token is about 4 characters; only runs of spaces or of one mark come near this bound.
 _CHARACTERS_PER_TOKEN = 12
 
 
 class InlinePromptBuilder:
-    """Builds the prompts; the decision is read off behind a prompt's last token.
+    """Builds the prompts; the decision is read off after a prompt's last token.
 
     Attributes:
-        candidates: Ids of the keep and the remove label, in this order: those of the line labels.
+        candidates: Ids of the keep and the remove label, in this order; they are the labels used for lines.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, settings: LineLabelsSettings, budget: int) -> None:
@@ -31,7 +31,7 @@ class InlinePromptBuilder:
         Args:
             tokenizer: The model's tokenizer.
             settings: The dialect's settings, with `inline` set.
-            budget: Tokens of a prompt at most.
+            budget: Largest prompt, in tokens.
 
         Raises:
             RefinerError: There are no inline settings, a token is missing or is not a special token, or the longest
@@ -56,10 +56,10 @@ class InlinePromptBuilder:
             )
 
     def prompts(self, pairs: Sequence[tuple[str, Candidate]]) -> list[tuple[int, ...]]:
-        """Return the prompt of each line and candidate, encoded in one batch.
+        """Return the prompt for each line and candidate, all encoded in one batch.
 
         Args:
-            pairs: Lines, each with a span of it.
+            pairs: Lines, each with one of its spans.
         """
         settings: InlineSettings = self._settings
         left_characters = settings.left_tokens * _CHARACTERS_PER_TOKEN

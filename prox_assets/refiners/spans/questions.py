@@ -1,7 +1,7 @@
-"""What is asked of a chunk about the insides of its lines, and the program that the answers make.
+"""The questions about spans inside a chunk's lines, and the program that follows from the answers.
 
-Belongs here: candidates of a chunk, their prompts, answers to calls. Not here: sending requests (chunk_refiner.py),
-and each of the steps: finding (inline_noise.py), asking (inline_prompts.py), writing calls (inline_calls.py).
+candidates.py finds the spans, prompts.py asks about them, calls.py writes the calls, and model/chunk_refiner.py sends
+the requests.
 """
 
 from collections.abc import Sequence
@@ -15,31 +15,31 @@ from prox_assets.refiners.spans.invisible import control_pairs, halves_a_pair
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
 
 CHUNK_CHARACTERS = 1_000_000
-"""A chunk with more characters is not looked into: each string of a program is looked for in all of it."""
+"""A larger chunk gets no questions, because each string of a program is searched for in the whole chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanQuestion:
-    """A span of a chunk, and the prompt that asks whether it is noise; the answer is read off behind its last token."""
+    """A span of a chunk, and the prompt that asks whether it is noise; the answer is read off after its last token."""
 
     noise_span: NoiseSpan
     prompt_token_ids: tuple[int, ...]
 
 
 class InlineJudge:
-    """Asks about the candidates of chunks and writes the program of those that are noise."""
+    """Asks about the candidates of chunks and writes the program that removes the noise among them."""
 
     def __init__(self, builder: InlinePromptBuilder, settings: InlineSettings) -> None:
-        """Take the prompts' builder and the settings it was made with."""
+        """Take the prompt builder and the settings it was built with."""
         self._builder = builder
         self._settings = settings
 
     def questions(self, lines: Sequence[str]) -> list[SpanQuestion]:
-        """Return the questions about a chunk's lines: the first `max_candidates`, in order of the text."""
+        """Return the questions about a chunk's lines: the first `max_candidates`, in text order."""
         if sum(map(len, lines)) > CHUNK_CHARACTERS:
             return []
         spans: list[NoiseSpan] = []
-        # A control of writing direction may have its partner in another line.
+        # A direction control may have its partner in another line.
         pairs = control_pairs("\n".join(lines))
         line_start = 0
         for number, line in enumerate(lines):
@@ -58,11 +58,11 @@ class InlineJudge:
     def program(
         self, lines: Sequence[str], questions: Sequence[SpanQuestion], keep_probabilities: Sequence[float]
     ) -> str | None:
-        """Return the calls that take out the spans judged to be noise; None if there are none.
+        """Return the calls that remove the spans judged to be noise; None if there are none.
 
         Args:
             lines: The chunk's lines.
-            questions: What `questions` returned for them.
+            questions: The result of `questions` for them.
             keep_probabilities: The answers, P(keep) in [0, 1], in the same order.
         """
         noise = [

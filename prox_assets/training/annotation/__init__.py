@@ -1,10 +1,8 @@
-"""Seed annotation: a strong language model judges documents and writes the programs that smaller ones learn from.
+"""Seed annotation: a strong language model judges documents and writes the programs that smaller models learn from.
 
-Belongs here: prompts (as files, versioned), the questions made from them, the answers and what they are worth, with a
-ledger, a budget and an estimate (ProX paper, section 2.3 and appendix A). Not here: the tables' columns
-(training.seeds), HTTP (engines), training on the result.
-
-`estimate` says what a run will take, `annotate` runs it.
+The method follows the ProX paper (section 2.3 and appendix A). `estimate` says what a run will cost, and `annotate`
+runs it within a budget, recording every answer in a ledger. The columns of the resulting tables are in
+training/data/seeds.py.
 """
 
 from prox_assets.training.annotation.annotate import TABLE_NAME, AnnotationSummary, annotate

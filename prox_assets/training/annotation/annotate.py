@@ -1,7 +1,4 @@
-"""One annotation run: from documents to `seed_annotations.parquet`.
-
-Belongs here: the whole of a run, and the table at its end. Not here: the parts.
-"""
+"""One annotation run, from documents to `seed_annotations.parquet`."""
 
 import asyncio
 from collections import Counter
@@ -30,20 +27,20 @@ _ROWS_PER_GROUP = 2_000
 
 @dataclass(frozen=True, slots=True)
 class AnnotationSummary:
-    """What a run did.
+    """The outcome of a run.
 
     Attributes:
         path: The finished table.
-        rows: Its rows: documents or chunks.
+        rows: Number of rows: documents or chunks.
         usable: Rows without an error.
-        errors: Rows by the beginning of their error, up to the second colon.
-        requests: Requests that this run sent and that were answered.
-        reused: Questions that earlier answers settled.
-        prompt_tokens: Of all answers in the folder's ledger, earlier runs included.
-        completion_tokens: Likewise.
-        cost: What those tokens cost, in the currency of the prices; None without prices.
-        annotator: The served model's name.
-        prompt_version: The prompts' version.
+        errors: Rows with an error, counted by the beginning of the error, up to the second colon.
+        requests: Requests of this run that were answered.
+        reused: Questions settled by earlier answers.
+        prompt_tokens: Prompt tokens of all answers in the folder's ledger, earlier runs included.
+        completion_tokens: Completion tokens of all answers in the folder's ledger, earlier runs included.
+        cost: Cost of those tokens, in the currency of the prices; None without prices.
+        annotator: Name of the served model.
+        prompt_version: Version of the prompts.
     """
 
     path: Path
@@ -66,27 +63,27 @@ def annotate(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> AnnotationSummary:
-    """Annotate documents with a chat model; run again with the same folder, it goes on where it stopped.
+    """Annotate documents with a chat model; a second call with the same folder continues where the first one stopped.
 
-    Not to be called inside a running event loop.
+    Do not call it inside a running event loop.
 
     Args:
-        documents: What to annotate; at chunk level those that are kept.
-        config: The model, how it is asked, and what that may cost.
-        level: "doc" writes rows of SEED_DOCUMENTS, "chunk" of SEED_CHUNKS.
-        folder: On a local disk, one per level: answers.jsonl takes every answer as it comes, and
+        documents: The documents to annotate; at chunk level only the kept ones.
+        config: The model, how to ask it, and what that may cost.
+        level: "doc" writes rows of SEED_DOCUMENTS, "chunk" rows of SEED_CHUNKS.
+        folder: A folder on a local disk, one per level. answers.jsonl records every answer as it arrives, and
             seed_annotations.parquet appears when all questions are settled, with its rows in input order.
         progress: Called with (finished rows, all rows) whenever a row is settled.
 
     Returns:
-        What was done. Rows whose questions could not be settled have an `error`; those that the server failed to
-        answer are asked again by the next run, those with unusable answers only with more `attempts`.
+        The outcome. Rows whose questions could not be settled have an `error`. The next run asks again about rows that
+        the server failed to answer; rows with unusable answers are asked again only with more `attempts`.
 
     Raises:
-        BudgetExceededError: The budget may not do for the next request; the message says how to go on.
-        AnnotationError: Two documents have one id, a prompt file or the ledger is unusable, another run works in the
-            folder, or nothing but failures came from the server.
-        EngineError: The server cannot be reached or is gone, does not serve the model, or is no chat server.
+        BudgetExceededError: The next request might exceed the budget; the message says how to continue.
+        AnnotationError: Two documents share an id, a prompt file or the ledger is unusable, another run is working in
+            the folder, or the server produced nothing but failures.
+        EngineError: The server is unreachable or gone, does not serve the model, or is not a chat server.
         LakeError, OSError: The folder cannot be written.
     """
     plan = AnnotationPlan(documents, config, level)
@@ -125,7 +122,7 @@ async def _ask(
 
 def _row(plan: AnnotationPlan, asker: Asker, index: int) -> dict[str, Any]:
     unit, answered = plan.units[index], asker.verdicts[index]
-    # Verdicts come in any order; rows, and which error they name, must not depend on it.
+    # Verdicts arrive in any order; the rows, and the error each one names, must not depend on that order.
     verdicts = {name: answered[name] for name in plan.level.prompts if name in answered}
     return {
         "doc_id": unit.document.doc_id,

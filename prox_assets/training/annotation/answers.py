@@ -1,6 +1,6 @@
-"""Whether an answer is an answer at all, whatever was asked.
+"""Rejects answers that cannot be used, whatever the question was: refusals, empty answers, truncated answers.
 
-Belongs here: refusals, empty answers, answers that were cut off. Not here: what an answer says (scores, noise).
+What an answer says is read in scores.py and noise.py.
 """
 
 import re
@@ -10,7 +10,7 @@ from prox_assets.training.annotation.errors import UnusableAnswerError
 
 _EXCERPT_CHARACTERS = 80
 
-# How chat models begin when they decline. The verbs matter: "I cannot find an explanation here" is a justification.
+# How chat models begin a refusal. The verbs matter: "I cannot find an explanation here" is a justification.
 _DECLINES = r"(?:help|assist|comply|fulfil+|provide|engage|answer|process|do (?:that|this)|continue)"
 _REFUSAL = re.compile(
     rf"\W*(?:(?:i['’]?m|i am) (?:very |so )?sorry\b|sorry,|i apologi[sz]e\b|as an ai\b"
@@ -21,16 +21,16 @@ _REFUSAL = re.compile(
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a text on one line, for messages."""
+    """Return the beginning of a text on one line, for use in messages."""
     line = " ".join(text.split())
     return line if len(line) <= _EXCERPT_CHARACTERS else f"{line[:_EXCERPT_CHARACTERS]}..."
 
 
 def usable_text(answer: ChatAnswer) -> str:
-    """Return what the model said.
+    """Return the text of an answer.
 
     Raises:
-        UnusableAnswerError: It declined, said nothing, or was cut off by the token limit.
+        UnusableAnswerError: The model declined, said nothing, or did not finish, for example at the token limit.
     """
     if answer.refusal is not None or answer.finish_reason == "content_filter":
         raise UnusableAnswerError(f"refused: {excerpt(answer.refusal or answer.finish_reason)}")

@@ -1,7 +1,7 @@
-"""Asking the questions of a run: workers, attempts, and when to stop.
+"""Asks the questions of a run: workers, attempts, and when to stop.
 
-Belongs here: the order of things. Each answer goes to the ledger before it is judged. HTTP and its retries are the
-engines' server client, what an answer is worth the levels.
+Every answer goes to the ledger before it is judged. The server client in `engines` handles HTTP and its retries; the
+levels judge the answers.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def chat_model(config: AnnotatorConfig) -> AsyncIterator[ChatModel]:
     """Connect to the server, and close the connections when the block ends.
 
     Raises:
-        EngineStartError: The server cannot be reached, or does not serve the model.
+        EngineStartError: The server is unreachable, or does not serve the model.
     """
     client = CompletionsClient(config.server(), on_answer=lambda: None)
     try:
@@ -41,13 +41,13 @@ class Asker:
     Attributes:
         plan: The questions.
         config: Attempts and concurrency.
-        model: Whom to ask.
-        ledger: Where answers go, and where earlier ones are.
-        budget: What may be spent.
+        model: The model to ask.
+        ledger: Stores new answers and holds earlier ones.
+        budget: Limits the spending.
         on_progress: Called with (finished units, all units) whenever a unit is finished.
-        verdicts: Per unit, what came of each prompt, by name.
-        requests: Requests that were answered.
-        reused: Questions that the ledger alone answered.
+        verdicts: For each unit, the verdict of each prompt by name.
+        requests: Number of answered requests.
+        reused: Number of questions answered by the ledger alone.
     """
 
     plan: AnnotationPlan
@@ -67,12 +67,12 @@ class Asker:
         self.verdicts = [{} for _ in self.plan.units]
 
     async def ask_all(self) -> None:
-        """Ask what is open; `verdicts` then holds one entry per prompt and unit that was not skipped.
+        """Ask all open questions; `verdicts` then has an entry for each prompt of each unit that was not skipped.
 
         Raises:
-            BudgetExceededError: What is left of the budget may not do for the next request.
-            AnnotationError: Nothing but failures came for too long.
-            EngineError: The server is gone, or is no chat server.
+            BudgetExceededError: The next request might exceed the budget.
+            AnnotationError: Too many questions in a row failed, or no question was answered.
+            EngineError: The server is gone, or is not a chat server.
         """
         self._finished = sum(unit.skip_reason is not None for unit in self.plan.units)
         questions = self.plan.questions()
@@ -88,7 +88,7 @@ class Asker:
             ) from self._last_failure
 
     async def _work(self, questions: Iterator[Question]) -> None:
-        # All workers draw from one iterator, so no more questions exist at one time than are under way.
+        # All workers draw from one iterator, so only the questions in flight exist at any time.
         for question in questions:
             unit_verdicts = self.verdicts[question.unit_index]
             unit_verdicts[question.prompt.name] = await self._verdict(question)
@@ -109,7 +109,7 @@ class Asker:
                 answer = await self._ask(question, problem)
             except (RequestRefusedError, RequestFailedError) as error:
                 self._note_failure(error)
-                # Not in the ledger: the next run asks again.
+                # Failures do not go to the ledger, so the next run asks again.
                 return self._with_cost(None, f"no answer from the server: {error}", answers)
             self._failures_in_a_row = 0
             self.requests += 1
@@ -129,7 +129,7 @@ class Asker:
         return answer
 
     def _judge(self, question: Question, answers: list[ChatAnswer]) -> Verdict | None:
-        """Return the first usable answer's verdict, or an error once all attempts are used; None while open."""
+        """Return the verdict of the first usable answer, or an error once all attempts are used; None if still open."""
         for answer in answers:
             try:
                 value = self._value(question, answer)

@@ -1,7 +1,4 @@
-"""The budget: which requests may still be sent.
-
-Belongs here: reserving what a request could cost at most, and booking what it did cost. Not here: prices (config).
-"""
+"""The budget: reserves the most that a request could cost, then books what it did cost."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,14 +11,14 @@ from prox_assets.training.annotation.errors import BudgetExceededError
 
 @dataclass(slots=True)
 class Tokens:
-    """So many tokens of prompts and of answers."""
+    """Token counts of prompts and answers."""
 
     prompt: int = 0
     completion: int = 0
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """Prompt and completion tokens together."""
         return self.prompt + self.completion
 
     def __add__(self, other: "Tokens") -> "Tokens":
@@ -32,14 +29,14 @@ class Tokens:
 
 
 class Budget:
-    """What may be spent; to be used inside one event loop.
+    """Limits the spending of a run; use it inside one event loop.
 
-    Tokens of attempts that never came back (timeouts, broken connections) are unknown, and not counted.
+    The token counts of attempts that never returned (timeouts, broken connections) are unknown and not included.
 
     Args:
         config: The limits and prices.
-        spent: What earlier runs with the same folder have spent.
-        folder: Named in messages.
+        spent: Tokens spent by earlier runs with the same folder.
+        folder: The folder to name in messages.
     """
 
     def __init__(self, config: AnnotatorConfig, spent: Tokens, folder: str) -> None:
@@ -51,10 +48,10 @@ class Budget:
         self.spent = spent
 
     async def wait_for_room(self, most: Tokens) -> None:
-        """Return once a request of at most so many tokens fits beside what is spent and under way.
+        """Wait until a request of at most this many tokens fits, given what is spent and reserved.
 
         Raises:
-            BudgetExceededError: It does not fit, and nothing is under way that might turn out cheaper.
+            BudgetExceededError: It does not fit, and no request in flight might still turn out cheaper.
         """
         while not self._fits(self.spent + self._reserved + most):
             if not self._under_way:
@@ -64,7 +61,7 @@ class Budget:
 
     @contextmanager
     def reserve(self, most: Tokens) -> Iterator[None]:
-        """Hold room for a request while the block runs; to be entered right after `wait_for_room`, without awaiting."""
+        """Reserve tokens for a request while the block runs; enter it right after `wait_for_room`, without awaiting."""
         self._reserved += most
         self._under_way += 1
         try:
@@ -75,7 +72,7 @@ class Budget:
             self._settled.set()
 
     def spend(self, tokens: Tokens) -> None:
-        """Book what a request did cost; inside its reservation."""
+        """Book the tokens that a request took; call it inside the request's reservation."""
         self.spent += tokens
 
     def _fits(self, tokens: Tokens) -> bool:

@@ -1,6 +1,6 @@
-"""What a chat server is asked, and what its answers say.
+"""The JSON of /v1/chat/completions: requests to a chat server, and its answers.
 
-Belongs here: the JSON of /v1/chat/completions. How it travels, and what is tried again, is the engines' server client.
+The server client in `engines` handles HTTP and retries.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from prox_assets.engines.server.client import CompletionsClient
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.prompts import Message
 
-# Allowed for the chat template: what it puts around each message, and around all of them (some add a system message).
+# Allowances for the chat template: tokens around each message, and around all of them (some add a system message).
 _TEMPLATE_TOKENS_PER_MESSAGE = 32
 _TEMPLATE_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What came back for one request.
+    """The answer to one request.
 
     Attributes:
-        text: The answer; "" where the server sent none.
-        finish_reason: As the server says it: stop, length, content_filter, ...
-        refusal: What the server's own field for refusals says, where it has one.
+        text: The text; "" if the server sent none.
+        finish_reason: The server's reason: stop, length, content_filter, ...
+        refusal: The content of the server's refusal field; None without one.
         prompt_tokens: Tokens of the prompt, by the server's count.
         completion_tokens: Tokens of the answer, by the server's count.
     """
@@ -42,7 +42,7 @@ class ChatModel:
     Args:
         client: The connection.
         name: The served model name.
-        config: Temperature and further fields of each request.
+        config: Temperature and extra fields of each request.
     """
 
     def __init__(self, client: CompletionsClient, name: str, config: AnnotatorConfig) -> None:
@@ -54,18 +54,17 @@ class ChatModel:
         """Return the answer to one conversation.
 
         Raises:
-            RequestRefusedError: The server will not run the request.
+            RequestRefusedError: The server refuses to run the request.
             RequestFailedError: Every attempt failed.
-            EngineError: The server is gone, or is no OpenAI-compatible chat server.
+            EngineError: The server is gone, or is not an OpenAI-compatible chat server.
         """
         return _read(await self._client.chat({**self._common, "messages": messages, "max_tokens": max_tokens}))
 
 
 def most_prompt_tokens(messages: Sequence[Message]) -> int:
-    """Return a number of tokens that the prompt of a conversation will not exceed.
+    """Return an upper bound on the prompt tokens of a conversation.
 
-    No tokenizer makes more tokens of a text than it has bytes in UTF-8 (byte-level BPE, byte fallback); the chat
-    template's own tokens come on top.
+    A text never has more tokens than UTF-8 bytes (byte-level BPE, byte fallback); the chat template adds its own.
     """
     size = sum(len(message["content"].encode()) for message in messages)
     return size + _TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + _TEMPLATE_TOKENS
@@ -89,5 +88,5 @@ def _read(answer: Mapping[str, Any]) -> ChatAnswer:
 
 
 def _encodable(text: str) -> str:
-    # JSON can spell lone surrogates, which no file can hold; they must not surface when the table is written.
+    # JSON can spell lone surrogates, which no UTF-8 file can hold. Replacing them here keeps the table writable.
     return text.encode("utf-8", "replace").decode()

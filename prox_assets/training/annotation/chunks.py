@@ -1,6 +1,6 @@
-"""The chunk level: a program per kind of noise, merged and bounded.
+"""The chunk level: one program per kind of noise, merged and bounded.
 
-Belongs here: units, judgement and columns of chunks. Reading and merging programs is `noise.py`.
+noise.py reads and merges the programs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,13 +24,13 @@ _MOST_LINES = 10**LABEL_DIGITS
 
 
 class ChunkLevel:
-    """Runs of whole lines, labelled from [000] in each chunk.
+    """Cuts documents into runs of whole lines, labelled from [000] in each chunk.
 
-    A chunk whose merged program takes away more than `max_removed_share` of its visible characters gets no program: its
-    row has the share, and an error.
+    If the merged program removes more than `max_removed_share` of a chunk's visible characters, the row gets no
+    program; it records the share and an error instead.
 
     Args:
-        config: How large chunks are, and how much may go.
+        config: The chunk size, and the share that may be removed.
     """
 
     schema: pa.Schema = SEED_CHUNKS
@@ -55,7 +55,7 @@ class ChunkLevel:
         return read_program(text, unit.text.split("\n"), _KINDS[prompt])
 
     def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-        """Return the merged program and what it means for each line; all kinds of noise must have been answered."""
+        """Return the merged program and its line targets; they need an answer for every kind of noise."""
         error = first_error(unit, verdicts)
         merged: MergedProgram | None = None
         if error is None:

@@ -1,7 +1,4 @@
-"""What can be set about an annotation run.
-
-Belongs here: AnnotatorConfig, and which fields stand for money. Not here: what the model is asked (prompts).
-"""
+"""The settings of an annotation run, limits and prices included."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +11,7 @@ _SET_BY_ANNOTATION = frozenset({"model", "messages", "temperature", "max_tokens"
 
 
 class AnnotatorConfig(BaseModel):
-    """A chat model behind an OpenAI-compatible server, how it is asked, and what that may cost."""
+    """A chat model behind an OpenAI-compatible server, how to ask it, and what that may cost."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -109,14 +106,14 @@ class AnnotatorConfig(BaseModel):
         return self
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """Return what so many tokens cost, in the currency of the prices; None where no prices are set."""
+        """Return the cost of these tokens, in the currency of the prices; None without prices."""
         if self.prompt_price_per_million is None or self.completion_price_per_million is None:
             return None
         prompts = prompt_tokens * self.prompt_price_per_million
         return (prompts + completion_tokens * self.completion_price_per_million) / 1e6
 
     def server(self) -> ServerEngineConfig:
-        """Return what the HTTP client needs to know."""
+        """Return the settings of the HTTP client."""
         return ServerEngineConfig(
             base_url=self.base_url,
             model=self.model,

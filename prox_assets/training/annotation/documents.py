@@ -1,6 +1,6 @@
 """The document level: two scores and the decision that follows from them.
 
-Belongs here: units, judgement and columns of documents. Reading scores is `scores.py`.
+scores.py reads the scores.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
 
 
 class DocumentLevel:
-    """One unit per document; a long one is shown by its head.
+    """Makes one unit of each document; of a long document the model is shown the head.
 
     Args:
-        config: How much of a document is shown.
+        config: How much of a document to show.
     """
 
     schema: pa.Schema = SEED_DOCUMENTS
@@ -41,7 +41,7 @@ class DocumentLevel:
         return read_score(text, _KINDS[prompt])
 
     def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-        """Return scores and decision. Without both scores there is no decision, even where one would do."""
+        """Return scores and decision. A decision needs both scores, even where one would settle it."""
         educational = _score(verdicts, EDUCATIONAL.prompt)
         text_format = _score(verdicts, FORMAT.prompt)
         decision = decide(educational.points, text_format.points) if educational and text_format else None

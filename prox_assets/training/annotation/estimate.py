@@ -1,8 +1,8 @@
-"""What an annotation run will take, before it is started.
+"""Estimates the requests, tokens and cost of an annotation run before it starts.
 
-Belongs here: counting requests and tokens. Prompts are counted by the server: a few of them, evenly spread, are sent
-with one token as the longest answer, and its `usage` is scaled to all by their bytes. That works with any
-OpenAI-compatible server, and costs a few prompts. Where the server refuses, BYTES_PER_TOKEN stands in.
+The server counts the prompt tokens: a few prompts, evenly spread, are sent with an answer limit of one token, and the
+reported `usage` is scaled to all prompts by their bytes. That works with any OpenAI-compatible server and costs a few
+prompts. If the server refuses, BYTES_PER_TOKEN is used instead.
 """
 
 import asyncio
@@ -21,23 +21,24 @@ from prox_assets.training.data.seeds import SeedDocument
 SAMPLES_PER_PROMPT = 3
 
 BYTES_PER_TOKEN = 3.0
-"""Rather few: tokenizers of current models make a token of about four bytes of English, of three of Chinese."""
+"""A low value, to be safe: with the tokenizers of current models a token is about four bytes of English, three of
+Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationEstimate:
-    """The size of a run, nothing of it done yet; answers that a ledger holds already are not taken off.
+    """The size of a whole run; answers already in a ledger are not subtracted.
 
     Attributes:
-        documents: Documents.
+        documents: Number of documents.
         units: Rows of the table: documents or chunks, skipped ones included.
-        requests: Requests if every answer is usable at once.
+        requests: Requests if the first answer to every question is usable.
         requests_at_most: Requests if every question takes all its attempts.
-        prompt_tokens: Of `requests`.
-        completion_tokens_at_most: Of `requests`, if every answer takes max_tokens.
-        cost: Of `requests`, with answers at their longest, in the currency of the prices; None without prices.
-        cost_at_most: Of `requests_at_most`, likewise.
-        counted_by: Who counted the prompts' tokens: "server", from a sample, or "bytes", by BYTES_PER_TOKEN.
+        prompt_tokens: Prompt tokens of `requests`.
+        completion_tokens_at_most: Completion tokens of `requests` if every answer takes max_tokens.
+        cost: Cost of `requests` with answers at their longest, in the currency of the prices; None without prices.
+        cost_at_most: Cost of `requests_at_most` with answers at their longest; None without prices.
+        counted_by: How prompt tokens were counted: "server", from a sample, or "bytes", by BYTES_PER_TOKEN.
     """
 
     documents: int
@@ -52,13 +53,13 @@ class AnnotationEstimate:
 
 
 def estimate(documents: Sequence[SeedDocument], config: AnnotatorConfig, level: Level) -> AnnotationEstimate:
-    """Estimate a run; asks the server SAMPLES_PER_PROMPT one-token questions per prompt file.
+    """Estimate a run; this sends the server SAMPLES_PER_PROMPT requests per prompt file, with one-token answers.
 
-    Not to be called inside a running event loop.
+    Do not call it inside a running event loop.
 
     Raises:
-        AnnotationError: Two documents have one id, or a prompt file is unusable.
-        EngineError: The server cannot be reached, does not serve the model, or is no chat server.
+        AnnotationError: Two documents share an id, or a prompt file is unusable.
+        EngineError: The server is unreachable, does not serve the model, or is not a chat server.
     """
     plan = AnnotationPlan(documents, config, level)
     prompt_bytes = dict.fromkeys(plan.level.prompts, 0)
@@ -84,7 +85,7 @@ def estimate(documents: Sequence[SeedDocument], config: AnnotatorConfig, level: 
 
 
 async def _tokens_per_byte(plan: AnnotationPlan, config: AnnotatorConfig) -> dict[str, float | None]:
-    """Return the server's tokens per byte of each prompt's requests; None where it would not count."""
+    """Return the tokens per byte of each prompt's requests, as the server counts them; None where it refuses."""
     rates: dict[str, float | None] = {}
     async with chat_model(config) as model:
         for name in plan.level.prompts:

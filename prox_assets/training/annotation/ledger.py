@@ -1,9 +1,8 @@
-"""The ledger: every answer that the server gave, one JSON object a line, written as it comes.
+"""The ledger: every answer from the server, one JSON object per line, written as it arrives.
 
-Belongs here: the file's format, and reading it again. What an answer is worth is judged anew at each run, so that a
-better parser needs no new request, and one more attempt is all that is asked when `attempts` is raised. A run that is
-killed leaves at most its last line torn; that line is cut off. Failures of server and network are never recorded here:
-such a question stays open. Not here: the table made from the answers (annotate).
+Each run judges the answers afresh, so a better parser needs no new requests, and raising `attempts` by one asks each
+unsettled question only once more. If a run is killed, at most its last line is incomplete; the next run cuts that line
+off. Server and network failures are never recorded, so those questions stay open.
 """
 
 import dataclasses
@@ -25,16 +24,16 @@ LEDGER_NAME = "answers.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One answer; the fields beside `key` and `answer` are for people who read the file.
+    """One answer; the fields other than `key`, `level` and `answer` are for people who read the file.
 
     Attributes:
-        key: Of the question: what was shown, which prompt, which model, which settings.
+        key: Key of the question; it covers the text shown, the prompt, the model and the settings.
         level: doc or chunk.
         doc_id: The document.
-        prompt: The prompt's name.
-        prompt_version: The prompts' version.
+        prompt: Name of the prompt.
+        prompt_version: Version of the prompts.
         model: The served model.
-        answer: What came back.
+        answer: The answer.
     """
 
     key: str
@@ -47,12 +46,12 @@ class LedgerEntry:
 
 
 class Ledger:
-    """The answers in one folder; made by `open_ledger`.
+    """The answers in one folder; `open_ledger` opens it.
 
     Attributes:
-        prompt_tokens: Of all answers in the file, those to other questions included.
-        completion_tokens: Likewise.
-        count: Answers in the file.
+        prompt_tokens: Prompt tokens of all answers in the file, including answers to other questions.
+        completion_tokens: Completion tokens of the same answers.
+        count: Number of answers in the file.
     """
 
     def __init__(self, file: BinaryIO, entries: Sequence[LedgerEntry]) -> None:
@@ -63,13 +62,13 @@ class Ledger:
             self._count(entry)
 
     def answers(self, key: str) -> list[ChatAnswer]:
-        """Return the answers to a question, in the order in which they came."""
+        """Return the answers to a question, in order of arrival."""
         return list(self._answers.get(key, ()))
 
     def add(self, entry: LedgerEntry) -> None:
-        """Record an answer; once this returns, killing the process does not lose it."""
+        """Record an answer; once this returns, the answer survives a kill of the process."""
         line = json.dumps(dataclasses.asdict(entry), ensure_ascii=False) + "\n"
-        # Unbuffered, so this is one write to the end of the file.
+        # The file is unbuffered, so this is a single write at its end.
         self._file.write(line.encode())
         self._count(entry)
 
@@ -82,14 +81,14 @@ class Ledger:
 
 @contextmanager
 def open_ledger(folder: Path, level: str) -> Iterator[Ledger]:
-    """Open a folder's ledger, making both if need be; only one run may have it open.
+    """Open a folder's ledger, creating both if needed; only one run may have it open.
 
     Args:
         folder: The run's folder, on a local disk.
-        level: doc or chunk; a ledger of the other level is refused, since both write a table of the same name.
+        level: doc or chunk; a ledger of the other level is refused, because both levels write a table of the same name.
 
     Raises:
-        AnnotationError: Another run works in the folder, it belongs to the other level, or a line is damaged.
+        AnnotationError: Another run is working in the folder, it belongs to the other level, or a line is damaged.
         OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +115,7 @@ def _read(file: BinaryIO, path: Path) -> list[LedgerEntry]:
     data = file.read()
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
-        # A run was killed while it wrote its last line; the next one must not be glued to it.
+        # A run was killed while writing its last line; the next line must not be appended to the fragment.
         file.truncate(whole)
     return [_entry(line, path, number) for number, line in enumerate(data[:whole].splitlines(), 1)]
 

@@ -1,6 +1,6 @@
-"""The two levels of annotation, as the run sees them: units, prompts, a judgement per answer, a row per unit.
+"""The interface of the two annotation levels: units, prompts, a judgement per answer, a row per unit.
 
-Belongs here: the protocol and the values that pass through it. The levels themselves are documents.py and chunks.py.
+documents.py and chunks.py implement the levels.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,19 +12,19 @@ import pyarrow as pa
 from prox_assets.training.data.seeds import SeedDocument
 
 BLANK = "blank"
-"""Why a unit without visible characters is not asked about."""
+"""The skip reason of a unit without visible characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What becomes one row: a document, or a chunk of one.
+    """A document or a chunk of one; each unit becomes one row.
 
     Attributes:
         document: The document.
         line_start: First line, 0-based.
         line_end: Last line, inclusive.
-        text: The lines, raw.
-        shown: What the model is shown of them.
+        text: The raw lines.
+        shown: The text that the model is shown.
         skip_reason: Why nothing is asked about the unit, or None.
     """
 
@@ -38,13 +38,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of one question.
+    """The outcome of one question.
 
     Attributes:
-        value: What the level's `judge` made of the answer; None where there is an error.
+        value: The result of the level's `judge` for the answer; None if there is an error.
         error: Why there is no usable answer, or None.
-        prompt_tokens: Of all answers to the question, unusable ones included.
-        completion_tokens: Likewise.
+        prompt_tokens: Prompt tokens of all answers to the question, unusable ones included.
+        completion_tokens: Completion tokens of the same answers.
     """
 
     value: Any
@@ -54,7 +54,7 @@ class Verdict:
 
 
 class AnnotationLevel(Protocol):
-    """What differs between documents and chunks."""
+    """Everything that differs between annotating documents and annotating chunks."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -63,7 +63,7 @@ class AnnotationLevel(Protocol):
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """Names of the prompts; each unit is asked every one."""
+        """Names of the prompts; every unit is asked with each of them."""
         ...
 
     def units(self, document: SeedDocument) -> Iterator[Unit]:
@@ -71,20 +71,20 @@ class AnnotationLevel(Protocol):
         ...
 
     def judge(self, unit: Unit, prompt: str, text: str) -> Any:  # noqa: ANN401 - each level has its own values
-        """Return what an answer says.
+        """Return the value that an answer gives.
 
         Raises:
-            UnusableAnswerError: It says nothing usable.
+            UnusableAnswerError: The answer gives no usable value.
         """
         ...
 
     def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-        """Return the level's own columns of a row and its `error`; `verdicts` is empty for a skipped unit."""
+        """Return the level's own columns of a row, and `error`; `verdicts` is empty for a skipped unit."""
         ...
 
 
 def first_error(unit: Unit, verdicts: Mapping[str, Verdict]) -> str | None:
-    """Return why a unit has no annotation: why it was skipped, or what its first failed prompt met; else None."""
+    """Return why a unit has no annotation: its skip reason or the error of its first failed prompt; else None."""
     if unit.skip_reason is not None:
         return unit.skip_reason
     return next((f"{name}: {verdict.error}" for name, verdict in verdicts.items() if verdict.error is not None), None)

@@ -1,8 +1,7 @@
-"""Programs against single kinds of noise: reading and checking them, and merging them into one.
+"""Reads and checks the annotator's programs, one per kind of noise, and merges them into one.
 
-Belongs here: which calls each kind of noise allows, and what makes an annotator's program unusable. Checking means
-executing: an operation of an annotator that does nothing (a string that is not there, lines that do not exist) was not
-read off the chunk, and teaches nothing good. Not here: the prompts, and what becomes of the merged program (chunks).
+A program is checked by executing it. An operation without effect (a string that does not occur, lines that do not
+exist) was not read off the chunk, and a model should not learn from it. chunks.py turns the merged program into a row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ from prox_assets.programs import (
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
 
-# The share that goes is bounded after merging, so no floor of the executor may step in before.
+# The removed share is bounded after merging, so the executor's floors are off here.
 _POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.0, min_kept_characters=0)
 
 
@@ -32,9 +31,9 @@ class NoiseKind:
     """A kind of noise.
 
     Attributes:
-        name: What messages call it.
-        prompt: Name of the prompt that asks for it.
-        operations: The operations that a program against it may hold.
+        name: Its name in messages.
+        prompt: Name of the prompt that asks about it.
+        operations: The operations that a program against it may use.
     """
 
     name: str
@@ -50,12 +49,12 @@ NOISE_KINDS = (NAVIGATION, URLS, FOOTERS)
 
 @dataclass(frozen=True, slots=True)
 class MergedProgram:
-    """What is done to a chunk against all kinds of noise.
+    """One program for a chunk, against all kinds of noise.
 
     Attributes:
-        program: ProX text, line numbers from 0 in the chunk.
+        program: The program as ProX text; line numbers start at 0 in the chunk.
         removed_lines: Numbers of the lines that it removes.
-        removed_share: Share of the chunk's non-whitespace characters that it takes away, removed strings included.
+        removed_share: Share of the chunk's non-whitespace characters that it removes, removed strings included.
     """
 
     program: str
@@ -64,16 +63,16 @@ class MergedProgram:
 
 
 def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Operation, ...]:
-    """Return the operations that an answer asks for; none for keep_chunk().
+    """Return the operations in an answer; none for keep_chunk().
 
     Args:
         answer: Prose with a fenced program, or the program alone.
-        lines: The chunk's lines, which the program's numbers count from 0.
-        kind: The noise that was asked for.
+        lines: The chunk's lines; the program numbers them from 0.
+        kind: The kind of noise that was asked about.
 
     Raises:
-        UnusableAnswerError: Something cannot be read, calls another function than the kind allows, contradicts itself,
-            does nothing when executed, or puts in text that was not there.
+        UnusableAnswerError: The program does not parse, calls a function that the kind does not allow, contradicts
+            itself, has no effect when executed, or inserts new text.
     """
     parsed = parse(answer)
     if parsed.errors:
@@ -99,15 +98,15 @@ def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Op
 def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> MergedProgram:
     """Merge the programs against single kinds of noise into one.
 
-    Lines that any of them removes are removed. A normalize stays where it still changes a line that is left; the same
-    one is written once.
+    A line is removed if any program removes it. A normalize call stays if it still changes a remaining line, and equal
+    calls are written once.
 
     Args:
-        programs: What `read_program` returned, one per kind.
+        programs: The results of `read_program`, one per kind.
         lines: The chunk's lines.
 
     Raises:
-        UnusableAnswerError: The merged program, executed as it is written, does something else than its parts.
+        UnusableAnswerError: An operation of the merged program fails when the program is executed as written.
     """
     operations = [operation for program in programs for operation in program]
     removed = {
@@ -136,7 +135,7 @@ def _run(lines: Sequence[str], program: str | Sequence[Operation]) -> Refinement
 
 
 def _only_takes_away(operation: Normalize) -> bool:
-    """Tell whether what a normalize puts in stands in what it replaces, white space aside."""
+    """Return whether the target of a normalize call occurs in its source, ignoring white space."""
     return "".join(operation.target.split()) in "".join(operation.source.split())
 
 
@@ -151,7 +150,7 @@ def _ranges(removed: Iterable[int]) -> list[RemoveLines]:
 
 
 def _as_matched(operation: Normalize, lines: Sequence[str]) -> Normalize:
-    r"""Return a normalize that means what the chunk holds: models copy backslashes without escaping them."""
+    r"""Return the normalize call in the spelling that the chunk contains: models copy backslashes unescaped."""
     if operation.verbatim is None or any(operation.source in line for line in lines):
         return operation
     return Normalize(*operation.verbatim)

@@ -1,9 +1,8 @@
-"""The prompt files: reading them, their version, and the messages made from them.
+"""The prompt files: their format, their version, and the messages built from them.
 
-Belongs here: the files' format. A file is a conversation: a line `=== user` or `=== assistant` (or `=== system`) begins
-each turn, earlier turns are examples, and the last one holds `{text}` where the page goes. `retry.txt` is added to the
-last turn when an earlier answer could not be used; `{problem}` in it says why. Not here: what the prompts ask for
-(the files), and what is made of the answers (scores, noise).
+A file is a conversation. A line `=== user`, `=== assistant` or `=== system` begins each turn. Earlier turns are
+examples, and the last turn contains `{text}` where the page goes. If an earlier answer was unusable, `retry.txt` is
+appended to the last turn, and its `{problem}` says why.
 """
 
 import hashlib
@@ -29,8 +28,8 @@ class Prompt:
 
     Attributes:
         name: The file's name without its suffix.
-        turns: (role, content) of each turn; the last is a user's and holds `{text}`.
-        retry: What is added to the last turn when the question is asked again; holds `{problem}`.
+        turns: (role, content) of each turn; the last one is the user's and contains `{text}`.
+        retry: Text appended to the last turn when the question is asked again; contains `{problem}`.
     """
 
     name: str
@@ -41,11 +40,11 @@ class Prompt:
         """Return the messages of a request.
 
         Args:
-            text: The page or chunk, put in as it is: braces and role lines in it mean nothing.
-            problem: Why the last answer to the same question could not be used, if there was one.
+            text: The page or chunk, inserted verbatim: braces and role lines in it have no special meaning.
+            problem: Why the previous answer to the same question was unusable, if there was one.
         """
         *examples, (role, content) = self.turns
-        # Split rather than replaced: a page may hold "{text}" itself.
+        # Split rather than replace, because the page may itself contain "{text}".
         before, after = content.split("{text}")
         note = "" if problem is None else self.retry.replace("{problem}", problem)
         turns = [*examples, (role, f"{before}{text}{after}{note}")]
@@ -57,8 +56,8 @@ class PromptSet:
     """The prompts of one level.
 
     Attributes:
-        version: Name of their folder and a hash of these prompts' contents, such as "v1-0123456789ab".
-        prompts: By name.
+        version: Name of their folder and a hash of their contents, such as "v1-0123456789ab".
+        prompts: The prompts by name.
     """
 
     version: str
@@ -69,11 +68,11 @@ def load_prompts(names: Iterable[str], folder: Path | None = None) -> PromptSet:
     """Read prompt files and `retry.txt`.
 
     Args:
-        names: The prompts' names.
-        folder: Where they are; the bundled ones if None.
+        names: Names of the prompts.
+        folder: Folder with the files; the bundled prompts if None.
 
     Raises:
-        AnnotationError: A file is missing or not of the format.
+        AnnotationError: A file is missing or does not follow the format.
     """
     folder = (folder or BUNDLED_PROMPTS).resolve()
     retry = _read(folder, _RETRY)

@@ -1,6 +1,6 @@
-"""The questions of a run, and the keys under which their answers are found again.
+"""The questions of a run, and the keys that find their answers again.
 
-Belongs here: which questions there are. Not here: asking them (asking), what an answer means (the levels).
+asking.py asks the questions; the levels interpret the answers.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ class Question:
     """One prompt about one unit.
 
     Attributes:
-        unit_index: Place of the unit among the plan's units.
+        unit_index: Index of the unit in the plan's units.
         unit: The unit.
         prompt: The prompt.
     """
@@ -34,26 +34,26 @@ class Question:
     prompt: Prompt
 
     def messages(self, problem: str | None = None) -> list[Message]:
-        """Return the messages to send; `problem` says why the last answer could not be used."""
+        """Return the messages to send; `problem` says why the previous answer was unusable."""
         return self.prompt.messages(self.unit.shown, problem)
 
 
 class AnnotationPlan:
-    """Everything that can be known before the server is asked.
+    """All questions of a run, known before the server is asked.
 
     Args:
-        documents: What to annotate.
-        config: How.
+        documents: The documents to annotate.
+        config: The settings of the run.
         level: doc or chunk.
 
     Attributes:
         name: The level's name.
         level: The level.
         prompt_set: Its prompts.
-        units: What becomes rows, in input order.
+        units: The units, which become rows, in input order.
 
     Raises:
-        AnnotationError: Two documents have one id, or a prompt file is unusable.
+        AnnotationError: Two documents share an id, or a prompt file is unusable.
     """
 
     def __init__(self, documents: Sequence[SeedDocument], config: AnnotatorConfig, level: Level) -> None:
@@ -81,7 +81,7 @@ class AnnotationPlan:
         return len(self.level.prompts) * sum(unit.skip_reason is None for unit in self.units)
 
     def key(self, question: Question, model: str) -> str:
-        """Return 32 hex digits that change with document, what is shown of it, prompts, model and settings."""
+        """Return 32 hex digits that change with the document, the text shown, the prompts, the model and settings."""
         document = question.unit.document
         identity = {
             "doc_id": document.doc_id,

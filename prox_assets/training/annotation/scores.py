@@ -1,7 +1,4 @@
-"""Additive scores: reading them off an answer, and the decision they lead to.
-
-Belongs here: the two scores of the document level (ProX paper, section 2.3 and appendix A). Not here: their prompts.
-"""
+"""The two additive scores of the document level (ProX paper, section 2.3 and appendix A), and the decision."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +20,7 @@ class ScoreKind:
 
     Attributes:
         prompt: Name of the prompt that asks for it.
-        label: What stands before the number, such as "Educational score".
+        label: The text before the number, such as "Educational score".
     """
 
     prompt: str
@@ -31,7 +28,7 @@ class ScoreKind:
 
     @property
     def line(self) -> re.Pattern[str]:
-        """What a line with the score looks like; Markdown around it and "/5" behind it are let pass."""
+        """Pattern of a line with the score; it allows Markdown around the line and "/5" after the number."""
         return re.compile(
             rf"^[*_#> \t]*{re.escape(self.label)}[*_ \t]*:[*_ \t]*(\S+?)[ \t]*(?:/[ \t]*5)?[*_ \t.]*$",
             re.IGNORECASE | re.MULTILINE,
@@ -44,18 +41,18 @@ FORMAT = ScoreKind("document_format", "Format score")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A whole number from 0 to HIGHEST_SCORE, and why."""
+    """A whole number from 0 to HIGHEST_SCORE, with its justification."""
 
     points: int
     justification: str
 
 
 def read_score(text: str, kind: ScoreKind) -> Score:
-    """Return the score that an answer gives.
+    """Return the score in an answer.
 
     Raises:
-        UnusableAnswerError: There is no line with the score, or several that differ; it is no whole number from 0 to
-            HIGHEST_SCORE; or there is no justification.
+        UnusableAnswerError: No line gives the score, or several lines differ; the score is not a whole number from 0 to
+            HIGHEST_SCORE; or the justification is missing.
     """
     values = set(kind.line.findall(text))
     if len(values) != 1:
@@ -73,7 +70,8 @@ def read_score(text: str, kind: ScoreKind) -> Score:
 def decide(educational: int, text_format: int) -> Decision:
     """Return the decision on a document (ProX paper, equation 2).
 
-    The paper leaves out an educational score of 2 with a format score below 4; as elsewhere below 3, that drops.
+    The paper leaves open an educational score of 2 with a format score below 4. We drop such documents, like others
+    with an educational score below 3.
 
     Args:
         educational: Educational score, 0 to 5.

@@ -1,1 +1,1 @@
-"""What refiners learn from: labelled pages, targets, examples, training sets."""
+"""The data that refiners learn from: labelled pages, targets, examples, training sets."""

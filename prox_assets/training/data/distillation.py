@@ -1,6 +1,6 @@
-"""Softer targets from a second opinion: labels mixed with what an ensemble says that has not seen the page.
+"""Softens line targets: mixes the labels with the probabilities of an ensemble that has not seen the page.
 
-Belongs here: mixing. Not here: the ensemble (line_ensemble.py).
+The ensemble is in fit/line_ensemble.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,21 +9,21 @@ from typing import Any
 from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
 from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
 
-# How much a line counts whose only target is the ensemble's.
+# Weight of a line without a label, whose only target is the ensemble's.
 UNLABELLED_WEIGHT = 0.5
 
 
 def distil(rows: Sequence[dict[str, Any]], share: float, ensemble: LineEnsemble) -> None:
-    """Give rows of TRAINING_CHUNKS of the train split their `distilled_targets` and `distilled_weights`.
+    """Set `distilled_targets` and `distilled_weights` on the rows of TRAINING_CHUNKS in the train split.
 
-    A labelled line's target becomes (1 - share) * label + share * P(keep) of the ensemble, fitted on pages of other
-    sites; a line without a label takes the ensemble's at half weight. Clean texts keep their targets: that all of
-    them stays is no opinion.
+    A labelled line's target becomes (1 - share) * label + share * P(keep), where P(keep) comes from an ensemble fitted
+    on pages of other sites. A line without a label takes the ensemble's P(keep) at half weight. Clean texts keep their
+    targets, because it is certain that all of their lines stay.
 
     Args:
         rows: Training examples, changed in place.
         share: Weight of the ensemble, in [0, 1].
-        ensemble: Fitted here.
+        ensemble: The ensemble; it is fitted here.
     """
     chosen = [row for row in rows if row["split"] == "train" and not row["doc_id"].endswith(f"{TEXT_SEPARATOR}{CLEAN}")]
     opinions = ensemble.fit(

@@ -1,11 +1,9 @@
-"""Which labelled pages are worth keeping: the rule behind document-level targets, and what is shown of a page.
+"""The rule behind document-level targets: which labelled pages are worth keeping.
 
-Belongs here: the rule, in numbers. Not here: documents that are made to be dropped (made_documents.py).
-
-The rule: a page is kept when it holds enough prose of its own. Prose are the words of its main-content lines of at
-least ten words; how many are enough depends on the type of page, since a listing or a shop page needs more of them to
-be more than a list with remarks. The medians of prose words among labelled training pages are 1,165 for articles, 1,947
-for documentation, 774 for forums, 560 for services, 404 for collections, 294 for listings and 227 for products.
+A page is kept if it has enough prose. Its prose words are the words in main-content lines of at least ten words. How
+many are enough depends on the page type: a listing or a shop page needs more of them to be more than a list with
+remarks. The median number of prose words among labelled training pages is 1,165 for articles, 1,947 for documentation,
+774 for forums, 560 for services, 404 for collections, 294 for listings and 227 for products.
 """
 
 import math
@@ -23,8 +21,8 @@ NEEDED_PROSE_WORDS = {
     "listing": 500,
     "collection": 500,
 }
-# A page with 1.42 times what is needed has a target of 0.73, one with twice as much 0.88: people who label such pages
-# agree no better near the bound.
+# A page with 1.42 times the needed words has a target of 0.73, and one with twice as many has 0.88: near the bound,
+# people who label such pages agree no better than that.
 SOFTNESS = 0.35
 
 
@@ -39,7 +37,7 @@ def prose_words(page: LabelledPage) -> int:
 
 
 def document_target(page: LabelledPage) -> float | None:
-    """Return the wanted P(keep) in (0, 1), above 0.5 where the rule keeps the page; None for an unknown type."""
+    """Return the target P(keep) in (0, 1), above 0.5 if the rule keeps the page; None for an unknown page type."""
     needed = NEEDED_PROSE_WORDS.get(page.page_type or "")
     if needed is None:
         return None

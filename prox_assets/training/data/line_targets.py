@@ -1,7 +1,4 @@
-"""What a model should say of each line of a labelled page: targets in [0, 1] and how much each counts.
-
-Belongs here: from labels and gold text to numbers. A target is the wanted P(keep).
-"""
+"""Turns labels and gold text into line targets: the P(keep) that a model should give each line, and a weight."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +9,7 @@ from prox_assets.training.data.pages import LabelledPage, Regime
 WORD = re.compile(r"\w+")
 SHINGLE_WORDS = 3
 AMBIGUOUS_WEIGHT = 0.5
-# Blank lines follow their neighbour; nothing is won by getting them right, and they are a third of all lines.
+# Blank lines follow their neighbour. They are a third of all lines, and getting them right gains nothing.
 BLANK_WEIGHT = 0.1
 
 
@@ -21,8 +18,8 @@ class LineTargets:
     """Targets of the lines of a text.
 
     Attributes:
-        targets: Wanted P(keep) in [0, 1], one per line.
-        weights: How much each line counts, 0 for lines of which nobody knows.
+        targets: Target P(keep) in [0, 1], one per line.
+        weights: Weight of each line; 0 if its target is unknown.
     """
 
     targets: list[float]
@@ -32,9 +29,9 @@ class LineTargets:
 def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
     """Return the targets of one text of a page.
 
-    Lines with a label count in full. An ambiguous line of a page with gold text has the share of its word 3-grams that
-    the gold text holds as its target, at half weight; without gold text, or with fewer than three words, it counts
-    nothing. A blank line follows the line before it, so that paragraphs stay apart and removed blocks leave no gaps.
+    Labelled lines have full weight. The target of an ambiguous line is the share of its word 3-grams that occur in the
+    gold text, at half weight; without gold text, or with fewer than three words, its weight is 0. A blank line follows
+    the line before it, so that paragraphs stay apart and removed blocks leave no gaps.
     """
     lines = page.text(regime).split("\n")
     shingles = frozenset(_shingles(page.gold)) if page.gold else None
@@ -47,7 +44,7 @@ def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
             weights.append(BLANK_WEIGHT)
             continue
         target = float(label) if label >= 0 else _share_in_gold(line, shingles)
-        # A line of which nobody knows counts nothing where answers are scored, and stays where programs are written.
+        # A line with an unknown target has no weight where answers are scored, and stays where programs are written.
         targets.append(1.0 if target is None else target)
         weights.append(0.0 if target is None else 1.0 if label >= 0 else AMBIGUOUS_WEIGHT)
         before = before if target is None else target
@@ -55,7 +52,7 @@ def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
 
 
 def _share_in_gold(line: str, gold: frozenset[tuple[str, ...]] | None) -> float | None:
-    """Return which share of a line's word 3-grams the gold text holds; None where that cannot be said."""
+    """Return the share of a line's word 3-grams that occur in the gold text; None without gold text or 3-grams."""
     shingles = _shingles(line)
     if gold is None or not shingles:
         return None

@@ -1,7 +1,6 @@
-"""The annotator that asks no model: people's labels of pages, turned into decisions and programs.
+"""Annotation without a model: turns people's labels of pages into decisions and programs, as rows of the seed tables.
 
-Belongs here: labelled pages to rows of the seed tables. Not here: the rules for targets (line_targets.py,
-document_targets.py), documents that are made to be dropped (made_documents.py).
+line_targets.py and document_targets.py hold the rules for targets; synthetic_documents.py makes documents to drop.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,22 +13,22 @@ from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
 from prox_assets.training.data.synthetic_documents import made_documents
 
 KEEP_FROM = 0.5
-# Between a page and the name of one of its texts; what stands before it groups texts of one page.
+# Separates a page's name from the name of one of its texts; the part before it groups the texts of one page.
 TEXT_SEPARATOR = "#"
 CLEAN = "gold"
 MADE_SITE = "made"
-# Made documents for every page of a split: a fifth of all documents are then plainly bad, about as many as crawl text
-# has (ProX drops 70 %, most of them for less plain reasons).
+# Synthetic documents per page of a split. A fifth of all documents are then plainly bad, about as many as in crawl text
+# (ProX drops 70 %, most of them for less obvious reasons).
 MADE_PER_PAGE = 0.4
 
 Row = dict[str, Any]
 
 
 def chunk_annotations(pages: Iterable[LabelledPage]) -> Iterator[Row]:
-    """Yield one row of SEED_CHUNKS for each text of a page, the whole text as one chunk.
+    """Yield one row of SEED_CHUNKS for each text of a page, with the whole text as one chunk.
 
-    A page has its text in both regimes, and its gold text, of which every line stays: without clean documents a model
-    learns that there is always something to remove.
+    The texts of a page are its text in both regimes and its gold text. Every line of the gold text stays: without clean
+    documents a model learns that there is always something to remove.
     """
     for page in pages:
         for regime in REGIMES:
@@ -41,11 +40,11 @@ def chunk_annotations(pages: Iterable[LabelledPage]) -> Iterator[Row]:
 
 
 def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[Row]:
-    """Yield one row of SEED_DOCUMENTS for each text of a page of known type, and for made documents.
+    """Yield one row of SEED_DOCUMENTS for each text of a page of known type, and for each synthetic document.
 
     Args:
         pages: The labelled pages.
-        seed: Of the made documents; those of a split are made from its own pages.
+        seed: Seed of the synthetic documents; each split makes its own from its own pages.
     """
     for page in pages:
         target = document_target(page)
@@ -79,7 +78,7 @@ def _decision(target: float) -> Row:
 
 
 def page_name(page: LabelledPage) -> str:
-    """Return what tells a page from those of other data sets: page ids are unique in their own only."""
+    """Return a page name that is unique across data sets; page ids are unique only within their own data set."""
     return f"{page.dataset}/{page.page_id}"
 
 

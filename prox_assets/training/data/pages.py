@@ -1,7 +1,6 @@
 """Labelled pages: web pages with their main content marked by people, streamed from one Parquet file.
 
-Belongs here: reading that file, and which pages may be used for what. Not here: turning labels into targets
-(line_targets.py, document_targets.py).
+This module also decides the split of each page. line_targets.py and document_targets.py turn labels into targets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-# Environment variables that name files of labelled pages, with gold text and without.
+# Environment variables that name files of labelled pages, with and without gold text.
 PAGES_VARIABLE = "PROX_LABELLED_PAGES"
 SILVER_VARIABLE = "PROX_SILVER_PAGES"
 BATCH_PAGES = 64
@@ -46,7 +45,7 @@ class PagesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledPage:
-    """One page; `COLUMNS` says what the fields hold."""
+    """One page; `COLUMNS` describes the fields."""
 
     page_id: str
     dataset: str
@@ -62,12 +61,12 @@ class LabelledPage:
 
     @property
     def is_silver(self) -> bool:
-        """Whether only programs labelled it; such a page serves training alone."""
+        """Whether only programs labelled the page; such a page is used only for training."""
         return not self.gold.strip()
 
     @property
     def split(self) -> Split:
-        """What the page may be used for: `split_of` its site."""
+        """The split of the page's site, which says what the page may be used for."""
         return split_of(self.site)
 
     def text(self, regime: Regime) -> str:
@@ -75,15 +74,15 @@ class LabelledPage:
         return self.text_full if regime == "text_full" else self.text_main
 
     def labels(self, regime: Regime) -> tuple[int, ...]:
-        """Return its labels, one for each line."""
+        """Return the labels of one regime, one per line."""
         return self.keep_full if regime == "text_full" else self.keep_main
 
 
 def split_of(site: str) -> Split:
-    """Return the split of a site: by hash, so that it never depends on what else is in a file.
+    """Return the split of a site: a hash decides, so the split never depends on what else is in a file.
 
     15 % of the sites are for validation (reported, never tuned on), 7 % for development (thresholds, choice of
-    checkpoint), the others for training.
+    checkpoint), and the rest for training.
     """
     bucket = xxhash.xxh3_64_intdigest(site.encode()) % 100
     if bucket < VALIDATION_PERCENT:
@@ -97,13 +96,13 @@ def count_pages(path: Path) -> int:
 
 
 def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
-    """Yield the pages in file order, a bounded number in memory.
+    """Yield the pages in file order, with a bounded number in memory.
 
     Args:
         path: A Parquet file with the columns of `COLUMNS`.
 
     Raises:
-        PagesError: The file cannot be read, a column is missing, or a page has another number of labels than lines.
+        PagesError: The file cannot be read, a column is missing, or a page has a different number of labels and lines.
     """
     try:
         file = pq.ParquetFile(path)
@@ -146,5 +145,5 @@ def _page(row: dict[str, Any]) -> LabelledPage:
 
 
 def _labels(labels: Sequence[int] | None, text: str) -> tuple[int, ...]:
-    """Return labels as a tuple; a text that is absent is one blank line."""
+    """Return labels as a tuple; a missing text counts as one blank line."""
     return (-1,) if not text and not labels else tuple(labels or ())

@@ -1,7 +1,7 @@
 """Examples for refiners that write programs: a prompt and the program that answers it, as token ids.
 
-Belongs here: chunks at random offsets with their programs rendered for the numbers they are shown, and documents with
-their decision. Not here: scored answers (scored_batches.py).
+Chunks begin at random offsets, and their programs use the line numbers shown in the prompt. Documents come with their
+decision. For scored answers see fit/scored_batches.py.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 IGNORED = -100
-# A text is shown from so many first lines on, so that the same line comes with many numbers and neighbours.
+# Each text is shown from this many starting lines, so that a line occurs with different numbers and neighbours.
 OFFSETS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramExample:
-    """A prompt and its answer, both as token ids; the answer ends with the end-of-sequence token, if there is one."""
+    """A prompt and its answer as token ids; the answer ends with the end-of-sequence token, if there is one."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
@@ -43,12 +43,12 @@ def program_examples(
 
     Args:
         config: The refiner, with a fixed prompt format.
-        tokenizer: Of the model to be tuned.
+        tokenizer: Tokenizer of the model to tune.
         rows: Rows of TRAINING_DOCUMENTS or TRAINING_CHUNKS.
-        seed: Of the offsets.
+        seed: Seed of the offsets.
 
     Raises:
-        RefinerError: The prompt format is open, or does not fit the window.
+        RefinerError: The prompt format is still "auto", or does not fit the window.
     """
     if config.prompt_format not in ("llama2-chat", "plain"):
         raise RefinerError(f"{config.name}: training needs prompt_format llama2-chat or plain, not auto.")
@@ -110,7 +110,7 @@ def _program(row: Mapping[str, Any], lines: Sequence[str], start: int, end: int,
 
 
 def _spelled(program: tuple[Operation, ...], config: RefinerConfig) -> str:
-    """Render a program with the names that the refiner is to write."""
+    """Render a program with the names that this refiner should write."""
     text = render(program)
     if program == (KeepChunk(),):
         return f"{config.keep_call}()"
@@ -124,7 +124,7 @@ def _spelled(program: tuple[Operation, ...], config: RefinerConfig) -> str:
 
 
 def collate(padding: int, examples: Sequence[ProgramExample]) -> dict[str, torch.Tensor]:
-    """Return the tensors of a batch; the loss is on answers alone, padding is on the right.
+    """Return the tensors of a batch; only answers enter the loss, and padding is on the right.
 
     Args:
         padding: Any token id.

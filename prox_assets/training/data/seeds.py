@@ -1,7 +1,7 @@
-"""Seed data: the documents that an annotator is shown, and the tables of what it said of them.
+"""Seed data: the documents that an annotator is shown, and the tables of its annotations.
 
-Belongs here: one Arrow schema per level, every column with a description. Whoever annotates, a large model or people
-who labelled pages, writes these tables; training reads them. Not here: how annotations come about (annotation).
+There is one Arrow schema per level, with a description of every column. The annotators, a large model or people who
+labelled pages, fill these tables; training reads them.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class SeedDocument:
-    r"""A document to be annotated.
+    r"""A document to annotate.
 
     Attributes:
-        doc_id: Unique among the documents of a run.
-        site: Registered domain, by which documents are split into training and validation.
-        url: Address of the page; "" where it is not known.
+        doc_id: Id, unique among the documents of a run.
+        site: Registered domain; documents are split by it into training and validation.
+        url: Address of the page; "" if unknown.
         text: Raw text; only "\n" separates lines.
     """
 
@@ -81,7 +81,7 @@ SEED_DOCUMENTS: pa.Schema = _schema(_DOCUMENT_COLUMNS)
 """One row per document: keep or drop."""
 
 SEED_CHUNKS: pa.Schema = _schema(_CHUNK_COLUMNS)
-"""One row per chunk: the program that cleans it. The chunks of a document cover its lines exactly once."""
+"""One row per chunk: the program that cleans it. A document's chunks cover each of its lines exactly once."""
 
 SEED_DOCUMENT_DESCRIPTIONS: dict[str, str] = {name: text for name, _, text in _DOCUMENT_COLUMNS}
 SEED_CHUNK_DESCRIPTIONS: dict[str, str] = {name: text for name, _, text in _CHUNK_COLUMNS}

@@ -1,7 +1,7 @@
-"""Documents that are plainly worth nothing, made from templates and from pieces of pages.
+"""Synthetic documents that are plainly worthless, built from templates and pieces of pages.
 
-Belongs here: what the labelled pages lack, because nobody labels the main content of an error page. Everything is drawn
-from a seeded generator; pieces come from the pages handed in, so that a split stays within itself.
+They supply what the labelled pages lack, because nobody labels the main content of an error page. Everything is drawn
+from a seeded generator. The pieces come only from the pages passed in, so that no split uses text of another.
 """
 
 import random
@@ -18,19 +18,19 @@ BOILERPLATE_LINES = (10, 120)
 
 @dataclass(frozen=True, slots=True)
 class MadeDocument:
-    """A document to drop, and which kind of worthless it is."""
+    """A synthetic document to drop, and its kind."""
 
     kind: str
     text: str
 
 
 def made_documents(pages: Sequence[LabelledPage], count: int, seed: int) -> list[MadeDocument]:
-    """Return documents of all kinds in turn.
+    """Return synthetic documents, cycling through all kinds.
 
     Args:
-        pages: Where words and lines are taken from.
-        count: How many.
-        seed: Of the generator; equal arguments give equal documents.
+        pages: The pages that words and lines are taken from.
+        count: Number of documents.
+        seed: Seed of the generator; equal arguments give equal documents.
     """
     draw = random.Random(seed)  # noqa: S311 (nothing secret)
     kinds = list(_KINDS)
@@ -88,7 +88,7 @@ def _cut_text(draw: random.Random, page: LabelledPage) -> str:
 
 
 def _boilerplate(draw: random.Random, page: LabelledPage) -> str:
-    """Return what surrounds the main content, without it: what is left of a page that failed to load."""
+    """Return what surrounds a page's main content, without the content itself, as on a page that failed to load."""
     lines = [line for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True) if label == 0]
     count = draw.randint(*BOILERPLATE_LINES)
     start = draw.randrange(max(1, len(lines) - count + 1))

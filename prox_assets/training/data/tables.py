@@ -1,6 +1,6 @@
-"""Small Parquet tables of the lab: written whole and atomically, read as rows.
+"""Small Parquet tables and JSON files in a lab's folder: written atomically, read as rows.
 
-Belongs here: files of a lab's folder. Not here: the lake, whose tables are large and shared (lake).
+Large shared tables are in `lake`.
 """
 
 import json
@@ -17,7 +17,7 @@ ROWS_PER_GROUP = 500
 
 
 def write_table(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows to a file that appears only when it is whole; return how many there were. Absent columns are null."""
+    """Write rows to a file that appears only once complete; return their number. Missing columns become null."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     count = 0
     with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
@@ -33,14 +33,14 @@ def read_table(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table in order.
 
     Raises:
-        FileNotFoundError: It has not been written yet.
+        FileNotFoundError: The table has not been written yet.
     """
     for batch in pq.ParquetFile(path).iter_batches(ROWS_PER_GROUP):
         yield from batch.to_pylist()
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a value as JSON to a file that appears only when it is whole."""
+    """Write a value as JSON to a file that appears only once complete."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(path)

@@ -1,7 +1,7 @@
-"""From seed annotations to a training set: split by site, duplicates and errors removed, everything counted.
+"""Turns seed annotations into a training set: split by site, without duplicates and errors, with everything counted.
 
-Belongs here: which annotated texts serve which split. Not here: prompts, which are made when a batch is drawn
-(scored_batches.py, program_examples.py), so that one set serves every dialect and window.
+One set serves every dialect and window, because prompts are built later, by fit/scored_batches.py and
+program_examples.py.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
 
 Row = dict[str, Any]
 
-# MinHash as FineWeb uses it has 5-word shingles and 112 permutations at a similarity of about 0.75 (arXiv 2406.17557).
+# FineWeb's MinHash uses 5-word shingles and 112 permutations, at a similarity of about 0.75 (arXiv 2406.17557).
 SHINGLE_WORDS = 5
 PERMUTATIONS = 128
 NEAR_DUPLICATE = 0.75
-# Where two texts are alike, the one of the split that must not leak stays.
+# Of two similar texts, the one in the earlier of these splits stays: held-out splits must not leak into training.
 SPLIT_ORDER: tuple[Split, ...] = ("validation", "development", "train")
 
 _SPLIT = pa.field("split", pa.string())
@@ -37,7 +37,7 @@ TRAINING_CHUNKS: pa.Schema = (
     .append(pa.field("distilled_targets", _REALS))
     .append(pa.field("distilled_weights", _REALS))
 )
-"""SEED_CHUNKS, the split of each row, and the targets that an ensemble has softened, where it was asked."""
+"""SEED_CHUNKS, the split of each row, and the targets softened by an ensemble, where one was used."""
 
 
 @dataclass
@@ -45,15 +45,15 @@ class TrainingSetStatistics:
     """What became of the annotations.
 
     Attributes:
-        annotations: Rows that came in.
-        errors: Rows without an answer, by their error's first words.
+        annotations: Number of input rows.
+        errors: Rows without an answer, by the first words of their error.
         unreadable_programs: Rows whose program does not parse.
-        exact_duplicates: Rows whose text another page has too.
-        near_duplicates: Rows whose page is nearly the same as another one.
+        exact_duplicates: Rows of pages that share a text with another page.
+        near_duplicates: Rows of pages that are nearly the same as another page.
         examples: Rows that stayed, by split.
-        sites: Sites by split.
-        keep: Rows that keep (doc), or lines that stay (chunk), by split.
-        drop: Rows that drop, or lines that go.
+        sites: Number of sites, by split.
+        keep: Rows that keep (doc) or lines that stay (chunk), by split.
+        drop: Rows that drop (doc) or lines that go (chunk), by split.
     """
 
     annotations: int = 0
@@ -72,14 +72,14 @@ class TrainingSetStatistics:
 
 
 def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[Row], TrainingSetStatistics]:
-    """Return the examples of a level, each with its split, and what was counted on the way.
+    """Return the examples of a level, each with its split, and statistics.
 
-    Texts of one page stay together. A page that has an equal or nearly equal one is left out, in favour of the split
-    that must not leak: no training page is a copy of a validation page.
+    Texts of one page stay together. Of equal or nearly equal pages only one stays, in the order validation,
+    development, train: no training page is a copy of a validation page.
 
     Args:
         level: doc or chunk.
-        annotations: Rows of SEED_DOCUMENTS or SEED_CHUNKS, of any number of annotators.
+        annotations: Rows of SEED_DOCUMENTS or SEED_CHUNKS, from any number of annotators.
     """
     statistics = TrainingSetStatistics()
     usable = [row for row in _counted(annotations, statistics) if _is_usable(level, row, statistics)]
@@ -93,7 +93,7 @@ def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[R
 
 
 def page_of(doc_id: str) -> str:
-    """Return the name of the page that a text belongs to; a document of an annotator is its own."""
+    """Return the name of the page that a text belongs to; a model-annotated document is its own page."""
     page, separator, _ = doc_id.rpartition(TEXT_SEPARATOR)
     return page if separator else doc_id
 
@@ -117,13 +117,13 @@ def _is_usable(level: Level, row: Row, statistics: TrainingSetStatistics) -> boo
 
 
 def _split(row: Row) -> Split:
-    """Return a row's split; made documents carry theirs in the site's name."""
+    """Return a row's split; synthetic documents carry theirs in the site's name."""
     maker, _, split = row["site"].partition(".")
     return split if maker == MADE_SITE and split in SPLIT_ORDER else split_of(row["site"])
 
 
 def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetStatistics) -> list[str]:
-    """Return the names of the groups that stay, in the order in which they came."""
+    """Return the names of the groups that stay, in input order."""
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(threshold=NEAR_DUPLICATE, num_perm=PERMUTATIONS)
@@ -147,7 +147,7 @@ def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetSta
 
 
 def _shingles(rows: Sequence[Row]) -> list[bytes]:
-    """Return the word 5-grams of the longest text of a page; of a very short one, the text itself."""
+    """Return the word 5-grams of a page's longest text, or the text itself if it is too short for any."""
     text = max((row["text"] for row in rows), key=len)
     words = WORD.findall(text.casefold())
     shingles = {" ".join(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}

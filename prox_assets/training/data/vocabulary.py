@@ -1,7 +1,4 @@
-"""The tokenizer of a refiner that is trained from scratch: byte-level BPE with the special tokens of its prompts.
-
-Belongs here: which special tokens there are, and learning the merges.
-"""
+"""The tokenizer of a refiner trained from scratch: byte-level BPE with the special tokens of its prompts."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 END_TOKEN = "<eos>"  # noqa: S105 (a token of the vocabulary, not a password)
-# More of one page would teach its vocabulary rather than the language's.
+# More text from one page would teach the page's vocabulary rather than the language's.
 CHARACTERS_PER_TEXT = 20_000
 
 
 def special_tokens(settings: LineLabelsSettings) -> list[str]:
-    """Return every special token of the line-labels dialect, each once: ids follow this order."""
+    """Return every special token of the line-labels dialect, each once; ids follow this order."""
     inline = settings.inline.tokens if settings.inline is not None else ()
     backward = () if settings.backward_token is None else (settings.backward_token,)
     surroundings = SURROUNDING_TOKENS if settings.surroundings else ()
@@ -49,14 +46,14 @@ def special_tokens(settings: LineLabelsSettings) -> list[str]:
 def train_tokenizer(
     texts: Iterable[str], vocabulary: int, settings: LineLabelsSettings, window: int
 ) -> PreTrainedTokenizerFast:
-    """Return a tokenizer whose vocabulary is learned from the heads of the texts.
+    """Return a tokenizer with a vocabulary learned from the heads of the texts.
 
-    It adds nothing to a prompt by itself and has no chat template.
+    It adds no tokens of its own to a prompt and has no chat template.
 
     Args:
-        texts: What merges are learned from.
-        vocabulary: Number of tokens at most, the 256 bytes and the special tokens among them.
-        settings: The dialect whose special tokens it gets.
+        texts: Texts to learn the merges from.
+        vocabulary: Largest number of tokens, including the 256 bytes and the special tokens.
+        settings: The dialect that supplies the special tokens.
         window: Context window in tokens, written into the tokenizer's configuration.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

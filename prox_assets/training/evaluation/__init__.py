@@ -1,1 +1,1 @@
-"""How good a refiner is: measures on labelled pages, and the choice of a checkpoint."""
+"""Evaluation: measures of a refiner on labelled pages, and the choice of a checkpoint."""

@@ -1,7 +1,6 @@
-"""Evaluating refiners on labelled pages, by the very path that refines corpora: refiner, executor, policy.
+"""Evaluates refiners on labelled pages, with the same refiner, executor and policy that refine corpora.
 
-Belongs here: running a refiner over pages and collecting what it did. Not here: formulas (measures.py), the table for
-people (evaluation_table.py).
+measures.py holds the formulas, and table.py writes the results as tables.
 """
 
 import time
@@ -39,32 +38,32 @@ from prox_assets.training.evaluation.measures import (
     word_f1,
 )
 
-# A page is measured by what is left of it, be it a twentieth: whether so little is worth keeping is a decision about
-# documents. With the default floor, a third of the shop pages would be dropped when every line label is obeyed.
+# A page is measured by what is left of it, even if that is a twentieth: whether so little is worth keeping is a
+# document-level decision. With the default floor, obeying every line label would drop a third of the shop pages.
 NO_FLOOR: dict[str, Any] = {"min_kept_share": 0.0, "min_kept_characters": 0}
 
-# Page types whose main content is connected prose: what a refiner takes away from their gold text is damage.
+# Page types whose main content is connected prose: anything a refiner removes from their gold text is damage.
 PROSE_TYPES = ("article", "documentation")
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkEvaluation:
-    """What a chunk refiner made of pages.
+    """The results of a chunk refiner on labelled pages.
 
     Attributes:
-        pages: How many.
-        word_f1: Mean over pages of the word F1 of refined text against gold (`measures.word_f1`).
-        word_f1_by_type: The same by type of page.
-        word_f1_by_page: By page_id, for paired comparisons and for the sites that fare worst.
-        removed: Labelled lines that were removed against those labelled boilerplate: the paper's chunk measure, pooled
-            over the lines of all pages.
-        removed_by_page: Mean over pages of the same F1.
-        reliability: P(keep) of labelled lines against their labels; empty for refiners that give none.
-        invalid_programs: Share of chunks whose program was rejected or had an operation that failed.
-        chunks: Chunks in all.
+        pages: Number of pages.
+        word_f1: Mean over pages of the word F1 of refined text against gold text (`measures.word_f1`).
+        word_f1_by_type: The same mean by page type.
+        word_f1_by_page: Word F1 by page_id, for paired comparisons and to find the worst sites.
+        removed: Removed lines against lines labelled boilerplate, pooled over the labelled lines of all pages: the
+            paper's chunk measure.
+        removed_by_page: Mean over pages of the F1 of removed lines.
+        reliability: P(keep) of labelled lines against their labels; empty for refiners without probabilities.
+        invalid_programs: Share of chunks whose program was rejected or had a failed operation.
+        chunks: Number of chunks.
         kept_words: Share of the words of all pages that stayed.
         prompt_tokens: Tokens shown to the model.
-        seconds: Of wall time, engine start not counted.
+        seconds: Wall time, without starting the engine.
     """
 
     pages: int
@@ -82,22 +81,22 @@ class ChunkEvaluation:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error of the lines' probabilities."""
+        """Expected calibration error of the line probabilities."""
         return calibration_error(self.reliability)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentEvaluation:
-    """What a document refiner said of pages whose type is known.
+    """The results of a document refiner on pages of known type.
 
     Attributes:
-        documents: How many.
-        keep: Decisions to keep against `document_target` >= 0.5.
-        drop: Decisions to drop; the class that is harder to find.
-        accuracy_by_type: Share of right decisions by type of page, or kind of made document.
+        documents: Number of documents.
+        keep: Decisions to keep, against `document_target` >= 0.5.
+        drop: Decisions to drop, the class that is harder to find.
+        accuracy_by_type: Share of correct decisions by page type or kind of synthetic document.
         reliability: P(keep) against the targets.
         prompt_tokens: Tokens shown to the model.
-        seconds: Of wall time, engine start not counted.
+        seconds: Wall time, without starting the engine.
     """
 
     documents: int
@@ -110,7 +109,7 @@ class DocumentEvaluation:
 
     @property
     def macro_f1(self) -> float:
-        """Mean of the F1 of keeping and that of dropping."""
+        """Mean of the F1 of keeping and the F1 of dropping."""
         return (self.keep.f1 + self.drop.f1) / 2
 
     @property
@@ -121,7 +120,7 @@ class DocumentEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class LabelledDocument:
-    """A document with the decision that is wanted; `kind` is its page's type, or the kind of a made document."""
+    """A document with the correct decision; `kind` is its page type, or the kind of a synthetic document."""
 
     doc_id: str
     text: str
@@ -170,13 +169,13 @@ def _stored(row: ChunkProgramRow, policy: ExecutionPolicy) -> ChunkProgram:
 def evaluate_chunks(
     refiner: ChunkRefiner, pages: Sequence[LabelledPage], regime: Regime, policy: ExecutionPolicy
 ) -> ChunkEvaluation:
-    """Refine pages and compare with gold text and labels.
+    """Refine pages and compare the result with gold text and labels.
 
     Args:
-        refiner: Any chunk refiner, with a model or without.
+        refiner: Any chunk refiner, with or without a model.
         pages: Pages with gold text.
-        regime: Which of their texts is refined.
-        policy: How programs are executed, `dialect` as the refiner's.
+        regime: Which of their texts to refine.
+        policy: How to execute programs; its `dialect` must be the refiner's.
     """
     texts = [page.text(regime) for page in pages]
     begin = time.perf_counter()
@@ -192,7 +191,7 @@ def measure_chunks(
     policy: ExecutionPolicy,
     seconds: float = 0.0,
 ) -> ChunkEvaluation:
-    """Compare programs that were written before, under any policy: a threshold can be tried without inference."""
+    """Measure programs written earlier, under any policy: this tries out a threshold without inference."""
     scores: dict[str, float] = {}
     by_type: dict[str, list[float]] = {}
     pooled = BinaryCounts()
@@ -235,12 +234,12 @@ def measure_chunks(
 
 
 def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: ExecutionPolicy) -> float:
-    """Return the share of visible characters that a refiner takes away from clean prose: gold text of prose pages.
+    """Return the share of visible characters that a refiner removes from clean prose: the gold text of prose pages.
 
     Args:
         refiner: Any chunk refiner.
-        pages: Pages; those of a type in `PROSE_TYPES` serve.
-        policy: How programs are executed.
+        pages: Labelled pages; only those of a type in `PROSE_TYPES` are used.
+        policy: How to execute programs.
     """
     texts = [page.gold for page in pages if page.page_type in PROSE_TYPES and page.gold.strip()]
     before = after = 0
@@ -251,7 +250,7 @@ def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: Executi
 
 
 def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[LabelledDocument]:
-    """Return the pages of known type as documents with the decision of the rule in document_targets.py."""
+    """Return the pages of known type as documents, with the decision of the rule in data/document_targets.py."""
     documents: list[LabelledDocument] = []
     for page in pages:
         target = document_target(page)
@@ -265,12 +264,12 @@ def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[La
 def evaluate_documents(
     refiner: DocumentRefiner, documents: Sequence[LabelledDocument], policy: ExecutionPolicy
 ) -> DocumentEvaluation:
-    """Judge documents and compare with the decisions that are wanted.
+    """Judge documents and compare the results with the correct decisions.
 
     Args:
         refiner: Any document refiner.
-        documents: What it judges.
-        policy: `doc_keep_threshold` decides.
+        documents: The documents to judge.
+        policy: Supplies `doc_keep_threshold`, which turns P(keep) into a decision.
     """
     begin = time.perf_counter()
     programs = document_programs(refiner, [document.text for document in documents])
@@ -298,7 +297,7 @@ def evaluate_documents(
 
 
 def _line_decisions(text: str, refinement: Refinement, labels: Sequence[int]) -> Iterator[tuple[bool, int]]:
-    """Yield (removed, label) of every labelled line that is not blank."""
+    """Yield (removed, label) for every labelled line that is not blank."""
     lines = text.split("\n")
     dropped = refinement.outcome is Outcome.DROPPED_BY_CHUNKS
     removed = (lines for chunk in refinement.chunks for lines in chunk.removed_lines)

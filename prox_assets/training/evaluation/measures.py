@@ -1,7 +1,4 @@
-r"""Measures of refiners against labelled pages, as plain numbers.
-
-Belongs here: formulas with their sources. Not here: running a refiner over pages (evaluation.py).
-"""
+r"""Formulas that measure refiners against labelled pages, with their sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,9 +12,9 @@ BINS = 10
 def word_f1(text: str, gold: str) -> float:
     r"""Return 2 * common / (words of text + words of gold), in [0, 1]; 1.0 when neither has a word.
 
-    F1 over two bags of words: that of SQuAD (arXiv 1606.05250, section 6.1) with one reference, without its removal of
-    articles. A word is a maximal run of letters, digits and underscores (`\w+`), case folded, so that punctuation and
-    layout do not count. Text without spaces counts as few long words: compare such pages with each other only.
+    This is SQuAD's F1 over two bags of words (arXiv 1606.05250, section 6.1) with one reference, but articles are not
+    removed. A word is a maximal run of letters, digits and underscores (`\w+`), case folded, so punctuation and layout
+    do not count. Text without spaces counts as few long words: compare such pages only with each other.
     """
     found, wanted = (Counter(WORD.findall(one.casefold())) for one in (text, gold))
     total = found.total() + wanted.total()
@@ -29,9 +26,9 @@ class BinaryCounts:
     """Decisions against truth, for one class.
 
     Attributes:
-        hits: Decided so, and true.
-        false_alarms: Decided so, and not true.
-        misses: Not decided so, but true.
+        hits: Decisions for the class that are correct (true positives).
+        false_alarms: Decisions for the class that are wrong (false positives).
+        misses: Members of the class that were not found (false negatives).
     """
 
     hits: int = 0
@@ -46,26 +43,26 @@ class BinaryCounts:
 
     @property
     def precision(self) -> float:
-        """Share of decisions that are true; 1.0 where none was made."""
+        """Share of decisions that are correct; 1.0 without decisions."""
         decided = self.hits + self.false_alarms
         return self.hits / decided if decided else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of the true that was found; 1.0 where there is none."""
+        """Share of the class that was found; 1.0 if the class is empty."""
         true = self.hits + self.misses
         return self.hits / true if true else 1.0
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; 1.0 where nothing is true and nothing was decided."""
+        """Harmonic mean of precision and recall; 1.0 if the class is empty and nothing was decided for it."""
         total = 2 * self.hits + self.false_alarms + self.misses
         return 2 * self.hits / total if total else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Predictions in [low, high): how many, their mean probability, and the share that came true."""
+    """Predictions in [low, high): their count, their mean probability, and the share that turned out true."""
 
     low: float
     high: float
@@ -75,7 +72,7 @@ class ReliabilityBin:
 
 
 def reliability(probabilities: Sequence[float], truths: Sequence[bool]) -> list[ReliabilityBin]:
-    """Return ten bins of equal width, the empty ones left out (reliability diagram; Niculescu-Mizil, Caruana 2005)."""
+    """Return ten bins of equal width, without empty ones (reliability diagram; Niculescu-Mizil, Caruana 2005)."""
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for probability, truth in zip(probabilities, truths, strict=True):
         bins[min(BINS - 1, int(probability * BINS))].append((probability, truth))
@@ -100,6 +97,6 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Return the arithmetic mean; 0.0 of nothing."""
+    """Return the arithmetic mean; 0.0 for no values."""
     numbers = list(values)
     return sum(numbers) / len(numbers) if numbers else 0.0

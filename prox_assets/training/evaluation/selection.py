@@ -1,6 +1,6 @@
-"""Which checkpoint is the best, and where its threshold should be: decided on development pages.
+"""Chooses the best checkpoint and its threshold on development pages.
 
-Belongs here: trying checkpoints by the path that refines corpora. Not here: measures (measures.py, evaluation.py).
+Checkpoints are tried with the same code that refines corpora.
 """
 
 import json
@@ -33,14 +33,14 @@ THRESHOLDS = tuple(step / 20 for step in range(2, 15))
 
 @dataclass(frozen=True, slots=True)
 class CheckpointResult:
-    """How a checkpoint does on development pages.
+    """The results of a checkpoint on development pages.
 
     Attributes:
-        step: Optimiser steps that it was trained for.
-        score: What checkpoints are compared by: F1 of removed lines (programs), mean page word F1 over both regimes
-            (scored lines), mean F1 of keeping and dropping (documents).
-        threshold: P(keep) from which it does best; None for programs.
-        measures: Numbers by name.
+        step: Optimiser steps of its training so far.
+        score: The number that checkpoints are compared by: F1 of removed lines (programs), mean page word F1 over both
+            regimes (scored lines), or mean F1 of keeping and dropping (documents).
+        threshold: The threshold on P(keep) that scores best; None for programs and for documents.
+        measures: Measurements by name.
     """
 
     step: int
@@ -54,11 +54,11 @@ def choose_checkpoint(
 ) -> tuple[CheckpointResult, list[CheckpointResult]]:
     """Return the best checkpoint and the results of all, in order of steps.
 
-    A result is kept in the checkpoint's folder, so that a run that was killed meanwhile does not judge it again.
+    Each result is stored in its checkpoint's folder, so that a resumed run does not judge that checkpoint again.
 
     Args:
         checkpoints: Model folders by step; at least one.
-        judge: Judges one; the step is filled in here. Without a judge the last checkpoint is the best.
+        judge: Judges one checkpoint; the step is filled in here. Without a judge the last checkpoint is the best.
     """
     if judge is None:
         last = CheckpointResult(max(checkpoints), 0.0, None, {})
@@ -105,7 +105,7 @@ def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage]) -> Callab
 
 
 def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument]) -> Callable[[Path], CheckpointResult]:
-    """Return a judge of document refiners on development documents; the threshold stays where P(keep) says, at 0.5."""
+    """Return a judge of document refiners on development documents; the threshold on P(keep) stays at 0.5."""
 
     def judge(folder: Path) -> CheckpointResult:
         with open_documents(config, folder) as refiner:
@@ -118,14 +118,14 @@ def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument]
 
 @contextmanager
 def open_chunks(config: RefinerConfig, folder: Path) -> Iterator[ModelChunkRefiner]:
-    """Give a chunk refiner on the transformers engine, without a probe: a checkpoint may be a bad one."""
+    """Yield a chunk refiner on the transformers engine, without a probe, because a checkpoint may be a bad one."""
     with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
         yield ModelChunkRefiner(_placed(config, folder), engine, load_tokenizer(folder))
 
 
 @contextmanager
 def open_documents(config: RefinerConfig, folder: Path) -> Iterator[ModelDocumentRefiner]:
-    """Give a document refiner on the transformers engine, without a probe."""
+    """Yield a document refiner on the transformers engine, without a probe."""
     with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
         yield ModelDocumentRefiner(_placed(config, folder), engine, load_tokenizer(folder))
 

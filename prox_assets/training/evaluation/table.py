@@ -1,7 +1,4 @@
-"""An evaluation for people: one Markdown table per level, systems side by side.
-
-Belongs here: which numbers are shown and how they are written. Not here: measuring (evaluation.py).
-"""
+"""Evaluation results as Markdown tables, with systems side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,7 +8,7 @@ WORST_SITES = 8
 
 
 def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
-    """Return a table with a row per system."""
+    """Return a table of chunk refiners, one row per system."""
     header = (
         "system",
         "page word F1",
@@ -41,7 +38,7 @@ def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
 
 
 def type_table(results: Mapping[str, ChunkEvaluation]) -> str:
-    """Return page word F1 by type of page, a column per system."""
+    """Return page word F1 by page type, one column per system."""
     kinds = sorted({kind for result in results.values() for kind in result.word_f1_by_type})
     rows = [(kind, *(f"{result.word_f1_by_type.get(kind, 0):.3f}" for result in results.values())) for kind in kinds]
     return markdown(("page type", *results), rows)
@@ -62,7 +59,7 @@ def site_table(result: ChunkEvaluation, sites: Mapping[str, str]) -> str:
 
 
 def document_table(results: Mapping[str, DocumentEvaluation]) -> str:
-    """Return a table with a row per system."""
+    """Return a table of document refiners, one row per system."""
     header = ("system", "F1 keep", "F1 drop", "mean", "calibration error", "prompt tokens a document", "documents/s")
     rows = [
         (
@@ -80,7 +77,7 @@ def document_table(results: Mapping[str, DocumentEvaluation]) -> str:
 
 
 def reliability_table(result: ChunkEvaluation | DocumentEvaluation) -> str:
-    """Return predictions in ten bins: how probable, and how often true."""
+    """Return predictions in ten bins: their mean probability and how often they are true."""
     rows = [
         (
             f"{entry.low:.1f} to {entry.high:.1f}",

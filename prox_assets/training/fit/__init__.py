@@ -1,1 +1,1 @@
-"""Training: recipes, batches, losses, optimisers, and the runs themselves."""
+"""Training runs: recipes, batches, losses, optimisers."""

@@ -1,7 +1,4 @@
-"""Loss and development scores over a training, as text that shows in a browser and a terminal alike.
-
-Belongs here: curves. Not here: what they measure (trainer.py, selection.py).
-"""
+"""Training curves as text for browser and terminal: the loss and the development scores of a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +10,10 @@ POINTS = 60
 
 
 def curve_report(curves: Mapping[str, Any]) -> str:
-    """Return Markdown: the loss as a line of bars, and a table of checkpoints.
+    """Return Markdown with the loss as a line of bars and a table of checkpoints.
 
     Args:
-        curves: `loss`, pairs of step and loss; `development`, one mapping per checkpoint (see
+        curves: `loss` holds pairs of step and loss; `development` holds one mapping per checkpoint (see
             `selection.CheckpointResult`).
     """
     losses = [loss for _, loss in curves["loss"]]
@@ -37,7 +34,7 @@ def curve_report(curves: Mapping[str, Any]) -> str:
 
 
 def bars(values: Sequence[float]) -> str:
-    """Return a line of at most 60 bars, each the mean of a run of values, from the lowest to the highest."""
+    """Return a line of at most 60 bars, each the mean of a run of values, scaled from the lowest to the highest."""
     count = min(POINTS, len(values))
     means = []
     for place in range(count):

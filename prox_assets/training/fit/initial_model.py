@@ -1,7 +1,4 @@
-"""A small Llama made from scratch.
-
-Belongs here: shape and initial weights of a refiner that starts from nothing.
-"""
+"""A small Llama from scratch: shape and initial weights of a refiner without a base model."""
 
 from __future__ import annotations
 
@@ -13,21 +10,21 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-# The slower half of a head's rotations hardly turn within a prompt at this base, so that half of each head compares
-# contents and the other half places.
+# At this base, the slower half of a head's rotations hardly turn within a prompt: half of each head compares contents,
+# and the other half compares positions.
 ROPE_THETA = 1e8
-# Embeddings and output layer are one matrix; at transformers' 0.02 the first steps move little else.
+# Embeddings and output layer share one matrix; at the transformers default of 0.02, the first steps move little else.
 EMBEDDING_SCALE = 0.05
 
 
 def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, window: int, seed: int) -> LlamaForCausalLM:
-    """Return a Llama with random weights, its output layer tied to its embeddings.
+    """Return a Llama with random weights and with its output layer tied to its embeddings.
 
     Args:
-        shape: Its size.
-        tokenizer: Gives the size of its vocabulary and the token that ends its text.
-        window: Positions that it is made for.
-        seed: Of the weights; equal seeds give equal models.
+        shape: Size of the model.
+        tokenizer: Supplies the vocabulary size and the end-of-sequence token.
+        window: Number of positions.
+        seed: Seed of the weights; equal seeds give equal models.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

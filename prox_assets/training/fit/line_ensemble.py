@@ -1,9 +1,8 @@
-"""A classical line classifier: a linear one over words, and boosting over its scores for the lines around.
+"""A classical line classifier: a linear model over words, and boosting over its scores for the surrounding lines.
 
-It serves twice: its out-of-fold probabilities soften noisy line labels and stand in where there are none
-(distillation), and it is the reference that a small language model has to beat.
-
-Belongs here: fitting and predicting. Not here: features (line_features.py), mixing targets (distillation.py).
+It has two uses. For distillation (data/distillation.py), its out-of-fold probabilities soften noisy line labels and
+replace missing ones. It is also the reference that a small language model has to beat. The features are in
+line_features.py.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class LineText:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A text's lines that are not blank: their numbers, features, targets and weights."""
+    """A text's non-blank lines: their numbers, features, targets and weights."""
 
     numbers: list[int]
     hashed: csr_matrix
@@ -50,11 +49,11 @@ class _Prepared:
 
 
 class LineEnsemble:
-    """Linear classifier and boosting; `fit` before `predict`.
+    """A linear classifier and boosting; call `fit` before `predict`.
 
     Args:
-        seed: Of both.
-        trees: Trees of the boosting.
+        seed: Seed of both classifiers.
+        trees: Number of boosted trees.
     """
 
     def __init__(self, seed: int = 0, trees: int = 250) -> None:
@@ -64,12 +63,12 @@ class LineEnsemble:
         self._boosting: Any = None
 
     def fit(self, texts: Sequence[LineText]) -> list[dict[int, float]]:
-        """Fit on all texts; return out-of-fold P(keep) of each text's lines by line number, blank lines left out.
+        """Fit on all texts; return the out-of-fold P(keep) of each text's non-blank lines, by line number.
 
         Every probability comes from classifiers that saw no text of the same site.
 
         Raises:
-            RefinerError: There are too few sites for that, or all labels of the others are the same.
+            RefinerError: There are too few sites for that, or all labels outside a fold are the same.
         """
         import numpy as np
 
@@ -89,7 +88,7 @@ class LineEnsemble:
             boosting = self._fit_boosting([item for item in used if item.fold != fold], rows)
             own = [item for item in used if item.fold == fold]
             if own:
-                # All at once: a call costs threads that start and stop for each of 250 trees, whatever its size.
+                # One call for all: whatever its size, a call starts and stops threads for each of 250 trees.
                 together = boosting(np.concatenate([rows[id(item)] for item in own]))
                 ends = np.cumsum([len(item.numbers) for item in own])[:-1]
                 found |= {id(item): part for item, part in zip(own, np.split(together, ends), strict=True)}
@@ -100,7 +99,7 @@ class LineEnsemble:
         ]
 
     def predict(self, text: str) -> dict[int, float]:
-        """Return P(keep) of each line that is not blank, by line number."""
+        """Return P(keep) of each non-blank line, by line number."""
         import numpy as np
         from threadpoolctl import threadpool_limits
 
@@ -175,9 +174,10 @@ def _prepare(text: LineText) -> _Prepared:
 
 
 def _stacked(items: Sequence[_Prepared]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return hard targets, their weights, and which lines count.
+    """Return hard targets, their weights, and a mask of the lines that count.
 
-    A text counts with the root of its number of lines, and a line of which nobody is sure counts little.
+    A text's total weight grows with the square root of its number of lines, and lines with an uncertain target get
+    little weight.
     """
     import numpy as np
 
@@ -189,7 +189,7 @@ def _stacked(items: Sequence[_Prepared]) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _surroundings(scores: np.ndarray, plain: np.ndarray) -> np.ndarray:
-    """Return what is known around each line: neighbours' scores and lengths, and kept shares at three scales."""
+    """Return features of each line's surroundings: neighbours' scores and lengths, and kept shares at three scales."""
     import numpy as np
 
     count = len(scores)
@@ -213,7 +213,7 @@ def _surroundings(scores: np.ndarray, plain: np.ndarray) -> np.ndarray:
 
 
 def _shifted(values: np.ndarray, distance: int) -> np.ndarray:
-    """Return each line's neighbour at a distance; not a number where there is none."""
+    """Return the value of each line's neighbour at a distance; NaN where there is none."""
     import numpy as np
 
     padded = np.pad(values.astype(np.float32), abs(distance), constant_values=np.nan)

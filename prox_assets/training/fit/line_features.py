@@ -1,7 +1,4 @@
-"""What a classical classifier sees of a line: words and characters of it and its neighbours, and numbers.
-
-Belongs here: features. Not here: classifiers (line_ensemble.py).
-"""
+"""Features of a line for classical classifiers: words and characters of the line and its neighbours, and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 OWN_FEATURES = 2**18
 NEIGHBOUR_FEATURES = 2**17
 NEIGHBOURS = 5
-# Neighbours further away than this are told apart by side only.
+# Neighbours farther away than this are distinguished only by side.
 NEAR = 2
 LINE_WORDS = 40
 GRAM_CHARACTERS = 120
@@ -78,18 +75,18 @@ SENTENCE_ENDS = ".!?\"”’'"
 
 
 def present_lines(text: str) -> tuple[list[int], list[str]]:
-    """Return the numbers of the lines that are not blank, and the lines."""
+    """Return the numbers of the non-blank lines, and the lines."""
     found = [(number, line) for number, line in enumerate(text.split("\n")) if line.strip()]
     return [number for number, _ in found], [line for _, line in found]
 
 
 def hashed_features(lines: Sequence[str], numbers: Sequence[int], count: int) -> csr_matrix:
-    """Return one sparse row per line: its words, word pairs, 4-grams, length, place, and the words around it.
+    """Return one sparse row per line: its words, word pairs, 4-grams, length and position, and the words around it.
 
     Args:
-        lines: Lines that are not blank.
-        numbers: Their numbers in the text.
-        count: Lines of the text, blank ones included.
+        lines: The non-blank lines.
+        numbers: Their line numbers in the text.
+        count: Number of lines in the text, blank ones included.
     """
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import HashingVectorizer
@@ -129,7 +126,7 @@ def _neighbour_names(shared: Sequence[Sequence[str]], place: int) -> list[str]:
 
 
 def number_features(lines: Sequence[str], numbers: Sequence[int], count: int) -> np.ndarray:
-    """Return numbers about each line, shape (lines, features); column 1 is its number of words."""
+    """Return numeric features of each line, shape (lines, features); column 1 is its number of words."""
     import numpy as np
 
     repeats = Counter(line.strip() for line in lines)

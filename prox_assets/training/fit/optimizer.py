@@ -1,6 +1,6 @@
 """The optimiser for training from scratch: Muon for the matrices, AdamW for embeddings and gains.
 
-Belongs here: two of torch's optimisers behind one interface, as the Trainer wants it.
+The Trainer expects one optimiser, so the two from torch share one interface.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-# Second moments of AdamW average over 50 steps: runs here have a few thousand, not the paper's hundred thousand.
+# AdamW's second moments average over 50 steps, because runs here have a few thousand steps rather than the paper's
+# hundred thousand.
 ADAMW_BETAS = (0.9, 0.98)
 
 
 def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Return Muon (Jordan et al. 2024; torch.optim.Muon) for hidden matrices and AdamW for everything else, as one.
+    """Return one optimiser: Muon (Jordan et al. 2024; torch.optim.Muon) for hidden matrices, AdamW for the rest.
 
-    Muon's steps are scaled to the root mean square of AdamW's (`match_rms_adamw`, arXiv 2502.16982), so that one
+    Muon's steps are scaled to the root mean square of AdamW's steps (`match_rms_adamw`, arXiv 2502.16982), so that one
     learning rate serves both.
     """
     import torch
 
     class Both(torch.optim.Optimizer):
-        """Steps both; its parameter groups are theirs, so that a schedule reaches them."""
+        """Steps both optimisers; it shares their parameter groups, so that a schedule reaches them."""
 
         def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
             groups = [group for part in parts for group in part.param_groups]
@@ -34,8 +35,8 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
 
         def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore
             loss = None
-            # Once, for the gradients of both parts: a part that was given it would evaluate it again, after the other's
-            # update.
+            # Evaluate the closure once, for the gradients of both parts. If it were passed to the parts, the second one
+            # would evaluate it again after the first one's update.
             if closure is not None:
                 with torch.enable_grad():
                     loss = closure()
@@ -53,7 +54,7 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             for part, state in zip(self.parts, state_dict["parts"], strict=True):
                 part.load_state_dict(state)
-            # Loading replaces a part's groups by new ones.
+            # Loading replaces a part's groups with new ones.
             self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     matrices, others = _sorted(model.named_parameters())

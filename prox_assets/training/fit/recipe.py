@@ -1,7 +1,4 @@
-"""How a refiner is trained: the numbers of a run, as pydantic models.
-
-Belongs here: fields, defaults and where they come from. Not here: anything that trains.
-"""
+"""The hyperparameters of a training run, as pydantic models."""
 
 from typing import Literal, Self
 
@@ -9,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ModelShape(BaseModel):
-    """A Llama to train from scratch."""
+    """The size of a Llama to train from scratch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +24,10 @@ class ModelShape(BaseModel):
 
 
 class TrainingRecipe(BaseModel):
-    """A training run. The defaults are ProX's fine-tuning (arXiv 2409.17115, section 2.3 and appendix A)."""
+    """The settings of a training run.
+
+    The defaults are ProX's fine-tuning (arXiv 2409.17115, section 2.3 and appendix A).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,7 +1,7 @@
-"""Batches of prompts whose answers are scored: what a step of training sees, drawn by the step's number alone.
+"""Batches for scored answers: windows of lines, documents, and spans inside lines, as token ids with soft targets.
 
-Belongs here: windows of lines, documents and spans inside lines, as token ids with soft targets. Not here: the loss
-(scored_loss.py), prompts of refiners that write programs (program_examples.py).
+A batch depends only on the seed and its step number. scored_loss.py computes the loss. For refiners that write programs
+see data/program_examples.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner, ShownDoc
 if TYPE_CHECKING:
     import torch
 
-# Prompts drawn for one batch; of these, those alike in length are taken, so that little is padding.
+# Prompts drawn for one batch. The batch takes those of similar length, so that little of it is padding.
 POOL = 8
-# Six of ten windows are chunks as inference cuts them; the others begin and end anywhere, so that a decision does not
-# depend on where chunks happen to begin.
+# Six of ten windows are chunks as inference cuts them. The others begin and end anywhere, so that decisions do not
+# depend on where a chunk happens to begin.
 PLANNED_SHARE = 0.6
 MIN_WINDOW_LINES = 24
-# Half the prompts are read from the last line to the first, where the dialect reads both ways.
+# Where the dialect reads both ways, half the prompts run from the last line to the first.
 BACKWARD_SHARE = 0.5
 
 
@@ -32,10 +32,10 @@ class ScoredPrompt:
     """A prompt with its decisions.
 
     Attributes:
-        token_ids: What the model sees.
-        positions: Where decisions are read off.
-        targets: Wanted P(keep) at each.
-        weights: How much each counts; they sum to 1.
+        token_ids: The tokens that the model sees.
+        positions: Positions where decisions are read off.
+        targets: Target P(keep) at each position.
+        weights: Weight of each decision; the weights sum to 1.
     """
 
     token_ids: tuple[int, ...]
@@ -48,7 +48,7 @@ class PromptSource(Protocol):
     """Draws prompts."""
 
     def draw(self, draw: random.Random) -> ScoredPrompt:
-        """Return a prompt; equal states of the generator give equal prompts."""
+        """Return a prompt; equal generator states give equal prompts."""
         ...
 
 
@@ -61,7 +61,7 @@ class _LabelledLines:
 
 
 class LinePrompts:
-    """Windows of lines of labelled texts, each line with its number and its target."""
+    """Draws windows of lines from labelled texts, each line with its number and its target."""
 
     def __init__(
         self,
@@ -70,13 +70,13 @@ class LinePrompts:
         row_weights: Sequence[float],
         max_lines: int,
     ) -> None:
-        """Shorten all lines once.
+        """Tokenize and shorten all lines once.
 
         Args:
             planner: Builds the prompts, as in inference.
             rows: Rows of TRAINING_CHUNKS.
-            row_weights: How often each row is drawn, relative to the others.
-            max_lines: Lines of a window at most.
+            row_weights: Relative frequency of each row.
+            max_lines: Largest number of lines in a window.
         """
         self._planner = planner
         self._max_lines = max_lines
@@ -93,7 +93,7 @@ class LinePrompts:
         self._choices = _Choices(kept_weights)
 
     def draw(self, draw: random.Random) -> ScoredPrompt:
-        """Return a window of a text; one whose lines all count nothing is passed over."""
+        """Return a window of a text; windows in which every line has weight 0 are skipped."""
         while True:
             text = self._texts[self._choices.draw(draw)]
             chunk = self._window(text, draw)
@@ -108,7 +108,7 @@ class LinePrompts:
         longest = min(count, self._max_lines)
         wanted = draw.randint(min(MIN_WINDOW_LINES, longest), longest)
         start = draw.choice((0, count - wanted, draw.randint(0, count - wanted)))
-        # As many of the wanted lines as fit a prompt.
+        # Take as many of the wanted lines as fit a prompt.
         first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
         return Chunk(0, start, start + first.line_end)
 
@@ -125,10 +125,10 @@ class LinePrompts:
 
 
 class SinglePrompts:
-    """Prompts of one decision, read off behind the last token: documents, or spans inside lines."""
+    """Draws prompts with one decision, read off after the last token: documents, or spans inside lines."""
 
     def __init__(self, prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]) -> None:
-        """Take prompts, the wanted P(keep) of each, and how often each is drawn, relative to the others."""
+        """Take prompts, the target P(keep) of each, and the relative frequency of each."""
         self._prompts = prompts
         self._targets = targets
         self._choices = _Choices(weights)
@@ -141,7 +141,7 @@ class SinglePrompts:
 
 
 class _Choices:
-    """Draws places in proportion to weights."""
+    """Draws indices in proportion to weights."""
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._places = range(len(weights))
@@ -157,15 +157,15 @@ class _Choices:
 
 @dataclass(frozen=True)
 class ScoredBatches:
-    """A dataset of batches: batch number `i` depends on the seed and `i` alone, so that a resumed run repeats it.
+    """A dataset of batches: batch `i` depends only on the seed and `i`, so a resumed run sees the same batches.
 
     Attributes:
-        sources: Where prompts come from, with the share of batches that each fills.
+        sources: The sources of prompts, with the share of batches that each one fills.
         steps: Number of batches.
-        batch_tokens: Tokens of a batch at most, padding included.
-        seed: Of everything random.
-        token_noise: Share of ordinary tokens replaced by random ones.
-        special_tokens: Ids that are never replaced, nor put in place of others.
+        batch_tokens: Largest number of tokens in a batch, padding included.
+        seed: Seed of everything random.
+        token_noise: Share of ordinary tokens replaced with random ones.
+        special_tokens: Ids that are never replaced and never used as replacements.
         vocabulary: Number of ids.
         labels: Ids of the keep and the remove token.
     """
@@ -189,7 +189,7 @@ class ScoredBatches:
         longest = source.draw(draw)
         batch = [longest]
         room = self.batch_tokens // max(1, len(longest.token_ids))
-        # Short prompts fill a batch by the hundred; of long ones a few alike are picked out of a pool.
+        # Short prompts fill a batch by the hundred; long ones are chosen from a pool for their similar length.
         others = [source.draw(draw) for _ in range(max(POOL, room) - 1)]
         batch += sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(longest.token_ids)))
         fitting = [batch[0]]
@@ -215,7 +215,7 @@ class ScoredBatches:
         return token
 
     def collate(self, batches: Sequence[Sequence[ScoredPrompt]]) -> dict[str, torch.Tensor]:
-        """Return the tensors of a batch, as `scored_loss` wants them; padding is on the right."""
+        """Return the tensors of a batch, as `scored_loss` expects them; padding is on the right."""
         import torch
 
         prompts = [prompt for batch in batches for prompt in batch]

@@ -1,6 +1,6 @@
-"""Training refiners whose answers are scored: tokenizer, model and batches for the line-labels dialect.
+"""Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect.
 
-Belongs here: putting together what a run needs. Not here: the run itself (trainer.py).
+trainer.py does the run itself.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from prox_assets.training.fit.scored_batches import LinePrompts, PromptSource, S
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# How often the texts of a page are drawn, relative to its full text. Text that was extracted once has little left to
-# remove, and clean text nothing: both are there so that a model leaves them alone.
+# How often each text of a page is drawn, relative to its full text. Extracted text has little left to remove, and clean
+# text has nothing: they teach the model to leave such texts alone.
 TEXT_WEIGHTS = {"text_full": 1.0, "text_main": 0.4, "gold": 0.15}
-# Pages that only programs labelled count half: 38 % of their lines have no label, and some of the others a wrong one.
+# Pages labelled only by programs have half weight: 38 % of their lines have no label, and some others have a wrong one.
 SILVER_WEIGHT = 0.5
-# Share of steps spent on spans inside lines: prompts of 50 tokens, so that few steps see many.
+# Share of steps spent on spans inside lines. Their prompts have 50 tokens, so a few steps see many of them.
 INLINE_SHARE = 0.12
 Row = Mapping[str, Any]
 
@@ -53,18 +53,18 @@ def prepare_scored(
     inline_rows: Sequence[Row],
     folder: Path,
 ) -> ScoredSetup:
-    """Return everything that a run needs.
+    """Return the model, batches and tokenizer of a run.
 
     Args:
         config: The refiner, of dialect line-labels.
-        recipe: The numbers; `steps` must be set.
-        base: Model to start from; None makes one of `recipe.shape`.
+        recipe: The hyperparameters; `steps` must be set.
+        base: Model to start from; None creates a model of `recipe.shape`.
         rows: Training examples of the level.
         inline_rows: Spans inside lines, for chunk refiners with inline settings.
-        folder: Where a tokenizer that is made is kept, so that a resumed run uses the same.
+        folder: Folder that keeps a newly trained tokenizer, so that a resumed run uses the same one.
 
     Raises:
-        RefinerError: Steps are not set, or the tokenizer of the base lacks a token.
+        RefinerError: Steps are not set, there is neither base nor shape, or the tokenizer of the base lacks a token.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -120,7 +120,7 @@ def _sources(
 
 
 def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
-    """Join the chunks of each document that follow one another: where a chunk ends is no end of its document."""
+    """Join consecutive chunks of each document, because the end of a chunk is not the end of its document."""
     joined: list[dict[str, Any]] = []
     for row in rows:
         before = joined[-1] if joined else None
@@ -139,8 +139,9 @@ def _candidate(row: Row) -> Candidate:
 
 
 def _weight(row: Row) -> float:
-    """Return how often a row is drawn: by which text of a page it is, and by who labelled it."""
+    """Return how often a row is drawn, which depends on the kind of text and on who labelled it."""
     _, of_a_page, text = row["doc_id"].rpartition(TEXT_SEPARATOR)
-    # People say of what type a page is; what a language model annotated has no type either, and counts in full.
+    # A page without a page type was labelled only by programs. Rows annotated by a language model have no type either,
+    # but belong to no page, and keep full weight.
     silver = bool(of_a_page) and row["page_type"] is None
     return TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if silver else 1.0)

@@ -1,7 +1,6 @@
-"""Running a training: Hugging Face's Trainer, checkpoints, and going on where a killed run stopped.
+"""Runs a training with Hugging Face's Trainer, writes checkpoints, and resumes where a killed run stopped.
 
-Belongs here: the run. Not here: what is in a batch (scored_batches.py, program_examples.py), which checkpoint is the
-best (selection.py).
+scored_batches.py and data/program_examples.py supply the batches; evaluation/selection.py picks the best checkpoint.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, Trainer
 
 CHECKPOINT = "checkpoint-"
-# The Trainer writes this file last; a checkpoint without it was being written when the run was killed.
+# The Trainer writes this file last: a checkpoint without it was still being written when the run was killed.
 LAST_FILE = "trainer_state.json"
 LOG_STEPS = 20
 PLATEAU_SHARE = 0.3
@@ -31,13 +30,13 @@ PLATEAU_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """What a training left.
+    """The results of a training run.
 
     Attributes:
         checkpoints: Model folders by step, in order.
-        losses: (step, mean loss since the entry before), in nats per decision or token.
-        steps: Optimiser steps in all.
-        resumed_from: Step of the checkpoint that this run went on from; None if it began anew.
+        losses: (step, mean loss since the previous entry), in nats per decision or token.
+        steps: Total number of optimiser steps.
+        resumed_from: Step of the checkpoint that this run resumed from; None if it started from the beginning.
     """
 
     checkpoints: dict[int, Path]
@@ -60,19 +59,19 @@ def train(
     scored: bool,
     progress: Progress | None = None,
 ) -> TrainingRun:
-    """Train a model, from the newest whole checkpoint in the folder if there is one.
+    """Train a model, starting from the newest complete checkpoint in the folder if there is one.
 
-    What example a step sees depends on the step's number alone, so a resumed run sees what an undisturbed one would.
+    The examples of a step depend only on its number, so a resumed run sees the same examples as an uninterrupted one.
 
     Args:
-        model: The model; its weights are replaced where a checkpoint is found.
+        model: The model; a checkpoint, if found, replaces its weights.
         dataset: Batches if `scored`, else single examples.
-        recipe: The numbers.
-        folder: Where checkpoints go.
-        tokenizer: Saved with every checkpoint, so that each is a model that engines load.
-        collate: Makes a batch of what the dataset gives.
+        recipe: The hyperparameters.
+        folder: Folder for checkpoints.
+        tokenizer: Saved with every checkpoint, so that engines can load each checkpoint as a model.
+        collate: Turns items of the dataset into a batch.
         scored: Whether batches hold positions with soft targets (scored_batches.py) instead of labels.
-        progress: Told (step, steps) after each step.
+        progress: Called with (step, steps) after each step.
     """
     import torch
 
@@ -81,7 +80,7 @@ def train(
     whole = _remove_torn_checkpoints(folder)
     newest = max(whole, default=None)
     if newest is not None and newest >= _steps(dataset, recipe, scored):
-        # Resuming a finished run would enter its last epoch once more.
+        # Resuming a finished run would repeat its last epoch.
         history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
         return TrainingRun(whole, _losses(history), newest, newest)
     trainer = _make_trainer(model, dataset, recipe, folder, tokenizer, collate, scored, progress)
@@ -117,7 +116,7 @@ def _is_whole(checkpoint: Path) -> bool:
         json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    # One that was being deleted lacks other files.
+    # A checkpoint whose deletion was interrupted lacks other files.
     return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
 
 
@@ -137,14 +136,14 @@ def _make_trainer(
     from prox_assets.training.fit.scored_loss import scored_loss
 
     class Steps(TrainerCallback):
-        """Passes steps on to the caller."""
+        """Reports steps to the caller."""
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
             if progress is not None:
                 progress(state.global_step, state.max_steps)
 
     class ScoredTrainer(Trainer):
-        """A Trainer whose loss is read at positions instead of from labels."""
+        """A Trainer that computes its loss at decision positions instead of from labels."""
 
         def compute_loss(
             self,

@@ -1,1 +1,1 @@
-"""The refiner lab: the steps from labels to a finished refiner, without Dagster."""
+"""The refiner lab: the steps from labels to a finished refiner, independent of Dagster."""

@@ -1,7 +1,6 @@
-"""The lab's last step: the new refiner on validation pages, beside keep-all, the rules and the previous refiner.
+"""The lab's last step: compares the new refiner on validation pages with keep-all, the rules and the previous refiner.
 
-Belongs here: which systems are compared, on which pages. Not here: measuring (evaluation.py), tables
-(evaluation_table.py).
+training/evaluation measures the systems and writes the tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +43,7 @@ NEW = "this refiner"
 
 
 def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]) -> dict[str, Any]:
-    """Evaluate the level's finished refiner on validation pages and write the numbers down.
+    """Evaluate the level's finished refiner on validation pages and store the numbers.
 
     Returns:
         `measures` (numbers of the new refiner by name) and `report` (Markdown).
@@ -52,7 +51,7 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
     Raises:
         RefinerError: There is no finished refiner.
     """
-    # Without the probe: a bad refiner is to be measured, not refused.
+    # The probe is off: a bad refiner should be measured, not refused.
     new = load_refiner(str(folder.model(level))).model_copy(update={"probe": False})
     systems: dict[str, RefinerPair] = {
         "keep-all": preset("keep-all"),
@@ -65,13 +64,13 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
     evaluation = evaluate_systems(level, systems, validation_pages(pages), plan.seed)
     write_json(folder.evaluation(level), evaluation["numbers"])
     measures = flat(evaluation["numbers"][NEW])
-    # Scores by page are in the file; as metadata they would be an entry a page.
+    # Scores by page go only into the file; as metadata they would take one entry per page.
     shown = {name: value for name, value in measures.items() if "/word_f1_by_page/" not in name}
     return {"measures": shown, "report": evaluation["report"]}
 
 
 def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
-    """Return the pages that were held apart."""
+    """Return the held-out pages."""
     return [page for page in pages if page.split == "validation" and not page.is_silver]
 
 
@@ -81,19 +80,19 @@ def evaluate_systems(
     """Evaluate systems on the same pages.
 
     Args:
-        level: Which of their refiners.
-        systems: By name.
+        level: The level of the refiners to evaluate.
+        systems: The systems by name.
         pages: Pages with gold text.
-        seed: Of made documents.
+        seed: Seed of synthetic documents.
 
     Returns:
-        `numbers`: per system, everything measured; `report`: Markdown.
+        `numbers` (everything measured, per system) and `report` (Markdown).
     """
     return _evaluate_chunks(systems, pages) if level == "chunk" else _evaluate_documents(systems, pages, seed)
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the plain numbers of nested mappings under names joined by slashes; lists are left out."""
+    """Return the numbers of nested mappings, with names joined by slashes; lists are left out."""
     found: dict[str, float] = {}
     for name, value in numbers.items():
         if isinstance(value, Mapping):
@@ -111,7 +110,7 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
     except RefinerError:
         if plan.previous != BUNDLED:
             raise
-        return None  # the first bundled refiner has none before it
+        return None  # the first bundled refiner has no predecessor
     return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
 
 

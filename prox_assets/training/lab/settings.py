@@ -1,8 +1,4 @@
-"""The refiner lab's configuration, and where its files are.
-
-Belongs here: what can be set about a lab as a whole, and paths. Not here: doing anything with it (lab_stages.py,
-lab_training.py, lab_evaluation.py).
-"""
+"""The configuration of a refiner lab, and the paths of its files."""
 
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,12 +10,12 @@ from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation import AnnotatorConfig
 from prox_assets.training.fit.recipe import TrainingRecipe
 
-# A refiner in the making has no folder yet; the trained one gets its own.
+# A refiner has no folder until it is trained.
 NO_MODEL = "."
 
 
 class RefinerSpec(BaseModel):
-    """A refiner to be made: how it will be asked, and how it is trained."""
+    """A refiner to train: its configuration and its training recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +41,7 @@ class RefinerSpec(BaseModel):
 
 
 class LabPlan(BaseModel):
-    """Everything that decides what a lab does."""
+    """All settings of a lab."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,24 +81,24 @@ class LabPlan(BaseModel):
         return self
 
     def spec(self, level: Level) -> RefinerSpec:
-        """Return the refiner of a level."""
+        """Return the refiner specification of a level."""
         return self.doc if level == "doc" else self.chunk
 
 
 class LabFolder:
-    """Paths of a lab: one folder per level."""
+    """The paths of a lab, with one folder per level."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def level(self, level: Level) -> Path:
-        """Return the folder of a level, made if missing."""
+        """Return the folder of a level; it is created if missing."""
         folder = self.root / level
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def annotations(self, level: Level) -> Path:
-        """Return the table of seed annotations."""
+        """Return the path of the table of seed annotations."""
         return self.level(level) / "seed_annotations.parquet"
 
     def annotator(self, level: Level) -> Path:
@@ -110,15 +106,15 @@ class LabFolder:
         return self.level(level) / "annotator"
 
     def training_set(self, level: Level) -> Path:
-        """Return the table of training examples."""
+        """Return the path of the table of training examples."""
         return self.level(level) / "training_set.parquet"
 
     def inline_examples(self) -> Path:
-        """Return the table of spans inside lines."""
+        """Return the path of the table of spans inside lines."""
         return self.level("chunk") / "inline_examples.parquet"
 
     def statistics(self, level: Level) -> Path:
-        """Return the counts of the training set."""
+        """Return the path of the training set's statistics."""
         return self.level(level) / "training_set.json"
 
     def training(self, level: Level) -> Path:
@@ -130,5 +126,5 @@ class LabFolder:
         return self.level(level) / "model"
 
     def evaluation(self, level: Level) -> Path:
-        """Return the evaluation's numbers."""
+        """Return the path of the evaluation's numbers."""
         return self.level(level) / "evaluation.json"

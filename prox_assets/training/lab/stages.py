@@ -1,7 +1,6 @@
-"""The lab's first two steps at one level, without Dagster: seed annotations and the training set.
+"""The lab's first two steps at one level: seed annotations and the training set.
 
-Belongs here: what is annotated by whom, and which examples come of it. Not here: training (lab_training.py), evaluation
-(lab_evaluation.py), how the steps are scheduled and shown (orchestration).
+training.py and evaluation.py hold the later steps; `orchestration` schedules and displays all of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,14 +35,14 @@ INLINE_EXAMPLES: pa.Schema = pa.schema(
         pa.field("source", pa.string()),
     ]
 )
-"""Spans inside lines of training pages: characters [start, end) of the line, and the wanted P(remove)."""
+"""Spans inside lines of training pages: characters [start, end) of the line, and the target P(remove)."""
 
 
 def labelled_pages(plan: LabPlan) -> list[LabelledPage]:
     """Return all labelled pages, those with gold text first.
 
     Raises:
-        PagesError: A file is missing or unreadable, or two pages have one name.
+        PagesError: A file is missing or unreadable, or two pages share a name.
     """
     pages = [page for path in plan.pages for page in read_labelled_pages(Path(path))]
     pages.sort(key=lambda page: page.is_silver)
@@ -62,17 +61,17 @@ def annotate_seeds(
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Write the level's seed annotations: those of labelled pages, then those of the language model.
+    """Write the level's seed annotations: first those of labelled pages, then those of the language model.
 
     Args:
         plan: The lab.
         folder: Its files.
         level: doc or chunk.
-        progress: Told (finished, all) rows of the language model.
-        announce: Told, before the language model is asked, what that will take.
+        progress: Called with (finished, all) rows of the language model.
+        announce: Called with an estimate of the cost before the language model is asked.
 
     Returns:
-        Numbers to show.
+        Numbers to display.
 
     Raises:
         RefinerError: There is nothing to annotate.
@@ -88,7 +87,7 @@ def annotate_seeds(
     tables: list[Path] = []
     if plan.annotator is not None:
         documents = _seed_documents(plan, folder, level, pages)
-        if not folder.annotator(level).is_dir():  # asked once: the estimate itself sends a few prompts
+        if not folder.annotator(level).is_dir():  # estimate only once, because the estimate itself sends a few prompts
             expected = annotation.estimate(documents, plan.annotator, level)
             shown |= {f"estimate_{name}": value for name, value in asdict(expected).items()}
             if announce is not None:
@@ -110,7 +109,7 @@ def annotate_seeds(
 def _seed_documents(
     plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]
 ) -> list[SeedDocument]:
-    """Return what the language model is shown: at chunk level only what the document level keeps, as in the paper."""
+    """Return the documents for the language model; as in the paper, the chunk level gets only kept documents."""
     if plan.seed_documents:
         documents = [document for path in plan.seed_documents for document in _read_seeds(Path(path))]
     else:

@@ -1,7 +1,6 @@
-"""The lab's training step, without Dagster: one level's refiner, from its training set to a finished folder.
+"""The lab's training step: trains one level's refiner from its training set and publishes the best checkpoint.
 
-Belongs here: what is trained from what, resuming, and publishing the best checkpoint. Not here: annotations and
-training sets (lab_stages.py), the run itself (trainer.py).
+stages.py builds the training set, and training/fit/trainer.py does the run itself.
 """
 
 import fcntl
@@ -29,17 +28,17 @@ from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.lab.stages import labelled_pages
 
 IDENTITY = "identity.txt"
-# Written into the folder of a finished refiner: losses and development scores by step, for curves.
+# Losses and development scores by step, written into the folder of a finished refiner.
 CURVES = "curves.json"
 
 
 def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None = None) -> dict[str, Any]:
-    """Train the level's refiner, choose the best checkpoint on development pages, and put the refiner in its folder.
+    """Train the level's refiner, choose the best checkpoint on development pages, and publish it to its folder.
 
-    A run of the same recipe on the same examples goes on from the newest checkpoint; another one begins anew.
+    With the same recipe and the same examples, a run resumes from the newest checkpoint; otherwise it starts over.
 
     Returns:
-        Numbers to show.
+        Numbers to display.
 
     Raises:
         RefinerError: The base or the training set is missing, the recipe does not fit the refiner, or another run is
@@ -51,7 +50,7 @@ def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Prog
 
 @contextmanager
 def _only_run(folder: Path) -> Iterator[None]:
-    """Keep a second training out of the folder: it would take the first one's unfinished checkpoint for a torn one."""
+    """Allow one training per folder: a second one would delete the first one's unfinished checkpoint as incomplete."""
     with (folder / "training.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +116,7 @@ def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
 
 
 def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None) -> str:
-    """Return what a checkpoint belongs to: refiner, recipe, examples, base."""
+    """Return a hash of everything that a checkpoint depends on: refiner, recipe, examples, base."""
     spec = plan.spec(level)
     digest = hashlib.sha256(spec.model_dump_json(exclude={"recipe": {"threads", "keep_checkpoints"}}).encode())
     tables = [folder.training_set(level), *([folder.inline_examples()] if level == "chunk" else [])]
@@ -130,7 +129,7 @@ def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None)
 
 
 def _begin_or_resume(work: Path, identity: str) -> None:
-    """Empty the folder of checkpoints unless they belong to this very training."""
+    """Empty the folder of checkpoints unless they belong to this same training."""
     file = work / IDENTITY
     if work.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != identity):
         shutil.rmtree(work)
@@ -173,7 +172,7 @@ def _train_programs(
 
 
 def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path], CheckpointResult] | None:
-    """Return a judge of checkpoints; None where there are no development pages to judge by."""
+    """Return a judge of checkpoints; None without development pages."""
     pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
     if not pages:
         return None
@@ -183,12 +182,12 @@ def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path
 
 
 def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:
-    """Copy what engines load into the refiner's folder, with its configuration; the old folder goes at the end."""
+    """Write model, tokenizer and configuration to the refiner's folder; the old folder is replaced at the end."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     fresh = model.with_name(f".{model.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    # Half the size, and what both engines compute differs by less than their own rounding: parity is tested.
+    # bfloat16 halves the size, and changes results by less than the engines' own rounding; parity is tested.
     weights: Any = AutoModelForCausalLM.from_pretrained(
         checkpoint, dtype="bfloat16", use_safetensors=True, trust_remote_code=False
     )

@@ -1,1 +1,1 @@
-"""Examples of noise inside lines: real ones, synthetic ones, and hard negatives."""
+"""Training examples for noise inside lines: real spans, synthetic noise, and hard negatives."""

@@ -1,7 +1,7 @@
-"""Training examples for decisions inside lines: real candidates of labelled pages, made noise, and look-alikes.
+"""Training examples for decisions inside lines: real candidates of labelled pages, synthetic noise, and hard negatives.
 
-Belongs here: putting examples together and counting them. Not here: judging real candidates (inline_rules.py), the
-templates (inline_fragments.py, inline_lookalikes.py), prompts (refiners/spans/prompts.py).
+labels.py judges real candidates; fragments.py and hard_negatives.py hold the templates; refiners/spans/prompts.py
+builds the prompts.
 """
 
 import random
@@ -17,7 +17,7 @@ from prox_assets.training.spans.fragments import PLACES, fragment
 from prox_assets.training.spans.hard_negatives import lookalike
 from prox_assets.training.spans.labels import compact, judge
 
-# Of a page: equal marks on hundreds of its lines teach nothing new.
+# Limit per page: the same mark on hundreds of its lines teaches nothing new.
 REAL_PER_KIND = 20
 MADE_PER_PAGE = 16
 LOOKALIKES_PER_PAGE = 9
@@ -30,11 +30,11 @@ _SENTENCE_END = re.compile(r"[.!?][\"”’)]?(?=\s|$)|[。！？]")
 
 
 class PageText(Protocol):
-    """What is needed of a labelled page; the fields are those of `pages.LabelledPage`."""
+    """The fields of `pages.LabelledPage` that are needed here."""
 
     @property
     def site(self) -> str:
-        """What the generator is seeded with besides the page's number."""
+        """The page's site; with the page's number it seeds the generator."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class PageText(Protocol):
 
     @property
     def keep_full(self) -> Sequence[int]:
-        """A label per line of it: 1 main content, 0 boilerplate, -1 unknown."""
+        """A label per line of `text_full`: 1 main content, 0 boilerplate, -1 unknown."""
         ...
 
     @property
@@ -59,7 +59,7 @@ class PageText(Protocol):
 
     @property
     def keep_main(self) -> Sequence[int]:
-        """A label per line of that."""
+        """A label per line of `text_main`, with the same values."""
         ...
 
 
@@ -69,10 +69,11 @@ class InlineExample:
 
     Attributes:
         line: The line.
-        candidate: A span of it, exactly as `find_candidates` gives it.
-        remove_target: Wanted P(remove), in [0, 1].
-        source: What says so: "gold:KIND" or "rule:KIND" for real lines, "made:KIND", "lookalike:KIND", or
-            "overrun:KIND" for a span that takes text along with the made noise.
+        candidate: A span of the line, exactly as `find_candidates` returns it.
+        remove_target: Target P(remove), in [0, 1].
+        source: Where the target comes from: "gold:KIND" or "rule:KIND" for real lines, "made:KIND" for synthetic
+            noise, "lookalike:KIND" for hard negatives, or "overrun:KIND" for a span that covers synthetic noise and
+            also text.
     """
 
     line: str
@@ -86,7 +87,7 @@ def inline_examples(pages: Iterable[PageText], seed: int) -> Iterator[InlineExam
 
     Args:
         pages: Labelled pages of one split.
-        seed: Of the generator; equal pages and seeds give equal examples.
+        seed: Seed of the generator; equal pages and seeds give equal examples.
     """
     for number, page in enumerate(pages):
         draw = random.Random(f"{seed}:{number}:{page.site}")  # noqa: S311 (nothing secret)
@@ -109,7 +110,7 @@ def balance(examples: Iterable[InlineExample]) -> dict[str, Counter[NoiseKind]]:
 
 
 def _real(page: PageText, draw: random.Random) -> list[InlineExample]:
-    """Return judged candidates of the lines that are main content, a number of each kind drawn from all of them."""
+    """Return judged candidates of lines not labelled boilerplate; of each kind at most REAL_PER_KIND, sampled."""
     gold = compact(page.gold)
     found: dict[NoiseKind, list[InlineExample]] = {}
     seen: set[str] = set()
@@ -130,7 +131,7 @@ def _real(page: PageText, draw: random.Random) -> list[InlineExample]:
 
 
 def _prose_lines(page: PageText) -> list[str]:
-    """Return the lines of a page that are sentences without any candidate, each once, in order."""
+    """Return the lines of a page that are prose without any candidate, each once, in order."""
     text, labels = (page.text_main, page.keep_main) if page.text_main.strip() else (page.text_full, page.keep_full)
     lines = dict.fromkeys(line for line, label in zip(text.split("\n"), labels, strict=True) if label == 1)
     return [line for line in lines if _is_prose(line) and not find_candidates(line)]
@@ -142,7 +143,7 @@ def _is_prose(line: str) -> bool:
 
 
 def _made(line: str, draw: random.Random) -> Iterator[InlineExample]:
-    """Yield the examples of one line with made noise in it; what is not found as one span is left out."""
+    """Yield the examples of one line with synthetic noise; noise that is not found as one span is left out."""
     kind = draw.choice(list(NoiseKind))
     count = draw.choice((1, 1, 1, 2, 3)) if kind in (NoiseKind.CITATION, NoiseKind.URL) else draw.choice((1, 1, 1, 2))
     noisy, fragments = _with_fragments(line, [(kind, fragment(kind, draw)) for _ in range(count)], draw)
@@ -156,7 +157,7 @@ def _made(line: str, draw: random.Random) -> Iterator[InlineExample]:
 def _with_fragments(
     line: str, fragments: Sequence[tuple[NoiseKind, str]], draw: random.Random
 ) -> tuple[str, list[tuple[int, int]]]:
-    """Put fragments into a line; return it with the places where they stand."""
+    """Insert fragments into a line; return the line and the fragments' positions."""
     ordered = sorted((_position(line, kind, draw), kind, text) for kind, text in fragments)
     pieces: list[str] = []
     places: list[tuple[int, int]] = []
@@ -176,17 +177,20 @@ def _with_fragments(
 
 
 def _spaced(kind: NoiseKind, left: str, draw: random.Random) -> bool:
-    """Return whether a space goes before a fragment: mostly, but marks stick to words and blocks lose their breaks."""
+    """Return whether a space goes before a fragment.
+
+    Usually it does, but marks stick to words, and blocks lose the breaks between them.
+    """
     if kind is NoiseKind.INVISIBLE:
         return draw.random() < 0.2
     if kind is NoiseKind.CITATION:
         return draw.random() < 0.15
-    # An address that sticks to a full stop would be read as a longer one.
+    # An e-mail address right after a full stop would be read as a longer address.
     return left.isalnum() or kind is NoiseKind.EMAIL or draw.random() < 0.85
 
 
 def _position(line: str, kind: NoiseKind, draw: random.Random) -> int:
-    """Return a position where a fragment of a kind may stand: 0, the end, or before a space."""
+    """Return a position where a fragment of this kind may go, drawn from the places that fit its kind."""
     place = draw.choice(PLACES[kind])
     if place == "anywhere":
         return draw.randrange(1, len(line))
@@ -202,9 +206,9 @@ def _position(line: str, kind: NoiseKind, draw: random.Random) -> int:
 
 
 def _covers(line: str, span: Candidate, start: int, end: int) -> bool:
-    """Return whether a span is the fragment at [start, end): nearly all of it and next to nothing else.
+    """Return whether a span matches the fragment at [start, end): nearly all of it, and next to nothing else.
 
-    One of several buttons in a row is found as a span of its own, and is noise by itself.
+    One of several buttons in a row may be found as a span of its own; it is noise by itself.
     """
     inside = compact(line[max(start, span.start) : min(end, span.end)])
     if span.kind is NoiseKind.SHARE and inside == compact(line[span.start : span.end]):
@@ -216,13 +220,13 @@ def _covers(line: str, span: Candidate, start: int, end: int) -> bool:
 
 
 def _overruns(span: Candidate, start: int, end: int) -> bool:
-    """Return whether a span takes text along with the fragment, as a headline does that no full stop ends."""
+    """Return whether a span covers text beyond the fragment, as happens after a headline without a full stop."""
     outside = max(0, start - span.start) + max(0, span.end - end)
     return span.start < end and start < span.end and outside > OVERRUN_CHARACTERS
 
 
 def _lookalike(prose: str, draw: random.Random) -> Iterator[InlineExample]:
-    """Yield the candidates of a look-alike, which stands alone or beside a line of prose."""
+    """Yield the candidates in a hard negative, which stands alone or next to a line of prose."""
     text = lookalike(draw)
     beside = draw.random()
     # Code and tables stand alone.

@@ -1,9 +1,7 @@
-"""Noise made for training: fragments of each kind, and where in a line they are put.
+"""Synthetic noise for training: fragments of each kind, and where they may go in a line.
 
-Belongs here: drawing a fragment, and the places that fit its kind. Not here: the templates (inline_made_marks.py,
-inline_made_phrases.py), look-alikes that are no noise (inline_lookalikes.py).
-Real pages hold few fragments inside the lines that stay, one candidate in about fifty lines (measured on 1,181 pages),
-so most of what a model learns from is made of these.
+Real pages have few fragments inside the lines that stay: one candidate in about fifty lines, measured on 1,181 pages.
+Most training examples are therefore synthetic. The templates are in synthetic_marks.py and synthetic_phrases.py.
 """
 
 import random
@@ -14,8 +12,8 @@ from prox_assets.training.spans.synthetic_marks import MARKS
 from prox_assets.training.spans.synthetic_phrases import PHRASES
 
 Place = Literal["word", "sentence", "edge", "anywhere", "end"]
-"""word: behind any word; sentence: between sentences or at the ends of the line; edge: at its ends; anywhere: between
-any two characters; end: behind it."""
+"""word: after any word; sentence: between sentences, or at the start or end of the line; edge: at the start or end of
+the line; anywhere: between any two characters; end: at the end of the line."""
 
 PLACES: dict[NoiseKind, tuple[Place, ...]] = {
     NoiseKind.URL: ("word", "word", "sentence", "end"),
@@ -34,7 +32,7 @@ PLACES: dict[NoiseKind, tuple[Place, ...]] = {
 
 
 def fragment(kind: NoiseKind, draw: random.Random) -> str:
-    """Return a fragment of a kind, without spaces around it."""
+    """Return a random fragment of this kind, without spaces around it."""
     return _MAKERS[kind](draw)
 
 

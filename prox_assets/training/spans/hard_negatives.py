@@ -1,13 +1,10 @@
-"""Sentences that hold what looks like noise and is none: what a model must leave alone.
-
-Belongs here: templates, each with the kind of candidate that is found in it. Not here: real noise
-(inline_fragments.py).
-"""
+"""Hard negatives: templates of sentences with spans that look like noise, which a model must leave alone."""
 
 import random
 import re
 
-# "{w}" a word, "{n}" a small number, "{v}" a variable, "{d}" a host, "{m}" a month, "{p}" a person.
+# Fields: "{w}" a word, "{W}" a capitalised word, "{n}" a small number, "{v}" a variable, "{d}" a host, "{m}" a month,
+# "{p}" a person.
 _TEMPLATES = (
     # URLs that instructions, code and settings need
     "Open http://localhost:{n}000/{w} in your browser to see the {w} page.",
@@ -29,7 +26,7 @@ _TEMPLATES = (
     'git config --global user.email "{w}@{d}"',
     "For questions about the {w}, please contact {w}@{d} during office hours.",
     "The command accepts user names such as {w}@{d} and plain numbers.",
-    # brackets that are no citation marks
+    # brackets that are not citation marks
     "The value of {v}[{n}] is copied before {v}[{n}] is overwritten.",
     "In the loop, a[{n}] holds the {w} and b[{n}] the count of every {w}.",
     "for item in items[{n}]: print(item[0])",
@@ -45,7 +42,7 @@ _TEMPLATES = (
     "Density is given in kg/m³ and speed in m/s, as usual in the {w} trade.",
     "[{n}] {p}, “On the {w},” Journal of {W} Studies, vol. {n}, 20{n}{n}.",
     "See git-{w}[1] for the meaning of the {w} option.",
-    # words of widgets in sentences
+    # widget words in sentences
     "We all share this {w} with people who came here long before us.",
     "The two species share this habitat with {n} kinds of birds.",
     "Companies post on Facebook and Twitter to reach younger buyers.",
@@ -126,7 +123,7 @@ _MONTHS = ("January", "March", "April", "June", "August", "October", "November")
 
 
 def lookalike(draw: random.Random) -> str:
-    """Return a sentence, or a line of code or of a table, in which nothing is noise."""
+    """Return a random sentence, line of code or table row in which nothing is noise."""
     values = {
         "w": lambda: draw.choice(_WORDS),
         "W": lambda: draw.choice(_WORDS).title(),

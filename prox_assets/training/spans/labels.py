@@ -1,9 +1,8 @@
-"""Which spans of real lines are noise: by the gold text of the page, and by a written rule for each kind.
+"""Judges which spans of real lines are noise, by the page's gold text and by a written rule for each kind.
 
-Belongs here: judging candidates for training. Gold texts decide where they can; people who mark main content mark
-blocks, so most of them keep every citation mark and URL of a block they keep. What they do not decide alike is decided
-here: citation marks and URLs in prose are noise (as in the ProX paper, table 1, and in C4, section 2.2), in code,
-instructions and data they are not.
+Gold texts decide where they can. People who mark main content mark whole blocks, so most of them keep every citation
+mark and URL in a block that they keep. Where gold texts disagree, the rules here decide: citation marks and URLs are
+noise in prose (as in the ProX paper, table 1, and in C4, section 2.2), and content in code, instructions and data.
 """
 
 import re
@@ -14,30 +13,30 @@ from prox_assets.refiners.rules.line_rules import is_code
 from prox_assets.refiners.spans.candidates import Candidate
 from prox_assets.refiners.spans.patterns import NoiseKind
 
-# Characters other than spaces on either side by which a place of the line is found again in the gold text.
+# Non-space characters on either side that locate a span of the line in the gold text.
 CONTEXT_CHARACTERS = 24
 _MIN_CONTEXT_CHARACTERS = 12
 
-# Kinds of which gold texts keep what they find: the rule decides first.
+# Kinds that gold texts keep as they find them, so the rule decides first.
 RULE_FIRST = frozenset(
     {NoiseKind.URL, NoiseKind.EMAIL, NoiseKind.CITATION, NoiseKind.SEPARATOR, NoiseKind.INVISIBLE, NoiseKind.CREDIT}
 )
 
 
 class Judgement(NamedTuple):
-    """How sure it is that a span is noise, in [0, 1], and what says so."""
+    """The target P(remove) of a span, in [0, 1], and its source: "gold:KIND" or "rule:KIND"."""
 
     remove_target: float
     source: str
 
 
 def judge(line: str, span: Candidate, compact_gold: str) -> Judgement | None:
-    """Judge a candidate of a line that is main content; None where neither gold text nor rule can tell.
+    """Judge a candidate in a main-content line; None if gold text and rule cannot tell or contradict each other.
 
     Args:
         line: The line.
-        span: A candidate of it.
-        compact_gold: The page's gold text without any white space ("" without gold text).
+        span: A candidate in the line.
+        compact_gold: The page's gold text without any white space; "" if there is none.
     """
     rule = _RULES[span.kind](line, span)
     ruled = None if rule is None else Judgement(rule, f"rule:{span.kind}")
@@ -47,13 +46,13 @@ def judge(line: str, span: Candidate, compact_gold: str) -> Judgement | None:
     if gold is None:
         return ruled
     if ruled is not None and gold < ruled.remove_target:
-        # The block was kept as a whole with what stands alone in it: they contradict each other, so nothing is learned.
+        # The gold text kept a whole block, standalone noise included. Gold and rule disagree, so the span is not used.
         return None
     return Judgement(gold, f"gold:{span.kind}")
 
 
 def compact(text: str) -> str:
-    """Return a text without its white space, as `judge` wants the gold text."""
+    """Return a text without its white space, as `judge` expects the gold text."""
     return "".join(text.split())
 
 
@@ -63,7 +62,7 @@ def _gold_target(line: str, span: Candidate, gold: str) -> float | None:
     if not gold or len(left) + len(right) < _MIN_CONTEXT_CHARACTERS:
         return None
     with_span = left + compact(line[span.start : span.end]) + right in gold
-    # At an end of the line the context alone cannot show that the span is missing.
+    # At either end of the line, the context alone cannot show that the span is missing.
     without_span = bool(left and right) and left + compact(span.replacement) + right in gold
     return None if with_span == without_span else float(without_span)
 
@@ -79,7 +78,7 @@ _QUOTES = "\"'`="
 def in_code(line: str, span: Candidate) -> bool:
     """Return whether a span is part of code, a command or quoted data."""
     quoted = span.start > 0 and span.end < len(line) and line[span.start - 1] in _QUOTES and line[span.end] in _QUOTES
-    # The span itself is left out: a query "?id=1" would make any line look like code.
+    # The test leaves the span out, because a query such as "?id=1" makes any line look like code.
     return quoted or bool(_COMMAND.match(line)) or is_code(line[: span.start] + " " + line[span.end :])
 
 
@@ -105,9 +104,9 @@ def _url(line: str, span: Candidate) -> float | None:
         return 1.0
     others = len(_WORD.findall(line[: span.start])) + len(_WORD.findall(line[span.end :]))
     if others < 4:
-        # "Website: https://...": the line is there for the URL.
+        # "Website: https://...": the URL is the point of the line.
         return 0.1
-    # "The tutorial is at": the sentence loses its end, which C4 and ProX accept.
+    # "The tutorial is at": removing the URL cuts off the sentence's end, which C4 and ProX accept.
     return 0.8 if _NEEDS_PLACE.search(left) and line[span.end - 1] not in ")>]" else 1.0
 
 
@@ -139,7 +138,7 @@ def _citation(line: str, span: Candidate) -> float | None:
         return _bracketed(line, span, text, left)
     if text[0].isdigit() and text.isascii():
         return 0.0 if _ABBREVIATION.search(left) else 0.9
-    # x², m³ and 10⁶ against "tuition⁷" and "plans.²": units and variables are short.
+    # Tells x², m³ and 10⁶ from "tuition⁷" and "plans.²": units and variables are short.
     return 1.0 if re.search(r"[^\W\d_]{4,}$|[.,;:!?”\")]$", left) and not in_code(line, span) else 0.0
 
 
@@ -197,7 +196,7 @@ def _timestamp(line: str, span: Candidate) -> float | None:
 
 
 def _alone(line: str, span: Candidate) -> float | None:
-    """Judge by whether the span stands by itself: between sentences or separators, not in the middle of a sentence."""
+    """Judge whether the span stands by itself: between sentences or separators, not in the middle of a sentence."""
     if in_code(line, span):
         return 0.0
     left, right = line[: span.start].rstrip(), line[span.end :].lstrip()

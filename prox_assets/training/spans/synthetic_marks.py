@@ -1,7 +1,4 @@
-"""Made marks: URLs, addresses, citation marks, separators, notes on links, invisible characters.
-
-Belongs here: templates of single fragments. Not here: phrases (inline_made_phrases.py), places (inline_fragments.py).
-"""
+"""Templates of synthetic marks: URLs, e-mail addresses, citations, separators, link notes, invisible characters."""
 
 import random
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""Made phrases: widgets, advertisements, calls to action, picture credits, times, pointers to other pages.
-
-Belongs here: templates of single fragments. Not here: marks (inline_made_marks.py), places (inline_fragments.py).
-"""
+"""Templates of synthetic phrases: widgets, advertisements, calls to action, picture credits, times, related pages."""
 
 import random
 from collections.abc import Callable
