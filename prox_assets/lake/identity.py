@@ -1,4 +1,4 @@
-"""Identities: short hashes that say whether a file was made by this configuration from these inputs."""
+"""Identities: short hashes that tell whether a file was made with this configuration from these inputs."""
 
 import json
 from typing import Any
@@ -7,6 +7,6 @@ import xxhash
 
 
 def fingerprint(value: Any) -> str:  # noqa: ANN401 - anything JSON can write
-    """Return 16 hex digits that change exactly when a JSON-like value changes (key order does not count)."""
+    """Return a 16-hex-digit hash of a JSON-like value; key order does not matter."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return xxhash.xxh3_64_hexdigest(canonical.encode())
