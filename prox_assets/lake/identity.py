@@ -7,6 +7,6 @@ import xxhash
 
 
 def fingerprint(value: Any) -> str:  # noqa: ANN401 - anything JSON can write
-    """Return a 16-hex-digit hash of a JSON-like value; key order does not matter."""
+    """Return 16 hex digits that change exactly when a JSON-like value changes (key order does not count)."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return xxhash.xxh3_64_hexdigest(canonical.encode())
