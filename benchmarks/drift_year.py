@@ -19,6 +19,7 @@ from benchmarks.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
+from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
@@ -147,4 +148,4 @@ def _metrics(run: ShardRun, refiner: SimulatedRefiner) -> dict[str, Any]:
     inference = {"doc_refiner": "simulated", "chunk_refiner": "simulated"}
     place = {"corpus": run.corpus, "shard": run.shard, "execution_fingerprint": run.plan.execution_fingerprint}
     # As the asset does, but for the rule-based signals: drift is not judged by them, and they take half the time.
-    return {**shard_metrics(run.lake, run.corpus, run.shard, signals=False), **inference, **place}
+    return {**shard_metrics(ShardTables.of(run.lake, run.corpus, run.shard), signals=False), **inference, **place}

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
 from prox_assets.lake.storage import TEMPORARY, Storage
-from prox_assets.lake.store_scan import StoreScan, TableFile
+from prox_assets.lake.store_scan import StoreScan, TableFile, row_groups
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter, value_range
 
 # Rows become Python objects one batch at a time. A walk over documents, programs and refined texts side by side holds
@@ -267,6 +267,29 @@ class Lake:
                 for batch in parquet.iter_batches(batch_rows, row_groups=[group], columns=wanted):
                     for row in batch.to_pylist():
                         yield {**row, **lacking}
+
+    def frames(
+        self, corpus: str, table: Table, shard: str, columns: Sequence[str], identity: str, execution: str | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Stream some columns of a shard's rows in file order, one row group in memory; the file is opened once.
+
+        Args:
+            corpus: The corpus.
+            table: The table.
+            shard: The shard.
+            columns: The columns to read.
+            identity: The identity that the file must have.
+            execution: The execution whose rows count, for EXECUTION_TABLES.
+
+        Raises:
+            ReplacedTableError: The file has another identity, or is gone.
+        """
+        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
+            values = {} if parquet is None else _said(parquet.metadata)
+            if parquet is None or values["prox.identity"] != identity:
+                raise _replaced(table, shard, values.get("prox.run_id", "another"))
+            may_lack = ADDED_COLUMNS.get(table, frozenset())
+            yield from row_groups(TableFile(parquet, execution), SCHEMAS[table], may_lack, columns)
 
     def rows_of_document(self, corpus: str, table: Table, shard: str, source_row: int) -> list[dict[str, Any]]:
         """Return one document's rows of a table in file order; [] when it has none or there is no file.

@@ -84,41 +84,60 @@ class StoreScan:
 
     def _rows_of(self, shard: str, names: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         with self.open_file(shard) as file:
-            if file is None:
-                return
-            for group in range(file.parquet.num_row_groups):
-                condition = _of_execution(file, group)
-                if predicate is not None:
-                    condition = predicate if condition is None else condition & predicate
-                if condition is None:
-                    yield self._read(file.parquet, group, names)
-                    continue
-                judged = condition.meta.root_names()
-                frame = self._read(file.parquet, group, judged)
-                counts = frame.select(condition).to_series()
-                if counts.any():
-                    others = [name for name in names if name not in judged]
-                    yield frame.hstack(self._read(file.parquet, group, others)).filter(counts).select(names)
+            if file is not None:
+                yield from row_groups(file, self.schema, self.may_lack, names, predicate)
 
-    def _read(self, file: pq.ParquetFile, group: int, names: Sequence[str]) -> pl.DataFrame:
-        """Fetch some columns of a row group.
 
-        Raises:
-            pa.ArrowInvalid: A column is missing or has another type than in the table's schema.
-        """
-        present = [name for name in names if name in file.schema_arrow.names]
-        missing = set(names) - set(present) - self.may_lack
-        if missing:
-            raise pa.ArrowInvalid(f"no column {', '.join(sorted(missing))}")
-        fields = [self.schema.field(name) for name in names]
-        rows = file.metadata.row_group(group).num_rows
-        table = file.read_row_group(group, columns=present)
-        frame = pl.DataFrame(
-            {field.name: table[field.name] if field.name in present else pa.nulls(rows, field.type) for field in fields}
-        )
-        if frame.schema != pl.Schema(pa.schema(fields)):
-            raise pa.ArrowInvalid(f"columns of other types than the table's: {frame.schema}")
-        return frame
+def row_groups(
+    file: TableFile,
+    schema: pa.Schema,
+    may_lack: frozenset[str],
+    names: Sequence[str],
+    predicate: pl.Expr | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of an open file, one row group at a time.
+
+    Args:
+        file: The file.
+        schema: The table's columns.
+        may_lack: Columns that a file may lack; they read as null.
+        names: The columns to return.
+        predicate: Condition on the rows; None for all. Its columns are fetched first, the others only if a row matches.
+
+    Raises:
+        pa.ArrowInvalid: A column is missing or has another type than in the table's schema.
+    """
+    for group in range(file.parquet.num_row_groups):
+        condition = _of_execution(file, group)
+        if predicate is not None:
+            condition = predicate if condition is None else condition & predicate
+        if condition is None:
+            yield _read(file.parquet, schema, may_lack, group, names)
+            continue
+        judged = condition.meta.root_names()
+        frame = _read(file.parquet, schema, may_lack, group, judged)
+        counts = frame.select(condition).to_series()
+        if counts.any():
+            others = [name for name in names if name not in judged]
+            yield frame.hstack(_read(file.parquet, schema, may_lack, group, others)).filter(counts).select(names)
+
+
+def _read(
+    file: pq.ParquetFile, schema: pa.Schema, may_lack: frozenset[str], group: int, names: Sequence[str]
+) -> pl.DataFrame:
+    present = [name for name in names if name in file.schema_arrow.names]
+    missing = set(names) - set(present) - may_lack
+    if missing:
+        raise pa.ArrowInvalid(f"no column {', '.join(sorted(missing))}")
+    fields = [schema.field(name) for name in names]
+    rows = file.metadata.row_group(group).num_rows
+    table = file.read_row_group(group, columns=present)
+    frame = pl.DataFrame(
+        {field.name: table[field.name] if field.name in present else pa.nulls(rows, field.type) for field in fields}
+    )
+    if frame.schema != pl.Schema(pa.schema(fields)):
+        raise pa.ArrowInvalid(f"columns of other types than the table's: {frame.schema}")
+    return frame
 
 
 def _of_execution(file: TableFile, group: int) -> pl.Expr | None:

@@ -1,64 +1,55 @@
 """The metrics of one shard: a row of the table `shard_metrics`, computed from the lake alone.
 
-Everything is computed with lazy polars plans over the shard's files; texts are streamed.
+Each file of the shard is read once: texts in one pass that holds a row group, the rest as frames of narrow columns.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
 from typing import Any
 
 import polars as pl
 
-from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.metrics.program_counts import program_counts
+from prox_assets.monitoring.metrics.shard_tables import ShardTables
+from prox_assets.monitoring.metrics.texts import CountTokens, RawTexts, RefinedTexts
 from prox_assets.monitoring.metrics.watched import watched_columns
-from prox_assets.monitoring.signals import mean_signals
+from prox_assets.monitoring.signals import SignalTotals
 from prox_assets.programs import EditStatus
 
 HISTOGRAM_BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-TOKEN_COUNT_BATCH = 256
-
-_PROGRAM = ("doc_id", "chunk_index")  # one program's operations
-
-CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
 def shard_metrics(
-    lake: Lake, corpus: str, shard: str, count_tokens: CountTokens | None = None, *, signals: bool = True
+    tables: ShardTables, count_tokens: CountTokens | None = None, *, signals: bool = True
 ) -> dict[str, Any]:
     """Compute every number about a shard's refinement.
 
     Args:
-        lake: The lake.
-        corpus: Corpus name.
-        shard: Shard key; its refined_shards must be there.
+        tables: The shard.
         count_tokens: Tokens of each of some texts, with the refiner's tokenizer; None leaves token counts null.
         signals: Whether to compute the rule-based signals and words, which take most of the time.
 
     Returns:
         The columns of `shard_metrics` but for those that say who measured when.
+
+    Raises:
+        ReplacedTableError: A file was replaced since it was looked at.
     """
-    documents = lake.scan(corpus, Table.DOCUMENTS, [shard])
-    outcomes = lake.scan(corpus, Table.OUTCOMES, [shard])
-    refined = lake.scan(corpus, Table.REFINED, [shard])
-    metrics: dict[str, Any] = {"rows_rejected": _height(lake.scan(corpus, Table.REJECTS, [shard]))}
-    metrics |= _outcome_metrics(documents, outcomes)
-    metrics |= _program_metrics(lake, corpus, shard)
-    if signals:
-        metrics |= _text_metrics(documents, refined)
-    metrics |= program_counts(lake, corpus, shard)
-    metrics |= watched_columns(lake, corpus, shard)
-    metrics["tokens_in"] = _tokens(lake, corpus, Table.DOCUMENTS, shard, count_tokens)
-    metrics["tokens_out"] = _tokens(lake, corpus, Table.REFINED, shard, count_tokens)
-    return metrics
+    raw, refined = RawTexts(count_tokens), RefinedTexts(count_tokens)
+    before = raw.run(tables.frames(Table.DOCUMENTS, ["text", "metadata"]), signals=signals)
+    after = refined.run(tables.frames(Table.REFINED, ["doc_id", "text"]), signals=signals)
+    metrics: dict[str, Any] = {"rows_rejected": tables.rejects}
+    metrics |= _outcome_metrics(tables.files[Table.DOCUMENTS].rows, tables.outcomes.lazy())
+    metrics |= _program_metrics(tables)
+    if before is not None and after is not None:
+        metrics |= _signal_metrics(before, after)
+    metrics |= program_counts(tables)
+    metrics |= watched_columns(tables, raw, refined)
+    return metrics | {"tokens_in": raw.tokens, "tokens_out": refined.tokens}
 
 
-def _height(frame: pl.LazyFrame) -> int:
-    return frame.select(pl.len()).collect(engine="streaming").item()
-
-
-def _outcome_metrics(documents: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any]:
+def _outcome_metrics(documents_in: int, outcomes: pl.LazyFrame) -> dict[str, Any]:
     by_outcome = dict(outcomes.group_by("outcome").len().collect().iter_rows())
     kept = pl.col("outcome").is_in([outcome.value for outcome in KEPT_OUTCOMES])
     totals = (
@@ -74,7 +65,6 @@ def _outcome_metrics(documents: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[st
         .collect()
         .row(0, named=True)
     )
-    documents_in = _height(documents)
     dropped = sum(by_outcome.get(name, 0) for name in (Outcome.DROPPED_BY_DOCUMENT, Outcome.DROPPED_BY_CHUNKS))
     return {
         **totals,
@@ -92,38 +82,47 @@ def _quantiles(frame: pl.LazyFrame, column: str) -> list[float] | None:
     return None if row[0] is None else list(row)
 
 
-def _program_metrics(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
-    decisions = lake.scan(corpus, Table.DOC_PROGRAMS, [shard])
-    chunks = lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard])
-    edits = lake.scan(corpus, Table.EDITS, [shard])
-    doc_totals = decisions.select(
+def _program_metrics(tables: ShardTables) -> dict[str, Any]:
+    doc_totals = tables.doc_programs.select(
         doc_prompt_tokens=_total("prompt_tokens"),
         doc_completion_tokens=_total("completion_tokens"),
     )
-    chunk_totals = chunks.select(
+    chunk_totals = tables.chunk_programs.select(
         chunk_prompt_tokens=_total("prompt_tokens"),
         chunk_completion_tokens=_total("completion_tokens"),
         chunks=pl.len(),
         chunks_skipped=pl.col("skip_reason").is_not_null().sum(),
         programs_truncated=(pl.col("finish_reason") == "length").sum(),
     )
-    counted = edits.group_by("operation", "status").agg(count=pl.len()).sort("operation", "status")
-    doc_info = lake.require(corpus, Table.DOC_PROGRAMS, shard)
-    chunk_info = lake.require(corpus, Table.CHUNK_PROGRAMS, shard)
+    doc_info, chunk_info = tables.files[Table.DOC_PROGRAMS], tables.files[Table.CHUNK_PROGRAMS]
     seconds = doc_info.notes["engine_seconds"] + chunk_info.notes["engine_seconds"]
     tokens = doc_info.notes["prompt_tokens"] + chunk_info.notes["prompt_tokens"]
     return {
-        **doc_totals.collect().row(0, named=True),
-        **chunk_totals.collect().row(0, named=True),
-        "operations": counted.collect(engine="streaming").to_dicts(),
-        "keep_probability_histogram": _histogram(decisions),
-        "programs_looping": _height(edits.filter(pl.col("status") == EditStatus.LOOPED).select(*_PROGRAM).unique()),
+        **doc_totals.row(0, named=True),
+        **chunk_totals.row(0, named=True),
+        **_edit_metrics(tables),
+        "keep_probability_histogram": _histogram(tables.doc_programs.lazy()),
         "doc_engine_seconds": doc_info.notes["engine_seconds"],
         "chunk_engine_seconds": chunk_info.notes["engine_seconds"],
         "prompt_tokens_per_second": tokens / seconds if tokens and seconds else None,
         "doc_refiner": doc_info.fingerprint,
         "chunk_refiner": chunk_info.fingerprint,
     }
+
+
+def _edit_metrics(tables: ShardTables) -> dict[str, Any]:
+    """Count operations, a row group at a time: a shard has many times more of them than documents."""
+    counts: Counter[tuple[str, str]] = Counter()
+    looping: set[tuple[str, int]] = set()
+    for edits in tables.frames(Table.EDITS, ["doc_id", "chunk_index", "operation", "status"]):
+        for operation, status, count in edits.group_by("operation", "status").len().iter_rows():
+            counts[operation, status] += count
+        looping.update(edits.filter(pl.col("status") == EditStatus.LOOPED).select("doc_id", "chunk_index").iter_rows())
+    operations = [
+        {"operation": operation, "status": status, "count": counts[operation, status]}
+        for operation, status in sorted(counts)
+    ]
+    return {"operations": operations, "programs_looping": len(looping)}
 
 
 def _total(column: str) -> pl.Expr:
@@ -144,32 +143,10 @@ def _histogram(decisions: pl.LazyFrame) -> list[int] | None:
     return [counts.get(number, 0) for number in range(HISTOGRAM_BINS)] if counts else None
 
 
-def _text_metrics(documents: pl.LazyFrame, refined: pl.LazyFrame) -> dict[str, Any]:
-    words = pl.col("text").str.count_matches(r"\S+").cast(pl.Int64).sum()
+def _signal_metrics(before: SignalTotals, after: SignalTotals) -> dict[str, Any]:
     return {
-        "words_in": documents.select(words).collect(engine="streaming").item(),
-        "words_out": refined.select(words).collect(engine="streaming").item(),
-        "signals_in": _named_means(documents),
-        "signals_out": _named_means(refined),
+        "words_in": before.total("words"),
+        "words_out": after.total("words"),
+        "signals_in": [{"signal": name, "mean": mean} for name, mean in before.means().items()],
+        "signals_out": [{"signal": name, "mean": mean} for name, mean in after.means().items()],
     }
-
-
-def _named_means(frame: pl.LazyFrame) -> list[dict[str, Any]]:
-    return [{"signal": name, "mean": mean} for name, mean in mean_signals(frame.select("text")).items()]
-
-
-def _tokens(lake: Lake, corpus: str, table: Table, shard: str, count_tokens: CountTokens | None) -> int | None:
-    if count_tokens is None:
-        return None
-    return sum(sum(count_tokens(texts)) for texts in _batches(lake, corpus, table, shard))
-
-
-def _batches(lake: Lake, corpus: str, table: Table, shard: str) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for row in lake.rows(corpus, table, shard, ["text"]):
-        batch.append(row["text"])
-        if len(batch) == TOKEN_COUNT_BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -4,17 +4,15 @@ Belongs here: how a document or a program falls into a bin. Not here: whether a 
 depend on the data, so that the shards of years can be added up and compared.
 """
 
-import json
 from collections import Counter
-from itertools import islice
 from math import fsum
 from typing import Any
 
 import polars as pl
 
-from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
-from prox_assets.monitoring.metrics.languages import language_of
+from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
+from prox_assets.monitoring.metrics.shard_tables import ShardTables
+from prox_assets.monitoring.metrics.texts import RawTexts, RefinedTexts
 
 SHARE_BINS = 20
 LENGTH_BINS = 25
@@ -22,27 +20,25 @@ OPERATION_BINS = 9
 # The released ProX executor gives a document up at 95 % removed (threshold_2, `ExecutionPolicy.min_kept_share`). A
 # refiner that removes too much passes 4/5 long before, on documents that are kept.
 OVER_DELETED_SHARE = 0.8
-# Lines are compared over a sample of fixed size: in a shard of a million documents everything repeats.
-REPETITION_SAMPLE = 2_000
 REPETITION_LINE_CHARACTERS = 10
 # The share of lines that repeat grows with the number of documents; brought down to so many by rarefaction (Hurlbert,
 # Ecology 52, 1971), shards of different sizes can be compared.
 REPETITION_AMONG = 30
-METADATA_ROWS = 1_000
 
 _EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
 
 
-def watched_columns(lake: Lake, corpus: str, shard: str) -> dict[str, Any]:
-    """Compute the watched columns of one refined shard but for the counts of programs (verdicts.py)."""
-    outcomes = lake.scan(corpus, Table.OUTCOMES, [shard])
+def watched_columns(tables: ShardTables, raw: RawTexts, refined: RefinedTexts) -> dict[str, Any]:
+    """Compute the watched columns of one refined shard, all but the counts of programs (program_counts.py)."""
+    outcomes = tables.outcomes.lazy()
+    languages = sorted(raw.languages.items())
     return {
         **_outcome_histograms(outcomes),
-        "doc_prompted": prompted_of(_document_prompts(lake, corpus, shard), outcomes),
-        "chunk_prompted": prompted_of(_chunk_prompts(lake, corpus, shard), outcomes),
-        "documents_by_language": _languages(lake.scan(corpus, Table.DOCUMENTS, [shard])),
-        **repetition_of(lake.scan(corpus, Table.REFINED, [shard])),
-        "metadata_keys": _metadata_keys(lake, corpus, shard),
+        "doc_prompted": prompted_of(_document_prompts(tables.doc_programs.lazy()), outcomes),
+        "chunk_prompted": prompted_of(_chunk_prompts(tables.chunk_programs.lazy()), outcomes),
+        "documents_by_language": [{"language": language, "count": count} for language, count in languages],
+        **repetition_of(refined.sample.lazy()),
+        "metadata_keys": raw.metadata_keys(),
     }
 
 
@@ -86,15 +82,13 @@ def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
     }
 
 
-def _chunk_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
+def _chunk_prompts(chunks: pl.LazyFrame) -> pl.LazyFrame:
     shown = pl.col("skip_reason").is_null() & pl.col("error").is_null()
-    chunks = lake.scan(corpus, Table.CHUNK_PROGRAMS, [shard]).group_by("doc_id")
-    return chunks.agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
+    return chunks.group_by("doc_id").agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
 
 
-def _document_prompts(lake: Lake, corpus: str, shard: str) -> pl.LazyFrame:
+def _document_prompts(decisions: pl.LazyFrame) -> pl.LazyFrame:
     whole = ~pl.col("truncated") & pl.col("error").is_null()
-    decisions = lake.scan(corpus, Table.DOC_PROGRAMS, [shard])
     return decisions.select("doc_id", tokens=pl.col("prompt_tokens").cast(pl.Int64), whole=whole)
 
 
@@ -115,18 +109,15 @@ def prompted_of(prompts: pl.LazyFrame, outcomes: pl.LazyFrame) -> dict[str, Any]
     return {"documents": shown.height, "tokens": tokens, "characters": characters, "residual": residual}
 
 
-def _languages(documents: pl.LazyFrame) -> list[dict[str, Any]]:
-    counted = documents.select(language=language_of()).group_by("language").agg(count=pl.len().cast(pl.Int64))
-    return counted.collect(engine="streaming").sort("language").to_dicts()
+def repetition_of(sample: pl.LazyFrame) -> dict[str, Any]:
+    """Count lines of refined text that several documents have: boilerplate that the refiner has let through.
 
-
-def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
-    """Count lines of refined text that several documents have: boilerplate that the refiner has let through."""
-    # Document ids are hashes: the smallest ones are a sample that every re-run draws again.
-    sample = refined.select(pl.col("doc_id").bottom_k(REPETITION_SAMPLE)).collect()
+    Args:
+        sample: `doc_id` and `text` of some documents.
+    """
+    size = sample.select(pl.len()).collect().item()
     shared = (
-        refined.join(sample.lazy(), on="doc_id", how="semi")
-        .select("doc_id", line=pl.col("text").str.split("\n"))
+        sample.select("doc_id", line=pl.col("text").str.split("\n"))
         .explode("line")
         .select("doc_id", pl.col("line").str.strip_chars())
         .filter(pl.col("line").str.len_chars() >= REPETITION_LINE_CHARACTERS)
@@ -138,7 +129,7 @@ def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
     )
     # Floats from here on by fsum, whose result no order of rows can change: polars adds in the order that it has,
     # and two runs over the same pages differed in the last bit.
-    documents = max(1, sample.height - 1)
+    documents = max(1, size - 1)
     expected_of: dict[str, list[float]] = {}
     lines_of: Counter[str] = Counter()
     for doc_id, others, lines in shared.iter_rows():
@@ -150,18 +141,8 @@ def repetition_of(refined: pl.LazyFrame) -> dict[str, Any]:
     share = expected / lines if lines else 0.0
     residual = fsum((value - share * lines_of[doc_id]) ** 2 for doc_id, value in per_document.items())
     return {
-        "repetition_documents": sample.height,
+        "repetition_documents": size,
         "repetition_lines": lines,
         "repetition_expected": expected,
         "repetition_residual": residual,
     }
-
-
-def _metadata_keys(lake: Lake, corpus: str, shard: str) -> list[str]:
-    """Return the native columns of a shard: keys that only some rows have are no columns, and come and go."""
-    keys: Counter[str] = Counter()
-    rows = list(islice(lake.rows(corpus, Table.DOCUMENTS, shard, ["metadata"]), METADATA_ROWS))
-    for row in rows:
-        if row["metadata"]:
-            keys.update(json.loads(row["metadata"]).keys())
-    return sorted(key for key, count in keys.items() if 2 * count >= len(rows))

@@ -8,6 +8,22 @@ blank lines count only where a rule counts newlines. docs/monitoring.md has what
 """
 
 from prox_assets.monitoring.signals.family import Rule, SignalFamily
-from prox_assets.monitoring.signals.measure import FAMILIES, document_signals, mean_signals, passes
+from prox_assets.monitoring.signals.measure import (
+    FAMILIES,
+    SignalTotals,
+    document_signals,
+    mean_signals,
+    passes,
+    total_signals,
+)
 
-__all__ = ["FAMILIES", "Rule", "SignalFamily", "document_signals", "mean_signals", "passes"]
+__all__ = [
+    "FAMILIES",
+    "Rule",
+    "SignalFamily",
+    "SignalTotals",
+    "document_signals",
+    "mean_signals",
+    "passes",
+    "total_signals",
+]

@@ -1,5 +1,8 @@
 """All families together: every signal of every document, and their means over a shard."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import polars as pl
 
 from prox_assets.monitoring.signals.c4 import C4
@@ -44,15 +47,42 @@ def _signal_names(families: tuple[SignalFamily, ...]) -> list[str]:
     return [name for family in families for name in family.signals]
 
 
-def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
-    """Return the mean of every signal over a frame with a `text` column, streaming; {} for no documents.
+@dataclass(frozen=True)
+class SignalTotals:
+    """Every signal added up over some texts.
 
-    The same documents give the same numbers, however many threads there are.
+    Attributes:
+        units: The sum of each signal, in UNITS.
+        counts: How many texts have the signal: those without words have none but `passes_*`.
+    """
 
-    Means of signals leave out texts without words; the share that passes counts them as failing.
+    units: Mapping[str, int]
+    counts: Mapping[str, int]
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of every signal that any text has."""
+        return {name: self.units[name] / (count * UNITS) for name, count in self.counts.items() if count}
+
+    def total(self, signal: str) -> int:
+        """Return the sum of a signal whose values are whole numbers."""
+        return self.units[signal] // UNITS
+
+
+def total_signals(texts: pl.LazyFrame) -> SignalTotals:
+    """Add up every signal over a frame with a `text` column, streaming.
+
+    The same texts give the same numbers, however many threads there are and however the rows are read.
     """
     numbers = pl.all().cast(pl.Float64).fill_nan(None)
     sums, counts = (numbers * UNITS).cast(pl.Int128).sum().name.prefix("sum "), numbers.count().name.prefix("count ")
     row = document_signals(texts).select(sums, counts).collect(engine="streaming").row(0, named=True)
-    names = [name.removeprefix("count ") for name, count in row.items() if name.startswith("count ") and count]
-    return {name: row[f"sum {name}"] / (row[f"count {name}"] * UNITS) for name in names}
+    names = [name.removeprefix("count ") for name in row if name.startswith("count ")]
+    return SignalTotals({name: row[f"sum {name}"] for name in names}, {name: row[f"count {name}"] for name in names})
+
+
+def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
+    """Return the mean of every signal over a frame with a `text` column, streaming; {} for no documents.
+
+    Means of signals leave out texts without words; the share that passes counts them as failing.
+    """
+    return total_signals(texts).means()

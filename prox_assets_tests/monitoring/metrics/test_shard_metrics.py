@@ -1,11 +1,18 @@
 """Shard metrics against a small shard whose every number is counted by hand."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import polars as pl
 import pytest
 
+from prox_assets.lake.errors import ReplacedTableError
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Outcome, Table
 from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS, shard_metrics
+from prox_assets.monitoring.metrics.shard_tables import MEASURED, ShardTables
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
@@ -31,6 +38,10 @@ def refined_run(folder, **policy: int) -> ShardRun:
     infer(run, FakeDocuments(probability=lambda text: PAGES[text][1]), FakeChunks(program=lambda text: PAGES[text][0]))
     refine_shard(run)
     return run
+
+
+def tables_of(run: ShardRun) -> ShardTables:
+    return ShardTables.of(run.lake, run.corpus, run.shard)
 
 
 def test_numbers_are_those_counted_by_hand(tmp_path):
@@ -95,7 +106,7 @@ def test_numbers_are_those_counted_by_hand(tmp_path):
 
 
 def test_programs_fail_by_the_error_limit_that_was_in_force(tmp_path):
-    assert shard_metrics(refined_run(tmp_path, error_limit=2).lake, "web", "pages.jsonl")["programs_failed"] == 0
+    assert shard_metrics(tables_of(refined_run(tmp_path, error_limit=2)))["programs_failed"] == 0
 
 
 BODY = "the body of the page goes on for more than ten words so that it is long enough to stay"
@@ -195,7 +206,7 @@ def test_tokens_pass_the_range_of_32_bits(tmp_path):
 
 def test_tokens_are_counted_by_the_given_tokenizer(tmp_path):
     run = refined_run(tmp_path)
-    metrics = shard_metrics(run.lake, "web", run.shard, lambda texts: [len(text.split()) for text in texts])
+    metrics = shard_metrics(tables_of(run), lambda texts: [len(text.split()) for text in texts])
     assert (metrics["tokens_in"], metrics["tokens_out"]) == (metrics["words_in"], metrics["words_out"])
 
 
@@ -209,3 +220,27 @@ def test_the_latest_row_is_replaced_and_the_history_grows(tmp_path):
     assert [row["execution_id"] for row in history] == [first["execution_id"], second["execution_id"]]
     assert list(history[0]) == SCHEMAS[Table.SHARD_METRICS_HISTORY].names
     assert history[0]["operations"] == first["operations"]
+
+
+def test_every_file_is_read_once(tmp_path, monkeypatch):
+    run = refined_run(tmp_path)
+    read: Counter[Table] = Counter()
+    frames = Lake.frames
+
+    def counted(lake: Lake, corpus: str, table: Table, *rest: Any) -> Iterator[pl.DataFrame]:
+        read[table] += 1
+        return frames(lake, corpus, table, *rest)
+
+    monkeypatch.setattr(Lake, "frames", counted)
+    monkeypatch.setattr(Lake, "scan", None)  # nothing else reads rows
+    metrics = shard_metrics(tables_of(run), lambda texts: [1 for _ in texts])
+    assert metrics["tokens_in"] == 7
+    assert read == dict.fromkeys([*MEASURED, Table.CHUNK_OUTCOMES], 1)
+
+
+def test_a_file_that_is_replaced_while_it_is_measured_is_told(tmp_path):
+    run = refined_run(tmp_path)
+    tables = tables_of(run)
+    refine_shard(with_policy(run, min_kept_share=0.9))
+    with pytest.raises(ReplacedTableError, match="of shard 'pages\\.jsonl' is by now that of run"):
+        shard_metrics(tables)
