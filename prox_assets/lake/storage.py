@@ -251,7 +251,7 @@ class Storage:
         return removed
 
     def _workspaces(self) -> Path:
-        """The folder for unfinished files: inside a local lake, so that a rename stays on one disk, else temporary."""
+        """The folder for unfinished files: inside a local lake, where a rename works, else this machine's own."""
         return Path(self.root) / TEMPORARY if self.is_local else Path(tempfile.gettempdir())
 
     @contextmanager

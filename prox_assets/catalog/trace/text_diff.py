@@ -24,7 +24,7 @@ class Mark(StrEnum):
     REMOVED = "removed"
     ADDED = "added"
     EDITED = "edited"
-    """A line that was kept in part; never used for a piece."""
+    """A line that was kept with changes; never used for a piece."""
 
 
 class Piece(NamedTuple):

@@ -1,4 +1,4 @@
-"""Reads the hand-written pages in `pages/*.txt` and puts each page's text between its site's header and footer.
+"""Reads the authored pages in `pages/*.txt` and puts each page's text between its site's header and footer.
 
 A page file is a sequence of sections, each introduced by a line that starts with "%% ":
 
