@@ -1,5 +1,5 @@
 """Questions about the lake, answered by DuckDB over its Parquet files.
 
-DuckDB never holds the truth here: a catalog is a set of views, opened in memory (connection.py) or written as a small
-file. Knows the lake; knows nothing of models, stages or Dagster.
+The Parquet files are the source of truth: a catalog is a set of views over them, opened in memory (connection.py) or
+written as a small file (file.py). The package knows the lake, and nothing of models, stages or Dagster.
 """

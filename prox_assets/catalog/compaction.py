@@ -1,14 +1,11 @@
-"""Keeping questions fast when a corpus has many shards: small tables put together into one file per corpus.
+"""Keeps queries fast when a corpus has many shards: merges small tables into one file per corpus.
 
-With one file per shard, ten thousand shards cost three seconds of opening files for every question about metrics. A
-compaction holds the rows of all shards, and of which state of each file they are; readers take from it what has not
-changed since, and the files of the other shards as they are. It is a copy and never the truth: it may be deleted at
-any time.
+With one file per shard, ten thousand shards cost every query about metrics three seconds just to open files. A
+compaction holds the rows of all shards, and records which version of each shard's file they came from. Readers take the
+unchanged shards from it and read the other shards' files directly. It is only a copy and may be deleted at any time.
 
-Every compaction is a new file, put in place whole under a name of its own: a writer never disturbs a reader, not even
-one that has decided already which shards it will take from where.
-
-Belongs here: writing compactions, finding the newest, and telling what it covers. Not here: views (views.py).
+Every compaction is a new file, published atomically under its own name. A writer therefore never disturbs a reader,
+even one that has already decided which shards to read from where.
 """
 
 import json
@@ -27,16 +24,16 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
 FOLDER = "compacted"
-# Readers may still use the compaction before the newest; one that outlives two of them opens the catalog again.
+# Readers may still use the second-newest compaction; a reader that outlives two compactions must reopen the catalog.
 GENERATIONS_KEPT = 2
-# Rows of an index's row group: what a look-up by id reads. 20,000 ids are half a megabyte.
+# Rows per row group of the index, which is what a look-up by id reads. 20,000 ids are half a megabyte.
 ROW_GROUP_ROWS = 20_480
 MEMORY_LIMIT = "2GB"
 _VERSION, _FOLDER_STAMP, _STAMPS = b"prox.schema_version", b"prox.folder_stamp", b"prox.stamps"
 
 
 class Compacted(StrEnum):
-    """What is put together."""
+    """The tables that are compacted."""
 
     SHARDS = "shards"
     SHARD_METRICS = "shard_metrics"
@@ -48,7 +45,7 @@ class Compacted(StrEnum):
 
     @property
     def folder(self) -> str:
-        """The folder of a corpus whose files it is made of."""
+        """The corpus folder whose files it merges."""
         return Table.DOCUMENTS if self is Compacted.DOCUMENT_INDEX else self.value
 
     @property
@@ -63,14 +60,14 @@ INDEX_COLUMNS = ("corpus", "shard", "doc_id", "source_row", "url")
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the newest compaction of a corpus is good for now.
+    """How far the newest compaction of a corpus is up to date.
 
     Attributes:
-        uri: The compaction's file, as a pattern that DuckDB reads; None where there is none.
-        outdated: Shards whose rows in it no longer count.
-        fresh: Files, likewise, that must be read beside it.
-        stamps: The state of every shard's file that this was found with; empty where the folder had not changed.
-        folder_stamp: The state of the folder, where its file system says.
+        uri: The compaction's file, as a DuckDB pattern; None where there is none.
+        outdated: Shards whose rows in it are out of date.
+        fresh: Files, as DuckDB patterns, that must be read in addition to it.
+        stamps: The stamp of every shard's file at the time of the comparison; empty if the folder was unchanged.
+        folder_stamp: The folder's stamp, where its file system gives one.
     """
 
     uri: str | None
@@ -81,7 +78,7 @@ class Coverage:
 
     @property
     def is_current(self) -> bool:
-        """Whether the compaction holds everything."""
+        """Whether the compaction covers every shard."""
         return self.uri is not None and not self.outdated and not self.fresh
 
 
@@ -90,8 +87,8 @@ class Compaction:
     """A compaction's file.
 
     Attributes:
-        uri: Where DuckDB finds it.
-        folder_stamp: The state of the folder that it was made from, where that was known.
+        uri: The file, as a DuckDB pattern.
+        folder_stamp: The stamp of the folder that it was made from, where known.
     """
 
     uri: str
@@ -99,25 +96,25 @@ class Compaction:
     _metadata: Mapping[bytes, bytes]
 
     def stamps(self) -> dict[str, str]:
-        """Return the state of every shard's file that it holds the rows of."""
+        """Return the stamp of every shard's file whose rows it holds."""
         return json.loads(self._metadata[_STAMPS])
 
 
 @dataclass(frozen=True)
 class CompactionSummary:
-    """What a compaction did: rows of each table written anew, and shards that had changed since the one before."""
+    """What a compaction did: rows in each table that it rewrote, and shards that had changed since the last one."""
 
     rows: Mapping[str, int]
     shards_changed: int
 
 
 def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
-    """Compare the newest compaction with the files that are there now.
+    """Compare the newest compaction with the current files.
 
-    Where the folder has not changed since, nothing is listed: the answer then takes no longer for more shards.
+    If the folder has not changed since, it skips the listing, so the cost is independent of the number of shards.
     """
     newest = newest_compaction(lake, corpus, what)
-    # Asked before the listing: what changes in between makes the next reader list again.
+    # Taken before the listing, so that a change in between makes the next reader list again.
     folder_stamp = lake.storage.folder_stamp(f"{corpus}/{what.folder}")
     if newest is None:
         covered: dict[str, str] = {}
@@ -136,7 +133,7 @@ def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
 
 
 def compact(lake: Lake, corpus: str) -> CompactionSummary:
-    """Write a new compaction of each table of a corpus, taking from the one before what has not changed.
+    """Write a new compaction of each table of a corpus, copying unchanged shards from the previous one.
 
     Raises:
         LakeError: The lake cannot be read or written.
@@ -146,7 +143,7 @@ def compact(lake: Lake, corpus: str) -> CompactionSummary:
     changed: set[str] = set()
     for what in Compacted:
         before = coverage(lake, corpus, what)
-        # A compaction made right after a change does not know the folder's time; the next one notes it.
+        # A compaction made right after a change has no folder stamp yet; the next one records it.
         noted = not before.stamps or before.folder_stamp is None
         if (before.is_current and noted) or (before.uri is None and not before.fresh):
             continue
@@ -156,7 +153,7 @@ def compact(lake: Lake, corpus: str) -> CompactionSummary:
 
 
 def _write(lake: Lake, corpus: str, what: Compacted, before: Coverage) -> int:
-    # The stamps were taken before rows are read: a file put anew in between will be found changed, never covered.
+    # The stamps were taken before the rows are read, so a file replaced in between will count as changed.
     metadata = {
         _VERSION: str(SCHEMA_VERSION),
         _FOLDER_STAMP: before.folder_stamp or "",
@@ -182,7 +179,7 @@ def _write(lake: Lake, corpus: str, what: Compacted, before: Coverage) -> int:
 
 
 def rows_query(what: Compacted, parts: Sequence[Coverage]) -> str:
-    """Return a query for the rows of some corpora as they are now: what compactions cover, and the files beside them.
+    """Return a query for the current rows of some corpora: from the compactions, and from files they do not cover.
 
     Args:
         what: The table.
@@ -209,9 +206,9 @@ def _fresh_rows(what: Compacted, uris: Sequence[str]) -> str:
     if what is Compacted.DOCUMENT_INDEX:
         return f"SELECT {', '.join(INDEX_COLUMNS)} FROM {parquet_rows(uris)}"
     if what is not Compacted.MANIFESTS:
-        # Looking for columns opens every file before the first row is read: only where they may differ.
+        # union_by_name opens every file before the first row is read, so we use it only where columns may differ.
         return f"SELECT * FROM {parquet_rows(uris, union_by_name=_may_lack_columns(what))}"
-    # The path says which shard a manifest is of: .../{corpus}/manifests/{shard}.json
+    # The path names the manifest's shard: .../{corpus}/manifests/{shard}.json
     columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
     return (
         "SELECT split_part(filename, '/', -3) AS corpus, "
@@ -241,22 +238,22 @@ def _stamps(lake: Lake, corpus: str, what: Compacted) -> dict[str, str]:
 
 
 def _generations(lake: Lake, corpus: str, what: Compacted) -> list[str]:
-    """Return the compactions of a table, the newest last: their names begin with the time they were made."""
+    """Return the compactions of a table, the newest last: their names start with their time of creation."""
     names = lake.storage.list_files(f"{corpus}/{FOLDER}")
     return [name for name in names if name.rpartition("-")[0].rpartition("-")[0] == what]
 
 
 def _next_stamp(lake: Lake, corpus: str, what: Compacted) -> int:
-    """Return the time in nanoseconds, or what comes after the newest compaction's where the clock went backwards.
+    """Return the time in nanoseconds, or the newest compaction's stamp plus one if the clock went backwards.
 
-    A compaction that looked older than the one before would never be read, and every later call would write it again.
+    A compaction that looked older than its predecessor would never be read, and every later call would rewrite it.
     """
     stamps = (int(name.rpartition("-")[0].rpartition("-")[2]) for name in _generations(lake, corpus, what))
     return max(time.time_ns(), max(stamps, default=0) + 1)
 
 
 def newest_compaction(lake: Lake, corpus: str, what: Compacted) -> Compaction | None:
-    """Return the newest compaction of a table, of this schema version; None where there is none."""
+    """Return the newest compaction of a table; None if there is none, or if it has another schema version."""
     name = next(reversed(_generations(lake, corpus, what)), None)
     if name is None:
         return None

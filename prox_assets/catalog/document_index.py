@@ -1,6 +1,6 @@
-"""From a document's id to its place, without opening the shards: an index sorted by id answers from one row group.
+"""Finds a document by id without opening the shards: an index sorted by id answers from one row group.
 
-Belongs here: the look-up by id. Not here: what was done to the document (trace.py), other ways to find one (lookup.py).
+Other ways to find a document are in lookup.py.
 """
 
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class DocumentPlace:
 
 
 def find_by_id(lake: Lake, corpus: str, doc_id: str) -> list[DocumentPlace]:
-    """Return where a document is: nowhere, or one place; several where its file was cut into shards in several ways.
+    """Return the places of a document: none, one, or several if its file was sharded in several ways.
 
-    The index is asked first, and nothing is listed: ids are hashes of a document's place in its file, so that a place
-    that the index knows is right if the shard is still there. Only an id that it does not know makes the shards be
-    searched that came after it.
+    The index is tried first, without listing any files. An id is a hash of the document's place in its file, so a place
+    in the index is right as long as the shard exists. Only if the index does not know the id do we search the shards
+    that are newer than the index.
     """
     with duckdb.connect() as connection:
         if not lake.storage.is_local:

@@ -1,7 +1,8 @@
 """The catalog as a file that any DuckDB 2 client opens: `duckdb -readonly catalog.duckdb`.
 
-Belongs here: writing it. A local lake's catalog holds views, which always show the lake as it is; that of an object
-store holds tables, as of now, because other clients would need an extension and credentials of their own.
+The catalog of a local lake holds views, which always show the lake's current state. The catalog of an object store
+holds copies of the tables at the time of writing, because other clients would need an extension and their own
+credentials to read the store.
 """
 
 import os
@@ -18,17 +19,17 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 
-# Texts are most of a lake's bytes; whoever wants them in one file says so.
+# Texts are most of a lake's bytes, so copying them is opt-in.
 TEXT_TABLES = (Table.DOCUMENTS, Table.REFINED)
 
 
 def write_catalog(lake: Lake, path: Path, *, texts: bool = False) -> Path:
-    """Write the catalog's file, in place of an earlier one; a client that has that one open goes on reading it.
+    """Write the catalog's file, replacing an earlier one; a client that has the earlier file open keeps reading it.
 
     Args:
         lake: The lake.
-        path: Where to; a local file.
-        texts: Copy documents and refined text too, from a lake on an object store.
+        path: The local file to write.
+        texts: For a lake on an object store, copy documents and refined text too.
 
     Returns:
         The file.
@@ -51,7 +52,7 @@ def write_catalog(lake: Lake, path: Path, *, texts: bool = False) -> Path:
         raise LakeError(f"cannot write the catalog {path}: {error}") from error
     finally:
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
-            with suppress(OSError):  # not there, or its folder is none
+            with suppress(OSError):  # it does not exist, or its parent is not a folder
                 left.unlink()
     return path
 

@@ -1,7 +1,7 @@
-"""Running a query that somebody typed: one SELECT over the lake's views, and nothing else.
+"""Runs a user's query safely: one SELECT over the lake's views, and nothing else.
 
-Belongs here: what is refused, and the limits. DuckDB itself enforces them: its parser says what kind of statement it
-is, its file system is confined to the lake, extensions and settings are locked.
+DuckDB itself enforces this: its parser tells the kind of statement, its file system is confined to the lake, and
+extensions and settings are locked.
 """
 
 import threading
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-# By what DuckDB's message begins with: an error that comes after the first rows, Arrow's reader tells as OSError.
+# Keyed by the start of DuckDB's message: Arrow's reader raises errors after the first rows as OSError.
 _LATE_ERRORS: dict[str, type[duckdb.Error]] = {
     "Conversion": duckdb.ConversionException,
     "INTERRUPT": duckdb.InterruptException,
@@ -40,12 +40,12 @@ class QueryError(Exception):
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """What a query may take.
+    """Limits of a query.
 
     Attributes:
-        memory: DuckDB's memory at most, e.g. "2GB"; nothing is spilled to disk.
-        seconds: Time at most.
-        rows: Rows of the result at most; more is an error rather than a silent cut.
+        memory: DuckDB's memory limit, e.g. "2GB"; nothing is spilled to disk.
+        seconds: Time limit in seconds.
+        rows: Maximum rows in the result; exceeding it is an error rather than a silent cut.
     """
 
     memory: str = "2GB"
@@ -54,7 +54,7 @@ class QueryLimits:
 
 
 def run_select(lake: Lake, query: str, limits: QueryLimits = QueryLimits()) -> "pa.Table":
-    """Run one SELECT with the lake's views ready; return its rows.
+    """Run one SELECT over the lake's views; return its rows.
 
     Raises:
         QueryError: The query is not one SELECT, wants a file outside the lake, fails, or exceeds a limit.
@@ -94,12 +94,12 @@ def _refuse_unless_select(connection: "DuckDBPyConnection", query: str) -> None:
 
 
 def _lock(connection: "DuckDBPyConnection", lake: Lake, limits: QueryLimits) -> None:
-    """Confine the connection to the lake, for good: settings cannot be changed afterwards."""
+    """Confine the connection to the lake permanently: settings cannot be changed afterwards."""
     connection.execute("SET memory_limit = ?", [limits.memory])
-    # Without a place to spill to, the limit is a limit; and nothing is written anywhere.
+    # With no spill folder, the memory limit is hard, and nothing is written to disk.
     connection.execute("SET temp_directory = ''")
     root = duckdb_root(lake)
-    # Both the pattern that is asked for and the file that it leads to must be allowed.
+    # Both the pattern in the query and the file that it matches must be allowed.
     connection.execute("SET allowed_directories = ?", [sorted({f"{root}/", f"{glob_literal(root)}/"})])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -1,7 +1,6 @@
-"""Where a document is: from its id, its URL or a piece of its text to the shard and row that hold it.
+"""Finds documents: from an id, a URL or a piece of text to the shard and row that hold the document.
 
-Belongs here: the ways to find a document. Reading what is there is trace.py's work. The functions look
-through the catalog's views, so they cost a scan of one column.
+The functions query the catalog's views, so each costs a scan of one column. trace/read.py reads what they find.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ PLACES_AT_MOST = 20
 
 
 class FoundBy(StrEnum):
-    """What of a document held the text that was looked for."""
+    """The part of a document that matched the search."""
 
     DOC_ID = "doc_id"
     URL = "url"
@@ -41,7 +40,7 @@ class Hit:
 
     Attributes:
         place: Where it is.
-        url: Its address, if known.
+        url: Its URL, if known.
         found_by: What matched.
     """
 
@@ -57,13 +56,13 @@ _ORDER = "ORDER BY corpus, shard, source_row LIMIT ?"
 def places_of_id(
     lake: Lake, doc_id: str, corpora: Sequence[str] | None = None, shard: str | None = None
 ) -> list[DocumentPlace]:
-    """Return the places of a document: none, one, or several where its corpus was cut into shards in several ways.
+    """Return the places of a document: none, one, or several if its corpus was sharded in several ways.
 
     Args:
         lake: The lake.
         doc_id: The whole id.
-        corpora: Where to look; everywhere by default.
-        shard: The one shard to look in; its files alone are read then.
+        corpora: The corpora to search; all by default.
+        shard: The shard to search; only its files are read. All shards by default.
 
     Raises:
         LakeError: A file cannot be read.
@@ -86,18 +85,18 @@ def find_documents(
 ) -> list[Hit]:
     """Find documents by id, URL, or a piece of text.
 
-    Tried in this order, until something is found: the exact id or URL, refined text that holds the piece, raw text that
-    holds it, a URL that holds it. So a line that was removed leads to its document too, and a page's path is enough.
+    The first attempt that finds something wins: the exact id, the exact URL, the piece in refined text, in raw text, in
+    a URL. So a line that was removed still leads to its document, and part of a URL is enough.
 
     Args:
         lake: The lake.
-        wanted: An id, a URL, or a piece of text; white space around it does not count, case does.
-        corpora: Where to look; everywhere by default.
-        shard: The one shard to look in; its files alone are read then.
-        limit: Hits at most.
+        wanted: An id, a URL, or a piece of text; case-sensitive, surrounding white space is ignored.
+        corpora: The corpora to search; all by default.
+        shard: The shard to search; only its files are read. All shards by default.
+        limit: Maximum number of hits.
 
     Raises:
-        ValueError: There is nothing to look for.
+        ValueError: The search text is blank.
         LakeError: A file cannot be read.
     """
     piece = wanted.strip()
@@ -127,7 +126,7 @@ def _place(row: tuple[Any, ...]) -> DocumentPlace:
 def _views(
     lake: Lake, corpora: Sequence[str] | None, shard: str | None, *tables: Table
 ) -> Iterator["DuckDBPyConnection"]:
-    """Give a connection with views of the tables and, under its name, of the document index."""
+    """Open a connection with views of the tables and of the document index."""
     corpora = lake.corpora() if corpora is None else corpora
     with _readable(lake, corpora, shard, *tables):
         if shard is None:
@@ -143,7 +142,7 @@ def _views(
 
 @contextmanager
 def _readable(lake: Lake, corpora: Sequence[str], shard: str | None, *tables: Table) -> Iterator[None]:
-    """Turn the errors of DuckDB and polars into ones that name the file and the remedy."""
+    """Turn errors of DuckDB and polars into ones that name the file and the remedy."""
     try:
         yield
     except (duckdb.Error, pl.exceptions.PolarsError) as error:

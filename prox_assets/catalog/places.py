@@ -1,7 +1,6 @@
-"""Where DuckDB finds a lake's files: it takes every path for a pattern, and some names for more than a name.
+"""Paths of the lake's files for DuckDB, which reads every path as a glob pattern.
 
-Belongs here: patterns that match one file or one folder's files, whatever characters lake, corpus and shard have in
-their names. Not here: SQL (sql.py).
+The patterns match exactly one file or folder, whatever characters the names of lake, corpus and shard contain.
 """
 
 import re
@@ -12,9 +11,9 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage import glob_literal
 
-# In a pattern DuckDB takes a backslash for a slash, and a bracketed one for neither; it refuses what is no UTF-8. The
-# other characters could be escaped, but then it lists every folder above the lake, and would not allow what it confines
-# a query to.
+# In a pattern, DuckDB reads a backslash as a slash, and a bracketed backslash as neither; it rejects names that are not
+# UTF-8. The other characters could be escaped, but then DuckDB lists every folder above the lake, and rejects the files
+# that a guarded query is allowed to read.
 _MORE_THAN_A_NAME = re.compile(r"[*?\[\\\ud800-\udfff]")
 
 _links: dict[str, tempfile.TemporaryDirectory[str]] = {}
@@ -23,8 +22,8 @@ _links: dict[str, tempfile.TemporaryDirectory[str]] = {}
 def duckdb_root(lake: Lake) -> str:
     """Return the folder or URL below which DuckDB finds the lake's files.
 
-    A local lake with a character in its path that DuckDB takes for a pattern is reached through a link with a plain
-    name, which lasts as long as this process. A store has no links; there patterns are escaped.
+    If a local lake's path has a pattern character, DuckDB reaches it through a symbolic link with a plain name, which
+    lasts as long as this process. A store has no links, so patterns are escaped there.
     """
     storage = lake.storage
     if not storage.is_local:
@@ -32,7 +31,7 @@ def duckdb_root(lake: Lake) -> str:
     if not _MORE_THAN_A_NAME.search(storage.root):
         return storage.root
     folder = _links.get(storage.root)
-    if folder is None or not Path(folder.name, "lake").is_symlink():  # the system clears away what is old
+    if folder is None or not Path(folder.name, "lake").is_symlink():  # the system cleans up old temporary files
         folder = tempfile.TemporaryDirectory(prefix="prox-lake-", ignore_cleanup_errors=True)
         Path(folder.name, "lake").symlink_to(storage.root, target_is_directory=True)
         _links[storage.root] = folder
@@ -40,13 +39,13 @@ def duckdb_root(lake: Lake) -> str:
 
 
 def pattern(lake: Lake, relative: str) -> str:
-    """Return a pattern by which DuckDB finds one file or folder of the lake, and no other."""
-    lake.storage.path(relative)  # refuses what leaves the lake
+    """Return a DuckDB pattern that matches exactly one file or folder of the lake."""
+    lake.storage.path(relative)  # rejects paths that leave the lake
     return glob_literal(f"{duckdb_root(lake)}/{relative}")
 
 
 def lasting_pattern(lake: Lake, relative: str) -> str:
-    """Return such a pattern for a local lake's folder that any DuckDB client understands, now and later.
+    """Return a pattern for a local lake's folder that works in any DuckDB client, now and later.
 
     Raises:
         LakeError: DuckDB has no pattern for the lake's path.

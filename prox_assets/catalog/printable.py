@@ -1,6 +1,6 @@
-"""Corpus text as a terminal or a browser may show it."""
+"""Makes corpus text safe to show in a terminal or a browser."""
 
 
 def printable(text: str) -> str:
-    """Return corpus text with every space a plain one and "\ufffd" for what a terminal or a browser would obey."""
+    """Return text with white space as plain spaces and "\ufffd" for characters a terminal or browser would obey."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)

@@ -1,7 +1,6 @@
-"""SQL text: literals and type names.
+"""Helpers for writing SQL: literals and type names.
 
-Belongs here: what every module that writes SQL needs. Values of questions are parameters; literals are for paths and
-names inside views, which cannot have parameters.
+Values in queries are parameters. Literals are for paths and names inside views, which cannot have parameters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,19 +19,19 @@ def quoted_list(texts: Sequence[str]) -> str:
 
 
 def one_of(column: str, values: Iterable[str]) -> str:
-    """Return the condition that a column has one of some values, which are ours: names of a closed set."""
+    """Return the condition that a column has one of the given values: trusted names from a closed set."""
     return f"{column} IN ({', '.join(quoted(str(value)) for value in values)})"
 
 
 def parquet_rows(patterns: Sequence[str], *, union_by_name: bool = False) -> str:
-    """Return the table function that reads files.
+    """Return the table function that reads Parquet files.
 
     Args:
-        patterns: The files, as DuckDB finds them.
+        patterns: Patterns that match the files (see places.py).
         union_by_name: Whether columns may differ between files.
     """
     by_name = ", union_by_name = true" if union_by_name else ""
-    # Left to itself, DuckDB takes a folder above the lake that is called `corpus=web` for a column.
+    # By default, DuckDB would read a folder above the lake named `corpus=web` as a column.
     return f"read_parquet({quoted_list(patterns)}, hive_partitioning = false{by_name})"
 
 
@@ -49,7 +48,7 @@ _TYPES: dict[pa.DataType, str] = {
 
 
 def duckdb_type(kind: pa.DataType) -> str:
-    """Return DuckDB's name of a column type of the lake."""
+    """Return DuckDB's name for a column type of the lake."""
     if pa.types.is_list(kind):
         return f"{duckdb_type(kind.value_type)}[]"
     if pa.types.is_struct(kind):

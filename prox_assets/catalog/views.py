@@ -1,10 +1,8 @@
-"""The catalog's views: one for each table of the lake, named as the table, one of manifests, one of document ids.
+"""The SQL of the catalog's views: one per table of the lake with the same name, one of manifests, one of document ids.
 
-Belongs here: the SQL of the views. Not here: connections (connection.py), questions (queries).
-
-The rows of EXECUTION_TABLES count only where their shard's manifest names their execution, so every view of these
-tables keeps the rows of published executions alone: a reader never sees two executions mixed. A table of which no
-corpus has a file yet becomes an empty view with the right columns.
+Rows of EXECUTION_TABLES count only if the shard's manifest names their execution. Views of these tables therefore show
+only published executions, and a reader never sees two executions mixed. A table without any files becomes an empty view
+with the right columns.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,14 +15,14 @@ from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 
 
 def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None) -> Iterator[str]:
-    """Yield statements that make the views, fast ones where there are compactions.
+    """Yield statements that create the views, which read from compactions where possible.
 
-    What each compaction covers is decided now: the views are for a connection that lives as long as a question.
+    What each compaction covers is decided now, so these views suit a connection that lives for one query.
 
     Args:
         lake: The lake.
         corpora: Corpora that the views cover.
-        only: Names of the views that are wanted, if not all: making one costs a listing of its files.
+        only: Names of the views to create; all by default. Each view costs a listing of its files.
     """
     if only is not None and not set(EXECUTION_TABLES).isdisjoint(only):
         only = {*only, Compacted.MANIFESTS}
@@ -36,7 +34,7 @@ def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | 
 
 
 def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
-    """Yield statements that make all views over whatever files there are when a query runs: for a file that stays.
+    """Yield statements that create all views over the files that exist when a query runs, for a catalog file.
 
     Raises:
         LakeError: DuckDB has no pattern for the lake's path.
@@ -55,7 +53,7 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
 def _shard_views(
     lake: Lake, corpora: Sequence[str], place: Callable[[Lake, str], str], only: Collection[str] | None = None
 ) -> Iterator[str]:
-    """Yield the views of tables that are never put together: they are as large as the corpus."""
+    """Yield the views of tables that are never compacted, because they are as large as the corpus."""
     compacted = {what.value for what in Compacted}
     for table in Table:
         if table not in compacted and (only is None or table in only):

@@ -1,1 +1,1 @@
-"""Raw corpus files to canonical documents: source listing, formats, shards, and rejects for what cannot be read."""
+"""Turns raw corpus files into canonical documents: source listing, formats, shards, and rejects for unreadable rows."""

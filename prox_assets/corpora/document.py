@@ -1,7 +1,4 @@
-"""The canonical document and the record of a row that cannot become one.
-
-Belongs here: the types every format reader yields, and the document id.
-"""
+"""The types that every format reader yields, the canonical document and the reject, and the document id."""
 
 from dataclasses import dataclass
 
@@ -15,11 +12,11 @@ class Document:
     Attributes:
         doc_id: `document_id(...)` of its place in the corpus.
         text: The raw text, valid Unicode without NUL characters.
-        url: Where the page came from, if the format says so.
+        url: URL of the page, if the format has one.
         source_file: Path relative to the corpus's glob root.
-        source_row: Physical 0-based row in that file, rejected rows counted.
-        metadata: Every native column other than text, as a JSON object; where a file has several columns of one name,
-            those after the first are numbered (`x`, `x_2`).
+        source_row: Physical 0-based row in that file, counting rejected rows.
+        metadata: Every native column other than text, as a JSON object; if a file has several columns with one name,
+            all but the first are numbered (`x`, `x_2`).
     """
 
     doc_id: str
@@ -37,10 +34,10 @@ class Reject:
     Attributes:
         source_file: Path relative to the corpus's glob root.
         source_row: Physical 0-based row in that file.
-        reason: One of a closed set: broken_json (a blank line between rows included), not_an_object, invalid_utf8,
+        reason: One of a closed set: broken_json (including a blank line between rows), not_an_object, invalid_utf8,
             missing_text, text_not_a_string, nul_character, lone_surrogate, line_too_long (over the source's
             `max_row_bytes`).
-        detail: What exactly was wrong, for a person.
+        detail: A human-readable explanation.
         excerpt: The first 200 characters of the row, made printable.
     """
 
@@ -52,12 +49,12 @@ class Reject:
 
 
 def document_id(corpus: str, source_file: str, source_row: int) -> str:
-    """Return the 32-hex-digit id of a document: a hash of its place, so that it survives every re-run.
+    """Return the 32-hex-digit id of a document: a hash of its place, so that it stays the same in every re-run.
 
     Args:
         corpus: Name of the corpus.
         source_file: Path relative to the corpus's glob root.
-        source_row: Physical 0-based row, rejected rows counted.
+        source_row: Physical 0-based row, counting rejected rows.
     """
     return xxhash.xxh3_128_hexdigest("\x00".join((corpus, source_file, str(source_row))).encode())
 

@@ -1,4 +1,4 @@
-"""Where files lie: URLs to fsspec file systems, and opened files whose failures read as errors of the source."""
+"""Maps URLs to fsspec file systems, and opens files whose failures are reported as errors of the source."""
 
 import importlib.util
 import io
@@ -19,10 +19,10 @@ _PACKAGE = "package://"
 
 
 def filesystem_for(source: CorpusSource, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the file system behind a URL and the path in it.
+    """Return the file system of a URL and the path in it.
 
     Args:
-        source: The corpus; its storage options apply to URLs that are not local.
+        source: The corpus; its storage options apply to non-local URLs.
         url: A local path, file://, package://module/path, or any URL that fsspec knows.
 
     Raises:
@@ -45,7 +45,7 @@ def package_path(url: str) -> str:
     """Return the folder, file or glob that a package://module/path URL names.
 
     Raises:
-        CorpusError: There is no such module, or it is not installed as plain files.
+        CorpusError: The module does not exist, or is not installed as plain files.
     """
     module, _, path = url.removeprefix(_PACKAGE).partition("/")
     if ".." in path.split("/"):
@@ -61,21 +61,21 @@ def package_path(url: str) -> str:
 
 
 def full_url(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
-    """Return the URL of a path: the plain absolute path of a local file."""
+    """Return the URL of a path; for a local file, the plain absolute path."""
     return path if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(path)
 
 
 def check_regular(filesystem: fsspec.AbstractFileSystem, path: str, url: str) -> None:
-    """Refuse what is no regular file, or link to one: to open a pipe may wait for ever, a device has no end.
+    """Reject pipes, sockets and devices, and links to them: opening a pipe may hang, and a device may never end.
 
     Args:
-        filesystem: Where the file lies; object stores have regular files only.
-        path: The file in it.
-        url: The file, for the error.
+        filesystem: The file system; object stores have regular files only.
+        path: The path in it.
+        url: The file's URL, for the error message.
 
     Raises:
-        CorpusError: It is a pipe, a socket or a device.
-        OSError: It is not there, or cannot be looked at.
+        CorpusError: The path is a pipe, a socket or a device.
+        OSError: The path does not exist, or cannot be looked up.
     """
     if not isinstance(filesystem, LocalFileSystem):
         return
@@ -86,10 +86,10 @@ def check_regular(filesystem: fsspec.AbstractFileSystem, path: str, url: str) ->
 
 @contextmanager
 def source_errors(action: str, url: str) -> Iterator[None]:
-    """Turn whatever a storage library raises into SourceUnavailableError.
+    """Turn any error of a storage library into SourceUnavailableError.
 
-    Each storage library has its own exceptions, many of them not OSError; hence all of them are caught, and only
-    calls into such a library go inside.
+    Each storage library has its own exceptions, many of them not OSError. We therefore catch all of them, and put only
+    calls into such a library inside the block.
     """
     try:
         yield
@@ -104,7 +104,7 @@ def source_errors(action: str, url: str) -> Iterator[None]:
 
 
 class SourceFile(io.RawIOBase):
-    """A file of a corpus, open for reading; every failure is a SourceUnavailableError that names the file."""
+    """A file of a corpus, open for reading; failures raise a SourceUnavailableError that names the file."""
 
     def __init__(self, source: CorpusSource, url: str) -> None:
         self._url = url

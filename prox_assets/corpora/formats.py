@@ -1,7 +1,7 @@
-"""The file formats: which columns hold what, and how a file's format is told from its name and columns.
+"""The file formats: which columns hold what, and how to detect a file's format from its name and columns.
 
 A format has two halves. The container (JSON lines or Parquet, and its compression) follows from the file name, so a
-published corpus that was converted still reads; the layout (which column is the text) follows from the format's name.
+converted copy of a published corpus still reads. The layout (which column is the text) follows from the format's name.
 """
 
 from collections.abc import Collection
@@ -29,13 +29,13 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a row keeps what a Document needs.
+    """Which columns hold what a Document needs.
 
     Attributes:
         text: Column of the text.
-        url_paths: Places to look for the address, first hit wins. A path of two names goes into an object, or into a
-            string that holds one as JSON.
-        id: Column that is repeated in the metadata as "id", if any.
+        url_paths: Where to look for the URL; the first hit wins. A path of two names leads into an object, or into a
+            string that contains one as JSON.
+        id: Column to repeat in the metadata as "id", if any.
     """
 
     text: str = "text"
@@ -44,7 +44,7 @@ class Layout:
 
 
 # C4: allenai/c4. RedPajama-V2: top-level `url` in the document files, inside `meta` in the published sample.
-# DCLM: baseline has `url`, earlier stages of the pool only the WARC header.
+# DCLM: the baseline has `url`, earlier stages of the pool have only the WARC header.
 _LAYOUTS: dict[FormatName, Layout] = {
     "c4": Layout(),
     "redpajama_v2": Layout(text="raw_content", url_paths=(("url",), ("meta", "url"))),
@@ -56,7 +56,7 @@ _DCLM_COLUMNS = {"warcinfo", "bff_contained_ngram_count_before_dedupe", "languag
 
 
 def container_from_name(file_name: str) -> Container | None:
-    """Return the container that a file's suffixes tell, or None when they tell nothing."""
+    """Return the container that a file's suffixes indicate, or None if they indicate none."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(file_name).suffixes]
     if not suffixes:
         return None
@@ -68,7 +68,7 @@ def container_from_name(file_name: str) -> Container | None:
 
 
 def container_from_head(head: bytes) -> Container | None:
-    """Return the container that a file's first bytes tell, or None."""
+    """Return the container that a file's first bytes indicate, or None."""
     if head.startswith(b"PAR1"):
         return Container("parquet")
     if head.startswith(b"\x1f\x8b"):
@@ -79,15 +79,15 @@ def container_from_head(head: bytes) -> Container | None:
 
 
 def decide_container(source: CorpusSource, url: str, head: bytes) -> Container:
-    """Return how the rows of a file are stored: by its name, else by its first bytes.
+    """Return a file's container, from its name or else from its first bytes.
 
     Args:
         source: The corpus.
-        url: The file, also for the error.
-        head: The first bytes of the file; looked at only where the name tells nothing.
+        url: The file's URL, also for error messages.
+        head: The first bytes of the file; used only if the name is inconclusive.
 
     Raises:
-        CorpusError: Neither tells, or the result contradicts the format that the corpus names.
+        CorpusError: Both are inconclusive, or the result contradicts the corpus's configured format.
     """
     container = container_from_name(url) or container_from_head(head)
     if container is None and source.format in ("jsonl", "parquet"):
@@ -108,7 +108,7 @@ def decide_container(source: CorpusSource, url: str, head: bytes) -> Container:
 
 
 def configured_layout(source: CorpusSource) -> Layout | None:
-    """Return the layout that the configuration fixes, or None when each file's columns must tell."""
+    """Return the layout that the configuration fixes, or None if it must be detected from each file's columns."""
     if source.columns is not None or source.format in ("jsonl", "parquet"):
         if source.columns is None:
             return Layout()
@@ -118,7 +118,7 @@ def configured_layout(source: CorpusSource) -> Layout | None:
 
 
 def detect_format(columns: Collection[str]) -> FormatName | None:
-    """Return the format that a row's columns tell, `jsonl` for any other row with a `text`, or None."""
+    """Return the format that a row's columns indicate, `jsonl` for any other row with a `text`, or None."""
     names = set(columns)
     if "raw_content" in names:
         return "redpajama_v2"
@@ -136,17 +136,17 @@ def detect_format(columns: Collection[str]) -> FormatName | None:
 
 
 def detect_layout(columns: Collection[str]) -> Layout | None:
-    """Return the layout that a row's columns tell, or None when there is no text column to be found."""
+    """Return the layout that a row's columns indicate, or None if there is no text column."""
     name = detect_format(columns)
     return None if name is None else _LAYOUTS.get(name, Layout())
 
 
 def undecidable(url: str, seen: str) -> CorpusError:
-    """Return the error for a file whose columns do not tell where the text is.
+    """Return the error for a file whose columns do not show where the text is.
 
     Args:
-        url: The file.
-        seen: What was found instead, for a person.
+        url: The file's URL.
+        seen: A human-readable description of what was found instead.
     """
     return CorpusError(
         f"cannot tell which column of {url} holds the text ({seen}). Set the corpus's `format`, or map the columns: "

@@ -1,4 +1,4 @@
-"""Files with one JSON object per line."""
+"""Reads files with one JSON object per line."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -23,18 +23,18 @@ def read_lines(
     layout: Layout | None,
     rows: range | None,
 ) -> Iterator[Document | Reject]:
-    """Yield a document or reject for each line asked for.
+    """Yield a document or reject for each requested line.
 
     Args:
         source: The corpus.
         source_file: Path relative to the glob root.
-        url: The file, for errors.
-        lines: The file's lines from row 0 on; consumed no further than the last row asked for.
-        layout: Where a row keeps what; None finds out from the first rows.
-        rows: Rows wanted, as far as the file has them; None means all.
+        url: The file's URL, for error messages.
+        lines: The file's lines from row 0 on; consumed no further than the last requested row.
+        layout: Which keys hold what; None detects it from the first rows.
+        rows: The requested rows; rows past the end of the file are ignored. None means all.
 
     Raises:
-        CorpusError: There are rows, but the first of them do not tell where the text is.
+        CorpusError: There are rows, but the first ones do not show where the text is.
     """
     lines = iter(lines)
     if layout is None:
@@ -47,7 +47,7 @@ def read_lines(
 
 
 def _detect(url: str, lines: Iterator[Line], max_row_bytes: int) -> tuple[Layout | None, Iterator[Line]]:
-    """Return the layout (None for a file without rows) and the lines again, those looked at included."""
+    """Return the layout (None for a file without rows) and all lines again, including the inspected ones."""
     looked_at: list[Line] = []
     seen: set[str] = set()
     held = 0

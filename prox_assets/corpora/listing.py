@@ -1,8 +1,8 @@
-"""What files a corpus has: globs and folders expanded on any file system, strictly.
+"""Lists the files of a corpus: expands globs and folders on any file system, strictly.
 
-fsspec's own `find` and `glob` leave out folders they fail to list. A corpus that silently lacks a folder is worse than
-an error, so the walk here lets every failure through. But names are matched before anything is asked about them: an
-editor's dangling lock, a hidden folder of somebody else or a pipe are no part of a corpus, and nothing they do matters.
+fsspec's own `find` and `glob` skip folders that they fail to list. A corpus that silently lacks a folder is worse than
+an error, so this walk raises every failure. It matches names before it looks at files, so an editor's dangling lock,
+another user's hidden folder or a pipe, none of which belong to a corpus, can never cause an error.
 """
 
 import errno
@@ -24,11 +24,11 @@ from prox_assets.corpora.source import CorpusSource
 
 _MAGIC = "*?["
 _ENTRY = dict[str, Any]
-# What asking about a link says that leads nowhere, in a circle, or below a file.
+# Errors for a link whose target does not exist, is circular, or lies below a file.
 _LEADS_NOWHERE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENOTDIR})
 
 LeaveOut = Callable[[fsspec.AbstractFileSystem, str], bool]
-"""Tells of a path, links resolved, that what is there is never part of a corpus."""
+"""Tells whether a path, with links resolved, is never part of a corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class ListedFile:
     """A raw file.
 
     Attributes:
-        url: Where it lies.
+        url: Its URL.
         source_file: Path relative to the glob root: the last folder before the first wildcard, a named folder, or
             the folder of a named file.
-        size: Bytes.
-        version: The store's content tag, or the time of the last change; None where the store tells neither.
+        size: Size in bytes.
+        version: The store's content tag, or the time of the last change; None if the store has neither.
     """
 
     url: str
@@ -50,27 +50,27 @@ class ListedFile:
 
 
 def list_files(source: CorpusSource, leave_out: LeaveOut | None = None) -> list[ListedFile]:
-    """Return the raw files of a corpus: in the order of its URLs, and by path within each.
+    """Return the raw files of a corpus, in the order of its URLs and by path within each.
 
-    A named folder gives the files below it whose suffix is a known format's, without those in or behind a name that
-    starts with "." or "_" (what writers leave behind); a glob gives what it matches, without names that start with
-    ".". A file that several URLs match counts once, for the first of them. Pipes, sockets and devices are no files.
+    A folder yields the files below it that have a known format's suffix, except files and folders whose names start
+    with "." or "_" (leftovers of writers). A glob yields its matches, except names that start with ".". A file that
+    several URLs match counts once, for the first of them. Pipes, sockets and devices do not count as files.
 
     Args:
         source: The corpus.
-        leave_out: Asked of every folder and file; what it says yes to is passed over.
+        leave_out: Called for every folder and file; those for which it returns True are skipped.
 
     Raises:
-        SourceUnavailableError: A folder could not be listed, or a link that matches leads nowhere.
-        CorpusError: A URL matches nothing, or names what is no regular file; a name is not UTF-8; or two files have
-            the same path relative to their roots.
+        SourceUnavailableError: A folder could not be listed, or a matching link is dangling.
+        CorpusError: A URL matches nothing, or names something other than a regular file; a name is not UTF-8; or two
+            files have the same path relative to their roots.
     """
     files: dict[str, ListedFile] = {}
     for url in source.urls:
         filesystem, path = filesystem_for(source, url)
         walk = _Walk(filesystem, leave_out)
         with source_errors("list", url):
-            # File systems are shared within a process and remember listings; a sensor wants the present.
+            # File systems are shared within a process and cache listings; a sensor needs the current state.
             filesystem.invalidate_cache()
             found = sorted(_expand_url(walk, path), key=lambda entry: entry[1])
         if not found:
@@ -84,10 +84,10 @@ def list_files(source: CorpusSource, leave_out: LeaveOut | None = None) -> list[
 
 
 def file_state(source: CorpusSource, url: str) -> tuple[int | None, str | None]:
-    """Return size and version (see ListedFile) of one file as it is now.
+    """Return the current size and version (see ListedFile) of one file.
 
     Raises:
-        SourceUnavailableError: It is gone, or its place does not answer.
+        SourceUnavailableError: The file is gone, or its storage does not answer.
     """
     filesystem, path = filesystem_for(source, url)
     with source_errors("look up", url):
@@ -110,7 +110,7 @@ def _nothing_found(source: CorpusSource, url: str, walk: "_Walk") -> CorpusError
 
 
 def _check_name(path: str, url: str) -> None:
-    """Refuse a name that is not UTF-8: neither the lake nor Dagster could hold it."""
+    """Reject a name that is not UTF-8, which neither the lake nor Dagster could store."""
     try:
         path.encode()
     except UnicodeEncodeError as error:
@@ -120,7 +120,7 @@ def _check_name(path: str, url: str) -> None:
 
 
 def _shown(path: str) -> str:
-    """Return a path with the bytes of it that are not UTF-8 escaped, as any terminal and log can show it."""
+    """Return a path with non-UTF-8 bytes escaped, so that any terminal or log can show it."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -157,8 +157,8 @@ class _Walk:
     """Finds files below a folder of one file system.
 
     Attributes:
-        filesystem: Where.
-        left_out: Whether anything was passed over because `leave_out` said so.
+        filesystem: The file system.
+        left_out: Whether `leave_out` caused anything to be skipped.
     """
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, leave_out: LeaveOut | None) -> None:
@@ -168,7 +168,7 @@ class _Walk:
         self._is_local = isinstance(filesystem, LocalFileSystem)
 
     def info(self, path: str) -> _ENTRY | None:
-        """Return the entry at a path, or None. Asked before globbing: a file may well have a bracket in its name."""
+        """Return the entry at a path, or None; called before globbing, since a file name may contain a bracket."""
         try:
             return self.filesystem.info(path)
         except OSError as error:
@@ -179,7 +179,7 @@ class _Walk:
             raise
 
     def is_left_out(self, path: str, *, is_link: bool) -> bool:
-        """Tell whether a file or folder is to be passed over."""
+        """Tell whether to skip a file or folder."""
         if self._leave_out is None:
             return False
         place = os.path.realpath(path) if is_link and self._is_local else path
@@ -191,13 +191,13 @@ class _Walk:
     def files(
         self, root: str, pattern: tuple[str, ...], hidden: tuple[str, ...], accepts: Callable[[str], bool]
     ) -> Iterator[tuple[_ENTRY, str]]:
-        """Yield (entry, path below `root`) of the files that match, links followed.
+        """Yield (entry, path below `root`) of the files that match, following links.
 
         Args:
             root: A folder.
-            pattern: Globs, one for each folder on the way and one for the file; `**` stands for any number of them.
-            hidden: How names begin that are passed over, whatever the pattern says.
-            accepts: Whether a file of that name is wanted.
+            pattern: Globs, one for each folder on the way and one for the file; `**` stands for any number of folders.
+            hidden: Prefixes of names to skip, whatever the pattern says.
+            accepts: Tells whether a file of that name is wanted.
         """
         for entry, parts in self._below(root, pattern, hidden, accepts, frozenset()):
             yield entry, "/".join(parts)
@@ -210,7 +210,7 @@ class _Walk:
         accepts: Callable[[str], bool],
         above: frozenset[str],
     ) -> Iterator[tuple[_ENTRY, tuple[str, ...]]]:
-        """`above` holds the real places of the folders walked through: links may lead in circles."""
+        """Walk a folder; `above` holds the real paths of its parents, because links may form cycles."""
         place = os.path.realpath(folder) if self._is_local else folder
         if place in above:
             return
@@ -232,9 +232,9 @@ class _Walk:
                 yield entry, (name,)
 
     def _names(self, folder: str) -> Iterator[tuple[str, _ENTRY | None]]:
-        """Yield the name of what is in a folder, with all that is known of it where the listing told."""
+        """Yield the name of each entry in a folder, with its details if the listing includes them."""
         if self._is_local:
-            # Not fsspec's `ls`: it asks about each entry, and fails where one of them does.
+            # fsspec's `ls` looks up each entry, and fails if one look-up fails.
             with os.scandir(folder) as entries:
                 yield from ((entry.name, None) for entry in entries)
             return
@@ -245,7 +245,7 @@ class _Walk:
                 yield path.rsplit("/", 1)[-1], {**listed, "name": path}
 
     def _entry(self, path: str, listed: _ENTRY | None, is_wanted: bool) -> _ENTRY | None:
-        """Return a file or folder, or None where a name stands for neither."""
+        """Return a file or folder, or None if the name refers to neither."""
         if listed is not None:
             return listed
         try:
@@ -255,7 +255,7 @@ class _Walk:
                 raise
             if is_wanted and Path(path).is_symlink():
                 raise _dangling(path) from error
-            # A link that leads nowhere leads to no folder either; and what was no link has gone since it was listed.
+            # A dangling link is not a folder either; and an entry that was not a link has gone since the listing.
             return None
         return entry if entry["type"] in ("file", "directory") else None
 
@@ -269,7 +269,7 @@ def _dangling(path: str) -> SourceUnavailableError:
 
 
 def _patterns_below(pattern: tuple[str, ...], name: str) -> list[tuple[str, ...]]:
-    """Return what must match below an entry of that name; an empty pattern means that the entry itself matches."""
+    """Return the patterns for entries below an entry of that name; an empty one means that the entry itself matches."""
     head, *rest = pattern
     if head == "**":
         return [pattern, *_patterns_below(tuple(rest or ["*"]), name)]

@@ -1,4 +1,4 @@
-"""One raw row to a Document or a Reject, whatever file it came from."""
+"""Turns one raw row from any kind of file into a Document or a Reject."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ class RowConverter:
     Attributes:
         corpus: Name of the corpus.
         source_file: Path relative to the glob root.
-        layout: Where a row keeps what.
+        layout: Which columns hold what.
     """
 
     corpus: str
@@ -32,11 +32,11 @@ class RowConverter:
     layout: Layout
 
     def convert(self, row: int, columns: Mapping[str, Any]) -> Document | Reject:
-        """Return the row's document, or why there is none; a blank text is a document like any other.
+        """Return the row's document, or a reject that says why there is none; a blank text is a valid document.
 
         Args:
             row: Physical 0-based row in the file.
-            columns: The row's native columns, as JSON or Parquet gave them.
+            columns: The row's native columns, as read from JSON or Parquet.
         """
         layout = self.layout
         if layout.text not in columns:
@@ -60,7 +60,7 @@ class RowConverter:
         )
 
     def reject(self, row: int, reason: str, detail: str, raw: str | bytes) -> Reject:
-        """Return a reject with a printable excerpt of what was there."""
+        """Return a reject with a printable excerpt of the raw row."""
         head = raw[: 4 * _EXCERPT_CHARACTERS]
         text = head.decode("utf-8", "backslashreplace") if isinstance(head, bytes) else head
         return Reject(self.source_file, row, reason, detail, printable_excerpt(text))
@@ -85,16 +85,16 @@ class RowConverter:
 
 
 def printable_excerpt(text: str) -> str:
-    """Return the first 200 characters of a text with everything unprintable escaped, as 200 characters at most."""
+    """Return the first 200 characters of a text with everything unprintable escaped, cut to 200 characters again."""
     head = text[:_EXCERPT_CHARACTERS]
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)[:_EXCERPT_CHARACTERS]
 
 
 def json_safe(value: Any) -> Any:  # noqa: ANN401 - a native column can hold anything
-    """Return a value as JSON can hold it.
+    """Return a value in a form that JSON can hold.
 
-    Dates and times become ISO 8601, durations seconds, bytes their UTF-8 text or else base64, mappings objects,
-    numbers that JSON lacks (NaN, infinities) null, and anything else its text.
+    Dates and times become ISO 8601, durations become seconds, bytes become their UTF-8 text or else base64, mappings
+    become objects, numbers that JSON lacks (NaN, infinities) become null, and anything else becomes its text.
     """
     match value:
         case None | bool() | int() | str():
@@ -123,7 +123,7 @@ def _dump(columns: dict[str, Any]) -> str:
         text = json.dumps(columns, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         text = json.dumps(json_safe(columns), ensure_ascii=False, allow_nan=False)
-    # A lone surrogate outside the text costs the character, not the document: no UTF-8 column could store it.
+    # No UTF-8 column can store a lone surrogate. Outside the text, we replace the character and keep the document.
     return text if _first_surrogate(text) is None else _SURROGATE.sub("\ufffd", text)
 
 

@@ -1,4 +1,4 @@
-"""Shards, the unit of partitioning: listing those of a corpus, and reading one as a stream of documents."""
+"""Shards, the unit of partitioning: lists the shards of a corpus, and reads one as a stream of documents."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lin
 
 __all__ = ["CorpusError", "Shard", "SourceUnavailableError", "list_shards", "read_shard", "relist_shard"]
 
-# Enough to tell a file's container where its name does not.
+# Enough to detect a file's container if its name is inconclusive.
 _HEAD_BYTES = 4096
 
 
@@ -27,15 +27,15 @@ class Shard:
 
     Attributes:
         key: Unique within the corpus; serves as partition key and file name.
-        url: Where the file lies.
-        source_file: Path relative to the glob root, the part of its place that survives moving the corpus.
-        format: The corpus's format; with "auto", the file's own is found when it is read.
+        url: The file's URL.
+        source_file: Path relative to the glob root, which stays the same if the corpus is moved.
+        format: The corpus's format; with "auto", each file's format is detected when it is read.
         row_start: First physical row, None for a whole file.
         row_end: Row after the last one, None for a whole file.
-        size: Bytes of the file.
-        etag: Version of the source: the store's content tag, else "modified" and a time; None where unknown.
-        rows: Rows of the shard, rejects included, where they were counted.
-        file_rows: Rows of the whole file, where they were counted.
+        size: Size of the file in bytes.
+        etag: Version of the source: the store's content tag, else "modified" and a time; None if unknown.
+        rows: Rows of the shard, including rejects; None until counted.
+        file_rows: Rows of the whole file; None until counted.
     """
 
     key: str
@@ -55,17 +55,17 @@ def list_shards(
 ) -> list[Shard]:
     """Return the shards of a corpus, in the order of its URLs, then by path, then by row.
 
-    Without `rows_per_shard` this costs listings only. With it, files whose rows are not known yet are opened: the
-    footer of a Parquet file, the whole of any other.
+    Without `rows_per_shard` this only lists files. With it, files with an unknown number of rows are opened: only the
+    footer of a Parquet file is read, but all of any other file.
 
     Args:
         source: The corpus.
-        known: Shards from earlier listings; `file_rows` of a file whose size and version are unchanged is taken over.
-        leave_out: Tells which files are no part of the corpus, whatever its URLs match; by default none.
+        known: Shards from earlier listings; `file_rows` is reused if a file's size and version are unchanged.
+        leave_out: Tells which files are not part of the corpus, even if its URLs match them; by default none.
 
     Raises:
-        SourceUnavailableError: The source could not be listed or read. Never an empty list.
-        CorpusError: Nothing matches, a match is no corpus file, or a file whose rows must be counted is unreadable.
+        SourceUnavailableError: The source could not be listed or read; it never returns an empty list instead.
+        CorpusError: Nothing matches, a match is not a corpus file, or a file whose rows must be counted is unreadable.
     """
     counted: dict[tuple[str, int | None, str | None], int] = {
         (shard.source_file, shard.size, shard.etag): shard.file_rows
@@ -83,10 +83,10 @@ def list_shards(
 
 
 def relist_shard(source: CorpusSource, shard: Shard) -> Shard:
-    """Return a shard with the size and version that its file has now.
+    """Return a shard with the current size and version of its file.
 
     Raises:
-        SourceUnavailableError: The file is gone, or its place does not answer.
+        SourceUnavailableError: The file is gone, or its storage does not answer.
     """
     size, version = file_state(source, shard.url)
     return replace(shard, size=size, etag=version)
@@ -97,12 +97,12 @@ def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject
 
     Args:
         source: The corpus that the shard was listed from.
-        shard: What to read.
+        shard: The shard to read.
 
     Raises:
         SourceUnavailableError: The file could not be opened, or a read failed.
-        CorpusError: The file is truncated, damaged or of another format, or has fewer rows than when it was listed.
-            Rows may have been yielded before: what was made of them is to be thrown away.
+        CorpusError: The file is truncated, damaged or in another format, or has fewer rows than when it was listed.
+            Rows may have been yielded before the error; discard anything derived from them.
     """
     with SourceFile(source, shard.url) as file:
         rows = None

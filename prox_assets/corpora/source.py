@@ -1,4 +1,4 @@
-"""What a user says about a corpus: its name, where its files lie and how their columns are called."""
+"""A corpus's configuration: its name, where its files are and what their columns are called."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -28,9 +28,9 @@ class ColumnMapping(BaseModel):
 
 
 class CorpusSource(BaseModel):
-    """A named set of raw files in one format, and how to cut them into shards."""
+    """A named set of raw files in one format, and how to split them into shards."""
 
-    # Storage options may carry credentials: neither repr nor a validation error may show them.
+    # Storage options may contain credentials, which neither repr nor a validation error may show.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = Field(
@@ -81,7 +81,7 @@ class CorpusSource(BaseModel):
     def _urls_hold_no_password(cls, urls: list[str]) -> list[str]:
         for url in urls:
             if PASSWORD_IN_URL.match(url):
-                # Shown as far as the scheme: the rest is what must not be shown. URLs become columns of the lake.
+                # The message shows only the scheme, to keep the rest secret. URLs become columns of the lake.
                 message = (
                     f"a URL that begins with {url.partition('//')[0]}// holds a user name and a password, "
                     "which would be written into the lake: put credentials into the environment"

@@ -1,6 +1,6 @@
-"""Bytes to lines: incremental decompression that notices truncation, and line splitting with a length cap.
+"""Turns bytes into lines: incremental decompression that detects truncation, and line splitting with a length cap.
 
-Everything here holds one block of a file at a time, whatever the file's size or its compression ratio.
+It holds one block of a file at a time, whatever the file's size or compression ratio.
 """
 
 import zlib
@@ -13,11 +13,11 @@ from prox_assets.corpora.errors import CorpusError
 from prox_assets.corpora.formats import Compression
 
 BLOCK_BYTES = 1 << 18
-# A zstd block of 4 bytes can stand for 128 KiB: this much input at a time bounds what one call can give to 32 MiB.
+# A zstd block of 4 bytes can expand to 128 KiB, so this much input at a time bounds the output of one call to 32 MiB.
 _ZSTD_INPUT_BYTES = 1 << 10
-# Frames made with `--long=31` are common in published dumps; the library's default stops at 128 MiB.
+# Frames written with `--long=31` are common in published dumps; the library's default limit is 128 MiB.
 _ZSTD_MAX_WINDOW = 1 << 31
-# What is kept of a line over the cap, for the reject's excerpt: 200 characters of at most 4 bytes.
+# Bytes kept of a line over the cap, for the reject's excerpt: 200 characters of at most 4 bytes.
 _KEPT_OF_LONG_LINE = 800
 _UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -28,7 +28,7 @@ class Line:
 
     Attributes:
         row: 0-based row in the file.
-        data: The line's bytes; only the first 800 of a line over the cap.
+        data: The line's bytes; only the first 800 if the line is over the cap.
         length: The line's length in bytes.
     """
 
@@ -42,11 +42,11 @@ def decompress(chunks: Iterable[bytes], compression: Compression | None, url: st
 
     Args:
         chunks: The file's bytes.
-        compression: How they are compressed; None passes them through.
-        url: The file, for errors.
+        compression: Their compression; None passes them through.
+        url: The file's URL, for error messages.
 
     Raises:
-        CorpusError: The stream is truncated, damaged or not of that compression. Pieces may have been yielded before.
+        CorpusError: The stream is truncated, damaged or in another format. Pieces may have been yielded before.
     """
     if compression is None:
         return iter(chunks)
@@ -54,16 +54,16 @@ def decompress(chunks: Iterable[bytes], compression: Compression | None, url: st
 
 
 def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str) -> Iterator[Line]:
-    """Yield the lines of a stream; only "LF" ends one, and blank lines at its end are not rows.
+    """Yield the lines of a stream; only "LF" ends a line, and trailing blank lines are not rows.
 
-    A blank line with rows after it is yielded, so that row numbers are line numbers. A line longer than `max_bytes`
-    is read past, and yielded with its length and its beginning.
+    A blank line with rows after it is yielded, so that row numbers are line numbers. For a line longer than `max_bytes`
+    only its length and its beginning are yielded.
 
     Args:
         pieces: The file's bytes, decompressed.
-        max_bytes: Longest line that is yielded whole.
-        max_rows: Most lines, blank ones included.
-        url: The file, for errors.
+        max_bytes: Length of the longest line that is yielded whole.
+        max_rows: Maximum number of lines, including blank ones.
+        url: The file's URL, for error messages.
 
     Raises:
         CorpusError: There are more lines than `max_rows`.
@@ -85,7 +85,7 @@ def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str
 
 
 def _cut(pieces: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield (bytes, length) of each line, the bytes cut short where the length is over `max_bytes`."""
+    """Yield (bytes, length) of each line; the bytes are truncated if the length exceeds `max_bytes`."""
     held = bytearray()
     length = 0
     for piece in pieces:
@@ -117,7 +117,7 @@ def _gunzip(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
         pending = chunk
         while pending:
             if decoder is None:
-                # Tapes and block devices pad with zeros after the last member; gzip itself accepts that.
+                # Tapes and block devices pad with zeros after the last member; gzip itself accepts this.
                 pending = pending.lstrip(b"\0") if members else pending
                 if not pending:
                     break
@@ -137,7 +137,7 @@ def _gunzip(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
 
 
 def _unzstd(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
-    # `stream_reader` would be shorter, but takes a truncated frame for a finished one.
+    # `stream_reader` would be shorter, but treats a truncated frame as complete.
     library = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MAX_WINDOW)
     decoder = None
     frames = 0
@@ -161,7 +161,7 @@ def _unzstd(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
 
 
 def too_many_rows(url: str, max_rows: int) -> CorpusError:
-    """Return the error for a file with more rows than its corpus allows for."""
+    """Return the error for a file with more rows than its corpus allows."""
     return CorpusError(
         f"{url} has more than {max_rows:,} rows, the most that max_rows_per_file allows. If it is no decompression "
         "bomb, raise max_rows_per_file of the corpus (`--max-rows-per-file`); else leave it out of `urls`."

@@ -1,4 +1,4 @@
-"""How a language model is run: one protocol, three engines.
+"""Runs language models: one protocol, three engines.
 
-Engines know token ids, models and hardware. They know nothing of documents, prompts or programs.
+Engines know token ids, models and hardware, and nothing of documents, prompts or programs.
 """

@@ -1,6 +1,6 @@
-"""What can be set about an engine, as pydantic models told apart by `kind`.
+"""The engines' configuration, one pydantic model for each `kind`.
 
-Belongs here: fields, their defaults and what they mean. Not here: anything that starts an engine (`open.py`).
+open.py starts the engines.
 """
 
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class _EngineConfigBase(BaseModel):
-    # A URL with a password in it is refused, and must not be shown by the error that says so.
+    # A URL with a password is rejected, and the error must not show it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     look_ahead: int = Field(
@@ -75,7 +75,7 @@ class VllmEngineConfig(_EngineConfigBase):
 
 
 class ServerEngineConfig(_EngineConfigBase):
-    """A vLLM server that speaks the OpenAI completions protocol, started by somebody else."""
+    """A vLLM server that speaks the OpenAI completions protocol and is already running."""
 
     kind: Literal["server"] = "server"
     base_url: str = Field(
@@ -96,7 +96,7 @@ class ServerEngineConfig(_EngineConfigBase):
 
 
 class TransformersEngineConfig(_EngineConfigBase):
-    """Hugging Face transformers on torch: no further installation, modest throughput."""
+    """Hugging Face transformers on torch: no extra installation, modest throughput."""
 
     kind: Literal["transformers"] = "transformers"
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes CUDA where there is one.")

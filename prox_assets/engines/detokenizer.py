@@ -1,7 +1,7 @@
-"""Token ids back to text, the way vLLM does it, so that every engine's `text` is the same.
+"""Turns token ids back into text as vLLM does, so that every engine returns the same `text`.
 
-Belongs here: decoding of a completion in the light of its prompt. Decoding the completion alone would lose a leading
-space with sentencepiece-like tokenizers, and would show half a character where the token limit cut one.
+A completion is decoded in the context of its prompt. Decoding it alone would lose a leading space with
+sentencepiece-like tokenizers, and would show half a character where the token limit cut one.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def completion_text(tokenizer: "Tokenizer", prompt_token_ids: Sequence[int], token_ids: Sequence[int]) -> str:
-    """Return the text that `token_ids` add after the prompt; special tokens and an unfinished last character left out.
+    """Return the text that `token_ids` add to the prompt, without special tokens and an unfinished last character.
 
     Args:
         tokenizer: A `tokenizers.Tokenizer`.
-        prompt_token_ids: What the completion continues.
+        prompt_token_ids: The prompt.
         token_ids: The completion.
     """
     from tokenizers.decoders import DecodeStream
@@ -27,7 +27,7 @@ def completion_text(tokenizer: "Tokenizer", prompt_token_ids: Sequence[int], tok
         try:
             piece = stream.step(tokenizer, token_id)
         except Exception as error:
-            # Bytes that are no UTF-8 can make the stream lose its place; vLLM starts a new one there too.
+            # Invalid UTF-8 can make the stream lose its place; like vLLM, we then start a new one.
             if "Invalid prefix" not in str(error):
                 raise
             stream = DecodeStream(skip_special_tokens=True)

@@ -1,7 +1,7 @@
 """Constrained decoding outside vLLM: which tokens a Lark grammar allows next.
 
-Belongs here: the link to llguidance, the library behind vLLM's `guidance` backend. It is installed with the vLLM
-extras and not needed otherwise.
+It uses llguidance, the library behind vLLM's `guidance` backend, which is installed with the vLLM extras. Engines
+without grammars do not need it.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class GrammarError(ValueError):
-    """A grammar that cannot be used; concerns one request."""
+    """A grammar cannot be used; the error concerns only one request."""
 
 
 class GrammarMasks:
-    """Makes matchers for one tokenizer.
+    """Creates matchers for one tokenizer.
 
     Args:
         tokenizer: The model's tokenizer.
@@ -57,7 +57,7 @@ class GrammarMasks:
         return matcher
 
     def apply(self, matcher: "LLMatcher", logits: "torch.Tensor") -> None:
-        """Set the logits of tokens that may not come next to minus infinity, in place; shape (vocabulary,)."""
+        """Set the logits of forbidden next tokens to minus infinity, in place; shape (vocabulary,)."""
         import torch
 
         # One bit per token id, lowest bit first. llguidance's own torch helper would compile a kernel for this.

@@ -1,7 +1,6 @@
 """The one way to start an engine.
 
-Belongs here: configuration in, running engine out. Each engine's module, and the libraries under it, is imported only
-when that kind is asked for.
+Each engine's module, with the libraries that it needs, is imported only if that kind is requested.
 """
 
 from prox_assets.engines.config import ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
@@ -12,12 +11,11 @@ def open_engine(
     config: VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig,
     model_path: str,
 ) -> Engine:
-    """Start an engine; use it in a `with` statement, so that it is shut down whatever happens.
+    """Start an engine; use it in a `with` statement, so that it is always shut down.
 
     Args:
-        config: Which engine, and how it is to run.
-        model_path: Local model folder (safetensors, configuration, tokenizer). Not used for a server, which has
-            its own.
+        config: The kind of engine and its settings.
+        model_path: Local model folder (safetensors, configuration, tokenizer). Unused for a server, which has its own.
 
     Raises:
         EngineStartError: The engine did not start; the message names cause and remedy.

@@ -1,10 +1,10 @@
-"""Engine processes that must not outlive this one, even when it is killed with -9.
+"""Ends engine processes when this process dies, even if it is killed with -9.
 
-Belongs here: ending process trees, and the guard process that does so when its parent dies. vLLM's engine core does
-not notice that its parent is gone and would keep the GPU for ever. The kernel's own parent-death signal is no help: it
-has to be asked for inside the child, and it fires when the thread that started the child ends.
+A guard process ends the process trees when its parent dies. vLLM's engine core does not notice that its parent is gone,
+and would keep the GPU forever. The kernel's own parent-death signal does not help: the child has to request it, and it
+fires as soon as the thread that started the child ends.
 
-This file is also the guard's program, run by path: it imports the standard library only.
+This file is also the guard's program, run by path, so it imports only the standard library.
 """
 
 import os
@@ -23,8 +23,8 @@ class OrphanGuard:
     """Ends the watched processes and their descendants if this process dies before `release` is called."""
 
     def __init__(self) -> None:
-        # The guard reads its standard input, which ends when this process closes it or dies. A session of its own:
-        # what kills this process's group must leave the guard to do its work.
+        # The guard reads its standard input, which ends when this process closes it or dies. The guard has its own
+        # session, so that a signal that kills this process's group leaves it running.
         self._process = subprocess.Popen(  # noqa: S603 (this file)
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
@@ -34,13 +34,13 @@ class OrphanGuard:
         )
 
     def watch(self, pid: int) -> None:
-        """Guard a running process from now on."""
+        """Start guarding a running process."""
         if self._process.stdin is not None:
             self._process.stdin.write(f"{pid}\n")
             self._process.stdin.flush()
 
     def release(self) -> None:
-        """Dismiss the guard; safe to call twice."""
+        """End the guard; safe to call twice."""
         if self._process.poll() is None:
             self._process.communicate(f"{_RELEASED}\n")
 
@@ -48,22 +48,22 @@ class OrphanGuard:
 def start_time(pid: int) -> str | None:
     """Return when a process started, in clock ticks since boot, or None if it is gone.
 
-    Together with the process id it names a process for good; the id alone may be given to another one later.
+    A process id may be reused later; together with the start time it identifies a process permanently.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # After the program's name, which may hold anything and is in parentheses: proc(5), fields 3 (state) and 22.
+    # Skip the program's name, which is in parentheses and may contain anything: proc(5), fields 3 (state) and 22.
     fields = status.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
 
 
 def end_trees(roots: Mapping[int, str | None], grace_seconds: float) -> None:
-    """Ask processes and their descendants to end, then kill what is left.
+    """Ask processes and their descendants to end, then kill those that remain.
 
     Args:
-        roots: Process ids with their start times; a process that is gone is passed over.
+        roots: Process ids with their start times; processes that are gone are skipped.
         grace_seconds: Time between SIGTERM and SIGKILL; 0 kills at once.
     """
     tree: dict[int, str] = {}
@@ -99,7 +99,7 @@ def _children(pid: int) -> list[int]:
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             children += map(int, listing.read_text().split())
-        except OSError:  # the thread ended meanwhile
+        except OSError:  # the thread has ended
             continue
     return children
 

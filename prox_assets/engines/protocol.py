@@ -1,6 +1,6 @@
 """The protocol that every engine implements: `complete` and `score` over streams of token-id prompts.
 
-Belongs here: the request and result types, the errors, the protocol. Not here: anything that runs a model.
+It also defines the request and result types and the errors.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ FinishReason = Literal["stop", "length", "error"]
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Generate greedily after a prompt.
+    """A request to generate greedily after a prompt.
 
     Attributes:
         request_id: The caller's name for the request; unique within one call.
-        prompt_token_ids: Exactly the tokens the model sees; engines add nothing.
+        prompt_token_ids: Exactly the tokens that the model sees; engines add none.
         max_tokens: Upper bound on generated tokens.
-        stop_token_ids: Tokens that end generation, beside the model's own end-of-sequence token.
+        stop_token_ids: Tokens that end generation, in addition to the model's own end-of-sequence token.
         grammar: Lark grammar for constrained decoding, or None. Engines without support raise EngineError.
     """
 
@@ -31,7 +31,7 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one CompletionRequest; `error` is set exactly when finish_reason is "error"."""
+    """The result of one CompletionRequest; `error` is set exactly when finish_reason is "error"."""
 
     request_id: str
     text: str
@@ -44,14 +44,14 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """Ask, in one forward pass, how likely candidate tokens are after given prompt positions.
+    """A request to score, in one forward pass, how likely candidate tokens are after given prompt positions.
 
     Attributes:
         request_id: The caller's name for the request; unique within one call.
-        prompt_token_ids: Exactly the tokens the model sees.
+        prompt_token_ids: Exactly the tokens that the model sees.
         positions: 0-based indices into the prompt; the answer at position p is the distribution of the token that
             follows prompt_token_ids[: p + 1]. The last position is len(prompt_token_ids) - 1.
-        candidate_token_ids: The tokens whose log-probabilities are wanted at every position.
+        candidate_token_ids: The tokens to score at every position.
     """
 
     request_id: str
@@ -71,7 +71,7 @@ class Score:
 
 
 class EngineError(Exception):
-    """An engine cannot go on; the message names the cause and the remedy."""
+    """An engine cannot continue; the message names the cause and the remedy."""
 
 
 class EngineStartError(EngineError):
@@ -79,14 +79,14 @@ class EngineStartError(EngineError):
 
 
 class EngineStalledError(EngineError):
-    """No result came back for longer than the engine's `stall_timeout_seconds` while requests were under way."""
+    """Requests were in flight, but the engine made no progress for longer than its `stall_timeout_seconds`."""
 
 
 class Engine(Protocol):
     """A running model.
 
-    `complete` and `score` take any iterable, pull from it only a bounded look-ahead beyond what has come back, and
-    yield results as they finish, in any order, one per request. A request that fails on its own (too long, refused by
+    `complete` and `score` take any iterable, pull at most a bounded look-ahead beyond the results returned so far, and
+    yield one result per request, as they finish, in any order. A request that fails on its own (too long, rejected by
     the server after retries) yields a result with `error`; a dead or stalled engine raises EngineError.
     """
 

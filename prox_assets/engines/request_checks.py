@@ -1,7 +1,6 @@
-"""Which requests an engine can take at all: the checks that every engine makes alike before it starts on one.
+"""The checks that every engine makes before it starts a request.
 
-Belongs here: reasons to refuse a single request. A refused request becomes a result with `error`, never an exception,
-and the engine's own code may rely on what was checked.
+A rejected request becomes a result with `error`, never an exception, and engines may rely on these checks.
 """
 
 from collections.abc import Sequence
@@ -12,11 +11,11 @@ from prox_assets.engines.protocol import CompletionRequest, ScoreRequest
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an engine's model can take.
+    """The limits of an engine's model.
 
     Attributes:
         max_model_len: Context window in tokens.
-        vocab_size: Number of token ids, or None where the engine cannot know (a server checks for itself).
+        vocab_size: Number of token ids, or None if the engine cannot know it (a server checks this itself).
     """
 
     max_model_len: int
@@ -43,14 +42,14 @@ def score_problem(request: ScoreRequest, limits: Limits) -> str | None:
 
 
 def room_for_answer(request: CompletionRequest, limits: Limits) -> int:
-    """Return how many tokens can be generated: `max_tokens`, cut to what the window leaves after the prompt."""
+    """Return how many tokens can be generated: `max_tokens`, capped by the room in the window after the prompt."""
     return min(request.max_tokens, limits.max_model_len - len(request.prompt_token_ids))
 
 
 def _prompt_problem(prompt_token_ids: Sequence[int], limits: Limits) -> str | None:
     if not prompt_token_ids:
         return "the prompt is empty"
-    # Engines answer by generating at least one token, scores included, so a prompt that fills the window is too long.
+    # Engines generate at least one token, even for scores, so a prompt that fills the window is too long.
     if len(prompt_token_ids) + 1 > limits.max_model_len:
         return (
             f"the prompt has {len(prompt_token_ids)} tokens; with a window of {limits.max_model_len} tokens at most "

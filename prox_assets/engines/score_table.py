@@ -1,10 +1,10 @@
-"""Scores put together from answers that name only some tokens: the part that vLLM and its server have in common.
+"""Assembles scores from answers that cover only some tokens; shared by the vLLM and server engines.
 
-Belongs here: which queries a ScoreRequest takes, and the table their answers fill. vLLM returns chosen tokens only
-after the last position of a prompt; for the positions before it returns the most likely ones. So inner positions are
-first asked for their `TOP_TOKENS` most likely tokens, all in one forward pass, and a position that lacks a candidate
-is asked again as the last position of a shortened prompt, whose tokens the prefix cache still holds. (Asking for the
-whole vocabulary instead is exact too, but returns positions x vocabulary numbers.)
+It decides which queries a ScoreRequest needs, and collects their answers in a table. vLLM returns chosen tokens only
+after the last position of a prompt; for earlier positions it returns the most likely ones. So we first query the inner
+positions for their `TOP_TOKENS` most likely tokens, all in one forward pass. A position that lacks a candidate is then
+queried again as the last position of a shortened prompt, whose tokens the prefix cache still holds. (Querying the whole
+vocabulary would be exact too, but returns positions x vocabulary numbers.)
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from prox_assets.engines.protocol import ScoreRequest
 
 TOP_TOKENS = 20
-"""Most likely tokens asked for at every inner position: vLLM's default `max_logprobs`."""
+"""Number of most likely tokens to query at every inner position: vLLM's default `max_logprobs`."""
 
 MAX_CHOSEN_TOKENS = 128
-"""Tokens that one query may choose at the last position: vLLM's limit (MAX_LOGPROB_TOKEN_IDS)."""
+"""Maximum tokens that one query may choose at the last position: vLLM's limit (MAX_LOGPROB_TOKEN_IDS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreQuery:
-    """One generation of a single token, asked for its log-probabilities.
+    """A query that generates a single token to get log-probabilities.
 
     Attributes:
-        prompt_token_ids: What the model sees.
-        chosen_token_ids: Tokens whose log-probabilities are wanted after the last position.
-        inner: Whether the most likely tokens of every earlier position are wanted too.
+        prompt_token_ids: The tokens that the model sees.
+        chosen_token_ids: Tokens to score after the last position.
+        inner: Whether to also return the most likely tokens at every earlier position.
     """
 
     prompt_token_ids: tuple[int, ...]
@@ -35,12 +35,12 @@ class ScoreQuery:
 
     @property
     def last_position(self) -> int:
-        """The position that `chosen_token_ids` are asked at."""
+        """The position at which `chosen_token_ids` are scored."""
         return len(self.prompt_token_ids) - 1
 
 
 class ScoreTable:
-    """The log-probabilities of one ScoreRequest, position by position, as answers come in."""
+    """The log-probabilities of one ScoreRequest, filled position by position as answers arrive."""
 
     def __init__(self, request: ScoreRequest) -> None:
         self.request = request
@@ -48,12 +48,12 @@ class ScoreTable:
 
     @property
     def inner_positions(self) -> list[int]:
-        """The wanted positions before the last."""
+        """The requested positions before the prompt's last one."""
         last = len(self.request.prompt_token_ids) - 1
         return [position for position in self._rows if position < last]
 
     def first_query(self) -> ScoreQuery:
-        """Return the query to begin with; `queries_for_missing` names the rest."""
+        """Return the first query; `queries_for_missing` returns the rest."""
         prompt = self.request.prompt_token_ids
         wants_last = len(prompt) - 1 in self._rows
         return ScoreQuery(
@@ -63,7 +63,7 @@ class ScoreTable:
         )
 
     def add(self, position: int, log_probabilities: Mapping[int, float]) -> None:
-        """Take in what is known of a position: natural-log probabilities by token id, wanted or not."""
+        """Add natural-log probabilities at a position, by token id; tokens that are not candidates are ignored."""
         row = self._rows[position]
         for token_id in self.request.candidate_token_ids:
             if token_id in log_probabilities:

@@ -1,9 +1,8 @@
-"""The caller's side of an engine: requests pulled from an iterator, results handed back, nothing left behind.
+"""The caller's side of an engine: pulls requests from an iterator, returns results, and cleans up afterwards.
 
-Belongs here: `StreamingEngine`, the part of the protocol that all engines share, and the `Outbox` through which an
-engine's worker thread hands results over. The caller's iterator runs in the caller's thread, so that it may hold
-things that are not thread-safe; the model runs in the worker's, so that the two overlap, and so that a model blocked
-in native code cannot block the watchdog.
+`StreamingEngine` is the part of the protocol that all engines share; an engine's worker thread passes its results
+through an `Outbox`. The caller's iterator runs in the caller's thread, so it may use objects that are not thread-safe.
+The model runs in the worker's thread, so the two overlap, and a model blocked in native code cannot block the watchdog.
 """
 
 import queue
@@ -27,13 +26,13 @@ RequestT = TypeVar("RequestT", CompletionRequest, ScoreRequest)
 ResultT = TypeVar("ResultT", Completion, Score)
 
 _ALIVE_CHECK_SECONDS = 0.5
-"""How often a waiting caller looks whether the worker and its processes are still there."""
+"""How often a waiting caller checks that the worker and its processes are still alive."""
 
 
 class Outbox(Generic[ResultT]):
-    """Where the worker puts the results of one `complete` or `score` call.
+    """The queue into which the worker puts the results of one `complete` or `score` call.
 
-    After `close`, results are dropped and `closed` tells the worker to stop working for this call.
+    After `close`, results are dropped, and `closed` tells the worker to stop working on this call.
     """
 
     def __init__(self, watchdog: ProgressWatchdog) -> None:
@@ -44,17 +43,17 @@ class Outbox(Generic[ResultT]):
         self.closed = False
 
     def expect(self) -> None:
-        """Note that one more result is to come."""
+        """Record that one more result is expected."""
         with self._lock:
             self._under_way += 1
         self._watchdog.started()
 
     def put(self, result: ResultT, *, progress: bool = True) -> None:
-        """Hand one result over.
+        """Pass one result to the caller.
 
         Args:
             result: The result, with or without `error`.
-            progress: False if the engine gave up rather than answered, which does not count as progress.
+            progress: False if the engine gave up instead of answering, which does not count as progress.
         """
         with self._lock:
             if self.closed:
@@ -64,18 +63,18 @@ class Outbox(Generic[ResultT]):
         self._watchdog.finished(progress=progress)
 
     def fail(self, error: EngineError) -> None:
-        """Make the caller raise `error`; results put before are still handed out first."""
+        """Make the caller raise `error`, after it has received all earlier results."""
         self._queue.put(error)
 
     def ready(self) -> bool:
-        """Tell whether a result can be had without waiting."""
+        """Tell whether a result is available without waiting."""
         return not self._queue.empty()
 
     def get(self, timeout_seconds: float) -> ResultT:
         """Return the next result.
 
         Raises:
-            queue.Empty: None came in time.
+            queue.Empty: No result arrived in time.
             EngineError: The worker failed.
         """
         item = self._queue.get(timeout=timeout_seconds)
@@ -84,7 +83,7 @@ class Outbox(Generic[ResultT]):
         return item
 
     def close(self) -> None:
-        """Take no more results."""
+        """Stop accepting results."""
         with self._lock:
             if self.closed:
                 return
@@ -94,7 +93,7 @@ class Outbox(Generic[ResultT]):
 
 
 class StreamingEngine(ABC):
-    """What vLLM, server and transformers engines have in common; see `prox_assets.engines.protocol.Engine`."""
+    """The common base of the vLLM, server and transformers engines; see `prox_assets.engines.protocol.Engine`."""
 
     _limits: Limits
     """Set by the engine once its model is known."""
@@ -107,19 +106,19 @@ class StreamingEngine(ABC):
 
     @abstractmethod
     def _submit_completion(self, request: CompletionRequest, outbox: Outbox[Completion]) -> None:
-        """Start on a request that `completion_problem` has passed; must not block on the model."""
+        """Start a request that passed `completion_problem`; must not block on the model."""
 
     @abstractmethod
     def _submit_score(self, request: ScoreRequest, outbox: Outbox[Score]) -> None:
-        """Start on a request that `score_problem` has passed; must not block on the model."""
+        """Start a request that passed `score_problem`; must not block on the model."""
 
     @abstractmethod
     def _cancel(self, outbox: Outbox) -> None:
-        """Stop working for a closed outbox; must not block on the model."""
+        """Stop working on a closed outbox's requests; must not block on the model."""
 
     @abstractmethod
     def _check_alive(self) -> None:
-        """Raise EngineError if the worker, or a process it depends on, is gone."""
+        """Raise EngineError if the worker, or a process that it depends on, is gone."""
 
     @abstractmethod
     def _shut_down(self) -> None:
@@ -174,7 +173,7 @@ class StreamingEngine(ABC):
         exhausted = False
         try:
             while True:
-                # At least one request for each result, more while there is room and nothing to hand back.
+                # Pull at least one request per result, and more while there is room and no result is ready.
                 while not exhausted and len(waiting) < self._look_ahead:
                     request = next(iterator, None)
                     if request is None:
@@ -215,7 +214,7 @@ class StreamingEngine(ABC):
                 if seconds_left > 0:
                     continue
             else:
-                # A stalled engine may still give up on single requests; that must not hide the stall.
+                # A stalled engine may still give up on single requests, which must not hide the stall.
                 if seconds_left > 0 or result.error is None:
                     return result
             some = sorted(waiting)[:3]

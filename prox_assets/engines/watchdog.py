@@ -1,7 +1,6 @@
-"""The progress watchdog: how long requests have been under way without a result or a token.
+"""The progress watchdog: measures how long requests have been in flight without a result or a token.
 
-Belongs here: the clock-keeping. It looks at progress and never at liveness: a process that runs, or a connection that
-is open, but brings nothing counts as stalled.
+It watches progress, not liveness: a running process or an open connection that delivers nothing counts as stalled.
 """
 
 import math
@@ -11,9 +10,9 @@ from collections.abc import Callable
 
 
 class ProgressWatchdog:
-    """Measures the time since the last progress while at least one request is under way; safe across threads.
+    """Measures the time since the last progress while at least one request is in flight; thread-safe.
 
-    The time in which nothing was under way does not count, so that a slow caller never looks like a stalled engine.
+    Time with nothing in flight does not count, so a slow caller never looks like a stalled engine.
 
     Args:
         timeout_seconds: Time without progress after which the engine counts as stalled.
@@ -28,23 +27,23 @@ class ProgressWatchdog:
         self._last_progress = clock()
 
     def started(self) -> None:
-        """Note that a request is now under way."""
+        """Record that a request is now in flight."""
         with self._lock:
             if self._under_way == 0:
                 self._last_progress = self._clock()
             self._under_way += 1
 
     def progressed(self) -> None:
-        """Note that a token or a result came."""
+        """Record that a token or a result arrived."""
         with self._lock:
             self._last_progress = self._clock()
 
     def finished(self, count: int = 1, *, progress: bool = True) -> None:
-        """Note that requests are no longer under way.
+        """Record that requests are no longer in flight.
 
         Args:
-            count: How many.
-            progress: Whether the engine answered; False for requests given up or cancelled.
+            count: Number of requests.
+            progress: Whether the engine answered; False for requests that were given up or cancelled.
         """
         with self._lock:
             self._under_way -= count
@@ -52,7 +51,7 @@ class ProgressWatchdog:
                 self._last_progress = self._clock()
 
     def seconds_left(self) -> float:
-        """Return the seconds until the engine counts as stalled: 0 if it does, infinity if nothing is under way."""
+        """Return the seconds until the engine counts as stalled: 0 if it already does, infinity with none in flight."""
         with self._lock:
             if self._under_way == 0:
                 return math.inf

@@ -1,7 +1,7 @@
-"""How the files of one shard hang together: whether each was made from what is there now, as their footers say.
+"""The states of a shard's files: whether each was made from the current version of its inputs.
 
-Belongs here: the comparison of footers from raw documents to results. Every file records the identities of what it was
-made from, so that no configuration is needed to see what is out of step.
+Every file records the identities of its inputs in its footer, so comparing footers from raw documents to results shows
+what is stale without knowing the configuration.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
 
 CHAIN = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.OUTCOMES)
-"""The tables that stand for the steps from raw text to refined text, in order."""
+"""One table for each step from raw text to refined text, in order."""
 
 
 class State(StrEnum):
-    """How a step's file relates to its present inputs."""
+    """How a step's file relates to its current inputs."""
 
     MISSING = "missing"
     STALE = "stale"
@@ -25,19 +25,19 @@ class State(StrEnum):
 def chain_states(
     files: Mapping[Table, FileInfo | None], source_version: str | None, execution_id: str | None
 ) -> dict[Table, State]:
-    """Return the state of each table of CHAIN; what follows a step that is not done is not done either.
+    """Return the state of each table of CHAIN; a step is DONE only if every step before it is.
 
     Args:
-        files: What each file says about itself; None where there is none.
-        source_version: That of the source file as last listed.
-        execution_id: That the shard's manifest names.
+        files: What each file's footer says; None where there is no file.
+        source_version: The version of the source file when it was last listed.
+        execution_id: The execution that the shard's manifest names.
     """
     documents, decisions, chunks, outcomes = (files.get(table) for table in CHAIN)
     made_from_present = {
         Table.DOCUMENTS: _note(documents, "source_version") == source_version,
         Table.DOC_PROGRAMS: _note(decisions, "documents") == _identity(documents),
         Table.CHUNK_PROGRAMS: _note(chunks, "doc_programs") == _identity(decisions),
-        # A kill between the files and the manifest leaves files that no manifest names.
+        # A run killed between writing the files and the manifest leaves files that no manifest names.
         Table.OUTCOMES: _note(outcomes, "chunk_programs") == _identity(chunks)
         and _note(outcomes, "execution_id") == execution_id,
     }

@@ -1,4 +1,4 @@
-"""`docs/lake.md`, written from the schemas: `python -m prox_assets.lake.describe > docs/lake.md`."""
+"""Generates `docs/lake.md` from the schemas: `python -m prox_assets.lake.describe > docs/lake.md`."""
 
 import sys
 

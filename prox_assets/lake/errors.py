@@ -1,4 +1,4 @@
-"""What can go wrong with a lake, as types that callers can tell apart."""
+"""The lake's errors, one type for each case that callers handle differently."""
 
 
 class LakeError(Exception):
@@ -10,11 +10,11 @@ class MissingTableError(LakeError):
 
 
 class RetryableLakeError(LakeError):
-    """Trying again may help: the storage did not answer, or what was in the way is gone or removed by now."""
+    """Trying again may help: the storage did not answer, or the obstacle has since gone or been removed."""
 
 
 class ReplacedTableError(RetryableLakeError):
-    """Another run has replaced a table that a step works from; trying again takes what is there now."""
+    """Another run has replaced a table that a step reads; a retry reads the new one."""
 
 
 class LeaseHeldError(RetryableLakeError):
@@ -22,4 +22,4 @@ class LeaseHeldError(RetryableLakeError):
 
 
 class LeaseLostError(RetryableLakeError):
-    """This run was taken for dead and another one has taken over; it must not publish."""
+    """Another run presumed this one dead and took over its lease; this run must not publish."""

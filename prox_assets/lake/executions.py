@@ -1,6 +1,6 @@
-"""The execution that a shard's manifest names: which one it is, and under which configuration it ran.
+"""A shard's published execution: finds it, checks that the files belong to it, and returns its configuration.
 
-Belongs here: finding it and making sure that the files are of it. What the configuration means is for its readers.
+Callers interpret the configuration.
 """
 
 import json
@@ -19,10 +19,10 @@ class PublishedExecution:
     """A shard's published execution.
 
     Attributes:
-        execution_id: That its manifest names.
-        outcomes: What the file of `outcomes` says about itself.
-        fingerprint: Of the policy.
-        configuration: The row of `policies`: a mapping with "policy" and "refiners".
+        execution_id: The execution that the manifest names.
+        outcomes: What the footer of the `outcomes` file says.
+        fingerprint: Fingerprint of the policy.
+        configuration: The configuration from `policies`: a mapping with "policy" and "refiners".
     """
 
     execution_id: str
@@ -32,7 +32,7 @@ class PublishedExecution:
 
 
 def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecution:
-    """Return the execution that a shard's files of EXECUTION_TABLES belong to.
+    """Return the execution that wrote a shard's EXECUTION_TABLES.
 
     Raises:
         MissingTableError: The shard has not been executed.

@@ -1,6 +1,6 @@
-"""Which machine this is and whether one of its processes is still alive: how the dead are told from the living.
+"""Identifies this machine and tells whether one of its processes is still alive.
 
-Belongs here: names of machines and the state of processes. Both mean something only on the machine that wrote them.
+Process ids are meaningful only on the machine that recorded them.
 """
 
 import os
@@ -9,17 +9,17 @@ from pathlib import Path
 
 
 def machine_name() -> str:
-    """Name this machine and its process id namespace: a process id means nothing outside them."""
+    """Name this machine and its process id namespace, the scope in which a process id is meaningful."""
     return "/".join((socket.gethostname(), _read("/etc/machine-id"), _process_namespace()))
 
 
 def boot_name() -> str:
-    """Name this machine since its last start: after a reboot, old process ids belong to nobody."""
+    """Name this machine since its last boot: a reboot makes older process ids meaningless."""
     return f"{machine_name()}/{_read('/proc/sys/kernel/random/boot_id')}"
 
 
 def process_is_gone(pid: int) -> bool:
-    """Tell whether a process of this machine has ended; one that its parent has not reaped yet has."""
+    """Tell whether a process of this machine has ended; a zombie counts as ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Identities: short hashes that say whether a file was made by this configuration from these inputs."""
+"""Identities: short hashes that tell whether a file was made with this configuration from these inputs."""
 
 import json
 from typing import Any

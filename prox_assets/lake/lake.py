@@ -1,9 +1,4 @@
-"""The lake as the stages see it: tables and shards by name.
-
-Belongs here: where a table's file lies, reading and writing whole shards, what a file says about itself, manifests.
-Not here: one table's file (table_files.py), leases (lease.py), unfinished inference (resume.py), queries over many
-shards (the catalog).
-"""
+"""The lake as the stages see it: reads and writes tables, shards and manifests by name."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,16 +18,16 @@ from prox_assets.lake.storage import TEMPORARY, Storage
 from prox_assets.lake.store_scan import StoreScan, TableFile, row_groups
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter, value_range
 
-# Rows become Python objects a batch at a time. A walk over documents, programs and refined texts side by side holds a
-# batch of each: 512 rows of long pages were tens of MiB more (measured with replay).
+# Rows become Python objects one batch at a time. A walk over documents, programs and refined texts side by side holds
+# a batch of each: with 512 rows of long pages that was tens of MiB more (measured with replay).
 READ_BATCH_ROWS = 512
 READ_BATCH_BYTES = 1 << 20
-# Column chunks are read through a buffer of this size; by default pyarrow fetches all row groups ahead and holds them.
+# Column chunks are read through a buffer of this size; by default pyarrow prefetches all row groups and holds them.
 COLUMN_BUFFER_BYTES = 1 << 18
-# 255 bytes of a file name on every common file system, less the longest suffix that is put behind it.
+# Every common file system allows 255 bytes in a file name; this leaves room for our longest suffix.
 MAX_NAME_BYTES = 240
 
-# What lies in a corpus's folder: {folder}/*{suffix}. Other files may lie there, where the lake is a folder of more.
+# What the lake keeps in a corpus's folder: {folder}/*{suffix}. The folder may also hold other files.
 _OWN_FILES = {**dict.fromkeys(Table, ".parquet"), "compacted": ".parquet", "manifests": ".json", "report": ".html"}
 _OWN_FOLDERS = frozenset({"_resume", "_leases", TEMPORARY})
 
@@ -78,9 +73,9 @@ class Lake:
         return self.storage.uri(self.table_path(corpus, table, shard))
 
     def owns(self, fs: fsspec.AbstractFileSystem, path: str) -> bool:
-        """Tell whether a path is the lake itself, or one of its own files or folders, wherever they are named from.
+        """Tell whether a path is the lake itself or one of the lake's own files or folders.
 
-        A folder that holds raw files may serve as the lake too: what the lake did not write there is not its own.
+        A folder that holds raw files may also serve as the lake, which owns only the files that it wrote.
 
         Args:
             fs: The file system of the path.
@@ -114,16 +109,16 @@ class Lake:
         stamp: FileStamp,
         before_publish: Callable[[], None] | None = None,
     ) -> Iterator[list[TableWriter]]:
-        """Write one shard's files of one or more tables; put them in place when the block ends without an error.
+        """Write one shard's files of one or more tables; publish them when the block ends without an error.
 
-        Nothing is put in place before every file is whole; each is put in place atomically and replaces an earlier one.
+        Publication starts once every file is complete; each file then atomically replaces its predecessor.
 
         Args:
             corpus: The corpus.
             shard: The shard.
-            tables: The tables; their schemas decide the columns.
+            tables: The tables; their schemas define the columns.
             stamp: What the files say about themselves.
-            before_publish: Called when the files are whole, e.g. a lease's check; what it raises discards them.
+            before_publish: Called when the files are complete, e.g. a lease's check; if it raises, they are discarded.
         """
         fixed = {
             "corpus": corpus,
@@ -147,7 +142,7 @@ class Lake:
                 before_publish()
 
     def write_manifest(self, corpus: str, shard: str, execution_id: str, run_id: str, rows: Mapping[str, int]) -> None:
-        """Name the execution that the EXECUTION_TABLES belong to; put last, it makes them visible."""
+        """Name the execution that the EXECUTION_TABLES belong to; written last, it makes their rows visible."""
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "execution_id": execution_id,
@@ -179,11 +174,11 @@ class Lake:
 
     @contextmanager
     def _opened(self, table: Table, path: str) -> Iterator[pq.ParquetFile | None]:
-        """Open a table's file, None where there is none, for as long as the block runs.
+        """Open a table's file for the duration of the block; None where there is none.
 
         Raises:
-            LakeError: The file is of another schema version, or damaged: found here, or where the block reads rows.
-            RetryableLakeError: The store does not answer, or has another file of that name by now.
+            LakeError: The file has another schema version, or is damaged (also raised when the block reads rows).
+            RetryableLakeError: The store does not answer, or the file has since been replaced.
         """
         with ExitStack() as stack:
             try:
@@ -194,8 +189,8 @@ class Lake:
                 yield None
                 return
             try:
-                # On a disk, column chunks are read through a small buffer. From a store, all that is wanted of a row
-                # group comes in as few requests as it can.
+                # On a disk, column chunks are read through a small buffer. From a store, the wanted columns of a row
+                # group are fetched in as few requests as possible.
                 parquet = pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=not self.storage.is_local)
                 self._check_version(table, path, parquet.metadata)
                 yield parquet
@@ -215,17 +210,17 @@ class Lake:
         return LakeError(f"{self.storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again")
 
     def require(self, corpus: str, table: Table, shard: str, identity: str | None = None) -> FileInfo:
-        """Return what a file says about itself.
+        """Return what a table's file says about itself; raise if the file does not exist.
 
         Args:
             corpus: The corpus.
             table: The table.
             shard: The shard.
-            identity: That the file must have; None for any.
+            identity: The identity that the file must have; None accepts any.
 
         Raises:
-            MissingTableError: It is not there; the message names the step that writes it.
-            ReplacedTableError: It has another identity.
+            MissingTableError: The file does not exist; the message names the step that writes it.
+            ReplacedTableError: The file has another identity.
         """
         info = self.info(corpus, table, shard)
         if info is None:
@@ -244,15 +239,15 @@ class Lake:
         columns: Sequence[str] | None = None,
         identity: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Stream a shard's rows in file order as dicts, a bounded batch in memory; nothing when there is no file.
+        """Stream a shard's rows in file order as dicts, one bounded batch in memory; yield nothing without a file.
 
         Args:
             corpus: The corpus.
             table: The table.
             shard: The shard.
-            columns: Which; None for all.
-            identity: That the file must have. Looked at in the very file that is read: one that was checked before may
-                have been replaced by the time it is opened.
+            columns: The columns to read; None for all.
+            identity: The identity that the file must have. It is checked on the open file, because a file that was
+                checked earlier may have been replaced before it is opened.
 
         Raises:
             ReplacedTableError: The file has another identity.
@@ -276,15 +271,15 @@ class Lake:
     def frames(
         self, corpus: str, table: Table, shard: str, columns: Sequence[str], identity: str, execution: str | None = None
     ) -> Iterator[pl.DataFrame]:
-        """Stream some columns of a shard's rows in file order, a row group in memory, from one opening of the file.
+        """Stream some columns of a shard's rows in file order, one row group in memory; the file is opened once.
 
         Args:
             corpus: The corpus.
             table: The table.
             shard: The shard.
-            columns: Which.
-            identity: That the file must have.
-            execution: The execution whose rows count, in EXECUTION_TABLES.
+            columns: The columns to read.
+            identity: The identity that the file must have.
+            execution: The execution whose rows count, for EXECUTION_TABLES.
 
         Raises:
             ReplacedTableError: The file has another identity, or is gone.
@@ -299,7 +294,7 @@ class Lake:
     def rows_of_document(self, corpus: str, table: Table, shard: str, source_row: int) -> list[dict[str, Any]]:
         """Return one document's rows of a table in file order; [] when it has none or there is no file.
 
-        Only row groups whose statistics allow for the row are read.
+        It reads only the row groups whose statistics may include the row.
         """
         rows: list[dict[str, Any]] = []
         with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
@@ -316,20 +311,20 @@ class Lake:
         return rows
 
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
-        """Return a lazy polars frame over a table's files, of all shards or some; empty and typed when there are none.
+        """Return a lazy polars frame over a table's files, for all shards or some; without files it is empty but typed.
 
-        Rows of EXECUTION_TABLES appear only where the shard's manifest names their execution, so a reader
-        never sees two executions mixed.
+        Rows of EXECUTION_TABLES appear only if the shard's manifest names their execution, so a reader always sees
+        exactly one execution.
 
-        Files of an object store are looked at, and their errors raised, when the frame is collected; those of a folder
-        when it is made, and what is wrong with their rows is then an error of polars.
+        On an object store, files are opened and their errors raised when the frame is collected. In a local folder,
+        files are checked when the frame is created, and damaged rows later raise polars errors.
 
         Raises:
-            LakeError: A file is damaged or of another schema version.
+            LakeError: A file is damaged or has another schema version.
             RetryableLakeError: The store does not answer, or a file was replaced while it was read.
         """
         wanted = self.shards(corpus, table) if shards is None else sorted(shards)
-        paths = {shard: self.table_path(corpus, table, shard) for shard in wanted}  # refuses what is no name
+        paths = {shard: self.table_path(corpus, table, shard) for shard in wanted}  # rejects invalid names
         may_lack = ADDED_COLUMNS.get(table, frozenset())
         if not self.storage.is_local:
 
@@ -347,14 +342,15 @@ class Lake:
         schema = pl.Schema(SCHEMAS[table])
         if not present:
             return pl.LazyFrame(schema=schema)
-        # Without a schema polars opens the first file twice, for its footer and for its rows, and takes one that was
-        # replaced between the two for damaged or panics (2,048 of 6,940 readings beside a writer; none of 7,228 with).
+        # Without a schema polars opens the first file twice, for its footer and for its rows. If the file is replaced
+        # in between, polars reports damage or panics: 2,048 of 6,940 reads next to a writer failed without a schema,
+        # none of 7,228 with one.
         reading: dict[str, Any] = {"schema": schema}
         if may_lack:
-            # Files of an earlier release lack the columns that were added since, which read as null; those of a later
-            # one have more.
+            # Files of an earlier release lack the columns added since, which read as null; files of a later release
+            # have extra ones.
             reading |= {"missing_columns": "insert", "extra_columns": "ignore"}
-        # A path is no pattern, and says nothing of the rows.
+        # Paths are literal: no globbing, and no columns derived from folder names.
         uris = [self.storage.uri(path) for path in present]
         frame = pl.scan_parquet(uris, glob=False, hive_partitioning=False, **reading)
         if table in EXECUTION_TABLES:
@@ -380,22 +376,21 @@ class Lake:
             ) from error
 
     def executions(self, corpus: str, shards: Iterable[str]) -> dict[str, str]:
-        """Return the published execution_id of each of the shards that has one."""
+        """Return the published execution_id of each shard that has one."""
         found = {shard: self.execution(corpus, shard) for shard in shards}
         return {shard: execution for shard, execution in found.items() if execution}
 
 
 def _batch_rows(footer: pq.FileMetaData) -> int:
-    """Return how many rows of a file to read at a time, given the bytes that one of its rows has on average."""
+    """Return how many rows of a file to read at a time, given its average bytes per row."""
     size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
     return max(1, min(READ_BATCH_ROWS, READ_BATCH_BYTES * footer.num_rows // max(size, 1)))
 
 
 def _replaced(table: Table, shard: str, run_id: str) -> ReplacedTableError:
-    """Leases keep two writers of one table apart.
+    """Leases keep two runs from writing one table at the same time.
 
-    Two runs with different configurations can still take turns, and what one of them then made would be of neither
-    configuration.
+    Two runs with different configurations can still take turns, and would then produce a mix of both configurations.
     """
     return ReplacedTableError(
         f"{table} of shard {shard!r} is by now that of run {run_id}, which refines the same shard with another "
@@ -405,15 +400,15 @@ def _replaced(table: Table, shard: str, run_id: str) -> ReplacedTableError:
 
 
 def _said(footer: pq.FileMetaData) -> dict[str, str]:
-    """Return what a file's writer recorded in its footer."""
+    """Return the `prox.` metadata that a file's writer recorded in its footer."""
     return {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
 
 
 def _name(name: str) -> str:
-    """Refuse corpus and shard names that are not one plain path component.
+    """Return a corpus or shard name, after checking that it is one plain path component.
 
-    What cannot be printed (line breaks, escapes, marks that turn the direction of text) has no place in a name: names
-    are shown in terminals, logs and tables.
+    Names appear in terminals, logs and tables, so unprintable characters (line breaks, escapes, direction marks) are
+    rejected.
     """
     if not name or "/" in name or "\\" in name or not name.isprintable() or name.startswith(("_", ".")):
         raise LakeError(

@@ -1,10 +1,10 @@
-"""A lease per (corpus, asset, shard): at most one live run writes, and a run taken for dead cannot publish.
+"""A lease per (corpus, asset, shard): at most one live run writes, and a run presumed dead cannot publish.
 
-The holder writes a heartbeat counter into a small file. Whoever finds the file watches the counter on its own monotonic
-clock: unchanged for `ttl_seconds` means dead. No wall clocks are compared, so none can go backwards. A dead holder on
-the same machine is recognised at once by its process id. A holder checks that the lease is still its own right before
-it publishes: a step process that outlived its killed run (measured with Dagster's multiprocess executor) finds it taken
-and raises LeaseLostError.
+The holder writes a heartbeat counter into a small file. A run that finds the file watches the counter on its own
+monotonic clock: unchanged for `ttl_seconds` means dead. Wall clocks are never compared, so clock changes do no harm. A
+dead holder on the same machine is recognised at once by its process id. Right before it publishes, a holder checks that
+it still has the lease: a step process that outlived its killed run (measured with Dagster's multiprocess executor)
+finds that another run has it and raises LeaseLostError.
 """
 
 import _thread
@@ -21,22 +21,22 @@ from prox_assets.lake.storage import Storage
 
 HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0
-# Between writing over a dead holder's record and believing it: whoever saw the same dead holder has written by then.
+# Wait after overwriting a dead holder's record: by then, any other run that saw the same dead holder has written too.
 TAKEOVER_SECONDS = 0.2
-# Between finding that a record is gone and trying again.
+# Wait after finding that a record is gone, before trying again.
 GONE_SECONDS = 0.2
 HEARTBEAT_START_SECONDS = 60.0
 
 
 class Lease:
-    """Held inside a `with` block.
+    """A lease, held inside a `with` block.
 
     Args:
         storage: The lake's storage.
         corpus: Corpus name.
         asset: Asset name; different assets of a shard do not exclude one another.
         shard: Shard key.
-        run_id: Named to whoever finds the lease held.
+        run_id: This run, named in the error that another run gets when it finds the lease held.
         ttl_seconds: A heartbeat unchanged for this long means that the holder is dead.
         heartbeat_seconds: How often the holder writes.
         wait_seconds: How long to wait for a live holder before giving up with LeaseHeldError.
@@ -71,7 +71,7 @@ class Lease:
         while not self._storage.create_exclusively(self._path, self._record()):
             holder = self._read()
             if holder is None:
-                # Its holder has ended just now; or the store says both that there is a record and that there is none.
+                # The holder has just ended, or the store contradicts itself: the record exists, and it does not.
                 if time.monotonic() - started >= self._wait + self._ttl:
                     raise RetryableLakeError(
                         f"the lease file {self._storage.uri(self._path)} can be neither made nor read: the store "
@@ -80,7 +80,7 @@ class Lease:
                 time.sleep(min(GONE_SECONDS, self._ttl / 10))
                 continue
             if holder["owner"] == self._owner:
-                break  # the store wrote it and then failed to say so: an answer that was lost, not another run
+                break  # the store wrote our record but its answer was lost
             if (_is_dead_here(holder) or self._stays_silent(holder)) and self._take_over(holder):
                 break
             if time.monotonic() - started >= self._wait:
@@ -89,7 +89,7 @@ class Lease:
                     f"(process {holder.get('pid')} on {holder.get('host')}). Wait for it, or stop it and try again."
                 )
         self._start_heartbeat()
-        # Whoever died here may have left unfinished files; nobody else would ever look.
+        # A run that died here may have left unfinished files; this is the only place that cleans them up.
         self._storage.remove_abandoned_temporaries()
         return self
 
@@ -100,9 +100,9 @@ class Lease:
             self._storage.remove(self._path)
 
     def clear_if_abandoned(self) -> None:
-        """Remove the record of a holder on this machine that was killed; a live one's, or another machine's, stays.
+        """Remove the record of a killed holder on this machine; keep that of a live holder or another machine.
 
-        For work that turns out to be done already: nobody takes its lease again, and the record would stay for ever.
+        For work that turns out to be done already: nobody will take its lease again, so the record would stay forever.
         """
         holder = self._read()
         if holder is not None and _is_dead_here(holder):
@@ -151,7 +151,7 @@ class Lease:
         return True
 
     def _take_over(self, holder: dict[str, Any]) -> bool:
-        """Replace a dead holder's record; of several that try at once, the last writer wins and the others notice."""
+        """Replace a dead holder's record; if several runs try at once, the last writer wins and the others notice."""
         now = self._read()
         if now is None or now["owner"] != holder["owner"]:
             return False
@@ -160,8 +160,8 @@ class Lease:
         return self._holds()
 
     def _start_heartbeat(self) -> None:
-        # Not by threading.Thread: its start() waits for ever when the new thread dies, for lack of memory, before it
-        # can say that it runs (found by limiting a run's memory; CPython 3.11).
+        # We avoid threading.Thread: its start() waits forever if the new thread runs out of memory and dies before it
+        # can signal that it runs (found by limiting a run's memory; CPython 3.11).
         began = threading.Event()
         cause: Exception | None = None
         try:
@@ -187,7 +187,7 @@ class Lease:
                     self._beat += 1
                     self._storage.write_bytes(self._path, self._record())
                 except (OSError, LakeError):
-                    # An object store that is away for a moment: the next beat, or check() before publishing, will tell.
+                    # The object store may be away for a moment; the next beat, or check() before publishing, will tell.
                     continue
         finally:
             self._ended.set()

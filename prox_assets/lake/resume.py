@@ -1,9 +1,9 @@
-"""The resume ledger: finished windows of an unfinished shard, kept until the final file stands.
+"""The resume ledger: finished windows of an unfinished shard, kept until the final file is published.
 
-A shard's documents are cut into windows of `window_documents` consecutive rows. When every document of a window has its
-programs, the window becomes one small Parquet file, put in place atomically. A killed run finds the finished windows
-and infers only the others; the final file is the windows put together in order. Windows rather than single documents
-keep rows in source order and memory flat: nothing but unfinished windows is ever held.
+A shard's documents are split into windows of `window_documents` consecutive rows. Once every document of a window has
+its programs, the window is published atomically as one small Parquet file. A run that resumes after a kill finds the
+finished windows and infers only the others; the final file concatenates the windows in order. Working in windows keeps
+rows in source order and memory flat, because only unfinished windows are held in memory.
 """
 
 import json
@@ -23,7 +23,7 @@ _COST = b"prox.cost"
 
 @dataclass(frozen=True)
 class WindowCost:
-    """What a window's inference took: seconds of wall time, and prompt tokens shown to the model."""
+    """What a window's inference cost: wall time in seconds, and prompt tokens shown to the model."""
 
     seconds: float
     prompt_tokens: int
@@ -37,8 +37,8 @@ class ResumeLedger:
         corpus: Corpus name.
         table: DOC_PROGRAMS or CHUNK_PROGRAMS.
         shard: Shard key.
-        identity: Of the file to be: another refiner or other documents start a ledger of their own.
-        window_documents: Documents per window; an existing ledger keeps the number it began with.
+        identity: Identity of the final file: another refiner or other documents start a new ledger.
+        window_documents: Documents per window; an existing ledger keeps the number that it started with.
         fixed: Columns that are the same in every row (corpus, shard, run_id, ...).
     """
 
@@ -68,7 +68,7 @@ class ResumeLedger:
             self.window_documents = int(json.loads(settings)["window_documents"])
 
     def _remove_other_ledgers(self) -> None:
-        """A ledger of an earlier configuration will never be finished."""
+        """Remove ledgers of earlier configurations, which will never be finished."""
         for name in self._storage.list_folders(self._shard_folder):
             self._storage.remove(f"{self._shard_folder}/{name}")
 
@@ -78,9 +78,9 @@ class ResumeLedger:
         return {int(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet")}
 
     def write_window(self, window: int, rows: Sequence[dict[str, Any]], cost: WindowCost) -> None:
-        """Record a finished window: the rows of all its documents, in order, and what they cost.
+        """Record a finished window: the rows of all its documents, in order, and their cost.
 
-        A row that brings its own run_id or code_version keeps it: it was inferred by an earlier run and is used again.
+        A row that has its own run_id or code_version keeps it: an earlier run inferred it, and it is being reused.
         """
         columns = {
             name: [row[name] if name in row else self._fixed[name] for row in rows] for name in self._schema.names
@@ -94,14 +94,14 @@ class ResumeLedger:
         """Yield the rows and the cost of windows 0 to count - 1, in order.
 
         Raises:
-            RetryableLakeError: One is missing or damaged; it will be inferred again.
+            RetryableLakeError: A window is missing or damaged; it will be inferred again.
         """
         for window in range(count):
             yield self._read_window(window)
 
     def _read_window(self, window: int) -> tuple[pa.Table, WindowCost]:
         path = self._window_path(window)
-        # Read before it is parsed: a store that does not answer is no reason to throw a window away.
+        # Read outside the try block: if the store does not answer, the window must survive.
         data = self._storage.read_bytes(path)
         try:
             table = pq.read_table(pa.BufferReader(data or b""))
@@ -118,12 +118,12 @@ class ResumeLedger:
         return f"{self._folder}/{window:08d}.parquet"
 
     def remove(self) -> None:
-        """Remove the ledger; the final file stands."""
+        """Remove the ledger, once the final file is published."""
         self._storage.remove(self._shard_folder)
 
 
 def remove_leftover_ledgers(lake: Lake, corpus: str, table: Table, shard: str) -> None:
-    """Remove what a run that was killed between publishing its file and tidying up has left behind."""
+    """Remove the ledgers of a run that was killed after it published its file and before it cleaned up."""
     folder = _shard_folder(corpus, table, shard)
     if lake.storage.exists(folder):
         lake.storage.remove(folder)

@@ -1,11 +1,12 @@
 """The tables of the lake: one Arrow schema each, every column with a description.
 
-Belongs here: column names, types and what a column means. Every table has one file per shard; rows are in the order of
-`source_row`, so that readers of two tables can walk them side by side without loading either.
+Every table has one file per shard. Rows are in the order of `source_row`, so readers can walk two tables side by side
+without loading either.
 
-A changed or removed column means a new SCHEMA_VERSION, which is written into every file; readers refuse one they do not
-know. A column that is added to a table of metrics does not: it can be computed anew from the lake, readers give null
-where an older file lacks it (`ADDED_COLUMNS`), and a new version would make every stored program unreadable with it.
+Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
+they do not know. Adding a column to a metrics table keeps the version: the column can be recomputed from the lake, and
+readers return null where an older file lacks it (`ADDED_COLUMNS`). A new version would also make every stored program
+unreadable.
 """
 
 from enum import StrEnum
@@ -18,7 +19,7 @@ SCHEMA_VERSION = 1
 
 
 class Table(StrEnum):
-    """Names of the lake's tables, also their folder names."""
+    """The lake's tables; each name is also the table's folder name."""
 
     SHARDS = "shards"
     DOCUMENTS = "documents"
@@ -47,7 +48,7 @@ class Outcome(StrEnum):
 KEPT_OUTCOMES = (Outcome.KEPT_UNCHANGED, Outcome.KEPT_EDITED)
 
 # Tables that one execution writes together: their rows carry its execution_id, and the shard's manifest names it.
-# Executions of an earlier release have no file of chunk_outcomes: what it says is not known of them.
+# Executions of an earlier release have no chunk_outcomes file, so their verdicts and removed lines are unknown.
 EXECUTION_TABLES = (Table.REFINED, Table.OUTCOMES, Table.CHUNK_OUTCOMES, Table.EDITS)
 
 Column = tuple[str, pa.DataType, str]
@@ -207,7 +208,8 @@ _COLUMNS: dict[Table, list[Column]] = {
     ],
 }
 
-# What drift is judged by (monitoring/metrics/watched.py). Bins are fixed, so that shards can be compared and added.
+# The columns that drift checks read (monitoring/metrics/watched.py). Bins are fixed, so shards can be compared and
+# summed.
 _WATCHED: list[Column] = [
     ("retention_histogram", _COUNTS, "Documents per 1/20 of characters_after / characters_before; dropped ones at 0."),
     ("removed_fraction_histogram", _COUNTS, "Kept documents per 1/20 of the share of characters taken from them."),
@@ -302,7 +304,7 @@ _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     table: frozenset(name for name, _, _ in _WATCHED) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
 }
-"""Columns that files of this SCHEMA_VERSION may lack, because an earlier release wrote them; they read as null."""
+"""Columns that are missing from files of this SCHEMA_VERSION written by an earlier release; they read as null."""
 
 SCHEMAS: dict[Table, pa.Schema] = {
     table: pa.schema([pa.field(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()

@@ -1,7 +1,4 @@
-"""Where the bytes are: one class over a local folder or an object store, with atomic publication.
-
-Belongs here: URLs, paths, listing, atomic put, removal. Not here: tables, schemas, shards' states.
-"""
+"""File storage: one class over a local folder or an object store, with atomic publication."""
 
 import errno
 import hashlib
@@ -23,17 +20,17 @@ from fsspec.implementations.local import LocalFileSystem
 from prox_assets.lake.errors import LakeError, ReplacedTableError, RetryableLakeError
 from prox_assets.lake.host import machine_name, process_is_gone
 
-# Unfinished files live under this folder of a local lake, never beside the finished ones, so that `*.parquet` in a
-# table's folder is always whole files.
+# A local lake keeps unfinished files in this folder, apart from the finished ones, so that every `*.parquet` in a
+# table's folder is complete.
 TEMPORARY = "_tmp"
 PASSWORD_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*:[^/]*@")
 SETTLED_NANOSECONDS = 2_000_000_000
-# What a disk says that takes no more: full, over quota, read-only, file too large.
+# Errors of a disk that accepts no more data: full, over quota, read-only, file too large.
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 
 def glob_literal(path: str) -> str:
-    """Return a path as a pattern that matches it alone, for fsspec and DuckDB, which take paths for patterns."""
+    """Escape a path so that fsspec and DuckDB, which read paths as glob patterns, match only that path."""
     return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
@@ -55,7 +52,7 @@ class Storage:
         self.url = url.rstrip("/") or "/"
         self.storage_options = dict(storage_options or {})
         if self.url.endswith(":") and url.startswith(f"{self.url}//"):
-            # Without its slashes it would name a local folder called "s3:".
+            # With its slashes stripped it would name a local folder called "s3:".
             raise LakeError(f"{url} names no bucket or folder: a lake is at {url}BUCKET/PREFIX, say")
         try:
             self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
@@ -74,7 +71,7 @@ class Storage:
         self.__init__(state["url"], state["storage_options"])
 
     def path(self, relative: str) -> str:
-        """Return the full path (without protocol) of a relative one, refusing any that leaves the lake."""
+        """Return the full path (without protocol) for a relative one; reject paths that leave the lake."""
         parts = PurePosixPath(relative).parts
         if not parts or relative.startswith("/") or ".." in parts or "\x00" in relative:
             raise LakeError(f"{relative!r} is not a path inside the lake {self.url}")
@@ -84,7 +81,7 @@ class Storage:
         return path
 
     def relative(self, fs: fsspec.AbstractFileSystem, path: str) -> str | None:
-        """Return a path of any file system relative to this tree: "" for its root, None for what is not in it.
+        """Return a path of any file system relative to this tree: "" for its root, None for a path outside it.
 
         Args:
             fs: The file system.
@@ -101,27 +98,27 @@ class Storage:
         return self.path(relative) if self.is_local else self.fs.unstrip_protocol(self.path(relative))
 
     def exists(self, relative: str) -> bool:
-        """Tell whether a file or folder is there now (listings are never served from a cache)."""
+        """Tell whether a file or folder exists now (bypasses any cached listing)."""
         path = self.path(relative)
         self.fs.invalidate_cache()
         with self._errors("look up", path):
             return self.fs.exists(path)
 
     def list_files(self, folder: str) -> list[str]:
-        """Return the names of the files directly in a folder, sorted; [] when the folder is not there."""
+        """Return the names of the files directly in a folder, sorted; [] when the folder does not exist."""
         entries = self._entries(self.path(folder))
         return sorted(PurePosixPath(e["name"]).name for e in entries if e["type"] == "file")
 
     def list_stamps(self, folder: str) -> dict[str, str]:
-        """Return, for each file directly in a folder, a short text that differs whenever the file was put anew."""
+        """Return a short stamp for each file directly in a folder; the stamp changes whenever the file is replaced."""
         entries = self._entries(self.path(folder))
         return {PurePosixPath(e["name"]).name: _stamp(e) for e in entries if e["type"] == "file"}
 
     def folder_stamp(self, folder: str) -> str | None:
-        """Return a text that differs whenever a file was put into a folder or removed; None where nobody can say.
+        """Return a stamp that changes whenever a file is added to a folder or removed; None where it is unknown.
 
-        On a local disk that is the folder's own time of change, once it is old enough that no later change can have the
-        same: clocks of file systems tick every few milliseconds. Asking costs the same for one file and for a million.
+        On a local disk the stamp is the folder's modification time, once it is old enough that no later change can get
+        the same time: file system clocks tick every few milliseconds. The cost is the same for one file and a million.
         """
         if not self.is_local:
             return None
@@ -146,21 +143,21 @@ class Storage:
 
     @contextmanager
     def open(self, relative: str) -> Iterator[BinaryIO]:
-        """Open a file for reading, seekable; a store that stops answering raises RetryableLakeError, as elsewhere.
+        """Open a seekable file for reading; a store that stops answering raises RetryableLakeError, as elsewhere.
 
-        A store is asked for what is read and no more: by default fsspec would fetch up to 50 MB behind it.
+        From a store it fetches exactly the bytes that are read; by default fsspec would read up to 50 MB ahead.
         """
         path = self.path(relative)
         self.fs.invalidate_cache()
         with self._errors("open", path):
             file = self.fs.open(path, "rb", cache_type="none")
         with file:
-            # Without this, a Parquet reader's caller takes an answer that did not come for a damaged file.
+            # Without this wrapper, the caller of a Parquet reader mistakes a missing answer for a damaged file.
             watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))
             yield file if self.is_local else cast("BinaryIO", watched)
 
     def read_bytes(self, relative: str) -> bytes | None:
-        """Return a small file's bytes, or None when it is not there."""
+        """Return a small file's bytes, or None when it does not exist."""
         path = self.path(relative)
         with self._errors("read", path):
             try:
@@ -175,10 +172,10 @@ class Storage:
 
     @contextmanager
     def new_files(self, relatives: Sequence[str]) -> Iterator[list[Path]]:
-        """Give local paths to write to; put each in place atomically when the block ends well, else discard all.
+        """Yield local paths to write to; publish each file atomically if the block succeeds, else discard them all.
 
-        On a local lake that is a rename within the file system, after fsync; on an object store one put of the whole
-        file. Nobody ever sees half a file under a final name, and nothing is put in place before all are whole.
+        A local lake renames the file within the file system, after fsync; an object store gets one put of the whole
+        file. Publication starts once all files are complete, so a final name never holds a partial file.
         """
         finals = [self.path(relative) for relative in relatives]
         with self._workspace() as folder, self._full_disk(str(folder)):
@@ -201,7 +198,7 @@ class Storage:
 
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
-        """A fresh folder for unfinished files, removed afterwards; named by process so that the dead are told apart."""
+        """A fresh folder for unfinished files, removed afterwards; its name holds the process id, to spot dead ones."""
         folder = self._workspaces() / f"prox-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         with self._errors("make unfinished files in", str(folder.parent), missing=True):
             folder.mkdir(parents=True)
@@ -211,7 +208,7 @@ class Storage:
             shutil.rmtree(folder, ignore_errors=True)
 
     def create_exclusively(self, relative: str, data: bytes) -> bool:
-        """Write a small file only if it is not there; return whether this call wrote it."""
+        """Write a small file only if it does not exist; return whether this call wrote it."""
         path = self.path(relative)
         if self.is_local:
             with self._workspace() as folder, self._errors("write", path, missing=True):
@@ -219,7 +216,7 @@ class Storage:
                 temporary = folder / "new"
                 temporary.write_bytes(data)
                 try:
-                    # A link appears whole or not at all; O_EXCL followed by a write would show an empty file.
+                    # A hard link appears complete or not at all; O_EXCL and then a write would expose an empty file.
                     os.link(temporary, path)
                 except FileExistsError:
                     return False
@@ -232,12 +229,12 @@ class Storage:
             return True
 
     def remove(self, relative: str) -> None:
-        """Remove a file or a whole folder; not being there is fine."""
+        """Remove a file or a whole folder; do nothing if it does not exist."""
         path = self.path(relative)
         self.fs.invalidate_cache()
         with self._errors("remove", path):
             try:
-                # fsspec takes the path of what is to be removed for a pattern, but for a local one.
+                # fsspec reads the path to remove as a pattern, except on a local disk.
                 self.fs.rm(path if self.is_local else glob_literal(path), recursive=True)
             except FileNotFoundError:
                 return
@@ -245,7 +242,7 @@ class Storage:
                 self.fs.invalidate_cache()
 
     def remove_abandoned_temporaries(self) -> int:
-        """Remove unfinished files of processes on this machine that are gone; return how many folders went."""
+        """Remove unfinished files of this machine's ended processes; return the number of folders removed."""
         removed = 0
         for folder in self._workspaces().glob(f"prox-{_machine()}-*"):
             if process_is_gone(int(folder.name.split("-")[2])):
@@ -254,12 +251,12 @@ class Storage:
         return removed
 
     def _workspaces(self) -> Path:
-        """Where unfinished files are: in a local lake, since a rename needs one file system, else in this machine's."""
+        """The folder for unfinished files: inside a local lake, where a rename works, else this machine's own."""
         return Path(self.root) / TEMPORARY if self.is_local else Path(tempfile.gettempdir())
 
     @contextmanager
     def _full_disk(self, folder: str) -> Iterator[None]:
-        """Say what a disk that takes no more means, from whichever library it comes: Arrow, shutil, this process."""
+        """Explain a full disk, whichever library reports it: Arrow, shutil or this process."""
         try:
             yield
         except OSError as error:
@@ -272,10 +269,10 @@ class Storage:
 
     @contextmanager
     def _errors(self, action: str, path: str, *, missing: bool = False) -> Iterator[None]:
-        """Turn what a storage library raises into RetryableLakeError, a missing file only where `missing` is an error.
+        """Turn a storage library's errors into RetryableLakeError; FileNotFoundError passes unless `missing` is set.
 
-        Each storage library has its own exceptions, many of them not OSError; hence all of them are caught, and only
-        calls into such a library go inside.
+        Each storage library has its own exceptions, many of them not OSError. We therefore catch all of them, and put
+        only calls into such a library inside the block.
         """
         try:
             yield
@@ -284,7 +281,7 @@ class Storage:
         except Exception as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
-            # What s3fs raises when the rest of a file is asked for and another one has its name by now.
+            # s3fs raises EBUSY when a file was replaced while it was being read.
             if not self.is_local and isinstance(error, OSError) and error.errno == errno.EBUSY:
                 raise ReplacedTableError(
                     f"{path} in the lake {self.url} was replaced by another run while it was read: run this again."
@@ -297,22 +294,22 @@ class Storage:
 
 
 class _StoreFile(io.RawIOBase):
-    """A file of an object store whose failing reads are told as failures of the store."""
+    """A file in an object store that reports failed reads as failures of the store."""
 
     def __init__(self, file: BinaryIO, errors: Callable[[], AbstractContextManager[None]]) -> None:
         self._file = file
         self._errors = errors
 
     def readable(self) -> bool:
-        """Say yes: it is open for reading."""
+        """Return True: the file is open for reading."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes: ranges can be asked for."""
+        """Return True: the store serves byte ranges."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; nothing is asked of the store."""
+        """Move the position, without a request to the store."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -323,7 +320,7 @@ class _StoreFile(io.RawIOBase):
         """Return up to `size` bytes.
 
         Raises:
-            RetryableLakeError: The store did not give them.
+            RetryableLakeError: The store did not deliver them.
         """
         with self._errors():
             return self._file.read(size)
@@ -336,13 +333,13 @@ class _StoreFile(io.RawIOBase):
 
 
 def _endpoint(fs: fsspec.AbstractFileSystem) -> str | None:
-    """Return the server that a store's options name; None leaves it to the environment."""
+    """Return the server that a store's options name; None means that the environment decides."""
     options = fs.storage_options
     return options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
 
 
 def _stamp(entry: dict[str, Any]) -> str:
-    """A rename brings another inode, also where clock and size are the same; object stores have content tags."""
+    """A rename changes the inode even when time and size stay the same; object stores have content tags."""
     tag = entry.get("ETag") or entry.get("etag") or f"{entry.get('ino')}-{entry.get('mtime') or entry.get('updated')}"
     return f"{entry['size']}-{tag}"
 

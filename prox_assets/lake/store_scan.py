@@ -1,11 +1,11 @@
 """A lazy polars frame over a table's files in an object store.
 
-polars has a client for object stores, which is not used: it takes other credentials, endpoints and timeouts than the
-rest of the lake, and where another run replaces a file between its footer and its rows it reads on in the new one. Here
-bytes come through the lake's storage, and a scan fails with the same words as every other way of reading.
+All bytes come through the lake's own storage, so a scan fails with the same messages as every other read. We do not use
+polars' client for object stores: it takes other credentials, endpoints and timeouts than the rest of the lake, and if
+another run replaces a file after its footer was read, it goes on reading rows from the new file.
 
-Belongs here: which row groups and columns are fetched, and how far ahead. Not here: opening a file, and what is wrong
-with it (lake.py).
+This module decides which row groups and columns to fetch and how far to read ahead; lake.py opens the files and checks
+them.
 """
 
 from collections import deque
@@ -22,8 +22,8 @@ from polars.io.plugins import register_io_source
 
 from prox_assets.lake.table_files import value_range
 
-# So many files are begun at a time, to share the store's delay: of each, the first row group, a few MiB at most
-# (ROW_GROUP_BYTES), is held. It begins with one file, in which whoever wants a few rows finds them.
+# Up to this many files are started at once, to hide the store's latency. Each holds its first row group in memory, a
+# few MiB at most (ROW_GROUP_BYTES). A scan starts with one file, which is enough for a query that needs a few rows.
 FILES_AT_A_TIME = 8
 
 
@@ -33,7 +33,7 @@ class TableFile:
 
     Attributes:
         parquet: The file.
-        execution_id: Of the rows that count; None where all do.
+        execution_id: The execution whose rows count; None where all rows do.
     """
 
     parquet: pq.ParquetFile
@@ -42,14 +42,14 @@ class TableFile:
 
 @dataclass(frozen=True)
 class StoreScan:
-    """What is scanned.
+    """A scan over one table's files.
 
     Attributes:
-        open_file: Gives a shard's file, or None where it has no rows. What it makes of Arrow's errors, which reading
-            may raise inside it, is raised by `collect`.
+        open_file: Opens a shard's file; gives None where the shard has no rows. It may translate Arrow's errors, which
+            reads inside it can raise; `collect` raises the result.
         shards: The shards, in the order of their rows.
         schema: The table's columns.
-        may_lack: Columns that a file may lack; they are null then.
+        may_lack: Columns that a file may lack; they read as null.
     """
 
     open_file: Callable[[str], AbstractContextManager[TableFile | None]]
@@ -60,20 +60,20 @@ class StoreScan:
     def frame(self) -> pl.LazyFrame:
         """Return the lazy frame; files are opened when it is collected.
 
-        Fetched are the wanted columns, those of a filter before the others, and no file behind the last row that was
-        asked for, but those that are on their way already.
+        A collect fetches only the wanted columns, the filter's columns first. It stops at the file that holds the last
+        row asked for, apart from files that are already being fetched.
         """
         return register_io_source(self._rows, schema=pl.Schema(self.schema))
 
     def _rows(
         self, wanted: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_rows: int | None
     ) -> Iterator[pl.DataFrame]:
-        # No column at all is wanted where rows are only counted.
+        # A query that only counts rows wants no columns.
         names = self.schema.names if wanted is None else wanted or self.schema.names[:1]
         if limit is None:
             yield from _read_ahead(self._rows_of(shard, names, predicate) for shard in self.shards)
             return
-        # polars means the limit to come before the filter.
+        # polars applies the limit before the filter.
         with closing(_read_ahead(self._rows_of(shard, names, None) for shard in self.shards)) as frames:
             for frame in frames:
                 head = frame.head(limit)
@@ -95,17 +95,17 @@ def row_groups(
     names: Sequence[str],
     predicate: pl.Expr | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of an open file, a row group at a time.
+    """Yield the rows of an open file, one row group at a time.
 
     Args:
         file: The file.
         schema: The table's columns.
-        may_lack: Columns that a file may lack; they are null then.
-        names: The columns wanted.
-        predicate: Which rows are wanted; None for all. Its columns are fetched first, the others only where they match.
+        may_lack: Columns that a file may lack; they read as null.
+        names: The columns to return.
+        predicate: Condition on the rows; None for all. Its columns are fetched first, the others only if a row matches.
 
     Raises:
-        pa.ArrowInvalid: A column is missing, or of another type than the table's.
+        pa.ArrowInvalid: A column is missing or has another type than in the table's schema.
     """
     for group in range(file.parquet.num_row_groups):
         condition = _of_execution(file, group)
@@ -141,7 +141,7 @@ def _read(
 
 
 def _of_execution(file: TableFile, group: int) -> pl.Expr | None:
-    """Return a condition for the rows of a row group that count; None where its statistics say that all of them do."""
+    """Return the condition for a row group's rows to count; None where its statistics say that all of them do."""
     if file.execution_id is None:
         return None
     execution = file.execution_id
@@ -151,7 +151,7 @@ def _of_execution(file: TableFile, group: int) -> pl.Expr | None:
 
 
 def _read_ahead(files: Iterable[Iterator[pl.DataFrame]]) -> Generator[pl.DataFrame, None, None]:
-    """Yield the frames of one file after the other, while the first frames of the next ones are being fetched."""
+    """Yield the frames of the files in order, while fetching the first frames of the next files."""
     remaining = iter(files)
     begun: deque[tuple[Iterator[pl.DataFrame], Future[pl.DataFrame | None]]] = deque()
     at_a_time = 1

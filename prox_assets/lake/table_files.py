@@ -1,7 +1,6 @@
-"""One table's file for one shard: what it says about itself, and writing it row by row.
+"""One table's file for one shard: its footer, and writing it row by row.
 
-Belongs here: FileInfo, FileStamp, TableWriter, what statistics say. Not here: where files lie and how they are put in
-place (lake.py).
+Where files lie and how they are published is in lake.py.
 """
 
 import json
@@ -15,26 +14,26 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.schemas import SCHEMA_VERSION
 
-# A row group ends at whichever comes first. polars holds a row group of what it reads, and lists of its words take many
-# times the text (measured: 17 MB of text in one group cost the signals 250 MiB), so this bounds every reader's memory.
-# 20,000 rows keep the row groups of narrow tables worth their overhead.
+# A row group ends at whichever limit comes first. polars holds one row group at a time, and lists of its words take
+# many times the size of the text (measured: 17 MB of text in one group cost the signals 250 MiB), so these limits bound
+# every reader's memory. 20,000 rows keep the row groups of narrow tables worth their overhead.
 ROW_GROUP_BYTES = 4 << 20
 ROW_GROUP_ROWS = 20_000
-# Rows wait as Python objects only so long: as Arrow columns they take a tenth of it.
+# Rows are converted to Arrow after this much: as Arrow columns they take a tenth of the memory of Python objects.
 PENDING_BYTES = 1 << 20
 PENDING_ROWS = 512
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a table's file says about itself.
+    """What a table's file says about itself in its footer.
 
     Attributes:
-        fingerprint: Of the configuration that wrote it.
-        identity: Of its contents: the fingerprint together with the identities of what it was made from.
+        fingerprint: Fingerprint of the configuration that wrote it.
+        identity: Identity of its contents: the fingerprint combined with the identities of its inputs.
         run_id: The run that wrote it.
-        code_version: The code that wrote it.
-        created_at: When, in UTC.
+        code_version: The version of the code that wrote it.
+        created_at: When it was written, in UTC.
         rows: Rows in the file.
         notes: Anything else its writer recorded, as JSON-like values.
     """
@@ -50,9 +49,9 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class FileStamp:
-    """What a writer knows about a file before its first row; see FileInfo for the fields.
+    """What a writer knows about a file before the first row; see FileInfo for the fields.
 
-    `execution_id` is required for the EXECUTION_TABLES and fills their column of that name.
+    `execution_id` is required for the EXECUTION_TABLES and fills the column of that name.
     """
 
     fingerprint: str
@@ -63,7 +62,7 @@ class FileStamp:
 
 
 class TableWriter:
-    """Streams rows into one Parquet file, a row group at a time; made by `Lake.write`."""
+    """Streams rows into one Parquet file, one row group at a time; `Lake.write` creates it."""
 
     def __init__(self, sink: pq.ParquetWriter, schema: pa.Schema, fixed: Mapping[str, Any]) -> None:
         self._sink = sink
@@ -77,7 +76,7 @@ class TableWriter:
         self.notes: dict[str, Any] = {}
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Add one row; columns common to the file (corpus, shard, run_id, ...) are filled in where it lacks them."""
+        """Add one row; columns that are the same throughout the file (corpus, shard, run_id, ...) may be left out."""
         self._pending.append(row)
         self._pending_bytes += sum(len(value) for value in row.values() if isinstance(value, str))
         self.rows += 1
@@ -93,7 +92,7 @@ class TableWriter:
         self._sink.write_table(table)
 
     def flush(self) -> None:
-        """Write what is pending as a row group."""
+        """Write the pending rows as a row group."""
         self._convert_pending()
         if self._group:
             self._sink.write_table(pa.Table.from_batches(self._group, self._schema))
@@ -114,7 +113,7 @@ class TableWriter:
             self.flush()
 
     def finish(self, stamp: FileStamp) -> None:
-        """Write the last rows and what the file says about itself."""
+        """Write the last rows and the footer's metadata."""
         self.flush()
         self._sink.add_key_value_metadata(
             {
@@ -130,7 +129,7 @@ class TableWriter:
 
 
 def value_range(group: pq.RowGroupMetaData, name: str) -> tuple[Any, Any] | None:
-    """Return the least and the greatest value of a column in a row group; None where its statistics do not say."""
+    """Return the minimum and maximum of a column in a row group; None where it has no statistics."""
     for index in range(group.num_columns):
         column = group.column(index)
         if column.path_in_schema == name and column.statistics is not None and column.statistics.has_min_max:

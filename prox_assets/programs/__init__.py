@@ -1,7 +1,7 @@
 """The language of refining programs: operations, dialects, grammars, chunks, execution.
 
-Belongs here: everything that turns a text and the programs written for it into a refined text and a record of what was
-done. Pure standard library; models, files and Dagster are strangers to it.
+The package turns a text and its programs into a refined text and a record of what was done. It uses only the standard
+library, and knows nothing of models, files or Dagster.
 """
 
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines

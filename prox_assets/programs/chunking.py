@@ -1,7 +1,7 @@
 r"""Chunks: runs of whole lines that fit a refiner's window.
 
-Belongs here: packing lines by their token counts (ProX paper, algorithm 1). Counting tokens is the refiners' work. Only
-"\n" separates lines, so a document's lines are `text.split("\n")` and the empty document has one line.
+Lines are packed by their token counts (ProX paper, algorithm 1); the refiners count the tokens. Only "\n" separates
+lines, so a document's lines are `text.split("\n")` and the empty document has one line.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Chunk(NamedTuple):
         index: 0-based position of the chunk in its document.
         line_start: First line.
         line_end: Last line.
-        skip_reason: Why no refiner is shown the chunk ("line_longer_than_window"), or None.
+        skip_reason: Why the chunk is not shown to a refiner ("line_longer_than_window"), or None.
     """
 
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -32,14 +32,14 @@ def pack_lines(
     """Pack lines greedily, in order, into the fewest chunks whose tokens fit the budget.
 
     Args:
-        token_counts: Tokens of each line as the model sees it, label and separator included.
-        budget: Tokens a prompt and its answer may take together, at most.
-        overhead: Tokens of every prompt that belong to no line, and those kept free for the answer.
-        max_lines: Most lines in a chunk, for prompt formats whose labels have a fixed number of digits.
+        token_counts: Tokens of each line as the model sees it, including label and separator.
+        budget: Maximum tokens of a prompt and its answer together.
+        overhead: Tokens of every prompt that belong to no line, plus those reserved for the answer.
+        max_lines: Maximum lines per chunk, for prompt formats whose labels have a fixed number of digits.
 
     Returns:
-        Chunks that cover every line exactly once, in order. A line that alone exceeds the budget is a chunk of its own
-        with a skip_reason, as algorithm 1 asks (the released code sends it regardless).
+        Chunks that cover every line exactly once, in order. A line that alone exceeds the budget becomes its own chunk
+        with a skip_reason, as in algorithm 1 (the released code sends it anyway).
 
     Raises:
         ValueError: The overhead leaves no room for a line, or max_lines is below 1.

@@ -1,7 +1,4 @@
-"""The document-level decision: keep or drop.
-
-Belongs here: reading it from a program or a probability.
-"""
+"""The document-level decision, keep or drop, from a program or a probability."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +11,13 @@ from prox_assets.programs.reference import execute_doc_program
 
 
 class DocumentReason(StrEnum):
-    """Why a document was dropped, or kept although nothing said so."""
+    """Why a document was dropped, or kept without a decision."""
 
     EMPTY = "empty"
     DROP_DOC = "drop_doc"
     KEEP_PROBABILITY_BELOW_THRESHOLD = "keep_probability_below_threshold"
     UNREADABLE = "unreadable"
-    """Neither keep nor drop could be read: the document is kept, as a decision that nobody made must lose nothing."""
+    """The answer was neither keep nor drop. The document is kept, because an unreadable answer must not lose data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class DocumentDecision:
     """What to do with a document.
 
     Attributes:
-        keep: Whether it goes on to the chunk level.
+        keep: Whether the document goes on to the chunk level.
         reason: A DocumentReason; None for an ordinary keep.
         error: What was wrong with an unreadable answer.
     """
@@ -41,13 +38,13 @@ class DocumentDecision:
 def decide_document(
     text: str, program: str | None, keep_probability: float | None, policy: ExecutionPolicy
 ) -> DocumentDecision:
-    """Decide a document.
+    """Decide whether to keep or drop a document.
 
     Args:
-        text: The document; blank ones are dropped in either mode (the released chunk executor divides by zero on them).
-        program: The program that was written, where one was.
-        keep_probability: P(keep), where the document was scored; it then decides.
-        policy: `doc_keep_threshold` and `mode`; in reference mode a program drops when "drop" stands anywhere in it.
+        text: The document; blank ones are dropped in both modes (the released chunk executor divides by zero on them).
+        program: The document's program, if it has one.
+        keep_probability: P(keep) if the document was scored; it then takes precedence over the program.
+        policy: `doc_keep_threshold` and `mode`; in reference mode a program that contains "drop" anywhere drops.
     """
     if not text.strip():
         return DocumentDecision(keep=False, reason=DocumentReason.EMPTY)

@@ -1,8 +1,7 @@
-"""Executing the programs of one document: the entry point of the package.
+"""Executes the programs of one document: the entry point of the package.
 
-Belongs here: what the two modes share (which chunks, which programs), the strict assembly of chunks into a document,
-and the floor below which an edited document is dropped. `strict` runs one chunk, `reference_mode` the released
-executor.
+It checks the chunks and programs for both modes, assembles strict chunks into a document, and drops edited documents
+that are too short. `strict` runs one chunk; `reference_mode` runs the released executor.
 """
 
 import math
@@ -19,12 +18,12 @@ from prox_assets.programs.strict import refine_chunk
 
 
 class ChunkProgram(NamedTuple):
-    """A chunk and the program that was written for it.
+    """A chunk and its program.
 
     Attributes:
         chunk: The lines that were shown.
-        program: Program text, or operations; None when there is nothing to run (the chunk was skipped).
-        truncated: The answer was cut off by the token limit.
+        program: Program text, or operations; None if there is nothing to run (the chunk was skipped).
+        truncated: Whether the token limit cut off the answer.
     """
 
     chunk: Chunk
@@ -38,17 +37,18 @@ def execute(
     policy: ExecutionPolicy | None = None,
     records: list[ChunkRecord] | None = None,
 ) -> Refinement:
-    """Refine one document by the programs of its chunks.
+    """Refine one document with the programs of its chunks.
 
     Args:
         text: The document.
-        chunks_and_programs: Its chunks in order, each with its program. Plain tuples do: a Chunk or (line_start,
-            line_end), then the program, then optionally whether it was truncated. Lines of no chunk stay as they are.
-        policy: The rules; strict with its defaults when absent.
-        records: Where to add a record of every chunk whose program was run (strict mode only); provenance.py reads it.
+        chunks_and_programs: Its chunks in order, each with its program. Plain tuples also work: a Chunk or (line_start,
+            line_end), then the program, then optionally whether it was truncated. Lines outside all chunks stay as
+            they are.
+        policy: The execution policy; by default strict with default values.
+        records: A list that receives a record of every chunk whose program ran (strict mode only), for provenance.py.
 
     Returns:
-        The refined text with a record of every chunk and every operation. No text and no program makes this raise. The
+        The refined text with a record of every chunk and every operation. No text or program makes this raise. The
         time is linear in the length of text and programs.
 
     Raises:
@@ -65,7 +65,7 @@ def _checked(chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], line
     checked: list[ChunkProgram] = []
     free = 0
     for index, item in enumerate(chunks_and_programs):
-        values: tuple[Any, ...] = (*item, False)  # truncated, where the item does not say
+        values: tuple[Any, ...] = (*item, False)  # the default for `truncated`
         place, program, truncated = values[:3]
         chunk = place if isinstance(place, Chunk) else Chunk(index, place[0], place[1])
         if not free <= chunk.line_start <= chunk.line_end < line_count:
@@ -104,15 +104,17 @@ def _execute_strictly(
         edits += chunk_edits
     output += lines[done:]
     refined = "\n".join(output)
-    # "" may be one blank line that stayed, or no line at all: with every line removed, nothing was kept either way.
+    # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
+    # removed, nothing was kept.
     reason = _too_little_left(text, refined, policy) if refined != text or not output else None
     return dropped(text, chunks, edits, reason) if reason else kept(text, refined, chunks, edits)
 
 
 def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:
-    """Return why an edited document is not worth keeping; a document that no operation changed is never asked."""
-    # What is enough of all characters is enough of those that are no white space, and the head of a text that keeps
-    # most of its characters has as many: counting them all would take longer than all that most programs do.
+    """Return why too little is left of an edited document to keep it; unchanged documents skip this check."""
+    # A fast path: a minimum computed from all characters is at least the one computed from visible characters, and the
+    # head of a text that keeps most of its characters already has that many. Counting the whole text would take longer
+    # than executing most programs.
     enough = max(1, policy.min_kept_characters, policy.min_kept_share * len(before))
     if _visible_characters(after[: 2 * math.ceil(enough)]) >= enough:
         return None
@@ -125,5 +127,5 @@ def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason
 
 
 def _visible_characters(text: str) -> int:
-    """Count characters other than white space: words would make every Chinese page a short one."""
+    """Count non-whitespace characters; counting words would make every Chinese page look short."""
     return sum(map(len, text.split()))

@@ -1,6 +1,6 @@
 """Grammars for constrained decoding, in the Lark dialect that llguidance (and vLLM's guidance backend) reads.
 
-Belongs here: the grammar texts. Whatever they admit, `dialects.prox.parse` reads without errors.
+`dialects.prox.parse` reads every program that they admit without errors.
 """
 
 _LINE_NUMBER = "/0|[1-9][0-9]{0,5}/"
@@ -8,20 +8,20 @@ _STRING = r'/"([^"\\\n]|\\[^\n])*"/'
 
 
 def document_grammar() -> str:
-    """Return the grammar of document-level programs: one decision, nothing else."""
+    """Return the grammar of document-level programs: exactly one decision."""
     return 'start: "keep_doc()" | "drop_doc()"\n'
 
 
 def chunk_grammar(
     keep_call: str = "keep_chunk", start_keyword: str = "line_start", end_keyword: str = "line_end"
 ) -> str:
-    """Return the grammar of chunk-level programs: one keep call, or removals and normalizations one a line.
+    """Return the grammar of chunk-level programs: one keep call, or removals and normalizations, one per line.
 
-    The defaults are the spelling of the ProX paper (table 1), which `render` writes too. A constrained model should be
-    given the names it was trained on: the released ProX chunk models write `untouch_doc`, `start` and `end`.
+    The defaults are the spelling of the ProX paper (table 1), which `render` writes too. Give a constrained model the
+    names that it was trained on: the released ProX chunk models write `untouch_doc`, `start` and `end`.
 
     Args:
-        keep_call: Name of the call that leaves the chunk alone.
+        keep_call: Name of the call that leaves the chunk unchanged.
         start_keyword: Name of the first argument of remove_lines.
         end_keyword: Name of the second argument of remove_lines.
     """

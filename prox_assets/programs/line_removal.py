@@ -1,19 +1,16 @@
-"""Removing ranges of lines that may overlap, each line once.
-
-Belongs here: LineRemoval, which both execution modes use, and the ranges of lines that they report.
-"""
+"""Removes ranges of lines that may overlap, each line once; both execution modes use it."""
 
 from collections.abc import Iterable, Sequence
 
 LineRange = tuple[int, int]
 """First and last line of a range, 0-based and inclusive.
 
-A plain tuple: a NamedTuple takes fourteen times as long to make, and making records is most of an execution's time.
+A plain tuple, because creating records takes most of an execution's time and a NamedTuple takes fourteen times as long.
 """
 
 
 def ranges_of(lines: Iterable[int]) -> tuple[LineRange, ...]:
-    """Return ascending line numbers as the fewest ranges that hold them and no other."""
+    """Return ascending line numbers as the fewest ranges that cover exactly these lines."""
     ranges: list[LineRange] = []
     for line in lines:
         if ranges and line == ranges[-1][1] + 1:
@@ -24,23 +21,23 @@ def ranges_of(lines: Iterable[int]) -> tuple[LineRange, ...]:
 
 
 class LineRemoval:
-    """The lines 0 to count - 1, from which ranges are taken away.
+    """The lines 0 to count - 1, from which ranges are removed.
 
-    Every line points to a candidate for the next line still there (a disjoint-set forest), so any number of overlapping
-    ranges costs time close to linear in lines plus ranges, whatever the ranges' size.
+    Every line points to a candidate for the next remaining line (a disjoint-set forest), so any number of overlapping
+    ranges takes time close to linear in lines plus ranges, whatever the size of the ranges.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._next = list(range(count + 1))
-        self._untouched = 0  # from this line on nothing was removed
-        self._ranges: list[LineRange] = []  # what was removed
-        self._in_order = True  # and whether its ranges are in order, none of them twice
+        self._untouched = 0  # nothing was removed from this line on
+        self._ranges: list[LineRange] = []  # the removed ranges
+        self._in_order = True  # whether the removed ranges are in order and without overlap
 
     def remove(self, start: int, end: int) -> Sequence[int]:
-        """Take away the lines start to end, both inclusive, and return those of them that were still there.
+        """Remove the lines start to end, both inclusive, and return those that had not been removed before.
 
-        Numbers that are no lines are passed over.
+        Numbers without a line are ignored.
         """
         last = min(end, self._count - 1)
         if self._untouched <= start <= last:  # ranges in order, as nearly every program has them
@@ -59,11 +56,11 @@ class LineRemoval:
         return removed
 
     def kept(self) -> list[int]:
-        """Return the lines still there, in order."""
+        """Return the remaining lines, in order."""
         return [line for line in range(self._count) if self._next[line] == line]
 
     def removed(self, offset: int = 0) -> tuple[LineRange, ...]:
-        """Return the lines that are gone, each number raised by an offset, as the fewest ranges."""
+        """Return the removed lines as the fewest ranges, with an offset added to each number."""
         if not self._in_order:
             return ranges_of(line + offset for line in range(self._count) if self._next[line] != line)
         ranges: list[LineRange] = []

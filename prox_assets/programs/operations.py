@@ -1,7 +1,6 @@
-"""The operations a refining program consists of, and their canonical spelling.
+"""The operations that make up a refining program, one frozen dataclass each, and their canonical spelling.
 
-Belongs here: one frozen dataclass per operation, and `render`. Reading programs is the dialects' work, running them the
-executor's.
+The dialects parse programs; the executor runs them.
 """
 
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from prox_assets.programs.string_literals import quote
 
 MAX_LINE_NUMBER_DIGITS = 18
-"""Longest line number a program may name: it fits a 64-bit column, and reading it costs next to nothing."""
+"""Maximum digits of a line number in a program: such a number fits a 64-bit column and is cheap to read."""
 
 _LINE_NUMBER_BOUND = 10**MAX_LINE_NUMBER_DIGITS
 
@@ -42,7 +41,7 @@ class RemoveLines:
     end: int
 
     def __post_init__(self) -> None:
-        if 0 <= self.start <= self.end < _LINE_NUMBER_BOUND:  # nearly every one, and told by one comparison
+        if 0 <= self.start <= self.end < _LINE_NUMBER_BOUND:  # the common case, in one comparison
             return
         if not (-_LINE_NUMBER_BOUND < self.start < _LINE_NUMBER_BOUND):
             raise ValueError(f"line numbers have at most {MAX_LINE_NUMBER_DIGITS} digits; start has more")
@@ -57,14 +56,14 @@ class RemoveAllLines:
 
 @dataclass(frozen=True, slots=True)
 class Normalize:
-    r"""Chunk level: replace every occurrence of `source` by `target` (ProX paper, table 1).
+    r"""Chunk level: replace every occurrence of `source` with `target` (ProX paper, table 1).
 
     Attributes:
-        source: The string to look for.
-        target: What takes its place; "" deletes.
-        verbatim: (source, target) exactly as spelled between the quotes, where unescaping changed them; else None.
-            Models copy text without escaping it, so `"\theta"` may mean a tab and "heta" or the LaTeX command: the
-            executor looks for both spellings. Not part of the operation's identity.
+        source: The string to search for.
+        target: The replacement; "" deletes.
+        verbatim: (source, target) exactly as spelled between the quotes, if unescaping changed them; else None. Models
+            copy text without escaping it, so `"\theta"` may mean a tab and "heta" or the LaTeX command, and the
+            executor searches for both. Ignored when operations are compared.
     """
 
     source: str
@@ -78,7 +77,7 @@ Operation = DocumentOperation | ChunkOperation
 
 
 def call_name(operation: Operation) -> str:
-    """Return the name of the function that canonically calls the operation."""
+    """Return the canonical function name of the operation."""
     match operation:
         case KeepDoc():
             return "keep_doc"
@@ -106,7 +105,7 @@ def call_arguments(operation: Operation) -> dict[str, int | str | bool]:
 
 
 def render(operations: Iterable[Operation]) -> str:
-    """Return the canonical program: one call a line, keyword arguments, double-quoted strings with escapes.
+    """Return the canonical program: one call per line, keyword arguments, double-quoted strings with escapes.
 
     `dialects.prox.parse(render(operations)).operations == tuple(operations)` for every sequence of operations.
     """

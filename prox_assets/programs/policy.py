@@ -1,7 +1,4 @@
-"""How programs are executed: every choice that changes what comes out, in one value with a fingerprint.
-
-Belongs here: ExecutionPolicy and EXECUTOR_VERSION.
-"""
+"""How programs are executed: every choice that affects the result, in one value with a fingerprint."""
 
 import dataclasses
 import hashlib
@@ -13,7 +10,7 @@ from typing import Any, Literal, Self, get_args
 from prox_assets.programs.chunking import Chunk
 
 EXECUTOR_VERSION = 2
-"""Raised whenever parser or executor give another result for some input, so that stored results show as stale."""
+"""Incremented whenever parser or executor give a different result for some input, so stored results show as stale."""
 
 Mode = Literal["strict", "reference"]
 Dialect = Literal["prox", "line-labels"]
@@ -26,25 +23,24 @@ class ExecutionPolicy:
 
     Attributes:
         mode: "strict", or "reference" for what the released ProX executor does, defects included.
-        dialect: How the refiner was asked: for calls, or for a keep probability per line.
-        line_numbers: Whether the line numbers in programs run through the document (as in ProX, so always in reference
-            mode) or start anew, at 0, in each chunk.
-        error_limit: So many errors in a chunk's program leave the chunk as it was (strict). Errors are pieces that
-            cannot be read, line numbers outside the chunk, reversed ranges and document-level calls.
-        min_kept_share: An edited document is dropped when a smaller share of its non-whitespace characters is left
+        dialect: What the refiner was asked for: calls ("prox"), or a keep probability per line ("line-labels").
+        line_numbers: Whether line numbers in programs run through the document (as in ProX, so always in reference
+            mode) or restart at 0 in each chunk.
+        error_limit: A chunk stays as it was if its program has at least this many errors (strict). Errors are
+            unreadable pieces, line numbers outside the chunk, reversed ranges and document-level calls.
+        min_kept_share: An edited document is dropped if a smaller share of its non-whitespace characters is left
             (strict). 0.05 is the released executor's bound (threshold_2 = 0.95), which counts words.
-        min_kept_characters: An edited document is dropped when fewer non-whitespace characters are left (strict). 1
-            drops only blank results; the FineWeb rule in the released executor, more than ten words, is about 50 in
-            English.
-        whole_words: Leave out matches of normalize that would cut a word or a number (strict).
-        doc_keep_threshold: A scored document is kept when P(keep) is at least this.
-        line_keep_threshold: A scored line is kept when P(keep) is at least this.
+        min_kept_characters: An edited document is dropped if fewer non-whitespace characters are left (strict). 1 drops
+            only blank results; the released executor's FineWeb rule, more than ten words, is about 50 in English.
+        whole_words: Skip matches of normalize that would cut a word or a number (strict).
+        doc_keep_threshold: A scored document is kept if P(keep) is at least this.
+        line_keep_threshold: A scored line is kept if P(keep) is at least this.
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
 
     Raises:
-        ValueError: A value lies outside its range, or reference mode is asked to number lines anew in each chunk.
+        ValueError: A value is out of range, or reference mode is combined with line numbers per chunk.
     """
 
     mode: Mode = "strict"
@@ -65,7 +61,7 @@ class ExecutionPolicy:
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {get_args(choices)}, not {getattr(self, name)!r}")
         if self.mode == "reference" and self.line_numbers == "chunk":
-            # The released executor would take them for the document's first lines, and remove those.
+            # The released executor would read them as the document's first lines, and remove those.
             raise ValueError('line_numbers must be "document" in reference mode: the released executor knows no other')
         for name in ("min_kept_share", "doc_keep_threshold", "line_keep_threshold"):
             if not 0 <= getattr(self, name) <= 1:
@@ -79,15 +75,15 @@ class ExecutionPolicy:
         return chunk.line_start if self.line_numbers == "document" else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every field and the executor's version, as values that JSON can hold."""
+        """Return every field and the executor's version as JSON-compatible values."""
         return {"executor_version": EXECUTOR_VERSION, **dataclasses.asdict(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the policy that `as_dict` described; absent fields have their defaults.
+        """Return the policy that `as_dict` described; missing fields get their defaults.
 
         Raises:
-            ValueError: A field is unknown, or the description belongs to another version of the executor.
+            ValueError: A field is unknown, or the values belong to another version of the executor.
         """
         fields = dict(values)
         version = fields.pop("executor_version", EXECUTOR_VERSION)

@@ -1,11 +1,11 @@
 r"""Span provenance: for every character of a refined text, the characters of the raw text that it came from.
 
-Belongs here: `execute_with_provenance` and the map it returns. What the executor notes is defined in recording.py.
+The executor's records, from which the map is built, are defined in recording.py.
 
-A strict execution keeps whole lines and replaces matches inside them, all at once and on the original text, so the
-refined text is a sequence of raw ranges in their order, with replacements between them. Nothing else is put in: a line
-break of the refined text is the one that ended the kept line before it, and a removed line takes its own along (the
-last ones of a document: that before them).
+A strict execution keeps whole lines and replaces matches inside them, all at once and on the original text. The refined
+text is therefore a sequence of raw ranges in their original order, with replacements between them, and nothing else.
+Each line break in the refined text is the one that ended the kept line before it. A removed line takes its own line
+break with it; lines removed at the end of a document take the one before them.
 """
 
 from bisect import bisect_right
@@ -30,7 +30,7 @@ class SegmentKind(StrEnum):
     COPIED = "copied"
     """The raw range holds the same characters."""
     REPLACED = "replaced"
-    """A normalize put it in the place of the whole raw range."""
+    """A normalize replaced the whole raw range with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Segment:
         refined_end: Character after the last one; a segment is never empty.
         raw_start: First character of the raw text.
         raw_end: Character after the last one.
-        kind: How.
+        kind: Whether it was copied or replaced.
     """
 
     refined_start: int
@@ -61,10 +61,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The map of one document.
+    """The map from refined to raw text of one document.
 
     Attributes:
-        segments: They tile the refined text, in order; their raw ranges are in order too and never overlap.
+        segments: Segments that tile the refined text in order; their raw ranges are in order too and never overlap.
         raw_length: Characters of the raw text.
         refined_length: Characters of the refined text; 0 where the document was dropped.
     """
@@ -74,10 +74,10 @@ class Provenance:
     refined_length: int
 
     def sources(self, start: int, end: int) -> tuple[Segment, ...]:
-        """Return what the refined characters start to end (exclusive) came from.
+        """Return the segments that the refined characters start to end (exclusive) came from.
 
-        Segments are cut to the range; a replaced one keeps its whole raw range, because no part of what was put in
-        belongs to a part of what it replaced.
+        Segments are cut to the range. A replaced segment keeps its whole raw range, because parts of a replacement do
+        not correspond to parts of the text that it replaced.
 
         Raises:
             ValueError: The range is empty or leaves the refined text.
@@ -93,7 +93,7 @@ class Provenance:
         return tuple(found)
 
     def removed(self) -> tuple[Span, ...]:
-        """Return the raw ranges of which nothing is left in the refined text, in order: all that no segment covers."""
+        """Return the raw ranges that left nothing in the refined text, in order: those that no segment covers."""
         spans: list[Span] = []
         done = 0
         for segment in self.segments:
@@ -108,7 +108,7 @@ class Provenance:
 def execute_with_provenance(
     text: str, chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], policy: ExecutionPolicy | None = None
 ) -> tuple[Refinement, Provenance]:
-    """Execute as `execute` does, and say where each character of the result came from.
+    """Execute as `execute` does, and return where each character of the result came from.
 
     Args:
         text: The document.
@@ -116,9 +116,9 @@ def execute_with_provenance(
         policy: See `execute`; its mode must be strict.
 
     Raises:
-        ProvenanceError: The policy's mode is reference. The released executor replaces one call after the other, each
-            on what the ones before made of the whole document, so that a character may owe itself to several calls and
-            to text that no longer stands beside it: there is no one range to name.
+        ProvenanceError: The policy's mode is reference. The released executor applies replacements one after another,
+            each to the whole document as changed so far. A character can therefore result from several calls, and from
+            text that is no longer next to it, so it has no single source range.
         ValueError: See `execute`.
     """
     policy = policy or ExecutionPolicy()
@@ -136,7 +136,7 @@ def execute_with_provenance(
 
 
 class _Piece(NamedTuple):
-    """A raw range that stayed (no target), or what took its place."""
+    """A raw range that was kept (no target length), or one that was replaced."""
 
     start: int
     end: int
@@ -152,9 +152,9 @@ def _cut(segment: Segment, start: int, end: int) -> Segment:
 
 
 def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
-    """Number the pieces through the refined text, neighbouring raw ranges as one."""
+    """Assign refined positions to the pieces, merging adjacent raw ranges."""
     refined = 0
-    # The raw range that is being put together: it may still grow.
+    # The current raw range, which may still grow.
     copied_start = copied_end = 0
     for start, end, target_length in pieces:
         if target_length is None and start == copied_end:
@@ -176,7 +176,7 @@ def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
 
 
 def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_Piece]:
-    """Yield what makes up the refined text, from left to right."""
+    """Yield the pieces of the refined text from left to right."""
     starts = _line_starts(lines)
     previous: int | None = None
     for line, pieces in _kept_lines(lines, starts, records):
@@ -199,7 +199,7 @@ def _line_starts(lines: Sequence[str]) -> list[int]:
 def _kept_lines(
     lines: Sequence[str], starts: Sequence[int], records: Iterable[ChunkRecord]
 ) -> Iterator[tuple[int, list[_Piece]]]:
-    """Yield every line that stayed with what it consists of now; lines of no record stayed as they were."""
+    """Yield every kept line with its pieces; lines without a record were kept unchanged."""
     done = 0
     for record in records:
         for line in range(done, record.line_start):
@@ -213,7 +213,7 @@ def _kept_lines(
 def _kept_chunk_lines(
     lines: Sequence[str], starts: Sequence[int], record: ChunkRecord
 ) -> Iterator[tuple[int, list[_Piece]]]:
-    """Lead replacements from the joined kept lines, in which they were found, back to the document."""
+    """Map replacements from offsets in the joined kept lines back to the document."""
     joined = 0
     upcoming = 0
     for offset in record.kept:
@@ -222,7 +222,7 @@ def _kept_chunk_lines(
         shift = starts[line] - joined
         pieces: list[_Piece] = []
         done = joined
-        # A source is never empty and holds no line break, so a match that starts in a line ends in it.
+        # A source is never empty and contains no line break, so a match that starts in a line ends in it.
         while upcoming < len(record.replacements) and record.replacements[upcoming].start < end:
             match = record.replacements[upcoming]
             pieces.append(_Piece(done + shift, match.start + shift))

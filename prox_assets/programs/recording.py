@@ -1,7 +1,7 @@
-"""What an execution writes down on demand about places, so that refined text can be led back to the raw text.
+"""Records where each kept line came from, when asked to, so that refined text can be traced back to raw text.
 
-Belongs here: the record that the strict executor fills while it works. What is made of it is provenance.py's work.
-Nothing is recorded unless a caller hands in a list: plain execution only counts.
+The strict executor fills these records only if the caller passes a list for them; provenance.py reads them. Plain
+execution only counts.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 
 class Replacement(NamedTuple):
-    """One match that was replaced, in characters of the text that was searched.
+    """One match that was replaced, as character offsets in the text that was searched.
 
     Attributes:
         start: First character of the match.
-        end: Character after its last one.
-        target_length: Characters put in its place.
+        end: Character after the last one.
+        target_length: Number of characters that replaced it.
     """
 
     start: int
@@ -25,13 +25,13 @@ class Replacement(NamedTuple):
 
 @dataclass(slots=True)
 class ChunkRecord:
-    """What one chunk's program did to which of its lines.
+    """What one chunk's program did to the chunk's lines.
 
     Attributes:
-        line_start: First line of the chunk, 0-based, of the document.
-        line_count: Lines of the chunk.
-        kept: Lines that stayed, counted from the chunk's first, in order.
-        replacements: From left to right, in the kept lines joined by line breaks.
+        line_start: The chunk's first line, 0-based, in the document.
+        line_count: Number of lines in the chunk.
+        kept: Lines that stayed, numbered from the chunk's first line, in order.
+        replacements: Replacements from left to right, with offsets in the kept lines joined by line breaks.
     """
 
     line_start: int

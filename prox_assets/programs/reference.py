@@ -1,9 +1,9 @@
 """The released ProX executors, reproduced: same result on every input, defects included.
 
-Belongs here: what `utils/chunk_utils.py` and `utils/doc_utils.py` of github.com/GAIR-NLP/ProX do to a text, and a trace
-of it. Use it to reproduce published corpora; the strict mode is for new ones. Where the released code has no result (it
-divides by zero on blank texts, and fills memory on huge line ranges or growing texts), ReferenceExecutionError is
-raised, at once and in bounded memory.
+This module does what `utils/chunk_utils.py` and `utils/doc_utils.py` of github.com/GAIR-NLP/ProX do to a text, and
+traces it. Use it to reproduce published corpora, and strict mode for new ones. Where the released code has no result
+(it divides by zero on blank texts, and fills memory on huge line ranges or growing texts), it raises
+ReferenceExecutionError at once and in bounded memory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from typing import Literal
 from prox_assets.programs.line_removal import LineRemoval
 
 LINE_NUMBER_LIMIT = 10**10
-"""The released code puts every line number of a range into a set. Beyond this many (over half a terabyte) it is taken
-to fail; below, the same result is computed without the set."""
+"""The released code puts every line number of a range into a set. Beyond this many numbers (over half a terabyte) we
+assume that it fails; below, we compute the same result without the set."""
 
 TEXT_LIMIT = 2**27
-"""Characters beyond which a text that grows by replacements (exponentially, if a program says so) is taken to exhaust
-memory."""
+"""Replacements can make a text grow, even exponentially. Beyond this many characters we assume that the released code
+runs out of memory."""
 
 _FLOOR_WORDS = 10
 _BLOCK = 1 << 20
@@ -27,24 +27,24 @@ StepKind = Literal["remove_lines", "remove_all", "normalize", "malformed", "igno
 
 
 class ReferenceExecutionError(Exception):
-    """The released executor crashes or never ends on this input, so there is no result to reproduce."""
+    """The released executor crashes or never finishes on this input, so there is no result to reproduce."""
 
 
 @dataclass(slots=True)
 class Step:
-    """What the released executor makes of one line of a program.
+    """How the released executor handles one line of a program.
 
     Attributes:
-        kind: What the line was taken for; "malformed" counts as an error and does nothing, "ignored" does nothing.
+        kind: How the line was read; "malformed" counts as an error and does nothing, "ignored" does nothing.
         line: The line.
         start: First line number of "remove_lines".
         end: Last line number of "remove_lines".
-        source: What "normalize" replaced.
-        target: What it put in.
-        matches: How often it did.
-        characters_removed: By this step; a removed line counts its line break.
-        characters_added: By this step.
-        removed_lines: The lines that this step removed, of the whole text, in order.
+        source: The string that "normalize" replaced.
+        target: The string that it inserted.
+        matches: Number of replacements.
+        characters_removed: Characters that this step removed; a removed line counts its line break.
+        characters_added: Characters that this step added.
+        removed_lines: The lines that this step removed, numbered in the whole text, in order.
     """
 
     kind: StepKind
@@ -61,7 +61,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A program carried out, before any threshold is looked at.
+    """The result of running a program, before any threshold is applied.
 
     Attributes:
         text: The text after all steps.
@@ -76,12 +76,12 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the thresholds make of a trace.
+    """The result after the thresholds are applied to a trace.
 
     Attributes:
-        text: The result: the trace's text, "" for a dropped document, or the text as it was.
-        decision: Which of the three.
-        reason: Why it is not the trace's.
+        text: The trace's text, "" for a dropped document, or the original text.
+        decision: Which of the three it is.
+        reason: Why it is not the trace's text; None where it is.
     """
 
     text: str
@@ -97,17 +97,17 @@ def execute_doc_program(text: str, program: str) -> str:
 def execute_chunk_program(
     text: str, program: str, threshold_1: float = 0.0, threshold_2: float = 0.95, error_op: int = 2
 ) -> str:
-    """Return what the released executor makes of a document and the programs of all its chunks, joined by line breaks.
+    """Return the released executor's result for a document and the programs of all its chunks, joined by line breaks.
 
     Args:
         text: The whole document.
         program: The joined programs; line numbers run through the document.
-        threshold_1: Share of words below which the edits are taken back.
-        threshold_2: Share of removed words from which on the document is dropped.
-        error_op: So many errors in the whole document take the edits back.
+        threshold_1: The edits are reverted if a smaller share of words is kept.
+        threshold_2: The document is dropped if at least this share of words is removed.
+        error_op: The edits are reverted if the whole document has at least this many errors.
 
     Raises:
-        ReferenceExecutionError: The released code crashes or does not end.
+        ReferenceExecutionError: The released code crashes or never finishes.
     """
     return judge(text, trace(text, program), threshold_1, threshold_2, error_op).text
 
@@ -116,7 +116,7 @@ def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_
     """Apply the thresholds in the released order (the word floor comes before the error limit and so overrides it).
 
     Raises:
-        ReferenceExecutionError: The text has no words; the released code divides by their number.
+        ReferenceExecutionError: The text has no words, and the released code divides by the number of words.
     """
     words_before = _count_words(text)
     if not words_before:
@@ -134,7 +134,7 @@ def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_
 
 
 def trace(text: str, program: str) -> Trace:
-    """Carry out a program line by line: replacements in order on the changing text, then the removal of lines.
+    """Run a program line by line: first the replacements, in order on the changing text, then the line removals.
 
     Raises:
         ReferenceExecutionError: More line numbers than LINE_NUMBER_LIMIT, or more text than TEXT_LIMIT.
@@ -150,7 +150,7 @@ class _Run:
         self.text = text
         self.steps: list[Step] = []
         self.errors = 0
-        # Replacements neither add nor remove line breaks: the program they come from was split at them.
+        # Replacements never add or remove line breaks, because the program was split at line breaks.
         self._line_count = text.count("\n") + 1
         self._absent: set[str] = set()
 
@@ -195,7 +195,7 @@ class _Run:
         except (IndexError, ValueError):
             return self._malformed(line)
         target = targets[0] if targets else ""
-        # A lone space is protected only where a target is given.
+        # A single space is protected only if a target is given.
         matches = 0 if not source or (targets and source == " ") else self._replace(source, target)
         return Step(
             "normalize",
@@ -212,7 +212,7 @@ class _Run:
         if opening < 0:
             return []
         closing = line.find(")")
-        # Without a closing bracket the slice ends at -1 and so loses the last character.
+        # Without a closing parenthesis the slice ends at -1 and so loses the last character.
         self.errors += closing < 0
         return line[opening + 1 : closing].split(",")
 
@@ -238,14 +238,14 @@ class _Run:
         for step in (*self.steps, Step("remove_all", "")):
             if step.kind == "remove_lines" and step.start <= step.end:
                 pending.append((step.start, step.end))
-            elif step.kind == "remove_all":  # the set starts anew
+            elif step.kind == "remove_all":  # the released code starts a new set
                 if _count_numbers(pending) > LINE_NUMBER_LIMIT:
                     raise ReferenceExecutionError(f"line ranges name more than {LINE_NUMBER_LIMIT} lines")
                 pending = []
 
 
 def _value(parameter: str) -> str:
-    """Return what stands between the first and the second "=".
+    """Return the text between the first and the second "=".
 
     Raises:
         IndexError: There is no "=".
@@ -254,7 +254,7 @@ def _value(parameter: str) -> str:
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join ranges that touch or overlap, in order of their start (and, where equal, of the program)."""
+    """Join ranges that touch or overlap, sorted by start (and, where equal, in program order)."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(ranges, key=lambda span: span[0]):
         if merged and start <= merged[-1][1] + 1:
@@ -265,7 +265,7 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _ranges_past_the_end(ranges: Iterable[tuple[int, int]], line_count: int) -> int:
-    """Count joined ranges that start or end past the last line: ranges joined before count as one error."""
+    """Count merged ranges that start or end past the last line; ranges that were merged count as one error."""
     return sum(start >= line_count or end >= line_count for start, end in _merged(ranges))
 
 
@@ -274,7 +274,7 @@ def _count_numbers(ranges: Iterable[tuple[int, int]]) -> int:
 
 
 def _count_words(text: str) -> int:
-    """Return len(text.split()) without holding all words of a huge text at once."""
+    """Return len(text.split()) without holding all words of a huge text in memory at once."""
     words = 0
     joins = False
     for offset in range(0, len(text), _BLOCK):

@@ -1,6 +1,6 @@
-"""Reference mode of `execute`: the released executor's result, told as a Refinement.
+"""Reference mode of `execute`: the released executor's result as a Refinement.
 
-Belongs here: joining chunk programs as the released pipeline does, and turning its trace into edits.
+It joins chunk programs as the released pipeline does, and turns the trace into edits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,14 +29,14 @@ _Program = str | tuple[Operation, ...] | None
 
 
 def execute_as_released(text: str, programs: Sequence[tuple[int, _Program]], policy: ExecutionPolicy) -> Refinement:
-    """Refine a document as the released pipeline does: all its chunk programs are one program on the whole text.
+    """Refine a document as the released pipeline does, with all chunk programs as one program on the whole text.
 
-    Where the released executor has no result the document stays as it was, with reason "reference_crashed".
+    If the released executor has no result, the document stays as it was, with reason "reference_crashed".
 
     Args:
         text: The document.
-        programs: (chunk index, program) pairs in order; operations are rendered, None is an empty answer.
-        policy: The reference thresholds are used.
+        programs: (chunk index, program) pairs in order; operations are rendered, None counts as an empty answer.
+        policy: The execution policy, of which the reference thresholds apply.
     """
     answers = [(index, _program_text(program)) for index, program in programs]
     joined = "\n".join(answer for _, answer in answers)
@@ -67,14 +67,14 @@ def execute_as_released(text: str, programs: Sequence[tuple[int, _Program]], pol
 def _program_text(program: _Program) -> str:
     if program is None:
         return ""
-    # The released pipeline strips each answer before it joins them.
+    # The released pipeline strips the answers before it joins them.
     return program.strip(" ") if isinstance(program, str) else render(program)
 
 
 def _judged(
     index: int, program: _Program, steps: Sequence[Step], edits: Sequence[Edit], rejected: bool
 ) -> ChunkOutcome:
-    """Say what became of one chunk's part of the document's program; what takes that back takes back all parts."""
+    """Return the outcome of one chunk's part of the document's program; a revert affects all parts."""
     if rejected:
         return _chunk_outcome(index, program, Verdict.REFUSED)
     if EditStatus.APPLIED not in [edit.status for edit in edits]:
@@ -88,7 +88,7 @@ def _chunk_outcome(index: int, program: _Program, verdict: Verdict) -> ChunkOutc
 
 
 def _edits(chunk_index: int, steps: Sequence[Step], line_count: int, rejected: bool) -> Iterator[Edit]:
-    """Yield an edit for every line of a chunk's program that is not blank."""
+    """Yield an edit for every non-blank line of a chunk's program."""
     for position, step in enumerate(step for step in steps if step.line.strip()):
         yield _edit(chunk_index, position, step, line_count, rejected)
 

@@ -1,7 +1,4 @@
-"""What an execution returns: the refined text, what became of the document, of every program and every operation.
-
-Belongs here: Refinement, ChunkOutcome, Edit and the closed sets of their values.
-"""
+"""What an execution returns: the refined text, and the outcome of the document, every program and every operation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +19,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an execution dropped a document, or left it alone as a whole."""
+    """Why an execution dropped a document or left all of it unchanged."""
 
     NOTHING_LEFT = "nothing_left"
     KEPT_SHARE_TOO_SMALL = "kept_share_too_small"
@@ -30,31 +27,31 @@ class Reason(StrEnum):
     TOO_FEW_WORDS = "too_few_words"
     """Reference mode: ten words or fewer were left."""
     TOO_MANY_ERRORS = "too_many_errors"
-    """Reference mode: the errors of all chunks together voided the document's programs; the text stays as it was."""
+    """Reference mode: the chunks together had too many errors, so all programs were reverted; the text is unchanged."""
     REFERENCE_CRASHED = "reference_crashed"
-    """Reference mode: the released executor has no result for this input; the text stays as it was."""
+    """Reference mode: the released executor has no result for this input; the text is unchanged."""
 
 
 class Verdict(StrEnum):
-    """What the executor made of the program of one chunk, taken as a whole."""
+    """The executor's verdict on one chunk's program as a whole."""
 
     APPLIED = "applied"
-    """It was carried out, and at least one of its calls changed the text."""
+    """It was executed, and at least one of its calls changed the text."""
     NO_CHANGE = "no_change"
-    """It was carried out, and none of its calls changed the text."""
+    """It was executed, and none of its calls changed the text."""
     REFUSED = "refused"
-    """Its errors reached the limit. Reference mode: the released executor took back the programs of all chunks of the
-    document, which it judges as one."""
+    """Its errors reached the limit. Reference mode: the released executor judges the programs of all chunks as one, and
+    reverted all of them."""
     CUT_OFF = "cut_off"
-    """Its answer was cut off by the token limit (strict: the released executor runs what there is of it)."""
+    """The token limit cut off the answer (strict only: the released executor runs the partial answer)."""
     CRASHED = "crashed"
     """Reference mode: the released executor has no result for the document."""
     SKIPPED = "skipped"
-    """There was no program: the chunk was shown to no refiner."""
+    """There was no program, because the chunk was not shown to a refiner."""
 
     @property
     def is_refusal(self) -> bool:
-        """Whether there was a program and nothing of it was carried out, so that its chunk stays as it was."""
+        """Whether there was a program and none of it was executed, so the chunk is unchanged."""
         return self in REFUSALS
 
 
@@ -62,23 +59,23 @@ REFUSALS = frozenset({Verdict.REFUSED, Verdict.CUT_OFF, Verdict.CRASHED})
 
 
 class EditStatus(StrEnum):
-    """The fate of one operation."""
+    """What became of one operation."""
 
     APPLIED = "applied"
     NO_CHANGE = "no_change"
     """A call that asks for nothing: keep_chunk(), or normalize with equal strings."""
     DUPLICATE = "duplicate"
-    """The chunk's program had the same operation before."""
+    """The same operation appeared earlier in the chunk's program."""
     LOOPED = "looped"
-    """The same operation for the fifth time or more: the model was caught in a loop."""
+    """The same operation for the fifth time or more: the model was stuck in a loop."""
     ALREADY_REMOVED = "already_removed"
-    """Earlier operations had removed every line of the range, or the only lines that held the source string."""
+    """Earlier operations had removed every line of the range, or the only lines that contained the source string."""
     NO_MATCH = "no_match"
     """The source string does not occur in the chunk."""
     CUTS_WORD = "cuts_word"
     """The source string occurs only inside words or numbers."""
     OVERLAPPED = "overlapped"
-    """Every match lay in text that another normalize of the chunk had replaced."""
+    """Every match was in text that another normalize of the chunk had replaced."""
     EMPTY_SOURCE = "empty_source"
     SPANS_LINES = "spans_lines"
     """The source or target string contains a line break; normalize acts inside single lines."""
@@ -87,21 +84,21 @@ class EditStatus(StrEnum):
     OVER_LIMIT = "over_limit"
     """The source is too long, or the chunk's normalize operations are too many or match absurdly often."""
     UNPARSED = "unparsed"
-    """A piece of the program that is no operation."""
+    """A piece of the program that is not an operation."""
     OUT_OF_RANGE = "out_of_range"
-    """Line numbers that the chunk does not have, be it one of them."""
+    """At least one of the line numbers is outside the chunk."""
     REVERSED = "reversed"
     """The range ends before it starts."""
     WRONG_LEVEL = "wrong_level"
     """A document-level call in a chunk program."""
     PROGRAM_REJECTED = "program_rejected"
-    """Sound in itself, but the program as a whole was not trusted."""
+    """The call itself was valid, but the program was rejected as a whole."""
     IGNORED = "ignored"
-    """Reference mode: the released executor passes over this line without calling it an error."""
+    """Reference mode: the released executor skips this line without counting an error."""
 
     @property
     def is_error(self) -> bool:
-        """Whether the status speaks against the whole program (`ExecutionPolicy.error_limit`)."""
+        """Whether the status counts as an error of the program (`ExecutionPolicy.error_limit`)."""
         return self in _ERRORS
 
     @property
@@ -123,22 +120,23 @@ _NOT_FAILURES = frozenset(
 )
 
 UNPARSED_OPERATION = "unparsed"
-"""`Edit.operation` of what is no operation."""
+"""`Edit.operation` for a piece that is not an operation."""
 
 
 class Edit(NamedTuple):
     """The record of one operation; the fields are columns of the lake table `edits`.
 
-    A NamedTuple, as most of an execution's time is making these: a frozen dataclass takes three times as long to make.
+    A NamedTuple, because creating these takes most of an execution's time and a frozen dataclass takes three times as
+    long.
 
     Attributes:
-        chunk_index: The chunk whose program held it.
-        position: 0-based place in that program, unreadable pieces counted.
+        chunk_index: The chunk whose program contains it.
+        position: 0-based position in that program, including unreadable pieces.
         operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", or "unparsed".
         arguments: The arguments as a JSON object; for "unparsed" the reason and the text.
         status: An EditStatus.
-        characters_removed: Characters it took away; a removed line counts its line break.
-        characters_added: Characters it put in.
+        characters_removed: Characters that it removed; a removed line counts its line break.
+        characters_added: Characters that it added.
     """
 
     chunk_index: int
@@ -157,7 +155,7 @@ class ChunkOutcome(NamedTuple):
         chunk_index: The chunk.
         verdict: A Verdict.
         removed_lines: The lines of the document that the program removed, in order, as the fewest ranges (first, last).
-            In reference mode they may lie in other chunks, as its line numbers reach through the document.
+            In reference mode they may lie in other chunks, because line numbers run through the whole document.
     """
 
     chunk_index: int
@@ -172,7 +170,7 @@ class Refinement:
     Attributes:
         text: The refined text; "" when the document was dropped.
         outcome: An Outcome.
-        reason: Why it was dropped, or left alone as a whole; else None.
+        reason: Why it was dropped, or why all of it was left unchanged; else None.
         chunks: One record per chunk, in order.
         edits: One record per operation, in the order of the programs.
         characters_before: Characters of the raw text.
@@ -199,7 +197,7 @@ class Refinement:
 def kept(
     before: str, after: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], reason: Reason | None = None
 ) -> Refinement:
-    """Return the Refinement of a document that stays, edited if its text changed."""
+    """Return the Refinement of a document that is kept, edited if its text changed."""
     outcome = Outcome.KEPT_UNCHANGED if after == before else Outcome.KEPT_EDITED
     return _refinement(before, after, outcome, reason, chunks, edits)
 
@@ -210,7 +208,7 @@ def dropped(before: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], 
 
 
 def arguments_json(arguments: Mapping[str, Any]) -> str:
-    """Return a JSON object that encodes to UTF-8 whatever the strings hold, readable where it can be."""
+    """Return a JSON object that always encodes to UTF-8, with non-ASCII text left readable where possible."""
     readable = json.dumps(arguments, ensure_ascii=False)
     try:
         readable.encode()

@@ -1,7 +1,4 @@
-"""Replacing several strings in one text at the same time.
-
-Belongs here: `replace_all_at_once` and its counts.
-"""
+"""Replaces several strings in one text at the same time."""
 
 import heapq
 from collections.abc import Sequence
@@ -20,7 +17,7 @@ _GROWTH_ALWAYS_ALLOWED = 10_000
 
 
 class Search(NamedTuple):
-    """One string to look for; `owner` is the index of the tally that counts its matches."""
+    """One string to search for; `owner` is the index of the tally that counts its matches."""
 
     source: str
     target: str
@@ -29,7 +26,7 @@ class Search(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the matches of one owner."""
+    """Counts of what became of one owner's matches."""
 
     replaced: int = 0
     overlapped: int = 0
@@ -45,24 +42,23 @@ def replace_all_at_once(
     whole_words: bool,
     replacements: list[Replacement] | None = None,
 ) -> tuple[str, list[Tally]] | None:
-    """Replace every match in the original text; what was put in is never searched.
+    """Replace every match in the original text; inserted text is never searched.
 
-    Matches are taken from left to right, at each place the longest first (then the earlier search), and never overlap,
-    so the order of the searches does not matter as long as their sources differ.
+    Matches are taken from left to right, the longest first at each position (then the earlier search), and never
+    overlap. So the order of the searches does not matter as long as their sources differ.
 
     Args:
         text: The text.
-        searches: What to look for; no source is empty.
-        owners: How many tallies to return.
-        whole_words: Leave out matches whose edges cut a word.
-        replacements: Where to note each match that is replaced, from left to right; of no meaning where None is
-            returned.
+        searches: The strings to search for; no source is empty.
+        owners: Number of tallies to return.
+        whole_words: Skip matches whose edges cut a word.
+        replacements: A list that receives each replaced match, from left to right; ignore it if None is returned.
 
     Returns:
-        The new text and one tally per owner; None where the cost would be the product of text and program, which no
-        honest program needs: more effort than EFFORT_PER_CHARACTER a character of the text (a match is an effort of 1,
-        and of 1 more for each 64 characters of its source), or targets of more than GROWTH_PER_CHARACTER characters a
-        character of the text.
+        The new text and one tally per owner. None if the cost would approach the product of text and program lengths,
+        which no honest program needs: beyond a fixed allowance, more effort than EFFORT_PER_CHARACTER per character of
+        the text (a match costs 1, plus 1 for each 64 characters of its source), or targets of more than
+        GROWTH_PER_CHARACTER characters per character of the text.
     """
     tallies = [Tally() for _ in range(owners)]
     upcoming = [
@@ -89,7 +85,7 @@ def replace_all_at_once(
             resume = done
         elif whole_words and cuts_word(text, start):
             tally.cut_words += 1
-            # A long run of letters may match at each of its letters: go to its end at once.
+            # A long run of letters may match at every letter, so jump to its end.
             boundaries = boundaries or _word_boundaries(text)
             resume = boundaries.find(1, start + 1)
         elif whole_words and cuts_word(text, end):
@@ -116,5 +112,5 @@ def replace_all_at_once(
 
 
 def _word_boundaries(text: str) -> bytearray:
-    """Return 1 for each position from 0 to len(text) that cuts no word."""
+    """Return one byte per position from 0 to len(text): 1 where a cut would not split a word."""
     return bytearray(not cuts_word(text, position) for position in range(len(text) + 1))

@@ -1,6 +1,6 @@
-"""Chunk programs as they are stored: text, probabilities or both, and what the executor makes of them.
+"""Turns the fields of a stored row (program text, probabilities or both) into a ChunkProgram for the executor.
 
-Belongs here: from the fields of a stored row to a ChunkProgram. The refiners write the fields, stages store them.
+The refiners write the fields; the stages store them.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ def stored_program(
 
     Args:
         chunk: The lines that were shown.
-        program: Program text; beside probabilities it edits what is inside lines, whichever of them go.
+        program: Program text; if there are probabilities too, it holds the edits inside lines.
         line_keep_probabilities: P(keep) of each line of the chunk, for dialects that score; else None.
-        finish_reason: How the answer ended; "length" is one that was cut off.
+        finish_reason: How the answer ended; "length" means that it was cut off.
         policy: `line_keep_threshold` and `line_numbers`.
     """
     if line_keep_probabilities is None:

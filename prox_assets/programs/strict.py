@@ -1,16 +1,15 @@
 """Strict execution of one chunk's program: the default, without the defects of the released executor.
 
-Belongs here: the judgement of each call, the rejection of a program as a whole, and the application of what is left.
-The rules:
+It judges each call, may reject the program as a whole, and applies the remaining calls. The rules:
 
-* Line numbers mean the chunk that was shown. A range that is reversed or not wholly inside the chunk does nothing, not
-  even its part inside: numbers that leave the chunk were not read off its lines, so none of them can be trusted.
-* `remove_lines(all=True)` means the chunk, not the document.
+* Line numbers refer to the chunk that was shown. A range that is reversed or extends outside the chunk does nothing,
+  even to the lines inside: the model did not read such numbers from the chunk, so none of them can be trusted.
+* `remove_lines(all=True)` removes the chunk, not the document.
 * An operation repeated within a program counts once.
 * `normalize` acts on the lines that the chunk keeps, inside single lines, all at once and on the original text: the
-  longest source wins at each place, and neither the order of calls nor what they put in matters.
-* A string that was only in lines which the program removes is no failure of its call.
-* When errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
+  longest source wins at each position, and neither the order of calls nor the inserted text matters.
+* If a string occurs only in lines that the program removes, its call has not failed.
+* If the errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
 from collections.abc import Sequence
@@ -43,18 +42,18 @@ from prox_assets.programs.refinement import (
 from prox_assets.programs.replacing import Search, Tally, replace_all_at_once
 
 NORMALIZE_LIMIT = 512
-"""Most different normalize operations of a chunk that are carried out, so that cost stays linear in the text."""
+"""Maximum number of different normalize operations executed per chunk, so that the cost stays linear in the text."""
 
 SOURCE_LIMIT = 2_000
-"""Most characters of a string to look for; what is longer is whole lines, which remove_lines is for."""
+"""Maximum length of a source string in characters; anything longer is a whole line, a job for remove_lines."""
 
 LOOP_REPEATS = 4
-"""Repeats of one operation in a program from which on it counts as looping."""
+"""Number of repeats of one operation in a program from which it counts as looping."""
 
 
 @dataclass(slots=True)
 class _Call:
-    """One call on its way to an Edit; no status yet means that it is to be carried out."""
+    """One call that will become an Edit; None as status means that it is still to be executed."""
 
     content: Operation | ParseError
     status: EditStatus | None = None
@@ -70,18 +69,18 @@ def refine_chunk(
     policy: ExecutionPolicy,
     record: ChunkRecord | None = None,
 ) -> tuple[Sequence[str], ChunkOutcome, list[Edit]]:
-    """Run one program.
+    """Run one chunk's program.
 
     Args:
         lines: The chunk's lines.
-        chunk: Where they stand in the document.
+        chunk: Their place in the document.
         program: Program text, or operations.
-        truncated: The answer was cut off by the token limit.
-        policy: The rules.
-        record: Where to note which lines stay and what is replaced; made for a chunk of which every line stays.
+        truncated: Whether the token limit cut off the answer.
+        policy: The execution policy.
+        record: Receives which lines stay and what is replaced; must start out with every line kept.
 
     Returns:
-        The lines that are left, what became of the program, and one Edit per call.
+        The remaining lines, the program's outcome, and one Edit per call.
     """
     contents = _contents(program) if isinstance(program, str) else program
     calls = [_Call(content) for content in contents]
@@ -113,12 +112,12 @@ def refine_chunk(
 
 
 def _contents(program: str) -> tuple[Operation | ParseError, ...]:
-    # A refiner that leaves a chunk alone says so; silence (or comments alone) is a failure that should be seen.
+    # A refiner that leaves a chunk unchanged says so, so an empty answer (or only comments) is a visible failure.
     return parse(program).calls or (ParseError(ParseErrorReason.EMPTY_PROGRAM, ""),)
 
 
 def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:
-    """Give a status to every call that is not to be carried out."""
+    """Set a status on every call that will not be executed."""
     seen: dict[Operation | tuple[int, int], int] = {}
     normalizes = 0
     for call in calls:
@@ -126,7 +125,7 @@ def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:
         if isinstance(content, ParseError):
             call.status = EditStatus.UNPARSED
             continue
-        # Most calls are ranges: a pair of numbers is several times faster to look up than the operation.
+        # Most calls are ranges, and a pair of numbers is several times faster to look up than the operation.
         key = (content.start, content.end) if isinstance(content, RemoveLines) else content
         repeats = seen.get(key, 0)
         seen[key] = repeats + 1
@@ -171,7 +170,7 @@ def _normalize_fault(operation: Normalize) -> EditStatus | None:
 
 
 def _readings(operation: Normalize) -> list[tuple[str, str]]:
-    """Return the (source, target) pairs to look for: as unescaped, and as written; none that holds a line break."""
+    """Return the (source, target) pairs to search for, unescaped and as written, except pairs with a line break."""
     pairs = [(operation.source, operation.target)]
     if operation.verbatim and operation.verbatim[0] != operation.source:
         pairs.append(operation.verbatim)
@@ -179,7 +178,7 @@ def _readings(operation: Normalize) -> list[tuple[str, str]]:
 
 
 def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -> LineRemoval | None:
-    """Give a status to every call that removes lines; return what they remove, or None where there is no such call."""
+    """Set a status on every call that removes lines; return the removal, or None if there is no such call."""
     removal: LineRemoval | None = None
     for call in calls:
         if call.status is not None:
@@ -209,7 +208,7 @@ def _normalize(
         for owner, (_, operation) in enumerate(pending)
         for source, target in _readings(operation)
     ]
-    # No source holds a line break, so none can match across lines, nor in a line that was removed.
+    # No source contains a line break, so no match spans lines or reaches a removed line.
     replacements = None if record is None else record.replacements
     replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words, replacements)
     if replaced is None:
@@ -227,14 +226,14 @@ def _normalize(
 
 
 def _excuse_removed(shown: Sequence[str], calls: Sequence[_Call]) -> None:
-    """Tell strings that went with their lines from strings that the chunk never held.
+    """Tell strings that were removed with their lines from strings that the chunk never contained.
 
-    A refiner that scores lines and strings apart cannot know which lines a threshold will take away.
+    A refiner that scores lines and strings separately cannot know which lines a threshold will remove.
     """
     missed = [call for call in calls if call.status is EditStatus.NO_MATCH]
     if not missed:
         return
-    # The lines that stay hold none of these strings, so only those that went can.
+    # The kept lines contain none of these strings, so a match in the whole chunk is in a removed line.
     text = "\n".join(shown)
     for call in missed:
         if isinstance(call.content, Normalize) and any(source in text for source, _ in _readings(call.content)):
@@ -248,12 +247,12 @@ def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:
         return EditStatus.OVERLAPPED
     if tally.cut_words:
         return EditStatus.CUTS_WORD
-    # Only its spelling was looked for.
+    # Only the verbatim spelling was searched for.
     return EditStatus.SPANS_LINES if "\n" in operation.source + operation.target else EditStatus.NO_MATCH
 
 
 def _edit(chunk_index: int, position: int, call: _Call) -> Edit:
-    if isinstance(call.content, RemoveLines):  # most calls: two numbers need no encoder
+    if isinstance(call.content, RemoveLines):  # the common case: two numbers need no JSON encoder
         operation = "remove_lines"
         arguments = f'{{"line_start": {call.content.start}, "line_end": {call.content.end}}}'
     elif isinstance(call.content, ParseError):

@@ -1,8 +1,7 @@
 r"""String literals of the program language: quoting and unquoting.
 
-Belongs here: the escape rules. Only these escapes are known: backslash followed by a backslash, a quote, n, r, t, or
-xHH, uHHHH, UHHHHHHHH with hexadecimal digits. Any other backslash stands for itself, as models that copy LaTeX or
-Windows paths mean it.
+An escape is a backslash followed by a backslash, a quote, n, r, t, or xHH, uHHHH, UHHHHHHHH with hexadecimal digits.
+Any other backslash stands for itself, which is what models mean when they copy LaTeX or Windows paths.
 """
 
 import re
@@ -16,7 +15,7 @@ _SPELLINGS = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def quote(text: str) -> str:
-    """Return a double-quoted literal on one line; `unquote` of its inside gives the text back."""
+    """Return a double-quoted literal on one line; `unquote` of its contents returns the text."""
     return '"' + _MUST_ESCAPE.sub(_spell, text) + '"'
 
 
@@ -35,7 +34,7 @@ def _read(match: re.Match[str]) -> str:
     if simple:
         return _SIMPLE[simple]
     code = int(match.group("x") or match.group("u") or match.group("U"), 16)
-    # Surrogates and numbers beyond Unicode are no characters: the escape stays as it was written.
+    # Surrogates and numbers beyond Unicode are not characters, so the escape stays as written.
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
         return match.group()
     return chr(code)

@@ -1,7 +1,4 @@
-"""Words: scripts that do without spaces between them, and where a text may be cut without cutting one.
-
-Belongs here: the rule that `ExecutionPolicy.whole_words` asks for. Counting words is the refiners' work.
-"""
+"""Word boundaries: the rule behind `ExecutionPolicy.whole_words`, and scripts written without spaces between words."""
 
 import re
 import unicodedata
@@ -24,9 +21,9 @@ UNSPACED = re.compile(
 def cuts_word(text: str, position: int) -> bool:
     """Return whether a boundary before `text[position]` would lie inside a word, a number or a combined character.
 
-    Two letters belong to one word unless a lower-case one is followed by an upper-case one ("ClickHere": two words that
-    lost their space) or one of them belongs to a script without spaces. Two digits belong to one number. A combining
-    mark belongs to what it follows.
+    Two letters belong to one word, unless a lower-case letter is followed by an upper-case one ("ClickHere": two words
+    that lost their space) or one of them is from a script without spaces. Two digits belong to one number. A combining
+    mark belongs to the character before it.
     """
     if not 0 < position < len(text):
         return False

@@ -1,4 +1,4 @@
-"""Questions that people ask of a refined lake, one typed function each, answered as polars frames.
+"""Common questions about a refined lake, one typed function each, answered as polars frames.
 
-Every function takes a connection of `open_catalog` and a `Scope`; its docstring names the columns that it returns.
+Every function takes a connection from `open_catalog`; most take a `Scope`. The docstrings list the returned columns.
 """

@@ -1,7 +1,7 @@
-"""Two refiners side by side: what two corpora made of the same source rows.
+"""Compares two refiners: pairs the documents of two corpora over the same source rows and counts where they differ.
 
-Belongs here: pairing documents and counting where refiners differ. A shard has one refinement at a time, so that a
-second refiner needs a second corpus over the same files (or a second lake, attached by the caller's connection).
+A shard has one refinement at a time, so a second refiner needs a second corpus over the same files (or a second lake,
+attached by the caller's connection).
 """
 
 from dataclasses import dataclass
@@ -44,13 +44,13 @@ class Agreement:
         documents: Documents with the same source file, row and text in both corpora.
         both_keep: Kept by both.
         both_drop: Dropped or quarantined by both.
-        only_first_keeps: Kept by the first alone.
-        only_second_keeps: Kept by the second alone.
+        only_first_keeps: Kept only by the first.
+        only_second_keeps: Kept only by the second.
         same_text: Kept by both with equal refined text.
         characters_first: Characters that the first keeps.
         characters_second: Characters that the second keeps.
         tokens_first: Tokens that the first keeps, over the shards that both have; None without token counts.
-        tokens_second: Likewise.
+        tokens_second: The same for the second.
     """
 
     documents: int
@@ -71,7 +71,7 @@ class Agreement:
 
     @property
     def kappa(self) -> float:
-        """Agreement beyond chance: Cohen's kappa (1960) of keeping against dropping; 0 where chance decides all."""
+        """Agreement beyond chance: Cohen's kappa (1960) of keep against drop; 0 if chance agreement is already 1."""
         if not self.documents:
             return 0.0
         first = (self.both_keep + self.only_first_keeps) / self.documents
@@ -81,7 +81,7 @@ class Agreement:
 
 
 def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
-    """Return how two corpora over the same files agree."""
+    """Return how far two corpora over the same files agree."""
     query = f"""
         WITH {_PAIRS}
         SELECT count(*), count(*) FILTER (kept AND kept_two), count(*) FILTER (NOT kept AND NOT kept_two),
@@ -117,7 +117,7 @@ def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
 
 
 def differences(con: "DuckDBPyConnection", first: str, second: str, limit: int = EXAMPLES) -> "pl.DataFrame":
-    """Return documents of which the two corpora made most different things: those that only one keeps come first.
+    """Return the documents on which two corpora differ most: first those that only one keeps, then by length.
 
     Returns:
         url, shard, doc_id (in the first corpus), doc_id_second, outcome, outcome_second, characters_before,

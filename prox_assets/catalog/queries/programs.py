@@ -1,6 +1,6 @@
-"""How programs and decisions came out: failed, truncated and looping programs, and documents by keep probability.
+"""What refiners answered: failed, truncated and looping programs, and documents by keep probability.
 
-Belongs here: questions about what refiners answered. Not here: what the answers did to texts (removals.py).
+What the answers did to texts is in removals.py.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ UNKNOWN = "unknown verdict"
 _IS_ERROR = one_of("status", [status for status in EditStatus if status.is_error])
 _EXECUTED = one_of("outcome", [*KEPT_OUTCOMES, Outcome.DROPPED_BY_CHUNKS])
 
-# Whether a program was refused as a whole, the execution has said; one of an earlier release has not.
+# The execution records whether a program was rejected as a whole; executions of an earlier release did not.
 _BAD_PROGRAMS = f"""
     said AS (
         SELECT corpus, shard, doc_id, chunk_index, verdict FROM chunk_outcomes WHERE {{condition}}
@@ -56,15 +56,15 @@ _CONDITIONS = 4
 
 
 def bad_programs(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.DataFrame":
-    """Return how many chunk programs failed, were truncated or looped, by refiner, against all chunks that were shown.
+    """Return how many chunk programs failed, were truncated or looped, per refiner, as a share of all chunks shown.
 
-    A program may have several problems. `failed`: refused as a whole, by the executor's verdict; `truncated`: cut off
-    by the token limit; `looping`: the same call over and over; `no answer`: inference kept failing; `unknown verdict`:
-    an earlier release executed it, so whether it failed is not known until refined_shards is run again.
+    A program may have several problems. `failed`: the executor rejected it as a whole; `truncated`: cut off by the
+    token limit; `looping`: the same call over and over; `no answer`: inference kept failing; `unknown verdict`: an
+    earlier release executed it, so whether it failed is unknown until refined_shards is run again.
 
     Returns:
         corpus, refiner (fingerprint), problem, programs, share (of the refiner's chunks shown to the model; for
-        `failed` without those of unknown verdict).
+        `failed`, chunks with an unknown verdict are left out).
     """
     condition, parameters = scope.of_documents()
     query = f"""
@@ -81,11 +81,11 @@ def bad_programs(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.Da
 
 
 def bad_program_examples(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = EXAMPLES) -> "pl.DataFrame":
-    """Return examples of each problem of `bad_programs`, the shortest programs first: they are read fastest.
+    """Return examples of each problem of `bad_programs`, the shortest programs first, as they are quickest to read.
 
     Returns:
-        corpus, problem, shard, doc_id, chunk_index, errors (the statuses that speak against the program, or why there
-        is no answer), program (verbatim; hostile text).
+        corpus, problem, shard, doc_id, chunk_index, errors (the statuses that count as errors, or why there is no
+        answer), program (verbatim, so untrusted text).
     """
     condition, parameters = scope.of_documents()
     query = f"""

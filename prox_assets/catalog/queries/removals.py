@@ -1,6 +1,6 @@
-"""What refinement took away: the lines and strings removed most often, sites by retention, the biggest edits.
+"""What refinement removed: the lines and strings removed most often, sites by retention, the biggest edits.
 
-Belongs here: questions that need texts, and therefore open the shards they are about.
+These queries need texts, so they open the shards that they are about.
 """
 
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ LIMIT = 50
 
 _SITE = f"regexp_replace(regexp_extract(lower(url), {quoted(HOST_PATTERN)}, 1), '^www[.]', '')"
 
-# An execution says which lines each program removed. One of an earlier release does not: its ranges are read off the
-# edits, whose lines are numbered as the program numbered them (through the document, or anew in each chunk).
+# An execution records which lines each program removed. Executions of an earlier release did not: their ranges come
+# from the edits, whose lines are numbered as in the program (through the document, or from 0 in each chunk).
 _REMOVED_LINES = """
     said AS (
         SELECT corpus, shard, doc_id, source_row, removed_lines FROM chunk_outcomes WHERE {condition}
@@ -62,12 +62,12 @@ _REMOVED_LINES = """
 
 
 def removed_lines(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":
-    """Return the lines that programs removed most often, blank ones left out.
+    """Return the lines that programs removed most often, without blank ones.
 
-    Lines of documents that were then dropped count: the refiner removed them all the same.
+    Lines of documents that were later dropped count too, because the refiner removed them as well.
 
     Returns:
-        text (trimmed), times, documents, sites (that the documents come from), example (a doc_id); most first.
+        text (trimmed), times, documents, sites (of the documents), example (a doc_id); most first.
     """
     condition, parameters = scope.of_documents()
     query = f"""
@@ -107,14 +107,14 @@ def sites(
     min_documents: int = 1,
     most_retained: bool = False,
 ) -> "pl.DataFrame":
-    """Return sites by how much of their text is left, the least first.
+    """Return sites by retention (characters out / characters in), the lowest first.
 
     Args:
         con: A catalog.
         scope: What to look at.
-        limit: Rows at most.
+        limit: Maximum number of rows.
         min_documents: Leave out sites with fewer documents.
-        most_retained: The most first.
+        most_retained: Put the highest retention first.
 
     Returns:
         site (host of the URL without www; null where a document has no URL), documents, kept, characters_in,
@@ -138,7 +138,7 @@ def sites(
 
 
 def biggest_edits(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":
-    """Return the kept documents that lost most of their text, by share.
+    """Return the kept documents that lost the largest share of their text.
 
     Returns:
         corpus, shard, doc_id, url, characters_before, characters_after, removed_share, operations_applied.

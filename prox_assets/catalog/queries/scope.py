@@ -1,7 +1,4 @@
-"""What part of the lake a question is about.
-
-Belongs here: Scope, and the SQL condition that it stands for.
-"""
+"""The part of the lake that a query is about, and its SQL condition."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +8,14 @@ Parameters = list[object]
 
 @dataclass(frozen=True)
 class Scope:
-    """A part of the lake; an empty field leaves its side open.
+    """A part of the lake; an empty field sets no restriction.
 
     Attributes:
         corpora: Names of corpora.
         shards: Shard keys.
         refiner: Beginning of a document or chunk refiner's fingerprint, as `prox shards` shows it.
-        since: First time of measurement, with a time zone.
-        until: Time of measurement before which to end.
+        since: Earliest time of measurement (inclusive), with a time zone.
+        until: Latest time of measurement (exclusive).
     """
 
     corpora: tuple[str, ...] = ()
@@ -40,7 +37,7 @@ class Scope:
         return " AND ".join(conditions) or "true", parameters
 
     def of_documents(self) -> tuple[str, Parameters]:
-        """Return the condition on rows of any other table: refiner and time choose shards by their metrics."""
+        """Return the condition on rows of any other table, and its parameters; metrics select refiner and time."""
         conditions, parameters = self._places()
         if self.refiner is not None or self.since is not None or self.until is not None:
             of_metrics, more = self.of_metrics()

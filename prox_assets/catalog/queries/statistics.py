@@ -1,6 +1,6 @@
 """Counts over shards: documents, tokens, retention, outcomes, operations; by shard, corpus, refiner or day.
 
-Belongs here: what `shard_metrics` can answer, without opening a shard.
+`shard_metrics` answers them all, without opening a shard.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +27,7 @@ def _keys(by: Grouping) -> tuple[str, str]:
 
 
 def _source(by: Grouping) -> str:
-    """Days show every measurement that was made; otherwise each shard counts once, with its latest."""
+    """Days count every measurement; the other groupings count each shard once, with its latest measurement."""
     return "shard_metrics_history" if by == "day" else "shard_metrics"
 
 
@@ -41,8 +41,8 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
 
     Returns:
         The keys (corpus, shard | corpus | doc_refiner, chunk_refiner | corpus, day), then shards, documents_in,
-        documents_out, each outcome, rows_rejected, characters_in, characters_out, tokens_in, tokens_out (null where a
-        shard has no token counts), character_retention, token_retention, drop_rate (shares in [0, 1]).
+        documents_out, each outcome, rows_rejected, characters_in, characters_out, tokens_in, tokens_out (null if any
+        shard lacks token counts), character_retention, token_retention, drop_rate (shares in [0, 1]).
     """
     selected, keys = _keys(by)
     condition, parameters = scope.of_metrics()
@@ -59,7 +59,7 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
         "characters_out",
     )
     sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in summed)
-    # A sum over some shards' tokens only would look like the whole.
+    # A sum over only some of the shards would look like the total.
     tokens = ", ".join(
         f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT) AS {name}"
         for name in ("tokens_in", "tokens_out")
@@ -79,7 +79,7 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
 
 
 def operations(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EVERYTHING) -> "pl.DataFrame":
-    """Return how many operations of each kind had which fate.
+    """Return the number of operations of each kind and status.
 
     Returns:
         The keys, then operation, status, count, share (of all operations under the same keys).

@@ -1,1 +1,1 @@
-"""One document's whole life: read, recorded, put into words, drawn as a page."""
+"""Traces one document through the pipeline: read from the lake, put into words, shown as a page."""

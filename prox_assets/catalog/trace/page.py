@@ -1,6 +1,6 @@
 """A document's trace as one self-contained HTML page: no scripts, no network, light and dark.
 
-Belongs here: what the template is given and how it is made safe. The page's look is in templates/trace.html.
+This module prepares the template's data and makes it safe. The page's look is in templates/trace.html.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ from prox_assets.catalog.trace.text_diff import diff_lines, grouped
 
 
 def trace_page(trace: DocumentTrace) -> str:
-    """Return the page. Text of the web and of models is escaped, and what a browser would obey is made visible."""
+    """Return the page; text from the web and from models is escaped, and control characters are made visible."""
     groups = []
     if trace.refined_text is not None:
         groups = grouped(diff_lines(trace.raw_text, trace.refined_text, trace.provenance))

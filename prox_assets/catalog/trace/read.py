@@ -1,6 +1,6 @@
-"""A document's whole life, read from the files of its shard: where it came from, what was decided, what was changed.
+"""Reads a document's trace from its shard's files: where it came from, what was decided, what was changed.
 
-Belongs here: `read_trace`. The record it returns is in trace_record.py; finding the document is lookup.py's work.
+The types are in record.py; lookup.py finds the document.
 """
 
 import json
@@ -36,18 +36,18 @@ Row = dict[str, Any]
 
 
 def read_trace(lake: Lake, place: DocumentPlace) -> DocumentTrace:
-    """Read a document's life; of each table only row groups that may hold its row are read.
+    """Read a document's trace; it reads only row groups that may hold the document's row.
 
-    A table that is missing or damaged leaves a gap and a warning; only the raw document must be there.
+    A missing or damaged table leaves a gap and a warning; only the raw document is required.
 
     Raises:
-        LakeError: The raw document is missing or its file damaged.
+        LakeError: The raw document is missing or its file is damaged.
     """
     return _Reader(lake, place).trace()
 
 
 class _Reader:
-    """Reads one document from its shard's files, and collects what is wrong with them."""
+    """Reads one document from its shard's files, and collects warnings about them."""
 
     def __init__(self, lake: Lake, place: DocumentPlace) -> None:
         self._lake = lake
@@ -114,7 +114,7 @@ class _Reader:
         )
 
     def _rows(self, table: Table) -> list[Row]:
-        """Return the document's rows; those of executions that are not published do not count."""
+        """Return the document's rows, from the published execution only."""
         place = self._place
         try:
             rows = self._lake.rows_of_document(place.corpus, table, place.shard, place.source_row)
@@ -174,7 +174,7 @@ class _Reader:
         row = self._shard_row
         documents = self._infos[Table.DOCUMENTS]
         if row is not None:
-            # As stages.identities.source_version writes it into the footer.
+            # The format in which stages.identities.source_version writes it into the footer.
             listed = f"{row['bytes']}/{row['etag']}"
         else:
             self._warnings.append("there is no record of the raw file, so a change of it would not show; list it again")
@@ -268,7 +268,7 @@ def _chunks(rows: list[Row], outcome_rows: list[Row], edit_rows: list[Row]) -> t
 def _provenance(
     raw: str, refined: str, chunk_rows: list[Row], stored: Mapping[str, Any] | None
 ) -> tuple[Provenance | None, str | None]:
-    """Execute the stored programs once more, taking notes; give the map, or why there is none."""
+    """Execute the stored programs again and record provenance; return the map, or why there is none."""
     if stored is None:
         return None, "the rules of the execution are not known"
     try:

@@ -1,7 +1,4 @@
-"""The record of a document's whole life: what trace.py reads, and the terminal and trace_page.py show.
-
-Belongs here: the types, and nothing that reads or draws.
-"""
+"""The types of a document's trace, which read.py fills and which the terminal and page.py show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +13,15 @@ from prox_assets.programs import Provenance
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the shard's way through the stages, as its file's footer tells it; None where there is no file.
+    """One step of the shard's refinement, as recorded in its file's footer; fields are None where there is no file.
 
     Attributes:
         name: The step, e.g. "doc_programs".
-        state: Whether its file was made from what is there now.
+        state: Whether its file exists and was made from its current inputs.
         run_id: The run that wrote the file.
-        written_at: When, in UTC.
+        written_at: When it was written, in UTC.
         code_version: Version of prox_assets that wrote it.
-        fingerprint: Of the configuration that wrote it.
+        fingerprint: Fingerprint of the configuration that wrote it.
     """
 
     name: str
@@ -37,13 +34,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RefinerTrace:
-    """Who wrote the programs of a level, as recorded beside them.
+    """The refiner that wrote a level's programs, as recorded with them.
 
     Attributes:
         name: The refiner's name.
         kind: "model", "rules", or None for one that keeps everything.
         model: Folder or hub id of the model, if it has one.
-        revision: The exact revision of the model's files, where the hub says it; else the one asked for.
+        revision: The exact revision of the model's files, if the hub gave one; else the requested revision.
         dialect: "prox" or "line-labels".
         fingerprint: Its inference fingerprint.
     """
@@ -63,7 +60,8 @@ class DecisionTrace:
     Attributes:
         program: Emitted program, verbatim; None where the decision was scored.
         keep_probability: P(keep), where it was scored.
-        threshold: The P(keep) from which the execution kept a scored document; None where the shard was not executed.
+        threshold: The execution's threshold: a scored document is kept if P(keep) is at least this. None where the
+            shard was not executed.
         truncated: Only the head of the document was shown.
         finish_reason: How the answer ended.
         error: Why inference failed.
@@ -83,7 +81,7 @@ class DecisionTrace:
 
 @dataclass(frozen=True, slots=True)
 class EditTrace:
-    """One operation and its fate; the fields are columns of `edits`."""
+    """One operation and its status; the fields are columns of `edits`."""
 
     chunk_index: int
     position: int
@@ -96,7 +94,7 @@ class EditTrace:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTrace:
-    """A chunk and what the chunk refiner said of it; the fields are columns of `chunk_programs`.
+    """A chunk and what the chunk refiner said about it; most fields are columns of `chunk_programs`.
 
     Attributes:
         index: 0-based position in the document.
@@ -104,14 +102,14 @@ class ChunkTrace:
         line_end: Last line, inclusive.
         program: Emitted program, verbatim; None for skipped and most scored chunks.
         line_keep_probabilities: P(keep) of each line, where lines were scored.
-        finish_reason: How the answer ended; "length" is one that was cut off.
+        finish_reason: How the answer ended; "length" means that it was cut off.
         skip_reason: Why it was not shown to the refiner.
         error: Why inference failed.
         prompt_tokens: Tokens shown.
         completion_tokens: Tokens generated.
-        verdict: What the executor made of the program as a whole; None where it was not executed, and where an earlier
-            release executed it.
-        edits: What the execution made of its operations.
+        verdict: The executor's verdict on the program as a whole; None if it was not executed, or if an earlier release
+            executed it.
+        edits: What became of its operations.
     """
 
     index: int
@@ -144,30 +142,30 @@ class OutcomeTrace:
 
 @dataclass(frozen=True, slots=True)
 class DocumentTrace:
-    """A document's life.
+    """Everything that happened to one document.
 
     Attributes:
         place: Where it is in the lake.
         source_file: Its raw file, relative to the corpus's glob root.
-        source_url: Where that file is; None where the lake has lost its record.
-        url: Address of the page, if known.
+        source_url: URL of that file; None if the lake has no record of it.
+        url: URL of the page, if known.
         metadata: The other native columns, as a JSON object.
         raw_text: The raw text.
-        text_hash: Its hash.
-        doc_refiner: Who decided; None where nobody has yet.
-        decision: What was decided; None where nothing has been.
-        chunk_refiner: Who edited.
-        chunks: The chunks that were shown, with programs and edits; none for documents below the chunk floor.
-        chunk_floor: Keep probability from which documents were shown to the chunk refiner.
+        text_hash: Hash of the raw text.
+        doc_refiner: The refiner that decided; None before the document level has run.
+        decision: The document-level decision; None before it has been made.
+        chunk_refiner: The refiner that edited.
+        chunks: The document's chunks, with programs and edits; empty for documents below the chunk floor.
+        chunk_floor: Minimum keep probability for a document to be shown to the chunk refiner.
         outcome: What became of the document; None where no execution is published.
-        refined_text: The refined text, exactly for the kept.
-        refined_hash: Its hash.
-        policy: The rules of the execution, as they are stored.
+        refined_text: The refined text; None unless the document was kept.
+        refined_hash: Hash of the refined text.
+        policy: The execution policy, as stored.
         execution_id: The published execution.
-        execution_fingerprint: Of its rules.
+        execution_fingerprint: Fingerprint of the execution policy.
         steps: The steps from raw file to result, in order.
-        provenance: Which raw text each part of the refined text came from; None where it cannot be said.
-        provenance_gap: Why not; None where it can, and for documents that were not kept.
+        provenance: Which raw text each part of the refined text came from; None where it is unknown.
+        provenance_gap: Why the provenance is unknown; None if it is known, or if the document was not kept.
         warnings: What is missing, stale or damaged, each with its remedy.
     """
 

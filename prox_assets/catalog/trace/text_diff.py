@@ -1,7 +1,7 @@
-"""What refinement did to a text, line by line: the raw lines, with what was removed and put in marked.
+"""A line-by-line diff of a document: the raw lines, with removed and added text marked.
 
-Belongs here: the lines and how they are grouped for reading. Drawing them is up to the terminal and the page; the text
-in them is as it was on the web, so whoever draws it must escape it.
+The lines are grouped for reading, and the terminal and the page draw them. Their text comes from the web unchanged, so
+callers must escape it.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from prox_assets.programs import Provenance, SegmentKind
 
 CONTEXT_LINES = 2
 REMOVED_LINES_SHOWN = 6
-"""Of a long run of removed lines, so many at either end are worth reading."""
+"""Lines shown at either end of a long run of removed lines; the rest is folded."""
 
 
 class Mark(StrEnum):
@@ -24,7 +24,7 @@ class Mark(StrEnum):
     REMOVED = "removed"
     ADDED = "added"
     EDITED = "edited"
-    """A line that stayed, but not as it was; never a piece."""
+    """A line that was kept with changes; never used for a piece."""
 
 
 class Piece(NamedTuple):
@@ -41,7 +41,7 @@ class DiffLine:
     Attributes:
         number: 0-based line number in the raw text; None for an added line.
         mark: What became of it.
-        pieces: What it consists of, in reading order.
+        pieces: Its pieces, in reading order.
     """
 
     number: int | None
@@ -50,7 +50,7 @@ class DiffLine:
 
     @property
     def characters(self) -> int:
-        """Characters of its pieces."""
+        """Number of characters in its pieces."""
         return sum(len(piece.text) for piece in self.pieces)
 
 
@@ -60,7 +60,7 @@ class DiffGroup:
 
     Attributes:
         lines: The lines.
-        folded: Nothing in it needs to be read to understand what was done: a count will do.
+        folded: Whether to show only a count of the lines instead of the lines.
     """
 
     lines: tuple[DiffLine, ...]
@@ -73,8 +73,8 @@ def diff_lines(raw: str, refined: str, provenance: Provenance | None) -> list[Di
     Args:
         raw: The raw text.
         refined: The refined text.
-        provenance: The map between the two: the result is then exactly what was done. Without it, lines are compared,
-            and a changed line shows as one removed and one added.
+        provenance: The map between the two, which makes the result exact. Without it, lines are compared, and a changed
+            line shows as one removed and one added.
     """
     return list(_compared(raw, refined) if provenance is None else _traced(raw, refined, provenance))
 
@@ -126,7 +126,7 @@ def _traced(raw: str, refined: str, provenance: Provenance) -> Iterator[DiffLine
 
 
 def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple[Mark, int, int, str]]:
-    """Yield the raw text in order as (mark, raw start, raw end, text), each replacement behind what it replaced."""
+    """Yield the raw text in order as (mark, raw start, raw end, text), each replacement after the text it replaced."""
     done = 0
     for segment in provenance.segments:
         if segment.raw_start > done:
@@ -143,9 +143,10 @@ def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple
 
 
 def _break_of_last_kept_line(raw: str, provenance: Provenance) -> int:
-    """Return where the line break lies that was removed with the document's last lines but ended the kept line before.
+    """Return the position of the line break that ended the last kept line, if the lines after it were removed; else -1.
 
-    -1 where there is none. A blank line before it must not pass for a removed one.
+    That line break was removed along with the document's last lines. If the last kept line is blank, it must not count
+    as removed.
     """
     spans = provenance.removed()
     if not provenance.segments or not spans or spans[-1].end != len(raw):

@@ -1,7 +1,6 @@
-"""The words in which a trace is told, so that the terminal and the page say the same.
+"""Describes a DocumentTrace in short sentences, so that the terminal and the page say the same.
 
-Belongs here: short sentences about a DocumentTrace. They may hold text of the web or of a model, so whoever shows them
-must escape them.
+The sentences may contain text from the web or from a model, so callers must escape them.
 """
 
 from typing import NamedTuple
@@ -64,7 +63,7 @@ def refiner(who: RefinerTrace | None) -> str:
 
 
 def decision(said: DecisionTrace | None) -> str:
-    """Say how the document level decided, program text left out."""
+    """Say how the document level decided, without the program text."""
     if said is None:
         return "none: doc_programs holds nothing on this document"
     if said.error is not None:
@@ -88,7 +87,7 @@ def _against(probability: float, threshold: float | None) -> str:
     return f" {'≥' if probability >= threshold else '<'} doc_keep_threshold {threshold}"
 
 
-# What a chunk without a program has to say, its skip_reason says.
+# SKIPPED is missing on purpose: the skip_reason explains a chunk without a program.
 _VERDICTS: dict[str, str] = {
     Verdict.APPLIED: "carried out",
     Verdict.NO_CHANGE: "carried out, without a change",
@@ -99,7 +98,7 @@ _VERDICTS: dict[str, str] = {
 
 
 def chunk(part: ChunkTrace) -> str:
-    """Say which lines a chunk holds, how its answer ended and what became of it, program text left out."""
+    """Say which lines a chunk holds, how its answer ended and what became of it, without the program text."""
     words = [f"chunk {part.index}: lines {part.line_start:,} to {part.line_end:,}"]
     if part.error is not None:
         words.append(f"failed: {part.error}")
@@ -120,7 +119,7 @@ def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> s
 
 
 class ScoredLine(NamedTuple):
-    """A line whose P(keep) was read off; `removed` says that it lies below the threshold in force."""
+    """A line with its P(keep); `removed` says that it lies below the threshold in force."""
 
     number: int
     probability: float
@@ -163,7 +162,7 @@ class SpanSource(NamedTuple):
 
     Attributes:
         place: The refined range, the raw range, and the raw line of its first character.
-        kind: How.
+        kind: Whether it was copied or replaced.
         refined: The refined characters.
         raw: The raw characters.
     """
@@ -178,7 +177,7 @@ def span_sources(trace: DocumentTrace, start: int, end: int) -> list[SpanSource]
     """Say where the refined characters start to end (exclusive) came from.
 
     Raises:
-        ValueError: The document has no such range, or its provenance cannot be said.
+        ValueError: The document has no such range, or its provenance is unknown.
     """
     if trace.refined_text is None:
         raise ValueError("the document has no refined text, so no span of it came from anywhere")

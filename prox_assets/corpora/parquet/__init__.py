@@ -1,1 +1,1 @@
-"""Raw Parquet files: rows to Python values, whatever Arrow can hold."""
+"""Raw Parquet files: turns rows into Python values, for every type that Arrow can hold."""

@@ -1,12 +1,12 @@
 """INT96, the timestamps that Spark, Hive and Impala wrote before Parquet had any: days, and nanoseconds of the day.
 
-Arrow makes one number of both, by default nanoseconds since 1970, and takes what does not fit modulo 2 ** 64: the year
-9999 becomes 1816, and nothing says so. So a row group's timestamps are looked at as seconds first, which hold every
-INT96, and then read in the finest unit that holds them all.
+Arrow combines both into one number, by default nanoseconds since 1970, and silently wraps values modulo 2 ** 64: the
+year 9999 becomes 1816. We therefore read a row group's timestamps as seconds first, a unit that holds every INT96, and
+then read them in the finest unit that holds them all.
 """
 
 # pyright: reportAttributeAccessIssue=false
-# pyarrow.compute makes its functions when it is imported.
+# pyarrow.compute generates its functions at import time.
 
 from collections.abc import Callable
 
@@ -16,21 +16,21 @@ import pyarrow.parquet as pq
 
 from prox_assets.corpora.parquet.values import leaves
 
-# Seconds before and after 1970 that 64 bits hold in each unit.
+# Seconds before and after 1970 that fit into 64 bits in each unit.
 _REACH = {unit: (1 << 63) // per_second - 1 for unit, per_second in (("ns", 10**9), ("us", 10**6), ("ms", 10**3))}
-# A list of timestamps can be long; these rows take eight bytes for each.
+# A row may hold a long list of timestamps, at eight bytes each, so only a few rows are read at a time.
 _BATCH_ROWS = 64
 
 
 class Int96Readers:
-    """Reads each row group of a file in a unit that holds its INT96 timestamps; a file without them in one way.
+    """Picks a reader for each row group with a unit that holds its INT96 timestamps; files without INT96 need only one.
 
     Args:
         parquet: The file.
-        reopen: Opens it again, given the unit in which INT96 is to be read.
+        reopen: Opens the file again, given the unit in which to read INT96.
 
     Attributes:
-        columns: Indices of the columns that are INT96 timestamps, not lists or structs of them.
+        columns: Indices of the columns that are INT96 timestamps, excluding lists and structs of them.
     """
 
     def __init__(self, parquet: pq.ParquetFile, reopen: Callable[[str], pq.ParquetFile]) -> None:

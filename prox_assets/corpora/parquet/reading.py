@@ -1,4 +1,4 @@
-"""Parquet files: documents from record batches of the rows asked for, and nothing else of the file."""
+"""Reads documents from Parquet files in record batches, touching only the requested rows."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -21,24 +21,25 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.corpora.streams import too_many_rows
 
 _BATCH_BYTES = 16 * 1024 * 1024
-# What a row takes when it is decoded, no footer tells: a dictionary of one long value repeated a million times, or long
-# rows at the start of a group of short ones, make a file of kilobytes that a batch of 1,024 rows turns into gigabytes
-# (measured: 3 GiB from 52 kB). So few rows are decoded at a time; on real pages this costs 5 % of reading.
+# The footer does not tell how much memory a decoded row takes. With a dictionary of one long value repeated a million
+# times, or long rows at the start of a group of short ones, a batch of 1,024 rows turns a file of kilobytes into
+# gigabytes (measured: 3 GiB from 52 kB). So we decode few rows at a time; on real pages this costs 5 % of reading time.
 _MAX_BATCH_ROWS = 8
-# What is kept of a text over the cap, for the reject's excerpt: 200 characters of at most 4 bytes.
+# Bytes kept of a text over the cap, for the reject's excerpt: 200 characters of at most 4 bytes.
 _KEPT_OF_LONG_TEXT = 800
-# Text shrinks 3 to 10 times, columns of one value a few hundred times before their encoding leaves nothing to compress.
+# Text compresses 3 to 10 times, and columns of one value a few hundred times, before the encoding leaves nothing to
+# compress.
 _EXPANSION = 1_000
 _EXPANDED_BYTES = 256 * 1024 * 1024
-# Column chunks are read through a buffer of this size; without one a whole row group's bytes are held.
+# Column chunks are read through a buffer of this size; without one, a whole row group's bytes are held.
 _COLUMN_BUFFER_BYTES = 1 << 20
 
 
 def count_parquet_rows(file: RawIOBase, url: str, max_rows: int) -> int:
-    """Return the number of rows that the footer states.
+    """Return the number of rows according to the footer.
 
     Raises:
-        CorpusError: It is not a Parquet file, it is truncated, or it has more rows than `max_rows`.
+        CorpusError: The file is not a Parquet file, is truncated, or has more rows than `max_rows`.
     """
     return _checked_rows(_open(file, url), url, max_rows)
 
@@ -57,24 +58,24 @@ def read_parquet(
     layout: Layout | None,
     rows: range | None,
 ) -> Iterator[Document | Reject]:
-    """Yield a document or reject for each row asked for.
+    """Yield a document or reject for each requested row.
 
     Args:
         source: The corpus.
         source_file: Path relative to the glob root.
-        url: The file, for errors.
+        url: The file's URL, for error messages.
         file: The open file; stays open.
-        layout: Where a row keeps what; None finds out from the schema.
-        rows: Rows wanted, as far as the file has them; None means all.
+        layout: Which columns hold what; None detects it from the schema.
+        rows: The requested rows; rows past the end of the file are ignored. None means all.
 
     Raises:
-        CorpusError: Not a Parquet file, damaged, a decompression bomb, longer than the corpus allows for, or with rows
-            but without one text column of strings.
+        CorpusError: The file is not a Parquet file, is damaged, is a decompression bomb, has more rows than the corpus
+            allows, or has rows but not exactly one text column of strings.
     """
     parquet = _open(file, url)
     file_rows = _checked_rows(parquet, url, source.max_rows_per_file)
     if not file_rows:
-        # Writers do not know the types of no rows, or not even their columns.
+        # A file without rows may lack column types, or even columns.
         return
     names = _column_names(parquet, url)
     if layout is None:
@@ -103,8 +104,8 @@ def _open(
             metadata=metadata,
             buffer_size=_COLUMN_BUFFER_BYTES,
             coerce_int96_timestamp_unit=int96_unit,
-            # Said so, a column that a writer had as a dictionary comes as plain values. As a dictionary, one invalid
-            # byte anywhere in it would fail the row group.
+            # With this option, a column that was written as a dictionary is read as plain values. As a dictionary, one
+            # invalid byte anywhere in it would fail the whole row group.
             binary_type=pa.large_binary(),
         )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -116,9 +117,9 @@ class _Columns:
     """How the columns of a file become a row.
 
     Attributes:
-        text: Index of the text.
-        others: Of every other column, its index, its name in documents, and what reads it.
-        max_row_bytes: Most bytes of a row that is read.
+        text: Index of the text column.
+        others: Index, name in documents and reader of every other column.
+        max_row_bytes: Maximum size of a row in bytes; larger rows are rejected.
     """
 
     text: int
@@ -162,7 +163,7 @@ def _check_text_column(schema: pa.Schema, names: list[str], text: str, url: str)
             "file again with distinct names."
         )
     column_type = schema.field(names.index(text)).type
-    # Where every text is null, a writer knows no type; such rows are rejected one by one, as in JSON.
+    # If every text is null, the column has the null type; such rows are rejected one by one, as in JSON.
     if not (is_string(column_type) or is_binary(column_type) or pa.types.is_null(column_type)):
         raise CorpusError(
             f"the column {text!r} of {url} holds {column_type}, not strings. Map the right one: "
@@ -173,7 +174,7 @@ def _check_text_column(schema: pa.Schema, names: list[str], text: str, url: str)
 def _batches(
     parquet: pq.ParquetFile, readers: Int96Readers, wanted: range, url: str
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield (row of the file, batch) for the rows in `wanted`, touching only the row groups that hold some."""
+    """Yield (first row in the file, batch) for the rows in `wanted`, touching only the row groups that hold some."""
     first_row = 0
     for index in range(parquet.num_row_groups):
         group = parquet.metadata.row_group(index)
@@ -195,7 +196,7 @@ def _batches(
 
 
 def _check_expansion(group: pq.RowGroupMetaData, index: int, url: str) -> None:
-    """Refuse a row group that is a decompression bomb: a page is decompressed whole, however large it says it is."""
+    """Reject a row group that is a decompression bomb: pages are decompressed whole, whatever size they claim."""
     if group.total_byte_size < _EXPANDED_BYTES:
         return
     for number in range(group.num_columns):
@@ -212,10 +213,10 @@ def _check_expansion(group: pq.RowGroupMetaData, index: int, url: str) -> None:
 def _convert_batch(
     converter: RowConverter, columns: _Columns, first_row: int, batch: pa.RecordBatch
 ) -> Iterator[Document | Reject]:
-    # Bytes, because a string column may hold invalid UTF-8 that only one row should pay for.
+    # Bytes, so that invalid UTF-8 in a string column rejects only its own row.
     texts = batch.column(columns.text).cast(pa.large_binary())
     too_long = rows_over(batch, columns.max_row_bytes)
-    # Of a row that is too long nothing becomes a Python object but the beginning of its text.
+    # For a row that is too long, only the beginning of its text becomes a Python object.
     natives = None if too_long else _native_rows(columns, batch)
     for offset in range(batch.num_rows):
         row = first_row + offset
@@ -242,7 +243,7 @@ def _beginning(texts: pa.Array, offset: int) -> bytes:
 
 
 def _native_rows(columns: _Columns, batch: pa.RecordBatch) -> list[dict[str, Any] | UnicodeDecodeError]:
-    """Return each row's columns other than the text, or the error where one holds invalid UTF-8."""
+    """Return each row's columns other than the text, or the error if one of them holds invalid UTF-8."""
     if not columns.others:
         return [{} for _ in range(batch.num_rows)]
     names = [name for _, name, _ in columns.others]

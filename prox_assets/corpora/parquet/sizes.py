@@ -1,7 +1,7 @@
-"""How many bytes the rows of a record batch hold, without making a Python object of any value."""
+"""Measures the rows of a record batch in bytes, without creating a Python object for any value."""
 
 # pyright: reportAttributeAccessIssue=false
-# pyarrow.compute makes its functions when it is imported.
+# pyarrow.compute generates its functions at import time.
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,15 +10,15 @@ from prox_assets.corpora.parquet.values import as_list, is_binary, is_list, is_s
 
 
 def rows_over(batch: pa.RecordBatch, limit: int) -> dict[int, int]:
-    """Return the bytes of each row that holds more than `limit`, by its index in the batch.
+    """Return the size in bytes of each row larger than `limit`, by its index in the batch.
 
-    Strings and bytes count their bytes, numbers and times their width, lists and structs what is in them.
+    Strings and bytes count their bytes, numbers and times their width, lists and structs their contents.
 
     Args:
-        batch: The rows; of no type whose values refer to shared ones, as dictionaries do.
-        limit: Most bytes of a row.
+        batch: The rows; without types whose values refer to shared ones, such as dictionaries.
+        limit: Maximum bytes of a row.
     """
-    # As a rule a whole batch is smaller than what one row may be; and this is asked every few rows.
+    # A fast path, since this runs every few rows: usually the whole batch is smaller than the limit for one row.
     if batch.nbytes <= limit:
         return {}
     sizes = pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows)

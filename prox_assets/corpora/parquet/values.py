@@ -1,12 +1,12 @@
-"""Arrow columns to plain Python values, also those that Python's own types cannot hold.
+"""Turns Arrow columns into plain Python values, including values that Python's own types cannot hold.
 
-Arrow's dates reach beyond the year 9999, its times know nanoseconds, its durations are longer than a timedelta, its
-time zones need not exist, and its structs may have two fields of one name: `to_pylist` fails on each of them, for a
-whole batch. Here a batch is tried at once, and value by value where that fails. What Python cannot hold becomes text.
+Arrow's dates go beyond the year 9999, its times have nanoseconds, its durations can exceed a timedelta, its time zones
+need not exist, and its structs may have two fields with one name: on each of these, `to_pylist` fails for a whole
+batch. We try a whole batch first, and fall back to single values. Values that Python cannot hold become text.
 """
 
 # pyright: reportAttributeAccessIssue=false
-# pyarrow.compute makes its functions when it is imported.
+# pyarrow.compute generates its functions at import time.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -26,7 +26,7 @@ _LAST_YEAR = 9_999
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Return the names with those that came before numbered: `x`, `x` become `x`, `x_2`.
+    """Return the names with repeated ones numbered: `x`, `x` become `x`, `x_2`.
 
     Args:
         names: Names of columns or of a struct's fields, in order.
@@ -48,34 +48,34 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 
 class ColumnReader:
-    """Gives the values of one column of a file: structs as dicts, and maps too where their keys allow it.
+    """Reads the values of one column of a file: structs become dicts, and so do maps if their keys allow it.
 
-    A map with keys that are not strings, or that occur twice, comes as pairs.
+    A map whose keys are not strings, or occur twice, becomes a list of pairs.
 
     Args:
         data_type: The column's type.
-        as_text: For timestamps: give them as Arrow writes them, with nine digits of a second.
+        as_text: For timestamps: return them as Arrow writes them, with nine fractional digits.
     """
 
     def __init__(self, data_type: pa.DataType, *, as_text: bool = False) -> None:
         self._as_text = as_text
         self._one_by_one = _needs_care(data_type)
-        # Only where it is needed: a list of numbers takes 25 times as long when this is asked for.
+        # Set only if needed: this option makes a list of numbers take 25 times as long.
         self._options = {"maps_as_pydicts": "strict"} if _has_map(data_type) else {}
 
     def values(self, column: pa.Array) -> list[Any]:
-        """Return a value per row; where the row holds invalid UTF-8, the UnicodeDecodeError that says so."""
+        """Return one value per row; for a row with invalid UTF-8, the UnicodeDecodeError."""
         if self._as_text:
             return _timestamp_texts(column)
         if not self._one_by_one:
-            # Arrow raises eight kinds of errors here; each value is looked at below.
+            # Arrow raises eight kinds of errors here; the fallback below converts each value by itself.
             with suppress(Exception):
                 return column.to_pylist(**self._options)
         return [_value_or_error(scalar) for scalar in column]
 
 
 def leaves(array: pa.Array) -> Iterator[pa.Array]:
-    """Yield the arrays without children that a nested array is made of; what is below a null is left out."""
+    """Yield the leaf arrays of a nested array, without the values below a null."""
     if pa.types.is_struct(array.type):
         for field in array.flatten():
             yield from leaves(field)
@@ -111,18 +111,18 @@ def is_binary(data_type: pa.DataType) -> bool:
 
 
 def as_list(array: pa.Array) -> pa.Array:
-    """Return a map as the list of structs that it is stored as, other lists as they are; nothing is copied."""
+    """Return a map as its underlying list of structs, and other lists as they are, without copying."""
     return array.view(pa.list_(array.type.field(0))) if pa.types.is_map(array.type) else array
 
 
 def _timestamp_texts(column: pa.Array) -> list[str | None]:
-    """Return timestamps as Arrow writes them: the form that those of nanoseconds have had since the first release."""
+    """Return timestamps as Arrow writes them, the form that nanosecond timestamps have had since the first release."""
     unit = column.type.unit
     try:
         texts = pc.cast(column, pa.string())
-    except pa.ArrowInvalid:  # a zone that nobody knows; the instants are in UTC all the same
+    except pa.ArrowInvalid:  # an unknown time zone; the instants are in UTC all the same
         texts = pc.cast(column.view(pa.timestamp(unit, "UTC")), pa.string())
-    # Coarser ones are those of INT96, which know no zone.
+    # Coarser timestamps come from INT96, which has no time zone.
     zeros = "0" * (len(str(_PER_SECOND["ns"])) - len(str(_PER_SECOND[unit])))
     return [
         # Past the year 32767 Arrow writes "<value out of range: ...>".
@@ -132,7 +132,7 @@ def _timestamp_texts(column: pa.Array) -> list[str | None]:
 
 
 def _needs_care(data_type: pa.DataType) -> bool:
-    """Tell whether `to_pylist` may give a wrong value and no error: for keys that JSON lacks, and times past a day."""
+    """Tell whether `to_pylist` may silently give a wrong value: for keys that JSON lacks, and times past a day."""
     return any(
         pa.types.is_time(inner) or (pa.types.is_map(inner) and not is_string(inner.key_type))
         for inner in _types_in(data_type)
@@ -144,7 +144,7 @@ def _has_map(data_type: pa.DataType) -> bool:
 
 
 def _types_in(data_type: pa.DataType) -> Iterator[pa.DataType]:
-    """Yield a type and all that it is made of."""
+    """Yield a type and all types nested in it."""
     yield data_type
     if isinstance(data_type, pa.BaseExtensionType):
         yield from _types_in(data_type.storage_type)
@@ -177,7 +177,7 @@ def _value(scalar: Any) -> Any:  # noqa: ANN401
     except UnicodeDecodeError:
         raise
     except Exception:
-        # Overflow, unknown zones, whatever an extension type raises: the value is looked at without Python's own types.
+        # Overflow, unknown time zones, or any error of an extension type: convert without Python's own types.
         return _beyond_python(scalar)
 
 
@@ -185,14 +185,14 @@ def _map(scalar: pa.MapScalar) -> dict[str, Any] | list[tuple[Any, Any]]:
     entries = scalar.values
     keys = [_value(key) for key in entries.field(0)]
     values = [_value(value) for value in entries.field(1)]
-    # JSON objects have strings as keys; and a header that was sent twice is there twice.
+    # JSON objects need string keys, and keys may repeat, such as an HTTP header that was sent twice.
     if is_string(scalar.type.key_type) and len(set(keys)) == len(keys):
         return dict(zip(keys, values, strict=True))
     return list(zip(keys, values, strict=True))
 
 
 def _time(scalar: pa.Time32Scalar | pa.Time64Scalar) -> Any:  # noqa: ANN401
-    """Return a time of day; `as_py` takes it modulo a day, and fails on nanoseconds."""
+    """Return a time of day; `as_py` would wrap it at one day, and fail on nanoseconds."""
     per_second = _PER_SECOND[scalar.type.unit]
     nanoseconds = scalar.value * (1_000_000_000 // per_second)
     if 0 <= nanoseconds < _DAY_SECONDS * 1_000_000_000 and nanoseconds % 1_000 == 0:
@@ -216,7 +216,7 @@ def _beyond_python(scalar: Any) -> Any:  # noqa: ANN401
 
 
 def _timestamp(value: int, unit: str, zone: str | None) -> str:
-    """Return ISO 8601: in its zone as far as Python goes, else in UTC."""
+    """Return ISO 8601, in its own time zone if Python can represent it, else in UTC."""
     microseconds, beyond = divmod(value * (1_000_000_000 // _PER_SECOND[unit]), 1_000)
     try:
         text = pa.scalar(microseconds, pa.timestamp("us", zone)).as_py().isoformat(timespec="microseconds")
@@ -224,13 +224,13 @@ def _timestamp(value: int, unit: str, zone: str | None) -> str:
         seconds, fraction = divmod(microseconds * 1_000 + beyond, 1_000_000_000)
         day, second = divmod(seconds, _DAY_SECONDS)
         return f"{_day(day)}T{_clock(second * 1_000_000_000 + fraction)}{'+00:00' if zone else ''}"
-    # What follows the microseconds is the offset from UTC, if anything.
+    # Only the UTC offset, if any, follows the microseconds.
     head = text.index(".") + 7
     return f"{text[:head]}{beyond:03d}{text[head:]}"
 
 
 def _day(days: int) -> str:
-    """Return the date of a day counted from 1970 on, in the calendar that ISO 8601 extends to every year."""
+    """Return the date of a day counted from 1970, in ISO 8601's calendar, which extends to every year."""
     cycles, day = divmod(days + _DAYS_TO_1970, _CYCLE_DAYS)
     within = date.fromordinal(day + 1)
     year = within.year + cycles * _CYCLE_YEARS
@@ -239,7 +239,7 @@ def _day(days: int) -> str:
 
 
 def _clock(nanoseconds: int) -> str:
-    """Return hours, minutes and seconds as `isoformat` does: six digits of a second, none where they are zero."""
+    """Return hours, minutes and seconds as `isoformat` does: six fractional digits, or none if they are zero."""
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     microseconds, beyond = divmod(fraction, 1_000)

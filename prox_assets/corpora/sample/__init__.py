@@ -1,6 +1,6 @@
-"""The bundled sample corpus: some 130 invented documents that look like crawl text, in three shards and two formats.
+"""The bundled sample corpus: some 130 synthetic documents that look like crawl text, in three shards and two formats.
 
-`pages/` holds the text as it was written, readable in review; `build.py` makes the shards in `shards/` from it.
+`pages/` holds the text in a form that is easy to review; `build.py` builds the shards in `shards/` from it.
 """
 
 from prox_assets.corpora.source import CorpusSource
@@ -9,7 +9,7 @@ SAMPLE_URL = "package://prox_assets/corpora/sample/shards/*"
 
 
 def sample_source(name: str = "sample") -> CorpusSource:
-    """Return the corpus of the installed shards; it works from any working directory.
+    """Return the source for the installed shards; it works from any working directory.
 
     Args:
         name: Name of the corpus.

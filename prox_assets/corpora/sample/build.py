@@ -1,6 +1,6 @@
-"""Makes the sample's shards from its pages: `python -m prox_assets.corpora.sample.build`.
+"""Builds the sample's shards from its pages: `python -m prox_assets.corpora.sample.build`.
 
-The output depends on the pages alone (no clock, no random numbers), so that a change in review is a change of a page.
+The output depends only on the pages (no clock, no random numbers), so a diff in review always means a changed page.
 """
 
 import gzip
@@ -20,7 +20,7 @@ SHARDS_FOLDER = Path(__file__).parent / "shards"
 C4_SHARDS = ("c4-00000.json.gz", "c4-00001.json.gz")
 FINEWEB_SHARD = "fineweb-00000.parquet"
 
-# A record that was cut off when its writer died: no reader can make a document of it.
+# A record that was cut off when its writer died, so no reader can turn it into a document.
 _CORRUPT_ROW = '{"text": "Harbour webcam, updated every five minutes\\nThe picture is late because the wind has tur'
 _CORRUPT_ROW_AT = 20
 _FINEWEB_SCHEMA = pa.schema(
@@ -39,7 +39,7 @@ _FINEWEB_SCHEMA = pa.schema(
 
 
 def sample_pages() -> list[list[Page]]:
-    """Return the pages of the three shards, shuffled by a hash of their address, as a crawl mixes its sites."""
+    """Return the pages of the three shards, shuffled by a hash of their URL to mix sites as a crawl does."""
     pages = sorted([*read_pages(), *extreme_pages()], key=lambda page: _hash(page.url))
     return [pages[start::3] for start in range(3)]
 
@@ -55,7 +55,8 @@ def c4_lines(pages: list[Page]) -> list[str]:
 def fineweb_rows(pages: list[Page]) -> list[dict[str, Any]]:
     """Return the rows of a FineWeb shard.
 
-    The native id, the language score and the token count (a quarter of the characters) are made up from the page.
+    The native id, the language score and the token count (a quarter of the characters) are synthetic, derived from the
+    page.
     """
     return [
         {
@@ -77,7 +78,7 @@ def build(folder: Path = SHARDS_FOLDER) -> list[Path]:
     """Write the three shards and return their paths.
 
     Args:
-        folder: Where to; made if it does not exist.
+        folder: Target folder; created if it does not exist.
     """
     first, second, third = sample_pages()
     second_lines = c4_lines(second)

@@ -1,4 +1,4 @@
-"""The sample's generated pages: shapes that break naive pipelines, and that nobody would write out by hand."""
+"""The sample's generated pages: shapes that break naive pipelines and would be tedious to write by hand."""
 
 from datetime import datetime, timedelta
 from math import sin, tau
@@ -32,7 +32,7 @@ def _passenger_register() -> str:
 
 
 def _tide_gauge_log() -> str:
-    """Return fifty days of readings, ten minutes apart, three words each, all in one line."""
+    """Return fifty days of readings, ten minutes apart, three words each, all on one line."""
     start = datetime(2021, 8, 1)
     readings = []
     for step in range(50 * 144):

@@ -1,6 +1,6 @@
-"""The authored pages: reading `pages/*.txt` and putting each page's text between its site's header and footer.
+"""Reads the authored pages in `pages/*.txt` and puts each page's text between its site's header and footer.
 
-A page file is a sequence of sections, each begun by a line that starts with "%% ":
+A page file is a sequence of sections, each introduced by a line that starts with "%% ":
 
     %% site BASE_URL LANGUAGE     a new site; its header and footer follow, and are empty until given
     %% top                        lines that every page of the site begins with
@@ -18,7 +18,7 @@ _MARK = "%% "
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as a crawler's text extractor would give it; `date` is an ISO 8601 day."""
+    """A page as a crawler's text extractor would return it; `date` is an ISO 8601 day."""
 
     url: str
     text: str
@@ -27,7 +27,7 @@ class Page:
 
 
 def read_pages(folder: Path = PAGES_FOLDER) -> list[Page]:
-    """Return all pages, in the order of file names and of sections.
+    """Return all pages, ordered by file name and then by section.
 
     Raises:
         ValueError: A section has an unknown kind.

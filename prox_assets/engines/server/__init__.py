@@ -1,1 +1,1 @@
-"""A model behind an OpenAI-compatible server."""
+"""The engine for a model behind an OpenAI-compatible server."""

@@ -1,8 +1,8 @@
-"""HTTP to an OpenAI-compatible server: one request, with retries.
+"""HTTP client for an OpenAI-compatible server: sends a request, with retries.
 
-Belongs here: attempts, waiting between them, and what each failure means. The API key is read from the environment,
-sent in a header, and appears in no message. What is asked and what the answers say is the callers' work, for engines
-`server_queries.py`.
+It makes the attempts, waits between them, and decides what each failure means. The API key comes from the environment,
+is sent in a header, and appears in no message. Callers write the requests and read the answers; for engines, that is
+queries.py.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ import tenacity
 from prox_assets.engines.config import ServerEngineConfig
 from prox_assets.engines.protocol import EngineError, EngineStartError
 
-# Of the client's errors those that pass by themselves; of the server's all (gateways have their own, 520 to 530)
-# but those that say what the server never does.
+# We retry the client errors that pass by themselves, and all server errors (gateways have their own, 520 to 530) except
+# those for something that the server never does.
 _PASSING_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
 _LASTING_SERVER_ERRORS = frozenset({501, 505})
 _LONGEST_WAIT_SECONDS = 60.0
@@ -29,11 +29,11 @@ _EXCERPT_CHARACTERS = 300
 
 
 class RequestRefusedError(Exception):
-    """The server answered, and will not run this request; trying again is of no use."""
+    """The server answered that it will not run this request; a retry is useless."""
 
 
 class RequestFailedError(Exception):
-    """Every attempt failed in a way that might pass: busy, broken or silent server."""
+    """Every attempt failed for a reason that might pass: a busy, broken or silent server."""
 
 
 class _AttemptFailedError(Exception):
@@ -45,18 +45,18 @@ class _AttemptFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What the server says about the model: its served name and context window in tokens."""
+    """The served model: its name and its context window in tokens."""
 
     name: str
     max_model_len: int
 
 
 class CompletionsClient:
-    """One server. To be made, used and closed inside one event loop.
+    """A client for one server; create, use and close it inside one event loop.
 
     Args:
-        config: Where the server is, and how patient to be.
-        on_answer: Called whenever the server has answered a request with success.
+        config: Where the server is, and its timeouts and retries.
+        on_answer: Called whenever the server has answered a request successfully.
     """
 
     def __init__(self, config: ServerEngineConfig, on_answer: Callable[[], None]) -> None:
@@ -70,7 +70,7 @@ class CompletionsClient:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx.Timeout(config.request_timeout_seconds),
             limits=httpx.Limits(max_connections=config.concurrency, max_keepalive_connections=config.concurrency),
-            # A proxy meant for the internet must not be asked for a server on this machine.
+            # Bypass any internet proxy for a server on this machine.
             trust_env=urlsplit(base).hostname not in {"localhost", "127.0.0.1", "::1"},
         )
 
@@ -78,7 +78,7 @@ class CompletionsClient:
         """Return the configured model, or the only one served.
 
         Raises:
-            EngineStartError: The server cannot be reached, or does not serve the model.
+            EngineStartError: The server cannot be reached, does not serve the model, or states no context window.
         """
         name, entry = await self._listed_model()
         windows = [length for length in (entry.get("max_model_len"), self._config.max_model_len) if length is not None]
@@ -87,7 +87,7 @@ class CompletionsClient:
         return ServedModel(name, min(windows))
 
     async def served_model_name(self) -> str:
-        """Return the name of the configured model, or of the only one served, whatever its context window.
+        """Return the name of the configured model, or of the only one served; the context window may be unknown.
 
         Raises:
             EngineStartError: The server cannot be reached, or does not serve the model.
@@ -101,12 +101,12 @@ class CompletionsClient:
         Raises:
             RequestRefusedError: The server will not run the request.
             RequestFailedError: Every attempt failed.
-            EngineError: The server is gone: no connection could be made in any attempt, or the key was not accepted.
+            EngineError: The server is unreachable or rejects the key, or base_url or the model is wrong.
         """
         return await self._request_with_retries("POST", "/completions", payload)
 
     async def chat(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the server's answer to one chat completions request, as decoded JSON; raises as `complete` does."""
+        """Return the server's answer to one chat completions request, as decoded JSON; raises like `complete`."""
         return await self._request_with_retries("POST", "/chat/completions", payload)
 
     async def close(self) -> None:
@@ -145,7 +145,7 @@ class CompletionsClient:
 
     async def _attempt(self, method: str, path: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
         try:
-            # The slot is taken for one attempt only, so that requests waiting for their next one block no others.
+            # A slot is held for one attempt only, so requests that wait to retry do not block others.
             async with self._slots, asyncio.timeout(self._config.request_timeout_seconds):
                 response = await self._http.request(method, self._base_url + path, json=payload)
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -162,7 +162,7 @@ class CompletionsClient:
         return answer
 
     def _judged(self, response: httpx.Response) -> dict[str, Any]:
-        """Return the JSON object of an answer with success; raises what any other answer means."""
+        """Return the JSON object of a successful answer; raise the matching error for any other."""
         if _passes(response.status_code):
             raise _AttemptFailedError(self._describe(response), retry_after_seconds=_retry_after_seconds(response))
         if response.status_code in {401, 403}:
@@ -173,12 +173,12 @@ class CompletionsClient:
             raise RequestRefusedError(self._describe(response))
         try:
             answer = response.json()
-        # Not JSON, not UTF-8, a number of thousands of digits; brackets too deep to be read.
+        # Not JSON, not UTF-8, a number of thousands of digits, or brackets nested too deeply.
         except (ValueError, RecursionError) as error:
             raise _AttemptFailedError(f"the answer is not JSON: {self._excerpt(response)!r}") from error
         if not isinstance(answer, dict):
             raise _AttemptFailedError(f"the answer is not a JSON object: {self._excerpt(response)!r}")
-        # Gateways that have sent their status already put what went wrong behind them into the body.
+        # A gateway that has already sent its status reports a later failure in the body.
         if answer.get("error") and not answer.keys() & {"choices", "data"}:
             raise _AttemptFailedError(f"an error instead of an answer: {self._excerpt(response)!r}")
         return answer
@@ -192,7 +192,7 @@ class CompletionsClient:
 
 
 def _passes(status: int) -> bool:
-    """Return whether the request that was answered with this HTTP status may succeed when it is made again."""
+    """Return whether a request that got this HTTP status may succeed on a retry."""
     return status in _PASSING_CLIENT_ERRORS or (status >= 500 and status not in _LASTING_SERVER_ERRORS)
 
 
@@ -200,14 +200,14 @@ _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_SE
 
 
 def _wait_seconds(state: tenacity.RetryCallState) -> float:
-    """Return exponential backoff with jitter, or what the server asked for in Retry-After if that is longer."""
+    """Return exponential backoff with jitter, or the server's Retry-After if that is longer."""
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after_seconds if isinstance(error, _AttemptFailedError) else 0.0
     return max(_backoff(state), min(asked, _LONGEST_WAIT_SECONDS))
 
 
 def _retry_after_seconds(response: httpx.Response) -> float:
-    """Return what the Retry-After header asks for, as seconds from now; 0 without one (RFC 9110, 10.2.3)."""
+    """Return the Retry-After header as seconds from now; 0 without one (RFC 9110, 10.2.3)."""
     header = response.headers.get("Retry-After", "")
     try:
         return max(0.0, float(header))

@@ -1,6 +1,6 @@
-"""The engine that asks an OpenAI-compatible server: an event loop in a thread of its own.
+"""The engine for an OpenAI-compatible server: runs an event loop with one task per request in its own thread.
 
-Belongs here: tasks, their number and their end. Requests and answers are in `server_queries.py`.
+Requests and answers are in queries.py.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ ValueT = TypeVar("ValueT")
 
 
 class ServerEngine(StreamingEngine):
-    """A completions server that somebody else runs.
+    """An engine for a completions server that is already running.
 
     Args:
-        config: Where the server is, and how patient to be.
+        config: Where the server is, and its timeouts and retries.
 
     Raises:
         EngineStartError: The server cannot be reached, or does not serve the model.
@@ -118,7 +118,7 @@ class ServerEngine(StreamingEngine):
         except* RequestRefusedError as group:
             outbox.put(as_error(_message(group)))
         except* RequestFailedError as group:
-            # Not progress: a server that only ever fails must not look alive to the watchdog.
+            # A failure is not progress, so a server that always fails still trips the watchdog.
             outbox.put(as_error(_message(group)), progress=False)
         except* EngineError as group:
             outbox.fail(EngineError(_message(group)))

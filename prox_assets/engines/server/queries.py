@@ -1,7 +1,6 @@
-"""What a completions server is asked, and what its answers say.
+"""The requests to a completions server, and how to read its answers.
 
-Belongs here: the JSON of vLLM's /v1/completions, extensions of the OpenAI protocol included. How it travels is in
-`server_client.py`.
+The JSON is that of vLLM's /v1/completions, including its extensions to the OpenAI protocol; client.py sends it.
 """
 
 import asyncio
@@ -16,16 +15,16 @@ _TOKEN_PREFIX = "token_id:"  # noqa: S105 (how vLLM spells a token by its id)
 
 
 class ServerModel:
-    """One served model, asked through a client.
+    """One served model, queried through a client.
 
     Args:
-        client: The connection.
+        client: The client.
         name: The served model name.
     """
 
     def __init__(self, client: CompletionsClient, name: str) -> None:
         self._client = client
-        # Sampling parameters are spelled out, because a server takes unset ones from the model's generation_config.
+        # All sampling parameters are explicit, because a server takes unset ones from the model's generation_config.
         self._common = {
             "model": name,
             "temperature": 0.0,
@@ -37,7 +36,7 @@ class ServerModel:
         self._can_choose_tokens = True
 
     async def complete(self, request: CompletionRequest, max_tokens: int) -> Completion:
-        """Generate for one request; `max_tokens` is what fits the window.
+        """Generate for one request; `max_tokens` already fits the context window.
 
         Raises:
             RequestRefusedError: The server will not run the request.
@@ -59,7 +58,7 @@ class ServerModel:
             raise EngineError("The server returns no token ids; a vLLM server (0.24 or later) is needed.")
         if choice["finish_reason"] not in {"stop", "length"}:
             raise RequestRefusedError(f"the server ended the request with {choice['finish_reason']!r}")
-        # No stop strings are ever asked for, so the last token of a stopped answer is the one that stopped it.
+        # We never set stop strings, so the last token of a stopped answer is the one that stopped it.
         stopped = choice["finish_reason"] == "stop"
         kept = tuple(token_ids[:-1] if stopped else token_ids)
         return Completion(
@@ -72,11 +71,11 @@ class ServerModel:
         )
 
     async def score(self, request: ScoreRequest) -> Score:
-        """Score one request; raises as `complete` does."""
+        """Score one request; raises like `complete`."""
         table = ScoreTable(request)
         queries = [table.first_query()]
         while queries:
-            # All or nothing: when one query fails, those beside it are cancelled rather than left running.
+            # All or nothing: if one query fails, the others are cancelled.
             async with asyncio.TaskGroup() as group:
                 for query in queries:
                     group.create_task(self._fill(table, query))
@@ -89,13 +88,13 @@ class ServerModel:
         if query.inner:
             in_prompt = choice["prompt_logprobs"]
             for position in table.inner_positions:
-                # Entry i belongs to prompt token i: the distribution after position i - 1.
+                # Entry i belongs to prompt token i, so it is the distribution after position i - 1.
                 entries: Mapping[str, Any] = in_prompt[position + 1]
                 table.add(position, {int(token_id): entry["logprob"] for token_id, entry in entries.items()})
         if query.chosen_token_ids:
             after_last = _after_last(choice)
             if not after_last.keys() >= set(query.chosen_token_ids) and chose_tokens:
-                # The completions endpoint of older servers ignores logprob_token_ids; ask them for everything.
+                # Older servers' completions endpoint ignores logprob_token_ids, so ask for the whole vocabulary.
                 self._can_choose_tokens = False
                 after_last = _after_last(await self._ask(ScoreQuery(query.prompt_token_ids, query.chosen_token_ids)))
             if not after_last.keys() >= set(query.chosen_token_ids):
@@ -136,6 +135,6 @@ def _first_choice(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _after_last(choice: Mapping[str, Any]) -> dict[int, float]:
-    """Return the log-probabilities of the generated token's position, by token id."""
+    """Return the log-probabilities at the generated token's position, by token id."""
     tops = (choice.get("logprobs") or {}).get("top_logprobs") or [{}]
     return {int(name.removeprefix(_TOKEN_PREFIX)): value for name, value in (tops[0] or {}).items()}

@@ -1,1 +1,1 @@
-"""A model in this process, run by transformers."""
+"""The engine that runs a model in this process with transformers."""

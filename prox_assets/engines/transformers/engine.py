@@ -1,6 +1,6 @@
 """The engine that runs a model with Hugging Face transformers: batches of similar length, one worker thread.
 
-Belongs here: the thread, its queue and the choice of batches. Tensors are in `torch_model.py`.
+The work on tensors is in model.py.
 """
 
 import queue
@@ -26,7 +26,7 @@ class _CompletionJob:
 
     @property
     def length(self) -> int:
-        """Tokens of the sequence at its longest."""
+        """Maximum length of the sequence in tokens."""
         return len(self.request.prompt_token_ids) + self.max_tokens
 
 
@@ -37,7 +37,7 @@ class _ScoreJob:
 
     @property
     def length(self) -> int:
-        """Tokens of the sequence."""
+        """Length of the sequence in tokens."""
         return len(self.request.prompt_token_ids)
 
 
@@ -52,7 +52,7 @@ class TransformersEngine(StreamingEngine):
         model_path: Local folder with safetensors weights, configuration and tokenizer.
 
     Raises:
-        EngineStartError: The model cannot be loaded, or the device is not there.
+        EngineStartError: The model cannot be loaded, or the device is not available.
     """
 
     def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
@@ -65,7 +65,7 @@ class TransformersEngine(StreamingEngine):
         self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._failure: EngineError | None = None
-        # Daemonic, because a forward pass that hangs in native code can never be joined.
+        # A daemon thread, because a forward pass that hangs in native code can never be joined.
         self._thread = threading.Thread(target=self._run, name="prox-transformers", daemon=True)
         self._thread.start()
 
@@ -76,7 +76,7 @@ class TransformersEngine(StreamingEngine):
         self._inbox.put(_ScoreJob(request, outbox))
 
     def _cancel(self, outbox: Outbox) -> None:
-        pass  # the worker looks at `outbox.closed` before each batch and after each token
+        pass  # the worker checks `outbox.closed` before each batch and after each token
 
     def _check_alive(self) -> None:
         if self._failure is not None:
@@ -87,14 +87,14 @@ class TransformersEngine(StreamingEngine):
     def _shut_down(self) -> None:
         self._stopping.set()
         self._inbox.put(None)
-        # A healthy worker stops after the token or batch in hand; a stalled one is not waited for.
+        # A healthy worker stops after its current token or batch; we do not wait for a stalled one.
         self._thread.join(timeout=min(self._watchdog.seconds_left(), 60.0))
 
     def _run(self) -> None:
         pending: list[_Job] = []
         try:
             while not self._stopping.is_set():
-                # Sleep only when there is nothing to compute.
+                # Block only if there is nothing to compute.
                 while not pending or not self._inbox.empty():
                     job = self._inbox.get()
                     if job is None:
@@ -164,15 +164,15 @@ class TransformersEngine(StreamingEngine):
 
 
 def choose_batch(pending: Sequence[_Job], batch_size: int, batch_tokens: int) -> list[_Job]:
-    """Return the jobs to run next: of one kind and as alike in length as possible, so that little is padding.
+    """Return the jobs to run next: of one kind and as similar in length as possible, to minimise padding.
 
-    The longest go first: a batch that does not fit into memory then shows early. Short ones cannot be kept waiting
-    for ever, because the look-ahead fills up with them.
+    The longest go first, so that a batch that does not fit into memory fails early. Short jobs cannot starve, because
+    the look-ahead eventually fills up with them.
 
     Args:
-        pending: What is there to choose from.
-        batch_size: Jobs at most.
-        batch_tokens: Tokens at most, padding included; a single longer job is a batch of its own.
+        pending: The jobs to choose from.
+        batch_size: Maximum number of jobs.
+        batch_tokens: Maximum number of tokens, including padding; a single longer job runs in its own batch.
     """
     by_length = sorted(pending, key=lambda job: job.length, reverse=True)
     alike = [job for job in by_length if type(job) is type(by_length[0])]

@@ -1,6 +1,6 @@
-"""A causal language model on torch: one batch of greedy generation, one batch of scores.
+"""A causal language model on torch: generates greedily for one batch, or scores one batch.
 
-Belongs here: tensors. Not here: queues, threads and the choice of batches (`transformers_engine.py`).
+engine.py has the queue and the thread, and chooses the batches.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 _LOGIT_ROWS = 512
-"""Positions whose logits exist at one time when scoring: 512 x 32,000 x 4 bytes are 66 MB."""
+"""Maximum positions whose logits exist at one time when scoring: 512 x 32,000 x 4 bytes are 66 MB."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,13 +25,13 @@ class GenerationRow:
     """One sequence of a generation batch, filled in place.
 
     Attributes:
-        prompt_token_ids: What to continue.
-        max_tokens: Tokens to generate at most.
-        stop_token_ids: Tokens that end the sequence, the model's own end-of-sequence tokens included.
+        prompt_token_ids: The prompt to continue.
+        max_tokens: Maximum number of tokens to generate.
+        stop_token_ids: Tokens that end the sequence, including the model's own end-of-sequence tokens.
         matcher: Grammar state, or None.
-        cancelled: Tells whether nobody waits for the sequence any more.
-        token_ids: What was generated, without the token that stopped it.
-        finish_reason: "stop" or "length" when the sequence is over, else None.
+        cancelled: Tells whether the caller no longer wants the sequence.
+        token_ids: The generated tokens, without the one that stopped the sequence.
+        finish_reason: "stop" or "length" once the sequence is finished, else None.
     """
 
     prompt_token_ids: tuple[int, ...]
@@ -43,7 +43,7 @@ class GenerationRow:
     finish_reason: str | None = None
 
     def take(self, token_id: int) -> None:
-        """Append a generated token, or finish."""
+        """Append a generated token, or finish the sequence."""
         if token_id in self.stop_token_ids:
             self.finish_reason = "stop"
             return
@@ -62,7 +62,7 @@ class TorchModel:
         model_path: Folder with safetensors weights, configuration and tokenizer.
 
     Raises:
-        EngineStartError: The folder cannot be loaded, or the device is not there.
+        EngineStartError: The folder cannot be loaded, or the device is not available.
     """
 
     def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
@@ -72,7 +72,7 @@ class TorchModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # of loading weights, in the midst of a command's own output
+        logging.disable_progress_bar()  # keep the weight-loading progress bar out of a command's output
         if config.device == "cuda" and not torch.cuda.is_available():
             raise EngineStartError("device is cuda, but torch sees no CUDA device; set device to cpu or auto.")
         if config.threads is not None:
@@ -80,7 +80,7 @@ class TorchModel:
         device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
         dtype = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
         try:
-            # Pickled weights and remote code would run code when they are loaded.
+            # Loading pickled weights or remote code would execute that code.
             self.tokenizer = cast("Any", AutoTokenizer.from_pretrained(model_path, trust_remote_code=False))
             model: Any = AutoModelForCausalLM.from_pretrained(
                 model_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
@@ -112,7 +112,7 @@ class TorchModel:
 
         Args:
             rows: The batch.
-            on_step: Called after each token with the rows it finished; generation stops when it returns False.
+            on_step: Called after each token with the rows that it finished; generation stops if it returns False.
         """
         import torch
         from transformers import DynamicCache
@@ -157,16 +157,16 @@ class TorchModel:
     ) -> list[tuple[tuple[float, ...], ...]]:
         """Return natural-log probabilities, one table of shape (positions, candidates) per prompt.
 
-        The logits of positions that nobody asked for are never computed.
+        It computes logits only for the requested positions.
 
         Raises:
-            EngineError: The model does more to its logits than its output layer says.
+            EngineError: The model transforms its logits after the output layer.
         """
         import torch
 
         with torch.inference_mode():
             self._require_plain_head()
-            # Right padding: later tokens do not change what a causal model says about earlier positions.
+            # Right padding: in a causal model, later tokens do not affect earlier positions.
             token_ids, mask = self._pad(prompts, left=False)
             hidden = self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
             row_index = [row for row, wanted in enumerate(positions) for _ in wanted]
@@ -196,13 +196,13 @@ class TorchModel:
         return token_ids.to(self._device), mask.to(self._device)
 
     def _find_eos_token_ids(self) -> frozenset[int]:
-        """Return the tokenizer's and the generation configuration's end-of-sequence tokens, as vLLM does."""
+        """Return the end-of-sequence tokens of the tokenizer and of the generation configuration, as vLLM does."""
         configured = self._model.generation_config.eos_token_id
         several = configured if isinstance(configured, list) else [configured]
         return frozenset(i for i in (*several, self.tokenizer.eos_token_id) if i is not None)
 
     def _require_plain_head(self) -> None:
-        """Check, once, that the output layer alone gives the model's logits; some families scale or cap them."""
+        """Check once that the output layer alone produces the logits; some model families scale or cap them later."""
         import torch
 
         if self._head_is_plain is None:

@@ -1,1 +1,1 @@
-"""vLLM in a process of its own."""
+"""The engine that runs vLLM, by default in a separate process."""

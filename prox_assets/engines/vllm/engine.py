@@ -1,7 +1,4 @@
-"""The engine that runs vLLM on a local model folder.
-
-Belongs here: how the protocol maps to the worker's jobs.
-"""
+"""The engine that runs vLLM on a local model folder: turns protocol requests into the worker's jobs."""
 
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.protocol import Completion, CompletionRequest, Score, ScoreRequest
@@ -15,7 +12,7 @@ class VllmEngine(StreamingEngine):
     """vLLM with token-id prompts, final outputs only and a bounded look-ahead.
 
     Args:
-        config: How vLLM is to run.
+        config: Settings of vLLM.
         model_path: Local folder with safetensors weights, configuration and tokenizer.
 
     Raises:

@@ -1,6 +1,6 @@
-"""What one protocol request asks of vLLM, and what is made of its answers.
+"""Translates protocol requests into vLLM requests, and vLLM outputs into results.
 
-Belongs here: sampling parameters and reading of outputs. Not here: when they run (`vllm_worker.py`).
+worker.py decides when they run.
 """
 
 from abc import ABC, abstractmethod
@@ -32,19 +32,19 @@ class Job(ABC):
 
     @abstractmethod
     def first_asks(self) -> list[Ask]:
-        """Return the vLLM requests to begin with."""
+        """Return the first vLLM requests."""
 
     @abstractmethod
     def take(self, ask: Ask, output: "RequestOutput") -> list[Ask]:
-        """Take in the final output of `ask`; return further vLLM requests. Hands the result over when it is whole."""
+        """Read the final output of `ask` and return further vLLM requests; pass the result on once it is complete."""
 
     @abstractmethod
     def refuse(self, error: str) -> None:
-        """Hand over a result that says why vLLM refused the request."""
+        """Pass on a result that says why vLLM rejected the request."""
 
 
 class CompletionJob(Job):
-    """A CompletionRequest; `max_tokens` is what fits the window."""
+    """A CompletionRequest; `max_tokens` already fits the context window."""
 
     def __init__(self, request: CompletionRequest, max_tokens: int, outbox: Outbox[Completion]) -> None:
         self.outbox: Outbox[Completion] = outbox
@@ -52,7 +52,7 @@ class CompletionJob(Job):
         self._max_tokens = max_tokens
 
     def first_asks(self) -> list[Ask]:
-        """Return the one request that is needed."""
+        """Return the single request that is needed."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
@@ -68,14 +68,14 @@ class CompletionJob(Job):
         return [Ask(self._request.prompt_token_ids, parameters)]
 
     def take(self, ask: Ask, output: "RequestOutput") -> list[Ask]:
-        """Hand the completion over."""
+        """Pass the completion on."""
         answer = output.outputs[0]
         token_ids = tuple(answer.token_ids)
         stopped = answer.finish_reason == "stop"
         if not stopped and answer.finish_reason != "length":
             self.refuse(f"vLLM ended the request with {answer.finish_reason!r}")
             return []
-        # No stop strings are ever asked for, so the last token of a stopped answer is the one that stopped it.
+        # We never set stop strings, so the last token of a stopped answer is the one that stopped it.
         if stopped:
             token_ids = token_ids[:-1]
         self.outbox.put(
@@ -91,12 +91,12 @@ class CompletionJob(Job):
         return []
 
     def refuse(self, error: str) -> None:
-        """Hand over a completion with `error`."""
+        """Pass on a completion with `error`."""
         self.outbox.put(completion_error(self._request, error))
 
 
 class ScoreJob(Job):
-    """A ScoreRequest: one vLLM request, and more where a candidate is not among the most likely tokens."""
+    """A ScoreRequest: one vLLM request, and more if a candidate is not among the most likely tokens."""
 
     def __init__(self, request: ScoreRequest, outbox: Outbox[Score]) -> None:
         self.outbox: Outbox[Score] = outbox
@@ -110,7 +110,7 @@ class ScoreJob(Job):
         return [self._ask(self._table.first_query())]
 
     def take(self, ask: Ask, output: "RequestOutput") -> list[Ask]:
-        """Fill the table; hand the score over when it is full, else ask for what is missing."""
+        """Fill the table; pass the score on once it is full, else return requests for the missing entries."""
         query = self._open.pop(ask)
         if self._refused:
             return []
@@ -127,7 +127,7 @@ class ScoreJob(Job):
         return more
 
     def refuse(self, error: str) -> None:
-        """Hand over a score with `error`, once."""
+        """Pass on a score with `error`, once."""
         if not self._refused:
             self._refused = True
             self.outbox.put(score_error(self._request, error))
@@ -140,7 +140,7 @@ class ScoreJob(Job):
             temperature=0.0,
             max_tokens=1,
             logprob_token_ids=list(query.chosen_token_ids) or None,
-            # vLLM itself leaves the prefix cache unread for requests with prompt_logprobs.
+            # vLLM does not read the prefix cache for requests with prompt_logprobs.
             prompt_logprobs=TOP_TOKENS if query.inner else None,
             # Arrays instead of one object per token and position.
             flat_logprobs=True,
@@ -159,6 +159,6 @@ class ScoreJob(Job):
         if query.inner:
             in_prompt = cast("PromptLogprobs", output.prompt_logprobs)
             for position in self._table.inner_positions:
-                # Entry i belongs to prompt token i: the distribution after position i - 1.
+                # Entry i belongs to prompt token i, so it is the distribution after position i - 1.
                 entries = cast("dict[int, Logprob]", in_prompt[position + 1])
                 self._table.add(position, {token_id: entry.logprob for token_id, entry in entries.items()})

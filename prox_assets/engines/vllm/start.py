@@ -1,6 +1,6 @@
-"""Starting and stopping vLLM's LLMEngine, with its processes accounted for.
+"""Starts and stops vLLM's LLMEngine: environment, engine arguments and child processes.
 
-Belongs here: environment, engine arguments, child processes. Not here: requests (`vllm_worker.py`).
+Requests are in worker.py.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from vllm.v1.engine.llm_engine import LLMEngine
 
-# Code that comes with a model, weights that are pickles, and whatever names another model than the one whose files the
-# refiner's fingerprint is made of.
+# Settings that would run a model's own code, load pickled weights, or name another model than the one whose files the
+# refiner's fingerprint covers.
 _REFUSED_EXTRA = (
     *("trust_remote_code", "load_format", "code_revision"),
     *("model", "tokenizer", "revision", "tokenizer_revision", "hf_config_path"),
@@ -33,9 +33,9 @@ _LOOK_SECONDS = 0.2
 
 
 class CoreProcesses:
-    """The engine core processes that vLLM starts while this is entered; none if the core runs in this process.
+    """The engine core processes that vLLM starts inside the `with` block; none if the core runs in this process.
 
-    They are guarded from the moment they are there, because loading a model takes long enough to be killed in.
+    They are guarded as soon as they appear, because loading takes so long that this process may be killed meanwhile.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class CoreProcesses:
 
     def _find(self) -> None:
         for process in multiprocessing.active_children():
-            # Somebody else's children, started by another thread meanwhile, have other names.
+            # Children that another thread has started in the meantime have other names.
             is_core = process.name.startswith("EngineCore") and process not in self._others
             if not is_core or process in self._processes or process.pid is None:
                 continue
@@ -96,7 +96,7 @@ class RunningVllm:
     """An LLMEngine and the processes behind it.
 
     Attributes:
-        engine: The engine; to be used by one thread only.
+        engine: The engine; only one thread may use it.
         core: Its core processes.
     """
 
@@ -104,7 +104,7 @@ class RunningVllm:
     core: CoreProcesses
 
     def shut_down(self) -> None:
-        """End the engine core and wait for its processes; without this a process that used vLLM does not end."""
+        """End the engine core and wait for its processes; without this, a process that used vLLM never exits."""
         try:
             self.engine.engine_core.shutdown()
         finally:
@@ -115,7 +115,7 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
     """Load a model folder into vLLM.
 
     Raises:
-        EngineStartError: vLLM is missing, or could not load the model; the message has vLLM's own reason.
+        EngineStartError: vLLM is missing, or could not load the model; the message includes vLLM's own reason.
     """
     if refused := [name for name in _REFUSED_EXTRA if name in config.extra]:
         raise EngineStartError(
@@ -137,8 +137,8 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
     core = CoreProcesses()
     try:
         with _core_environment(config), core:
-            # The context decides vLLM's batch sizes: LLM_CLASS, that of bare `LLM`, gets twice the tokens and sequences
-            # per step of the default on CPU, and eight times on an H200.
+            # The usage context decides vLLM's batch sizes: LLM_CLASS, which plain `LLM` uses, gets twice as many tokens
+            # and sequences per step as the default on CPU, and eight times as many on an H200.
             engine = LLMEngine.from_engine_args(
                 EngineArgs(**_engine_arguments(config, model_path)), usage_context=UsageContext.LLM_CLASS
             )
@@ -157,12 +157,12 @@ def _engine_arguments(config: VllmEngineConfig, model_path: str) -> dict[str, An
         "max_num_batched_tokens": config.max_num_batched_tokens,
         "enforce_eager": config.enforce_eager,
         "tensor_parallel_size": config.tensor_parallel_size,
-        # Pickled weights run code when they are loaded.
+        # Loading pickled weights would execute code.
         "load_format": "safetensors",
         "trust_remote_code": False,
         "max_logprobs": TOP_TOKENS,
         "logprobs_mode": "raw_logprobs",
-        # The backend that takes the Lark grammars of the protocol as they are.
+        # This backend accepts the protocol's Lark grammars unchanged.
         "structured_outputs_config": {"backend": "guidance"},
         "disable_log_stats": True,
     }
@@ -173,18 +173,18 @@ def _set_environment_defaults() -> None:
     import torch
 
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    # vLLM reports usage to its makers unless told not to.
+    # vLLM sends usage statistics to its developers by default.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     # Forking a process that has threads (Dagster's, polars') can deadlock the child.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     if not torch.cuda.is_available():
-        # GiB of key-value cache; vLLM would otherwise take a large share of the machine's memory.
+        # GiB of key-value cache; by default vLLM would take a large share of the machine's memory.
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
 @contextlib.contextmanager
 def _core_environment(config: VllmEngineConfig) -> Iterator[None]:
-    """Make vLLM put its core where the configuration says, for the engine started meanwhile only."""
+    """Make vLLM run its core where the configuration says, only for the engine started inside the block."""
     before = os.environ.get(_CORE_VARIABLE)
     if config.core_process != "auto":
         os.environ[_CORE_VARIABLE] = "1" if config.core_process == "child" else "0"

@@ -1,7 +1,7 @@
-"""The thread that owns vLLM: takes jobs, steps the engine, hands results over.
+"""The thread that owns vLLM: takes jobs, steps the engine, passes results on.
 
-Belongs here: the loop and its commands. What a job asks of vLLM and makes of the answer is in `vllm_jobs.py`.
-vLLM's LLMEngine is not thread-safe, so nothing else touches it between start and shutdown.
+vLLM's LLMEngine is not thread-safe, so only this thread touches it between start and shutdown. What a job asks of vLLM,
+and how it reads the answer, is in jobs.py.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
 
 _STOP_SECONDS = 20.0
-"""How long a shutdown may take: vLLM gives its core 5 s, its workers some more."""
+"""How long a shutdown may take: vLLM gives its core 5 s, and its workers some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class _Stop:
 
 
 class VllmWorker:
-    """A running vLLM and its thread. Methods other than `start` never wait for the model.
+    """A running vLLM and its thread; `submit`, `cancel` and `check_alive` never wait for the model.
 
     Args:
-        config: How vLLM is to run.
+        config: Settings of vLLM.
         model_path: Local model folder.
-        watchdog: Told of every step that brought something.
+        watchdog: Notified of every step.
     """
 
     def __init__(self, config: VllmEngineConfig, model_path: str, watchdog: ProgressWatchdog) -> None:
@@ -51,7 +51,7 @@ class VllmWorker:
         self._started = threading.Event()
         self._vllm: RunningVllm | None = None
         self._failure: EngineError | None = None
-        # Daemonic, because a core that runs in this process and hangs in native code can never be joined.
+        # A daemon thread, because a core that runs in this process and hangs in native code can never be joined.
         self._thread = threading.Thread(target=self._run, name="prox-vllm", daemon=True)
         self._jobs: dict[str, tuple[Job, Ask]] = {}
         self._numbers = itertools.count()
@@ -70,7 +70,7 @@ class VllmWorker:
         return model_config.max_model_len, model_config.get_vocab_size()
 
     def submit(self, job: Job) -> None:
-        """Start on a job."""
+        """Start a job."""
         self._commands.put(job)
 
     def cancel(self, outbox: Outbox) -> None:
@@ -88,13 +88,13 @@ class VllmWorker:
             vllm.core.check_alive()
 
     def stop(self) -> None:
-        """End the loop and vLLM; a core that does not react is killed."""
+        """End the loop and vLLM; kill a core that does not react."""
         self._commands.put(_Stop())
         self._thread.join(_STOP_SECONDS if self._healthy() else 0.1)
         vllm = self._vllm
         if self._thread.is_alive() and vllm is not None and vllm.core:
             vllm.core.kill()
-            # The thread waits in `outputs_queue.get()`, and vLLM does not wake it when its core was killed.
+            # The thread waits in `outputs_queue.get()`, and vLLM does not wake it if its core was killed.
             outputs = getattr(vllm.engine.engine_core, "outputs_queue", None)
             if outputs is not None:
                 outputs.put_nowait(EngineError("The engine core was killed."))
@@ -125,12 +125,12 @@ class VllmWorker:
             try:
                 self._vllm.shut_down()
             finally:
-                # Captured graphs and weights stay on the GPU as long as the engine is referred to.
+                # Captured graphs and weights stay on the GPU as long as anything references the engine.
                 self._vllm = None
 
     def _loop(self, vllm: RunningVllm) -> None:
         while True:
-            # Sleep only when there is nothing to compute; otherwise take what has come in and step on.
+            # Block only if there is nothing to compute; otherwise take new commands and step again.
             while not self._jobs or not self._commands.empty():
                 command = self._commands.get()
                 if isinstance(command, _Stop):
@@ -143,12 +143,12 @@ class VllmWorker:
 
     def _ask(self, vllm: RunningVllm, job: Job, asks: list[Ask]) -> None:
         for ask in asks:
-            # Own names: the caller's are unique within one call only.
+            # We use our own names, because the caller's are unique only within one call.
             name = f"prox-{next(self._numbers)}"
             try:
                 vllm.engine.add_request(name, {"prompt_token_ids": list(ask.prompt_token_ids)}, ask.parameters)
             except Exception as error:
-                # Which exception means a refused request differs between vLLM versions; a dead core is told apart here.
+                # The exception for a rejected request differs between vLLM versions, so rule out a dead core first.
                 vllm.core.check_alive()
                 job.refuse(str(error))
                 return
@@ -156,7 +156,7 @@ class VllmWorker:
 
     def _step(self, vllm: RunningVllm) -> None:
         outputs = vllm.engine.step()
-        # Outputs are final ones only, but a step also ends when unfinished sequences got a token.
+        # Only final outputs are returned, but a step also ends when unfinished sequences got a token.
         self._watchdog.progressed()
         for output in outputs:
             job, ask = self._jobs.pop(output.request_id)

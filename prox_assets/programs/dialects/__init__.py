@@ -1,1 +1,1 @@
-"""Dialects: how the answer of each kind of refiner becomes operations."""
+"""Dialects: how each kind of refiner's answer becomes operations."""

@@ -1,7 +1,6 @@
-"""The `line-labels` dialect: one keep probability per line is the program, with calls for what goes inside lines.
+"""The `line-labels` dialect: the program is one keep probability per line, plus calls for edits inside lines.
 
-Belongs here: turning probabilities into operations, and joining them with the calls. How the probabilities are asked
-for and the calls found is the refiners' work.
+This module turns the probabilities into operations and joins them with the calls; the refiners produce both.
 """
 
 from collections.abc import Sequence
@@ -12,11 +11,11 @@ from prox_assets.programs.operations import Operation, RemoveLines, render
 def operations_from_probabilities(
     probabilities: Sequence[float], threshold: float, first_line_number: int
 ) -> tuple[RemoveLines, ...]:
-    """Return one RemoveLines for each run of lines whose keep probability lies below the threshold.
+    """Return one RemoveLines for each run of lines whose keep probability is below the threshold.
 
     Args:
         probabilities: P(keep) of each line of the chunk that was shown, in order; a NaN keeps its line.
-        threshold: A line is kept when its probability is at least this.
+        threshold: A line is kept if its probability is at least this.
         first_line_number: The number that the chunk's first line has in programs (`policy.first_line_number(chunk)`).
     """
     operations: list[RemoveLines] = []
@@ -35,12 +34,12 @@ def operations_from_probabilities(
 def labelled_program(
     probabilities: Sequence[float], program: str | None, threshold: float, first_line_number: int
 ) -> str | tuple[Operation, ...]:
-    """Return what to execute for a chunk: the removals, and the calls behind them where there are any.
+    """Return what to execute for a chunk: the removals, followed by the calls if there are any.
 
     Args:
         probabilities: See `operations_from_probabilities`.
-        program: Calls for the insides of lines, as text; None if there are none. They are executed as they are written,
-            so that a call that cannot be read is recorded as one.
+        program: Calls for edits inside lines, as text; None if there are none. They are executed as written, so that an
+            unreadable call is recorded as such.
         threshold: See `operations_from_probabilities`.
         first_line_number: See `operations_from_probabilities`.
     """

@@ -1,13 +1,13 @@
 """The ProX dialect: function calls as the ProX models and their annotators write them.
 
-Belongs here: the scanner from program text to operations. Nothing is ever evaluated, every character is looked at a
-bounded number of times, and what cannot be read becomes a ParseError instead of a guess.
+The scanner turns program text into operations. It never evaluates anything and reads every character a bounded number
+of times. Text that it cannot read becomes a ParseError instead of a guess.
 
-What is read: `keep_doc()`, `drop_doc()`, `keep_chunk()` and its other names `skip_chunk()`, `untouch_doc()` and
+It accepts `keep_doc()`, `drop_doc()`, and `keep_chunk()` with its other names `skip_chunk()`, `untouch_doc()` and
 `keep_all()`; `remove_lines` with `line_start`/`line_end`, `start`/`end`, positional numbers or `all=True`; `normalize`
-with `source_str`/`target_str` or positional strings, the target being "" by default. Strings take either quote, escapes
-(`string_literals`), line breaks, and unescaped quotes of their own kind where the closing one is still plain to see.
-Comments, blank lines, `;` and Markdown fences are passed over, and so is prose around a fence.
+with `source_str`/`target_str` or positional strings, where the target defaults to "". Strings may use either quote,
+escapes (`string_literals`), line breaks, and unescaped quotes of their own kind as long as the closing quote is
+unambiguous. Comments, blank lines, `;`, Markdown fences and prose around a fence are skipped.
 """
 
 import re
@@ -34,8 +34,8 @@ _GAP = re.compile(r"(?:[\s;]++|#[^\n]*+)*+")
 _SPACE = re.compile(r"\s*+")
 _FENCE = re.compile(r"`{3,}+(?:[A-Za-z]*+[ \t\r]*+(?=\n|\Z))?")
 _CALL_HEAD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*+)[ \t]*+\(")
-# What nearly every call of a program is, read in one step; whatever is spelled otherwise goes the long way. The numbers
-# have at most MAX_LINE_NUMBER_DIGITS digits.
+# The fast path: nearly every call has this form and is read in one step; any other spelling takes the slow path. The
+# numbers have at most MAX_LINE_NUMBER_DIGITS digits.
 _PLAIN_REMOVAL = re.compile(
     rf"remove_lines\((?:line_)?start=([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}}), ?(?:line_)?end="
     rf"([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}})\)\n?"
@@ -44,9 +44,9 @@ _KEYWORD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*+)\s*+=\s*+")
 _NUMBER = re.compile(r"-?[0-9]++")
 _TRUE = re.compile(r"True\b")
 
-# A quote closes its string when the call visibly goes on or ends after it.
-# Everything that may follow a comma is listed, so a string that is not closed this way breaks its call at once, and no
-# part of a line is searched again for each of its strings.
+# A quote closes its string if the call visibly continues or ends after it.
+# The pattern lists everything that may follow a comma. A string that is not closed this way therefore breaks its call
+# at once, and no part of a line is searched again for each of its strings.
 _CLOSER = r"(?=\s*+(?:\)|,\s*+(?:[\"')0-9-]|True\b|[A-Za-z_][A-Za-z0-9_]*+\s*+=)))"
 _ONE_LINE_STRING = {
     mark: re.compile(rf"{mark}((?:[^{mark}\\\n]++|\\[^\n]|{mark}(?!{_CLOSER}))*+){mark}{_CLOSER}") for mark in "\"'"
@@ -63,15 +63,15 @@ class ParseErrorReason(StrEnum):
     BAD_ARGUMENTS = "bad_arguments"
     NUMBER_TOO_LONG = "number_too_long"
     EMPTY_PROGRAM = "empty_program"
-    """Never from `parse`: no call is no operations. The executor says it of a model whose answer holds no call."""
+    """Set by the executor if a model's answer contains no call; `parse` returns no operations in that case."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParseError:
-    """A piece of program text that is no operation.
+    """A piece of program text that is not an operation.
 
     Attributes:
-        reason: Why.
+        reason: Why it is not.
         text: The piece, cut to EXCERPT_CHARACTERS.
     """
 
@@ -81,18 +81,18 @@ class ParseError:
 
 @dataclass(frozen=True, slots=True)
 class ParsedProgram:
-    """What a program says; `calls` holds operations and errors in the order in which they were written."""
+    """A parsed program; `calls` holds operations and errors in the order in which they were written."""
 
     calls: tuple[Operation | ParseError, ...]
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """The operations alone, in order."""
+        """Only the operations, in order."""
         return tuple(call for call in self.calls if not isinstance(call, ParseError))
 
     @property
     def errors(self) -> tuple[ParseError, ...]:
-        """The errors alone, in order."""
+        """Only the errors, in order."""
         return tuple(call for call in self.calls if isinstance(call, ParseError))
 
 
@@ -105,7 +105,7 @@ _Arguments = list[tuple[str | None, _Value]]
 
 
 class _UnreadableError(Exception):
-    """The call that is being read is broken at `position`."""
+    """The current call is broken at `position`."""
 
     def __init__(self, reason: ParseErrorReason, position: int) -> None:
         self.reason = reason
@@ -113,7 +113,7 @@ class _UnreadableError(Exception):
 
 
 def parse(text: str) -> ParsedProgram:
-    """Read a program. Never raises; the time is linear in the length of the text."""
+    """Parse a program; never raises, and takes time linear in the length of the text."""
     calls: list[Operation | ParseError] = []
     outside_prose: set[int] = set()
     fences = 0
@@ -132,7 +132,7 @@ def parse(text: str) -> ParsedProgram:
             call, position = _read_call(text, head)
             calls.append(call)
         else:
-            # A line of prose may well begin like a call, "Navigation (top)", so nothing behind an unknown name is read.
+            # A line of prose can start like a call, "Navigation (top)", so an unknown name skips the rest of the line.
             if fences % 2 == 0:
                 outside_prose.add(len(calls))
             end = _line_end(text, position)
@@ -141,19 +141,19 @@ def parse(text: str) -> ParsedProgram:
             position = end
         position = _after(_GAP, text, position)
     if fences:
-        # Annotators describe in prose what they then write inside a fence.
+        # Annotators describe in prose what they then write inside a fence, so drop errors outside fences.
         calls = [call for index, call in enumerate(calls) if index not in outside_prose]
     return ParsedProgram(tuple(calls))
 
 
 def _read_call(text: str, head: re.Match[str]) -> tuple[Operation | ParseError, int]:
-    """Return the call (or why there is none) and the position from which to read on."""
+    """Return the call (or why there is none) and the position at which to continue."""
     try:
         arguments, end = _read_arguments(text, head.end())
     except _UnreadableError as broken:
-        # Read on with the line on which it broke, unless that is the line the call itself stands on: the line may begin
-        # a sound call. No line is so read more than twice. A call cut off by the end of the text has used up
-        # everything.
+        # Continue with the line on which the call broke, since a valid call may start there; if the call itself starts
+        # on that line, skip the line. So no line is read more than twice. A call cut off by the end of the text has
+        # consumed everything.
         line_start = text.rfind("\n", head.start(), broken.position) + 1
         at_end = broken.position >= len(text) or not line_start
         resume = _line_end(text, broken.position) if at_end else line_start
@@ -163,7 +163,7 @@ def _read_call(text: str, head: re.Match[str]) -> tuple[Operation | ParseError, 
 
 
 def _read_arguments(text: str, position: int) -> tuple[_Arguments, int]:
-    """Read up to and with the closing bracket; return (keyword or None, value) pairs and the position behind it."""
+    """Read through the closing parenthesis; return (keyword or None, value) pairs and the position after it."""
     arguments: _Arguments = []
     position = _after(_SPACE, text, position)
     while not text.startswith(")", position):
@@ -192,7 +192,7 @@ def _read_value(text: str, position: int) -> tuple[_Value, int]:
         raise _UnreadableError(reason, position)
     string = _ONE_LINE_STRING[mark].match(text, position) or _ANY_STRING[mark].match(text, position)
     if not string:
-        # A string that never ends: nothing behind its opening quote can be told apart from its inside.
+        # The string never ends, so everything after its opening quote may be part of it.
         raise _UnreadableError(ParseErrorReason.UNTERMINATED_CALL, len(text))
     return _String(string.group(1)), string.end()
 
@@ -236,7 +236,7 @@ _FUNCTIONS: dict[str, Callable[[_Arguments], Operation | None]] = {
 
 
 def _bind(arguments: _Arguments, parameters: dict[str, int]) -> dict[int, _Value] | None:
-    """Put values at their parameters' places as a Python call does; None where a call would be a TypeError."""
+    """Bind values to parameters as a Python call does; None where Python would raise a TypeError."""
     bound: dict[int, _Value] = {}
     seen_keyword = False
     for index, (keyword, value) in enumerate(arguments):
