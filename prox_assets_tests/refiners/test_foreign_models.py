@@ -17,7 +17,8 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import WEIGHT_PATTERNS, find_model
 from prox_assets.refiners.model.tokenization import load_tokenizer
 
-SOURCES = sorted(Path(prox_assets.__file__).parent.rglob("*.py"))
+PACKAGE = Path(prox_assets.__file__).parent
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if PACKAGE / "testing" not in path.parents)
 # Loaders that unpickle, or run what they are given.
 FORBIDDEN_CALLS = {"pickle.load", "pickle.loads", "torch.load", "joblib.load", "dill.load", "eval", "exec", "yaml.load"}
 

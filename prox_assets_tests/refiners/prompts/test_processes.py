@@ -46,7 +46,7 @@ def children() -> set[int]:
     found: set[int] = set()
     for child in psutil.Process().children():
         try:
-            if child.status() != psutil.STATUS_ZOMBIE and any("prompt_processes" in part for part in child.cmdline()):
+            if child.status() != psutil.STATUS_ZOMBIE and any("prompts.processes" in part for part in child.cmdline()):
                 found.add(child.pid)
         except psutil.NoSuchProcess:
             continue
