@@ -16,7 +16,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).

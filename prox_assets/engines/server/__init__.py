@@ -1,1 +1,0 @@
-"""The engine for a model behind an OpenAI-compatible server."""

@@ -1,1 +1,0 @@
-"""The `rules` refiner: published heuristics write the programs."""
