@@ -4,9 +4,9 @@ This module goes from rows of `shard_metrics` (read by arrivals.py) to findings.
 reads values off a row, statistics.py has the formulas, and messages.py the wording.
 
 Shards are judged one after another. A shard that deviates in a measure, or is merely suspect, stays out of that
-measure's baseline; otherwise a fault that begins weakly would hide itself. `accepted_from` accepts an intended change at
-once. A change that nobody acts on becomes the baseline after `adopt_after` shards, because people ignore an alarm that
-never ends.
+measure's baseline; otherwise a fault that begins weakly would hide itself. `accepted_from` accepts an intended change
+at once. A change that nobody acts on becomes the baseline after `adopt_after` shards, because people ignore an alarm
+that never ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -110,8 +110,8 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     Measure.OPERATIONS_PER_DOCUMENT: _PSI,
     Measure.LANGUAGE_MIX: Threshold(warn=0.1),
     Measure.REPEATED_LINES: Threshold(warn=0.05, error=0.1),
-    # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35). Ten times that is worth a
-    # warning; losing a tenth of all programs is an outage.
+    # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35). Ten times that is worth
+    # a warning; losing a tenth of all programs is an outage.
     Measure.FAILED_PROGRAMS: Threshold(warn=0.036, error=0.1),
     Measure.TRUNCATED_PROGRAMS: Threshold(warn=0.036, error=0.1),
     Measure.LOOPING_PROGRAMS: Threshold(warn=0.036, error=0.1),
