@@ -1,9 +1,10 @@
 """ProX ("Programming Every Example", arXiv 2409.17115) as a Dagster data-asset platform.
 
 A small language model writes a program for every document and every chunk; an executor applies it. The folders, from
-the bottom up: `programs` (the language), `engines` (how a model is run), `refiners` (what a model is asked),
-`corpora` (raw files to documents), `lake` (the Parquet tables), `monitoring` (metrics), `stages` (what each asset does
-to a shard), `training` (making refiners), and on top `orchestration` (Dagster) and `cli`. Imports point down only.
+the bottom up: `programs` (the language), `engines` (how a model is run), `corpora` (raw files to documents), `lake`
+(the Parquet tables), `refiners` (what a model is asked), `catalog` (questions over the lake), `monitoring` (metrics and
+drift), `stages` (what each asset does to a shard), `training` (making refiners), and on top `orchestration` (Dagster)
+and `cli`. Imports point down only.
 """
 
 from importlib import import_module
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# The component is offered to Dagster's tools under the package's own name, but imported only when asked for: the
-# programs and the command line must not cost Dagster's import (1.4 s).
+# Dagster's tools find the components under the package's own name. They are imported only on access, so that the
+# programs and the command line do not pay for Dagster's import (1.4 s).
 _COMPONENTS = {"RefinedCorpus": "component", "RefinerLab": "lab_component"}
 
 

@@ -1,8 +1,7 @@
 """The `prox` command: refinement, estimates, shard states and lineage from the shell.
 
-Refinement runs through the same stages as the assets.
-
-One module per command; each says what it prints and when it exits with an error.
+`prox refine` runs the same stages as the Dagster assets. Each command has one module, which documents what it prints
+and when it exits with an error.
 """
 
 import os
@@ -54,6 +53,6 @@ app.command()(drift)
 def main() -> None:
     """Run the command line."""
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
-        # There is no terminal to measure, in a log or a pipe; tables need not fold at rich's 80 columns.
+        # A log or a pipe has no width; tables need not wrap at rich's default of 80 columns.
         console.width = errors.width = WIDTH_WITHOUT_TERMINAL
     app()

@@ -1,4 +1,4 @@
-"""`prox catalog`: the catalog as a file, and compactions."""
+"""`prox catalog`: write the catalog as a file, and compact small tables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +29,8 @@ def build(
 ) -> None:
     """Write catalog.duckdb, which any DuckDB 2 client opens read-only: `duckdb -readonly catalog.duckdb`.
 
-    A local lake's catalog holds views and need not be built again, but for new corpora and tables; that of an object
-    store holds copies of the tables.
+    For a local lake the catalog holds views, so you need to rebuild it only for new corpora and tables. For an object
+    store it holds copies of the tables.
     """
     try:
         opened = Lake(lake)
@@ -45,9 +45,9 @@ def build(
 
 @app.command("compact")
 def compact_corpora(lake: LakeOption = "lake", corpus: CorpusOption = None) -> None:
-    """Put the small tables of each corpus together, so that questions stay fast with thousands of shards.
+    """Compact the small tables of each corpus, so that questions stay fast with thousands of shards.
 
-    The asset `catalog` of a corpus does the same. A compaction is a copy: it may be deleted at any time.
+    The asset `catalog` of a corpus does the same. A compaction is a copy; you may delete it at any time.
     """
     try:
         opened = Lake(lake)

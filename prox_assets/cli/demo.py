@@ -1,6 +1,6 @@
-"""`make demo`: the bundled sample corpus, refined through Dagster, with a summary of what happened.
+"""`make demo`: refine the bundled sample corpus through Dagster and print a summary.
 
-Materializes the corpus's assets for every shard on the instance that `make ui` shows afterwards.
+It materializes the corpus's assets for every shard, on the instance that `make ui` shows afterwards.
 """
 
 import sys

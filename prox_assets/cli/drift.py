@@ -1,4 +1,4 @@
-"""`prox drift`: what has moved in the latest shards, and since when; exit code 1 where that is an error."""
+"""`prox drift`: show what has moved in the latest shards, and since when; exit with 1 if any finding is an error."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def drift(
         bool, typer.Option("--history", help="Also list the findings of every earlier shard, as of its arrival.")
     ] = False,
 ) -> None:
-    """Judge the latest shards of each corpus against those before, as the checks in Dagster do.
+    """Judge the latest shards of each corpus against the earlier ones, as the checks in Dagster do.
 
     Every finding comes with a query for the documents in question; run it with `prox sql`.
     """
@@ -59,7 +59,7 @@ def drift(
 
 
 def load_settings(path: Path | None) -> DriftSettings:
-    """Read windows and thresholds from a file, which may be a defs.yaml; the defaults where there is none."""
+    """Read windows and thresholds from a file, which may be a defs.yaml; return the defaults if `path` is None."""
     if path is None:
         return DriftSettings()
     try:

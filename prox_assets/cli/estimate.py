@@ -25,11 +25,11 @@ def estimate(
     sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
 ) -> None:
-    """Time a sample of documents and say what a backfill will cost in engine hours.
+    """Time a sample of documents and estimate a backfill's cost in engine hours.
 
-    The sample is drawn evenly from the first file, which is read whole. Parquet files say how many rows they hold;
-    other files are taken to hold documents in proportion to their size. Loading the model (start) is timed apart: a
-    backfill pays it once per run, not per shard. Nothing is written.
+    The sample is uniform over the first file, which is read whole. Parquet files tell their row counts; other files
+    count in proportion to their size. Loading the model (start) is timed separately, because a backfill pays for it
+    once per run, not per shard. Nothing is written.
     """
     plan = options.build_plan(
         inputs,

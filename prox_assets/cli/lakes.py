@@ -1,4 +1,4 @@
-"""Naming a lake and what is in it on the command line: options of the commands that look into one."""
+"""Options that name a lake and a corpus, shared by the commands that read a lake."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Only this co
 
 
 def corpora_of(lake: Lake, corpus: str | None) -> list[str]:
-    """Return the named corpus, or all; exit with code 1 when there is none.
+    """Return the named corpus, or all corpora; exit with code 1 if there is none.
 
     Raises:
         LakeError: The lake cannot be listed.

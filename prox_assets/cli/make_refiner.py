@@ -1,7 +1,7 @@
-"""`make refiner`: the lab's assets for both levels, through Dagster, on the instance that `make ui` shows afterwards.
+"""`make refiner`: materialize the lab's assets for both levels, on the instance that `make ui` shows afterwards.
 
-A killed run goes on where it was: steps that are done for this configuration are not repeated, and training resumes
-from its newest checkpoint. Delete the lab's folder to begin anew.
+A killed run resumes where it stopped: steps that are done for this configuration are not repeated, and training resumes
+from its newest checkpoint. Delete the lab's folder to start over.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from prox_assets.training.data.pages import PAGES_VARIABLE
 from prox_assets.training.lab.settings import LabFolder
 
 LAB = "refiner_lab"
-# Documents are annotated first, because chunks are only of those that are kept; the chunk refiner is trained first,
-# because the document refiner starts from its weights.
+# Documents are annotated first, because only kept documents have chunks. The chunk refiner is trained first, because
+# the document refiner starts from its weights.
 ORDER: tuple[tuple[Level, str], ...] = (
     ("doc", SEED_ANNOTATIONS),
     ("doc", TRAINING_SET),
@@ -42,7 +42,7 @@ ORDER: tuple[tuple[Level, str], ...] = (
     ("doc", MODEL),
     ("doc", EVALUATION),
 )
-# What a step is made from, beside its configuration.
+# The inputs of each step, besides its configuration.
 UPSTREAM: dict[tuple[Level, str], tuple[tuple[Level, str], ...]] = {
     ("chunk", SEED_ANNOTATIONS): (("doc", SEED_ANNOTATIONS),),
     ("doc", MODEL): (("doc", TRAINING_SET), ("chunk", MODEL)),
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def lab_definitions() -> dg.Definitions:
-    """Return the lab's definitions alone: the corpora may need the very refiners that are to be made."""
+    """Return only the lab's definitions: corpora may need the very refiners that this command makes."""
     file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
     settings = RefinerLabAttributes.model_validate(attributes).settings()
@@ -87,7 +87,7 @@ def lab_definitions() -> dg.Definitions:
 
 
 def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, level: Level, asset: str) -> bool:
-    """Tell whether a step's result is there, of this configuration, and newer than what it was made from."""
+    """Tell whether a step's result exists, has this configuration, and is newer than its inputs."""
     results = {
         SEED_ANNOTATIONS: folder.annotations(level),
         TRAINING_SET: folder.training_set(level),

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become a RefinementPlan."""
+"""Options that several commands share, and how to build a RefinementPlan from them."""
 
 import dataclasses
 import re
@@ -109,7 +109,7 @@ def build_plan(
     window_documents: int | None = None,
     limits: tuple[int, int] = (DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE),
 ) -> RefinementPlan:
-    """Turn what was typed into a plan; exit with code 1 and a plain message when it does not make sense."""
+    """Turn the options into a plan; exit with code 1 and a plain message when they are invalid."""
     text, url = columns
     mapping: dict[str, Any] = {key: value for key, value in (("text", text), ("url", url)) if value is not None}
     try:
@@ -140,7 +140,7 @@ def build_plan(
 
 
 def explain(error: ValidationError) -> str:
-    """Return what is wrong in one line."""
+    """Describe a validation error in one line."""
     return "; ".join(_explain(item) for item in error.errors())
 
 
@@ -155,24 +155,24 @@ def _explain(item: ErrorDetails) -> str:
 
 
 def fail(message: str) -> typer.Exit:
-    """Print an error and return the exit with code 1, to be raised."""
-    # As text, not markup: paths and what pydantic says hold brackets.
+    """Print an error and return an exit with code 1 for the caller to raise."""
+    # As text, not markup: paths and pydantic's messages contain brackets.
     errors.print(Text.assemble(("error: ", "bold red"), _harmless(message)), soft_wrap=True)
     return typer.Exit(1)
 
 
 def say(message: str) -> None:
-    """Print a sentence as it is: names and paths hold brackets, which rich would take for markup."""
+    """Print a sentence verbatim: names and paths contain brackets, which rich would take for markup."""
     console.print(_harmless(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def _harmless(message: str) -> str:
-    """Take out what a terminal would obey: messages quote file names and addresses of other people's files."""
+    """Remove control sequences: messages quote names and URLs of other people's files."""
     return "\n".join(map(printable, message.split("\n")))
 
 
 def corpus_name(url: str) -> str:
-    """Make a corpus name from an input: the file's stem, or the folder before a wildcard."""
+    """Derive a corpus name from an input: the file's stem, or the folder before a wildcard."""
     parts = [part for part in re.split(r"[/\\]", url.rstrip("/")) if part and not re.search(r"[*?\[]", part)]
     stem = parts[-1].split(".")[0] if parts else ""
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
@@ -180,7 +180,7 @@ def corpus_name(url: str) -> str:
 
 
 def load_refiners(refiner: str) -> RefinerPair:
-    """Return a preset, the refiners of a folder, or those that a YAML file describes."""
+    """Load refiners from a preset, a folder or a YAML file."""
     if Path(refiner).suffix in (".yaml", ".yml"):
         settings = _read_mapping(refiner, "doc: and chunk:")
         return RefinerPair.model_validate({"name": Path(refiner).stem, **settings})
@@ -225,7 +225,7 @@ def policy_values(options: list[str] | None) -> dict[str, Any]:
     """Read the settings of --policy.
 
     Raises:
-        ValueError: One is unknown, of another type, outside its range, or decided by the refiner.
+        ValueError: A setting is unknown, has the wrong type, is out of range, or is decided by the refiner.
     """
     values = assignments(options)
     names = [field.name for field in dataclasses.fields(ExecutionPolicy) if field.name not in _DECIDED_BY_REFINER]
@@ -237,10 +237,10 @@ def policy_values(options: list[str] | None) -> dict[str, Any]:
 
 
 def assignments(options: Sequence[str] | None) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; values are YAML, so that numbers and booleans are what they look like.
+    """Read NAME=VALUE pairs; values are parsed as YAML, so numbers and booleans keep their types.
 
     Raises:
-        ValueError: One is not of that form.
+        ValueError: An option does not have that form.
     """
     values: dict[str, Any] = {}
     for option in options or ():

@@ -1,4 +1,4 @@
-"""How far a long command is: bars on a terminal, plain lines elsewhere, so that the log of a job says it too."""
+"""Progress of a long command: bars on a terminal, plain lines elsewhere, so a job's log shows it too."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def progress_on(console: Console) -> Iterator[Report]:
-    """Give the callback factory that `refine_shards` takes; what it reports goes to the console."""
+    """Yield the callback factory that `refine_shards` takes; its reports go to the console."""
     if not console.is_terminal:
         yield lambda stage, shard: _lines(console, stage, shard)
         return
@@ -26,7 +26,7 @@ def progress_on(console: Console) -> Iterator[Report]:
 
 
 def _bar(bars: Progress, stage: str, shard: str) -> Callback:
-    """Show a bar from the first report on; a stage that is current already reports nothing."""
+    """Show a bar from the first report on; a stage that is already current reports nothing."""
     task: TaskID | None = None
 
     def update(done: int, total: int) -> None:
@@ -39,7 +39,7 @@ def _bar(bars: Progress, stage: str, shard: str) -> Callback:
 
 
 def _lines(console: Console, stage: str, shard: str) -> Callback:
-    """Print a line at the end of a stage, and now and then on the way."""
+    """Print a line at the end of a stage, and one from time to time before that."""
     last = time.monotonic()
     finished = False
 

@@ -47,9 +47,8 @@ def refine(
 ) -> None:
     """Refine files into a lake, without Dagster.
 
-    The lake is the same that the Dagster assets write. Work that is already there and current is not done again, and a
-    killed run goes on where it was. Exits with 1 when an input could not be read or a shard failed; the other shards
-    are finished all the same.
+    The Dagster assets write the same lake. Current results are not computed again, and a killed run resumes where it
+    stopped. Exits with 1 when an input could not be read or a shard failed; the other shards are still finished.
     """
     plan = options.build_plan(
         inputs,
@@ -72,7 +71,7 @@ def refine(
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:
         lake = Lake(output)
-        # Two files of one name are one corpus only if the user says so.
+        # Two files with the same name belong to one corpus only if the user says so.
         found = discover_shards(lake, plan, run_id, may_move=corpus is not None)
     except EXPECTED_ERRORS as error:
         raise options.fail(str(error)) from error
@@ -93,7 +92,7 @@ def refine(
 
 
 def rejected_whole(result: PipelineResult) -> list[str]:
-    """Return the shards that had rows but not a single document."""
+    """Return the shards in which every row was rejected."""
     return [shard for shard, row in result.metrics.items() if row["rows_rejected"] and not row["documents_in"]]
 
 

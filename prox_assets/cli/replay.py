@@ -1,4 +1,4 @@
-"""`prox replay`: stored programs executed again, without a model, and compared with what is stored."""
+"""`prox replay`: execute stored programs again, without a model, and compare with the stored results."""
 
 import dataclasses
 import json
@@ -34,13 +34,13 @@ def replay(
     limit_examples: Annotated[int, typer.Option(min=0, help="Documents to show for each kind of difference.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Execute stored programs again, without a model, and compare with what is stored. Writes nothing.
+    """Execute stored programs again, without a model, and compare with the stored results. Writes nothing.
 
-    By default under the rules that each shard was executed with: every document must then come out with the stored
-    outcome and hash. With --policy or --mode, says what executing the shards under other rules would change.
+    By default, each shard is replayed under the policy that it was executed with; every document must then come out
+    with the stored outcome and hash. With --policy or --mode, shows what executing the shards that way would change.
 
-    Exits with 1 when a shard cannot be replayed (a file is damaged, missing or stale), and when a document differs
-    although no other rules were asked for.
+    Exits with 1 when a shard cannot be replayed (a file is damaged, missing or stale), or when a document differs
+    although neither --policy nor --mode is given.
     """
     changes = _changes(policy, mode)
     found: dict[str, Replay] = {}
@@ -73,7 +73,7 @@ def _nothing(lake: str) -> str:
 
 
 def _changes(policy: list[str] | None, mode: Mode | None) -> dict[str, Any]:
-    """Read the other rules; exit with code 1 when they make no sense in themselves."""
+    """Read the changes to the policy; exit with code 1 if they are invalid."""
     try:
         values = options.policy_values(policy)
     except ValidationError as error:
@@ -90,7 +90,7 @@ def _changer(changes: dict[str, Any]) -> Callable[[ExecutionPolicy], ExecutionPo
 
 
 def _shards(lake: Lake, corpus: str, wanted: list[str] | None) -> list[str]:
-    # A shard whose file of outcomes is gone is a problem to name, not one to pass over.
+    # List shards by their documents, so that a shard without outcomes is reported instead of skipped.
     present = lake.shards(corpus, Table.DOCUMENTS)
     return present if wanted is None else [key for key in present if key in wanted]
 
@@ -104,14 +104,14 @@ def _replay(
     examples: int,
     report: Report,
 ) -> list[str]:
-    """Replay shard by shard; return what could not be, the others go on."""
+    """Replay shard by shard; return the problems of shards that could not be replayed."""
     problems: list[str] = []
     for key in shards:
         try:
             replay_shard(lake, corpus, key, found, change, examples=examples, progress=report("replay", key))
         except EXPECTED_ERRORS as error:
             problems.append(f"{corpus}/{key}: {error}")
-        except ValueError as error:  # rules that do not go together with those that are stored
+        except ValueError as error:  # the changes do not fit the stored policy
             raise fail(f"{corpus}/{key}: {error}") from error
     return problems
 

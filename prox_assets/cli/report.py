@@ -1,4 +1,4 @@
-"""`prox report`: the HTML report on a corpus, written into the lake or to a file."""
+"""`prox report`: write the HTML report about a corpus into the lake or to a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,10 +30,10 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the report on a corpus: one HTML page that opens without a network.
+    """Write the report about a corpus: one HTML page that opens without a network.
 
-    By default the page goes to `report/index.html` in the corpus's folder of the lake, where the Dagster asset
-    `refinement_report` puts it too.
+    By default the page goes to `report/index.html` in the corpus's folder of the lake, like the one from the Dagster
+    asset `refinement_report`.
     """
     drift = load_settings(settings)
     try:

@@ -1,7 +1,6 @@
-"""Rows as a table for people, or as CSV, JSON or Parquet for programs.
+"""The options --format and --output: rows as a table for people, or as CSV, JSON or Parquet for programs.
 
-Belongs here: the options --format and --output, and printing. Corpus text is hostile: what a terminal would obey is
-made visible in tables; the other formats keep it as it is, escaped by their own rules.
+Corpus text is hostile. Tables make control characters visible; the other formats keep them, escaped by their own rules.
 """
 
 import json
@@ -27,14 +26,14 @@ OutputOption = Annotated[Path | None, typer.Option("--output", help="File to wri
 LIMIT_HELP = "Rows at most."
 
 CELL_CHARACTERS = 100
-# More rows than anybody reads in a terminal; the other formats have no such bound.
+# Nobody reads more rows in a terminal; the other formats have no such limit.
 TABLE_ROWS = 200
 WIDE_COLUMNS, TALL_ROWS = 10, 4
 _IDS = ("doc_id", "doc_id_second", "example")
 
 
 def show_rows(rows: pa.Table, form: Format, output: Path | None) -> None:
-    """Print rows, or write them to a file; exit with an error where that cannot be done."""
+    """Print rows or write them to a file; exit with an error if that fails."""
     try:
         if form == "table":
             _print_table(rows, output)
@@ -74,7 +73,7 @@ def _wide_table(schema: pa.Schema, shown: list[dict[str, Any]]) -> Table:
     table = _table()
     for field in schema:
         numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        # Ids are there to be copied: they are never folded.
+        # People copy ids, so they are never wrapped.
         is_id = field.name in _IDS
         table.add_column(_heading(field.name), justify="right" if numeric else "left", overflow="fold", no_wrap=is_id)
     for row in shown:
@@ -83,7 +82,7 @@ def _wide_table(schema: pa.Schema, shown: list[dict[str, Any]]) -> Table:
 
 
 def _tall_table(shown: list[dict[str, Any]]) -> Table:
-    """Return a line for each column: what is too wide for a terminal is read downwards."""
+    """Return a table with one line per column, for rows that are too wide for a terminal."""
     table = _table(show_header=False)
     table.add_column(no_wrap=True, style="dim")
     for _ in shown:
@@ -98,7 +97,7 @@ def _table(**settings: Any) -> Table:  # noqa: ANN401 (rich's own)
 
 
 def _heading(name: str) -> Text:
-    """Return a column's name so that it breaks between words."""
+    """Return a column's name with spaces, so it wraps between words."""
     return Text(printable(name).replace("_", " "))
 
 
@@ -128,7 +127,7 @@ def _plain(value: Any) -> str:  # noqa: ANN401 (whatever JSON does not know)
 
 
 def _flat(rows: pa.Table) -> pa.Table:
-    """Return the rows with lists and structs as JSON: CSV has neither."""
+    """Return the rows with lists and structs as JSON, because CSV has neither."""
     for place, field in enumerate(rows.schema):
         if pa.types.is_nested(field.type):
             texts = [

@@ -1,4 +1,4 @@
-"""`prox shards`: the shards of a corpus and where each stands."""
+"""`prox shards`: list a corpus's shards and the state of each."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,8 +27,8 @@ def shards(
 ) -> None:
     """List the shards in a lake with their state.
 
-    A stage is stale when what it was made from has been written anew since, or its source file has changed. What a
-    changed configuration would redo, Dagster shows on the asset; `prox refine` does only what is not current.
+    A stage is stale when its inputs have been rewritten since, or its source file has changed. Dagster shows on each
+    asset what a changed configuration would redo; `prox refine` does only the work that is not current.
     """
     try:
         opened = Lake(lake)
@@ -43,7 +43,7 @@ def _table(corpus: str, states: Sequence[ShardState]) -> Table:
     done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
     title = f"corpus {corpus}: {len(states)} {'shard' if len(states) == 1 else 'shards'}, {done} done"
     refiners = {_refiners(state) for state in states if state.doc_refiner}
-    # Of interest per shard only where they differ; the width is better spent on shard keys.
+    # Show refiners per shard only where they differ; shard keys need the width.
     mixed = len(refiners) > 1
     if len(refiners) == 1:
         title += f", refiners {refiners.pop()}"
@@ -74,7 +74,7 @@ def _documents(state: ShardState) -> str:
 
 
 def _first_open_stage(state: ShardState) -> str:
-    """Say where to go on: the first stage that is not done; those after it wait for it."""
+    """Return the first stage that is not done; later stages wait for it."""
     for stage, stage_state in state.stages.items():
         if stage_state is not State.DONE:
             return f"[{_COLOURS[stage_state]}]{stage} {stage_state}[/]"

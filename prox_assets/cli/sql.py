@@ -24,8 +24,8 @@ def sql(
     """Run one SELECT with a view for each table of the lake.
 
     The views have the tables' names (documents, outcomes, edits, shard_metrics, ...) and show published executions
-    only; `manifests` and `document_index` stand beside them. No file outside the lake is read, nothing is written, no
-    extension is loaded.
+    only. There are two more views, `manifests` and `document_index`. The query cannot read files outside the lake,
+    write anything or load extensions.
     """
     try:
         result = run_select(Lake(lake), query, QueryLimits(memory, seconds, rows))

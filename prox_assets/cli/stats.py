@@ -1,7 +1,7 @@
 """`prox stats`: questions about a refined lake, one command each.
 
-Belongs here: options and printing; the questions are in prox_assets/catalog/queries. Every question has the same
-options for what part of the lake it is about and how its rows are printed: they are written down once, in `_common`.
+prox_assets/catalog/queries has the queries; this module has the options and the printing. All questions share the
+options that choose a part of the lake and a format for the rows; `_common` declares them once.
 """
 
 import inspect
@@ -51,15 +51,15 @@ def _common(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """Hold the options of every question."""
+    """Declare the options that all questions share."""
 
 
 def _command(name: str, only: Collection[str] | None = None) -> Callable[[Question], Question]:
-    """Make a command of a question: a function of a catalog, a scope, and options of its own.
+    """Turn a question into a command; a question is a function of a catalog, a scope, and its own options.
 
     Args:
         name: The command's name; the question's docstring is its help.
-        only: Views that the question needs, if not all.
+        only: Views that the question needs; None for all.
     """
 
     def register(question: Question) -> Question:
@@ -106,13 +106,13 @@ def operations(con: "DuckDBPyConnection", scope: Scope, by: By = "corpus") -> "p
 
 @_command("removed-lines")
 def removed_lines(con: "DuckDBPyConnection", scope: Scope, limit: Limit = 20) -> "pl.DataFrame":
-    """The lines that are removed from most documents."""
+    """The lines that are removed from the most documents."""
     return removals.removed_lines(con, scope, limit)
 
 
 @_command("removed-strings")
 def removed_strings(con: "DuckDBPyConnection", scope: Scope, limit: Limit = 20) -> "pl.DataFrame":
-    """The strings inside lines that are removed or replaced in most documents."""
+    """The strings inside lines that are removed or replaced in the most documents."""
     return removals.removed_strings(con, scope, limit)
 
 
@@ -124,7 +124,7 @@ def sites(
     min_documents: Annotated[int, typer.Option(min=1, help="Leave out sites with fewer documents.")] = 1,
     most_retained: Annotated[bool, typer.Option("--most-retained", help="The most retained sites first.")] = False,
 ) -> "pl.DataFrame":
-    """Sites by how much of their text is left."""
+    """Sites by the share of their text that is left."""
     return removals.sites(con, scope, limit, min_documents, most_retained)
 
 
@@ -140,7 +140,7 @@ def bad_programs(
     scope: Scope,
     examples: Annotated[int, typer.Option(min=0, help="Show so many programs of each kind instead of counts.")] = 0,
 ) -> "pl.DataFrame":
-    """Chunk programs that failed, were cut off, looped or never came; --examples shows them."""
+    """Chunk programs that failed, were cut off, looped or are missing; --examples shows them."""
     return programs.bad_program_examples(con, scope, examples) if examples else programs.bad_programs(con, scope)
 
 
@@ -150,7 +150,7 @@ def probabilities(
     scope: Scope,
     bins: Annotated[int, typer.Option(min=1, max=1000, help="Bins of [0, 1].")] = programs.BINS,
 ) -> "pl.DataFrame":
-    """Documents by keep probability, where it was scored."""
+    """Scored documents by keep probability."""
     return programs.keep_probabilities(con, scope, bins)
 
 
@@ -163,7 +163,7 @@ def compare(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """Two refiners on the same documents: agreement, kept text, and where they differ most."""
+    """Compare two refiners on the same documents: agreement, kept text, and where they differ most."""
     if first == second:
         raise fail("two corpora are compared; these are one")
     try:

@@ -1,4 +1,4 @@
-"""Tables about shards for the terminal; the demo prints the same ones."""
+"""Tables about shards for the terminal, shared by `prox refine` and the demo."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,15 @@ from prox_assets.catalog.printable import printable
 from prox_assets.lake.schemas import Outcome
 from prox_assets.monitoring.metrics.previews import Preview
 
-# The released chunk model fails on 0.36 % of documents (paper, table 35); ten times that is no accident.
+# Ten times the released chunk model's failure rate, 0.36 % of documents (paper, table 35).
 FAILED_PROGRAMS_WORTH_A_WARNING = 0.036
 
 
 def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return a row per shard, and one for all: what went in and what became of it.
+    """Return a table of documents and their outcomes, with a row per shard and a total.
 
-    In = kept + dropped + quarantined; the edited are among the kept. Rejects are raw rows that never became documents.
-    Text is the share of all characters that is left.
+    In = kept + dropped + quarantined; kept includes edited. Rejects are raw rows that never became documents. Text is
+    the retention: characters out / characters in.
     """
     table = Table(title="Documents", title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("shard", overflow="fold")
@@ -59,9 +59,9 @@ def _cells(counts: Mapping[str, int]) -> list[str]:
 
 
 def preview_lines(previews: Sequence[Preview]) -> list[Text]:
-    """Return excerpts as lines to print, removed lines red and added ones green.
+    """Return excerpts as lines to print, with removed lines red and added lines green.
 
-    As Text, not markup: corpus text holds brackets, backslashes and escape sequences.
+    The lines are Text, not markup: corpus text contains brackets, backslashes and escape sequences.
     """
     colours = {"-": "red", "+": "green", "@": "dim"}
     lines: list[Text] = []
@@ -73,9 +73,9 @@ def preview_lines(previews: Sequence[Preview]) -> list[Text]:
 
 
 def program_warning(metrics: Iterable[Mapping[str, Any]]) -> str | None:
-    """Say when many chunk programs did not run: a refiner that writes nonsense leaves every document as it was.
+    """Warn if many chunk programs were refused: a refiner that writes nonsense leaves every document unchanged.
 
-    Shards that an earlier release executed, of which nobody knows, are left out.
+    Shards executed by an earlier release have no verdicts and are left out.
     """
     rows = [row for row in metrics if row["programs_failed"] is not None]
     chunks = sum(row["chunks"] - row["chunks_skipped"] for row in rows)

@@ -1,4 +1,4 @@
-"""`prox trace`: a document's whole life, from its raw row to its refined text."""
+"""`prox trace`: everything that happened to a document, from its raw row to its refined text."""
 
 import dataclasses
 import json
@@ -38,9 +38,9 @@ def trace(
     html: Annotated[Path | None, typer.Option("--html", help="Write one self-contained page to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
 ) -> None:
-    """Show a document's whole life: source, decision, programs, every edit, what changed, and who did it.
+    """Show everything that happened to a document: source, decision, programs, every edit, the diff, the refiners.
 
-    What is missing, stale or damaged is said with its remedy. `--find` lists the documents where several match. Exits
+    Names whatever is missing, stale or damaged, with its remedy. `--find` lists the documents if several match. Exits
     with 1 when there is no such document.
     """
     if (doc_id is None) == (find is None):
@@ -81,7 +81,7 @@ def _show(
         record = dataclasses.asdict(life)
         if sources is not None:
             record["span"] = [source._asdict() for source in sources]
-        # A probability that is no number has no place in JSON; and ASCII holds nothing that a terminal would obey.
+        # JSON has no NaN; and with ASCII escapes, no control sequence reaches the terminal.
         print(json.dumps(to_jsonable_python(record, inf_nan_mode="null"), indent=1))
     elif sources is not None:
         show_span(console, sources)

@@ -1,7 +1,7 @@
-"""A document's trace on the terminal.
+"""Draws a document's trace on the terminal.
 
-Belongs here: drawing only; `prox trace` is in trace.py, the words in catalog/trace/words.py. Everything is Text, never
-markup, and passes through `printable`: raw text holds brackets and escape sequences.
+`prox trace` is in trace.py; catalog/trace/words.py chooses the words. All output is Text, never markup, and passes
+through `printable`: raw text contains brackets and escape sequences.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import SegmentKind
 
 LINES_SHOWN = 24
-"""Of a program, a list of edits or a raw text, so many lines unless all are asked for."""
+"""How many lines of a program, a list of edits or a raw text are shown without --all."""
 
 _STATE_STYLES = {State.DONE: "green", State.STALE: "yellow", State.MISSING: "cyan"}
 _LINE_STYLES = {Mark.KEPT: "", Mark.REMOVED: "red", Mark.ADDED: "green", Mark.EDITED: ""}
@@ -29,19 +29,19 @@ _PREFIXES = {Mark.KEPT: " ", Mark.REMOVED: "-", Mark.ADDED: "+", Mark.EDITED: "~
 
 
 def show_trace(console: Console, trace: DocumentTrace, *, everything: bool) -> None:
-    """Print a document's life.
+    """Print a document's trace.
 
     Args:
-        console: Where to.
-        trace: The document.
-        everything: Leave nothing out of programs, edits and text.
+        console: Where to print.
+        trace: The document's trace.
+        everything: Show programs, edits and text in full.
     """
     for piece in _pieces(trace, everything):
         console.print(piece, soft_wrap=isinstance(piece, Text))
 
 
 def show_hits(console: Console, hits: Sequence[Hit]) -> None:
-    """Print documents that were found, one a line, their ids first so that they can be copied."""
+    """Print the found documents, one per line, with the id first so it is easy to copy."""
     for hit in hits:
         place = f"{hit.place.corpus}/{hit.place.shard} row {hit.place.source_row:,}"
         console.print(
@@ -167,7 +167,7 @@ def _diff_line(line: DiffLine, everything: bool) -> Text:
         shown = _cut_inside(content, everything)
         if line.mark is not Mark.EDITED:
             text.append(shown, _LINE_STYLES[line.mark])
-        elif mark is Mark.REMOVED:  # as `git diff --word-diff` writes it: colour is not all there is
+        elif mark is Mark.REMOVED:  # as in `git diff --word-diff`, so it reads without colour
             text.append(f"[-{shown}-]", "red")
         elif mark is Mark.ADDED:
             text.append(f"{{+{shown}+}}", "green")
@@ -189,7 +189,7 @@ def _cut(text: str, everything: bool) -> str:
 
 
 def _cut_inside(text: str, everything: bool) -> str:
-    """Leave out the middle: what stands beside a change is at the ends."""
+    """Cut out the middle, because the text next to a change is at the ends."""
     line = printable(text)
     if everything or len(line) <= CHARACTERS_PER_LINE:
         return line

@@ -1,4 +1,4 @@
-"""Numbers about refinement: metrics of a shard, rule-based signals of texts.
+"""Watching refinement: metrics of a shard, rule-based signals of texts, drift, and the HTML report.
 
-Reads the lake; knows nothing of models or Dagster.
+This package reads the lake and knows nothing about models or Dagster.
 """

@@ -1,5 +1,6 @@
-"""All Dagster code: the RefinedCorpus component and what it builds for a corpus.
+"""All Dagster code: the components RefinedCorpus and RefinerLab and the definitions that they build.
 
-Nothing here computes: assets call `prox_assets.stages` and report what came of it. Nothing here, nor anything it
-imports, may import torch, vllm or transformers at module level; the code server stays light and starts fast.
+Assets only call `prox_assets.stages` or `prox_assets.training` and report the results. Neither this package nor
+anything that it imports may import torch, vllm or transformers at module level, so the code server stays light and
+starts fast.
 """

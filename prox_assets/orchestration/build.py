@@ -1,4 +1,4 @@
-"""Everything put together: the corpora under `prox_assets/defs` and the resources they share."""
+"""Builds the code location: the components under `prox_assets/defs` and the resources that they share."""
 
 import warnings
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ def default_resources() -> dict[str, Any]:
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None, defs_folder: Path | None = None) -> dg.Definitions:
-    """Build the definitions of a code location, anew at each call.
+    """Build the definitions of a code location; each call builds new ones.
 
     Args:
         resource_overrides: Replaces resources by name: "lake", "lab", "engines".
-        defs_folder: A folder of component folders inside a project; `prox_assets/defs` by default.
+        defs_folder: A folder of component folders inside a project; `prox_assets/defs` if None.
     """
     ignore_preview_warnings()
     corpora = dg.load_from_defs_folder(path_within_project=defs_folder or Path(__file__).parent.parent / "defs")
@@ -29,9 +29,9 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None, defs_folder:
 
 
 def ignore_preview_warnings() -> None:
-    """Silence Dagster's notes that partitioned checks are a preview and multi-run backfills a beta feature.
+    """Silence Dagster's warnings that partitioned checks are in preview and multi-run backfills in beta.
 
-    Both are used on purpose; the tests hold the behaviour of the pinned version.
+    We use both on purpose; tests check the behaviour of the pinned version.
     """
     for category in (dg.BetaWarning, dg.PreviewWarning):
         warnings.filterwarnings("ignore", category=category)

@@ -1,6 +1,6 @@
 """Blocking checks per partition: a shard's tables add up, and have the lake's schema.
 
-Both are in one step: they read the same files, and a step costs more than either (about 3 s of process start).
+Both checks share one step: they read the same files, and starting a step's process (about 3 s) costs more than either.
 """
 
 from collections.abc import Iterable

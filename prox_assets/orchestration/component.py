@@ -1,6 +1,6 @@
 """The `prox_assets.RefinedCorpus` component: a corpus's assets, partitions, checks, jobs and sensor from one YAML file.
 
-Belongs here: what may stand in a defs.yaml, and which definitions it becomes.
+This module defines what a corpus's defs.yaml may contain and which definitions it becomes.
 """
 
 from pathlib import Path
@@ -37,9 +37,9 @@ from prox_assets.stages.plan import RefinementPlan
 
 
 class RefinedCorpusAttributes(BaseModel):
-    """The attributes of a RefinedCorpus. Strings may hold templates such as {{ env.PROX_BUCKET }}."""
+    """The attributes of a RefinedCorpus. Strings may contain templates such as {{ env.PROX_BUCKET }}."""
 
-    # Errors must not repeat what was given: it may be a URL with a password, or storage options with a key.
+    # Errors must not repeat the input: it may contain a URL with a password, or storage options with a key.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     corpus: str = Field(
@@ -159,7 +159,7 @@ class RefinedCorpusAttributes(BaseModel):
 
 
 class RefinedCorpusScaffolder(Scaffolder):
-    """Writes a defs.yaml to start from: the attributes everyone sets, with a word on each."""
+    """Writes a defs.yaml to start from: the attributes that everyone sets, with a short comment on each."""
 
     def scaffold(self, request: ScaffoldRequest) -> None:
         """Write the file."""
@@ -188,8 +188,8 @@ attributes:
 class RefinedCorpus(dg.Component):
     """A corpus, refined: raw shards, document programs, chunk programs, refined shards, quality metrics, a report.
 
-    All but the report share one dynamic partition per shard; a sensor and a job add shards as they appear in the
-    source, and a schedule refreshes the report.
+    Each shard is a dynamic partition of all assets except the report and the catalog. A sensor and a job add shards as
+    they appear in the source, and a schedule refreshes the report and the catalog.
     """
 
     def __init__(self, settings: CorpusSettings) -> None:
@@ -210,15 +210,15 @@ class RefinedCorpus(dg.Component):
         return cls(RefinedCorpusAttributes.model_validate(resolved).settings())
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Build the corpus's definitions; resources are defined once for all corpora (see build.py)."""
+        """Build the corpus's definitions; all components share the resources in build.py."""
         return corpus_definitions(self.settings)
 
 
 def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
     """Return the assets, checks, job, sensor and schedule of a corpus.
 
-    There is no job over the assets on purpose: a backfill of one takes the smallest `max_partitions_per_run` of its
-    assets, one, and would start an engine for every shard. Backfills of the assets themselves start one per run.
+    The assets have no job on purpose: a job's backfill takes the smallest `max_partitions_per_run` of its assets, which
+    is one, and would start an engine for every shard. Backfills of the assets themselves start one engine per run.
     """
     assets = [
         build_raw_shards(settings),

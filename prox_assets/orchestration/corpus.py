@@ -1,4 +1,4 @@
-"""A corpus as Dagster sees it: the plan, and how its assets are grouped, owned, pooled and run."""
+"""A corpus's settings in Dagster: the plan, and how its assets are grouped, owned, pooled and run."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +15,7 @@ class CorpusSettings:
     """Everything the asset builders need.
 
     Attributes:
-        plan: What refinement does.
+        plan: The corpus's configuration.
         group: Asset group.
         owners: Owners of every asset.
         tags: Tags of every asset.
@@ -23,10 +23,10 @@ class CorpusSettings:
         inference_pool: Pool of the inference steps; its limit is the number of engines that fit the hardware.
         cpu_pool: Pool of all other steps.
         inference_tags: What an inference step needs, for the executor or launcher that places it.
-        discovery_interval_seconds: Least time between two listings of the source.
-        report_schedule: When the report is written anew, as a cron expression in UTC; None for never by itself.
-        report_freshness_hours: Age from which on the report counts as stale.
-        monitoring: How shards are judged against those before.
+        discovery_interval_seconds: Shortest time between two listings of the source.
+        report_schedule: When the report is rewritten, as a cron expression in UTC; None for on demand only.
+        report_freshness_hours: Age at which the report counts as stale.
+        monitoring: How shards are judged against earlier ones.
     """
 
     plan: RefinementPlan
@@ -62,7 +62,7 @@ class CorpusSettings:
         return dg.AssetKey([self.corpus, asset])
 
     def asset_arguments(self, asset: str, deps: tuple[str, ...]) -> dict[str, Any]:
-        """Return what `dg.asset` is told of every asset of the corpus: key, upstream assets, group, owners, tags."""
+        """Return the `dg.asset` arguments of every asset of the corpus: key, upstream assets, group, owners, tags."""
         return {
             "key": self.key(asset),
             "deps": [self.key(dep) for dep in deps],

@@ -1,7 +1,7 @@
-"""New shards become partitions: a sensor that lists the source, and a job that does the same on demand.
+"""A sensor that lists the source and adds new shards as partitions, and a job that does the same on demand.
 
-The sensor keeps within Dagster's evaluation time-out. Listing is quick; where `rows_per_shard` makes it count the rows
-of large compressed files, run the job once first: counts are remembered.
+The sensor must finish within Dagster's evaluation time-out. Listing is quick, except where `rows_per_shard` makes it
+count the rows of large compressed files: run the job once first, because counts are remembered.
 """
 
 import dagster as dg
@@ -16,7 +16,7 @@ from prox_assets.stages.discovery import Discovery, discover_shards
 
 
 def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
-    """Build the job `discover_{corpus}_shards`: list the source now, add what is new."""
+    """Build the job `discover_{corpus}_shards`, which lists the source now and adds new shards."""
 
     @dg.op(name=f"list_{settings.corpus}_source", description="List the source, record and add new shards.")
     def list_source(context: dg.OpExecutionContext, lake: LakeResource) -> None:
@@ -39,7 +39,7 @@ def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
 
 
 def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
-    """Build the sensor that adds new shards as they arrive; a failed listing is never taken for an empty one."""
+    """Build the sensor that adds new shards as they arrive; a failed listing changes nothing."""
 
     @dg.sensor(
         name=f"{settings.corpus}_shard_arrivals",
@@ -63,14 +63,14 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
 
 
 def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings, run_id: str) -> Discovery:
-    """Discover a corpus's shards and add them to an instance, whatever runs it."""
+    """Discover a corpus's shards and add them to a Dagster instance as partitions."""
     found = discover_shards(lake, settings.plan, run_id)
     instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
     return found
 
 
 def describe(found: Discovery) -> str:
-    """Say what a listing found."""
+    """Summarize a listing in one line."""
     parts = [f"{len(found.shards)} shards, {len(found.added)} new"]
     if found.changed:
         parts.append(f"changed since they were read (materialize raw_shards again): {', '.join(found.changed)}")

@@ -1,10 +1,10 @@
-"""Checks per corpus: has what its shards look like drifted? One check per kind of change, each with a severity.
+"""Dagster's drift checks of a corpus: one check per kind of change, each with a severity.
 
-Belongs here: findings as Dagster's check results. Not here: finding them (monitoring/drift/judge.py).
+monitoring/drift/judge.py finds the changes; this module turns its findings into check results.
 
-The checks have no partition: they judge the corpus's latest shards against those before, whichever shard a run was for.
-On `quality_metrics` they run with every run of it; `build_drift_checks` puts them on another asset of the corpus as
-well, such as one that a schedule refreshes.
+The checks have no partition: they judge the corpus's latest shards against the earlier ones, whichever shard a run was
+for. On `quality_metrics` they run with every run of that asset. `build_drift_checks` can also put them on another asset
+of the corpus, such as one that a schedule refreshes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,8 +45,8 @@ def build_drift_checks(settings: CorpusSettings, asset: str = quality_metrics.AS
     """Build the drift checks of a corpus.
 
     Args:
-        settings: The corpus; `monitoring` says how it is judged.
-        asset: Name of the corpus's asset that the checks are on.
+        settings: The corpus; its `monitoring` decides how it is judged.
+        asset: Name of the corpus's asset that gets the checks.
     """
     key = settings.key(asset)
 
@@ -106,7 +106,7 @@ def _result(
 
 
 def findings_markdown(findings: Sequence[Finding]) -> str:
-    """Return findings as a Markdown table, with the query that shows the documents of each below it."""
+    """Return findings as a Markdown table, followed by a query for each that shows its documents."""
     lines = ["| severity | measure | change | limit | since | shards |", "|---|---|---|---|---|---|"]
     lines += [
         f"| {finding.severity} | {finding.measure} | {finding.statistic} {finding.value:.3g} | {finding.threshold:.3g} "
@@ -114,14 +114,13 @@ def findings_markdown(findings: Sequence[Finding]) -> str:
         for finding in findings
     ]
     for finding in findings:
-        # Four backticks: the shard's name, the only foreign text in the query, is one line and holds three at most
-        # where somebody means harm; a longer run is broken up.
+        # The shard's name is the only foreign text in the query. Replace its backticks, so it cannot close the block.
         query = finding.examples.replace("`", "\u02cb")
         lines += ["", _cell(finding.message), "", "```sql", query, "```"]
     return "\n".join(lines)
 
 
 def _cell(text: str) -> str:
-    """Return text that is no markup, in a table or outside of one: names of shards and columns are not ours."""
+    """Escape Markdown, inside a table or outside: names of shards and columns come from outside."""
     escaped = "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in text)
     return escaped.replace("\n", " ")

@@ -1,8 +1,8 @@
 """Which errors are worth a retry.
 
-A missing file, a stale input or a wrong configuration fails the same way every time: it becomes a dg.Failure that is
-not retried. An engine that died or answered nothing, a store that was away or a lease still held may go better next
-time, and is left to the asset's RetryPolicy.
+A missing file, a stale input or a wrong configuration fails the same way every time: it becomes a dg.Failure without
+retries. A dead or silent engine, an unreachable store or a held lease may work next time; the asset's RetryPolicy
+decides.
 """
 
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ _DETERMINISTIC = (CorpusError, StageError, LakeError, RefinerError, AnnotationEr
 
 
 def is_deterministic(error: Exception) -> bool:
-    """Tell whether trying again cannot help."""
+    """Tell whether a retry would fail in the same way."""
     return isinstance(error, _DETERMINISTIC) and not isinstance(error, _TRANSIENT)
 
 
 @contextmanager
 def no_retry_when_useless() -> Iterator[None]:
-    """Turn deterministic errors into failures that Dagster does not retry; the message stays the error's own."""
+    """Turn deterministic errors into failures that Dagster does not retry, with the error's own message."""
     try:
         yield
     except Exception as error:

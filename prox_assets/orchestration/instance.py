@@ -1,6 +1,6 @@
-"""Prepare DAGSTER_HOME for `make ui` and `make demo`: the project's dagster.yaml, and the limits of the pools.
+"""Prepare DAGSTER_HOME for `make ui` and `make demo`: the project's dagster.yaml and the pool limits.
 
-The file is copied because Dagster reads it from DAGSTER_HOME, where it also writes: the project folder stays clean.
+The file is copied because Dagster reads it from DAGSTER_HOME, where it also writes. The project folder stays clean.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-# Runs of one engine each; a machine with several GPUs raises it with `dagster instance concurrency set gpu N`.
+# Each `gpu` slot is one engine; on a machine with several GPUs, run `dagster instance concurrency set gpu N`.
 POOL_LIMITS = {"gpu": 1, "cpu": 2}
 PROJECT_FILE = "dagster.yaml"
 

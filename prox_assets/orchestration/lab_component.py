@@ -1,7 +1,7 @@
-"""The `prox_assets.RefinerLab` component: annotate, train and evaluate refiners of one's own, from one YAML file.
+"""The `prox_assets.RefinerLab` component: annotate, train and evaluate your own refiners, from one YAML file.
 
-Belongs here: what may stand in its defs.yaml, and which definitions it becomes. Not here: what the assets do
-(training.lab_stages).
+This module defines what a lab's defs.yaml may contain and which definitions it becomes; prox_assets.training.lab.stages
+does the assets' work.
 """
 
 import os
@@ -16,7 +16,7 @@ from prox_assets.training.lab.settings import LabPlan
 
 
 class RefinerLabAttributes(LabPlan):
-    """The attributes of a RefinerLab: those of its plan, and how Dagster shows and runs it."""
+    """The attributes of a RefinerLab: its plan's, and how Dagster shows and runs it."""
 
     pool: str = Field(default="gpu", description="Pool of the training and evaluation steps.")
     group: str = Field(default="refiner_lab", description="Asset group.")
@@ -24,7 +24,7 @@ class RefinerLabAttributes(LabPlan):
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
 
     def settings(self) -> LabSettings:
-        """Return the validated settings; pages that are not named are those of the environment."""
+        """Return the validated settings; without `pages`, the environment variables name the pages."""
         own = {"pool", "group", "owners", "tags"}
         values = self.model_dump(exclude=own)
         if not values["pages"]:
@@ -40,7 +40,7 @@ class RefinerLabAttributes(LabPlan):
 
 
 class RefinerLab(dg.Component):
-    """Refiners of one's own: seed annotations, training set, model and evaluation, per level (doc, chunk)."""
+    """Your own refiners: seed annotations, training set, model and evaluation, per level (doc, chunk)."""
 
     def __init__(self, settings: LabSettings) -> None:
         self.settings = settings
@@ -60,5 +60,5 @@ class RefinerLab(dg.Component):
         return cls(RefinerLabAttributes.model_validate(resolved).settings())
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Build the lab's assets; resources are defined once for everything (see build.py)."""
+        """Build the lab's assets; all components share the resources in build.py."""
         return dg.Definitions(assets=build_lab_assets(self.settings))

@@ -27,7 +27,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
-    """Return what every materialization of a table's shard says: rows, columns, place, fingerprint, the report."""
+    """Return the metadata of every materialization of a shard: rows, columns, place, fingerprint, the report."""
     info: FileInfo = lake.require(corpus, table, shard)
     uri = lake.uri(corpus, table, shard)
     return {
@@ -42,7 +42,7 @@ def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[st
 
 
 def link(place: str) -> dg.MetadataValue:
-    """Return a path or URL as the UI shows it best."""
+    """Return a path or URL as the metadata type that the UI renders best."""
     return dg.MetadataValue.url(place) if "://" in place else dg.MetadataValue.path(place)
 
 

@@ -1,7 +1,7 @@
 """One dynamic partitions definition per corpus: a partition is a shard.
 
-One dimension, because ranges, plots and the partition bar work on one; one definition per corpus, because a shared
-dimension would show every corpus the shards of all others.
+There is one dimension, because ranges, plots and the partition bar work on one. There is one definition per corpus,
+because a shared one would show every corpus the shards of all others.
 """
 
 import dagster as dg

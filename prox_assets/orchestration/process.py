@@ -1,7 +1,7 @@
-"""A step must not outlive its run.
+"""Ends a step process together with its run worker.
 
-A run worker killed with -9 leaves its step process running, and the step's pool slot taken (measured with the
-multiprocess executor): the orphan would go on writing while the retried run begins.
+When a run worker is killed with -9, its step process keeps running and holds the step's pool slot (measured with the
+multiprocess executor). The orphan would go on writing while the retried run begins.
 """
 
 import ctypes
@@ -14,10 +14,10 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with_run_worker() -> None:
-    """Ask the kernel to kill this step process when its run worker is gone; does nothing but on Linux.
+    """Ask the kernel to kill this step process when its run worker dies; works on Linux only.
 
-    Where the run worker executes steps itself, its parent is the code server: runs survive that one's restarts by
-    design, and are left alone.
+    Where the run worker executes steps itself, its parent is the code server. Runs are designed to survive restarts of
+    the code server, so the kernel is not asked then.
     """
     if sys.platform != "linux":
         return
@@ -25,12 +25,12 @@ def die_with_run_worker() -> None:
     if _is_code_server(parent):
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call
+    if os.getppid() != parent:  # the run worker died before the call
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _is_code_server(pid: int) -> bool:
-    """Code servers are started as `dagster api grpc` or `dagster code-server start`."""
+    """Recognize a code server by its command: `dagster api grpc` or `dagster code-server start`."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

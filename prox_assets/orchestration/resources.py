@@ -1,6 +1,7 @@
-"""What assets are handed: the lake, the labs' folder, and engines for refiners. Defined once, in build.py.
+"""The assets' resources: the lake, the labs' folder, and engines for refiners.
 
-Two components that each returned a resource of one name would fail to load (measured with Dagster 1.13).
+They are defined once, in build.py: two components that each return a resource of the same name fail to load (measured
+with Dagster 1.13).
 """
 
 import os
@@ -36,7 +37,7 @@ class LakeResource(dg.ConfigurableResource):
 
 
 class LabResource(dg.ConfigurableResource):
-    """Where refiner labs keep their files: training needs a local disk, so this is a folder and no URL."""
+    """Where refiner labs keep their files; a folder rather than a URL, because training needs a local disk."""
 
     root: str | None = Field(
         default=None,
@@ -52,11 +53,11 @@ class LabResource(dg.ConfigurableResource):
 class EnginesResource(dg.ConfigurableResource):
     """Opens a corpus's refiners; an engine runs only inside the `with` block.
 
-    Without the shutdown on exit a vLLM step process hangs after its success (measured).
+    Without the shutdown on exit, a vLLM step process hangs after it has succeeded (measured).
     """
 
     @contextmanager
     def open(self, plan: RefinementPlan, level: Literal["doc", "chunk"]) -> Iterator[RefinerSession]:
-        """Give a session of the plan's refiner at a level."""
+        """Open a session of the plan's refiner at a level."""
         with plan.session(level) as session:
             yield session

@@ -1,7 +1,7 @@
 """The configuration of refiners and the inference fingerprint.
 
 Named configurations are in presets.py; settings of a single dialect in line_labels/config.py, spans/config.py and
-rules/config.py.
+rule_config.py.
 """
 
 import hashlib

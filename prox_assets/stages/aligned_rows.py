@@ -1,6 +1,6 @@
-"""Walking tables of one shard side by side: all are in the order of source_row, so none need be loaded.
+"""Walks over the tables of one shard side by side, and the check that their files belong together.
 
-Belongs here: the walks, and the check that the files walked were made from each other.
+All tables are in the order of source_row, so the rows are streamed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ Row = dict[str, Any]
 
 
 def chunk_programs_of_present_documents(lake: Lake, corpus: str, shard: str) -> FileInfo:
-    """Check that documents, decisions and chunk programs belong together; describe the file of chunk programs.
+    """Check that documents, decisions and chunk programs belong together; return the chunk programs' file info.
 
     Raises:
-        MissingTableError: One of them is not there.
+        MissingTableError: One of them is missing.
         StaleInputError: Programs were written for other documents or decisions.
     """
     documents = lake.require(corpus, Table.DOCUMENTS, shard)
@@ -39,12 +39,12 @@ def chunk_programs_of_present_documents(lake: Lake, corpus: str, shard: str) -> 
 
 
 def inputs_of_chunk_programs(decisions: FileInfo) -> dict[Table, str]:
-    """Return the identities of what chunk programs are written from, given the file of `doc_programs`."""
+    """Return the identities of the chunk programs' inputs, given the file of `doc_programs`."""
     return {Table.DOCUMENTS: decisions.notes["documents"], Table.DOC_PROGRAMS: decisions.identity}
 
 
 def inputs_of_execution(chunks: FileInfo) -> dict[Table, str]:
-    """Return the identities of what an execution reads, given the file of `chunk_programs`."""
+    """Return the identities of an execution's inputs, given the file of `chunk_programs`."""
     return {
         Table.DOCUMENTS: chunks.notes["documents"],
         Table.DOC_PROGRAMS: chunks.notes["doc_programs"],

@@ -1,8 +1,8 @@
 """Asset `chunk_programs`: chunk-level programs for every document that the document level may keep.
 
-Which documents are admitted is decided with the chunk refiner's `chunk_floor`, not with the execution threshold, so
-that moving the threshold above the floor needs no inference. Rows of an earlier file are used again where the text and
-the chunk refiner are the same: a new document refiner costs only the newly admitted documents.
+The chunk refiner's `chunk_floor` decides which documents are admitted, rather than the execution threshold, so moving
+the threshold above the floor needs no inference. Rows of an earlier file are reused if text and chunk refiner are the
+same: a new document refiner costs only the newly admitted documents.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _REUSED_COLUMNS = [name for name in SCHEMAS[Table.CHUNK_PROGRAMS].names if name 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """One document: what to ask, or the rows that are known (none at all for one that is not admitted)."""
+    """One document: the request, and its rows if they are known (an empty list if it is not admitted)."""
 
     request: RefinerInput
     text_hash: str
@@ -36,19 +36,19 @@ class _Document:
 
 
 def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: str | None = None) -> InferenceSummary:
-    """Infer a shard's chunk programs; go on where a killed run stopped; do nothing where the file is current.
+    """Infer a shard's chunk programs: resume where a killed run stopped, and do nothing if the file is current.
 
     Args:
         run: The shard and its run.
         session: The chunk refiner; its model is loaded only when something must be inferred.
-        doc_programs: Identity of the document programs to work from; None for those that are there.
+        doc_programs: Identity of the document programs to work from; None for whichever are in the lake.
 
     Raises:
-        MissingTableError: The shard's documents or document programs are not there.
+        MissingTableError: The shard's documents or document programs are missing.
         StaleInputError: The document programs were written for other documents.
-        ReplacedTableError: They are not those that were asked for, or have been written anew meanwhile.
+        ReplacedTableError: The document programs do not have the requested identity, or were rewritten meanwhile.
         InferenceFailedError: Every document failed.
-        EngineError: The engine died or stalled; what was finished is kept for the next run.
+        EngineError: The engine died or stalled; finished windows are kept for the next run.
     """
     documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
     decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard, doc_programs)
@@ -92,7 +92,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
 def _work(
     run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None"
 ) -> Iterator[_Document]:
-    """Walk documents and their decisions; those below the floor are known to have no chunk programs."""
+    """Walk documents and their decisions; a document below the floor has no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
     for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):
@@ -110,7 +110,7 @@ def _work(
 
 
 def _rows(document: _Document, result: ChunkPrograms) -> list[Row]:
-    """Turn a result into rows; a failed document has one row that covers it and says why."""
+    """Turn a result into rows; a failed document gets one row that covers all its lines and holds the error."""
     common = {
         "doc_id": result.doc_id,
         "source_row": document.source_row,
@@ -148,7 +148,7 @@ def _rows(document: _Document, result: ChunkPrograms) -> list[Row]:
 
 
 class _EarlierRows:
-    """The rows of the file that is about to be replaced, walked in step with the documents."""
+    """The rows of the file that is about to be replaced, read in step with the documents."""
 
     def __init__(self, run: ShardRun) -> None:
         rows = run.lake.rows(run.corpus, Table.CHUNK_PROGRAMS, run.shard, _REUSED_COLUMNS)

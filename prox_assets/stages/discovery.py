@@ -1,7 +1,7 @@
 """Listing a corpus's source and recording its shards in the lake.
 
-Discovery only adds: a shard that has left the source stays, with its results. A source file that has changed since it
-was read is reported, never silently reused.
+Discovery only adds: a shard that has left the source stays in the lake, with its results. A source file that has
+changed since it was read is reported, never silently reused.
 """
 
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from prox_assets.stages.run import StageError
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a listing found.
+    """The result of listing a source.
 
     Attributes:
-        shards: Every shard the source has now, in order.
-        added: Keys that the lake did not know.
+        shards: Every shard that the source has now, in order.
+        added: Keys that are new to the lake.
         changed: Keys whose source file differs from the one recorded.
-        gone: Keys that the lake knows and the source no longer has.
+        gone: Keys that the lake knows but the source no longer has.
     """
 
     shards: tuple[Shard, ...]
@@ -35,19 +35,19 @@ class Discovery:
 
 
 def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True) -> Discovery:
-    """List the source, record new and changed shards, and say what is different.
+    """List the source, record new and changed shards, and return the differences.
 
-    The lake may lie inside the folder of the raw files: its own files are none of them.
+    The lake may lie inside the folder of the raw files; its own files are never listed as raw ones.
 
     Args:
         lake: The lake.
         plan: The corpus's configuration.
         run_id: Written into recorded rows.
-        may_move: Whether a known shard may now lie at another URL, as when a corpus has moved.
+        may_move: Whether a known shard may have a new URL, as when a corpus has moved.
 
     Raises:
         CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
-        StageError: A known shard lies elsewhere now, and may not.
+        StageError: A known shard has a new URL although `may_move` is false.
     """
     known = known_shards(lake, plan.corpus)
     found = [_with_known_rows(shard, known.get(shard.key)) for shard in list_shards(plan.source, known, lake.owns)]
@@ -74,7 +74,7 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
 
 
 def _with_known_rows(shard: Shard, known: Shard | None) -> Shard:
-    """Keep the number of rows that reading an unchanged file found; a listing does not count."""
+    """Keep the row count from an earlier read of an unchanged file, because a listing does not count rows."""
     if known is None or shard.rows is not None or source_version(known) != source_version(shard):
         return shard
     return replace(shard, rows=known.rows)

@@ -16,7 +16,7 @@ ASSET = "doc_programs"
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """One document to be judged; nothing about it is known yet."""
+    """One document to judge; none of its rows are known yet."""
 
     request: RefinerInput
     text_hash: str
@@ -25,7 +25,7 @@ class _Document:
 
 
 def write_document_programs(run: ShardRun, session: RefinerSession) -> InferenceSummary:
-    """Infer a shard's document programs; go on where a killed run stopped; do nothing where the file is current.
+    """Infer a shard's document programs: resume where a killed run stopped, and do nothing if the file is current.
 
     Args:
         run: The shard and its run.
@@ -33,9 +33,9 @@ def write_document_programs(run: ShardRun, session: RefinerSession) -> Inference
 
     Raises:
         MissingTableError: The shard's documents have not been read.
-        ReplacedTableError: The documents have been read anew meanwhile.
+        ReplacedTableError: The documents have been read again meanwhile.
         InferenceFailedError: Every document failed.
-        EngineError: The engine died or stalled; what was finished is kept for the next run.
+        EngineError: The engine died or stalled; finished windows are kept for the next run.
     """
     documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
     refiner = session.fingerprint

@@ -1,6 +1,6 @@
-"""One document's fate, from its text, its decision and its chunk programs as they are stored.
+"""One document's fate, from its stored text, decision and chunk programs.
 
-Belongs here: what execution makes of stored rows. Asset refined_shards stores the result, replay compares it.
+The asset refined_shards stores the result; replay compares it with the stored one.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 class NoChunkProgramsError(StageError):
-    """A document is kept and has no chunk programs to execute."""
+    """A kept document has no chunk programs to execute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class DocumentFate:
     Attributes:
         outcome: An Outcome.
         reason: Why, where there is more to say.
-        text: The refined text; set exactly for the kept.
-        refinement: What the executor did, where chunk programs were executed.
+        text: The refined text if the document was kept, else None.
+        refinement: What the executor did, if chunk programs were executed.
     """
 
     outcome: Outcome
@@ -51,11 +51,11 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
         document: Its row of `documents`.
         decision: Its row of `doc_programs`.
         chunks: Its rows of `chunk_programs`, in order.
-        policy: The rules.
+        policy: How programs are executed.
 
     Raises:
-        NoChunkProgramsError: It is kept but has no chunk programs.
-        StageError: Its chunks are not runs of its lines.
+        NoChunkProgramsError: The document is kept but has no chunk programs.
+        StageError: The chunks do not fit the document's lines.
     """
     text = document["text"]
     if decision["error"] is not None:
@@ -83,7 +83,7 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
 
 
 def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
-    """Say why a document was dropped: a program that gives its reason as a comment says more than drop_doc."""
+    """Return why a document was dropped; a reason given as a comment in the program says more than drop_doc."""
     if verdict.reason is DocumentReason.DROP_DOC and program is not None and "#" in program:
         return program.partition("#")[2].strip() or verdict.reason
     return verdict.reason

@@ -12,13 +12,13 @@ from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import InferenceFailedError, StageError
 
-# Reading the footers of more Parquet files than this would cost more than it tells; the others go by size.
+# Reading more Parquet footers than this would cost more than it tells; the other files are estimated by size.
 COUNTED_FILES = 100
 
 
 @dataclass(frozen=True)
 class LevelTiming:
-    """How long one level took on the sample; `start_seconds` is loading the model."""
+    """How long one level took on the sample; `start_seconds` is the time to load the model."""
 
     level: str
     documents: int
@@ -34,10 +34,10 @@ class Estimate:
     Attributes:
         files: Raw files.
         counted: How many of them were counted exactly; the others are extrapolated from the first by size.
-        documents: Documents in all of them.
+        documents: Documents in all files.
         sample: Documents that were timed.
-        timings: Per level, on the sample.
-        engine_hours: Hours of one engine for the whole corpus, both levels, model loading left out.
+        timings: One per level, on the sample.
+        engine_hours: Hours of one engine for the whole corpus at both levels, without loading the models.
     """
 
     files: int
@@ -49,7 +49,7 @@ class Estimate:
 
 
 def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate:
-    """Draw a sample from the first file, time both levels on it, extrapolate to all files.
+    """Draw a sample from the first file, time both levels on it, and extrapolate to all files.
 
     Raises:
         CorpusError: The source cannot be listed or read.
@@ -74,7 +74,7 @@ def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate
 
 
 def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[list[RefinerInput], int]:
-    """Return an even sample of a shard's documents (reservoir sampling) and how many it has."""
+    """Return a uniform sample of a shard's documents (reservoir sampling) and how many documents the shard has."""
     generator = random.Random(seed)  # noqa: S311 - a sample, not a secret
     sample: list[RefinerInput] = []
     seen = 0
@@ -94,7 +94,7 @@ def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[l
 def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[LevelTiming, list[RefinerInput]]:
     texts = {document.doc_id: document for document in sample}
     kept: list[RefinerInput] = []
-    # As the stage does: the chunk level is shown what passes the floor, whatever the threshold in force.
+    # Like the stage: the chunk level sees whatever passes the floor, regardless of the current threshold.
     admission = replace(plan.execution_policy, doc_keep_threshold=plan.chunk_floor)
     tokens = failed = 0
     with plan.session("doc") as session:
@@ -126,14 +126,14 @@ def _time_chunks(plan: RefinementPlan, kept: list[RefinerInput]) -> LevelTiming:
 
 
 def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int) -> tuple[int, int]:
-    """Return the documents of all files, and how many of the files were counted rather than judged by their size."""
+    """Return the documents of all files, and how many files were counted rather than estimated by size."""
     first = shards[0]
     documents = {first.url: first_documents}
     documents |= {shard.url: _rows_in_footer(plan, shard) for shard in shards[1:COUNTED_FILES] if _is_parquet(shard)}
     sizes = {shard.url: shard.size or 0 for shard in shards}
-    if not all(sizes.values()):  # the store tells no sizes: every file counts alike
+    if not all(sizes.values()):  # the store reports no sizes: weight all files equally
         sizes = dict.fromkeys(sizes, 1)
-    # Only Parquet files are counted beside the first, and say nothing about how many documents a byte of JSON holds.
+    # Beside the first file, only Parquet files are counted; they do not tell how many documents a byte of JSON holds.
     alike = documents if _is_parquet(first) else {first.url: first_documents}
     rate = sum(alike.values()) / sum(sizes[url] for url in alike)
     rest = sum(size for url, size in sizes.items() if url not in documents)
@@ -146,6 +146,6 @@ def _is_parquet(shard: Shard) -> bool:
 
 
 def _rows_in_footer(plan: RefinementPlan, shard: Shard) -> int:
-    """Count through a listing of this file alone that asks for row ranges, of which so large a one is the whole."""
+    """Return the file's row count: list it with row ranges so large that one range is the whole file."""
     whole = plan.source.model_copy(update={"urls": [shard.url], "rows_per_shard": 1 << 62})
     return sum(counted.rows or 0 for counted in list_shards(whole))

@@ -1,24 +1,24 @@
-"""The identity that each table's file has when it is current: its configuration and what it was made from, chained.
+"""The identity of each table's file when it is current: its configuration hashed with the identities of its inputs.
 
-Stages write these into files and compare them to decide whether there is work to do; `shard_states` compares them to
-say what is stale. Both use the functions here, so they cannot disagree.
+Stages write identities into files and compare them to decide whether there is work to do; `shard_states` compares them
+to find stale files. Both use these functions, so they cannot disagree.
 """
 
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.identity import fingerprint
 from prox_assets.stages.plan import RefinementPlan
 
-# Raised when a metric changes its meaning, or one is added: shards are then measured anew, without inference.
+# Increment when a metric is added or changes its meaning: shards are then measured again, without inference.
 METRICS_VERSION = "2"
 
 
 def source_version(shard: Shard) -> str:
-    """Return what tells one state of a source file from another: its size, and its etag or modification time."""
+    """Return the version of a source file: its size, and its etag or modification time."""
     return f"{shard.size}/{shard.etag}"
 
 
 def documents_identity(plan: RefinementPlan, shard: Shard, limit: int | None = None) -> str:
-    """Return the identity of a shard's documents; `limit` is the number of documents read at most."""
+    """Return the identity of a shard's documents; `limit` is the largest number of documents to read."""
     place = [source_version(shard), shard.source_file, shard.row_start, shard.row_end]
     return fingerprint([plan.corpus, plan.ingest_fingerprint, place, limit])
 
@@ -34,7 +34,7 @@ def chunk_programs_identity(refiner: str, doc_programs: str, chunk_floor: float)
 
 
 def refined_identity(plan: RefinementPlan, chunk_programs: str) -> str:
-    """Return the identity of what an execution writes (EXECUTION_TABLES)."""
+    """Return the identity of the files that an execution writes (EXECUTION_TABLES)."""
     return fingerprint([plan.execution_fingerprint, chunk_programs])
 
 

@@ -1,9 +1,9 @@
-"""Windowed inference: what the two program stages share.
+"""Windowed inference, shared by the two program stages.
 
-Documents flow to the refiner in source order; results come back in any order and are gathered into windows of
-consecutive documents; a finished window goes to the resume ledger at once. A document whose request fails is tried
-again, alone of its window, and after the last attempt recorded with its error, so that one bad document never stops a
-shard. When everything fails the cause is not a document, and the stage stops with the engine's own words.
+Documents go to the refiner in source order. Results come back in any order and are collected into windows of
+consecutive documents; each finished window goes to the resume ledger at once. When a document's request fails, only
+that document is tried again. After the last attempt it is recorded with its error, so one bad document never stops a
+shard. When every request fails, no document is the cause, and the stage stops with the engine's own error message.
 """
 
 import time
@@ -17,30 +17,30 @@ from prox_assets.stages.run import InferenceFailedError, Progress
 
 Row = dict[str, Any]
 
-# Failed documents are held for their next attempt. This many end the stream early, so that a server that refuses
-# everything is noticed after this many requests and memory stays bounded.
+# Failed documents wait in memory for their next attempt. This many end the pass early, which bounds memory and notices
+# a server that refuses everything after this many requests.
 FAILURES_PER_PASS = 128
-# A few documents may all be bad. From this many on, without a single success in the whole run, it is the engine; once
-# something has succeeded, a whole pass must fail.
+# A few documents may all be bad. If the run has had no success at all, this many failures mean that the engine is at
+# fault; once something has succeeded, a whole pass must fail.
 SYSTEMIC_FAILURES = 8
 
 
 class Result(Protocol):
-    """What a refiner answers for one document."""
+    """A refiner's answer for one document."""
 
     @property
     def doc_id(self) -> str:
-        """The document."""
+        """The document's id."""
         ...
 
     @property
     def error(self) -> str | None:
-        """Why it failed, or None."""
+        """Why the request failed, or None."""
         ...
 
 
 class Work(Protocol):
-    """One document of the shard, in order: its rows if they are already known, else what to ask the refiner."""
+    """One document of the shard: its rows if they are already known, else the request to the refiner."""
 
     @property
     def request(self) -> RefinerInput:
@@ -49,7 +49,7 @@ class Work(Protocol):
 
     @property
     def known_rows(self) -> list[Row] | None:
-        """Rows that need no inference (possibly none at all), or None."""
+        """Rows that need no inference (possibly an empty list), or None if the refiner must be asked."""
         ...
 
 
@@ -62,9 +62,9 @@ class WindowedInference(Generic[W, R]):
 
     Args:
         ledger: Where finished windows go.
-        write_programs: The refiner: one result per document, any order.
+        write_programs: The refiner: gives one result per document, in any order.
         rows_of: Turns a document and its result into table rows.
-        attempts: How often a failing document is tried.
+        attempts: How often a failing document is tried in total.
         progress: Called with (documents done, total) as windows finish.
         total: Documents in the shard.
     """
@@ -88,17 +88,17 @@ class WindowedInference(Generic[W, R]):
         self._finished = ledger.finished_windows()
         self.windows_resumed = len(self._finished)
         self.documents_inferred = 0
-        self._last_write: float | None = None  # or when the refiner was ready; None before
+        self._last_write: float | None = None  # before the first write, when the refiner became ready; None before that
         self._open: dict[int, dict[int, list[Row]]] = {}  # window -> offset -> rows
         self._size: dict[int, int] = {}  # window -> documents it will have
-        self._place: dict[str, tuple[int, int, W]] = {}  # documents under way
+        self._place: dict[str, tuple[int, int, W]] = {}  # documents in progress
         self._failed: dict[str, tuple[W, R]] = {}
 
     def run(self, work: Iterable[W]) -> int:
         """Infer what is missing; return the number of windows.
 
         Raises:
-            InferenceFailedError: Every document failed, or every one of a whole pass.
+            InferenceFailedError: Every document failed, or every document of a whole pass.
             EngineError: The engine died or stalled; finished windows are kept.
         """
         source = iter(enumerate(work))
@@ -121,7 +121,7 @@ class WindowedInference(Generic[W, R]):
         return -(-self.total // self._ledger.window_documents)
 
     def _feed(self, source: Iterator[tuple[int, W]], fed: "_Fed") -> Iterator[RefinerInput]:
-        """Yield what the refiner must see, until the shard ends or too much has failed."""
+        """Yield the requests to the refiner until the shard ends or too many have failed."""
         for position, item in source:
             window, offset = divmod(position, self._ledger.window_documents)
             if window in self._finished:
@@ -138,14 +138,14 @@ class WindowedInference(Generic[W, R]):
         fed.exhausted = True
 
     def _consume(self, requests: Iterable[RefinerInput]) -> None:
-        """Take one pass's results; those that failed wait in `_failed`."""
+        """Process the results of one pass; failed documents wait in `_failed`."""
         waiting = iter(requests)
         first = next(waiting, None)
-        if first is None:  # everything is known: the refiner's model must not be loaded for nothing
+        if first is None:  # all rows are known: do not load the refiner's model for nothing
             return
         results = self._write_programs(chain([first], waiting))
         if self._last_write is None:
-            self._last_write = time.monotonic()  # only now, as the model may have been loaded just before
+            self._last_write = time.monotonic()  # only now, because the model may have been loaded just before
         for result in results:
             window, offset, item = self._place[result.doc_id]
             if result.error is not None:
@@ -161,7 +161,7 @@ class WindowedInference(Generic[W, R]):
         self._consume(again)
 
     def _raise_if_systemic(self) -> None:
-        """Called when a pass and its retries had no success at all: many failures are then the engine's."""
+        """Blame the engine for many failures; called when a pass and its retries had no success at all."""
         if len(self._failed) < (FAILURES_PER_PASS if self.documents_inferred else SYSTEMIC_FAILURES):
             return
         *_, (_, last) = self._failed.values()
@@ -171,14 +171,14 @@ class WindowedInference(Generic[W, R]):
         )
 
     def _record_failed(self) -> None:
-        """Give the documents that never succeeded their rows, which say why."""
+        """Write rows for the documents that never succeeded, with their errors."""
         for doc_id, (item, result) in self._failed.items():
             window, offset, _ = self._place.pop(doc_id)
             self._accept(window, offset, self._rows_of(item, result))
         self._failed = {}
 
     def _accept(self, window: int, offset: int, rows: list[Row]) -> None:
-        """Put a document's rows into its window; write the window when it is whole."""
+        """Put a document's rows into its window; write the window once it is complete."""
         gathered = self._open.setdefault(window, {})
         gathered[offset] = rows
         if len(gathered) == self._size[window]:
@@ -195,6 +195,6 @@ class WindowedInference(Generic[W, R]):
 
 
 class _Fed:
-    """Whether the shard's documents have all been handed out."""
+    """Whether all of the shard's documents have been fed to the refiner."""
 
     exhausted = False

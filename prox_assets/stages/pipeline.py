@@ -1,7 +1,7 @@
 """All stages over many shards without an orchestrator: what `prox refine` runs.
 
-Stage by stage over all shards, so that each refiner's engine starts once. A shard that fails drops out with its error,
-whatever the error is; the others go on.
+Each stage runs over all shards before the next begins, so each refiner's engine starts once. A shard that fails drops
+out with its error, whatever the error is; the others go on.
 """
 
 import traceback
@@ -34,20 +34,20 @@ from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import Progress, ShardRun, StageError
 
-# What a user can mend: told in one line instead of a traceback.
+# Errors that a user can fix: shown in one line instead of a traceback.
 EXPECTED_ERRORS = (CorpusError, StageError, LakeError, RefinerError, EngineError)
 
 
-# Given (stage, shard key), returns the callback that is told of progress.
+# Given (stage, shard key), returns the progress callback.
 Report = Callable[[str, str], Progress]
 
 
 class UnexpectedError(StageError):
-    """An error that no stage foresaw: a fault of the code, which costs the shard and not the run.
+    """An error that no stage expects: a bug, which fails the shard but not the run.
 
     Args:
         message: What happened, in one line.
-        details: The traceback, as text: errors of worker processes arrive without one.
+        details: The traceback as text, because errors from worker processes arrive without one.
     """
 
     def __init__(self, message: str, details: str) -> None:
@@ -60,12 +60,12 @@ class UnexpectedError(StageError):
 
 @dataclass
 class PipelineResult:
-    """What became of each shard.
+    """The outcome of each shard.
 
     Attributes:
-        metrics: The row of `shard_metrics` of every shard that was finished, by key.
-        unchanged: Those of them that were current already.
-        errors: What went wrong with the others, by key.
+        metrics: The row of `shard_metrics` of every finished shard, by key.
+        unchanged: Keys of finished shards that were already current.
+        errors: The error of every other shard, by key.
     """
 
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,13 +73,13 @@ class PipelineResult:
     errors: dict[str, Exception] = field(default_factory=dict)
 
     def add(self, other: "PipelineResult") -> None:
-        """Take in what became of other shards."""
+        """Add the outcomes of other shards."""
         self.metrics |= other.metrics
         self.unchanged |= other.unchanged
         self.errors |= other.errors
 
     def in_order_of(self, keys: Sequence[str]) -> "PipelineResult":
-        """Return the same with the shards in the order of `keys`."""
+        """Return the same result with the shards in the order of `keys`."""
         metrics = {key: self.metrics[key] for key in keys if key in self.metrics}
         errors = {key: self.errors[key] for key in keys if key in self.errors}
         return PipelineResult(metrics, self.unchanged, errors)
@@ -94,15 +94,15 @@ def refine_shards(
     limit: int | None = None,
     report: Report,
 ) -> PipelineResult:
-    """Take shards from raw files to metrics; what is current already is not done again.
+    """Take shards from raw files to metrics, skipping work that is already current.
 
     Args:
         lake: Where results go.
         plan: The corpus's configuration.
-        shards: Recorded shards, in the order they are wanted.
+        shards: Recorded shards, in processing order.
         run_id: Written into every row.
-        limit: Documents in all, taken from the front; None for everything.
-        report: Given (stage, shard key), returns the callback that is told of progress.
+        limit: Total number of documents, taken from the front; None for all.
+        report: Given (stage, shard key), returns the progress callback.
 
     Raises:
         RefinerError: A refiner cannot be used at all.
@@ -117,8 +117,8 @@ def refine_shards(
         return (key for key in keys if _succeeds(partial(work, key), key, result.errors))
 
     alive = [shard.key for shard, _ in read_shards(lake, plan, shards, run_id, result, limit=limit, report=report)]
-    # What each stage works from is what the one before made under this plan, never what another run has put there
-    # meanwhile: of two runs with different configurations one wins whole.
+    # Each stage works from what the previous one made under this plan, never from what another run has put there
+    # meanwhile: of two runs with different configurations, one wins completely.
     made: dict[str, str] = {}
     with plan.session("doc") as doc:
         alive = list(each(alive, lambda key: made.update({key: _decide(run_for("documents", key), doc)})))
@@ -128,7 +128,7 @@ def refine_shards(
     for key in each(alive, lambda key: _measure(run_for("measure", key), made[key])):
         row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
         result.metrics[key] = row
-        # A run that changed anything has executed and measured it.
+        # Had this run changed anything, it would have executed and measured the shard itself.
         if row["run_id"] != run_id:
             result.unchanged.add(key)
     return result
@@ -144,16 +144,16 @@ def read_shards(
     limit: int | None,
     report: Report,
 ) -> Iterator[tuple[Shard, int | None]]:
-    """Read raw shards into the lake; yield each that could be read, with the documents that were wanted of it.
+    """Read raw shards into the lake; yield each readable shard with its limit of documents.
 
     Args:
         lake: Where documents go.
         plan: The corpus's configuration.
-        shards: Recorded shards, in the order they are wanted.
+        shards: Recorded shards, in processing order.
         run_id: Written into every row.
-        result: Takes the errors of the shards that could not be read.
-        limit: Documents in all, taken from the front; None for everything.
-        report: Given (stage, shard key), returns the callback that is told of progress.
+        result: Receives the errors of the shards that could not be read.
+        limit: Total number of documents, taken from the front; None for all.
+        report: Given (stage, shard key), returns the progress callback.
     """
     remaining = limit
     for shard in shards:
@@ -167,7 +167,7 @@ def read_shards(
 
 
 def _succeeds(work: Callable[[], object], key: str, errors: dict[str, Exception]) -> bool:
-    """Do one shard's work; note what goes wrong with it, unless every other shard would fail in the same way."""
+    """Do one shard's work and record its error; raise errors that would hit every other shard too."""
     try:
         work()
     except (RefinerError, EngineStartError):
@@ -184,10 +184,10 @@ def _succeeds(work: Callable[[], object], key: str, errors: dict[str, Exception]
 
 
 def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
-    """Read the raw shard unless its documents are current; the whole shard holds the first documents too."""
+    """Read the raw shard unless its documents are current; a complete read also serves a limited one."""
     info = run.lake.info(run.corpus, Table.DOCUMENTS, run.shard)
     whole = documents_identity(run.plan, shard)
-    # The row of `shards` is written after the documents; a kill in between leaves a whole shard without its count.
+    # The row of `shards` is written after the documents; a kill in between leaves a complete shard without its count.
     uncounted = info is not None and info.identity == whole and shard.rows is None
     if info is None or info.identity not in {documents_identity(run.plan, shard, limit), whole} or uncounted:
         read_raw_shard(run, None if uncounted else limit)
@@ -207,7 +207,7 @@ def _edit(run: ShardRun, session: RefinerSession, doc_programs: str) -> str:
 
 
 def _refine(run: ShardRun, chunk_programs: str) -> None:
-    """Execute the shard's programs unless the published execution is of these programs under this policy."""
+    """Execute the shard's programs unless the published execution already used them under this policy."""
     outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
     run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
     if (
@@ -219,15 +219,15 @@ def _refine(run: ShardRun, chunk_programs: str) -> None:
 
 
 def _measure(run: ShardRun, chunk_programs: str) -> None:
-    """Measure the shard unless its metrics, the history among them, are of the published execution."""
+    """Measure the shard unless its metrics and its history already describe the published execution."""
     run.check_inputs({Table.OUTCOMES: refined_identity(run.plan, chunk_programs)})
     wanted = metrics_identity(run.lake.execution(run.corpus, run.shard))
-    # A kill between the two files would otherwise leave the history without this execution for good.
+    # Check both files: after a kill between them, the history would otherwise lack this execution forever.
     for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
         info = run.lake.info(run.corpus, table, run.shard)
         if info is None or info.identity != wanted:
             measure_shard(run)
             break
-    # Leases of killed runs whose work was finished all the same: nobody takes them again.
+    # Clear leases of killed runs whose work is finished: nobody will ever take them again.
     for asset in (raw_shards.ASSET, refined_shards.ASSET, quality_metrics.ASSET):
         run.lease(asset).clear_if_abandoned()

@@ -1,6 +1,6 @@
 """A corpus's whole configuration: source, refiners, policy, engine.
 
-The RefinedCorpus component and the command line both build one of these; stages read nothing else.
+The RefinedCorpus component and the command line both build one; stages read no other configuration.
 """
 
 from dataclasses import replace
@@ -63,7 +63,7 @@ class RefinementPlan(BaseModel):
         return self.chunk_engine if level == "chunk" and self.chunk_engine is not None else self.engine
 
     def session(self, level: Literal["doc", "chunk"]) -> RefinerSession:
-        """Return the refiner of a level with its engine, to be used as a context manager; nothing is started yet."""
+        """Return the refiner of a level with its engine, as a context manager; nothing starts before it is entered."""
         return RefinerSession(self.refiner(level), level, self.engine_for(level))
 
     @property
@@ -73,14 +73,14 @@ class RefinementPlan(BaseModel):
 
     @property
     def chunk_floor(self) -> float:
-        """Keep probability from which documents are shown to the chunk refiner."""
+        """Lowest keep probability with which a document reaches the chunk refiner."""
         floor = self.refiners.chunk.chunk_floor if self.refiners.chunk else None
-        # Unset, it does not follow a threshold that is raised: only a lower one needs programs that are not there.
+        # When unset, the floor follows only a lowered threshold, which needs more programs; a raised one needs none.
         return min(ExecutionPolicy().doc_keep_threshold, self.policy.doc_keep_threshold) if floor is None else floor
 
     @cached_property
     def execution_policy(self) -> ExecutionPolicy:
-        """The policy with what the chunk refiner's prompts decide: its dialect and how its lines are numbered."""
+        """The policy, with the dialect and line numbering of the chunk refiner's prompts."""
         chunk = self.refiners.chunk
         if chunk is None:
             return self.policy
@@ -88,20 +88,20 @@ class RefinementPlan(BaseModel):
 
     @cached_property
     def ingest_fingerprint(self) -> str:
-        """What can change which documents are read from an unchanged source."""
+        """Fingerprint of every setting that can change which documents are read from an unchanged source."""
         columns = self.source.columns.model_dump() if self.source.columns else None
         return fingerprint({"reader": 1, "format": self.source.format, "columns": columns})
 
     @cached_property
     def execution_fingerprint(self) -> str:
-        """Parser, thresholds, policy, executor: what can change a refined shard without new inference."""
+        """Fingerprint of whatever can change a refined shard without new inference: parser, thresholds, executor."""
         return self.execution_policy.fingerprint()
 
     def refiner_settings_fingerprint(self, level: Literal["doc", "chunk"]) -> str:
-        """Return what of a refiner's configuration is known without its weights.
+        """Return the fingerprint of a refiner's configuration without its weights.
 
-        It is part of an asset's code version, so that a new configuration shows as stale. The truth per shard is the
-        inference fingerprint inside each file, weights included.
+        It is part of an asset's code version, so assets show as stale after a change of the configuration. The
+        authority for a shard is the inference fingerprint inside each file, which includes the weights.
         """
         config = self.refiner(level)
         settings = config.model_dump(mode="json", exclude={"name", "keep_threshold"}) if config else "keep-all"

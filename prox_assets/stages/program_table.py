@@ -1,6 +1,6 @@
-"""A shard's table of programs: whether it is current, and how windows of inference become its file.
+"""A shard's table of programs: whether it is current, and how inferred windows become its file.
 
-What `doc_programs` and `chunk_programs` have in common beside the windows themselves (inference.py).
+`doc_programs` and `chunk_programs` share this and the windows themselves (inference.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,16 +16,16 @@ from prox_assets.stages.run import ShardRun
 
 @dataclass(frozen=True)
 class InferenceSummary:
-    """What a program stage did to a shard.
+    """What a program stage did for a shard.
 
     Attributes:
         documents: Documents in the shard.
         rows: Rows in the finished table.
-        reused: The finished file was current; nothing was inferred.
+        reused: The finished file was current, so nothing was inferred.
         windows_resumed: Windows found in the ledger of a killed run.
         documents_inferred: Documents that the refiner answered in this run.
-        prompt_tokens: Prompt tokens of the whole file, by whichever run.
-        engine_seconds: Wall time of their inference, over all the runs it took.
+        prompt_tokens: Prompt tokens of the whole file, over all runs.
+        engine_seconds: Wall time of inference for the whole file, over all runs.
         failed: Documents recorded with an error.
     """
 
@@ -41,13 +41,13 @@ class InferenceSummary:
 
 @dataclass(frozen=True)
 class ProgramTable:
-    """A shard's file of DOC_PROGRAMS or CHUNK_PROGRAMS, to be inferred by a run.
+    """A shard's file of DOC_PROGRAMS or CHUNK_PROGRAMS that a run is to infer.
 
     Attributes:
         run: The shard and its run.
         table: Which of the two.
         refiner: The refiner's inference fingerprint.
-        identity: That the file will have.
+        identity: The identity that the file will have.
         documents: Documents in the shard.
     """
 
@@ -58,7 +58,7 @@ class ProgramTable:
     documents: int
 
     def finished(self) -> InferenceSummary | None:
-        """Describe the file if it is current already, unless the run is to infer all the same."""
+        """Describe the file if it is already current; return None if it is not, or if the run forces inference."""
         run = self.run
         info = run.lake.info(run.corpus, self.table, run.shard)
         if info is None or info.identity != self.identity or run.force:
@@ -83,14 +83,14 @@ class ProgramTable:
         notes: dict[str, Any],
         before_publish: Callable[[], None],
     ) -> InferenceSummary:
-        """Infer what the ledger lacks, put the windows together into the file, remove the ledger once it stands.
+        """Infer the windows that the ledger lacks, write the file from all windows, then remove the ledger.
 
         Args:
             work: The shard's documents in order.
             write_programs: The refiner.
             rows_of: Turns a document and its result into table rows.
-            notes: What else the file says about itself.
-            before_publish: Called when the file is whole; raises unless lease and inputs are still what they were.
+            notes: Further notes for the file.
+            before_publish: Called when the file is complete; raises if the lease is lost or an input was replaced.
         """
         run = self.run
         ledger = ResumeLedger(

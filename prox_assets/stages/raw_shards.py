@@ -1,4 +1,4 @@
-"""Asset `raw_shards`: one shard of raw files to the tables documents and rejects."""
+"""Asset `raw_shards`: reads one shard of raw files into the tables `documents` and `rejects`."""
 
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ ASSET = "raw_shards"
 
 @dataclass(frozen=True)
 class RawShardSummary:
-    """What was read: good rows, rejected rows by reason, and the size of the text."""
+    """What was read: documents, rejected rows by reason, and the size of the text."""
 
     documents: int
     rejects: dict[str, int]
@@ -23,19 +23,19 @@ class RawShardSummary:
 
 
 def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
-    """Read one shard's raw rows into the lake; the file is always read again, nothing of an earlier run is trusted.
+    """Read one shard's raw rows into the lake, always from the file itself; earlier results are not reused.
 
     Args:
         run: The shard and its run.
-        limit: Stop after this many documents; the result then counts as another one than the whole shard.
+        limit: Stop after this many documents; the result then has a different identity from the complete shard.
 
     Raises:
         CorpusError: The file cannot be read; nothing is written then.
         StageError: The shard was never discovered.
     """
     shard = known_shard(run.lake, run.corpus, run.shard)
-    # Documents go last, because they say whether the shard is current: a kill between the two files would leave it
-    # without its rejects for good (found with kill -9 at random moments).
+    # Documents go last, because they tell whether the shard is current: otherwise a kill between the two files would
+    # leave the shard without its rejects forever (found with kill -9 at random moments).
     tables = [Table.REJECTS, Table.DOCUMENTS]
     now = relist_shard(run.plan.source, shard)
     stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))

@@ -1,7 +1,7 @@
 """Asset `refined_shards`: programs applied to documents; the tables refined, outcomes, chunk_outcomes, edits, policies.
 
-No model is involved: a changed threshold or executor runs this stage alone. The tables of one execution carry one
-execution_id, and the shard's manifest, put last, makes them visible together.
+No model is involved: a changed threshold or executor reruns only this stage. The tables of one execution share one
+execution_id, and the shard's manifest, put in place last, makes them visible together.
 """
 
 import json
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class RefinementSummary:
-    """What an execution made of a shard: documents by outcome, and the text before and after."""
+    """Totals of a shard's execution: documents by outcome, and the text before and after."""
 
     documents: int
     outcomes: dict[str, int]
@@ -44,12 +44,13 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
 
     Args:
         run: The shard and its run.
-        chunk_programs: Identity of the chunk programs to execute; None for those that are there.
+        chunk_programs: Identity of the chunk programs to execute; None for whichever are in the lake.
 
     Raises:
-        MissingTableError: Documents or programs are not there.
-        StaleInputError: The programs were written for other documents or decisions, or below the chunk floor.
-        ReplacedTableError: The programs are not those that were asked for, or another run has replaced an input
+        MissingTableError: Documents or programs are missing.
+        StaleInputError: The programs were written for other documents or decisions, or `doc_keep_threshold` is below
+            their chunk floor.
+        ReplacedTableError: The programs do not have the requested identity, or another run has replaced an input
             meanwhile.
         StageError: A kept document has no chunk programs, or the files do not line up.
     """
@@ -123,7 +124,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
 
 
 def _checked_programs(run: ShardRun) -> FileInfo:
-    """Check that documents, decisions and chunk programs belong together; describe the chunk programs."""
+    """Check that documents, decisions and chunk programs belong together; return the chunk programs' file info."""
     chunks = chunk_programs_of_present_documents(run.lake, run.corpus, run.shard)
     floor = chunks.notes["chunk_floor"]
     if run.plan.policy.doc_keep_threshold < floor:
@@ -178,7 +179,7 @@ def _write_edits(edits: TableWriter, place: Row, result: DocumentFate) -> None:
 
 
 def _configuration(run: ShardRun) -> str:
-    """Everything that trace and replay need, as JSON."""
+    """Return the configuration that trace and replay need, as JSON."""
     plan = run.plan
     return json.dumps(
         {

@@ -1,8 +1,8 @@
-"""Replay: stored programs executed again without a model, and compared with what was stored.
+"""Replay: execute stored programs again without a model and compare the results with the stored ones.
 
-Belongs here: `replay_shard`, which only reads. Under the stored rules every document must come out as it was stored,
-which proves that documents, programs and results belong together; under other rules the comparison says what executing
-the shard again would change.
+Nothing is written. Under the stored policy every document must come out as it was stored, which proves that the results
+follow from the documents and programs. Under another policy, the comparison tells what executing the shard again would
+change.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ from prox_assets.stages.run import Progress, StageError, StaleInputError
 Row = dict[str, Any]
 
 NOT_INFERRED = "not_inferred"
-"""In the place of an outcome: kept under the new rules, but no chunk programs were ever inferred for it."""
+"""Stands for an outcome: the document is kept under the new policy, but has no inferred chunk programs."""
 
 DOCUMENT_COLUMNS = ("doc_id", "source_row", "text", "text_hash", "url")
 
@@ -35,7 +35,7 @@ PROGRESS_DOCUMENTS = 500
 
 
 class Transition(NamedTuple):
-    """From the stored outcome to that of the replay; equal where only the text differs."""
+    """The stored outcome and the replayed one; they are equal if only the text differs."""
 
     stored: str
     replayed: str
@@ -49,11 +49,11 @@ class Difference:
         doc_id: The document.
         shard: Its shard.
         url: Its address, if known.
-        transition: Its outcomes.
-        reason: Why, in the replay.
+        transition: Its stored and replayed outcomes.
+        reason: The reason given in the replay.
         characters_stored: Characters of the stored refined text; 0 if it was not kept.
         characters_replayed: Likewise in the replay.
-        first_difference: The first line that differs, stored and replayed, where both texts exist; else None.
+        first_difference: The first line that differs, stored and replayed, if both texts exist; else None.
     """
 
     doc_id: str
@@ -72,15 +72,15 @@ class Replay:
 
     Attributes:
         documents: Documents replayed.
-        equal: Those with the same outcome and, if kept, the same hash of their text.
-        reasons_changed: Equal ones for which another reason is given.
-        differences: The others, counted by transition.
+        equal: Documents with the same outcome and, if kept, the same text hash.
+        reasons_changed: Equal documents whose reason differs.
+        differences: All other documents, counted by transition.
         characters_stored: Characters of all stored refined texts.
         characters_replayed: Likewise in the replay; documents that were not inferred count as 0.
-        not_inferred: Documents that the rules keep and that have no chunk programs.
-        chunk_floors: Floors that the programs of shards with such documents were inferred with.
+        not_inferred: Documents that the policy keeps but that have no chunk programs.
+        chunk_floors: Chunk floors of the shards with such documents.
         examples: Some of the differences, a limited number for each transition.
-        executor_versions: Versions of the executor that wrote what is stored.
+        executor_versions: Versions of the executor that wrote the stored results.
     """
 
     documents: int = 0
@@ -110,7 +110,7 @@ def replay_shard(
     examples: int = 3,
     progress: Progress = lambda done, total: None,
 ) -> None:
-    """Execute a shard's stored programs and add to `found` how the results compare with the stored ones.
+    """Execute a shard's stored programs, compare the results with the stored ones, and add the counts to `found`.
 
     Rows are streamed, so memory does not grow with the shard. Nothing is written.
 
@@ -118,16 +118,16 @@ def replay_shard(
         lake: The lake.
         corpus: The corpus.
         shard: The shard.
-        found: What is added to; untouched when an error is raised.
-        change: Given the stored policy, returns that of the replay.
+        found: Receives the counts; stays untouched when an error is raised.
+        change: Maps the stored policy to the replay's policy.
         examples: Differences to keep for each transition.
-        progress: Called with (documents done, documents in all).
+        progress: Called with (documents done, total documents).
 
     Raises:
-        LakeError: A file is missing, damaged, or of an execution that was cut short.
-        StaleInputError: What is stored was made from other programs than those that are there now.
-        StageError: Files do not line up, or hold what they should not.
-        ValueError: The changed policy makes no sense.
+        LakeError: A file is missing, damaged, or from an execution that was cut short.
+        StaleInputError: The stored results were made from other programs than the current ones.
+        StageError: The files do not line up, or their contents are inconsistent.
+        ValueError: The changed policy is invalid.
     """
     chunks = chunk_programs_of_present_documents(lake, corpus, shard)
     execution = published_execution(lake, corpus, shard)
@@ -169,10 +169,10 @@ def replay_shard(
 
 
 def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionPolicy, int]:
-    """Return the rules of an execution, as the installed executor reads them, and the version that it ran with.
+    """Return an execution's policy, as the installed executor reads it, and the executor version that it ran with.
 
     Raises:
-        StageError: This version of prox_assets does not know a rule of it.
+        StageError: This version of prox_assets cannot read the policy.
     """
     values = dict(execution.configuration["policy"])
     version = values.pop("executor_version", EXECUTOR_VERSION)
@@ -188,7 +188,7 @@ def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionP
 def _fate(
     document: Row, decision: Row, programs: list[Row], policy: ExecutionPolicy, floor: float
 ) -> DocumentFate | None:
-    """Replay one document; None where the rules keep it and its decision never let it reach the chunk refiner."""
+    """Replay one document; return None if the policy keeps it but it never reached the chunk refiner."""
     if document["text_hash"] != text_hash(document["text"]):
         raise StageError(
             f"the text of document {document['doc_id']} does not have the hash that is stored beside it; materialize "
@@ -204,7 +204,7 @@ def _fate(
 
 
 def _stored(lake: Lake, corpus: str, shard: str, execution_id: str) -> Iterator[tuple[Row, Row | None]]:
-    """Yield each row of outcomes with its row of refined, if the document was kept."""
+    """Yield each row of `outcomes` with its row of `refined`, or None if the document was not kept."""
     refined_rows = lake.rows(corpus, Table.REFINED, shard, ["doc_id", "text", "refined_hash", "execution_id"])
     for outcome in lake.rows(corpus, Table.OUTCOMES, shard, ["doc_id", "outcome", "reason", "execution_id"]):
         refined = next(refined_rows, None) if outcome["outcome"] in KEPT_OUTCOMES else None
@@ -231,7 +231,7 @@ def _stored(lake: Lake, corpus: str, shard: str, execution_id: str) -> Iterator[
 def _compare(
     here: Replay, shard: str, document: Row, outcome: Row, refined: Row | None, fate: DocumentFate | None
 ) -> Difference | None:
-    """Count one document; return the difference, if there is one."""
+    """Count one document; return its difference, if any."""
     before = refined["text"] if refined is not None else None
     after = fate.text if fate is not None else None
     here.documents += 1

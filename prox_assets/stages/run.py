@@ -1,7 +1,4 @@
-"""One stage's work on one shard: where, what for, on whose behalf.
-
-Belongs here: the context that every stage takes, and the errors that stages raise.
-"""
+"""The context that every stage takes (lake, plan, shard, run), and the errors that stages raise."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +10,15 @@ from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.plan import RefinementPlan
 
-# A run that finds another one alive waits this long for it. Run retries start seconds after a worker's death, while the
-# dead worker's step process may still be publishing its last file.
+# How long a run waits for another live run. A retry starts seconds after its worker's death, while the dead worker's
+# step process may still be publishing its last file.
 LEASE_WAIT_SECONDS = 60.0
 
 Progress = Callable[[int, int], None]
 
 
 def _silent(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class ShardRun:
         plan: The corpus's configuration.
         shard: Shard key.
         run_id: Written into every row and file.
-        progress: Called with (documents done, documents in all) while a stage works.
-        force: Do the work again even where the finished file is current.
+        progress: Called with (documents done, total documents) while a stage works.
+        force: Do the work again even if the finished file is current.
         code_version: Written into every row and file.
     """
 
@@ -52,19 +49,19 @@ class ShardRun:
         return self.plan.corpus
 
     def lease(self, asset: str) -> Lease:
-        """Return the lease that the writer of an asset of this shard must hold."""
+        """Return the lease that a writer of this shard's asset must hold."""
         return Lease(self.lake.storage, self.corpus, asset, self.shard, self.run_id, wait_seconds=LEASE_WAIT_SECONDS)
 
     def stamp(self, fingerprint: str, identity: str, execution_id: str | None = None) -> FileStamp:
-        """Return what this run's files say about themselves."""
+        """Return the stamp that this run puts into its files."""
         return FileStamp(fingerprint, identity, self.run_id, self.code_version, execution_id)
 
     def check_inputs(self, identities: Mapping[Table, str]) -> None:
-        """Make sure that tables are still those that this run works from; call right before publishing.
+        """Check that the tables are still the ones that this run works from; call right before publishing.
 
         Raises:
-            MissingTableError: One is not there.
-            ReplacedTableError: One is another run's.
+            MissingTableError: A table is missing.
+            ReplacedTableError: Another run has replaced a table.
         """
         for table, identity in identities.items():
             self.lake.require(self.corpus, table, self.shard, identity)
@@ -75,8 +72,8 @@ class StageError(Exception):
 
 
 class StaleInputError(StageError):
-    """A stage's input was made from something that has changed since; the message names the step to run again."""
+    """A stage's input is out of date with its own inputs; the message names the step to run again."""
 
 
 class InferenceFailedError(StageError):
-    """So many documents failed that the cause is the engine or the configuration, not the documents."""
+    """Too many documents failed for them to be the cause: check the engine or the configuration."""

@@ -1,7 +1,7 @@
-"""Where each shard of a corpus stands, from the lake alone: what is done, what is stale, what is missing.
+"""Which stages of each shard are done, stale or missing, from the lake alone.
 
-Every file records the identity of what it was made from, so that no configuration is needed to see what is out of step.
-What a changed configuration would redo is for the stages themselves, and for Dagster's code versions, to say.
+Every file records the identities of its inputs, so this needs no configuration. The stages themselves, and Dagster's
+code versions, tell what a changed configuration would redo.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.identities import metrics_identity, source_version
 
-# The table by which each stage is judged, in the order of the stages.
+# The table that tells a stage's state, in the order of the stages.
 STAGES = {
     "raw_shards": Table.DOCUMENTS,
     "doc_programs": Table.DOC_PROGRAMS,
@@ -32,7 +32,7 @@ class ShardState:
         shard: The shard as last listed.
         stages: State by stage.
         documents: Documents read, or None.
-        limited: Reading stopped early (`prox refine --limit`): these are only the first documents of the shard.
+        limited: Reading stopped early (`prox refine --limit`), so the lake has only the shard's first documents.
         doc_refiner: Fingerprint of the refiner that wrote the document programs, or None.
         chunk_refiner: Likewise for the chunk programs.
         updated: When the newest of the files was written, in UTC, or None.

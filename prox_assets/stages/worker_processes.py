@@ -1,10 +1,10 @@
-"""Shards refined in parallel, each by one of several processes: what `prox refine --workers N` runs.
+"""Shards refined in parallel by several processes: what `prox refine --workers N` runs.
 
-For refiners without a model: those run in Python on one core, and shards do not depend on one another. A worker takes
-one shard at a time through every stage, and says over its connection how far it is and what came of it.
+This is for refiners without a model: they run in Python on one core, and shards are independent. A worker takes one
+shard at a time through every stage, and reports progress and results over its connection.
 
-A worker ends when its connection does: when it is closed, and when this process dies in whatever way. One that dies
-costs its shard, which the next run goes on with; another takes its place.
+A worker ends with its connection: when the connection is closed, or when this process dies in whatever way. When a
+worker dies, its shard fails, the next run resumes it, and another worker takes its place.
 """
 
 import os
@@ -25,7 +25,7 @@ from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, Report,
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import Progress, StageError
 
-# How long workers may take to put their leases back when the run is interrupted.
+# How long workers may take to return their leases when the run is interrupted.
 _END_SECONDS = 5.0
 
 
@@ -35,7 +35,7 @@ class WorkerDiedError(StageError):
 
 @dataclass(slots=True)
 class _Worker:
-    """One process, the connection to it, and the shard that it is at."""
+    """One process, the connection to it, and the shard that it is working on."""
 
     process: subprocess.Popen[bytes]
     connection: Connection
@@ -50,11 +50,11 @@ class _Worker:
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                # polars and Arrow start a thread for every core in every process; they read these when imported.
+                # polars and Arrow start a thread per core in every process; they read these variables on import.
                 env={"POLARS_MAX_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), **os.environ},
             )
         worker = cls(process, Connection(ours.detach()))
-        with suppress(OSError):  # it has died: reading from it tells
+        with suppress(OSError):  # the worker has died; the next read will notice
             worker.connection.send((lake, plan, run_id))
         return worker
 
@@ -64,7 +64,7 @@ class _Worker:
             self.connection.send((shard, limit))
 
     def take(self, report: Report) -> PipelineResult | None:
-        """Return what came of its shard, or None after a report of progress.
+        """Return the result of the worker's shard, or None after a progress report.
 
         Raises:
             RefinerError: A refiner cannot be used at all.
@@ -107,11 +107,11 @@ def refine_shards_in_processes(
     Args:
         lake: Where results go.
         plan: The corpus's configuration.
-        shards: Recorded shards, in the order they are wanted.
+        shards: Recorded shards, in processing order.
         run_id: Written into every row.
-        workers: Most processes at a time.
-        limit: Documents in all, taken from the front; None for everything.
-        report: Given (stage, shard key), returns the callback that is told of progress.
+        workers: Largest number of processes at a time.
+        limit: Total number of documents, taken from the front; None for all.
+        report: Given (stage, shard key), returns the progress callback.
 
     Raises:
         StageError: A refiner needs an engine, which shards have to share.
@@ -123,7 +123,7 @@ def refine_shards_in_processes(
     tasks: deque[tuple[Shard, int | None]]
     if limit is None:
         tasks = deque((shard, None) for shard in shards)
-    else:  # how many documents a shard is to give depends on how many those before it gave
+    else:  # each shard's share of the limit depends on how many documents the shards before it had
         tasks = deque(read_shards(lake, plan, shards, run_id, result, limit=limit, report=report))
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     idle: list[_Worker] = []
@@ -148,7 +148,7 @@ def refine_shards_in_processes(
 
 
 def _end(idle: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
-    """End the processes; those that are at a shard put their leases back first."""
+    """End the processes; busy ones return their leases first."""
     for worker in busy:
         worker.process.terminate()
     for worker in (*idle, *busy):
@@ -163,7 +163,7 @@ def _end(idle: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
 
 
 def _serve(connection: Connection) -> None:
-    """Refine shards until the connection ends."""
+    """Refine shards until the connection closes."""
     lake, plan, run_id = connection.recv()
 
     def report(stage: str, key: str) -> Progress:
@@ -172,7 +172,7 @@ def _serve(connection: Connection) -> None:
         def tell(done: int, total: int) -> None:
             try:
                 connection.send((stage, done, total))
-            except OSError:  # nobody is there any more; not an error of the shard
+            except OSError:  # the parent is gone; that is not an error of the shard
                 sys.exit(1)
 
         return tell
@@ -187,10 +187,10 @@ def _serve(connection: Connection) -> None:
 
 
 def _main(descriptor: int) -> None:
-    # Whoever interrupts the run by the keyboard interrupts every process of it: the run decides when this one ends.
+    # Ctrl-C reaches every process of the run; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with suppress(EOFError, OSError):  # nobody is there any more
+    with suppress(EOFError, OSError):  # the parent is gone
         _serve(Connection(descriptor))
 
 

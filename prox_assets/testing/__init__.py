@@ -1,4 +1,4 @@
-"""What tests and benchmarks share: tiny models, servers, deployments, hostile programs.
+"""Shared by tests and benchmarks: tiny models, servers, deployments, hostile programs.
 
-Nothing of the product imports it.
+No other package imports it.
 """

@@ -1,6 +1,6 @@
-"""A Dagster deployment as a user has one: a project with a corpus, an instance, webserver, daemon; driven by GraphQL.
+"""A Dagster deployment like a user's: a project with corpora, an instance, webserver and daemon, driven by GraphQL.
 
-Belongs here: starting, asking and killing real processes. Everything listens on loopback and ends with the test.
+It starts, queries and kills real processes. Everything listens on loopback and ends with the test.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ START_SECONDS = 120
 
 @dataclass
 class Deployment:
-    """Running processes and how to talk to them."""
+    """The running processes, and queries to them."""
 
     url: str
     lake: Path
@@ -54,7 +54,7 @@ class Deployment:
     log: Path
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask the webserver; fails on errors of the query itself."""
+        """Query the webserver; fail on errors in the query itself."""
         response = httpx.post(
             f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60, trust_env=False
         )
@@ -88,7 +88,7 @@ class Deployment:
         return node["partitionKeys"]
 
     def launch_backfill(self, corpus: str, assets: list[str], partitions: list[str]) -> str:
-        """Launch a backfill the way the UI's dialog does."""
+        """Launch a backfill as the UI's dialog does."""
         data = self.graphql(
             """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
                  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
@@ -145,7 +145,7 @@ class Deployment:
         return values
 
     def run_workers(self) -> list[psutil.Process]:
-        """Return the processes that execute runs, one each: what the code server has spawned."""
+        """Return the processes that execute runs, one per run; the code server spawns them."""
         servers = [process for process in self._descendants() if _runs(process, "grpc")]
         return [child for server in servers for child in _spawned(server)]
 
@@ -154,12 +154,12 @@ class Deployment:
         return [child for worker in self.run_workers() for child in _spawned(worker)]
 
     def daemon(self) -> psutil.Process:
-        """Return the process of the daemon."""
+        """Return the daemon's process."""
         [daemon] = [process for process in self._descendants() if _runs(process, "dagster._daemon")]
         return daemon
 
     def engine_processes(self) -> list[psutil.Process]:
-        """Return the processes of vLLM's engine cores and workers, by the names that vLLM gives them."""
+        """Return the processes of vLLM's engine cores and workers, found by the names that vLLM gives them."""
         return [process for process in self._descendants() if process.name().startswith("VLLM::")]
 
     def _descendants(self) -> list[psutil.Process]:
@@ -179,7 +179,7 @@ def _runs(process: psutil.Process, word: str) -> bool:
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.5) -> Any:
-    """Return the first truthy value of a condition; fail when there is none in time."""
+    """Return a condition's first truthy value; fail if there is none in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         value = condition()
@@ -210,7 +210,7 @@ def write_project(folder: Path, corpora: dict[str, dict[str, Any]]) -> None:
 
 
 def instance_configuration(folder: Path) -> Path:
-    """Copy the project's dagster.yaml, with monitoring as quick as it can be, so that tests need not wait minutes."""
+    """Copy the project's dagster.yaml with the fastest run monitoring, so that tests do not wait for minutes."""
     settings = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     settings["run_monitoring"] |= {"poll_interval_seconds": 2, "free_slots_after_run_end_seconds": 1}
     path = folder / "test-dagster.yaml"
@@ -220,7 +220,7 @@ def instance_configuration(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> Iterator[Deployment]:
-    """Make a project with the given corpora and an instance, and run them until the block ends."""
+    """Create a project with the given corpora and an instance, and run them until the block ends."""
     write_project(folder, corpora)
     before = os.environ.get("DAGSTER_HOME")
     prepare_instance(folder / "home", instance_configuration(folder))
@@ -232,7 +232,7 @@ def running_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> Iter
 
 @contextlib.contextmanager
 def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Deployment]:
-    """Run webserver, daemon and code server on a project that is there already until the block ends."""
+    """Run webserver, daemon and code server on an existing project until the block ends."""
     home, lake, log = folder / "home", folder / "lake", folder / "dagster.log"
     port = free_port()
     variables = {

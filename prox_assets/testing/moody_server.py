@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 Behaviour = Callable[["Handler", int], None]
-"""What to do with a completions request, given how often the same prompt was seen before."""
+"""Handles a completions request, given how often the same prompt was seen before."""
 
 
 class MoodyServer(http.server.ThreadingHTTPServer):
@@ -34,7 +34,7 @@ class MoodyServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: broken connections are the point."""
+        """Print nothing: broken connections are the point."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        """Stay quiet."""
+        """Print nothing."""
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""A real S3 server on loopback, in a process of its own.
+"""A real S3 server on loopback, in its own process.
 
-Not a thread of the test process: the server brings Flask, and vLLM, when it starts in the same process, looks at every
-object of every module, at which Flask's context locals raise "Working outside of application context" (measured).
+It cannot be a thread of the test process: the server imports Flask, and when vLLM starts in the same process it looks
+at every object of every module, at which Flask's context locals raise "Working outside of application context"
+(measured).
 """
 
 import os
@@ -24,7 +25,7 @@ _REQUEST_LINE_END = b" HTTP/1.1\r\n"
 
 @contextmanager
 def running_s3_server() -> Iterator[str]:
-    """Give the endpoint of an empty S3 server that runs until the block ends."""
+    """Yield the endpoint of an empty S3 server that runs until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,11 +40,11 @@ def running_s3_server() -> Iterator[str]:
 
 
 class CountingProxy(socketserver.ThreadingTCPServer):
-    """Hands every byte on to a store and back, and counts.
+    """Passes every byte on to a store and back, and counts requests and bytes.
 
     Attributes:
         requests: Requests so far.
-        bytes_sent: Bytes of answers so far, headers included.
+        bytes_sent: Bytes of answers so far, including headers.
     """
 
     daemon_threads = True
@@ -57,16 +58,16 @@ class CountingProxy(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The proxy's own URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Set both counts to zero."""
         with self._lock:
             self.requests = self.bytes_sent = 0
 
     def count(self, requests: int, bytes_sent: int) -> None:
-        """Add up."""
+        """Add to the counts."""
         with self._lock:
             self.requests += requests
             self.bytes_sent += bytes_sent
@@ -114,7 +115,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_endpoint(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The endpoint, with credentials in the environment, as a deployment has them."""
+    """The endpoint, with credentials in the environment as in a deployment."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -1,4 +1,4 @@
-"""What several test files of this folder share: running a one-chunk document, and hypothesis strategies."""
+"""Helpers for tests of programs: running a document that is one chunk, and hypothesis strategies."""
 
 from hypothesis import strategies as st
 

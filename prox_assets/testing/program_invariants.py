@@ -1,7 +1,7 @@
-"""What must hold for any document and any programs, checked without the code that is being checked.
+"""What must hold for any document and any programs, checked independently of the code under test.
 
-Belongs here: one function per promise; each raises AssertionError with what is wrong. They are held against hypothesis
-cases in the tests and against a million mutated programs by `python -m benchmarks.fuzz_programs`.
+Each promise has one function, which raises AssertionError with the violation. The tests apply them to hypothesis cases,
+`python -m benchmarks.fuzz_programs` to a million mutated programs.
 """
 
 import json
@@ -29,7 +29,7 @@ from prox_assets.programs.reference import ReferenceExecutionError, execute_chun
 from prox_assets.testing.program_mutations import HostileInput
 
 REFERENCE = ExecutionPolicy(mode="reference")
-# The released code makes a set of every line number that a program names.
+# The released code builds a set of every line number that a program names, so larger programs are not given to it.
 RELEASED_LINE_NUMBERS = 100_000
 STATES_AT_MOST = 100_000
 
@@ -37,7 +37,7 @@ Released = Callable[[str, str], str]
 
 
 def check_parsing(program: str) -> None:
-    """Parsing gives operations that render to a program which says the same, and nothing but operations and errors."""
+    """Check that parsed operations render to a program that parses to the same, and that errors quote the program."""
     parsed = parse(program)
     if parsed.operations:
         again = parse(render(parsed.operations))
@@ -48,7 +48,7 @@ def check_parsing(program: str) -> None:
 
 
 def check_strict(case: HostileInput) -> Refinement:
-    """Strict execution keeps lines, removes lines and makes the replacements that programs name; nothing else."""
+    """Check that strict execution only keeps lines, removes lines and makes replacements that programs name."""
     refinement = execute(case.text, case.programs, case.policy)
     check_numbers(case.text, refinement)
     edits = iter(refinement.edits)
@@ -74,7 +74,7 @@ def check_strict(case: HostileInput) -> Refinement:
 
 
 def check_provenance(case: HostileInput, refinement: Refinement) -> None:
-    """The map from refined to raw text covers the refined text, and copied characters are the raw ones."""
+    """Check that the map from refined to raw text covers the refined text, and that copied characters match."""
     same, provenance = execute_with_provenance(case.text, case.programs, case.policy)
     assert same == refinement, "recording changes the result"
     done = 0
@@ -88,10 +88,10 @@ def check_provenance(case: HostileInput, refinement: Refinement) -> None:
 
 
 def check_reference(text: str, programs: Sequence[ChunkProgram], released: Released | None = None) -> bool:
-    """Reference mode gives what the released code gives, as `reference` models it and, where at hand, itself.
+    """Check that reference mode agrees with the model in `reference` and, if given, with the released code itself.
 
     Returns:
-        Whether the released code itself was run: not where it would crash or fill memory.
+        Whether the released code itself was run; it is not run where it would crash or fill memory.
     """
     refinement = execute(text, programs, REFERENCE)
     check_numbers(text, refinement)
@@ -111,7 +111,7 @@ def check_reference(text: str, programs: Sequence[ChunkProgram], released: Relea
 
 
 def check_document(text: str, program: str) -> None:
-    """A document's decision can be made of any answer, and only "drop" in it drops in reference mode."""
+    """Check that any answer gives a decision, and that in reference mode it is the released code's."""
     decide_document(text, program, None, ExecutionPolicy())
     decision = decide_document(text, program, None, REFERENCE)
     if text.strip():
@@ -119,7 +119,7 @@ def check_document(text: str, program: str) -> None:
 
 
 def check_numbers(text: str, refinement: Refinement) -> None:
-    """Edits add up with lengths, counts with edits, and every argument is JSON that a Parquet file can hold."""
+    """Check that lengths match the edits, counts match the edits, and every argument is JSON that Parquet can hold."""
     removed = sum(edit.characters_removed for edit in refinement.edits)
     added = sum(edit.characters_added for edit in refinement.edits)
     assert refinement.characters_before == len(text)
@@ -138,7 +138,7 @@ def check_numbers(text: str, refinement: Refinement) -> None:
 
 
 def check_verdicts(text: str, programs: Sequence[ChunkProgram], refinement: Refinement) -> None:
-    """Every chunk has one verdict that fits its edits, and its removed lines are those that the text lacks."""
+    """Check that every chunk has one verdict that fits its edits, and that removed lines add up with the text."""
     indices = [chunk.chunk_index for chunk in refinement.chunks]
     assert indices == [item.chunk.index for item in programs], "a chunk has no verdict"
     last = text.count("\n")
@@ -162,7 +162,7 @@ def check_verdicts(text: str, programs: Sequence[ChunkProgram], refinement: Refi
 def _allowed_lines(
     lines: list[str], item: ChunkProgram, policy: ExecutionPolicy, edits: Iterator[Edit]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the lines that must be left of a chunk, each with the replacements that may have been made in it."""
+    """Return the lines of a chunk that must be kept, each with the replacements that may have been made in it."""
     if item.program is None:
         return [(line, []) for line in lines]
     assert isinstance(item.program, str)
@@ -192,10 +192,10 @@ def _allowed_lines(
 
 
 def _can_become(before: str, after: str, pairs: Sequence[tuple[str, str]]) -> bool:
-    """Tell whether replacing some occurrences of sources by their targets, none twice, makes one line the other.
+    """Tell whether one line becomes the other by replacing some occurrences of sources, none of them twice.
 
-    A search with the likeliest step first. Where STATES_AT_MOST were not enough, which takes a line of thousands of
-    characters with a source that is in doubt at each, the line passes for this check.
+    This is a search that tries the likeliest step first. If STATES_AT_MOST states are not enough, the line passes the
+    check; that takes a line of thousands of characters with a source that may match at each of them.
     """
     pending, seen = [(0, 0)], {(0, 0)}
     while pending and len(seen) < STATES_AT_MOST:

@@ -1,9 +1,9 @@
-r"""A fast, seeded maker of hostile inputs: documents with programs that were right once and then got broken.
+r"""A fast, seeded generator of hostile inputs: documents with programs that were sound once and then got mutated.
 
-Belongs here: making inputs. What must hold for each is invariants.py's business; hypothesis strategies are in cases.py,
-which shrink what they find but make a hundredth as many in the same time.
+program_invariants.py checks what must hold for each input. The hypothesis strategies in program_cases.py shrink what
+they find, but generate only a hundredth as many inputs in the same time.
 
-An input is made from its seed and number alone, so that any of a million can be made again.
+An input depends only on its seed and number, so any of a million can be generated again.
 """
 
 import random
@@ -104,7 +104,7 @@ POLICIES = [
 
 @dataclass(frozen=True, slots=True)
 class HostileInput:
-    """A document, a program for each of its chunks, and the rules of its strict execution."""
+    """A document, a program for each of its chunks, and the policy of its strict execution."""
 
     text: str
     programs: list[ChunkProgram]
@@ -112,12 +112,12 @@ class HostileInput:
 
 
 def hostile_input(seed: int, number: int) -> HostileInput:
-    """Return the input of that number; the same one for the same two numbers, on every machine."""
+    """Return the input with that number; the same seed and number give the same input on every machine."""
     choose = random.Random(seed * 1_000_003 + number)
     text = _text(choose)
     line_count = text.count("\n") + 1
     chunks = pack_lines([1] * line_count, choose.randint(1, min(line_count, choose.choice([1, 4, 40, 40]))))
-    if len(chunks) > 40:  # a program each for thousands of one-line chunks would only make it slow
+    if len(chunks) > 40:  # thousands of one-line chunks with a program each would only be slow
         chunks = pack_lines([1] * line_count, 1 + line_count // choose.randint(1, 8))
     programs = [
         ChunkProgram(
@@ -141,7 +141,7 @@ def _text(choose: random.Random) -> str:
 
 def _program(choose: random.Random, text: str, chunk: Chunk) -> str:
     count = choose.choice([0, 1, 1, 2, 3, 6])
-    if choose.random() < 0.4:  # sound, so that the executors have something to do
+    if choose.random() < 0.4:  # a sound program, so that the executors have something to do
         program = render(_operation(choose, text, chunk) for _ in range(count))
         mutations = choose.choice([0, 0, 0, 1])
     else:
@@ -185,17 +185,17 @@ def _mutated(choose: random.Random, program: str) -> str:
     start = choose.randint(0, len(program))
     end = min(len(program), start + choose.choice([1, 1, 2, 5, 20, 100]))
     match choose.randrange(9):
-        case 0:  # a piece goes
+        case 0:  # a piece is removed
             return program[:start] + program[end:]
-        case 1 | 2:  # a token is put in
+        case 1 | 2:  # a token is inserted
             return program[:start] + choose.choice(TOKENS) + program[start:]
         case 3:  # a piece is replaced
             return program[:start] + choose.choice(TOKENS) + program[end:]
-        case 4:  # a piece is said twice, or many times
+        case 4:  # a piece is repeated once or many times
             return program[:end] + program[start:end] * choose.choice([1, 1, 2, 7]) + program[end:]
         case 5:  # the answer is cut off
             return program[:start]
-        case 6:  # two answers grow together
+        case 6:  # two answers are joined
             other = choose.randint(0, len(program))
             return program[:start] + program[other:]
         case 7:  # one character becomes another
@@ -204,12 +204,12 @@ def _mutated(choose: random.Random, program: str) -> str:
                 + chr(choose.choice([choose.randrange(128), choose.randrange(0x110000)]))
                 + program[start + 1 :]
             )
-        case _:  # a word of a page
+        case _:  # a word from a page is inserted
             return program[:start] + choose.choice(WORDS) + program[start:]
 
 
 def _bomb(choose: random.Random, program: str) -> str:
-    """Return a program that is long, or that would be costly for a careless parser or executor."""
+    """Return a program that is long, or costly for a careless parser or executor."""
     count = choose.choice(LONG)
     match choose.randrange(9):
         case 0:
@@ -220,7 +220,7 @@ def _bomb(choose: random.Random, program: str) -> str:
             return "remove_lines(0, 0)\n" * (count // 10)
         case 3:
             return "".join(f'normalize("{n}", "{n}{n}")\n' for n in range(count // 10))
-        case 4:  # exponential growth, for an executor that searches what it has put in
+        case 4:  # exponential growth, for an executor that searches its own replacements
             return 'normalize(source_str="a", target_str="aaaaaaaa")\n' * 40
         case 5:
             return f'normalize("a", "{"b" * count}")'

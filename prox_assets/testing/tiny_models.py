@@ -1,6 +1,6 @@
-"""Tiny Llama checkpoints that tests make on the spot, so that no test needs a model hub.
+"""Tiny Llama checkpoints that tests make on the spot, so no test needs a model hub.
 
-Belongs here: making a checkpoint folder and overfitting it to a few answers. Not here: anything that runs it.
+This module makes a checkpoint folder and overfits the model to a few answers; it does not serve it.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ def make_tiny_llama(
     The tokenizer adds nothing to a prompt by itself and has no chat template.
 
     Args:
-        folder: Where to save; made if missing.
-        texts: What the tokenizer is trained on; `DEFAULT_TEXTS` if None. Any text can be encoded all the same.
+        folder: Where to save; created if missing.
+        texts: Texts that the tokenizer is trained on; `DEFAULT_TEXTS` if None. It can encode any text regardless.
         special_tokens: Further special tokens, one id each, after bos (0) and eos (1).
         vocab_size: Upper bound on the vocabulary: at least 256 bytes and the special tokens.
         hidden: Width of the model; heads are 32 wide, the narrowest that vLLM has kernels for.
@@ -86,8 +86,8 @@ def make_tiny_llama(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-        # The default initialisation is so flat that two tokens often differ by less than float noise; wider weights
-        # make greedy decoding of an untrained model well defined, and so comparable between engines.
+        # With the default initialisation, two tokens' scores often differ by less than float noise. Wider weights make
+        # greedy decoding of an untrained model well defined, and so comparable between engines.
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.dim() == 2:

@@ -1,1 +1,1 @@
-"""Whether quality drifts: measures, statistics, judgement and words."""
+"""Drift of a corpus's quality: measures, statistics, judgement and messages."""

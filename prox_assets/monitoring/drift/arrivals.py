@@ -1,7 +1,4 @@
-"""The rows of `shard_metrics` of a corpus in the order in which its shards arrived.
-
-Belongs here: reading and ordering. Not here: judging the rows (drift.py).
-"""
+"""Reads the rows of `shard_metrics` of a corpus in the order in which its shards arrived; judge.py judges them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,19 +13,19 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 def arrivals(lake: Lake, corpus: str, settings: DriftSettings) -> list[dict[str, Any]]:
-    """Return the latest metrics of a corpus's last shards, first arrival first; none where nothing is measured.
+    """Return the latest metrics of a corpus's last shards, first arrival first; empty if nothing is measured.
 
-    A shard arrived when it was first measured: measuring it anew, as after a new release, does not move it. Of these
-    the last `history_shards` are returned, and the pinned baseline.
+    A shard arrives when it is first measured; measuring it again, as after a new release, does not move it. The result
+    has the last `history_shards` shards and the pinned baseline.
 
     Raises:
-        LakeError: A file is damaged or of another schema version.
+        LakeError: A file is damaged or has another schema version.
     """
     shards = lake.shards(corpus, Table.SHARD_METRICS)
     if settings.order == "arrival":
         history = lake.scan(corpus, Table.SHARD_METRICS_HISTORY, shards).select("shard", "measured_at")
         first = dict(history.group_by("shard").agg(pl.col("measured_at").min()).collect().iter_rows())
-        # Rows of one instant, and files without a history, follow their keys.
+        # Shards with the same time, and shards without a history, are ordered by key.
         shards.sort(key=lambda shard: (first.get(shard, _BEFORE_ALL), shard))
     pinned = [shard for shard in shards if shard in settings.pinned_baseline]
     last = shards[-settings.history_shards :]

@@ -1,12 +1,12 @@
-"""Is quality drifting? Judges the latest shards of a corpus against those before, and says what moved since when.
+"""Is quality drifting? Judges the latest shards of a corpus against the earlier ones: what moved, and since when.
 
-Belongs here: the judgement, from rows of `shard_metrics` to findings. Not here: settings and thresholds
-(drift_settings.py), what is read off a row (drift_measures.py), statistics (drift_statistics.py), wording
-(drift_messages.py), reading a lake (arrivals.py).
+This module goes from rows of `shard_metrics` (read by arrivals.py) to findings. settings.py has thresholds, measures.py
+reads values off a row, statistics.py has the formulas, and messages.py the wording.
 
-Shards are judged one after the other. One that deviates does not enter the baseline of that measure, nor does one that
-is only suspect: a fault that begins weakly would hide itself. A change that is meant, `accepted_from` accepts at once;
-one that nobody acts on becomes the baseline after `adopt_after` shards, as an alarm that never ends is not heard.
+Shards are judged one after another. A shard that deviates in a measure, or is merely suspect, stays out of that
+measure's baseline; otherwise a fault that begins weakly would hide itself. `accepted_from` accepts an intended change
+at once. A change that nobody acts on becomes the baseline after `adopt_after` shards, because people ignore an alarm
+that never ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from prox_assets.monitoring.drift.messages import Deviation, examples, message, 
 from prox_assets.monitoring.drift.settings import KINDS, DriftSettings, Kind, Measure, Severity
 from prox_assets.monitoring.drift.statistics import level_limits, pooled, psi, psi_noise, rate_limits
 
-# A quiet shard is taken for suspect once in a hundred times: too rarely to narrow the baseline's spread.
+# One in a hundred quiet shards is taken for suspect: too few to narrow the baseline's spread.
 SUSPECT_PROBABILITY = 0.01
 
 
@@ -31,19 +31,19 @@ class Finding:
     """One measure that has moved.
 
     Attributes:
-        measure: What moved.
-        kind: What sort of measure it is.
-        severity: How bad that is.
-        statistic: Name of the number that was compared: "psi", "change of rate", "relative change" or "columns".
-        value: The number, in the unit of `Threshold`; changes keep their sign.
-        threshold: The size from which on it is a finding here: the configured one, or what chance and the baseline's
-            own spread explain, whichever is larger.
+        measure: The measure.
+        kind: The measure's kind.
+        severity: How bad the change is.
+        statistic: Name of the statistic that was compared: "psi", "change of rate", "relative change" or "columns".
+        value: Its value, in the unit of `Threshold`; changes keep their sign.
+        threshold: The value at which the change becomes a finding: the configured threshold, or what chance and the
+            baseline's own spread explain, whichever is larger.
         baseline: The measure over the baseline (a rate, a level or the mean of a distribution of shares), or None.
         current: The same over the judged shards.
-        since: First shard of the present run of deviating ones.
-        shards: All shards of that run, in order; they are the ones to look at.
+        since: First shard of the current run of deviating shards.
+        shards: All shards of that run, in order; these are the ones to look at.
         message: All of this in a sentence or two.
-        examples: A SELECT over the catalog's views that shows what is in question; for `prox sql`.
+        examples: A SELECT over the catalog's views that shows examples; run it with `prox sql`.
     """
 
     measure: Measure
@@ -65,8 +65,8 @@ class Compared:
     """The shards over which a measure was compared, in order.
 
     Attributes:
-        baseline: Those of the baseline; where they are too few, nothing was judged.
-        judged: Those that were judged together, the arrival last.
+        baseline: The baseline's shards; if they are too few, nothing was judged.
+        judged: The shards that were judged together, the arrival last.
     """
 
     baseline: tuple[str, ...]
@@ -75,14 +75,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one arrival looked like when it came.
+    """The judgement on one shard at the time of its arrival.
 
     Attributes:
         shard: The shard.
-        judged: Measures that could be judged: there was a baseline, and both had values.
-        findings: Those that had moved.
-        compared: What each enabled measure was compared over. Every measure has a baseline of its own: a shard that is
-            odd in one measure stays out of that one's alone.
+        judged: Measures that could be judged: there was a baseline, and both sides had values.
+        findings: Findings for the measures that had moved.
+        compared: The shards over which each enabled measure was compared. Every measure has its own baseline: a shard
+            that is odd in one measure stays out of that measure's baseline only.
     """
 
     shard: str
@@ -92,7 +92,7 @@ class Judgement:
 
 
 class _Step(NamedTuple):
-    """What was found of one measure when a shard came: could it be judged, had it moved, and over which shards."""
+    """One measure at a shard's arrival: whether it could be judged, whether it moved, and over which shards."""
 
     possible: bool
     finding: Finding | None
@@ -107,7 +107,7 @@ def find_drift(rows: Sequence[Row], settings: DriftSettings) -> list[Finding]:
         settings: Windows and thresholds.
 
     Returns:
-        What has moved, errors first; nothing where there are too few shards for a baseline.
+        What has moved, errors first; empty if there are too few shards for a baseline.
     """
     judgements = judge_arrivals(rows, settings)
     if not judgements:
@@ -117,9 +117,9 @@ def find_drift(rows: Sequence[Row], settings: DriftSettings) -> list[Finding]:
 
 
 def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgement]:
-    """Judge every shard as it was judged when it arrived; each verdict depends on earlier rows only.
+    """Judge every shard as at its arrival; each verdict depends on earlier rows only.
 
-    Shards that are pinned as the baseline, and those before `accepted_from`, are left out.
+    Shards that are pinned as the baseline, and shards before `accepted_from`, are left out.
 
     Raises:
         DriftError: A pinned shard, or `accepted_from`, is not among the rows.
@@ -152,9 +152,9 @@ def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgeme
 
 def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings) -> Iterator[_Step]:
     """Judge every row, with a baseline of earlier rows that did not deviate."""
-    quiet: list[int] = []  # rows that say something about the measure, and nothing odd
+    quiet: list[int] = []  # rows that have the measure and are not odd
     run: list[Row] = []
-    odd: list[int] = []  # the present run of shards that deviate or are suspect
+    odd: list[int] = []  # the current run of shards that deviate or are suspect
     for number, row in enumerate(rows):
         first = max(0, number + 1 - settings.judged_shards)
         window = rows[first : number + 1]
@@ -166,7 +166,7 @@ def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings
         possible = not says_nothing and len(baseline) >= settings.min_baseline_shards
         if possible:
             deviation = _severe(settings, _compare(measure, window, baseline, settings.false_alarm_probability))
-        if says_nothing:  # neither ends a run nor makes a baseline
+        if says_nothing:  # such a shard neither ends a run nor joins a baseline
             yield _Step(possible, None, compared)
             continue
         if deviation is not None:
@@ -179,7 +179,7 @@ def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings
             odd = []
             continue
         odd.append(number)
-        if len(odd) == settings.adopt_after:  # the new level, from here on
+        if len(odd) == settings.adopt_after:  # from here on, the new level is the baseline
             quiet, odd, run = odd, [], []
 
 
@@ -190,14 +190,14 @@ def _telling(measure: Measure, rows: Sequence[Row]) -> list[Row]:
 
 
 def _suspect(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], settings: DriftSettings) -> bool:
-    """Tell whether shards that do not deviate are still too odd to judge others by."""
+    """Tell whether shards that do not deviate are still too odd to serve as a baseline."""
     warn = settings.threshold(measure).warn
     deviation = _compare(measure, window, baseline, max(SUSPECT_PROBABILITY, settings.false_alarm_probability))
     return deviation is not None and warn is not None and abs(deviation.value) >= max(warn / 2, deviation.noise)
 
 
 def _compare(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], probability: float) -> Deviation | None:
-    """Compare the judged shards with the baseline's; None where nothing can be said, or it is good news."""
+    """Compare the judged shards with the baseline's; return None if they cannot be compared, or for good news."""
     if measure is Measure.SCHEMA:
         return _changed_columns(window, baseline)
     current, before = reading(measure, window), reading(measure, baseline)
@@ -225,9 +225,9 @@ def _compare(measure: Measure, window: Sequence[Row], baseline: Sequence[Row], p
 def _compare_histograms(
     current: Histogram, before: Histogram, parts: Sequence[object], probability: float
 ) -> tuple[str, float, float, tuple[tuple[object, object, float, float], ...]]:
-    """Return statistic, value, what chance explains of it, and the groups of bins as `Deviation.groups`."""
+    """Return the statistic's name, its value, how much of it chance explains, and `Deviation.groups`."""
     names = sorted({*before.counts, *current.counts})
-    if not before.ordered:  # the commonest first, so that rare ones are pooled and a new one falls among them
+    if not before.ordered:  # most frequent first, so that rare and new categories are pooled
         names.sort(key=lambda name: -before.counts.get(name, 0))
     groups = pooled([before.counts.get(name, 0) for name in names], current.size)
     histograms = [part for part in parts if isinstance(part, Histogram)]
@@ -245,14 +245,14 @@ def _compare_histograms(
 
 
 def _changed_columns(window: Sequence[Row], baseline: Sequence[Row]) -> Deviation | None:
-    """Compare native columns: one that every baseline shard has is gone, or one has come that none of them has."""
+    """Compare native columns: find those that every baseline shard has and now are gone, and those that are new."""
     now = [row for row in window if row.get("metadata_keys") is not None and row["documents_in"]]
     if not now:
         return None
     current = {key for row in now for key in row["metadata_keys"]}
     gone = set.intersection(*({*row["metadata_keys"]} for row in baseline)) - current
     come = current - {key for row in baseline for key in row["metadata_keys"]}
-    # What is measured at all is part of the schema too: a refiner that stops scoring leaves this null.
+    # Which metrics exist is part of the schema too: a refiner that stops scoring leaves these columns null.
     for column in ("keep_probability_histogram", "doc_prompted", "chunk_prompted"):
         had, has = [row.get(column) is not None for row in baseline], any(row.get(column) is not None for row in now)
         if all(had) and not has:
@@ -266,7 +266,7 @@ def _changed_columns(window: Sequence[Row], baseline: Sequence[Row]) -> Deviatio
 
 
 def _severe(settings: DriftSettings, deviation: Deviation | None) -> Deviation | None:
-    """Return what deviates enough to be a finding, with its severity."""
+    """Return the deviation with its severity if it is large enough for a finding, else None."""
     if deviation is None:
         return None
     threshold = settings.threshold(deviation.measure)

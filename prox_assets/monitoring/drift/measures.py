@@ -1,7 +1,7 @@
 """What drift reads off rows of `shard_metrics`: a histogram, a rate or a level per measure.
 
-Belongs here: which columns a measure is made of, how several shards add up, and names of bins. Not here: statistics
-(drift_statistics.py) and judgement (drift.py).
+This module knows the columns of each measure, how several shards add up, and the names of bins. statistics.py has the
+formulas, judge.py the judgement.
 """
 
 from collections import Counter
@@ -19,25 +19,25 @@ MIN_RATIO_DOCUMENTS = 5
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts by bin; bins are ordered, or named categories."""
+    """Counts by bin; bins are either ordered or named categories."""
 
     counts: Mapping[Any, int]
     ordered: bool
 
     @property
     def size(self) -> int:
-        """What was counted."""
+        """The total count."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Events of so many trials.
+    """A number of events in a number of trials.
 
     Attributes:
-        events: How often.
-        trials: Of how many.
-        units: Independent ones among the trials: lines of one document are not.
+        events: Number of events.
+        trials: Number of trials.
+        units: Number of independent trials: lines of one document, for example, are not independent.
     """
 
     events: float
@@ -71,7 +71,7 @@ class Level:
 
     @property
     def sampling_variance(self) -> float:
-        """Of the ratio's logarithm, by Cochran, Sampling Techniques (1977), section 2.11."""
+        """Sampling variance of the ratio's logarithm (Cochran, Sampling Techniques, 1977, section 2.11)."""
         return max(self.residual / self.numerator**2, 1e-9)
 
 
@@ -79,9 +79,9 @@ Reading = Histogram | Rate | Level
 
 
 def reading(measure: Measure, rows: Sequence[Row]) -> Reading | None:
-    """Return a measure over some shards together; None where none of them says anything about it.
+    """Return a measure over several shards together; None if none of them has it.
 
-    Rows of an earlier release, without the watched columns, say nothing.
+    Rows written by an earlier release lack the watched columns.
     """
     found = [part for part in (_READ[measure](row) for row in rows) if part is not None]
     if not found:
@@ -122,8 +122,8 @@ def _repetition(row: Row) -> Rate | None:
     expected, lines, residual = (row.get(f"repetition_{name}") for name in ("expected", "lines", "residual"))
     if expected is None or not lines or residual is None:
         return None
-    # Lines of one document, and pages of one site, go together: there are fewer independent ones than lines. As many as
-    # have the sampling variance that the documents show (the design effect of Kish, Survey Sampling, 1965).
+    # Lines of one document, and pages of one site, are correlated, so there are fewer independent lines than lines. Use
+    # the number that gives the sampling variance seen over documents (design effect: Kish, Survey Sampling, 1965).
     share = expected / lines
     variance = residual / lines**2
     binomial = share * (1 - share)
@@ -155,7 +155,7 @@ def _programs(events: str) -> Callable[[Row], Rate | None]:
 def _ratio(column: str) -> Callable[[Row], Level | None]:
     def read(row: Row) -> Level | None:
         sums = row.get(column)
-        # A document alone has no residual, and its ratio says little.
+        # A single document has no residual, and its ratio says little.
         if sums is None or sums["documents"] < MIN_RATIO_DOCUMENTS:
             return None
         return Level(sums["tokens"], sums["characters"], sums["residual"])
@@ -164,7 +164,7 @@ def _ratio(column: str) -> Callable[[Row], Level | None]:
 
 
 def _nothing(row: Row) -> None:
-    """The schema is compared by drift.py."""
+    """Read nothing: judge.py compares the schema."""
 
 
 _READ: dict[Measure, Callable[[Row], Reading | None]] = {
@@ -188,7 +188,7 @@ _READ: dict[Measure, Callable[[Row], Reading | None]] = {
     Measure.SCHEMA: _nothing,
 }
 
-# A fall of these is good news.
+# For these measures, a fall is good news.
 ONLY_UPWARD = frozenset(
     {
         Measure.REPEATED_LINES,
@@ -205,7 +205,7 @@ _POWERS = {Measure.DOCUMENT_LENGTH: "characters", Measure.OPERATIONS_PER_DOCUMEN
 
 
 def bin_name(measure: Measure, first: Any, last: Any) -> str:  # noqa: ANN401 - bins are numbers or names
-    """Return the range of values that neighbouring bins hold together."""
+    """Return the range of values that a group of neighbouring bins covers."""
     if measure in _POWERS:
         low = 0 if first == 0 else 2 ** (first - 1)
         high = 0 if last == 0 else 2**last - 1
@@ -216,7 +216,7 @@ def bin_name(measure: Measure, first: Any, last: Any) -> str:  # noqa: ANN401 - 
 
 
 def mean_of(measure: Measure, histogram: Histogram) -> float | None:
-    """Return the mean of a histogram of shares, taking each bin at its middle; None for other histograms."""
+    """Return the mean of a histogram of shares, using the middle of each bin; None for other histograms."""
     if measure in _POWERS or not histogram.ordered or not histogram.size:
         return None
     return sum((number + 0.5) / SHARE_BINS * count for number, count in histogram.counts.items()) / histogram.size

@@ -1,6 +1,6 @@
-"""What a finding says to people: what moved, by how much, since when, and a query for the documents in question.
+"""The text of a finding: what moved, by how much, since when, and a query for the documents in question.
 
-Belongs here: sentences and SELECT statements. Not here: deciding that something moved (drift.py).
+judge.py decides that something moved.
 """
 
 from collections.abc import Sequence
@@ -42,16 +42,16 @@ class Deviation:
     """How the judged shards differ from the baseline in one measure.
 
     Attributes:
-        measure: Which.
-        statistic: Name of the number compared.
-        value: The number.
-        noise: The size that chance and the baseline's spread explain.
-        baseline: The measure over the baseline, if one number says it.
+        measure: The measure.
+        statistic: Name of the statistic that was compared.
+        value: Its value.
+        noise: The value that chance and the baseline's spread explain.
+        baseline: The measure over the baseline, if one number can express it.
         current: The same over the judged shards.
-        groups: (first bin, last bin, share before, share now) of a distribution; (column, "gone" or "new", 0, 0) of a
-            schema; nothing for rates and levels.
-        severity: Once judged.
-        threshold: Once judged.
+        groups: For a distribution, (first bin, last bin, share before, share now); for a schema, (column, "gone" or
+            "new", 0, 0); empty for rates and levels.
+        severity: Set by `judged`.
+        threshold: Set by `judged`.
     """
 
     measure: Measure
@@ -70,7 +70,7 @@ class Deviation:
 
 
 def summary(measure: Measure, value: Reading) -> float | None:
-    """Return the one number that stands for a reading, if there is one."""
+    """Return the single number that summarizes a reading, if there is one."""
     match value:
         case Rate() | Level():
             return value.value
@@ -79,7 +79,7 @@ def summary(measure: Measure, value: Reading) -> float | None:
 
 
 def message(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> str:
-    """Say what moved, by how much and since when, and whether the refiner changed with it."""
+    """Describe what moved, by how much and since when, and whether the refiner changed with it."""
     shards = f"the {len(baseline)} shards before" if len(baseline) != 1 else "the shard before"
     since = f"since {printable(run[0]['shard'])}"
     if len(run) > 1:
@@ -114,7 +114,7 @@ def _moved(deviation: Deviation) -> str:
 
 
 def _configuration(baseline: Sequence[Row], first: Row) -> str:
-    """Name what changed in the configuration with the first deviating shard: then the change may be meant."""
+    """Name what changed in the configuration at the first deviating shard; the deviation may then be intended."""
     changed = []
     for column, what in (
         ("doc_refiner", "document refiner"),
@@ -130,14 +130,14 @@ def _configuration(baseline: Sequence[Row], first: Row) -> str:
 
 
 def examples(measure: Measure, corpus: str, shards: Sequence[str]) -> str:
-    """Return a SELECT over the catalog's views that shows what a finding is about, in the latest of the shards."""
+    """Return a SELECT over the catalog's views that shows examples of a finding in the latest of its shards."""
     names = ", ".join(_quoted(shard) for shard in shards[-SHARDS_NAMED:])
     where = f"corpus = {_quoted(corpus)} AND shard IN ({names})"
     return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
 
 
 def _quoted(text: str) -> str:
-    # Braces are the placeholders of _EXAMPLES only: format() does not look into what it puts in.
+    # Braces in names are safe: format() does not expand placeholders in the values that it inserts.
     return "'" + text.replace("'", "''") + "'"
 
 

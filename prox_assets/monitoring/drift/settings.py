@@ -1,10 +1,11 @@
 """What counts as drift: windows, measures, thresholds and severities, as configuration.
 
-Belongs here: the names of the measures and every threshold with its source. Not here: how a measure is read off a row
-of metrics (drift_measures.py), the statistics (drift_statistics.py), the judgement (drift.py).
+This module has the names of the measures, and every threshold with its source. measures.py reads a measure off a row of
+metrics, statistics.py has the formulas, and judge.py the judgement.
 
-A finding needs two things at once: an effect that matters (the thresholds of its measure, below) and one that chance
-does not explain (`false_alarm_probability`). The first alone alarms on small shards, the second alone on large ones.
+A finding needs two things at once: an effect that matters (its measure's thresholds, below) and that chance does not
+explain (`false_alarm_probability`). The first condition alone would raise alarms on small shards, the second on large
+ones.
 """
 
 from enum import StrEnum
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Severity(StrEnum):
-    """How bad a finding is; both alert."""
+    """How bad a finding is; both severities raise an alert."""
 
     WARN = "warn"
     ERROR = "error"
@@ -30,7 +31,7 @@ class Kind(StrEnum):
 
 
 class Measure(StrEnum):
-    """What is watched. The values are used in settings, findings and Dagster's check names."""
+    """What is watched. Settings, findings and the metadata of Dagster's checks use the values."""
 
     KEEP_PROBABILITY = "keep_probability"
     RETENTION = "retention"
@@ -78,7 +79,8 @@ class Threshold(BaseModel):
     """When a measure's change matters. Units follow the measure's kind.
 
     distribution: population stability index against the baseline. rate: absolute change of the rate (0.1 is ten
-    percentage points). level: relative change (0.05 is five percent). schema: columns that came or went.
+    percentage points). level: relative change (0.05 is five percent). schema: number of columns that appeared or
+    vanished.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,13 +105,13 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     Measure.KEEP_PROBABILITY: _PSI,
     Measure.RETENTION: _PSI,
     Measure.REMOVED_FRACTION: _PSI,
-    # What arrives is not the refiner's doing: a warning, never an error.
+    # The source decides the lengths, not the refiner: a warning, never an error.
     Measure.DOCUMENT_LENGTH: Threshold(warn=0.25),
     Measure.OPERATIONS_PER_DOCUMENT: _PSI,
     Measure.LANGUAGE_MIX: Threshold(warn=0.1),
     Measure.REPEATED_LINES: Threshold(warn=0.05, error=0.1),
-    # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35); ten times that is no
-    # accident, and a tenth of all programs lost is an outage.
+    # The released chunk model fails on 0.36 % of documents (ProX, arXiv 2409.17115, table 35). Ten times that is worth
+    # a warning; losing a tenth of all programs is an outage.
     Measure.FAILED_PROGRAMS: Threshold(warn=0.036, error=0.1),
     Measure.TRUNCATED_PROGRAMS: Threshold(warn=0.036, error=0.1),
     Measure.LOOPING_PROGRAMS: Threshold(warn=0.036, error=0.1),
@@ -119,17 +121,17 @@ DEFAULT_THRESHOLDS: dict[Measure, Threshold] = {
     # Quarantined documents and rejected rows are lost text: every percent counts.
     Measure.QUARANTINED_DOCUMENTS: Threshold(warn=0.01, error=0.1),
     Measure.REJECTED_ROWS: Threshold(warn=0.01, error=0.1),
-    # Two tokenizers of one family differ by a tenth or more in tokens per character; weeks of one corpus by one or two
-    # percent (measured by benchmarks/drift_simulation.py).
+    # Two tokenizers of one family differ by a tenth or more in tokens per character; weeks of one corpus differ by one
+    # or two percent (measured by benchmarks/drift_simulation.py).
     Measure.DOC_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
     Measure.CHUNK_TOKENS_PER_CHARACTER: Threshold(warn=0.05, error=0.1),
     Measure.SCHEMA: Threshold(warn=1.0),
 }
-"""Of measures that the settings do not name. Each was checked by benchmarks/drift_simulation.py; see docs/drift.md."""
+"""Used unless the settings name a measure. benchmarks/drift_simulation.py checked each of them; see docs/drift.md."""
 
 
 class DriftSettings(BaseModel):
-    """How the shards of one corpus are judged against those that came before."""
+    """How the shards of one corpus are judged against the earlier ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -180,7 +182,7 @@ class DriftSettings(BaseModel):
     @model_validator(mode="after")
     def _thresholds_fit_the_defaults(self) -> Self:
         for measure in self.thresholds:
-            self.threshold(measure)  # e.g. a warn alone, above the default's error
+            self.threshold(measure)  # raises, for example, if only warn is given and exceeds the default error
         return self
 
     @model_validator(mode="after")
@@ -200,7 +202,7 @@ class DriftSettings(BaseModel):
         return self
 
     def threshold(self, measure: Measure) -> Threshold:
-        """Return the threshold in force for a measure; fields that the settings leave out keep their defaults."""
+        """Return a measure's effective threshold; fields that the settings leave out keep their defaults."""
         default = DEFAULT_THRESHOLDS[measure]
         given = self.thresholds.get(measure)
         if given is None:

@@ -1,19 +1,19 @@
 """The statistics of drift: how far two distributions, rates or levels are apart, and how far chance may move them.
 
-Belongs here: formulas over plain numbers, with their sources. Not here: what the numbers mean (drift_measures.py) and
-which of them matter (drift_settings.py).
+These are formulas over plain numbers, with their sources. measures.py knows what the numbers mean, settings.py which
+changes matter.
 
-Every noise limit has two parts: what sampling alone explains, which shrinks with the shard, and what the baseline's
-shards differ by beyond that, which does not. Both are estimated from the baseline; neither is a setting.
+Every noise limit has two parts: what sampling alone explains, which shrinks as shards grow, and how much the baseline's
+shards differ beyond that, which does not. Both are estimated from the baseline; neither is a setting.
 """
 
 import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean, variance
 
-# Added to each bin: the Jeffreys prior of a multinomial. Keeps the logarithm of an empty bin finite.
+# Added to each bin (the Jeffreys prior of a multinomial), so the logarithm of an empty bin stays finite.
 SMOOTHING = 0.5
-# Cochran (1954): a chi-square approximation wants about five expected in a cell.
+# Cochran (1954): a chi-square approximation needs about five expected counts in a cell.
 MIN_EXPECTED = 5.0
 
 
@@ -33,17 +33,18 @@ def psi(current: Sequence[float], baseline: Sequence[float]) -> float:
 
 
 def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probability: float) -> float:
-    """Return the index that chance exceeds with a probability, given what the baseline's own shards show.
+    """Return the index that chance exceeds with the given probability, estimated from the baseline's own shards.
 
-    Of two samples of n and m from one distribution over B bins, PSI / (1/n + 1/m) is chi-square with B - 1 degrees of
-    freedom (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020). What the baseline's shards show beyond
-    that, each against the others, comes from real differences between them; these lie in few directions (one site, one
-    language), so that part is taken to vary in a single one, and as Student's t squared, for it was estimated from few.
+    For two samples of sizes n and m from one distribution over B bins, PSI / (1/n + 1/m) is chi-square with B - 1
+    degrees of freedom (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020). Whatever the baseline's
+    shards show beyond that, each against the others, comes from real differences between them. These lie in few
+    directions (one site, one language), so we model that part as varying in a single direction; and because it is
+    estimated from few shards, as Student's t squared.
 
     Args:
         current_size: Size of the judged sample.
         baseline: One histogram per shard, over the bins that are compared.
-        probability: Of being exceeded by chance.
+        probability: Probability that chance exceeds the limit.
     """
     freedom = max(1, len(baseline[0]) - 1)
     total = [sum(column) for column in zip(*baseline, strict=True)]
@@ -63,7 +64,7 @@ def psi_noise(current_size: float, baseline: Sequence[Sequence[float]], probabil
 
 
 def pooled(baseline: Sequence[float], current_size: float) -> list[list[int]]:
-    """Return groups of neighbouring bins that expect MIN_EXPECTED each of a sample; the last may expect fewer.
+    """Return groups of neighbouring bins that each expect MIN_EXPECTED of a sample; the last may expect fewer.
 
     Args:
         baseline: The baseline's histogram.
@@ -86,14 +87,15 @@ def rate_limits(
 ) -> tuple[float, float, float]:
     """Return (lower limit, expected, upper limit) of a rate, given the baseline's shards.
 
-    Rates are compared as arcsin(sqrt((k + 3/8) / (n + 3/4))), whose variance is 1 / (4n) whatever the rate (Anscombe,
-    Biometrika 35, 1948): rare events on small shards do not alarm, as they would if the binomial were taken for a
-    normal. The spread of the baseline's shards beyond 1 / (4n) is added, with Student's t as it was estimated from few.
+    Rates are compared as arcsin(sqrt((k + 3/8) / (n + 3/4))), whose variance is 1 / (4n) for every rate (Anscombe,
+    Biometrika 35, 1948). Rare events on small shards therefore raise no alarm, as they would if the binomial were
+    approximated by a normal. The spread of the baseline's shards beyond 1 / (4n) is added, with Student's t because it
+    is estimated from few shards.
 
     Args:
         baseline: (events, trials) of every shard.
         current_trials: Trials of the judged sample.
-        probability: That chance alone leaves the limits, at either side.
+        probability: Probability that chance alone leaves the limits, on either side.
     """
     angles = [(_angle(events, trials), 1 / (4 * trials + 2)) for events, trials in baseline]
     centre, spread = _limits(angles, 1 / (4 * current_trials + 2), probability)
@@ -111,7 +113,7 @@ def level_limits(
     Args:
         baseline: (level, sampling variance of its logarithm) of every shard.
         current_variance: Sampling variance of the judged sample's logarithm.
-        probability: That chance alone leaves the limits, at either side.
+        probability: Probability that chance alone leaves the limits, on either side.
     """
     centre, spread = _limits([(math.log(level), own) for level, own in baseline], current_variance, probability)
     return math.exp(centre - spread), math.exp(centre), math.exp(centre + spread)
@@ -120,9 +122,9 @@ def level_limits(
 def _limits(
     baseline: Sequence[tuple[float, float]], current_variance: float, probability: float
 ) -> tuple[float, float]:
-    """Return the centre of the baseline's (value, sampling variance) and how far chance may leave it."""
+    """Return the centre of the baseline's (value, sampling variance) pairs and how far chance may move from it."""
     between = max(0.0, variance(value for value, _ in baseline) - fmean(own for _, own in baseline))
-    # Shards count by what they tell: a small one is noise.
+    # Weight shards by their precision: a small one is mostly noise.
     weights = [1 / (between + own) for _, own in baseline]
     centre = sum(w * value for w, (value, _) in zip(weights, baseline, strict=True)) / sum(weights)
     normal, student = _criticals(probability, len(baseline))
@@ -134,20 +136,20 @@ def _angle(events: float, trials: float) -> float:
 
 
 def _criticals(probability: float, shards: int) -> tuple[float, float]:
-    """Return the two-sided critical values of the normal and of Student's t with shards - 1 degrees of freedom."""
+    """Return the two-sided critical values of the normal and of Student's t with `shards - 1` degrees of freedom."""
     normal = NormalDist().inv_cdf(1 - probability / 2)
     return normal, student_quantile(1 - probability / 2, shards - 1)
 
 
 def chi_square_quantile(probability: float, freedom: int) -> float:
-    """Return a quantile of chi-square, exact."""
-    from scipy import special  # 0.3 s, which every Dagster process would pay
+    """Return an exact quantile of the chi-square distribution."""
+    from scipy import special  # at module level, this import would cost every Dagster process 0.3 s
 
     return float(special.chdtri(freedom, 1 - probability))
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Return a quantile of Student's t, exact: of one or two degrees of freedom it is far from a normal's."""
+    """Return an exact quantile of Student's t, which is far from the normal's for one or two degrees of freedom."""
     from scipy import special
 
     return float(special.stdtrit(freedom, probability))

@@ -1,6 +1,6 @@
-"""Refinement by the documents' site and by their length, over the latest shards of a corpus.
+"""Refinement by site and by document length, over the latest shards of a corpus.
 
-Belongs here: questions that need a row per document. Not here: what the metrics of shards answer (history.py).
+These need a row per document; history.py covers what the metrics of shards can answer.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
 
 # Upper ends of the bins of raw length, in characters; the last one is open.
 LENGTHS = (250, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000)
-# The fewest documents of a site from which its retention says something.
+# With fewer documents, a site's retention says little.
 FEWEST_DOCUMENTS = 5
 NO_ADDRESS = "(no address)"
 
@@ -46,7 +46,7 @@ def _totals() -> list[pl.Expr]:
 
 
 def by_site(lake: Lake, corpus: str, shards: Sequence[str], count: int = 12) -> tuple[list[Part], list[Part]]:
-    """Return the sites with most text, and those of which least is left (of at least FEWEST_DOCUMENTS documents)."""
+    """Return the sites with most text, and those with the lowest retention (of at least FEWEST_DOCUMENTS documents)."""
     outcomes = lake.scan(corpus, Table.OUTCOMES, shards).select(
         "doc_id", "outcome", "characters_before", "characters_after"
     )
@@ -68,7 +68,7 @@ def by_site(lake: Lake, corpus: str, shards: Sequence[str], count: int = 12) -> 
 
 
 def by_length(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Part]:
-    """Return the documents by raw length, the shortest first; empty bins are left out."""
+    """Return the documents by raw length, shortest first; empty bins are left out."""
     labels = [f"up to {LENGTHS[0]:,}", *[f"up to {end:,}" for end in LENGTHS[1:]], f"over {LENGTHS[-1]:,}"]
     frame = (
         lake.scan(corpus, Table.OUTCOMES, shards)

@@ -1,6 +1,6 @@
-"""Geometry of the charts: from numbers to coordinates and path data; the templates make SVG of them.
+"""Geometry of the charts: scales, ticks and paths, from numbers to coordinates.
 
-Belongs here: scales, ticks, paths. Not here: colours and sizes of type (style.css), words of the page.
+The templates turn them into SVG; style.css has colours and font sizes.
 """
 
 import math
@@ -11,12 +11,12 @@ WIDTH, HEIGHT = 380, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 20
 WIDEST_BAR = 24
 MOST_POINTS = 120
-"""More measurements than this are drawn as means of neighbours: a pixel holds one."""
+"""Above this many measurements, neighbours are averaged into one point."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A mark on a line, with what it says when pointed at."""
+    """A mark on a line, with its tooltip."""
 
     x: float
     y: float
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A line; `path` is SVG path data, broken where values are missing; `earlier` are values since replaced."""
+    """A line; `path` is SVG path data with gaps for missing values; `earlier` holds measurements since replaced."""
 
     name: str
     path: str
@@ -57,7 +57,7 @@ class LineChart:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bin: where it is, and how high it was and is; its two bars meet in its middle."""
+    """A bin: its place, and the bars of the baseline and of now, which meet in its middle."""
 
     x: float
     width: float
@@ -92,16 +92,16 @@ def line_chart(
     share: bool,
     earlier: dict[str, Sequence[tuple[int, float]]] | None = None,
 ) -> LineChart | None:
-    """Lay out lines over equally spaced measurements; None where no value is known.
+    """Lay out lines over equally spaced measurements; return None if no value is known.
 
     Args:
         title: Title.
-        note: How the number is computed.
+        note: How the metric is computed.
         series: Values of each line, oldest first.
-        names: What each place on the x axis is called.
-        text: Writes a value for people.
+        names: Name of each place on the x axis.
+        text: Formats a value for people.
         share: Whether values lie in [0, 1], so that the axis ends there.
-        earlier: Per line, places and values that later ones have replaced; left out where places are grouped.
+        earlier: Per line, places and values that later ones have replaced; left out if places are grouped.
     """
     known = [value for values in series.values() for value in values if value is not None]
     if not known:
@@ -149,7 +149,7 @@ def bar_chart(
     current: Sequence[float],
     text: Callable[[float], str],
 ) -> BarChart:
-    """Lay out two histograms, in shares."""
+    """Lay out two histograms of shares."""
     _, high, step = axis(0.0, max(*baseline, *current), share=True)
     width = (WIDTH - LEFT - RIGHT) / len(bins)
     bars = []
@@ -173,10 +173,10 @@ def bar_chart(
 
 
 def axis(low: float, high: float, *, share: bool) -> tuple[float, float, float]:
-    """Return an axis around values that ends on round numbers, and the step between its ticks.
+    """Return the round ends of an axis around values, and the step between its ticks.
 
-    It begins at zero unless that would flatten the line; shares never leave [0, 1], and an axis of shares spans two
-    percentage points at least, so that noise does not look like an event.
+    The axis begins at zero unless that would flatten the line. An axis of shares stays within [0, 1] and spans at least
+    two percentage points, so that noise does not look like an event.
     """
     if low >= 0 and low < high / 2:
         low = 0.0

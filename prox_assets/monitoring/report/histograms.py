@@ -1,7 +1,7 @@
-"""Histograms of the latest shards beside those of the baseline.
+"""Histograms of the latest shards beside the baseline: which measures are drawn, and the names of their bins.
 
-Which measures are drawn, and how their bins are called. The bins are those of monitoring/metrics/watched.py; the judge
-(monitoring/drift/judge.py) decides which shards are compared and whether a difference matters.
+monitoring/metrics/watched.py defines the bins; monitoring/drift/judge.py decides which shards are compared and whether
+a difference matters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,11 @@ class Comparison:
     """A distribution then and now.
 
     Attributes:
-        title: What is distributed.
+        title: The distributed quantity.
         over: The shards that are compared.
         bins: Name of each bin.
         baseline: Share of the baseline's documents in each bin.
-        current: Likewise of the judged shards.
+        current: Share of the judged shards' documents in each bin.
     """
 
     title: str
@@ -58,7 +58,7 @@ def compare(rows: Sequence[Row], compared: Mapping[Measure, Compared]) -> list[C
 
     Args:
         rows: The corpus's rows of `shard_metrics`, one per shard.
-        compared: What each measure was compared over, as the latest shard's Judgement says.
+        compared: The shards over which each measure was compared, from the latest shard's Judgement.
 
     Returns:
         One comparison per histogram; leading and trailing bins empty in both are left out.

@@ -1,7 +1,6 @@
-"""The measurements of a corpus in the order in which they were made.
+"""The measurements of a corpus in the order in which they were made, read from `shard_metrics_history`.
 
-Belongs here: reading `shard_metrics_history`, the latest row of each shard, totals, and the configurations that made
-them. Not here: which numbers are drawn (trends.py).
+trends.py decides which numbers are drawn.
 """
 
 import json
@@ -20,15 +19,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What measured shards were made with.
+    """The refiners, policy and code version behind some measured shards.
 
     Attributes:
         doc_refiner: Inference fingerprint of the document refiner.
-        chunk_refiner: Likewise of the chunk refiner.
+        chunk_refiner: Inference fingerprint of the chunk refiner.
         execution_fingerprint: Fingerprint of the execution policy.
         code_version: Version of prox_assets.
-        shards: Shards whose latest measurement is of this configuration.
-        measurements: Measurements of it, superseded ones too.
+        shards: Number of shards whose latest measurement has this configuration.
+        measurements: Number of measurements with it, superseded ones included.
         runs: The runs that measured, newest first.
         shard: The shard that was measured last.
         first: Time of the first measurement.
@@ -49,7 +48,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class History:
-    """All measurements of a corpus, oldest first; several of one shard where it was refined or measured again."""
+    """All measurements of a corpus, oldest first; a shard that was refined or measured again has several."""
 
     corpus: str
     rows: tuple[Row, ...]
@@ -57,7 +56,7 @@ class History:
     @cached_property
     def latest(self) -> tuple[Row, ...]:
         """The last measurement of each shard, in the order in which shards were first measured."""
-        # An assignment to a key that is there already leaves it in its place.
+        # Assigning to an existing key of a dict keeps its place.
         return tuple({row["shard"]: row for row in self.rows}.values())
 
     @cached_property
@@ -68,17 +67,17 @@ class History:
         return tuple((places[row["shard"]], row) for row in self.rows if id(row) not in last)
 
     def total(self, column: str) -> int | None:
-        """Return the sum of a column over the latest measurements, or None where one of them lacks it."""
+        """Return the sum of a column over the latest measurements, or None if one of them lacks it."""
         values = [row[column] for row in self.latest]
         return None if any(value is None for value in values) else sum(values)
 
     @property
     def documents_by_outcome(self) -> dict[str, int]:
-        """Documents of the latest measurements by outcome."""
+        """Number of documents by outcome, over the latest measurements."""
         return {outcome.value: sum(row[outcome.value] for row in self.latest) for outcome in Outcome}
 
     def configurations(self) -> list[Configuration]:
-        """Return what the measured shards were made with, the most recently used first."""
+        """Return the configurations of the measured shards, most recently used first."""
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in self.rows:
             groups.setdefault(_configuration(row), []).append(row)
@@ -98,7 +97,7 @@ class History:
         return sorted(found, key=lambda configuration: configuration.last, reverse=True)
 
     def operations(self) -> dict[str, dict[str, int]]:
-        """Return operations of the latest measurements by kind, then status, the most frequent kind first."""
+        """Return operation counts of the latest measurements by kind, then status, most frequent kind first."""
         counts: dict[str, dict[str, int]] = {}
         for row in self.latest:
             for entry in row["operations"]:
@@ -125,7 +124,7 @@ def read_history(lake: Lake, corpus: str) -> History:
 
 
 def refiner_names(lake: Lake, corpus: str, configurations: Sequence[Configuration]) -> list[str]:
-    """Return the name of each configuration's refiners; "" where its policy has been written over since."""
+    """Return the name of each configuration's refiners; "" if its policy has been overwritten since."""
     names = []
     for configuration in configurations:
         found = ""
@@ -145,11 +144,11 @@ def _configuration(row: Row) -> tuple[str, ...]:
 
 
 def share(part: float | None, whole: float | None) -> float | None:
-    """Return part / whole, or None where that says nothing."""
+    """Return part / whole, or None if the part is unknown or the whole is unknown or zero."""
     return part / whole if part is not None and whole else None
 
 
 def weighted_mean(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    """Return the mean of the values that are there, or None."""
+    """Return the weighted mean of the known values, or None if there are none."""
     known = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None and weight]
     return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None

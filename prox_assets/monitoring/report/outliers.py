@@ -8,9 +8,9 @@ from prox_assets.monitoring.report.history import Row
 from prox_assets.monitoring.report.trends import TRENDS, Trend
 
 FEWEST_SHARDS = 3
-# A spread is hardly ever worth less: where nearly all shards agree, one in a hundred documents stands out.
+# Floor of the spread: where nearly all shards agree, a change in one of a hundred documents stands out.
 SMALLEST_SPREAD = 0.01
-# From the median absolute deviation to a standard deviation, if values were normal.
+# Factor from the median absolute deviation to the standard deviation of a normal distribution.
 MAD_TO_DEVIATION = 1.4826
 
 _TITLES = (
@@ -27,14 +27,14 @@ WATCHED: tuple[Trend, ...] = tuple(trend for trend in TRENDS if trend.title in _
 
 @dataclass(frozen=True)
 class Outlier:
-    """One shard, and in what it differs most.
+    """One shard, and the metric in which it differs most.
 
     Attributes:
-        row: Its metrics.
-        values: The watched numbers by title.
-        title: The number that differs most, or None where there are too few shards to tell.
-        usual: Its median over all shards.
-        deviations: How far it is off, in robust standard deviations.
+        row: The shard's metrics.
+        values: The watched metrics by title.
+        title: The metric that differs most, or None if there are too few shards to tell.
+        usual: That metric's median over all shards.
+        deviations: Distance from the median in robust standard deviations.
     """
 
     row: Row
@@ -45,9 +45,9 @@ class Outlier:
 
 
 def outliers(latest: Sequence[Row], count: int = 10) -> list[Outlier]:
-    """Return the shards that differ most from the median of their corpus, the strangest first.
+    """Return the shards that differ most from the median of their corpus, largest distance first.
 
-    Distance is that from the median in median absolute deviations, the largest over the watched numbers.
+    A shard's distance is its largest over the watched metrics: from the median, in scaled median absolute deviations.
     """
     values = {trend.title: [trend.series[""](row) for row in latest] for trend in WATCHED}
     usual: dict[str, tuple[float, float]] = {}

@@ -1,8 +1,4 @@
-"""The page: everything the report shows, put together and rendered.
-
-Belongs here: which parts the page has, and the environment of the templates. Not here: numbers (their own modules),
-where the page is put (write.py).
-"""
+"""Assembles the parts of the report's page and renders them with the templates; write.py stores the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +22,8 @@ from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples
 from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
 
-# Sites and lengths need a row per document: so many of the newest documents say enough, and keep a report's cost flat
-# however large a corpus grows.
+# Sites and lengths need a row per document. This many of the newest documents are enough, and keep the report's cost
+# constant as a corpus grows.
 BREAKDOWN_DOCUMENTS = 2_000_000
 SAMPLED_SHARDS = 3
 
@@ -39,9 +35,9 @@ class Drift:
     Attributes:
         findings: What moved, errors first.
         measures: How many measures could be judged.
-        problem: Why nothing could be judged where the settings do not fit the shards, else "".
-        charts: Distributions of the latest shards beside those of the baseline that they were judged against.
-        latest: What the judge says of the latest shard; None where there is no shard to judge.
+        problem: Why nothing could be judged, if the settings do not fit the shards; else "".
+        charts: Distributions of the latest shards, each beside the baseline that it was judged against.
+        latest: The judgement on the latest shard; None if there is no shard to judge.
         settings: Windows and thresholds.
     """
 
@@ -54,13 +50,13 @@ class Drift:
 
     @property
     def baseline_shards(self) -> int:
-        """Shards that the measure with most of them has for a baseline."""
+        """Number of shards in the largest baseline of any measure."""
         return max((len(over.baseline) for over in self.latest.compared.values()), default=0) if self.latest else 0
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows."""
+    """Everything that the page shows."""
 
     corpus: str
     lake: str
@@ -118,7 +114,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
 
 
 def _newest_with_documents(lake: Lake, history: History) -> list[Row]:
-    """Return the measured shards whose texts and outcomes are still there, the newest first."""
+    """Return the measured shards whose texts and outcomes are still in the lake, newest first."""
     there = {*lake.shards(history.corpus, Table.OUTCOMES)} & {*lake.shards(history.corpus, Table.DOCUMENTS)}
     return [row for row in reversed(history.latest) if row["shard"] in there]
 
@@ -134,7 +130,7 @@ def _shards_up_to(rows: Sequence[Row], documents: int) -> list[str]:
 
 
 def _is_always_zero(trend: Trend, history: History) -> bool:
-    """Tell whether a number was zero in every measurement: a word says more than a flat line."""
+    """Tell whether a metric was zero in every measurement; such metrics are listed instead of drawn."""
     values = [read(row) for read in trend.series.values() for row in history.rows]
     known = [value for value in values if value is not None]
     return bool(known) and not any(known)
@@ -179,14 +175,14 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
 
 
 def _then(baseline: Sequence[str]) -> str:
-    """Name the shards of a baseline."""
+    """Describe the shards of a baseline."""
     if len(baseline) == 1:
         return f"then: {printable(baseline[0])}"
     return f"then: {len(baseline)} shards, {printable(baseline[0])} to {printable(baseline[-1])}"
 
 
 def render(report: Report) -> str:
-    """Return the page as HTML, with nothing to be loaded from elsewhere."""
+    """Return the page as self-contained HTML."""
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -222,7 +218,7 @@ def _environment() -> jinja2.Environment:
 
 
 def percent(value: float | None) -> str:
-    """Write a share as a percentage, with as many digits as tell small ones apart."""
+    """Format a share as a percentage, with enough digits to tell small shares apart."""
     if value is None:
         return "–"
     if float(100 * value).is_integer() or abs(round(100 * value) - 100 * value) < 1e-9:
@@ -233,7 +229,7 @@ def percent(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a number: large ones with an SI-like suffix, small ones with three significant digits."""
+    """Format a number: large ones with an SI-like suffix, small ones with three significant digits."""
     if value is None:
         return "–"
     for limit, suffix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e4, " k")):
@@ -245,20 +241,20 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """Write a difference with its sign."""
+    """Format a difference with its sign."""
     return f"{'+' if value > 0 else '−' if value < 0 else '±'}{number(abs(value))}"
 
 
 def utc(value: datetime) -> str:
-    """Write a time in UTC, to the minute."""
+    """Format a time in UTC, to the minute."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def printable_lines(text: str) -> str:
-    """Return text of several lines, each made printable."""
+    """Make every line of a text printable."""
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def tail(text: str, length: int) -> str:
-    """Return the end of a name: shard keys begin alike and differ at their ends."""
+    """Return the end of a name, because shard keys differ at their ends."""
     return text if len(text) <= length else f"…{text[1 - length :]}"

@@ -1,7 +1,6 @@
-"""Documents before and after, side by side, with what was removed marked.
+"""Documents before and after, side by side: which documents are shown, and how their lines differ.
 
-Belongs here: which documents are shown, and the comparison of their lines. Not here: markup; the templates escape every
-piece of text and mark it by its kind.
+The templates add the markup: they escape every piece of text and mark it by its kind.
 """
 
 import difflib
@@ -23,9 +22,9 @@ ROWS_PER_SAMPLE = 40
 CHARACTERS_PER_LINE = 400
 LINES_COMPARED = 2_000
 CONTEXT_LINES = 2
-# A menu of a hundred removed lines says no more than its first ones.
+# The first lines of a hundred-line menu say as much as all of it.
 RUN_LINES = 6
-# Comparing inside a line takes time with the square of its words.
+# Comparing inside a line takes time quadratic in its words.
 WORDS_COMPARED = 400
 PROGRAMS_PER_SAMPLE = 4
 CHARACTERS_PER_PROGRAM = 600
@@ -36,7 +35,7 @@ Piece = tuple[str, str]
 
 @dataclass(frozen=True)
 class SampleRow:
-    """One line on either side; a side that has no such line is empty. A row may stand for lines that are left out."""
+    """One line on each side; a side without that line is empty. A row may also stand for lines that are left out."""
 
     before: tuple[Piece, ...] = ()
     after: tuple[Piece, ...] = ()
@@ -52,11 +51,11 @@ class Sample:
         why: Why it is shown.
         doc_id: The document.
         shard: Its shard.
-        url: Its address, made printable.
-        outcome: What became of it.
-        reason: Why, where more is known.
-        keep_probability: Of the document level, where it was scored.
-        programs: Its chunk programs as text, or what was applied where lines were scored.
+        url: Its URL, made printable.
+        outcome: Its outcome.
+        reason: The reason for the outcome, if recorded.
+        keep_probability: P(keep) from the document level, if it was scored.
+        programs: Its chunk programs as text, or the applied operations if lines were scored.
         characters_before: Length of the raw text.
         characters_after: Length of the refined text.
         rows: The comparison.
@@ -78,7 +77,7 @@ class Sample:
 
 
 def samples(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Sample]:
-    """Return documents of some shards: edited ones around the median removal, those that lost most, dropped ones."""
+    """Return sample documents: edited ones around the median removal, those that lost most, and dropped ones."""
     outcomes = (
         lake.scan(corpus, Table.OUTCOMES, shards)
         .select("doc_id", "outcome", removed=pl.col("characters_before") - pl.col("characters_after"))
@@ -136,7 +135,7 @@ def samples(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Sample]:
 
 
 def _choose(outcomes: pl.DataFrame) -> dict[str, str]:
-    """Return doc_ids with the reason for showing each."""
+    """Return the chosen doc_ids, each with the reason for showing it."""
     chosen: dict[str, str] = {}
     edited = outcomes.filter(pl.col("outcome") == Outcome.KEPT_EDITED.value).sort("removed", "doc_id")
     start = max(0, edited.height // 2 - EDITED // 2)
@@ -147,14 +146,14 @@ def _choose(outcomes: pl.DataFrame) -> dict[str, str]:
         (Outcome.DROPPED_BY_DOCUMENT, "dropped as a document"),
         (Outcome.DROPPED_BY_CHUNKS, "dropped: nothing worth keeping was left"),
     ):
-        # By id, which is a hash: a sample that a second report draws again.
+        # Sort by id, which is a hash: the sample is random, and the next report draws the same one.
         dropped = outcomes.filter((pl.col("outcome") == outcome.value) & (pl.col("removed") > 0)).sort("doc_id")
         chosen |= dict.fromkeys(dropped["doc_id"].head(DROPPED), why)
     return chosen
 
 
 def _programs(lake: Lake, corpus: str, shards: Sequence[str], wanted: pl.Expr) -> dict[str, list[str]]:
-    """Return the first chunk programs of documents; for scored lines, which have none, what was applied."""
+    """Return the first chunk programs of documents; scored lines have none, so return the applied operations there."""
     chunks = (
         lake.scan(corpus, Table.CHUNK_PROGRAMS, shards)
         .filter(wanted & pl.col("program").is_not_null())
@@ -190,7 +189,7 @@ def compare(before: str, after: str) -> tuple[SampleRow, ...]:
     """Compare two texts line by line, and inside lines that changed; runs of unchanged lines are shortened."""
     old, new = before.split("\n")[:LINES_COMPARED], after.split("\n")[:LINES_COMPARED] if after else []
     rows: list[SampleRow] = []
-    # Without autojunk: a line that stands everywhere, such as an empty one, is still the same line.
+    # Without autojunk, which would ignore frequent lines such as empty ones.
     codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for number, (tag, i, j, k, m) in enumerate(codes):
         if tag == "equal":
@@ -204,14 +203,14 @@ def compare(before: str, after: str) -> tuple[SampleRow, ...]:
 
 
 def _run(rows: list[SampleRow], kind: str) -> list[SampleRow]:
-    """Shorten a long run of lines of one kind to its first ones and its last."""
+    """Shorten a long run of lines of one kind to its first lines and its last."""
     if len(rows) <= RUN_LINES + 2:
         return rows
     return [*rows[:RUN_LINES], SampleRow(left_out=len(rows) - RUN_LINES - 1, left_out_kind=kind), rows[-1]]
 
 
 def _unchanged(lines: Sequence[str], *, first: bool, last: bool) -> list[SampleRow]:
-    """Keep CONTEXT_LINES at each end that borders on a change."""
+    """Keep CONTEXT_LINES at each end that is next to a change."""
     head = 0 if first else CONTEXT_LINES
     tail = 0 if last else CONTEXT_LINES
     if len(lines) <= head + tail + 1:
@@ -226,7 +225,7 @@ def _piece(line: str, kind: str) -> tuple[Piece, ...]:
 
 
 def _inside(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Mark what differs between two lines, word by word."""
+    """Mark the differences between two lines, word by word."""
     words, others = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
     if max(len(words), len(others)) > WORDS_COMPARED:
         return _piece(old, "removed"), _piece(new, "added")
@@ -239,7 +238,7 @@ def _inside(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
 
 
 def _cut(pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Make pieces printable and cut them where the line gets too long."""
+    """Make pieces printable, and cut them off where the line gets too long."""
     kept: list[Piece] = []
     room = CHARACTERS_PER_LINE
     for text, kind in pieces:

@@ -1,6 +1,6 @@
-"""Which numbers are followed over time, and how each is read off a row of metrics.
+"""Which metrics are followed over time, how each is read off a row of metrics, and signals before and after.
 
-Belongs here: the trends and the comparison of signals before and after. Not here: drawing (charts.py).
+charts.py draws them.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ Read = Callable[[Row], float | None]
 
 @dataclass(frozen=True)
 class Trend:
-    """A number over time.
+    """A metric over time.
 
     Attributes:
-        title: What it is.
+        title: Its name.
         note: How it is computed, in a sentence.
         series: One function per line, by the line's name; a single line has the name "".
         unit: "share", "characters" or "rate".
@@ -44,7 +44,7 @@ def _median(column: str) -> Read:
 
 
 def signal(row: Row, when: str, name: str) -> float | None:
-    """Return the mean of a signal "in" or "out", or None where it was not measured."""
+    """Return the mean of a signal "in" or "out", or None if it was not measured."""
     return next((entry["mean"] for entry in row[f"signals_{when}"] or () if entry["signal"] == name), None)
 
 
@@ -135,7 +135,7 @@ class FamilyChange:
 
 
 def family_changes(history: History) -> list[FamilyChange]:
-    """Compare signals before and after, each shard weighing as much as it has documents."""
+    """Compare signals before and after, weighting each shard by its documents."""
 
     def means(name: str) -> dict[str, float | None]:
         weights = {"in": "documents_in", "out": "documents_out"}

@@ -1,4 +1,4 @@
-"""Writing the report: into the lake, where the assets link to it, or into a file of one's own."""
+"""Writes the report into the lake, where the assets link to it, or into a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class WrittenReport:
     Attributes:
         place: Path or URL of the page.
         size: Bytes.
-        report: What it shows.
+        report: The contents of the page.
     """
 
     place: str
@@ -27,25 +27,25 @@ class WrittenReport:
 
 
 def report_path(corpus: str) -> str:
-    """Return where a corpus's report lies, relative to the lake."""
+    """Return the path of a corpus's report, relative to the lake."""
     return f"{corpus}/report/index.html"
 
 
 def report_place(lake: Lake, corpus: str) -> str:
-    """Return the path or URL of a corpus's report, whether it has been written or not."""
+    """Return the path or URL of a corpus's report, written or not."""
     return lake.storage.uri(report_path(corpus))
 
 
 def write_report(
     lake: Lake, corpus: str, settings: DriftSettings | None = None, output: Path | None = None
 ) -> WrittenReport:
-    """Write a corpus's report atomically; a reader sees the old page or the new one.
+    """Write a corpus's report atomically, so a reader sees the old page or the new one.
 
     Args:
         lake: The lake.
         corpus: The corpus.
         settings: Baseline and thresholds of drift.
-        output: A file to write instead of the one in the lake; its folder must be there.
+        output: A file to write instead of the one in the lake; its folder must exist.
 
     Raises:
         MissingTableError: Nothing has been measured yet.
@@ -54,7 +54,7 @@ def write_report(
     try:
         report = assemble(lake, corpus, settings)
     except pl.exceptions.PolarsError as error:
-        # A footer that can be read says nothing of the pages before it.
+        # A file with a readable footer may still have damaged pages.
         raise LakeError(
             f"the lake {lake.url} cannot be read for the report on {corpus}: {error}. Run again the step that wrote "
             "the file, with the same version of prox_assets."

@@ -1,8 +1,8 @@
 """C4's cleaning rules, as measures (arXiv 1910.10683, section 2.2, and the code that made C4, c4_utils.clean_page).
 
-C4 throws lines away and then judges what is left; here nothing is thrown away, and the signals say what C4 would do.
-The order is the code's: a page falls for "lorem ipsum" or a curly bracket only in a line that passed the rules for
-lines. The list of bad words is not applied.
+C4 removes lines and then judges the rest. Here nothing is removed; the signals tell what C4 would do. The order follows
+the code: "lorem ipsum" or a curly bracket rejects a page only in a line that passed the rules for lines. The list of
+bad words is not applied.
 """
 
 import polars as pl
@@ -38,7 +38,7 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
     cited = line.str.replace_all(_CITATIONS, "")
     punctuated = ends_with_any(cited, END_MARKS) & ~cited.str.ends_with(ELLIPSIS)
     words = line.str.count_matches(r"\S+")
-    # A word of more than a thousand characters; nearly all lines are shorter than that as a whole.
+    # A word of more than a thousand characters. Check the line's length first: nearly all lines are shorter than that.
     overlong = (line.str.len_chars() > MAX_WORD_LENGTH) & (
         line.str.split(" ").list.eval(pl.element().str.len_chars()).list.max() > MAX_WORD_LENGTH
     )

@@ -1,6 +1,6 @@
-"""What a family of rules is: its signals, and between which values each must lie.
+"""The types of a family of rules: its signals, and the bounds of each.
 
-Belongs here: the types alone; thresholds and their sources stand in the families' modules.
+Each family's module has its thresholds and their sources.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Rule:
-    """A document passes where `least <= signal <= most`.
+    """A rule that a document passes if `least <= signal <= most`.
 
     Attributes:
         signal: Name of the signal.
@@ -24,7 +24,7 @@ class Rule:
     most: float | None = None
 
     def holds(self) -> pl.Expr:
-        """Return the rule over a frame with a column of the signal's name; null where the signal is."""
+        """Return the rule as an expression over the signal's column; null where the signal is null."""
         return pl.col(self.signal).is_between(
             float("-inf") if self.least is None else self.least, float("inf") if self.most is None else self.most
         )
@@ -42,12 +42,12 @@ class SignalFamily:
     """Signals that belong together.
 
     Attributes:
-        name: In the name of the share of documents that pass, `passes_{name}`.
-        title: For people.
-        source: Paper and place of the thresholds.
+        name: Used in `passes_{name}`, the share of documents that pass.
+        title: The name shown to people.
+        source: Where the thresholds come from: paper and section.
         add: Adds one column per signal to a frame that has the columns of `text_parts`; may add others.
-        signals: Each signal's name, and what it says.
-        rules: What a document must satisfy, all of it.
+        signals: Each signal's name and meaning.
+        rules: The rules that a document must all satisfy.
     """
 
     name: str
@@ -58,5 +58,5 @@ class SignalFamily:
     rules: tuple[Rule, ...]
 
     def passes(self) -> pl.Expr:
-        """Return whether a document passes; a text without words has no signals and does not."""
+        """Return whether a document passes; a text without words has no signals and fails."""
         return pl.all_horizontal([rule.holds() for rule in self.rules]).fill_null(value=False)

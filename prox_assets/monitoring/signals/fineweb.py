@@ -1,7 +1,7 @@
 """FineWeb's own quality rules (arXiv 2406.17557, section 3.6, and datatrove's FineWebQualityFilter).
 
-Paper and code differ in one number: the paper prints 0.1 for characters in duplicate lines, the code that made the
-dataset has 0.01. The code's is taken, since it is what "passes FineWeb" means for the data that people use.
+Paper and code differ in one number: the paper prints 0.1 for characters in duplicate lines, but the code that made the
+dataset has 0.01. We use the code's, because that is what "passes FineWeb" means for the data that people use.
 """
 
 import polars as pl
@@ -9,7 +9,7 @@ import polars as pl
 from prox_assets.monitoring.signals.family import Rule, SignalFamily
 from prox_assets.monitoring.signals.text_parts import LINES, TEXT, WORDS, ends_with_any, repeated_characters, share_of
 
-# The marks of the code that made the dataset, and the full stops of Chinese and Japanese.
+# The punctuation marks in the code that made the dataset, plus the Chinese and Japanese ones.
 TERMINAL_PUNCTUATION = (".", "!", "?", '"', "'", "”", "。", "！", "？")
 SHORT_LINE_CHARACTERS = 30
 

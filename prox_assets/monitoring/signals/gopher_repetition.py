@@ -1,13 +1,13 @@
-"""Gopher's repetition rules: how much of a text says the same again? (arXiv 2112.11446, table A1).
+"""Gopher's repetition rules: how much of a text is repeated? (arXiv 2112.11446, table A1).
 
-N-grams are compared by 64-bit hashes of words, combined as a polynomial; nothing but hashes is ever held for them. Two
-measures differ from a loop over words on purpose:
+N-grams are compared by 64-bit hashes of words, combined as a polynomial; only the hashes are held in memory. Two
+measures differ from datatrove's on purpose:
 
-* The most frequent n-gram counts only where it occurs twice. (datatrove takes the first n-gram of a text in which none
-  repeats, which says how short the text is.)
-* Characters in duplicate n-grams are those of all words inside some n-gram that occurs before, each once, as the paper
-  has it. datatrove jumps over an n-gram when it finds one, and misses what is left of a repeated passage that is no
-  multiple of n long; its value is never higher, and is zero where this one is.
+* The most frequent n-gram counts only if it occurs at least twice. (If none repeats, datatrove takes the text's first
+  n-gram, which only measures how short the text is.)
+* Characters in duplicate n-grams are those of all words inside some n-gram that occurred before, each word once, as in
+  the paper. datatrove skips past an n-gram when it finds one, and misses the rest of a repeated passage whose length is
+  not a multiple of n; its value is never higher, and is zero where this one is.
 """
 
 from functools import reduce
@@ -23,7 +23,7 @@ DUPLICATE_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 
 _HASHES = "_word_hashes"
 _PARAGRAPHS = "_paragraphs"
-# Odd, so that multiplying modulo 2**64 loses nothing; else any number (this one is 2**64 over the golden ratio).
+# Any odd number works, because multiplying by it modulo 2**64 is invertible; this one is 2**64 over the golden ratio.
 _BASE = 0x9E3779B97F4A7C15
 
 
@@ -48,15 +48,15 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _ngrams(n: int) -> pl.Expr:
-    """Return, inside list.eval over hashes, that of the n-gram beginning at each word; null for the last n - 1."""
+    """Return, inside list.eval over hashes, the hash of the n-gram starting at each word; null for the last n - 1."""
     factors = [pl.lit(pow(_BASE, n - 1 - k, 2**64), dtype=pl.UInt64) for k in range(n)]
     return reduce(pl.Expr.add, [pl.element().shift(-k) * factor for k, factor in enumerate(factors)])
 
 
 def _add_top(frame: pl.LazyFrame, n: int) -> pl.LazyFrame:
-    """Add the characters of the most frequent n-gram, the first one of equals, per character of the text.
+    """Add the characters of the most frequent n-gram (the first among equals) per character of the text.
 
-    Spaces inside it count, and so does every occurrence, overlapping ones too: "la la la" has more than its length.
+    Spaces inside it count, and so do all occurrences, overlapping ones too: the share of "la la la" exceeds 1.
     """
     counts, firsts = pl.col("_counts"), pl.col("_firsts")
     ngram = pl.col(WORD_LENGTHS).list.slice(firsts.list.get(counts.list.arg_max(), null_on_oob=True), n)
@@ -77,7 +77,7 @@ def _add_top(frame: pl.LazyFrame, n: int) -> pl.LazyFrame:
 
 
 def _add_duplicates(frame: pl.LazyFrame, n: int) -> pl.LazyFrame:
-    """Add the share of characters in n-grams that occur before, each word counted once, spaces left out."""
+    """Add the share of characters in n-grams that occurred before, counting each word once and no spaces."""
     ngram, seen = pl.element(), pl.element()
     repeats = (~ngram.is_first_distinct() & ngram.is_not_null()).cast(pl.UInt32).cum_sum()
     covered = (seen > seen.shift(n, fill_value=0)).cast(pl.UInt32)  # one of the n n-grams that hold the word repeats

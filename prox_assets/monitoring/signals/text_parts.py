@@ -1,4 +1,4 @@
-"""Words and lines of a text: the columns that the families share, so that each is made once."""
+"""Words and lines of a text: the columns that the families share, so that each is computed once."""
 
 import polars as pl
 
@@ -13,8 +13,8 @@ PARTS = (TEXT, WORDS, WORD_LENGTHS, LINES)
 def with_parts(texts: pl.LazyFrame) -> pl.LazyFrame:
     """Add the columns of words, their lengths in characters, and stripped lines that are not blank.
 
-    They come in stages on purpose: inside `list.eval`, polars computes an expression anew wherever it is used
-    (measured with 2.1: 22 times slower for the n-grams).
+    The columns are added in stages on purpose: inside `list.eval`, polars evaluates an expression again wherever it is
+    used (measured with 2.1: 22 times slower for the n-grams).
 
     Args:
         texts: A frame with a column `text`.
@@ -34,16 +34,16 @@ def with_parts(texts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def share_of(column: str, condition: pl.Expr) -> pl.Expr:
-    """Return the share of a list column's elements for which a condition on `pl.element()` holds."""
+    """Return the share of a list column's elements that satisfy a condition on `pl.element()`."""
     return pl.col(column).list.eval(condition.cast(pl.Float64)).list.mean()
 
 
 def ends_with_any(element: pl.Expr, marks: tuple[str, ...]) -> pl.Expr:
-    """Return whether strings end in one of some marks."""
+    """Return whether strings end with one of the marks."""
     return pl.any_horizontal([element.str.ends_with(mark) for mark in marks])
 
 
 def repeated_characters(parts: pl.Expr) -> pl.Expr:
-    """Return the characters of those elements of a list of strings that occur before in it."""
+    """Return the number of characters in elements of a list of strings that occurred earlier in the list."""
     lengths = pl.element().str.len_chars()
     return parts.list.eval(lengths).list.sum() - parts.list.unique().list.eval(lengths).list.sum()

@@ -1,4 +1,4 @@
-"""Asset `catalog`: a corpus's small tables put together, so that questions stay fast with thousands of shards."""
+"""Asset `catalog`: a corpus's small tables, each compacted into one file, so queries over many shards stay fast."""
 
 from typing import Any
 

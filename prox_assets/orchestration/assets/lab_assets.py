@@ -31,7 +31,7 @@ Work = Callable[[LabPlan, LabFolder, Level, Progress, Announce], dict[str, Any]]
 
 @dataclass(frozen=True)
 class LabSettings:
-    """A lab as Dagster sees it: the plan, and how its assets are grouped, owned and pooled."""
+    """A lab's settings in Dagster: the plan, and how its assets are grouped, owned and pooled."""
 
     plan: LabPlan
     pool: str = "gpu"
@@ -45,7 +45,7 @@ class LabSettings:
 
 
 def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
-    """Build the four assets; each level's model follows from that level's annotations alone, but for `start_from`."""
+    """Build the four assets; except for `start_from`, each level's model depends only on that level's annotations."""
     plan = settings.plan
     refiners = {"doc": plan.doc.model_dump(mode="json"), "chunk": plan.chunk.model_dump(mode="json")}
     return [
@@ -99,7 +99,7 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
 
 
 def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Return name, size and time of files, so that one that was overwritten shows as changed; 0 where it is absent."""
+    """Return name, size and time of files, so an overwritten file shows as changed; 0 for a missing file."""
     found = [(path, Path(path)) for path in paths]
     return [
         (name, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (name, 0, 0) for name, path in found

@@ -20,7 +20,7 @@ DESCRIPTION = """Numbers about a shard's refinement: documents, text in and out,
 Writes `shard_metrics` (the latest) and `shard_metrics_history` (every run)."""
 
 WHEN = {"before": "in", "after": "out"}
-# Given, because a table without records has none to tell its columns from.
+# Spelled out, because Dagster cannot infer the columns of a table without records.
 OPERATION_COLUMNS = dg.TableSchema(
     [dg.TableColumn("operation"), dg.TableColumn("status"), dg.TableColumn("count", "int")]
 )
@@ -45,10 +45,10 @@ def build_quality_metrics(settings: CorpusSettings) -> dg.AssetsDefinition:
 
 
 def shown_metrics(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a row of metrics the UI shows.
+    """Return the part of a metrics row that the UI shows.
 
-    Every number is a plot in the UI: counts as they are in the table, shares that compare shards of different sizes,
-    and the share of documents that pass each family of rules. The signals themselves, twice forty, are a table.
+    The UI plots every number: counts as they are in the table, shares for comparing shards of different sizes, and the
+    share of documents that pass each family of rules. The signals themselves, twice forty, form a table.
     """
     shares = {
         f"share/{trend.title.lower().replace(' ', '_')}": trend.series[""](row)

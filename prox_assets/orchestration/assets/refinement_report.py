@@ -1,7 +1,7 @@
 """Asset `refinement_report`: see `prox_assets.monitoring.report`; with the schedule that refreshes it.
 
-Unpartitioned: one page on all measured shards of the corpus. It holds no data of its own, so a failed or skipped
-refresh costs nothing but age, and its freshness policy says when the page has become too old to go by.
+The asset has no partitions: it is one page about all measured shards of the corpus. The page holds no data of its own,
+so a failed or skipped refresh only makes it older; its freshness policy tells when it is too old to rely on.
 """
 
 from datetime import timedelta
@@ -59,7 +59,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
 
 
 def _numbers(report: Report) -> dict[str, float | int]:
-    """Return what is worth a plot over refreshes."""
+    """Return the numbers that the UI plots over refreshes."""
     history = report.history
     documents = history.total("documents_in")
     return numbers(
@@ -83,7 +83,7 @@ def _findings(report: Report) -> str:
 
 
 def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | None:
-    """Build the schedule `refresh_{corpus}_report`, or None where the settings switch it off."""
+    """Build the schedule `refresh_{corpus}_report`; return None if the settings switch it off."""
     if settings.report_schedule is None:
         return None
 

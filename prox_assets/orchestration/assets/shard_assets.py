@@ -1,7 +1,7 @@
-"""What the assets of a corpus share: how a spec looks, how a step begins, and how one shard or several are worked on.
+"""What the assets of a corpus share: their spec, the start of a step, and the work on one shard or several.
 
-Two kinds: CPU assets do one shard per run. Inference assets do up to `shards_per_run` in one run, because starting an
-engine costs far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
+There are two kinds. CPU assets process one shard per run. Inference assets process up to `shards_per_run` in one run,
+because starting an engine costs far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
 """
 
 import logging
@@ -32,9 +32,9 @@ class ShardAsset:
 
     Attributes:
         name: Last part of the asset key.
-        table: The table it is named after in the lake; more may be written beside it.
+        table: The asset's main table in the lake; it may write others as well.
         deps: Names of the corpus's assets that it reads.
-        fingerprint: Of the configuration; a change shows the asset's partitions as stale.
+        fingerprint: The configuration's fingerprint; a change shows the asset's partitions as stale.
         kinds: Shown as icons in the UI.
         description: Markdown.
     """
@@ -47,7 +47,7 @@ class ShardAsset:
     description: str
 
     def arguments(self, settings: CorpusSettings) -> dict[str, Any]:
-        """Return what `dg.asset` needs, but for the pool and the way it is run."""
+        """Return the arguments of `dg.asset`, except for the pool and the way it is run."""
         return {
             **settings.asset_arguments(self.name, self.deps),
             "partitions_def": settings.partitions,
@@ -65,7 +65,7 @@ class ShardAsset:
 def cpu_asset(
     settings: CorpusSettings, asset: ShardAsset, work: Callable[[ShardRun], dict[str, Any]]
 ) -> dg.AssetsDefinition:
-    """Build an asset that does one shard per run; `work` returns the metadata to show."""
+    """Build an asset that processes one shard per run; `work` returns the metadata to show."""
 
     def shard_asset(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
@@ -80,7 +80,7 @@ def cpu_asset(
 
 
 class InferenceConfig(dg.Config):
-    """What can be chosen when an inference asset is launched."""
+    """Options when launching an inference asset."""
 
     force: bool = Field(
         default=False,
@@ -94,10 +94,10 @@ def inference_asset(
     open_session: Callable[[EnginesResource], AbstractContextManager[RefinerSession]],
     write: Callable[[ShardRun, RefinerSession], InferenceSummary],
 ) -> dg.AssetsDefinition:
-    """Build an asset that does up to `shards_per_run` shards with one engine.
+    """Build an asset that processes up to `shards_per_run` shards with one engine.
 
-    A failing shard does not stop the others: finished ones are recorded at once, and the run fails at the end naming
-    those that did not work.
+    A failing shard does not stop the others: finished shards are recorded at once, and the run fails at the end and
+    names the failed ones.
     """
 
     def shard_asset(
@@ -122,7 +122,7 @@ def inference_asset(
                 metadata = {**table_metadata(opened, settings.corpus, asset.table, key), **_describe(summary)}
                 context.add_asset_metadata(metadata, partition_key=key)
                 if len(keys) > 1:
-                    # The step's own events come only when all shards are done; one failure would leave none marked.
+                    # The step's own events come only after all shards; one failure would then leave none marked.
                     context.log_event(dg.AssetMaterialization(context.asset_key, metadata=metadata, partition=key))
         if failures:
             raise dg.Failure(
@@ -160,7 +160,7 @@ def _shard_run(
 
 
 def _log_progress(log: logging.Logger, shard: str) -> Progress:
-    """Return a progress callback that logs at every tenth of the work."""
+    """Return a progress callback that logs after every tenth of the work."""
     reported = -1
 
     def progress(done: int, total: int) -> None:
