@@ -34,9 +34,10 @@ ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
 
-lint: $(VENV)/.dev ## ruff and pyright
+lint: $(VENV)/.dev ## ruff, the import contracts and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/pyright
 
 format: $(VENV)/.dev ## Let ruff put the code in order

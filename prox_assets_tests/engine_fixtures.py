@@ -6,7 +6,6 @@ Belongs here: what tests of several folders share. `conftest.py` makes the fixtu
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine
+from prox_assets.testing.ports import free_port
 from prox_assets.testing.tiny_models import make_tiny_llama
 
 # vLLM compiles one small function even in eager mode; with a cold cache that alone takes 20 s.
@@ -33,12 +33,6 @@ class VllmServer:
     base_url: str
     model: Path
     pid: int
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

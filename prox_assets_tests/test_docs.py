@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 
@@ -37,3 +38,22 @@ def test_the_configurations_in_the_readme_are_valid() -> None:
     settings = RefinedCorpusAttributes.model_validate(corpus["attributes"]).settings()
     assert settings.plan.refiners.name == "prox-web"
     assert RefinerPair.model_validate(refiners).chunk is not None
+
+
+def test_the_design_page_lists_what_each_folder_imports() -> None:
+    graph = grimp.build_graph("prox_assets", exclude_type_checking_imports=True)
+    rooms = {module.split(".")[1] for module in graph.find_children("prox_assets")}
+    table = (ROOT / "docs" / "design.md").read_text().split("| folder |")[1].split("\n\n")[0]
+    said = {row.split("|")[1].strip(" `"): row.split("|")[3] for row in table.split("\n")[2:]}
+    for room, imports in said.items():
+        if room in ("cli", "defs"):  # on top of everything; loaded by Dagster
+            continue
+        found = {
+            other
+            for other in rooms - {room}
+            if graph.find_modules_directly_imported_by(f"prox_assets.{room}") & {f"prox_assets.{other}"}
+            or graph.direct_import_exists(
+                importer=f"prox_assets.{room}", imported=f"prox_assets.{other}", as_packages=True
+            )
+        }
+        assert set(re.findall(r"`(\w+)`", imports)) == found & set(said), room

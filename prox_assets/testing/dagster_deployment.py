@@ -20,7 +20,7 @@ import psutil
 import yaml
 
 from prox_assets.orchestration.instance import prepare_instance
-from prox_assets_tests.engine_fixtures import free_port
+from prox_assets.testing.ports import free_port
 
 PROJECT_ROOT = Path(__file__).parent.parent.parent
 LOCATION = "shop"

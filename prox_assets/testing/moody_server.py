@@ -27,7 +27,6 @@ class MoodyServer(http.server.ThreadingHTTPServer):
         self.most_running = 0
         self.lock = threading.Lock()
         self.released = threading.Event()
-        self.max_model_len = 100
 
     @property
     def base_url(self) -> str:

@@ -15,7 +15,7 @@ from prox_assets.engines.config import (
 )
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import EngineStartError
-from prox_assets_tests.engine_fixtures import free_port
+from prox_assets.testing.ports import free_port
 
 
 def test_kind_chooses_the_configuration() -> None:

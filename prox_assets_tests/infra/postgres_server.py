@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prox_assets_tests.engine_fixtures import free_port
+from prox_assets.testing.ports import free_port
 
 PASSWORD = "p@ss/word: %41"  # noqa: S105 - of a server that lives for one test; odd on purpose, it goes through a URL
 USER = DATABASE = "dagster"

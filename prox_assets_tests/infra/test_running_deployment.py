@@ -23,7 +23,7 @@ import yaml
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.testing.dagster_deployment import Deployment, wait_for
-from prox_assets_tests.engine_fixtures import free_port
+from prox_assets.testing.ports import free_port
 from prox_assets_tests.infra.deployment_files import INFRA, compose_services
 from prox_assets_tests.infra.postgres_server import PostgresServer
 
