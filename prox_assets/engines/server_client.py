@@ -187,8 +187,9 @@ class CompletionsClient:
         return f"HTTP {response.status_code} from {response.url.path}: {self._excerpt(response)}"
 
     def _excerpt(self, response: httpx.Response) -> str:
-        text = response.text[:_EXCERPT_CHARACTERS]
-        return text.replace(self._key, "***") if self._key else text
+        # Masked before it is cut, or a key across the cut would show its beginning.
+        text = response.text.replace(self._key, "***") if self._key else response.text
+        return text[:_EXCERPT_CHARACTERS]
 
 
 def _passes(status: int) -> bool:

@@ -264,18 +264,21 @@ def test_close_ends_the_thread_while_requests_are_under_way(server: MoodyServer)
     assert workers() == before
 
 
-def test_the_key_is_sent_and_appears_in_no_message(server: MoodyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("padding", [0, 260], ids=["whole", "across the excerpt's end"])
+def test_the_key_is_sent_and_appears_in_no_message(
+    server: MoodyServer, monkeypatch: pytest.MonkeyPatch, padding: int
+) -> None:
     monkeypatch.setenv("MY_KEY", "sk-very-secret")
 
     def parrot(handler: Handler, _: int) -> None:
-        handler.send_json(400, {"error": f"bad header {handler.headers['Authorization']}"})
+        handler.send_json(400, {"error": f"bad header {'.' * padding}{handler.headers['Authorization']}"})
 
     server.behaviour = parrot
     settings = config(server, api_key_env="MY_KEY")
     with open_engine(settings, "") as engine:
         (result,) = engine.complete(requests(1))
     assert server.authorizations == {"Bearer sk-very-secret"}
-    assert "sk-very-secret" not in (result.error or "")
+    assert "sk-very" not in (result.error or "")
     assert "bad header" in (result.error or "")
     assert "sk-very-secret" not in settings.model_dump_json()
 
