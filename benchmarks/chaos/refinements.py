@@ -117,7 +117,7 @@ class Refinement:
 
     def prompt_processes(self) -> list[psutil.Process]:
         """Return the processes that make prompts, by the module that they run."""
-        return self._those(lambda process: any("prompt_processes" in part for part in process.cmdline()))
+        return self._those(lambda process: any("prompts.processes" in part for part in process.cmdline()))
 
     def _those(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
         found: list[psutil.Process] = []

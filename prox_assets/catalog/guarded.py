@@ -61,7 +61,7 @@ def run_select(lake: Lake, query: str, limits: QueryLimits = QueryLimits()) -> "
         LakeError: The lake has no corpus.
     """
     if not lake.corpora():
-        raise LakeError(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
+        raise LakeError(f"the lake {lake.url} has no corpus yet; `prox refine` creates one")
 
     def answer(connection: "DuckDBPyConnection") -> "pa.Table":
         _refuse_unless_select(connection, query)

@@ -35,7 +35,7 @@ def build(
     try:
         opened = Lake(lake)
         if not opened.corpora():
-            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+            raise fail(f"the lake {lake} has no corpus yet; `prox refine` creates one")
         root = Path(opened.storage.root) if opened.storage.is_local else Path()
         path = write_catalog(opened, output or root / "catalog.duckdb", texts=texts)
     except (LakeError, duckdb.Error) as error:

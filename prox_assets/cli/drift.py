@@ -46,7 +46,7 @@ def drift(
         if corpus is not None and corpus not in present:
             raise fail(f"the lake {lake} has no corpus {corpus!r}; it has: {', '.join(present) or 'none'}")
         if not present:
-            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+            raise fail(f"the lake {lake} has no corpus yet; `prox refine` creates one")
         for name in [corpus] if corpus else present:
             judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
             if history:

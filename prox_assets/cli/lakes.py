@@ -19,7 +19,7 @@ def corpora_of(lake: Lake, corpus: str | None) -> list[str]:
     """
     present = lake.corpora()
     if not present:
-        raise fail(f"there is no corpus in the lake {lake.url}; `prox refine` makes one")
+        raise fail(f"the lake {lake.url} has no corpus yet; `prox refine` creates one")
     if corpus is not None and corpus not in present:
         raise fail(f"the lake {lake.url} has no corpus {corpus!r}; it has: {', '.join(present)}")
     return present if corpus is None else [corpus]

@@ -40,7 +40,7 @@ def report(
         opened = Lake(lake)
         names = [corpus] if corpus else opened.corpora()
         if not names:
-            raise fail(f"there is no corpus in the lake {lake}; `prox refine` makes one")
+            raise fail(f"the lake {lake} has no corpus yet; `prox refine` creates one")
         if output is not None and len(names) > 1:
             raise fail(
                 f"--output takes one corpus, the lake has {len(names)}; choose with --corpus: {', '.join(names)}"

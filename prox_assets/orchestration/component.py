@@ -116,7 +116,7 @@ class RefinedCorpusAttributes(BaseModel):
             dg.ScheduleDefinition(name="report", cron_schedule=value, target="*")
         except dg.DagsterInvalidDefinitionError as error:
             raise ValueError(
-                f"{value!r} is no cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
+                f"{value!r} is not a cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
             ) from error
         return value
 

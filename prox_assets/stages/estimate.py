@@ -106,7 +106,9 @@ def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[L
             if result.error is not None:
                 failed += 1
                 if failed == len(sample):
-                    raise InferenceFailedError(f"the refiner failed on every document, at last with: {result.error}")
+                    raise InferenceFailedError(
+                        f"the refiner failed on every document; the last error was: {result.error}"
+                    )
                 continue
             document = texts[result.doc_id]
             if decide_document(document.text, result.program, result.keep_probability, admission).keep:

@@ -85,7 +85,7 @@ def test_stale_shards_name_the_stage_to_run(lake):
 
 
 def test_a_lake_or_corpus_that_is_not_there_is_told(tmp_path, lake):
-    assert "there is no corpus in the lake" in one_line(prox("shards", tmp_path / "none", expected=1))
+    assert "has no corpus yet; `prox refine` creates one" in one_line(prox("shards", tmp_path / "none", expected=1))
     assert "has no corpus 'other'; it has: web" in one_line(prox("shards", lake, "--corpus", "other", expected=1))
     assert "cannot be a lake" in one_line(prox("shards", "nonsense://bucket", expected=1))
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_found_is_told_in_one_line(run, arguments, message):
 
 def test_an_empty_lake_is_told(tmp_path):
     result = CliRunner().invoke(app, ["trace", "f" * 32, "--lake", str(tmp_path / "none")])
-    assert (result.exit_code, "there is no corpus in the lake" in result.output) == (1, True)
+    assert (result.exit_code, "has no corpus yet; `prox refine` creates one" in result.output) == (1, True)
 
 
 def test_long_programs_and_texts_are_shortened_unless_all_is_wanted(tmp_path):

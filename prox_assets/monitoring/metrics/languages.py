@@ -1,7 +1,7 @@
-"""Which language a text seems to be in: a signature to compare shards by, not an identification.
+"""Which language a text seems to be in: good enough to compare shards, not to identify a language.
 
-Belongs here: scripts and function words. A text counts for the script of most of its letters; Latin ones, for the
-language whose commonest words it has most of. That needs no model, and it moves when a corpus's mix of languages does.
+A text counts towards the script of most of its letters. A Latin text counts towards the language whose commonest words
+it uses most. This needs no model, and it moves when the mix of languages in a corpus does.
 """
 
 import polars as pl

@@ -1,7 +1,7 @@
-"""Chunk programs of a shard by the executor's verdict.
+"""Counts of a shard's chunk programs by the executor's verdict, read from `chunk_outcomes`.
 
-Belongs here: reading `chunk_outcomes`. What became of a program is never concluded from its edits: what their
-statuses mean for it depends on the mode and the limits of the execution, and the executor has said it.
+Verdicts are never derived from edits: what an edit's status means for its program depends on the mode and limits of the
+execution, and the executor has recorded the verdict.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """The columns of `shard_metrics` that drift is judged by: histograms with fixed bins, and counts with denominators.
 
-Belongs here: how a document or a program falls into a bin. Not here: whether a change matters (drift.py). Bins never
-depend on the data, so that the shards of years can be added up and compared.
+Bins never depend on the data, so the shards of several years can be added up and compared. Whether a change matters is
+for monitoring/drift/judge.py to say.
 """
 
 from collections import Counter

@@ -84,7 +84,7 @@ class Asker:
             raise _first(failures) from failures
         if self._last_failure is not None and not self.ledger.count:
             raise AnnotationError(
-                f"no question was answered, at last with: {self._last_failure}"
+                f"no question was answered; the last error was: {self._last_failure}"
             ) from self._last_failure
 
     async def _work(self, questions: Iterator[Question]) -> None:
@@ -159,9 +159,9 @@ class Asker:
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= self.config.max_failures_in_a_row:
             raise AnnotationError(
-                f"{self._failures_in_a_row} questions in a row have failed, at last with: {error}. The cause is "
-                "hardly a document: see to the server, then run again with the same folder; only open questions are "
-                "asked."
+                f"{self._failures_in_a_row} questions in a row have failed; the last error was: {error}. One "
+                "document is unlikely to be the cause: check the server, then run again with the same folder; only "
+                "open questions are asked."
             ) from error
 
 

@@ -60,7 +60,7 @@ def read_score(text: str, kind: ScoreKind) -> Score:
         raise UnusableAnswerError(f"no single line '{kind.label}: <points>' ({found})")
     value = values.pop()
     if not re.fullmatch(r"[0-9]", value) or int(value) > HIGHEST_SCORE:
-        raise UnusableAnswerError(f"{kind.label} {excerpt(value)!r} is no whole number from 0 to {HIGHEST_SCORE}")
+        raise UnusableAnswerError(f"{kind.label} {excerpt(value)!r} is not a whole number from 0 to {HIGHEST_SCORE}")
     justification = _JUSTIFICATION_LABEL.sub("", kind.line.sub("", text)).strip()
     if not justification:
         raise UnusableAnswerError(f"{kind.label} {value} without a justification")

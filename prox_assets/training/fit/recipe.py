@@ -19,7 +19,7 @@ class ModelShape(BaseModel):
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
         if self.hidden % self.head_size:
-            raise ValueError(f"hidden {self.hidden} is no multiple of head_size {self.head_size}")
+            raise ValueError(f"hidden {self.hidden} is not a multiple of head_size {self.head_size}")
         return self
 
 

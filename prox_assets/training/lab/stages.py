@@ -125,7 +125,7 @@ def _read_seeds(path: Path) -> list[SeedDocument]:
     try:
         return [SeedDocument(row["doc_id"], row["site"], row["url"] or "", row["text"]) for row in read_table(path)]
     except (OSError, KeyError, pa.ArrowInvalid) as error:
-        raise PagesError(f"{path} is no Parquet file with doc_id, site, url and text: {error}") from error
+        raise PagesError(f"{path} is not a Parquet file with doc_id, site, url and text: {error}") from error
 
 
 def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_documents_are_decided_asked_again_or_given_up(chat_server: VllmServer, 
     scores = [(row["educational_score"], row["format_score"]) for row in table.values()]
     assert scores == [(4, 3), (2, 4), (2, 3), (1, 5), (None, 3), (3, None)]
     assert table["shy"]["error"] is None
-    assert "'9' is no whole number from 0 to 5" in table["wild"]["error"]
+    assert "'9' is not a whole number from 0 to 5" in table["wild"]["error"]
     assert "finish_reason length" in table["endless"]["error"]
     assert {row["annotator"] for row in table.values()} == {"tiny-chat"}
     # Six documents, two prompts each, and one more attempt for each of three answers.

@@ -28,7 +28,7 @@ UNUSABLE: list[tuple[Callable[[ChatHandler], None], str]] = [
         "not finished (finish_reason length)",
     ),
     (lambda handler: handler.say("It explains a lot."), "no single line"),
-    (lambda handler: handler.say("It explains.\nEducational score: 7"), "'7' is no whole number from 0 to 5"),
+    (lambda handler: handler.say("It explains.\nEducational score: 7"), "'7' is not a whole number from 0 to 5"),
 ]
 
 
