@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
     parser.add_argument("--workers", type=int, nargs="+", default=[2])
     parser.add_argument("--shards", type=int, default=16)
-    parser.add_argument("--repeat", type=int, default=4, help="how often each page occurs: a corpus is no few pages")
+    parser.add_argument("--repeat", type=int, default=4, help="how often each page occurs")
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     costs: dict[int, list[Cost]] = {number: [] for number in (1, *options.workers)}
