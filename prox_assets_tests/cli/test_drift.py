@@ -91,5 +91,5 @@ def test_what_makes_no_sense_is_refused_with_a_plain_message(
 
 
 def test_an_empty_lake_and_a_missing_file_are_said(tmp_path: Path) -> None:
-    assert "there is no corpus" in prox_drift("--lake", tmp_path / "none")[1]
+    assert "has no corpus yet" in prox_drift("--lake", tmp_path / "none")[1]
     assert "cannot be read" in prox_drift("--lake", tmp_path, "--settings", tmp_path / "none.yaml")[1]
