@@ -29,6 +29,8 @@ POLICY_PHRASES = (
 _CITATIONS = r"\[\d*\]|\[edit\]|\[citation needed\]"
 # The code asks NLTK's Punkt; this takes a mark, closing quotes or brackets, and a space or the line's end.
 SENTENCE_END = r"""[.!?]+["'”’)\]]*(?:\s|$)"""
+_ENOUGH_WORDS = rf"(?:\S+\s+){{{MIN_WORDS_PER_LINE - 1}}}\S"
+_JUDGED = "_c4_judged"
 _ELIGIBLE = "_c4_eligible"
 _KEPT = "_c4_kept"
 
@@ -36,25 +38,27 @@ _KEPT = "_c4_kept"
 def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
     line = pl.element()
     cited = line.str.replace_all(_CITATIONS, "")
-    punctuated = ends_with_any(cited, END_MARKS) & ~cited.str.ends_with(ELLIPSIS)
-    words = line.str.count_matches(r"\S+")
-    # A word of more than a thousand characters. Check the line's length first: nearly all lines are shorter than that.
-    overlong = (line.str.len_chars() > MAX_WORD_LENGTH) & (
-        line.str.split(" ").list.eval(pl.element().str.len_chars()).list.max() > MAX_WORD_LENGTH
+    long_line = pl.when(line.str.len_chars() > MAX_WORD_LENGTH).then(line).otherwise(pl.lit(""))  # nearly all are short
+    longest_word = long_line.str.split(" ").list.eval(pl.element().str.len_chars()).list.max()
+    # Inside list.eval an expression is evaluated again wherever it occurs, so each is written into a struct once.
+    judged = pl.struct(
+        cited.alias("cited"),
+        (ends_with_any(cited, END_MARKS) & ~cited.str.ends_with(ELLIPSIS)).alias("punctuated"),
+        line.str.contains(_ENOUGH_WORDS).alias("enough_words"),
+        (longest_word > MAX_WORD_LENGTH).alias("overlong"),
+        _is_policy(line).alias("policy"),
     )
+    punctuated, enough_words = line.struct.field("punctuated"), line.struct.field("enough_words")
+    eligible = punctuated & enough_words & ~line.struct.field("overlong")
     lowered = line.str.to_lowercase()
-    policy = lowered.str.contains_any(["javascript", *POLICY_PHRASES])
     return (
-        frame.with_columns(
-            pl.col(LINES)
-            .list.eval(cited.filter(punctuated & (words >= MIN_WORDS_PER_LINE) & ~overlong))
-            .alias(_ELIGIBLE)
-        )
-        .with_columns(pl.col(_ELIGIBLE).list.eval(line.filter(~policy)).alias(_KEPT))
+        frame.with_columns(pl.col(LINES).list.eval(judged).alias(_JUDGED))
+        .with_columns(pl.col(_JUDGED).list.eval(line.struct.field("cited").filter(eligible)).alias(_ELIGIBLE))
+        .with_columns(pl.col(_ELIGIBLE).list.eval(line.filter(~_is_policy(line))).alias(_KEPT))
         .with_columns(
-            c4_unpunctuated_line_share=share_of(LINES, ~punctuated),
-            c4_few_words_line_share=share_of(LINES, words < MIN_WORDS_PER_LINE),
-            c4_policy_line_share=share_of(LINES, policy),
+            c4_unpunctuated_line_share=share_of(_JUDGED, ~punctuated),
+            c4_few_words_line_share=share_of(_JUDGED, ~enough_words),
+            c4_policy_line_share=share_of(_JUDGED, line.struct.field("policy")),
             c4_kept_line_share=pl.col(_KEPT).list.len() / pl.col(LINES).list.len(),
             c4_sentences=pl.col(_KEPT)
             .list.eval(line.str.count_matches(SENTENCE_END).clip(lower_bound=1))
@@ -67,6 +71,10 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
             ),
         )
     )
+
+
+def _is_policy(line: pl.Expr) -> pl.Expr:
+    return line.str.to_lowercase().str.contains_any(["javascript", *POLICY_PHRASES])
 
 
 def _any(column: str, condition: pl.Expr) -> pl.Expr:

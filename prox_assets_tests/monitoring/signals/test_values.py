@@ -194,6 +194,14 @@ def test_ngram_signals_are_those_of_a_loop_over_words(text: str):
         assert found[f"top_{n}_gram_character_share"] == pytest.approx(top_characters(words, n) / len(text))
 
 
+def test_a_text_among_hundreds_has_the_signals_that_it_has_alone():
+    texts = ["la la la " * (number % 7) + f"number {number % 3} of many, said twice. " * 2 for number in range(250)]
+    together = document_signals(pl.LazyFrame({"text": texts})).collect()
+    alone = pl.concat([document_signals(pl.LazyFrame({"text": [text]})).collect() for text in texts])
+    assert together.equals(alone)
+    assert (together["duplicate_5_gram_character_share"] > 0).all()
+
+
 def covered_characters(words: list[str], n: int) -> int:
     """Characters of words in some n-gram that occurs before, straight from the paper's definition."""
     seen: set[tuple[str, ...]] = set()
