@@ -1,0 +1,119 @@
+"""Fingerprints and stored forms of refiners that exist: where one changes, a corpus is inferred again."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.presets import preset
+from prox_assets_tests.refiners.test_config import FILES
+
+# The stored form goes into code versions, the records of a lake and the identity of a training.
+PRESETS = [
+    ("prox-web", "doc", "651c82dce0520f948d377333e18266d9", "37084138183af16f"),
+    ("prox-web", "chunk", "0738a556e59fd032059948994efdd3e9", "c7612a1abc60bdfa"),
+    ("prox-math", "doc", "651c82dce0520f948d377333e18266d9", "d7b4bbc215352be7"),
+    ("prox-math", "chunk", "0738a556e59fd032059948994efdd3e9", "210f8a3510450c02"),
+    ("rules", "doc", "c6fe531e1e0329d9413586608f1a1245", "07a8fe7d7164d425"),
+    ("rules", "chunk", "9a9a81337e018147fd243d8708464b0d", "37358fe0b9c8c197"),
+    ("bundled", "doc", "0a996065589cffd6a3e2e4f49110a6d0", "b259225ab95b6df0"),
+    ("bundled", "chunk", "844b0626ecdb3f5bf583f1841d6fc221", "2dd5871aa6d282fa"),
+]
+CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"name": "a", "level": "doc", "model": "m", "decoding": "complete", "constrained": True, "max_new_tokens": 8},
+        "56b095f1425951d00f1c19ff51915e76",
+        "46de5fdc3b0fdce1",
+    ),
+    (
+        {
+            "name": "b",
+            "level": "doc",
+            "model": "m",
+            "prompt_format": "plain",
+            "keep_answer": "keep",
+            "window": 1024,
+            "dtype": "float32",
+        },
+        "757daa0f492a79275db6ed97ff610b00",
+        "29a18e1d610a7845",
+    ),
+    (
+        {
+            "name": "c",
+            "level": "chunk",
+            "model": "m",
+            "prompt_format": "plain",
+            "line_numbers": "chunk",
+            "constrained": True,
+            "keep_call": "untouch_doc",
+            "range_keywords": ["start", "end"],
+        },
+        "a7564f5f50a6d5d3fce8cc436217766c",
+        "8e780a3de6b5547e",
+    ),
+    (
+        {
+            "name": "d",
+            "level": "doc",
+            "model": "m",
+            "dialect": "line-labels",
+            "line_labels": {"surroundings": True, "max_lines": 64},
+        },
+        "ce30ba86e05e6f8f0c4278553fe4f116",
+        "2e8557bd5c50f37c",
+    ),
+    (
+        {
+            "name": "e",
+            "level": "chunk",
+            "model": "m",
+            "dialect": "line-labels",
+            "max_prompt_tokens": 1000,
+            "line_labels": {"backward_token": "<back>", "inline": {"max_candidates": 9}},
+        },
+        "2c4d041cdabb5d11e85812cc0eaf59c8",
+        "cc12dd6d918b2c93",
+    ),
+    (
+        {
+            "name": "f",
+            "level": "doc",
+            "kind": "rules",
+            "rules": {"documents": {"min_words": 9}, "lines": {"prose_reach": 9}},
+        },
+        "e5d0ce423011135cc26df3485fcc8917",
+        "e1d6de7192ed52b0",
+    ),
+    (
+        {"name": "g", "level": "chunk", "kind": "rules", "chunk_floor": 0.2, "rules": {"lines": {"prose_reach": 9}}},
+        "eec205d0d35bb4f833e41683b8a0dee1",
+        "67a42031f07050ae",
+    ),
+]
+
+
+def stored_form(config: RefinerConfig) -> str:
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
+
+
+def files_of(config: RefinerConfig) -> ModelFiles | None:
+    """The bundled model's own files; made-up ones for models that are not here."""
+    if not config.needs_engine or config.model is None:
+        return None
+    return find_model(config.model) if config.model.startswith("package://") else FILES
+
+
+@pytest.mark.parametrize(("name", "level", "fingerprint", "form"), PRESETS)
+def test_presets_keep_their_fingerprint_and_their_stored_form(name, level, fingerprint, form):
+    config = preset(name).doc if level == "doc" else preset(name).chunk
+    assert config is not None
+    assert (config.fingerprint(files_of(config)), stored_form(config)) == (fingerprint, form)
+
+
+@pytest.mark.parametrize(("settings", "fingerprint", "form"), CONFIGURED)
+def test_configured_refiners_keep_their_fingerprint_and_their_stored_form(settings, fingerprint, form):
+    config = RefinerConfig.model_validate(settings)
+    assert (config.fingerprint(files_of(config)), stored_form(config)) == (fingerprint, form)
