@@ -93,3 +93,45 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
 
     run_dg(dg_project, "check", "yaml")
     assert "my_pages/refined_shards" in run_dg(dg_project, "list", "defs", "--json")
+
+
+def test_the_plan_of_a_file_keeps_its_fingerprints() -> None:
+    """Another fingerprint would show every shard of every lake as stale, and refine it again."""
+    plan = component(
+        refiners="prox-web",
+        format="jsonl",
+        columns={"text": "body", "url": None},
+        policy={"doc_keep_threshold": 0.7},
+        engine={"kind": "vllm"},
+        rows_per_shard=1000,
+        window_documents=32,
+    ).settings.plan
+    assert plan.ingest_fingerprint == "44a70e3a156d716d"
+    assert plan.refiner_settings_fingerprint("doc") == "3874334dddcedf2f"
+    assert plan.refiner_settings_fingerprint("chunk") == "83fd81ff939c52eb"
+    assert plan.execution_fingerprint == "563aba56fa7607b70e39c244c1ed6a1f"
+    assert component(refiners=WITH_FLOOR).settings.plan.chunk_floor == 0.3
+
+
+def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
+    schema = RefinedCorpus.get_model_cls().model_json_schema()
+    assert schema["required"] == ["corpus", "urls"]
+    defaults = {name: field["default"] for name, field in schema["properties"].items() if "default" in field}
+    assert defaults == {
+        "format": "auto",
+        "columns": None,
+        "rows_per_shard": None,
+        "max_row_bytes": 67108864,
+        "max_rows_per_file": 100000000,
+        "refiners": "rules",
+        "chunk_engine": None,
+        "window_documents": 256,
+        "request_attempts": 3,
+        "shards_per_run": 8,
+        "inference_pool": None,
+        "cpu_pool": "cpu",
+        "discovery_interval_seconds": 300,
+        "report_schedule": "0 5 * * *",
+        "report_freshness_hours": 36.0,
+        "group": None,
+    }
