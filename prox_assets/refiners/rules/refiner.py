@@ -6,6 +6,8 @@ after each call.
 
 from collections.abc import Iterable, Iterator
 
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
@@ -20,7 +22,7 @@ MAX_CITATION_MARKS = 256
 
 
 class RulesDocumentRefiner:
-    """Keeps or drops documents by the document rules, judged by the text that the line rules would leave."""
+    """Keeps or drops documents by the document rules, judged by the text that the chunk refiner's edits leave."""
 
     def __init__(self, settings: RuleSettings | None = None) -> None:
         """Set the thresholds; the defaults if None."""
@@ -68,27 +70,31 @@ class RulesChunkRefiner:
 
 def document_program(text: str, settings: RuleSettings) -> str:
     """Return `keep_doc()`, or `drop_doc()` and the first rule that the document breaks."""
-    finding = first_finding("\n".join(_kept(visible_lines(text), settings)), settings.documents)
+    chunk = Chunk(0, 0, text.count("\n"))
+    calls = tuple(operation for operation, _ in _edits(text, settings))
+    finding = first_finding(execute(text, [(chunk, calls)]).text, settings.documents)
     return _call(KeepDoc()) if finding is None else _call(DropDoc(), str(finding))
 
 
 def chunk_program(text: str, settings: RuleSettings) -> str:
     """Return remove_lines and normalize calls for a whole document, or `keep_chunk()` if no rule applies."""
+    return "\n".join(_call(*edit) for edit in _edits(text, settings)) or _call(KeepChunk())
+
+
+def _edits(text: str, settings: RuleSettings) -> list[tuple[Operation, str]]:
+    """Return the calls for a document, each with its reason."""
     # Invisible characters at line ends decide nothing and are part of no mark, so the calls fit the stored text.
     lines = visible_lines(text)
     removed = removed_lines(lines, settings.lines)
-    calls = [_call(RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)]
+    edits: list[tuple[Operation, str]] = [
+        (RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)
+    ]
     if settings.lines.strip_citations:
         gone = {line.number for line in removed}
         kept = [line for number, line in enumerate(lines) if number not in gone]
         marks = citation_marks(kept, [line for line in kept if "[" in line and is_code(line)])
-        calls += [_call(Normalize(mark, ""), "c4: citation") for mark in marks[:MAX_CITATION_MARKS]]
-    return "\n".join(calls) or _call(KeepChunk())
-
-
-def _kept(lines: list[str], settings: RuleSettings) -> list[str]:
-    gone = {line.number for line in removed_lines(lines, settings.lines)}
-    return [line for number, line in enumerate(lines) if number not in gone]
+        edits += [(Normalize(mark, ""), "c4: citation") for mark in marks[:MAX_CITATION_MARKS]]
+    return edits
 
 
 def _runs(removed: list[RemovedLine]) -> Iterator[list[RemovedLine]]:
