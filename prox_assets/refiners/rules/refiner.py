@@ -10,7 +10,7 @@ from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
-from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
+from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.rules.citations import citation_marks
 from prox_assets.refiners.rules.config import RuleSettings
 from prox_assets.refiners.rules.document_rules import first_finding
@@ -31,16 +31,11 @@ class RulesDocumentRefiner:
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield one program per document, in order."""
         for document in documents:
-            blank = not document.text.strip()
-            yield DocumentProgram(
-                doc_id=document.doc_id,
-                program=None if blank else document_program(document.text, self._settings),
-                keep_probability=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                truncated=False,
-                finish_reason="skipped" if blank else "stop",
-            )
+            if document.text.strip():
+                program = document_program(document.text, self._settings)
+                yield DocumentProgram(doc_id=document.doc_id, program=program, finish_reason="stop")
+            else:
+                yield DocumentProgram(doc_id=document.doc_id, finish_reason="skipped")
 
 
 class RulesChunkRefiner:
@@ -53,19 +48,10 @@ class RulesChunkRefiner:
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield the single chunk of each document, in order."""
         for document in documents:
-            blank = not document.text.strip()
-            row = ChunkProgramRow(
-                chunk_index=0,
-                line_start=0,
-                line_end=document.text.count("\n"),
-                program=None if blank else chunk_program(document.text, self._settings),
-                line_keep_probabilities=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                finish_reason="skipped" if blank else "stop",
-                skip_reason=BLANK if blank else None,
-            )
-            yield ChunkPrograms(document.doc_id, (row,))
+            if document.text.strip():
+                yield ChunkPrograms.of_one_chunk(document, chunk_program(document.text, self._settings))
+            else:
+                yield ChunkPrograms.of_one_chunk(document, None, BLANK)
 
 
 def document_program(text: str, settings: RuleSettings) -> str:
