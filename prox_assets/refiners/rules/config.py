@@ -1,7 +1,4 @@
-"""The settings of the `rules` refiner: published thresholds, each with its source.
-
-The rules themselves are in line_rules.py and document_rules.py.
-"""
+"""The settings of the `rules` refiner: published thresholds by default."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,17 +17,12 @@ class LineRuleSettings(BaseModel):
         default=c4.MAX_WORD_LENGTH, ge=1, description="Remove a line with a longer word (C4, T5 paper and code)."
     )
     remove_javascript: bool = Field(
-        default=True,
-        description='Remove short lines that mention "javascript": the C4 rule, for notices rather than prose.',
+        default=True, description='C4: remove lines that mention "javascript"; only short ones, which are notices.'
     )
     remove_policy_lines: bool = Field(
-        default=True, description="Remove short lines with a C4 policy phrase (cookies, terms)."
+        default=True, description="C4: remove short lines with a phrase about cookies, privacy or terms."
     )
-    notice_max_words: int = Field(
-        default=30,
-        ge=1,
-        description="A longer line is prose about JavaScript or cookies rather than a notice, and stays.",
-    )
+    notice_max_words: int = Field(default=30, ge=1, description="A longer line is prose rather than a notice.")
     remove_widgets: bool = Field(
         default=True, description="Remove lines that consist of share, login, subscription and pagination controls."
     )
@@ -41,45 +33,31 @@ class LineRuleSettings(BaseModel):
     )
     require_terminal_punctuation: bool = Field(
         default=False,
-        description="Remove every line without terminal punctuation, as C4 does, headings and code included. "
-        "FineWeb's recipe turns this C4 rule off.",
+        description="C4: remove every line without terminal punctuation, headings and code included. FineWeb leaves "
+        "this rule out.",
     )
     min_words: int = Field(
         default=c4.MIN_WORDS_PER_LINE,
         ge=0,
-        description="With require_terminal_punctuation: remove lines with fewer words too (C4).",
+        description="C4, with require_terminal_punctuation: fewest words of a line.",
     )
-    sentence_min_words: int = Field(
-        default=5, ge=1, description="A line of at least so many words that ends in terminal punctuation is prose."
-    )
-    prose_min_words: int = Field(
-        default=12, ge=1, description="A line of at least so many words is prose however it ends."
-    )
-    heading_reach: int = Field(
-        default=1, ge=0, description="A line at most so far before prose may be its heading, and stays."
-    )
-    prose_reach: int = Field(
-        default=4, ge=1, description="How far around a line prose is looked for, blank lines aside."
-    )
-    min_prose_around: int = Field(default=3, ge=0, description="Prose lines so near that keep a short line or a list.")
-    list_reach: int = Field(default=2, ge=1, description="How far before a list its introduction in prose may be.")
-    list_max_short_items: int = Field(
-        default=8, ge=0, description="A list of at most so many items may have items of one word."
-    )
-    list_min_words: float = Field(
-        default=4.0, ge=0, description="Mean words per item that a longer list needs to stay."
-    )
-    code_min_lines: int = Field(
-        default=3, ge=1, description="So many consecutive lines of code stay even far from prose."
-    )
+    sentence_min_words: int = Field(default=5, ge=1, description="Fewest words of prose that ends a sentence.")
+    prose_min_words: int = Field(default=12, ge=1, description="Fewest words of prose however it ends.")
+    heading_reach: int = Field(default=1, ge=0, description="A line so close before prose may be its heading.")
+    prose_reach: int = Field(default=4, ge=1, description="How far from a line to look for prose, blank lines aside.")
+    min_prose_around: int = Field(default=3, ge=0, description="Lines of prose around that keep a short line or list.")
+    list_reach: int = Field(default=2, ge=1, description="How far before a list to look for its introduction.")
+    list_max_short_items: int = Field(default=8, ge=0, description="Most items of a list whose items may be one word.")
+    list_min_words: float = Field(default=4.0, ge=0, description="Fewest words per item that keep a longer list.")
+    code_min_lines: int = Field(default=3, ge=1, description="So many lines of code in a row stay even far from prose.")
     strip_citations: bool = Field(
         default=True,
-        description="Write normalize calls for C4's citation marks ([1], [edit], [citation needed]) where exact.",
+        description="C4: remove citation marks ([1], [edit], [citation needed]) that are marks wherever they occur.",
     )
 
 
 class DocumentRuleSettings(BaseModel):
-    """When the document-level rules drop a page, judged by the text that the line rules would leave."""
+    """When the document-level rules drop a page, judged by the text that the chunk-level rules leave."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,7 +74,7 @@ class DocumentRuleSettings(BaseModel):
         default=gopher.MAX_ELLIPSES_PER_WORD, ge=0, description='Gopher: most "..." and "…" per word.'
     )
     max_bullet_lines: float = Field(
-        default=gopher.MAX_BULLET_LINES, ge=0, le=1, description="Gopher: largest share of lines that open a list item."
+        default=gopher.MAX_BULLET_LINES, ge=0, le=1, description="Gopher: largest share of lines with a bullet."
     )
     max_ellipsis_lines: float = Field(
         default=gopher.MAX_ELLIPSIS_LINES, ge=0, le=1, description="Gopher: largest share of lines ending in ellipsis."
@@ -107,8 +85,8 @@ class DocumentRuleSettings(BaseModel):
     min_stop_words: int = Field(
         default=gopher.MIN_STOP_WORDS,
         ge=0,
-        description="Gopher: fewest different stop words; 0 turns the rule off. Latin script only, and "
-        "only where at most a tenth of the letters are none of the list's language (a to z, and the list's own).",
+        description="Gopher: fewest different stop words; 0 turns the rule off. Latin script only, and only where at "
+        "most a tenth of the letters are none of the list's language (a to z, and the list's own).",
     )
     stop_words: tuple[str, ...] = Field(
         default=gopher.STOP_WORDS,
@@ -118,19 +96,16 @@ class DocumentRuleSettings(BaseModel):
         default=gopher.MAX_DUPLICATE_LINES,
         ge=0,
         le=1,
-        description="Gopher repetition: largest share of lines that repeat an earlier line.",
+        description="Gopher: largest share of repeated lines.",
     )
     max_duplicate_line_characters: float = Field(
         default=gopher.MAX_DUPLICATE_LINE_CHARACTERS,
         ge=0,
         le=1,
-        description="Gopher repetition: largest share of characters in such lines.",
+        description="Gopher: largest share of characters in such lines.",
     )
     max_top_bigram_characters: float = Field(
-        default=gopher.TOP_NGRAMS[2],
-        ge=0,
-        le=1,
-        description="Gopher repetition: largest share of characters in the commonest 2-gram.",
+        default=gopher.TOP_NGRAMS[2], ge=0, le=1, description="Gopher: largest share in the commonest 2-gram."
     )
     max_top_trigram_characters: float = Field(
         default=gopher.TOP_NGRAMS[3], ge=0, le=1, description="The same for the commonest 3-gram."
@@ -152,10 +127,10 @@ class DocumentRuleSettings(BaseModel):
         description="FineWeb: smallest share of lines that end in terminal punctuation.",
     )
     max_short_lines: float = Field(
-        default=fineweb.MAX_SHORT_LINES, ge=0, le=1, description="FineWeb: largest share of lines up to 30 characters."
+        default=fineweb.MAX_SHORT_LINES, ge=0, le=1, description="FineWeb: largest share of short lines."
     )
     short_line_characters: int = Field(
-        default=fineweb.SHORT_LINE_CHARACTERS, ge=1, description="FineWeb: what a short line is."
+        default=fineweb.SHORT_LINE_CHARACTERS, ge=1, description="FineWeb: most characters of a short line."
     )
     max_newlines_per_word: float = Field(
         default=fineweb.MAX_NEWLINES_PER_WORD, ge=0, description="FineWeb: most line breaks per word."

@@ -59,16 +59,8 @@ class LineKind(Enum):
     NOISE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedLine:
-    """A removed line and the rule that removes it, with value and threshold."""
-
-    number: int
-    reason: str
-
-
-def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[RemovedLine]:
-    """Return the lines to remove, in order; blank lines go with the line before them.
+def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> dict[int, str]:
+    """Return the reason for each line to remove, by line number, in order; blank lines go with the line before them.
 
     Args:
         lines: The lines of a page.
@@ -78,7 +70,7 @@ def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[Remo
     if settings.remove_isolated_short_lines:
         _add_isolated(lines, reasons, settings)
     _add_blanks_after(lines, reasons)
-    return [RemovedLine(number, reason) for number, reason in enumerate(reasons) if reason is not None]
+    return {number: reason for number, reason in enumerate(reasons) if reason is not None}
 
 
 def _own_reason(line: str, settings: LineRuleSettings) -> str | None:

@@ -1,10 +1,10 @@
 """The `rules` refiner: published heuristics write the programs, without a model.
 
-It turns the findings of line_rules.py, document_rules.py and citations.py into programs, with the reason as a comment
-after each call.
+Each call has its reason as a comment behind it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.executor import execute
@@ -14,7 +14,7 @@ from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, Refine
 from prox_assets.refiners.rules.citations import citation_marks
 from prox_assets.refiners.rules.config import RuleSettings
 from prox_assets.refiners.rules.document_rules import first_finding
-from prox_assets.refiners.rules.line_rules import RemovedLine, is_code, removed_lines
+from prox_assets.refiners.rules.line_rules import is_code, removed_lines
 from prox_assets.refiners.rules.text_measures import visible_lines
 
 # The executor accepts at most 512 different replacements in a chunk; no page needs nearly as many.
@@ -72,32 +72,24 @@ def _edits(text: str, settings: RuleSettings) -> list[tuple[Operation, str]]:
     # Invisible characters at line ends decide nothing and are part of no mark, so the calls fit the stored text.
     lines = visible_lines(text)
     removed = removed_lines(lines, settings.lines)
-    edits: list[tuple[Operation, str]] = [
-        (RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)
-    ]
+    edits = list(_removals(removed))
     if settings.lines.strip_citations:
-        gone = {line.number for line in removed}
-        kept = [line for number, line in enumerate(lines) if number not in gone]
+        kept = [line for number, line in enumerate(lines) if number not in removed]
         marks = citation_marks(kept, [line for line in kept if "[" in line and is_code(line)])
         edits += [(Normalize(mark, ""), "c4: citation") for mark in marks[:MAX_CITATION_MARKS]]
     return edits
 
 
-def _runs(removed: list[RemovedLine]) -> Iterator[list[RemovedLine]]:
-    """Yield runs of consecutive lines removed by the same rule; its values may differ from line to line."""
-    run: list[RemovedLine] = []
-    for line in removed:
-        if run and (line.number != run[-1].number + 1 or _rule(line) != _rule(run[0])):
-            yield run
-            run = []
-        run.append(line)
-    if run:
-        yield run
+def _removals(removed: Mapping[int, str]) -> Iterator[tuple[Operation, str]]:
+    """Yield a call for each run of lines removed by the same rule; its values may differ from line to line."""
 
+    def run_and_rule(place: tuple[int, tuple[int, str]]) -> tuple[int, list[str]]:
+        index, (number, reason) = place
+        return number - index, reason.split(" ", 2)[:2]  # "isolated: prose_around", without value and threshold
 
-def _rule(line: RemovedLine) -> str:
-    """Return source and name of the rule, without value and threshold: "isolated: prose_around"."""
-    return " ".join(line.reason.split(" ", 2)[:2])
+    for _, run in groupby(enumerate(removed.items()), key=run_and_rule):
+        (_, (first, reason)), *others = run
+        yield RemoveLines(first, first + len(others)), reason
 
 
 def _call(operation: Operation, reason: str | None = None) -> str:
