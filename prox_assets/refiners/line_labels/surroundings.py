@@ -117,10 +117,6 @@ def _ahead(shapes: Sequence[str], words: Sequence[int]) -> list[tuple[str, ...]]
 
     padded = [*shapes, *[END_TOKEN] * PEEKED_LINES]
     return [
-        (
-            *padded[place : place + PEEKED_LINES],
-            mean("near", place, NEAR_LINES),
-            mean("far", place, FAR_LINES),
-        )
+        (*padded[place : place + PEEKED_LINES], mean("near", place, NEAR_LINES), mean("far", place, FAR_LINES))
         for place in range(1, count + 1)
     ]

@@ -165,7 +165,7 @@ def test_a_failed_request_is_an_error_of_its_document_alone(tokenizer):
 
 def test_an_engine_that_loses_requests_is_reported(tokenizer):
     refiner = ModelDocumentRefiner(CONFIG, ScriptedEngine(score=lambda request: None), tokenizer)
-    with pytest.raises(EngineError, match="2 documents"):
+    with pytest.raises(EngineError, match="2 prompts"):
         list(refiner.write_programs([RefinerInput("a", "one"), RefinerInput("b", "two")]))
 
 
