@@ -1,8 +1,4 @@
-"""The configuration of refiners and the inference fingerprint.
-
-Named configurations are in presets.py; settings of a single dialect in line_labels/config.py, spans/config.py and
-rules/config.py.
-"""
+"""The configuration of refiners and the inference fingerprint."""
 
 import hashlib
 import json
@@ -30,13 +26,10 @@ class RefinerConfig(BaseModel):
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
-    kind: Literal["model", "rules"] = Field(
-        default="model", description="rules: published heuristics, no model, no engine."
-    )
+    kind: Literal["model", "rules"] = Field(default="model", description="rules: published heuristics, no engine.")
     model: str | None = Field(default=None, description="Folder of a checkpoint, or a hub id (owner/name).")
     revision: str | None = Field(
-        default=None,
-        description="Commit, branch or tag of a hub model; whichever it is, the fingerprint hashes the files.",
+        default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
     )
     dialect: Literal["prox", "line-labels"] = Field(
         default="prox",
@@ -62,9 +55,7 @@ class RefinerConfig(BaseModel):
         description="Tokens of a prompt at most, below what the window leaves. A longer document is judged by its head "
         "(doc; 2000 unless set) or cut into chunks (chunk; the window alone decides unless set).",
     )
-    max_new_tokens: int = Field(
-        default=256, ge=1, description="Tokens generated at most, where an answer is generated."
-    )
+    max_new_tokens: int = Field(default=256, ge=1, description="Most tokens of an answer that is generated.")
     decoding: Literal["score", "complete"] | None = Field(
         default=None,
         description="score: compare the probabilities of the two answers in one forward pass. complete: generate the "
@@ -78,10 +69,8 @@ class RefinerConfig(BaseModel):
         # Dagster 1.13 generates sample YAML from every component's schema, and fails on an array without this key.
         json_schema_extra={"items": {"type": "string"}},
     )
-    keep_answer: str = Field(
-        default="keep_doc()", min_length=1, description="The answer that keeps, where answers are scored."
-    )
-    drop_answer: str = Field(default="drop_doc()", min_length=1, description="The answer that drops.")
+    keep_answer: str = Field(default="keep_doc()", min_length=1, description="The scored answer that keeps.")
+    drop_answer: str = Field(default="drop_doc()", min_length=1, description="The scored answer that drops.")
     chunk_floor: float | None = Field(
         default=None,
         ge=0,
@@ -175,7 +164,9 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        return _hash(self._inference_settings(files))
+        settings = self._inference_settings(files)
+        canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":
@@ -247,14 +238,9 @@ class RefinerPair(BaseModel):
             ValueError: A value lies outside its range.
             TypeError: There is no such setting.
         """
-        own: dict[str, Any] = {}
-        if self.doc is not None and self.doc.keep_threshold is not None:
-            own["doc_keep_threshold"] = self.doc.keep_threshold
-        if self.chunk is not None and self.chunk.keep_threshold is not None:
-            own["line_keep_threshold"] = self.chunk.keep_threshold
+        own = {
+            name: config.keep_threshold
+            for name, config in (("doc_keep_threshold", self.doc), ("line_keep_threshold", self.chunk))
+            if config is not None and config.keep_threshold is not None
+        }
         return ExecutionPolicy(**{**own, **settings})
-
-
-def _hash(settings: object) -> str:
-    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
