@@ -33,11 +33,11 @@ class RefinerConfig(BaseModel):
     )
     dialect: Literal["prox", "line-labels"] = Field(
         default="prox",
-        description="prox: programs as text. line-labels: keep or remove read off for every line, or for the document.",
+        description="prox: programs as text. line-labels: a label, keep or remove, for every line or the document.",
     )
     prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
         default="auto",
-        description="auto: the probe tries llama2-chat and plain and keeps the one that the model answers.",
+        description="auto: the probe tries llama2-chat and plain and chooses the one that the model answers.",
     )
     probe: bool = Field(
         default=True,
@@ -52,8 +52,8 @@ class RefinerConfig(BaseModel):
     max_prompt_tokens: int | None = Field(
         default=None,
         ge=8,
-        description="Tokens of a prompt at most, below what the window leaves. A longer document is judged by its head "
-        "(doc; 2000 unless set) or cut into chunks (chunk; the window alone decides unless set).",
+        description="Most tokens of a prompt, if fewer than the window leaves. A longer document is judged by its head "
+        "(doc; 2000 by default) or cut into chunks (chunk; by default as large as the window allows).",
     )
     max_new_tokens: int = Field(default=256, ge=1, description="Most tokens of an answer that is generated.")
     decoding: Literal["score", "complete"] | None = Field(
@@ -75,15 +75,15 @@ class RefinerConfig(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Documents with a lower keep probability are not shown to the chunk refiner; an execution "
-        "threshold below it is refused. None: 0.5, or the execution threshold where that is lower.",
+        description="Documents with a lower P(keep) are not shown to the chunk refiner, so the execution threshold "
+        "cannot be lower than this. None: 0.5, or the execution threshold where that is lower.",
     )
     keep_threshold: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="P(keep) from which a document or line stays unless the execution policy says otherwise: where the "
-        "refiner does best, which is no part of what it answers. None: 0.5.",
+        description="The lowest P(keep) with which a document or line stays, unless the execution policy sets one: "
+        "where this refiner does best. No part of inference. None: 0.5.",
     )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
@@ -152,11 +152,10 @@ class RefinerConfig(BaseModel):
     def fingerprint(self, files: ModelFiles | None = None) -> str:
         """Return the inference fingerprint: 32 hex digits that change exactly when the programs may change.
 
-        It covers the contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the
-        chosen level and dialect read. It ignores names, paths, revisions and settings of other dialects. It also
-        ignores `chunk_floor` and `keep_threshold`: they choose which documents are asked about and how the answer is
-        used. The prompt format `auto` is hashed as "auto", because the format that the probe picks on its built-in
-        pages depends on the model alone.
+        It covers the contents of weights and tokenizer, and the settings that the level and dialect read. It ignores
+        names, paths and revisions, and `chunk_floor` and `keep_threshold`, which decide which documents are asked about
+        and how the answer is used. The prompt format `auto` is hashed as "auto", because the format that the probe
+        chooses on its built-in pages depends on the model alone.
 
         Args:
             files: The model's files from `find_model`; None for rules.

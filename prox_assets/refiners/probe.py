@@ -108,7 +108,8 @@ def probe(
     accepted = [trial for trial in trials if trial.accepted]
     if not accepted:
         raise ProbeError(
-            f"{config.name} ({config.model}) answers {len(samples)} sample pages properly in no prompt format tried. "
+            f"{config.name} ({config.model}) did not answer the {len(samples)} sample pages properly in any prompt "
+            "format tried. "
             + " ".join(f"{trial}." for trial in trials)
             + " Set prompt_format to the format that the model was tuned with, and check that it is a refiner of "
             f"level {config.level} and dialect {config.dialect}."

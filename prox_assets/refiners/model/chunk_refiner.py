@@ -47,13 +47,10 @@ class _ChunkAnswers:
     lines: Sequence[str]
     questions: Sequence[SpanQuestion]
     missing: int
+    keep: list[float]
     prompt_tokens: int = 0
-    keep: list[float] = field(default_factory=list)
     readings: list[Completion | Score] = field(default_factory=list)
     error: str | None = None
-
-    def __post_init__(self) -> None:
-        self.keep = [1.0] * len(self.questions)
 
 
 # A chunk, and the index of the span that a prompt asks about; None for the chunk's own prompts.
@@ -126,7 +123,8 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
             readings = [(planned.prompt_token_ids, planned.positions)]
             if planned.backward_token_ids:
                 readings.append((planned.backward_token_ids, planned.backward_positions))
-            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, len(readings) + len(questions))
+            missing, keep = len(readings) + len(questions), [1.0] * len(questions)
+            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, missing, keep)
             for token_ids, positions in readings:
                 yield Request((answers, None), token_ids, positions)
             for index, question in enumerate(questions):

@@ -128,6 +128,6 @@ def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[t
         if pair[0] != pair[1]:
             return keep[:index], pair
     raise RefinerError(
-        f"The answers {config.keep_answer!r} and {config.drop_answer!r} do not differ before one of them ends: choose "
-        "answers of which neither begins with the other."
+        f"One of the answers {config.keep_answer!r} and {config.drop_answer!r} begins with the other, so their first "
+        "tokens do not tell them apart: choose other answers."
     )

@@ -1,11 +1,10 @@
 """Worker processes that build a refiner's prompts, for engines faster than one process can feed.
 
-Cutting and tokenizing takes several milliseconds per page, most of them in Python. With an H100 that reads 450,000
-tokens a second, the engine's thread and the prompts competed for one lock, and a stage reached 0.60 (documents) and
-0.75 (chunks) of the engine's throughput.
+Cutting and tokenizing takes several milliseconds per page, most of them in Python. In the process of an H100's engine,
+prompts competed for Python's lock: a stage reached 0.60 (documents) and 0.75 (chunks) of the engine's throughput.
 
-A worker ends when its connection closes: on `close`, or when this process dies for any reason. The connection stays
-open while any copy of it is open, so if children of this process inherited one, the worker ends with the last of them.
+A worker ends when its connection closes: on `close`, or when this process and all children that inherited the
+connection are gone.
 """
 
 import os
@@ -18,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
@@ -94,21 +93,17 @@ class _Worker:
             yield
         except BlockingIOError as error:
             raise EngineStalledError(
-                f"A process that makes prompts ({self.process.pid}) took or sent nothing for "
+                f"Prompt process {self.process.pid} neither read nor sent anything for "
                 f"{self.stall_timeout_seconds:g} s. If the machine is merely slow, raise stall_timeout_seconds."
             ) from error
         except (EOFError, OSError) as error:
-            raise self._ended() from error
-
-    def _ended(self) -> EngineError:
-        try:
-            code = self.process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
             code = None
-        return EngineError(
-            f"A process that makes prompts ({self.process.pid}) ended with exit code {code}; what it printed says why "
-            "(often: out of memory)."
-        )
+            with suppress(subprocess.TimeoutExpired):
+                code = self.process.wait(_END_SECONDS)
+            raise EngineError(
+                f"Prompt process {self.process.pid} ended with exit code {code}; its output says why (often: out of "
+                "memory)."
+            ) from error
 
     def end(self, grace_seconds: float) -> None:
         try:
@@ -178,7 +173,7 @@ class PromptProcesses:
                 answered, made = worker.receive()
             yield made
             if stream != self._stream:
-                raise EngineError("another stream of prompts has begun meanwhile")
+                raise EngineError("Another stream of prompts was started, so this one has ended.")
 
 
 def _serve(connection: Connection) -> None:

@@ -108,7 +108,7 @@ def test_answers_are_compared_at_the_first_token_in_which_they_differ(tokenizer)
 
 def test_answers_of_which_one_begins_with_the_other_are_refused(tokenizer):
     config = CONFIG.model_copy(update={"keep_answer": "doc", "drop_answer": "doc!"})
-    with pytest.raises(RefinerError, match="do not differ before"):
+    with pytest.raises(RefinerError, match="begins with the other"):
         ModelDocumentRefiner(config, ScriptedEngine(), tokenizer)
 
 

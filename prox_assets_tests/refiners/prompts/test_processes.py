@@ -126,7 +126,7 @@ def test_answers_of_a_stream_that_was_given_up_are_not_taken_for_another_ones(ti
         [made] = processes.prompts([["of the second stream"]])
 
         assert made == prompt_maker(CONFIG, load_tokenizer(tiny_folder)).make(["of the second stream"])
-        with pytest.raises(EngineError, match="another stream"):
+        with pytest.raises(EngineError, match="Another stream"):
             next(given_up)
 
 
@@ -139,7 +139,7 @@ def test_a_killed_process_is_named_and_the_session_starts_anew(tiny_folder: Path
         next(results)
         [victim] = children()
         os.kill(victim, signal.SIGKILL)
-        named = rf"makes prompts \({victim}\) ended with exit code -9"
+        named = rf"process {victim} ended with exit code -9"
         with pytest.raises(EngineError, match=named), session.restarting_after_engine_errors():
             list(results)
 
