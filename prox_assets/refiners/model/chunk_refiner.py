@@ -8,15 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from prox_assets.engines.protocol import Completion, Engine, Score
+from prox_assets.engines.protocol import Completion, Score
 from prox_assets.programs.chunking import Chunk
-from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
-from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.prompts.chunk_prompts import BLANK, PlannedChunk
-from prox_assets.refiners.prompts.makers import AskedChunk, ChunkPromptMaker, PromptStream
+from prox_assets.refiners.prompts.makers import AskedChunk, ChunkPromptMaker
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.spans.questions import SpanQuestion
 
@@ -66,26 +64,7 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
     stream; their answers become the row's program, beside its line probabilities.
     """
 
-    def __init__(
-        self,
-        config: RefinerConfig,
-        engine: Engine,
-        tokenizer: PromptTokenizer,
-        prompts: PromptStream[list[AskedChunk]] | None = None,
-    ) -> None:
-        """Prepare prompts and answers.
-
-        Args:
-            config: A configuration of level chunk.
-            engine: The engine that runs the model.
-            tokenizer: The model's tokenizer.
-            prompts: Builds the prompts; they are built in this process if None.
-
-        Raises:
-            RefinerError: The prompt format is still "auto", the tokenizer lacks a token, the window is too small for
-                any prompt, or the engine's window is smaller than the configured one.
-        """
-        super().__init__(config, engine, tokenizer, ChunkPromptMaker(config, tokenizer), prompts)
+    _maker_class = ChunkPromptMaker
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield exactly one result per document, in any order.

@@ -6,14 +6,11 @@ prompts/makers.py builds the prompts, and model_refiner.py sends them.
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from prox_assets.engines.protocol import Completion, Engine, Score
-from prox_assets.refiners.config import RefinerConfig
+from prox_assets.engines.protocol import Completion, Score
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
-from prox_assets.refiners.model.tokenization import PromptTokenizer
-from prox_assets.refiners.prompts.document_prompts import DocumentPrompt
-from prox_assets.refiners.prompts.makers import DocumentPromptMaker, PromptStream
+from prox_assets.refiners.prompts.makers import DocumentPromptMaker
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 
 
@@ -25,26 +22,7 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
     Blank documents are not shown to the model: their finish_reason is "skipped", and they have no program.
     """
 
-    def __init__(
-        self,
-        config: RefinerConfig,
-        engine: Engine,
-        tokenizer: PromptTokenizer,
-        prompts: PromptStream[DocumentPrompt] | None = None,
-    ) -> None:
-        """Prepare prompts and answers.
-
-        Args:
-            config: A configuration of level doc.
-            engine: The engine that runs the model.
-            tokenizer: The model's tokenizer.
-            prompts: Builds the prompts; they are built in this process if None.
-
-        Raises:
-            RefinerError: The configuration is not for documents, its prompt format is still "auto" or does not fit, or
-                the engine's window is smaller than the configured one.
-        """
-        super().__init__(config, engine, tokenizer, DocumentPromptMaker(config, tokenizer), prompts)
+    _maker_class = DocumentPromptMaker
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield exactly one result per document, in any order.

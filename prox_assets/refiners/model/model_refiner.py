@@ -24,25 +24,33 @@ class Request(NamedTuple, Generic[AboutT]):
 class ModelRefiner(Generic[MakerT]):
     """A refiner that asks a model; the levels differ in their prompts and in what they make of the answers."""
 
+    _maker_class: type[MakerT]
+
     def __init__(
         self,
         config: RefinerConfig,
         engine: Engine,
         tokenizer: PromptTokenizer,
-        maker: MakerT,
-        prompts: PromptStream[Any] | None,
+        prompts: PromptStream[Any] | None = None,
     ) -> None:
-        """Take the refiner's parts; the maker builds the prompts in this process if `prompts` is None.
+        """Prepare prompts and answers.
+
+        Args:
+            config: A configuration of the refiner's level.
+            engine: The engine that runs the model.
+            tokenizer: The model's tokenizer.
+            prompts: Builds the prompts; they are built in this process if None.
 
         Raises:
-            RefinerError: The engine's window is smaller than the configured one.
+            RefinerError: The prompt format is still "auto" or does not fit, the tokenizer lacks a token, the window is
+                too small for any prompt, or the engine's window is smaller than the configured one.
         """
         config.check_window(engine.max_model_len)
         self._config = config
         self._engine = engine
         self._end_token_ids = tokenizer.end_token_ids
-        self._maker = maker
-        self._prompts: PromptStream[Any] = prompts or partial(map, maker.make)
+        self._maker = self._maker_class(config, tokenizer)
+        self._prompts: PromptStream[Any] = prompts or partial(map, self._maker.make)
 
     def _answers(self, requests: Iterator[Request[AboutT]]) -> Iterator[tuple[AboutT, Completion | Score]]:
         """Ask the engine, and yield each answer with what it is about, in any order.
