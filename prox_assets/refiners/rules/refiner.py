@@ -4,6 +4,7 @@ Each call has its reason as a comment behind it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from prox_assets.programs.chunking import Chunk
@@ -21,35 +22,33 @@ from prox_assets.refiners.rules.text_measures import visible_lines
 MAX_CITATION_MARKS = 256
 
 
+@dataclass(frozen=True)
 class RulesDocumentRefiner:
     """Keeps or drops documents by the document rules, judged by the text that the chunk refiner's edits leave."""
 
-    def __init__(self, settings: RuleSettings | None = None) -> None:
-        """Set the thresholds; the defaults if None."""
-        self._settings = settings or RuleSettings()
+    settings: RuleSettings = field(default_factory=RuleSettings)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield one program per document, in order."""
         for document in documents:
             if document.text.strip():
-                program = document_program(document.text, self._settings)
+                program = document_program(document.text, self.settings)
                 yield DocumentProgram(doc_id=document.doc_id, program=program, finish_reason="stop")
             else:
                 yield DocumentProgram(doc_id=document.doc_id, finish_reason="skipped")
 
 
+@dataclass(frozen=True)
 class RulesChunkRefiner:
     """Removes lines by the line rules; rules have no window, so the whole document is one chunk."""
 
-    def __init__(self, settings: RuleSettings | None = None) -> None:
-        """Set the thresholds; the defaults if None."""
-        self._settings = settings or RuleSettings()
+    settings: RuleSettings = field(default_factory=RuleSettings)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield the single chunk of each document, in order."""
         for document in documents:
             if document.text.strip():
-                yield ChunkPrograms.of_one_chunk(document, chunk_program(document.text, self._settings))
+                yield ChunkPrograms.of_one_chunk(document, chunk_program(document.text, self.settings))
             else:
                 yield ChunkPrograms.of_one_chunk(document, None, BLANK)
 
