@@ -53,7 +53,7 @@ class TextWords:
 
     @classmethod
     def of(cls, words: pl.Series, lengths: pl.Series) -> "TextWords":
-        """Take words and their lengths apart.
+        """Lay out the words of all texts one after the other.
 
         Args:
             words: A list of strings per text.

@@ -64,7 +64,7 @@ def document_size(lines: Sequence[str]) -> str:
 
 
 def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
-    """Return the surroundings of each line of a document; None for blank lines, which count as no line's neighbour."""
+    """Return the surroundings of each line of a document; blank lines have none (None) and are no line's neighbour."""
     numbers = [number for number, line in enumerate(lines) if line.strip()]
     shown = [lines[number].strip() for number in numbers]
     words = [word_count(line) for line in shown]

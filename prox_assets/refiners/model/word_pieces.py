@@ -123,7 +123,7 @@ def _character_class(characters: set[str]) -> str:
 
 
 class PieceCache:
-    """The tokens of pieces, each encoded once while there is room."""
+    """Caches the tokens of pieces, so that each is encoded once while there is room."""
 
     def __init__(self, tokenizer: Tokenizer, rule: PieceRule) -> None:
         self._tokenizer = tokenizer

@@ -1,6 +1,6 @@
-"""Finds citation marks of encyclopedia pages, as C4 lists them, that a replacement throughout the text can remove.
+"""Finds the citation marks that C4 lists ([1], [edit], [citation needed]) and that a replacement can remove.
 
-Such a mark ([1], [edit], [citation needed]) has to be a citation mark wherever it occurs on the page.
+A replacement acts throughout the text, so a mark has to be a citation mark wherever it occurs on the page.
 """
 
 import re

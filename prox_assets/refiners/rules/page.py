@@ -60,15 +60,15 @@ class Page:
         self.word_count = len(self.words)
 
     def share(self, lines: int) -> float:
-        """Return the share of all lines."""
+        """Divide a count of lines by the number of lines."""
         return lines / len(self.lines) if self.lines else 0.0
 
     def per_word(self, number: int) -> float:
-        """Return a number per word of the page."""
+        """Divide a count by the number of words."""
         return number / self.word_count if self.word_count else 0.0
 
     def per_character(self, characters: int) -> float:
-        """Return the share of all characters."""
+        """Divide a count of characters by the length of the text."""
         return characters / len(self.text) if self.text else 0.0
 
     def mean_word_length(self) -> float | None:
@@ -76,7 +76,7 @@ class Page:
         return sum(map(len, self.words)) / len(self.words) if self.words else None
 
     def short_lines(self, characters: int) -> int:
-        """Return the number of lines of at most so many characters."""
+        """Return how many lines have at most this many characters."""
         return sum(len(line) <= characters for line in self.lines)
 
     def top_ngram_characters(self, size: int) -> int:
@@ -108,5 +108,5 @@ class PageByScript(Page):
         return mean_word_length(self.words) if self.words and self.has_words and self._mostly_alphabetic else None
 
     def short_lines(self, characters: int) -> int:
-        """Return the number of lines of at most this width."""
+        """Return how many lines have at most this width."""
         return sum(width(line) <= characters for line in self.lines)
