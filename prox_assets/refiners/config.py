@@ -1,7 +1,7 @@
 """The configuration of refiners and the inference fingerprint.
 
 Named configurations are in presets.py; settings of a single dialect in line_labels/config.py, spans/config.py and
-rule_config.py.
+rules/config.py.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).

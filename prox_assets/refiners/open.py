@@ -13,7 +13,7 @@ from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokeni
 from prox_assets.refiners.probe import probe
 from prox_assets.refiners.prompts.makers import PromptStream
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
-from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner
+from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner
 
 PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
 """Given the probed configuration, returns the stream that builds its prompts; None to build them in this process."""

@@ -24,7 +24,7 @@ from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
-from prox_assets.refiners.text_measures import count_words
+from prox_assets.refiners.rules.text_measures import count_words
 
 # Earlier formats win ties.
 AUTO_FORMATS = ("plain", "llama2-chat")

@@ -34,7 +34,7 @@ class LineLabelsSettings(BaseModel):
     surroundings: bool = Field(
         default=False,
         description="Tell of each line, in front of its number, where in the document it stands, its shape, and the "
-        "shapes and lengths of the lines ahead (line_surroundings.py); and of the document how long it is.",
+        "shapes and lengths of the lines ahead (surroundings.py); and of the document how long it is.",
     )
     judge_token: str = Field(
         default="<judge>", description="Last token of a document prompt, where the document's label is read off."

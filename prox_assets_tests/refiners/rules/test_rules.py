@@ -14,13 +14,13 @@ from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepDoc, Normalize, RemoveLines
-from prox_assets.refiners.citations import citation_marks
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.presets import preset
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.refiners.rule_config import DocumentRuleSettings, LineRuleSettings, RuleSettings
-from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner, chunk_program, document_program
-from prox_assets.refiners.text_measures import count_sentences, count_words
+from prox_assets.refiners.rules.citations import citation_marks
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner, chunk_program, document_program
+from prox_assets.refiners.rules.text_measures import count_sentences, count_words
 
 DEFAULT = RuleSettings()
 PROSE = [

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import accumulate
 
-from prox_assets.refiners.rule_config import LineRuleSettings
-from prox_assets.refiners.text_measures import count_words, ends_sentence
+from prox_assets.refiners.rules.config import LineRuleSettings
+from prox_assets.refiners.rules.text_measures import count_words, ends_sentence
 
 POLICY = re.compile(r"terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies", re.IGNORECASE)
 JAVASCRIPT = re.compile(r"javascript", re.IGNORECASE)

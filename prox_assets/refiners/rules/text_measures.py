@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from prox_assets.programs.words import UNSPACED
-from prox_assets.refiners.sentence_marks import (
+from prox_assets.refiners.rules.sentence_marks import (
     ASCII_BEHIND,
     QUOTES,
     REMARK_BRACKETS,

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prox_assets.refiners.rule_config import DocumentRuleSettings
-from prox_assets.refiners.text_measures import (
+from prox_assets.refiners.rules.config import DocumentRuleSettings
+from prox_assets.refiners.rules.text_measures import (
     LetterCounts,
     count_letters,
     count_sentences,

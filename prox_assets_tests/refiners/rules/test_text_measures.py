@@ -6,9 +6,9 @@ import unicodedata
 import pytest
 import regex
 
-from prox_assets.refiners.rule_config import DocumentRuleSettings, LineRuleSettings, RuleSettings
-from prox_assets.refiners.rules import chunk_program, document_program
-from prox_assets.refiners.text_measures import count_sentences, count_words, ends_sentence
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+from prox_assets.refiners.rules.refiner import chunk_program, document_program
+from prox_assets.refiners.rules.text_measures import count_sentences, count_words, ends_sentence
 from prox_assets_tests.refiners.sound_prose import SOUND_PROSE
 
 DEFAULT = RuleSettings()

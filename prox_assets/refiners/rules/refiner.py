@@ -7,13 +7,13 @@ after each call.
 from collections.abc import Iterable, Iterator
 
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
-from prox_assets.refiners.citations import citation_marks
-from prox_assets.refiners.document_rules import first_finding
-from prox_assets.refiners.line_rules import RemovedLine, is_code, removed_lines
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
-from prox_assets.refiners.rule_config import RuleSettings
-from prox_assets.refiners.text_measures import visible_lines
+from prox_assets.refiners.rules.citations import citation_marks
+from prox_assets.refiners.rules.config import RuleSettings
+from prox_assets.refiners.rules.document_rules import first_finding
+from prox_assets.refiners.rules.line_rules import RemovedLine, is_code, removed_lines
+from prox_assets.refiners.rules.text_measures import visible_lines
 
 # The executor accepts at most 512 different replacements in a chunk; no page needs nearly as many.
 MAX_CITATION_MARKS = 256
