@@ -18,8 +18,8 @@ from benchmarks.synthetic_lake import CORPUS, DOCUMENTS_PER_SHARD, make_lake
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.document_index import find_by_id
+from prox_assets.catalog.queries.counts import operations, totals
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.catalog.queries.statistics import operations, totals
 from prox_assets.corpora.document import document_id
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table

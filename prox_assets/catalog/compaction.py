@@ -19,7 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from prox_assets.catalog.places import pattern
-from prox_assets.catalog.sql import duckdb_type, parquet_rows, quoted, quoted_list
+from prox_assets.catalog.sql_parts import duckdb_type, parquet_rows, quoted, quoted_list
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 

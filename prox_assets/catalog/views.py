@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
 from prox_assets.catalog.places import lasting_pattern, pattern
-from prox_assets.catalog.sql import duckdb_type, parquet_rows
+from prox_assets.catalog.sql_parts import duckdb_type, parquet_rows
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 

@@ -13,9 +13,9 @@ import duckdb
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
-from prox_assets.catalog.queries import comparison, programs, removals, statistics
+from prox_assets.catalog.queries import comparison, counts, programs, removals
+from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.catalog.queries.statistics import Grouping
 from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.options import fail, say
 from prox_assets.cli.results import LIMIT_HELP, FormatOption, OutputOption, show_rows
@@ -95,13 +95,13 @@ def _utc(moment: datetime | None) -> datetime | None:
 @_command("totals", METRICS)
 def totals(con: "DuckDBPyConnection", scope: Scope, by: By = "corpus") -> "pl.DataFrame":
     """Documents, tokens, retention and outcomes per shard, corpus, refiner or day."""
-    return statistics.totals(con, by, scope)
+    return counts.totals(con, by, scope)
 
 
 @_command("operations", METRICS)
 def operations(con: "DuckDBPyConnection", scope: Scope, by: By = "corpus") -> "pl.DataFrame":
     """Operations by kind and status, per shard, corpus, refiner or day."""
-    return statistics.operations(con, by, scope)
+    return counts.operations(con, by, scope)
 
 
 @_command("removed-lines")

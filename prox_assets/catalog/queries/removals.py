@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
 from prox_assets.catalog.sites import HOST_PATTERN
-from prox_assets.catalog.sql import one_of, quoted
+from prox_assets.catalog.sql_parts import one_of, quoted
 from prox_assets.lake.schemas import KEPT_OUTCOMES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from prox_assets.catalog.trace.record import (
     EditTrace,
     OutcomeTrace,
     RefinerTrace,
-    Step,
+    ShardStep,
 )
 from prox_assets.lake.chain import CHAIN, State, chain_states
 from prox_assets.lake.errors import LakeError
@@ -170,7 +170,7 @@ class _Reader:
             self._warnings.append("policies does not hold a configuration; materialize refined_shards again")
             return None
 
-    def _steps(self) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[ShardStep, ...]:
         row = self._shard_row
         documents = self._infos[Table.DOCUMENTS]
         if row is not None:
@@ -196,10 +196,10 @@ class _Reader:
             self._warnings.append(f"{step} is stale: {cause}; materialize {step} again")
 
 
-def _step(name: str, state: State, info: FileInfo | None) -> Step:
+def _step(name: str, state: State, info: FileInfo | None) -> ShardStep:
     if info is None:
-        return Step(name, state, None, None, None, None)
-    return Step(name, state, info.run_id, info.created_at, info.code_version, info.fingerprint)
+        return ShardStep(name, state, None, None, None, None)
+    return ShardStep(name, state, info.run_id, info.created_at, info.code_version, info.fingerprint)
 
 
 def _refiner(info: FileInfo | None) -> RefinerTrace | None:

@@ -12,7 +12,7 @@ from prox_assets.catalog.printable import printable
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
@@ -41,11 +41,11 @@ class Drift:
         settings: Windows and thresholds.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
     measures: int
     problem: str
     charts: tuple[charts.BarChart, ...]
-    latest: Judgement | None
+    latest: ShardJudgement | None
     settings: DriftSettings
 
     @property

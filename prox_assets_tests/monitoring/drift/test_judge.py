@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prox_assets.monitoring.drift.judge import DriftError, Finding, find_drift, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, find_drift, judge_arrivals
 from prox_assets.monitoring.drift.settings import DEFAULT_THRESHOLDS, KINDS, DriftSettings, Measure, Severity, Threshold
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 
 DEFAULT = DriftSettings()
 
 
-def found(rows: list[dict[str, Any]], chosen: DriftSettings = DEFAULT) -> dict[Measure, Finding]:
+def found(rows: list[dict[str, Any]], chosen: DriftSettings = DEFAULT) -> dict[Measure, DriftFinding]:
     return {finding.measure: finding for finding in find_drift(rows, chosen)}
 
 

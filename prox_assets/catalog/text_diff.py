@@ -27,7 +27,7 @@ class Mark(StrEnum):
     """A line that was kept with changes; never used for a piece."""
 
 
-class Piece(NamedTuple):
+class DiffPiece(NamedTuple):
     """A piece of a line."""
 
     mark: Mark
@@ -46,7 +46,7 @@ class DiffLine:
 
     number: int | None
     mark: Mark
-    pieces: tuple[Piece, ...]
+    pieces: tuple[DiffPiece, ...]
 
     @property
     def characters(self) -> int:
@@ -104,24 +104,24 @@ def grouped(lines: Sequence[DiffLine]) -> list[DiffGroup]:
 
 def _traced(raw: str, refined: str, provenance: Provenance) -> Iterator[DiffLine]:
     number = 0
-    pieces: list[Piece] = []
+    pieces: list[DiffPiece] = []
     last_break = _break_of_last_kept_line(raw, provenance)
     break_removed = False
     for mark, start, end, text in _stretches(raw, refined, provenance):
         if mark is Mark.ADDED:
-            pieces.append(Piece(mark, text))
+            pieces.append(DiffPiece(mark, text))
             continue
         place = start
         for line in text.split("\n")[:-1]:
             place += len(line)
             if line:
-                pieces.append(Piece(mark, line))
+                pieces.append(DiffPiece(mark, line))
             break_removed = mark is Mark.REMOVED
             yield _line(number, pieces, blank_removed=break_removed and place != last_break)
             number, pieces = number + 1, []
             place += 1
         if place < end:
-            pieces.append(Piece(mark, raw[place:end]))
+            pieces.append(DiffPiece(mark, raw[place:end]))
     yield _line(number, pieces, blank_removed=break_removed or not provenance.segments)
 
 
@@ -154,7 +154,7 @@ def _break_of_last_kept_line(raw: str, provenance: Provenance) -> int:
     return raw.find("\n", spans[-1].start)
 
 
-def _line(number: int, pieces: list[Piece], *, blank_removed: bool) -> DiffLine:
+def _line(number: int, pieces: list[DiffPiece], *, blank_removed: bool) -> DiffLine:
     marks = {piece.mark for piece in pieces}
     if not marks:
         mark = Mark.REMOVED if blank_removed else Mark.KEPT
@@ -174,5 +174,5 @@ def _compared(raw: str, refined: str) -> Iterator[DiffLine]:
                 yield DiffLine(None, Mark.ADDED, _whole(Mark.ADDED, line))
 
 
-def _whole(mark: Mark, line: str) -> tuple[Piece, ...]:
-    return (Piece(mark, line),) if line else ()
+def _whole(mark: Mark, line: str) -> tuple[DiffPiece, ...]:
+    return (DiffPiece(mark, line),) if line else ()
