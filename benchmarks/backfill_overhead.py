@@ -28,9 +28,9 @@ import yaml
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.component import RefinedCorpusAttributes
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.orchestration.source_sensor import prepare_partitions
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.testing.dagster_deployment import (

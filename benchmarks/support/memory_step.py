@@ -23,9 +23,9 @@ from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import ignore_preview_warnings
 from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
-from prox_assets.stages.replay import Replay, replay_shard
+from prox_assets.orchestration.source_sensor import prepare_partitions
+from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 
 CORPUS = "pages"
 PARTITIONED = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
-from prox_assets.cli.summary import outcome_table, preview_lines
+from prox_assets.cli.views.outcomes import outcome_table, preview_lines
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.previews import edit_previews

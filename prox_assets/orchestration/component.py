@@ -27,10 +27,10 @@ from prox_assets.orchestration.assets.quality_metrics import build_quality_metri
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
 from prox_assets.orchestration.assets.refined_shards import build_refined_shards
 from prox_assets.orchestration.assets.refinement_report import build_refinement_report, build_report_schedule
-from prox_assets.orchestration.checks import build_shard_checks
+from prox_assets.orchestration.checks.drift_checks import build_drift_checks
+from prox_assets.orchestration.checks.shard_checks import build_shard_checks
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import build_discovery_job, build_discovery_sensor
-from prox_assets.orchestration.drift_checks import build_drift_checks
+from prox_assets.orchestration.source_sensor import build_discovery_job, build_discovery_sensor
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.stages.plan import RefinementPlan

@@ -18,9 +18,9 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages import quality_metrics, raw_shards, refined_shards
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages import quality_metrics, raw_shards
+from prox_assets.stages.execution import refined_shards
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.identities import (
     chunk_programs_identity,
     doc_programs_identity,
@@ -28,10 +28,11 @@ from prox_assets.stages.identities import (
     metrics_identity,
     refined_identity,
 )
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import Progress, ShardRun, StageError
 
 # Errors that a user can fix: shown in one line instead of a traceback.

@@ -11,8 +11,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets_tests.lakes import lake_at
 
 CORPUS = "town"

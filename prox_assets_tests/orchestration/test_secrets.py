@@ -22,8 +22,8 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
-from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
 
 KEYS = {

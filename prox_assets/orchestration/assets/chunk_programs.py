@@ -1,12 +1,12 @@
-"""Asset `chunk_programs`: see `prox_assets.stages.chunk_programs`."""
+"""Asset `chunk_programs`: see `prox_assets.stages.inference.chunk_programs`."""
 
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, inference_asset
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.stages import chunk_programs as stage
-from prox_assets.stages import doc_programs
+from prox_assets.stages.inference import chunk_programs as stage
+from prox_assets.stages.inference import doc_programs
 
 DESCRIPTION = """The chunk refiner's programs for every document that the document level may keep.
 

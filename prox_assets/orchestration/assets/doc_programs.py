@@ -1,12 +1,12 @@
-"""Asset `doc_programs`: see `prox_assets.stages.doc_programs`."""
+"""Asset `doc_programs`: see `prox_assets.stages.inference.doc_programs`."""
 
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, inference_asset
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.stages import doc_programs as stage
 from prox_assets.stages import raw_shards
+from prox_assets.stages.inference import doc_programs as stage
 
 DESCRIPTION = """What the document refiner says of every document: `keep_doc()`, `drop_doc()`, or a probability.
 

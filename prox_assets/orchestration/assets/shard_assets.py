@@ -22,7 +22,7 @@ from prox_assets.orchestration.metadata import column_schema, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.program_table import InferenceSummary
+from prox_assets.stages.inference.program_table import InferenceSummary
 from prox_assets.stages.run import Progress, ShardRun
 
 

@@ -1,0 +1,117 @@
+"""`prox refine`: files to refined shards, without Dagster."""
+
+import uuid
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from prox_assets.cli import options
+from prox_assets.cli.options import console, errors, say
+from prox_assets.cli.views.outcomes import outcome_table, program_warning
+from prox_assets.cli.views.progress import progress_on
+from prox_assets.corpora.source import DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.stages.discovery import discover_shards
+from prox_assets.stages.pipeline import EXPECTED_ERRORS, PipelineResult, UnexpectedError, refine_shards
+from prox_assets.stages.worker_processes import refine_shards_in_processes
+
+
+def refine(
+    inputs: options.Inputs,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="LAKE", help="Folder or URL of the lake.")],
+    corpus: options.CorpusName = None,
+    refiner: options.Refiner = "rules",
+    engine: options.Engine = "transformers",
+    chunk_engine: options.ChunkEngine = None,
+    engine_option: options.EngineOption = None,
+    policy: options.PolicyOption = None,
+    level: options.LevelOption = "both",
+    format_name: options.Format = "auto",
+    text_column: options.TextColumn = None,
+    url_column: options.UrlColumn = None,
+    rows_per_shard: options.RowsPerShard = None,
+    window: options.WindowOption = None,
+    max_row_bytes: options.MaxRowBytes = DEFAULT_MAX_ROW_BYTES,
+    max_rows_per_file: options.MaxRowsPerFile = DEFAULT_MAX_ROWS_PER_FILE,
+    limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Refine N shards at a time, each in a process of its own; for refiners without a model. Large files "
+            "are cut by --rows-per-shard.",
+        ),
+    ] = 1,
+) -> None:
+    """Refine files into a lake, without Dagster.
+
+    The Dagster assets write the same lake. Current results are not computed again, and a killed run resumes where it
+    stopped. Exits with 1 when an input could not be read or a shard failed; the other shards are still finished.
+    """
+    plan = options.build_plan(
+        inputs,
+        corpus,
+        format_name,
+        (text_column, url_column),
+        rows_per_shard,
+        refiner,
+        (engine, chunk_engine),
+        engine_option,
+        policy,
+        level,
+        window,
+        (max_row_bytes, max_rows_per_file),
+    )
+    if workers > 1 and plan.needs_engine:
+        raise options.fail(
+            f"--workers {workers} is for refiners without a model; {refiner} asks one, which uses every core by itself"
+        )
+    run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
+    try:
+        lake = Lake(output)
+        # Two files with the same name belong to one corpus only if the user says so.
+        found = discover_shards(lake, plan, run_id, may_move=corpus is not None)
+    except EXPECTED_ERRORS as error:
+        raise options.fail(str(error)) from error
+    if found.changed:
+        say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
+    with progress_on(errors) as report:
+        try:
+            refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)
+            result = refine_all(lake, plan, found.shards, run_id, limit=limit, report=report)
+        except KeyboardInterrupt:
+            say("stopped; finished work is kept, and the same command goes on where this one was")
+            raise typer.Exit(130) from None
+        except EXPECTED_ERRORS as error:
+            raise options.fail(str(error)) from error
+    _print_result(lake, plan.corpus, result)
+    if result.errors or rejected_whole(result):
+        raise typer.Exit(1)
+
+
+def rejected_whole(result: PipelineResult) -> list[str]:
+    """Return the shards in which every row was rejected."""
+    return [shard for shard, row in result.metrics.items() if row["rows_rejected"] and not row["documents_in"]]
+
+
+def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
+    if result.metrics:
+        console.print(outcome_table(result.metrics))
+        warning = program_warning(result.metrics.values())
+        if warning:
+            errors.print(f"[bold yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
+        if len(result.unchanged) == len(result.metrics):
+            say("everything was current already; nothing was done")
+        first = next(iter(result.metrics))
+        say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
+    for shard, error in result.errors.items():
+        options.fail(f"{shard}: {error}")
+        if isinstance(error, UnexpectedError):
+            errors.print(error.details, markup=False, highlight=False, soft_wrap=True)
+    for shard in rejected_whole(result):
+        options.fail(
+            f"{shard}: every row was rejected, so nothing was refined; the table `rejects` says why. A wrong --format "
+            "or --text-column does this."
+        )

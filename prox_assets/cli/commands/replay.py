@@ -1,0 +1,204 @@
+"""`prox replay`: execute stored programs again, without a model, and compare with the stored results."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich import box
+from rich.table import Table as Grid
+from rich.text import Text
+
+from prox_assets.catalog.printable import printable
+from prox_assets.cli import options
+from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.options import console, errors, fail, say
+from prox_assets.cli.views.progress import progress_on
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
+from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
+from prox_assets.programs.policy import Mode
+from prox_assets.stages.execution.shard_replay import Difference, Replay, replay_shard
+from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report
+
+
+def replay(
+    lake: LakeOption = "lake",
+    corpus: CorpusOption = None,
+    shard: Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be given again.")] = None,
+    policy: options.PolicyOption = None,
+    mode: Annotated[Mode | None, typer.Option("--mode", help="Execute in this mode.")] = None,
+    limit_examples: Annotated[int, typer.Option(min=0, help="Documents to show for each kind of difference.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Execute stored programs again, without a model, and compare with the stored results. Writes nothing.
+
+    By default, each shard is replayed under the policy that it was executed with; every document must then come out
+    with the stored outcome and hash. With --policy or --mode, shows what executing the shards that way would change.
+
+    Exits with 1 when a shard cannot be replayed (a file is damaged, missing or stale), or when a document differs
+    although neither --policy nor --mode is given.
+    """
+    changes = _changes(policy, mode)
+    found: dict[str, Replay] = {}
+    problems: list[str] = []
+    try:
+        opened = Lake(lake)
+        for name in corpora_of(opened, corpus):
+            shards = _shards(opened, name, shard)
+            if shards:
+                found[name] = Replay()
+                with progress_on(errors) as report:
+                    problems += _replay(opened, name, shards, found[name], _changer(changes), limit_examples, report)
+    except EXPECTED_ERRORS as error:
+        raise fail(str(error)) from error
+    if not found:
+        raise fail(f"no shard {', '.join(shard)} has been read into the lake {lake}" if shard else _nothing(lake))
+    if as_json:
+        print(json.dumps({"corpora": _as_json(found), "errors": problems}, indent=1))
+    else:
+        for name, result in found.items():
+            _show(name, result, changes)
+    for problem in problems:
+        fail(problem)
+    if problems or (not changes and any(result.different for result in found.values())):
+        raise typer.Exit(1)
+
+
+def _nothing(lake: str) -> str:
+    return f"no shard has been read into the lake {lake}; `prox refine` does so"
+
+
+def _changes(policy: list[str] | None, mode: Mode | None) -> dict[str, Any]:
+    """Read the changes to the policy; exit with code 1 if they are invalid."""
+    try:
+        values = options.policy_values(policy)
+    except ValidationError as error:
+        raise fail(options.explain(error)) from error
+    except (ValueError, TypeError) as error:
+        raise fail(str(error)) from error
+    if mode is not None:
+        values["mode"] = mode
+    return values
+
+
+def _changer(changes: dict[str, Any]) -> Callable[[ExecutionPolicy], ExecutionPolicy]:
+    return lambda stored: dataclasses.replace(stored, **changes)
+
+
+def _shards(lake: Lake, corpus: str, wanted: list[str] | None) -> list[str]:
+    # List shards by their documents, so that a shard without outcomes is reported instead of skipped.
+    present = lake.shards(corpus, Table.DOCUMENTS)
+    return present if wanted is None else [key for key in present if key in wanted]
+
+
+def _replay(
+    lake: Lake,
+    corpus: str,
+    shards: list[str],
+    found: Replay,
+    change: Callable[[ExecutionPolicy], ExecutionPolicy],
+    examples: int,
+    report: Report,
+) -> list[str]:
+    """Replay shard by shard; return the problems of shards that could not be replayed."""
+    problems: list[str] = []
+    for key in shards:
+        try:
+            replay_shard(lake, corpus, key, found, change, examples=examples, progress=report("replay", key))
+        except EXPECTED_ERRORS as error:
+            problems.append(f"{corpus}/{key}: {error}")
+        except ValueError as error:  # the changes do not fit the stored policy
+            raise fail(f"{corpus}/{key}: {error}") from error
+    return problems
+
+
+def _show(corpus: str, result: Replay, changes: dict[str, Any]) -> None:
+    rules = ", ".join(f"{name}={value}" for name, value in changes.items()) or "the stored rules"
+    say(f"corpus {corpus}, replayed under {rules}")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("stored outcome", "replayed outcome"):
+        grid.add_column(name)
+    grid.add_column("documents", justify="right")
+    grid.add_row("all", "", f"{result.documents:,}")
+    grid.add_row("equal", "", f"{result.equal:,}")
+    for transition, count in result.differences.most_common():
+        replayed = "another text" if transition.stored == transition.replayed else transition.replayed
+        grid.add_row(transition.stored, replayed, f"{count:,}")
+    console.print(grid)
+    say(_characters(result))
+    for note in _notes(result, changes):
+        say(note)
+    for example in result.examples:
+        for line in _example_lines(example):
+            console.print(line, soft_wrap=True)
+
+
+def _characters(result: Replay) -> str:
+    text = f"characters kept: {result.characters_stored:,} stored, {result.characters_replayed:,} replayed"
+    if result.characters_stored:
+        text += f" ({result.characters_replayed / result.characters_stored - 1:+.2%})"
+    return text
+
+
+def _notes(result: Replay, changes: dict[str, Any]) -> list[str]:
+    notes: list[str] = []
+    if result.not_inferred:
+        floors = ", ".join(map(str, sorted(result.chunk_floors)))
+        notes.append(
+            f"{result.not_inferred:,} documents would be kept but have no chunk programs: the chunk refiner was shown "
+            f"no document with a keep probability below chunk_floor {floors}. Lower chunk_floor and materialize "
+            "chunk_programs to see what becomes of them; here they count as no text."
+        )
+    if result.reasons_changed:
+        notes.append(f"{result.reasons_changed:,} of the equal documents have another reason for their outcome")
+    others = sorted(version for version in result.executor_versions if version != EXECUTOR_VERSION)
+    if others:
+        notes.append(
+            f"some of what is stored was executed by executor version {', '.join(map(str, others))}, installed is "
+            f"{EXECUTOR_VERSION}: differences may come from the newer executor; materialize refined_shards to have its "
+            "results"
+        )
+    if result.different and not changes:
+        notes.append("what is stored is not what its programs give; materialize refined_shards again")
+    return notes
+
+
+def _example_lines(example: Difference) -> list[Text]:
+    before, after = example.transition
+    title = f"{example.doc_id}  {before} -> {after if after != before else 'another text'}"
+    sizes = f"{example.characters_stored:,} -> {example.characters_replayed:,} characters"
+    reason = f"  ({printable(example.reason)})" if example.reason else ""
+    lines = [Text(), Text.assemble((title, "bold"), f"  {sizes}{reason}  {printable(example.url or '')}")]
+    if example.first_difference is not None:
+        stored, replayed = (printable(line)[:CHARACTERS_PER_LINE] for line in example.first_difference)
+        lines += [Text(f"-{stored}", style="red"), Text(f"+{replayed}", style="green")]
+    return lines
+
+
+def _as_json(found: dict[str, Replay]) -> dict[str, Any]:
+    return {
+        corpus: {
+            "documents": result.documents,
+            "equal": result.equal,
+            "different": result.different,
+            "differences": [
+                {"stored": stored, "replayed": replayed, "documents": count}
+                for (stored, replayed), count in result.differences.most_common()
+            ],
+            "reasons_changed": result.reasons_changed,
+            "characters_stored": result.characters_stored,
+            "characters_replayed": result.characters_replayed,
+            "not_inferred": result.not_inferred,
+            "chunk_floors": sorted(result.chunk_floors),
+            "executor_versions": sorted(result.executor_versions),
+            "examples": [
+                dataclasses.asdict(example) | {"transition": example.transition._asdict()}
+                for example in result.examples
+            ],
+        }
+        for corpus, result in found.items()
+    }
