@@ -3,7 +3,7 @@
 Every input is made from the seed and its number (`prox_assets/testing/program_mutations.py`) and held against
 `prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline for each input. One that
 breaks something is printed with its number; `--seed S --first N --programs 1` runs it alone. Put it into
-`prox_assets_tests/programs/test_hostile_programs.py`.
+`prox_assets_tests/programs/execution/test_hostile_programs.py`.
 """
 
 import argparse

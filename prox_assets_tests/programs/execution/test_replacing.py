@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_assets.programs.replacing import Search, replace_all_at_once
+from prox_assets.programs.execution.replacing import Search, replace_all_at_once
 from prox_assets.programs.words import cuts_word
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, EngineError, Score, ScoreRequest
 from prox_assets.engines.score_table import TOP_TOKENS, ScoreQuery, ScoreTable
-from prox_assets.engines.server_client import CompletionsClient, RequestRefusedError
+from prox_assets.engines.server.client import CompletionsClient, RequestRefusedError
 
 _TOKEN_PREFIX = "token_id:"  # noqa: S105 (how vLLM spells a token by its id)
 

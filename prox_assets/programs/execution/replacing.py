@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prox_assets.programs.recording import Replacement
+from prox_assets.programs.execution.recording import Replacement
 from prox_assets.programs.words import cuts_word
 
 EFFORT_PER_CHARACTER = 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.line_labels import labelled_program
-from prox_assets.programs.executor import ChunkProgram
+from prox_assets.programs.execution.executor import ChunkProgram
 from prox_assets.programs.policy import ExecutionPolicy
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prox_assets.programs.line_removal import LineRemoval
+from prox_assets.programs.execution.line_removal import LineRemoval
 
 LINE_NUMBER_LIMIT = 10**10
 """The released code puts every line number of a range into a set. Beyond this many numbers (over half a terabyte) we

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.programs import ChunkOutcome, ExecutionPolicy, Refinement, Verdict, execute
-from prox_assets.programs.line_removal import LineRemoval, ranges_of
+from prox_assets.programs.execution.line_removal import LineRemoval, ranges_of
 from prox_assets.testing.program_cases import BODY, REFERENCE, chunked_documents, run, run_chunks
 from prox_assets.testing.program_invariants import check_verdicts
 

@@ -6,7 +6,7 @@ Names tell the defect; its number only keeps related vectors together.
 import pytest
 
 from prox_assets.programs import ExecutionPolicy, decide_document, pack_lines
-from prox_assets.programs.reference import ReferenceExecutionError, execute_chunk_program
+from prox_assets.programs.execution.reference import ReferenceExecutionError, execute_chunk_program
 from prox_assets.testing.program_cases import BODY, REFERENCE, run, run_chunks, statuses
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.execution.reference import execute_doc_program
 from prox_assets.programs.operations import DropDoc, KeepDoc
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.reference import execute_doc_program
 
 
 class DocumentReason(StrEnum):

@@ -19,7 +19,7 @@ from prox_assets.programs import (
     execute,
     parse,
 )
-from prox_assets.programs.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
+from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
 from prox_assets.testing.program_cases import chunked_documents, run, run_chunks, statuses
 
 PAGE = "Home | About\nThe title\nThe first paragraph.\nThe second paragraph.\nCopyright"

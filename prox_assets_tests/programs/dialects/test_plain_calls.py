@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prox_assets.programs import RemoveLines, parse
-from prox_assets.programs.line_removal import LineRemoval
+from prox_assets.programs.execution.line_removal import LineRemoval
 
 NUMBER = st.integers(0, 10**18 - 1)
 NAMES = st.sampled_from([("start", "end"), ("line_start", "line_end"), ("start", "line_end")])

@@ -6,10 +6,10 @@ It joins chunk programs as the released pipeline does, and turns the trace into 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from prox_assets.programs.line_removal import ranges_of
+from prox_assets.programs.execution.line_removal import ranges_of
+from prox_assets.programs.execution.reference import ReferenceExecutionError, Step, judge, trace
 from prox_assets.programs.operations import Operation, render
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.reference import ReferenceExecutionError, Step, judge, trace
 from prox_assets.programs.refinement import (
     UNPARSED_OPERATION,
     ChunkOutcome,

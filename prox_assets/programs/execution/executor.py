@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.execution.reference_mode import execute_as_released
+from prox_assets.programs.execution.strict import refine_chunk
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.recording import ChunkRecord
-from prox_assets.programs.reference_mode import execute_as_released
 from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept
-from prox_assets.programs.strict import refine_chunk
 
 
 class ChunkProgram(NamedTuple):

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from prox_assets.programs.executor import ChunkProgram, execute
+from prox_assets.programs.execution.executor import ChunkProgram, execute
+from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.recording import ChunkRecord
 from prox_assets.programs.refinement import Outcome, Refinement
 
 

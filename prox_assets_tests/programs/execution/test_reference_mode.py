@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 
 from prox_assets.programs import Normalize, Outcome, Reason, RemoveLines, execute
-from prox_assets.programs.reference import ReferenceExecutionError, execute_chunk_program
+from prox_assets.programs.execution.reference import ReferenceExecutionError, execute_chunk_program
 from prox_assets.testing.program_cases import BODY, REFERENCE, chunked_documents, run, run_chunks, statuses
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from prox_assets.programs import reference
-from prox_assets.programs.reference import (
+from prox_assets.programs.execution import reference
+from prox_assets.programs.execution.reference import (
     LINE_NUMBER_LIMIT,
     ReferenceExecutionError,
     execute_chunk_program,

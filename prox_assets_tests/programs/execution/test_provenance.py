@@ -21,7 +21,7 @@ from prox_assets.programs import (
     execute_with_provenance,
     pack_lines,
 )
-from prox_assets.programs.provenance import Provenance
+from prox_assets.programs.execution.provenance import Provenance
 from prox_assets.testing.program_cases import chunked_documents
 
 # Nothing is dropped for being short, so that what is left can be led back.

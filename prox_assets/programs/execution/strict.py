@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.prox import ParseError, ParseErrorReason, parse
-from prox_assets.programs.line_removal import LineRemoval
+from prox_assets.programs.execution.line_removal import LineRemoval
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.execution.replacing import Search, Tally, replace_all_at_once
 from prox_assets.programs.operations import (
     DropDoc,
     KeepChunk,
@@ -30,7 +32,6 @@ from prox_assets.programs.operations import (
     call_name,
 )
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.recording import ChunkRecord
 from prox_assets.programs.refinement import (
     UNPARSED_OPERATION,
     ChunkOutcome,
@@ -39,7 +40,6 @@ from prox_assets.programs.refinement import (
     Verdict,
     arguments_json,
 )
-from prox_assets.programs.replacing import Search, Tally, replace_all_at_once
 
 NORMALIZE_LIMIT = 512
 """Maximum number of different normalize operations executed per chunk, so that the cost stays linear in the text."""

@@ -18,8 +18,8 @@ from prox_assets.engines.protocol import (
     ScoreRequest,
 )
 from prox_assets.engines.request_checks import Limits, room_for_answer
-from prox_assets.engines.server_client import CompletionsClient, RequestFailedError, RequestRefusedError, ServedModel
-from prox_assets.engines.server_queries import ServerModel
+from prox_assets.engines.server.client import CompletionsClient, RequestFailedError, RequestRefusedError, ServedModel
+from prox_assets.engines.server.queries import ServerModel
 from prox_assets.engines.stream import Outbox, ResultT, StreamingEngine, completion_error, score_error
 
 ValueT = TypeVar("ValueT")
