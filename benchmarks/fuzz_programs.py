@@ -55,7 +55,7 @@ class TooSlowError(Exception):
 
 
 @dataclass
-class Findings:
+class BatchResult:
     """What a batch of inputs came to.
 
     Attributes:
@@ -82,7 +82,7 @@ class Findings:
     peak: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, other: "Findings") -> None:
+    def add(self, other: "BatchResult") -> None:
         """Take in another batch."""
         self.programs += other.programs
         self.inputs += other.inputs
@@ -110,25 +110,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     checkout = str(options.reference) if options.reference else None
     started = time.monotonic()
-    total, broken = Findings(), False
+    total, broken = BatchResult(), False
     if not options.first:
         total.add(with_hypothesis(options.seed, round(options.programs * HYPOTHESIS_SHARE), checkout))
-    for findings in _batches(options, checkout):
-        total.add(findings)
-        for number, what in findings.failures:
+    for result in _batches(options, checkout):
+        total.add(result)
+        for number, what in result.failures:
             broken = True
             print(f"input {number} of seed {options.seed}: {what}", flush=True)
     _report(total, options.seed, time.monotonic() - started)
     return 1 if broken or total.failures else 0
 
 
-def with_hypothesis(seed: int, examples: int, checkout: str | None) -> Findings:
+def with_hypothesis(seed: int, examples: int, checkout: str | None) -> BatchResult:
     """Run hypothesis's own cases; a failure comes shrunk.
 
     Raises:
         Exception: What the smallest failing case raised, with the case in its notes.
     """
-    findings, released = Findings(), _released(checkout)
+    result, released = BatchResult(), _released(checkout)
     signal.signal(signal.SIGPROF, _too_slow)
 
     @hypothesis_seed(seed)
@@ -141,54 +141,54 @@ def with_hypothesis(seed: int, examples: int, checkout: str | None) -> Findings:
     )
     @given(chunked_documents())
     def hold(document: tuple[str, list]) -> None:
-        check(HostileInput(*document, ExecutionPolicy()), -1, findings, released)
+        check(HostileInput(*document, ExecutionPolicy()), -1, result, released)
 
     hold()
-    return findings
+    return result
 
 
-def run_batch(seed: int, first: int, count: int, checkout: str | None) -> Findings:
+def run_batch(seed: int, first: int, count: int, checkout: str | None) -> BatchResult:
     """Run the inputs `first` to `first + count - 1`."""
-    findings, released = Findings(), _released(checkout)
+    result, released = BatchResult(), _released(checkout)
     for number in range(first, first + count):
         before = _fresh_peak()
         try:
-            check(hostile_input(seed, number), number, findings, released)
+            check(hostile_input(seed, number), number, result, released)
         except Exception as error:
             # Whatever it is: nothing may be raised for any input.
-            findings.failures.append((number, f"{type(error).__name__}: {str(error)[:500]}"))
+            result.failures.append((number, f"{type(error).__name__}: {str(error)[:500]}"))
         peak = _memory("VmHWM")
-        findings.rise = max(findings.rise, (peak - before, number))
-        findings.peak = max(findings.peak, peak)
-    return findings
+        result.rise = max(result.rise, (peak - before, number))
+        result.peak = max(result.peak, peak)
+    return result
 
 
-def check(case: HostileInput, number: int, findings: Findings, released: Released | None) -> None:
+def check(case: HostileInput, number: int, result: BatchResult, released: Released | None) -> None:
     """Hold one input against every invariant, under the deadlines.
 
     Raises:
         AssertionError: One does not hold.
         Exception: Whatever else the code under test raises, TooSlowError among it.
     """
-    findings.inputs += 1
-    with _timed("strict", STRICT_SECONDS, number, findings):
+    result.inputs += 1
+    with _timed("strict", STRICT_SECONDS, number, result):
         for item in case.programs:
-            findings.programs += 1
+            result.programs += 1
             if isinstance(item.program, str):
                 parsed = parse(item.program)
-                findings.operations += len(parsed.operations)
-                findings.errors += len(parsed.errors)
+                result.operations += len(parsed.operations)
+                result.errors += len(parsed.errors)
                 check_parsing(item.program)
                 check_document(case.text, item.program)
         refinement = check_strict(case)
         check_provenance(case, refinement)
-    findings.outcomes[refinement.outcome.value] += 1
-    with _timed("reference", REFERENCE_SECONDS, number, findings):
-        findings.released += check_reference(case.text, case.programs, released)
+    result.outcomes[refinement.outcome.value] += 1
+    with _timed("reference", REFERENCE_SECONDS, number, result):
+        result.released += check_reference(case.text, case.programs, released)
 
 
 @contextmanager
-def _timed(name: str, seconds: float, number: int, findings: Findings) -> Iterator[None]:
+def _timed(name: str, seconds: float, number: int, result: BatchResult) -> Iterator[None]:
     """Bound and note the processor time of a block; a busy machine is no reason to fail."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     started = time.process_time()
@@ -197,7 +197,7 @@ def _timed(name: str, seconds: float, number: int, findings: Findings) -> Iterat
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = (time.process_time() - started, number)
-        findings.slowest[name] = max(findings.slowest.get(name, spent), spent)
+        result.slowest[name] = max(result.slowest.get(name, spent), spent)
 
 
 def _too_slow(signal_number: int, frame: FrameType | None) -> None:
@@ -212,15 +212,15 @@ def _bound_process() -> None:
     signal.signal(signal.SIGPROF, _too_slow)
 
 
-def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Findings]:
-    """Yield findings until enough programs have been run; a batch whose process died is a failure."""
+def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[BatchResult]:
+    """Yield result until enough programs have been run; a batch whose process died is a failure."""
     context = multiprocessing.get_context("spawn")
     progress = Progress(
         *Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn(), console=_stderr
     )
     with ProcessPoolExecutor(options.processes, context, _bound_process) as pool, progress:
         shown = progress.add_task("programs", total=options.programs)
-        pending: dict[Future[Findings], int] = {}
+        pending: dict[Future[BatchResult], int] = {}
         following, done = options.first, 0
         while done < options.programs or pending:
             while done < options.programs and len(pending) < 2 * options.processes:
@@ -231,15 +231,15 @@ def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Find
             finished = next(as_completed(pending))
             first = pending.pop(finished)
             try:
-                findings = finished.result()
+                result = finished.result()
             except Exception as error:
-                yield Findings(failures=[(first, f"the process died in a batch that begins here: {error!r}")])
+                yield BatchResult(failures=[(first, f"the process died in a batch that begins here: {error!r}")])
                 return
-            if not _stderr.is_terminal and done // REPORT_EVERY < (done + findings.programs) // REPORT_EVERY:
-                _stderr.print(f"{done + findings.programs:,} programs, inputs up to {following - 1:,}", highlight=False)
-            done += findings.programs
+            if not _stderr.is_terminal and done // REPORT_EVERY < (done + result.programs) // REPORT_EVERY:
+                _stderr.print(f"{done + result.programs:,} programs, inputs up to {following - 1:,}", highlight=False)
+            done += result.programs
             progress.update(shown, completed=done)
-            yield findings
+            yield result
 
 
 _stderr = Console(stderr=True)
@@ -269,7 +269,7 @@ def _memory(name: str) -> int:
     return int(status.partition(f"{name}:")[2].split()[0]) * 1024
 
 
-def _report(total: Findings, seed: int, seconds: float) -> None:
+def _report(total: BatchResult, seed: int, seconds: float) -> None:
     rows = [
         ("programs", f"{total.programs:,} (seed {seed}) for {total.inputs:,} documents"),
         ("calls read, pieces that are none", f"{total.operations:,}, {total.errors:,}"),

@@ -55,7 +55,7 @@ SWEEP: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SweepRow:
     """What one configuration gave; or `error`, why it gave nothing.
 
     Attributes:
@@ -78,7 +78,7 @@ class Row:
         return 1e9 / self.input_tokens_per_second / 3600
 
     @classmethod
-    def measured(cls, name: str, found: Efficiency) -> "Row":
+    def measured(cls, name: str, found: Efficiency) -> "SweepRow":
         """Return the row of a measurement; several stages are one long one."""
         seconds = sum(timed.seconds for timed in found.stage)
         return cls(
@@ -89,7 +89,7 @@ class Row:
         )
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[SweepRow]) -> str:
     """Return the rows as a Markdown table; each is compared with the first that was measured."""
     lines = [
         "| configuration | chunks/s | input tokens/s | against the first | GPU-hours per 10^9 tokens | ratio |",
@@ -112,7 +112,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")[:MAX_REASON]
 
 
-def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Row:
+def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> SweepRow:
     """Measure one configuration in a process of its own.
 
     Args:
@@ -128,24 +128,24 @@ def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Row:
         # The engine's core ends with it: prox_assets.engines.orphan_guard.
         process.kill()
         process.communicate()
-        return Row(name, error=f"took longer than {timeout_seconds:,.0f} s (--row-seconds)")
+        return SweepRow(name, error=f"took longer than {timeout_seconds:,.0f} s (--row-seconds)")
     for line in output.splitlines():
         if line.startswith(MARK):
-            return Row(**json.loads(line.removeprefix(MARK)))
+            return SweepRow(**json.loads(line.removeprefix(MARK)))
     reasons = [line for line in errors.splitlines() if line.strip()]
-    return Row(name, error=f"exit code {process.returncode}: {reasons[-1] if reasons else 'no reason given'}")
+    return SweepRow(name, error=f"exit code {process.returncode}: {reasons[-1] if reasons else 'no reason given'}")
 
 
-def _row_or_reason(name: str, options: argparse.Namespace) -> Row:
+def _row_or_reason(name: str, options: argparse.Namespace) -> SweepRow:
     """Measure a configuration; whatever goes wrong, from settings that vLLM refuses to memory that lacks, is told."""
     try:
         return _measure_row(name, options)
     except Exception as error:
         traceback.print_exc()
-        return Row(name, error=f"{type(error).__name__}: {error}")
+        return SweepRow(name, error=f"{type(error).__name__}: {error}")
 
 
-def _measure_row(name: str, options: argparse.Namespace) -> Row:
+def _measure_row(name: str, options: argparse.Namespace) -> SweepRow:
     """Measure a configuration in this process."""
     texts: list[str] = json.loads((options.work / "texts.json").read_text(encoding="utf-8"))
     shape = SHAPES[options.shape]
@@ -156,10 +156,10 @@ def _measure_row(name: str, options: argparse.Namespace) -> Row:
         (found,) = measure_stages(
             Path(folder), {"chunk": texts}, refiners, engine, rounds=options.rounds, told=lambda _: None
         )
-    return Row.measured(name, found)
+    return SweepRow.measured(name, found)
 
 
-def _sweep(options: argparse.Namespace) -> list[Row]:
+def _sweep(options: argparse.Namespace) -> list[SweepRow]:
     """Make model and texts once, then run every row."""
     shape = SHAPES[options.shape]
     options.work.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _sweep(options: argparse.Namespace) -> list[Row]:
     (options.work / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     shared = ["--shape", options.shape, "--answer-tokens", str(options.answer_tokens), "--work", str(options.work)]
     shared += ["--rounds", str(options.rounds), "--pages", str(options.pages)]
-    rows: list[Row] = []
+    rows: list[SweepRow] = []
     for name in options.only or SWEEP:
         rows.append(run_row(name, shared, options.row_seconds))
         row = rows[-1]
@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     if options.row is not None:
         row = _row_or_reason(options.row, options)
-        print(MARK + json.dumps({name: getattr(row, name) for name in Row.__dataclass_fields__}))
+        print(MARK + json.dumps({name: getattr(row, name) for name in SweepRow.__dataclass_fields__}))
         return 0 if row.error is None else 1
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         options.work = options.work or Path(temporary)

@@ -17,21 +17,21 @@ from benchmarks.chaos import (
     dagster_kills,
     disks,
     kills,
-    memory,
     object_store,
+    out_of_memory,
     prompt_kills,
     servers,
     two_runs,
     vllm_kills,
 )
-from benchmarks.chaos.verdicts import Finding, table
+from benchmarks.chaos.verdicts import Verdict, table
 from benchmarks.chaos.world import World, WorldError
 from benchmarks.support.pages import default_pages_path
 from prox_assets.training.data.pages import PAGES_VARIABLE
 
 SHOWN_PROBLEMS = 6
 
-FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
+FAMILIES: dict[str, Callable[[World], Iterator[Verdict]]] = {
     "kills": kills.run,
     "prompts": prompt_kills.run,
     "vllm": vllm_kills.run,
@@ -39,7 +39,7 @@ FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
     "disks": disks.run,
     "store": object_store.run,
     "servers": servers.run,
-    "memory": memory.run,
+    "memory": out_of_memory.run,
     "clocks": clocks.run,
     "two-runs": two_runs.run,
 }
@@ -78,23 +78,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, work: Path) -> int:
     print(f"seed {options.seed}, pages of {options.pages or 'the bundled sample'}", flush=True)
-    found: list[Finding] = []
+    found: list[Verdict] = []
     stopped = False
     try:
-        for finding in _findings(options, work):
-            found.append(finding)
-            _print(finding)
+        for verdict in _verdicts(options, work):
+            found.append(verdict)
+            _print(verdict)
     except KeyboardInterrupt:
         stopped = True
-    failed = [finding for finding in found if finding.problems]
+    failed = [verdict for verdict in found if verdict.problems]
     print(f"\n{table(found)}\n")
-    print(f"seed {options.seed}: {'all held' if not failed else f'{len(failed)} findings did not hold'}")
+    print(f"seed {options.seed}: {'all held' if not failed else f'{len(failed)} verdicts did not hold'}")
     if stopped:
         print("stopped before the end")
     return 1 if failed or stopped else 0
 
 
-def _findings(options: argparse.Namespace, work: Path) -> Iterator[Finding]:
+def _verdicts(options: argparse.Namespace, work: Path) -> Iterator[Verdict]:
     """Run the families that are wanted, each in a folder of its own."""
     for name, family in FAMILIES.items():
         if options.only and name not in options.only:
@@ -104,14 +104,16 @@ def _findings(options: argparse.Namespace, work: Path) -> Iterator[Finding]:
             folder.mkdir()
             yield from family(World(folder, options.seed, options.kills, options.pages))
         except WorldError as error:
-            yield Finding(name, (str(error),), ("could not be tried",))
+            yield Verdict(name, (str(error),), ("could not be tried",))
 
 
-def _print(finding: Finding) -> None:
+def _print(verdict: Verdict) -> None:
     """Say at once what came of a fault, so that a long run can be watched."""
-    held = "did not hold" if finding.problems else "held" if finding.times else "skipped"
-    print(f"{time.strftime('%H:%M:%S')} {finding.fault}: {held}; {', '.join(sorted(set(finding.seen)))}", flush=True)
-    for problem in finding.problems[:SHOWN_PROBLEMS]:
+    held = "did not hold" if verdict.problems else "held" if verdict.times else "skipped"
+    print(
+        f"{time.strftime('%H:%M:%S')} {verdict.fault}: {held}; {', '.join(sorted(set(verdict.observed)))}", flush=True
+    )
+    for problem in verdict.problems[:SHOWN_PROBLEMS]:
         print(f"    {problem}", flush=True)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.chaos.kills import wait_for_a_moment
 from benchmarks.chaos.refinements import PROX, ROOT
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import CORPUS, RULES, World
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -30,17 +30,17 @@ print(any(b < a for a, b in zip(times, times[1:])))
 """
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Refine and compact by a jumping clock."""
     library = compile_clock(world)
     if library is None:
         for fault in (REFINE, COMPACT):
-            yield Finding(fault, (), ("skipped: it takes Linux and a C compiler",), 0)
+            yield Verdict(fault, (), ("skipped: it takes Linux and a C compiler",), 0)
         return
-    chance = world.chance("clocks")
+    rng = world.rng("clocks")
     for _ in range(TIMES):
-        yield refine(world, library, chance)
-    yield _compact(world, library, chance)
+        yield refine(world, library, rng)
+    yield _compact(world, library, rng)
 
 
 def compile_clock(world: World) -> Path | None:
@@ -55,33 +55,33 @@ def compile_clock(world: World) -> Path | None:
     return library
 
 
-def _jumping(library: Path, chance: random.Random, back: int = 0) -> dict[str, str]:
+def _jumping(library: Path, rng: random.Random, back: int = 0) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(library),
-        "CHAOS_CLOCK_SEED": str(chance.randrange(1 << 30)),
+        "CHAOS_CLOCK_SEED": str(rng.randrange(1 << 30)),
         "CHAOS_CLOCK_BACK": str(back),
     }
 
 
-def refine(world: World, library: Path, chance: random.Random) -> Finding:
+def refine(world: World, library: Path, rng: random.Random) -> Verdict:
     """Kill a run, and finish the work by a clock that is a day behind the killed one's."""
     wanted = world.undisturbed(RULES)
     folder = world.path("clock")
-    environment = _jumping(library, chance)
+    environment = _jumping(library, rng)
     problems = _clock_problems(environment)
     run = world.start(RULES, folder, environment=environment)
-    moment = wait_for_a_moment(run, folder, wanted, chance)
+    moment = wait_for_a_moment(run, folder, wanted, rng)
     run.kill()
-    later = _jumping(library, chance, DAY)
+    later = _jumping(library, rng, DAY)
     problems += world.finish(lambda: world.start(RULES, folder, environment=later), Lake(str(folder)), wanted)
-    return Finding(REFINE, tuple(problems), ("killed and finished a day earlier" if moment else "ran through",))
+    return Verdict(REFINE, tuple(problems), ("killed and finished a day earlier" if moment else "ran through",))
 
 
-def _compact(world: World, library: Path, chance: random.Random) -> Finding:
+def _compact(world: World, library: Path, rng: random.Random) -> Verdict:
     """Compact, change every shard, compact by a clock a day back: the new rows count, and the next call is idle."""
     folder = world.path("clock")
     problems: list[str] = []
-    today, yesterday = _jumping(library, chance), _jumping(library, chance, DAY)
+    today, yesterday = _jumping(library, rng), _jumping(library, rng, DAY)
     for more, environment in (((), today), (("--policy", "doc_keep_threshold=0.6"), yesterday)):
         ended = world.start(RULES, folder, *more, environment=environment).wait(world.undisturbed(RULES).deadline)
         if ended.code != 0:
@@ -98,7 +98,7 @@ def _compact(world: World, library: Path, chance: random.Random) -> Finding:
     wanted = f"{len(rows)},{sum(row['documents_out'] for row in rows)}"
     if wanted not in found.replace('"', ""):
         problems.append(f"the catalog says {found!r} instead of {wanted}")
-    return Finding(COMPACT, tuple(problems), ("new rows were read, nothing was compacted twice",))
+    return Verdict(COMPACT, tuple(problems), ("new rows were read, nothing was compacted twice",))
 
 
 def _clock_problems(environment: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.vllm_kills import ENVIRONMENT
 from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
@@ -42,16 +42,16 @@ VLLM = {"kind": "vllm", "dtype": "float32", "enforce_eager": True, "core_process
 Victims = Callable[[Deployment], list[psutil.Process]]
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Run backfills; kill step, worker and daemon in each, and vLLM's core in another."""
     raw = world.write_raw(world.path("raw-dagster"), world.sample(SHARDS * PAGES))
-    chance = world.chance("dagster")
+    rng = world.rng("dagster")
     for _ in range(ROUNDS):
-        yield from _disturb(world, raw, TRANSFORMERS, (STEP, WORKER, DAEMON), chance)
+        yield from _disturb(world, raw, TRANSFORMERS, (STEP, WORKER, DAEMON), rng)
     if importlib.util.find_spec("vllm") is None:
-        yield Finding(CORE, (), ("skipped: vLLM is not installed",), 0)
+        yield Verdict(CORE, (), ("skipped: vLLM is not installed",), 0)
     else:
-        yield from _disturb(world, raw, VLLM, (CORE,), chance)
+        yield from _disturb(world, raw, VLLM, (CORE,), rng)
 
 
 def _setting(world: World, engine: dict[str, Any]) -> Setting:
@@ -74,8 +74,8 @@ def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, An
 
 
 def _disturb(
-    world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], chance: random.Random
-) -> Iterator[Finding]:
+    world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], rng: random.Random
+) -> Iterator[Verdict]:
     wanted = world.undisturbed(_setting(world, engine), raw=raw, environment=ENVIRONMENT)
     folder = world.path("dagster")
     folder.mkdir()
@@ -84,13 +84,13 @@ def _disturb(
     environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
     seen: list[str] = []
     try:
-        problems = _backfill(folder, environment, faults, chance, seen)
+        problems = _backfill(folder, environment, faults, rng, seen)
     except AssertionError as error:  # what the deployment's helpers raise when they have waited in vain
         problems = [str(error)]
     problems += _compare(world, folder, wanted)
     for number, fault in enumerate(faults):
         # One lake for all of them: what does not hold is told once.
-        yield Finding(fault, tuple(problems) if number == 0 else tuple(problems[:1]), tuple(seen[number : number + 1]))
+        yield Verdict(fault, tuple(problems) if number == 0 else tuple(problems[:1]), tuple(seen[number : number + 1]))
 
 
 def _prepare(folder: Path) -> None:
@@ -105,13 +105,13 @@ def _prepare(folder: Path) -> None:
 
 
 def _backfill(
-    folder: Path, environment: dict[str, str], faults: tuple[str, ...], chance: random.Random, seen: list[str]
+    folder: Path, environment: dict[str, str], faults: tuple[str, ...], rng: random.Random, seen: list[str]
 ) -> list[str]:
     with contextlib.ExitStack() as stack:
         deployment = stack.enter_context(serving(folder, environment))
         backfill = deployment.launch_backfill(CORPUS, ASSETS, deployment.discover(CORPUS))
         for fault in faults:
-            table = chance.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
+            table = rng.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
             seen.append(_kill(deployment, fault, table))
             if fault == DAEMON:
                 # `dagster dev` ends when its daemon dies; an operator, or a container runtime, starts it again.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.chaos.refinements import Refinement
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import BUNDLED, CORPUS, RULES, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
 
@@ -21,26 +21,26 @@ ASSETS = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "qua
 LOOK_SECONDS = 0.002
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Kill runs with a model as often as the world wants, and half as many with rules."""
     # With rules nearly all of a run is reading and writing; with a model most of it is starting and inference.
-    yield from kill_lakes(world, RULES, -(-world.kills // 2), world.chance("kills/rules"))
-    yield from kill_lakes(world, BUNDLED, world.kills, world.chance("kills"))
+    yield from kill_lakes(world, RULES, -(-world.kills // 2), world.rng("kills/rules"))
+    yield from kill_lakes(world, BUNDLED, world.kills, world.rng("kills"))
 
 
-def kill_lakes(world: World, setting: Setting, kills: int, chance: random.Random) -> Iterator[Finding]:
-    """Kill runs until so many were killed; one finding for each lake."""
+def kill_lakes(world: World, setting: Setting, kills: int, rng: random.Random) -> Iterator[Verdict]:
+    """Kill runs until so many were killed; one verdict for each lake."""
     wanted = world.undisturbed(setting)
     done = 0
     while done < kills:
         folder = world.path(f"killed-{setting.name}")
-        planned = min(chance.randint(*KILLS_PER_LAKE), kills - done)
+        planned = min(rng.randint(*KILLS_PER_LAKE), kills - done)
         seen: list[str] = []
         problems: list[str] = []
         # A run may end before its moment comes; a lake that is finished has nothing left to be killed.
         for _ in range(planned):
             run = world.start(setting, folder)
-            moment = wait_for_a_moment(run, folder, wanted, chance)
+            moment = wait_for_a_moment(run, folder, wanted, rng)
             if moment is None:
                 break
             run.kill()
@@ -50,26 +50,26 @@ def kill_lakes(world: World, setting: Setting, kills: int, chance: random.Random
             continue
         problems += world.finish(lambda folder=folder: world.start(setting, folder), Lake(str(folder)), wanted)
         done += len(seen)
-        yield Finding(FAULT + setting.name, tuple(problems), tuple(seen), len(seen))
+        yield Verdict(FAULT + setting.name, tuple(problems), tuple(seen), len(seen))
 
 
-def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, chance: random.Random) -> str | None:
+def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, rng: random.Random) -> str | None:
     """Wait for a random moment of a run; return what it was doing then, or None where it ended before.
 
     A third of the moments are spread over time, a third over writes, and a third come right after the beginning of a
     stage, since some stages take milliseconds.
     """
-    kind = chance.choice(("time", "writes", "stage"))
-    after = chance.random()
+    kind = rng.choice(("time", "writes", "stage"))
+    after = rng.random()
     if kind == "time":
         moment = after * wanted.seconds
         _wait(run, wanted, lambda: run.seconds >= moment)
     elif kind == "writes":
         changes = _Changes(lake)
-        count = chance.randint(1, 80)
+        count = rng.randint(1, 80)
         _wait(run, wanted, lambda: changes.seen() >= count)
     else:
-        asset = chance.choice(ASSETS)
+        asset = rng.choice(ASSETS)
         leases = lake / "_leases" / CORPUS / asset
         before = _names(leases)
         _wait(run, wanted, lambda: bool(_names(leases) - before))

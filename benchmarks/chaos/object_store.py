@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks.chaos.refinements import Ended
 from benchmarks.chaos.unreliable_proxy import unreliable_proxy
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import RULES, World
 from prox_assets.lake.lake import Lake
 
@@ -26,10 +26,10 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 CAUSES = ("in the lake s3://",)
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Refine into a few buckets, each with its own rate of faults."""
     if importlib.util.find_spec("moto") is None:
-        yield Finding(FAULT, (), ("skipped: moto is not installed",), 0)
+        yield Verdict(FAULT, (), ("skipped: moto is not installed",), 0)
         return
     from prox_assets.testing.object_store import running_s3_server
 
@@ -39,7 +39,7 @@ def run(world: World) -> Iterator[Finding]:
             yield from refine(world, endpoint, f"lake{number}", RATES[number % len(RATES)])
 
 
-def refine(world: World, endpoint: str, bucket: str, rate: float) -> Iterator[Finding]:
+def refine(world: World, endpoint: str, bucket: str, rate: float) -> Iterator[Verdict]:
     """Refine into a bucket whose store fails at a rate, as often as it takes."""
     import boto3
 
@@ -48,7 +48,7 @@ def refine(world: World, endpoint: str, bucket: str, rate: float) -> Iterator[Fi
     lake = Lake(f"s3://{bucket}/lake", {"client_kwargs": {"endpoint_url": endpoint}})
     problems: list[str] = []
     failed = 0
-    with unreliable_proxy(endpoint, rate, world.chance(f"store/{bucket}"), 3 * READ_SECONDS) as proxy:
+    with unreliable_proxy(endpoint, rate, world.rng(f"store/{bucket}"), 3 * READ_SECONDS) as proxy:
         # The client itself tries twice, so that some faults are its to bear and many are ours.
         patience = {"read_timeout": READ_SECONDS, "connect_timeout": READ_SECONDS, "retries": {"total_max_attempts": 2}}
         environment = {
@@ -70,6 +70,6 @@ def refine(world: World, endpoint: str, bucket: str, rate: float) -> Iterator[Fi
     problems += world.finish(lambda: world.start(RULES, lake.url, environment=quiet), lake, wanted)
     total = sum(caused.values())
     words = [fault for fault, count in caused.items() for _ in range(count)]
-    yield Finding(
+    yield Verdict(
         FAULT, tuple(problems), (*words, *["a run failed, named the store, and was repeated"] * failed), total
     )

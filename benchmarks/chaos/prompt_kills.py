@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 
-from benchmarks.chaos.beside import STALL_SECONDS, Beside, disturb
 from benchmarks.chaos.refinements import Refinement
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.subprocess_faults import STALL_SECONDS, SubprocessFaults, disturb
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import BUNDLED, Setting, World
 
 RUN = "kill -9 of prox refine with processes for prompts"
 PROMPTS, STALL = "kill -9 of the processes that make prompts", "processes that make prompts stop (SIGSTOP)"
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Disturb one run in each way, a few times over."""
     options = ["prompt_processes=2", f"stall_timeout_seconds={STALL_SECONDS}"]
     setting = Setting(
         "prompts", (*BUNDLED.arguments, *(part for option in options for part in ("--engine-option", option)))
     )
-    beside = Beside(
+    faults = SubprocessFaults(
         *(RUN, PROMPTS, STALL),
         setting,
         find=Refinement.prompt_processes,
@@ -26,4 +26,4 @@ def run(world: World) -> Iterator[Finding]:
         may_not_matter=True,
         environment={},
     )
-    yield from disturb(world, beside)
+    yield from disturb(world, faults)

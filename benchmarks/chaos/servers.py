@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import CORPUS, WINDOW, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
@@ -32,7 +32,7 @@ _BUSY, _BROKEN = 429, 500
 Fault = Callable[[Handler], None]
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Let servers misbehave."""
     with ExitStack() as servers:
         doc, chunk = (servers.enter_context(moody_server()) for _ in range(2))
@@ -41,11 +41,11 @@ def run(world: World) -> Iterator[Finding]:
         setting = _setting(world, doc, chunk)
         wanted = world.undisturbed(setting)
         for number in range(LAKES):
-            yield _misbehave(world, setting, wanted, (doc, chunk), world.chance(f"server/{number}"))
+            yield _misbehave(world, setting, wanted, (doc, chunk), world.rng(f"server/{number}"))
         for number in range(STALLS):
-            yield _stall(world, setting, wanted, (doc, chunk), world.chance(f"stall/{number}"))
+            yield _stall(world, setting, wanted, (doc, chunk), world.rng(f"stall/{number}"))
         for level in ("doc", "chunk"):
-            yield _poison(world, setting, (doc, chunk), level, world.chance(f"poison/{level}"))
+            yield _poison(world, setting, (doc, chunk), level, world.rng(f"poison/{level}"))
 
 
 def _setting(world: World, doc: MoodyServer, chunk: MoodyServer) -> Setting:
@@ -126,8 +126,8 @@ FAULTS: dict[str, Fault] = {
 
 
 def _misbehave(
-    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], chance: random.Random
-) -> Finding:
+    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], rng: random.Random
+) -> Verdict:
     """Let a share of the requests fail, each a few times; repeat the run where it gave up."""
     caused: Counter[str] = Counter()
     lock = threading.Lock()
@@ -135,7 +135,7 @@ def _misbehave(
     def behaviour(level: str) -> Callable[[Handler, int], None]:
         def behave(handler: Handler, _: int) -> None:
             with lock:
-                fault = chance.choice(sorted(FAULTS)) if chance.random() < RATE else None
+                fault = rng.choice(sorted(FAULTS)) if rng.random() < RATE else None
                 caused.update([fault] if fault else [])
             if fault is None:
                 answer(handler, level)
@@ -162,15 +162,15 @@ def _misbehave(
     problems += world.finish(lambda: world.start(setting, folder), lake, wanted)
     words = [fault for fault, count in caused.items() for _ in range(count)]
     again = ["a run gave up, named the server, and was repeated"] * failed
-    return Finding(FAULT, tuple(problems), (*words, *again), caused.total())
+    return Verdict(FAULT, tuple(problems), (*words, *again), caused.total())
 
 
 def _stall(
-    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], chance: random.Random
-) -> Finding:
+    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], rng: random.Random
+) -> Verdict:
     """From some request on, accept everything and answer nothing."""
     lock = threading.Lock()
-    left = chance.randint(1, len(world.texts) + 8)
+    left = rng.randint(1, len(world.texts) + 8)
 
     def behaviour(level: str) -> Callable[[Handler, int], None]:
         def behave(handler: Handler, _: int) -> None:
@@ -194,19 +194,19 @@ def _stall(
         problems.append("the run ended as if the server had answered")
     _behave(*servers)
     problems += world.finish(lambda: world.start(setting, folder), Lake(str(folder)), wanted)
-    return Finding(STALL, tuple(problems), ("failed and named the stall, finished by the next run",))
+    return Verdict(STALL, tuple(problems), ("failed and named the stall, finished by the next run",))
 
 
 def _poison(
-    world: World, setting: Setting, servers: tuple[MoodyServer, MoodyServer], level: str, chance: random.Random
-) -> Finding:
+    world: World, setting: Setting, servers: tuple[MoodyServer, MoodyServer], level: str, rng: random.Random
+) -> Verdict:
     """Refuse every request about one document, each in another way; it must be set aside and the shard completed."""
-    number = chance.randrange(len(world.texts))
+    number = rng.randrange(len(world.texts))
     texts = list(world.texts)
     texts[number] = (texts[number][0], f"{MARK}\n{texts[number][1]}")
     raw = world.write_raw(world.path("raw-poison"), texts)
     marked = _recogniser(world.tiny_refiner().parent / "tiny")
-    fault = chance.choice(["500", "garbage", "half an answer", "hung up"])
+    fault = rng.choice(["500", "garbage", "half an answer", "hung up"])
 
     def keep_marked(handler: Handler, _: int) -> None:
         # Kept in any case: a document that is dropped never reaches the other level.
@@ -228,13 +228,13 @@ def _poison(
     ended = run.wait(wanted.deadline)
     _behave(*servers)
     if ended.code != 0:
-        return Finding(POISON, (f"the shard was not completed: ...{ended.said[-700:]}",), ())
+        return Verdict(POISON, (f"the shard was not completed: ...{ended.said[-700:]}",), ())
     rows = [row for shard in lake.shards(CORPUS, Table.OUTCOMES) for row in lake.rows(CORPUS, Table.OUTCOMES, shard)]
     aside = [row for row in rows if row["outcome"] == Outcome.QUARANTINED]
     problems = [] if len(aside) == 1 else [f"{len(aside)} documents were quarantined instead of one"]
     problems += [f"its reason does not say why: {row['reason']}" for row in aside if "attempts: 3" not in row["reason"]]
     problems += world.compare_without(lake, wanted, [row["doc_id"] for row in aside])
-    return Finding(
+    return Verdict(
         POISON, tuple(problems), (f"{level} level, {fault}: quarantined with its reason, the rest complete",)
     )
 

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import RULES, WINDOW, Setting, World
 from prox_assets.lake.lake import Lake
 
@@ -24,23 +24,23 @@ LOST = ("is being written by run", "has taken over", "by now that of run", "was 
 LOST += ("was written for other",)
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Let runs race."""
-    chance = world.chance("two runs")
+    rng = world.rng("two runs")
     stricter = Setting("stricter", (*RULES.arguments, "--policy", "doc_keep_threshold=0.6"))
     for _ in range(TIMES):
-        yield race(world, SAME, (RULES, RULES), chance)
-        yield race(world, POLICIES, (RULES, stricter), chance)
-        yield race(world, REFINERS, (RULES, KEEP_ALL), chance)
+        yield race(world, SAME, (RULES, RULES), rng)
+        yield race(world, POLICIES, (RULES, stricter), rng)
+        yield race(world, REFINERS, (RULES, KEEP_ALL), rng)
 
 
-def race(world: World, fault: str, settings: tuple[Setting, Setting], chance: random.Random) -> Finding:
+def race(world: World, fault: str, settings: tuple[Setting, Setting], rng: random.Random) -> Verdict:
     """Start two runs, the second while the first is at work."""
     wanted = [world.undisturbed(setting) for setting in settings]
     folder = world.path("two")
     runs = [world.start(settings[0], folder)]
     # The second comes while the first is at work, not while Python is still starting.
-    time.sleep(chance.random() * (wanted[0].seconds - wanted[0].first_change))
+    time.sleep(rng.random() * (wanted[0].seconds - wanted[0].first_change))
     runs.append(world.start(settings[1], folder))
     ended = [run.wait(wanted[0].deadline) for run in runs]
     problems: list[str] = []
@@ -56,7 +56,7 @@ def race(world: World, fault: str, settings: tuple[Setting, Setting], chance: ra
     # Whoever says that all went well must have made, or found, what is there.
     failed = sum(one.code != 0 for one in ended)
     seen = "one won, the other said why it did not" if failed else "both ended well, one after the other"
-    return Finding(fault, tuple(problems), (seen,))
+    return Verdict(fault, tuple(problems), (seen,))
 
 
 def _without_history(problems: list[str]) -> list[str]:

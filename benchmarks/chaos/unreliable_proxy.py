@@ -22,20 +22,20 @@ class UnreliableProxy(http.server.ThreadingHTTPServer):
     Args:
         target: URL of the store.
         rate: Share of requests that something happens to.
-        chance: Decides which and what.
+        rng: Decides which and what.
         silence_seconds: How long an answer that never comes is waited for at most.
     """
 
     daemon_threads = True
 
-    def __init__(self, target: str, rate: float, chance: random.Random, silence_seconds: float) -> None:
+    def __init__(self, target: str, rate: float, rng: random.Random, silence_seconds: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(target)
         self.target = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.rate = rate
         self.silence_seconds = silence_seconds
         self.caused: Counter[str] = Counter()
-        self._chance = chance
+        self._rng = rng
         self._lock = threading.Lock()
         self.released = threading.Event()
 
@@ -47,9 +47,9 @@ class UnreliableProxy(http.server.ThreadingHTTPServer):
     def choose(self, has_body: bool) -> str | None:
         """Return what happens to the next request, or None."""
         with self._lock:
-            if self._chance.random() >= self.rate:
+            if self._rng.random() >= self.rate:
                 return None
-            fault = self._chance.choice([fault for fault in FAULTS if has_body or fault != "cut upload"])
+            fault = self._rng.choice([fault for fault in FAULTS if has_body or fault != "cut upload"])
             self.caused[fault] += 1
             return fault
 
@@ -126,11 +126,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def unreliable_proxy(
-    target: str, rate: float, chance: random.Random, silence_seconds: float
-) -> Iterator[UnreliableProxy]:
+def unreliable_proxy(target: str, rate: float, rng: random.Random, silence_seconds: float) -> Iterator[UnreliableProxy]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-    proxy = UnreliableProxy(target, rate, chance, silence_seconds)
+    proxy = UnreliableProxy(target, rate, rng, silence_seconds)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

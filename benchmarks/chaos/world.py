@@ -101,7 +101,7 @@ class World:
         self._undisturbed: dict[str, Undisturbed] = {}
         self._numbers = 0
 
-    def chance(self, family: str) -> random.Random:
+    def rng(self, family: str) -> random.Random:
         """Return a source of chance of a family's own, so that `--only` changes nothing."""
         return random.Random(f"{self.seed}/{family}")
 
@@ -209,7 +209,7 @@ class World:
         return path
 
 
-def _texts(pages: Path | None, count: int, chance: random.Random) -> list[tuple[str, str]]:
+def _texts(pages: Path | None, count: int, rng: random.Random) -> list[tuple[str, str]]:
     if pages is None:
         all_pages = [(page.url, page.text) for page in page_files.read_pages()]
     else:
@@ -220,4 +220,4 @@ def _texts(pages: Path | None, count: int, chance: random.Random) -> list[tuple[
             f"{pages or 'the sample'} has only {len(fitting)} pages of {PAGE_CHARACTERS.start} to "
             f"{PAGE_CHARACTERS.stop} characters; {count} are needed"
         )
-    return chance.sample(fitting, count)
+    return rng.sample(fitting, count)

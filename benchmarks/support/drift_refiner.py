@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchmarks.support.drift_world import COMMON, Page, sentence
+from benchmarks.support.drift_world import COMMON, SimulatedPage, sentence
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
@@ -96,7 +96,7 @@ class SimulatedRefiner:
     one content line in a hundred, writes a wrong line number once in 300 chunks and is cut off once in 400.
     """
 
-    def __init__(self, pages: Iterable[Page], fault: RefinerFault, scored: bool, seed: list[int]) -> None:
+    def __init__(self, pages: Iterable[SimulatedPage], fault: RefinerFault, scored: bool, seed: list[int]) -> None:
         self._pages = {page.text: page for page in pages}
         self._fault = fault
         self._scored = scored
@@ -152,7 +152,7 @@ class SimulatedRefiner:
             )
         return ChunkPrograms(document.doc_id, tuple(rows))
 
-    def _program(self, page: Page, start: int, end: int) -> tuple[str, Literal["stop", "length"]]:
+    def _program(self, page: SimulatedPage, start: int, end: int) -> tuple[str, Literal["stop", "length"]]:
         rng, fault = self._rng, self._fault
         if fault.no_op and rng.random() < fault.no_op:
             return "keep_chunk()", "stop"

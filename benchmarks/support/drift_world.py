@@ -90,7 +90,7 @@ CORPORA = (
 
 
 @dataclass(frozen=True)
-class Page:
+class SimulatedPage:
     """A page and what only the world knows about it.
 
     Attributes:
@@ -129,7 +129,7 @@ class NewSite:
 
 
 @dataclass
-class World:
+class SimulatedCorpus:
     """One corpus over a year.
 
     Attributes:
@@ -150,7 +150,7 @@ class World:
 
     def week(
         self, week: int, new_site: NewSite | None = None, extra_language: tuple[str, float] | None = None
-    ) -> list[Page]:
+    ) -> list[SimulatedPage]:
         """Return the pages of a week; call in order, from week 0 on.
 
         Args:
@@ -212,7 +212,7 @@ class World:
             float(rng.normal(0, 0.25)),
         )
 
-    def _page(self, site: Site, language: str, mood: float, stretch: float) -> Page:
+    def _page(self, site: Site, language: str, mood: float, stretch: float) -> SimulatedPage:
         rng = self._rng
         logit = self.kind.quality + site.quality + mood + float(rng.normal(0, 1.3))
         median = self.kind.words * math.exp(site.length + stretch)
@@ -229,7 +229,7 @@ class World:
             if rng.random() < 0.25:
                 lines.append((_noise(rng), "n"))
         lines += [(line, "b") for line in site.footer]
-        return Page(
+        return SimulatedPage(
             text="\n".join(line for line, _ in lines),
             url=f"https://{site.name}/{int(rng.integers(1 << 40)):x}",
             logit=logit,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.support.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
-from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
+from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, SimulatedCorpus, SimulatedPage
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
@@ -113,8 +113,8 @@ def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) ->
     """
     folder = Path(tempfile.mkdtemp(prefix="drift-", dir=scratch))
     try:
-        world, faults = World(kind, seed), episodes(seed)[kind.name]
-        weeks: list[list[Page]] = []
+        world, faults = SimulatedCorpus(kind, seed), episodes(seed)[kind.name]
+        weeks: list[list[SimulatedPage]] = []
         for week in range(WEEKS):
             now = next((episode for episode in faults if episode.active(week)), None)
             pages = world.week(week, now.new_site if now else None, now.language if now else None)
@@ -134,7 +134,7 @@ def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) ->
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(path: Path, pages: list[Page]) -> None:
+def _write(path: Path, pages: list[SimulatedPage]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = (json.dumps({"text": page.text, "url": page.url}, ensure_ascii=False) for page in pages)
     path.write_text("".join(f"{row}\n" for row in rows))

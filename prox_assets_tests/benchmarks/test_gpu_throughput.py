@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import gpu_throughput
 from benchmarks.engine_efficiency import engine_settings
-from benchmarks.gpu_throughput import SWEEP, Row, run_row, table
+from benchmarks.gpu_throughput import SWEEP, SweepRow, run_row, table
 from benchmarks.support.bare_vllm import Timed
 from benchmarks.support.llama_shapes import SHAPES
 from benchmarks.support.stage_efficiency import Efficiency
@@ -15,7 +15,7 @@ from prox_assets.engines.config import VllmEngineConfig
 
 def test_a_row_counts_chunks_and_input_tokens_of_the_whole_stage() -> None:
     stage = Timed(10.0, 1.0, prompt_tokens=3_000_000, generated_tokens=64_000)
-    row = Row.measured("base", Efficiency("chunk", 2000, (stage,), (stage, stage)))
+    row = SweepRow.measured("base", Efficiency("chunk", 2000, (stage,), (stage, stage)))
 
     assert row.chunks_per_second == 200
     assert row.input_tokens_per_second == 300_000
@@ -24,11 +24,13 @@ def test_a_row_counts_chunks_and_input_tokens_of_the_whole_stage() -> None:
 
 
 def test_the_published_run_of_147_hours_for_17_69_billion_tokens_is_8_3_hours_per_billion() -> None:
-    assert Row("published", 0.0, 17.69e9 / 147 / 3600).gpu_hours_per_billion_tokens == pytest.approx(8.31, abs=0.01)
+    assert SweepRow("published", 0.0, 17.69e9 / 147 / 3600).gpu_hours_per_billion_tokens == pytest.approx(
+        8.31, abs=0.01
+    )
 
 
 def test_a_failed_row_says_why_and_the_others_are_compared_with_the_first_that_worked() -> None:
-    rows = [Row("one", error="no | FP8\nhere"), Row("two", 10, 1000, 0.9), Row("three", 20, 2000, 0.95)]
+    rows = [SweepRow("one", error="no | FP8\nhere"), SweepRow("two", 10, 1000, 0.9), SweepRow("three", 20, 2000, 0.95)]
 
     lines = table(rows).splitlines()
 

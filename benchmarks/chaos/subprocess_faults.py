@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.chaos.refinements import Refinement
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World, WorldError
 from prox_assets.lake.lake import Lake
 
@@ -29,7 +29,7 @@ KILLS_PER_ROUND = 34
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SubprocessFaults:
     """Processes beside a run.
 
     Attributes:
@@ -60,47 +60,49 @@ class Beside:
         return self.run_killed, self.killed, self.stopped
 
 
-def disturb(world: World, beside: Beside) -> Iterator[Finding]:
+def disturb(world: World, subprocesses: SubprocessFaults) -> Iterator[Verdict]:
     """Cause each fault a few times over."""
-    name = beside.setting.name
+    name = subprocesses.setting.name
     raw = world.write_raw(world.path(f"raw-{name}"), world.sample(SHARDS * PAGES))
-    wanted = world.undisturbed(beside.setting, raw=raw, environment=beside.environment)
-    chance = world.chance(name)
+    wanted = world.undisturbed(subprocesses.setting, raw=raw, environment=subprocesses.environment)
+    rng = world.rng(name)
     for _ in range(max(1, round(world.kills / KILLS_PER_ROUND))):
-        for fault in beside.faults:
-            yield _disturb(world, beside, raw, wanted, fault, chance)
+        for fault in subprocesses.faults:
+            yield _disturb(world, subprocesses, raw, wanted, fault, rng)
 
 
 def _disturb(
-    world: World, beside: Beside, raw: Path, wanted: Undisturbed, fault: str, chance: random.Random
-) -> Finding:
-    table = chance.choice(TABLES)
-    run, folder, found, table = _caught(world, beside, raw, wanted, table, chance.randint(1, 3))
+    world: World, subprocesses: SubprocessFaults, raw: Path, wanted: Undisturbed, fault: str, rng: random.Random
+) -> Verdict:
+    table = rng.choice(TABLES)
+    run, folder, found, table = _caught(world, subprocesses, raw, wanted, table, rng.randint(1, 3))
     problems: list[str] = []
-    if fault == beside.run_killed:
+    if fault == subprocesses.run_killed:
         run.kill()
         seen = f"its processes gone with it, in {table}"
     else:
         for process in found:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL if fault == beside.killed else signal.SIGSTOP)
+                process.send_signal(signal.SIGKILL if fault == subprocesses.killed else signal.SIGSTOP)
         ended = run.wait(wanted.deadline)
         seen = f"run failed and named it, in {table}"
         if ended.code == 0:
             seen = f"run needed them no more, in {table}"
-            if not beside.may_not_matter:
-                return Finding(fault, ("the run ended as if nothing had happened",), (), 1)
-        causes = beside.causes_killed if fault == beside.killed else beside.causes_stopped
+            if not subprocesses.may_not_matter:
+                return Verdict(fault, ("the run ended as if nothing had happened",), (), 1)
+        causes = subprocesses.causes_killed if fault == subprocesses.killed else subprocesses.causes_stopped
         problems += ended.problems_of_a_failure(*causes)
     problems += run.survivors()
     problems += world.finish(
-        lambda: world.start(beside.setting, folder, raw=raw, environment=beside.environment), Lake(str(folder)), wanted
+        lambda: world.start(subprocesses.setting, folder, raw=raw, environment=subprocesses.environment),
+        Lake(str(folder)),
+        wanted,
     )
-    return Finding(fault, tuple(problems), (seen,))
+    return Verdict(fault, tuple(problems), (seen,))
 
 
 def _caught(
-    world: World, beside: Beside, raw: Path, wanted: Undisturbed, table: str, windows: int
+    world: World, subprocesses: SubprocessFaults, raw: Path, wanted: Undisturbed, table: str, windows: int
 ) -> tuple[Refinement, Path, list[psutil.Process], str]:
     """Return a run that has just finished so many windows of a table, its lake, the processes beside it, the table.
 
@@ -109,11 +111,11 @@ def _caught(
     """
     others = [other for other in TABLES if other != table]
     for tried in [table] * (ATTEMPTS // 2) + others * (ATTEMPTS // 2):
-        folder = world.path(beside.setting.name)
+        folder = world.path(subprocesses.setting.name)
         ledgers = folder / "_resume" / CORPUS / tried
-        run = world.start(beside.setting, folder, raw=raw, environment=beside.environment)
+        run = world.start(subprocesses.setting, folder, raw=raw, environment=subprocesses.environment)
         while run.running and run.seconds < wanted.deadline:
-            if len(list(ledgers.glob("*/*/*.parquet"))) >= windows and (found := beside.find(run)):
+            if len(list(ledgers.glob("*/*/*.parquet"))) >= windows and (found := subprocesses.find(run)):
                 return run, folder, found, tried
             time.sleep(0.01)
         # It was too fast to be caught: the next one is.

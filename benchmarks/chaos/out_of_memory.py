@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import BUNDLED, CORPUS, World
 from prox_assets.lake.lake import Lake
 
@@ -20,31 +20,31 @@ TIMES = 4
 CAUSES = ("memory", "bad_alloc", "alloc_cpu", "can't start new thread")
 
 
-def run(world: World) -> Iterator[Finding]:
+def run(world: World) -> Iterator[Verdict]:
     """Limit the memory of runs at random moments of inference."""
     if not hasattr(resource, "prlimit"):
-        yield Finding(FAULT, (), ("skipped: only Linux can limit a running process",), 0)
+        yield Verdict(FAULT, (), ("skipped: only Linux can limit a running process",), 0)
         return
-    chance = world.chance("memory")
+    rng = world.rng("memory")
     for _ in range(TIMES):
-        yield _starve(world, chance)
+        yield _starve(world, rng)
 
 
-def _starve(world: World, chance: random.Random) -> Finding:
+def _starve(world: World, rng: random.Random) -> Verdict:
     wanted = world.undisturbed(BUNDLED)
     folder = world.path("memory")
     run = world.start(BUNDLED, folder)
-    table, windows = chance.choice(("doc_programs", "chunk_programs")), chance.randint(1, 4)
+    table, windows = rng.choice(("doc_programs", "chunk_programs")), rng.randint(1, 4)
     ledgers = folder / "_resume" / CORPUS / table
     while run.running and len(list(ledgers.glob("*/*/*.parquet"))) < windows and run.seconds < wanted.deadline:
         time.sleep(0.005)
     try:
         held = psutil.Process(run.process.pid).memory_info().data
         # Less than it has by now: nothing that must be asked of the kernel is given any more.
-        limit = int(held * chance.uniform(0.3, 0.9))
+        limit = int(held * rng.uniform(0.3, 0.9))
         resource.prlimit(run.process.pid, resource.RLIMIT_DATA, (limit, limit))
     except (psutil.NoSuchProcess, ProcessLookupError):
-        return Finding(FAULT, (), ("ended before the limit came",))
+        return Verdict(FAULT, (), ("ended before the limit came",))
     ended = run.wait(wanted.deadline)
     problems = ended.problems_of_a_failure(*CAUSES, may_trace=True) if ended.code is None or ended.code > 0 else []
     problems += run.survivors()
@@ -55,4 +55,4 @@ def _starve(world: World, chance: random.Random) -> Finding:
         seen = f"ended by signal {-ended.code}, finished by the next run"
     else:
         seen = "failed and named memory, finished by the next run"
-    return Finding(FAULT, tuple(problems), (seen,))
+    return Verdict(FAULT, tuple(problems), (seen,))
