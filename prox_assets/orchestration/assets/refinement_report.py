@@ -79,7 +79,7 @@ def _findings(report: Report) -> str:
         return findings_markdown(report.drift.findings)
     if report.drift.problem:
         return "The settings of monitoring do not fit the measured shards; see the report."
-    return "Nothing has moved." if report.drift.readings else "There is no baseline yet."
+    return "Nothing has moved." if report.drift.measures else "There is no baseline yet."
 
 
 def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | None:
