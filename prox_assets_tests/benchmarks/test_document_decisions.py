@@ -17,7 +17,14 @@ DOCUMENTS = [RefinerInput(name, "a page") for name in ("kept", "dropped", "rambl
 
 
 def answer(doc_id: str, program: str | None, probability: float | None) -> DocumentProgram:
-    return DocumentProgram(doc_id, program, probability, 3, 5, truncated=False, finish_reason="stop")
+    return DocumentProgram(
+        doc_id=doc_id,
+        program=program,
+        keep_probability=probability,
+        prompt_tokens=3,
+        completion_tokens=5,
+        finish_reason="stop",
+    )
 
 
 SCORED = {

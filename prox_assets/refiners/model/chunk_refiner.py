@@ -241,10 +241,6 @@ def _skipped_row(chunk: Chunk) -> ChunkProgramRow | None:
         chunk_index=chunk.index,
         line_start=chunk.line_start,
         line_end=chunk.line_end,
-        program=None,
-        line_keep_probabilities=None,
-        prompt_tokens=0,
-        completion_tokens=0,
         finish_reason="skipped",
         skip_reason=chunk.skip_reason,
     )

@@ -64,7 +64,7 @@ class ModelDocumentRefiner:
             for batch in with_prompts(documents, self._prompts):
                 for document, prompt in batch:
                     if prompt is None:
-                        skipped.append(_skipped(document))
+                        skipped.append(DocumentProgram(doc_id=document.doc_id, finish_reason="skipped"))
                         continue
                     # Requests are numbered because the caller's document ids need not be unique.
                     waiting[str(number)] = (document, prompt)
@@ -118,15 +118,3 @@ class ModelDocumentRefiner:
             finish_reason="error" if error is not None else finish_reason,
             error=error,
         )
-
-
-def _skipped(document: RefinerInput) -> DocumentProgram:
-    return DocumentProgram(
-        doc_id=document.doc_id,
-        program=None,
-        keep_probability=None,
-        prompt_tokens=0,
-        completion_tokens=0,
-        truncated=False,
-        finish_reason="skipped",
-    )

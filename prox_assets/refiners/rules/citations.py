@@ -6,12 +6,12 @@ Such a mark ([1], [edit], [citation needed]) has to be a citation mark wherever 
 import re
 from collections.abc import Iterable
 
-CITATION = re.compile(r"\[(?:\d{1,3}|edit|citation needed)\]")
+from prox_assets.published_rules import c4
+
+CITATION = re.compile(c4.CITATION)
 # A mark follows a word, punctuation or another mark; at the start of a line it opens a reference instead. A space,
 # punctuation, another mark or nothing follows it; in code a bracket, a dot or an operator would.
-MARK = re.compile(
-    r"(?<=[^\W_]|[.,;:!?\"'”’)\]])\[(?:\d{1,3}|edit|citation needed)\](?=\s(?![=+*/<>&|-])|[.,;:!?\"'”’)](?!\w)|\[|$)"
-)
+MARK = re.compile(rf"(?<=[^\W_]|[.,;:!?\"'”’)\]]){c4.CITATION}(?=\s(?![=+*/<>&|-])|[.,;:!?\"'”’)](?!\w)|\[|$)")
 
 
 def citation_marks(lines: Iterable[str], code: Iterable[str] = ()) -> list[str]:

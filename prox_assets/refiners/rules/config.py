@@ -1,14 +1,11 @@
-"""The settings of the `rules` refiner: published thresholds, each with its source.
-
-The rules themselves are in line_rules.py and document_rules.py.
-"""
+"""The settings of the `rules` refiner: published thresholds by default."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Raise this when a rule changes in a way that its settings do not show; it marks stored programs as outdated.
-RULES_VERSION = 2
+from prox_assets.published_rules import c4, fineweb, gopher
 
-GOPHER_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+# Raise this when a rule changes in a way that its settings do not show; it marks stored programs as outdated.
+RULES_VERSION = 3
 
 
 class LineRuleSettings(BaseModel):
@@ -17,20 +14,15 @@ class LineRuleSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_word_characters: int = Field(
-        default=1000, ge=1, description="Remove a line with a longer word (C4, T5 paper and code)."
+        default=c4.MAX_WORD_LENGTH, ge=1, description="Remove a line with a longer word (C4, T5 paper and code)."
     )
     remove_javascript: bool = Field(
-        default=True,
-        description='Remove short lines that mention "javascript": the C4 rule, for notices rather than prose.',
+        default=True, description='C4: remove lines that mention "javascript"; only short ones, which are notices.'
     )
     remove_policy_lines: bool = Field(
-        default=True, description="Remove short lines with a C4 policy phrase (cookies, terms)."
+        default=True, description="C4: remove short lines with a phrase about cookies, privacy or terms."
     )
-    notice_max_words: int = Field(
-        default=30,
-        ge=1,
-        description="A longer line is prose about JavaScript or cookies rather than a notice, and stays.",
-    )
+    notice_max_words: int = Field(default=30, ge=1, description="A longer line is prose rather than a notice.")
     remove_widgets: bool = Field(
         default=True, description="Remove lines that consist of share, login, subscription and pagination controls."
     )
@@ -41,85 +33,85 @@ class LineRuleSettings(BaseModel):
     )
     require_terminal_punctuation: bool = Field(
         default=False,
-        description="Remove every line without terminal punctuation, as C4 does, headings and code included. "
-        "FineWeb's recipe turns this C4 rule off.",
+        description="C4: remove every line without terminal punctuation, headings and code included. FineWeb leaves "
+        "this rule out.",
     )
     min_words: int = Field(
-        default=3, ge=0, description="With require_terminal_punctuation: remove lines with fewer words too (C4)."
+        default=c4.MIN_WORDS_PER_LINE,
+        ge=0,
+        description="C4, with require_terminal_punctuation: fewest words of a line.",
     )
-    sentence_min_words: int = Field(
-        default=5, ge=1, description="A line of at least so many words that ends in terminal punctuation is prose."
-    )
-    prose_min_words: int = Field(
-        default=12, ge=1, description="A line of at least so many words is prose however it ends."
-    )
-    heading_reach: int = Field(
-        default=1, ge=0, description="A line at most so far before prose may be its heading, and stays."
-    )
-    prose_reach: int = Field(
-        default=4, ge=1, description="How far around a line prose is looked for, blank lines aside."
-    )
-    min_prose_around: int = Field(default=3, ge=0, description="Prose lines so near that keep a short line or a list.")
-    list_reach: int = Field(default=2, ge=1, description="How far before a list its introduction in prose may be.")
-    list_max_short_items: int = Field(
-        default=8, ge=0, description="A list of at most so many items may have items of one word."
-    )
-    list_min_words: float = Field(
-        default=4.0, ge=0, description="Mean words per item that a longer list needs to stay."
-    )
-    code_min_lines: int = Field(
-        default=3, ge=1, description="So many consecutive lines of code stay even far from prose."
-    )
+    sentence_min_words: int = Field(default=5, ge=1, description="Fewest words of prose that ends a sentence.")
+    prose_min_words: int = Field(default=12, ge=1, description="Fewest words of prose however it ends.")
+    heading_reach: int = Field(default=1, ge=0, description="A line so close before prose may be its heading.")
+    prose_reach: int = Field(default=4, ge=1, description="How far from a line to look for prose, blank lines aside.")
+    min_prose_around: int = Field(default=3, ge=0, description="Lines of prose around that keep a short line or list.")
+    list_reach: int = Field(default=2, ge=1, description="How far before a list to look for its introduction.")
+    list_max_short_items: int = Field(default=8, ge=0, description="Most items of a list whose items may be one word.")
+    list_min_words: float = Field(default=4.0, ge=0, description="Fewest words per item that keep a longer list.")
+    code_min_lines: int = Field(default=3, ge=1, description="So many lines of code in a row stay even far from prose.")
     strip_citations: bool = Field(
         default=True,
-        description="Write normalize calls for C4's citation marks ([1], [edit], [citation needed]) where exact.",
+        description="C4: remove citation marks ([1], [edit], [citation needed]) that are marks wherever they occur.",
     )
 
 
 class DocumentRuleSettings(BaseModel):
-    """When the document-level rules drop a page, judged by the text that the line rules would leave."""
+    """When the document-level rules drop a page, judged by the text that the chunk-level rules leave."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_words: int = Field(default=50, ge=0, description="Gopher: fewest words.")
-    max_words: int = Field(default=100_000, ge=1, description="Gopher: most words.")
-    min_mean_word_characters: float = Field(default=3.0, ge=0, description="Gopher: shortest mean word, in alphabets.")
-    max_mean_word_characters: float = Field(default=10.0, gt=0, description="Gopher: longest mean word, in alphabets.")
-    max_hash_ratio: float = Field(default=0.1, ge=0, description='Gopher: most "#" per word.')
-    max_ellipsis_ratio: float = Field(default=0.1, ge=0, description='Gopher: most "..." and "…" per word.')
+    min_words: int = Field(default=gopher.MIN_WORDS, ge=0, description="Gopher: fewest words.")
+    max_words: int = Field(default=gopher.MAX_WORDS, ge=1, description="Gopher: most words.")
+    min_mean_word_characters: float = Field(
+        default=gopher.MIN_MEAN_WORD_LENGTH, ge=0, description="Gopher: shortest mean word, in alphabets."
+    )
+    max_mean_word_characters: float = Field(
+        default=gopher.MAX_MEAN_WORD_LENGTH, gt=0, description="Gopher: longest mean word, in alphabets."
+    )
+    max_hash_ratio: float = Field(default=gopher.MAX_HASHES_PER_WORD, ge=0, description='Gopher: most "#" per word.')
+    max_ellipsis_ratio: float = Field(
+        default=gopher.MAX_ELLIPSES_PER_WORD, ge=0, description='Gopher: most "..." and "…" per word.'
+    )
     max_bullet_lines: float = Field(
-        default=0.9, ge=0, le=1, description="Gopher: largest share of lines that open a list item."
+        default=gopher.MAX_BULLET_LINES, ge=0, le=1, description="Gopher: largest share of lines with a bullet."
     )
     max_ellipsis_lines: float = Field(
-        default=0.3, ge=0, le=1, description="Gopher: largest share of lines ending in ellipsis."
+        default=gopher.MAX_ELLIPSIS_LINES, ge=0, le=1, description="Gopher: largest share of lines ending in ellipsis."
     )
     min_alphabetic_words: float = Field(
-        default=0.8, ge=0, le=1, description="Gopher: smallest share of words with a letter."
+        default=gopher.MIN_ALPHABETIC_WORDS, ge=0, le=1, description="Gopher: smallest share of words with a letter."
     )
     min_stop_words: int = Field(
-        default=2,
+        default=gopher.MIN_STOP_WORDS,
         ge=0,
-        description="Gopher: fewest occurrences of stop words; 0 turns the rule off. Latin script only, and "
-        "only where at most a tenth of the letters are none of the list's language (a to z, and the list's own).",
+        description="Gopher: fewest different stop words; 0 turns the rule off. Latin script only, and only where at "
+        "most a tenth of the letters are none of the list's language (a to z, and the list's own).",
     )
     stop_words: tuple[str, ...] = Field(
-        default=GOPHER_STOP_WORDS,
+        default=gopher.STOP_WORDS,
         description="Gopher's English list; give another for a corpus in another Latin language.",
     )
     max_duplicate_lines: float = Field(
-        default=0.3, ge=0, le=1, description="Gopher repetition: largest share of lines that repeat an earlier line."
+        default=gopher.MAX_DUPLICATE_LINES,
+        ge=0,
+        le=1,
+        description="Gopher: largest share of repeated lines.",
     )
     max_duplicate_line_characters: float = Field(
-        default=0.2, ge=0, le=1, description="Gopher repetition: largest share of characters in such lines."
+        default=gopher.MAX_DUPLICATE_LINE_CHARACTERS,
+        ge=0,
+        le=1,
+        description="Gopher: largest share of characters in such lines.",
     )
     max_top_bigram_characters: float = Field(
-        default=0.2, ge=0, le=1, description="Gopher repetition: largest share of characters in the commonest 2-gram."
+        default=gopher.TOP_NGRAMS[2], ge=0, le=1, description="Gopher: largest share in the commonest 2-gram."
     )
     max_top_trigram_characters: float = Field(
-        default=0.18, ge=0, le=1, description="The same for the commonest 3-gram."
+        default=gopher.TOP_NGRAMS[3], ge=0, le=1, description="The same for the commonest 3-gram."
     )
     max_top_fourgram_characters: float = Field(
-        default=0.16, ge=0, le=1, description="The same for the commonest 4-gram."
+        default=gopher.TOP_NGRAMS[4], ge=0, le=1, description="The same for the commonest 4-gram."
     )
     min_sentences: int = Field(
         default=3, ge=0, description="Fewest sentences. C4 asks for 5, which drops short but sound pages."
@@ -129,13 +121,20 @@ class DocumentRuleSettings(BaseModel):
         default=False, description='C4: drop pages that contain "{". Off, because it drops every page that shows code.'
     )
     min_punctuated_lines: float = Field(
-        default=0.12, ge=0, le=1, description="FineWeb: smallest share of lines that end in terminal punctuation."
+        default=fineweb.MIN_PUNCTUATED_LINES,
+        ge=0,
+        le=1,
+        description="FineWeb: smallest share of lines that end in terminal punctuation.",
     )
     max_short_lines: float = Field(
-        default=0.67, ge=0, le=1, description="FineWeb: largest share of lines up to 30 characters."
+        default=fineweb.MAX_SHORT_LINES, ge=0, le=1, description="FineWeb: largest share of short lines."
     )
-    short_line_characters: int = Field(default=30, ge=1, description="FineWeb: what a short line is.")
-    max_newlines_per_word: float = Field(default=0.3, ge=0, description="FineWeb: most line breaks per word.")
+    short_line_characters: int = Field(
+        default=fineweb.SHORT_LINE_CHARACTERS, ge=1, description="FineWeb: most characters of a short line."
+    )
+    max_newlines_per_word: float = Field(
+        default=fineweb.MAX_NEWLINES_PER_WORD, ge=0, description="FineWeb: most line breaks per word."
+    )
 
 
 class RuleSettings(BaseModel):

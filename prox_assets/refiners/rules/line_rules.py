@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import accumulate
 
+from prox_assets.published_rules import c4
 from prox_assets.refiners.rules.config import LineRuleSettings
 from prox_assets.refiners.rules.text_measures import count_words, ends_sentence
-
-POLICY = re.compile(r"terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies", re.IGNORECASE)
-JAVASCRIPT = re.compile(r"javascript", re.IGNORECASE)
 
 # Controls that say nothing about their page. A line is removed only if it consists of nothing else.
 WIDGET = re.compile(
@@ -61,16 +59,8 @@ class LineKind(Enum):
     NOISE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedLine:
-    """A removed line and the rule that removes it, with value and threshold."""
-
-    number: int
-    reason: str
-
-
-def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[RemovedLine]:
-    """Return the lines to remove, in order; blank lines go with the line before them.
+def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> dict[int, str]:
+    """Return the reason for each line to remove, by line number, in order; blank lines go with the line before them.
 
     Args:
         lines: The lines of a page.
@@ -80,7 +70,7 @@ def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> list[Remo
     if settings.remove_isolated_short_lines:
         _add_isolated(lines, reasons, settings)
     _add_blanks_after(lines, reasons)
-    return [RemovedLine(number, reason) for number, reason in enumerate(reasons) if reason is not None]
+    return {number: reason for number, reason in enumerate(reasons) if reason is not None}
 
 
 def _own_reason(line: str, settings: LineRuleSettings) -> str | None:
@@ -95,22 +85,15 @@ def _own_reason(line: str, settings: LineRuleSettings) -> str | None:
 
 
 def _notice_reason(line: str, settings: LineRuleSettings) -> str | None:
-    suspected = _may_be_notice(line)
-    javascript = JAVASCRIPT.search(line) if suspected and settings.remove_javascript else None
-    policy = POLICY.search(line) if suspected and settings.remove_policy_lines else None
+    lowered = line.lower()
+    javascript = settings.remove_javascript and c4.JAVASCRIPT in lowered
+    policies = c4.POLICY_PHRASES if settings.remove_policy_lines else ()
+    policy = next((phrase for phrase in policies if phrase in lowered), None)
     if (javascript or policy) and count_words(line) <= settings.notice_max_words:
-        return "c4: javascript" if policy is None else f"c4: policy_phrase {policy.group().lower()!r}"
+        return "c4: javascript" if policy is None else f"c4: policy_phrase {policy!r}"
     if settings.remove_widgets and is_widget(line):
         return "widget: only controls"
     return None
-
-
-def _may_be_notice(line: str) -> bool:
-    """Return whether JAVASCRIPT or POLICY can match; this substring test costs a fraction of a regex search."""
-    if not line.isascii():  # a case-insensitive pattern matches "ſ" as "s"
-        return True
-    lowered = line.lower()
-    return "javascript" in lowered or "cookie" in lowered or "privacy policy" in lowered or "terms of use" in lowered
 
 
 def _c4_ending_reason(line: str, settings: LineRuleSettings) -> str | None:

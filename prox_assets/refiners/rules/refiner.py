@@ -1,18 +1,20 @@
 """The `rules` refiner: published heuristics write the programs, without a model.
 
-It turns the findings of line_rules.py, document_rules.py and citations.py into programs, with the reason as a comment
-after each call.
+Each call has its reason as a comment behind it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
-from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
+from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.rules.citations import citation_marks
 from prox_assets.refiners.rules.config import RuleSettings
 from prox_assets.refiners.rules.document_rules import first_finding
-from prox_assets.refiners.rules.line_rules import RemovedLine, is_code, removed_lines
+from prox_assets.refiners.rules.line_rules import is_code, removed_lines
 from prox_assets.refiners.rules.text_measures import visible_lines
 
 # The executor accepts at most 512 different replacements in a chunk; no page needs nearly as many.
@@ -20,7 +22,7 @@ MAX_CITATION_MARKS = 256
 
 
 class RulesDocumentRefiner:
-    """Keeps or drops documents by the document rules, judged by the text that the line rules would leave."""
+    """Keeps or drops documents by the document rules, judged by the text that the chunk refiner's edits leave."""
 
     def __init__(self, settings: RuleSettings | None = None) -> None:
         """Set the thresholds; the defaults if None."""
@@ -29,16 +31,11 @@ class RulesDocumentRefiner:
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield one program per document, in order."""
         for document in documents:
-            blank = not document.text.strip()
-            yield DocumentProgram(
-                doc_id=document.doc_id,
-                program=None if blank else document_program(document.text, self._settings),
-                keep_probability=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                truncated=False,
-                finish_reason="skipped" if blank else "stop",
-            )
+            if document.text.strip():
+                program = document_program(document.text, self._settings)
+                yield DocumentProgram(doc_id=document.doc_id, program=program, finish_reason="stop")
+            else:
+                yield DocumentProgram(doc_id=document.doc_id, finish_reason="skipped")
 
 
 class RulesChunkRefiner:
@@ -51,61 +48,48 @@ class RulesChunkRefiner:
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield the single chunk of each document, in order."""
         for document in documents:
-            blank = not document.text.strip()
-            row = ChunkProgramRow(
-                chunk_index=0,
-                line_start=0,
-                line_end=document.text.count("\n"),
-                program=None if blank else chunk_program(document.text, self._settings),
-                line_keep_probabilities=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                finish_reason="skipped" if blank else "stop",
-                skip_reason=BLANK if blank else None,
-            )
-            yield ChunkPrograms(document.doc_id, (row,))
+            if document.text.strip():
+                yield ChunkPrograms.of_one_chunk(document, chunk_program(document.text, self._settings))
+            else:
+                yield ChunkPrograms.of_one_chunk(document, None, BLANK)
 
 
 def document_program(text: str, settings: RuleSettings) -> str:
     """Return `keep_doc()`, or `drop_doc()` and the first rule that the document breaks."""
-    finding = first_finding("\n".join(_kept(visible_lines(text), settings)), settings.documents)
+    chunk = Chunk(0, 0, text.count("\n"))
+    calls = tuple(operation for operation, _ in _edits(text, settings))
+    finding = first_finding(execute(text, [(chunk, calls)]).text, settings.documents)
     return _call(KeepDoc()) if finding is None else _call(DropDoc(), str(finding))
 
 
 def chunk_program(text: str, settings: RuleSettings) -> str:
     """Return remove_lines and normalize calls for a whole document, or `keep_chunk()` if no rule applies."""
+    return "\n".join(_call(*edit) for edit in _edits(text, settings)) or _call(KeepChunk())
+
+
+def _edits(text: str, settings: RuleSettings) -> list[tuple[Operation, str]]:
+    """Return the calls for a document, each with its reason."""
     # Invisible characters at line ends decide nothing and are part of no mark, so the calls fit the stored text.
     lines = visible_lines(text)
     removed = removed_lines(lines, settings.lines)
-    calls = [_call(RemoveLines(run[0].number, run[-1].number), run[0].reason) for run in _runs(removed)]
+    edits = list(_removals(removed))
     if settings.lines.strip_citations:
-        gone = {line.number for line in removed}
-        kept = [line for number, line in enumerate(lines) if number not in gone]
+        kept = [line for number, line in enumerate(lines) if number not in removed]
         marks = citation_marks(kept, [line for line in kept if "[" in line and is_code(line)])
-        calls += [_call(Normalize(mark, ""), "c4: citation") for mark in marks[:MAX_CITATION_MARKS]]
-    return "\n".join(calls) or _call(KeepChunk())
+        edits += [(Normalize(mark, ""), "c4: citation") for mark in marks[:MAX_CITATION_MARKS]]
+    return edits
 
 
-def _kept(lines: list[str], settings: RuleSettings) -> list[str]:
-    gone = {line.number for line in removed_lines(lines, settings.lines)}
-    return [line for number, line in enumerate(lines) if number not in gone]
+def _removals(removed: Mapping[int, str]) -> Iterator[tuple[Operation, str]]:
+    """Yield a call for each run of lines removed by the same rule; its values may differ from line to line."""
 
+    def run_and_rule(place: tuple[int, tuple[int, str]]) -> tuple[int, list[str]]:
+        index, (number, reason) = place
+        return number - index, reason.split(" ", 2)[:2]  # "isolated: prose_around", without value and threshold
 
-def _runs(removed: list[RemovedLine]) -> Iterator[list[RemovedLine]]:
-    """Yield runs of consecutive lines removed by the same rule; its values may differ from line to line."""
-    run: list[RemovedLine] = []
-    for line in removed:
-        if run and (line.number != run[-1].number + 1 or _rule(line) != _rule(run[0])):
-            yield run
-            run = []
-        run.append(line)
-    if run:
-        yield run
-
-
-def _rule(line: RemovedLine) -> str:
-    """Return source and name of the rule, without value and threshold: "isolated: prose_around"."""
-    return " ".join(line.reason.split(" ", 2)[:2])
+    for _, run in groupby(enumerate(removed.items()), key=run_and_rule):
+        (_, (first, reason)), *others = run
+        yield RemoveLines(first, first + len(others)), reason
 
 
 def _call(operation: Operation, reason: str | None = None) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prox_assets.monitoring.signals import FAMILIES, document_signals, mean_signals, passes
-from prox_assets.monitoring.signals.gopher_repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
+from prox_assets.published_rules.gopher import DUPLICATE_NGRAMS, TOP_NGRAMS
 
 
 def signals_of(text: str) -> dict[str, Any]:
