@@ -1,7 +1,7 @@
 """How many faults drift monitoring finds, and how often it is wrong, in simulated years with faults at hidden weeks.
 
 `python -m benchmarks.drift_simulation` simulates 20 years of three corpora (drift_world.py), 52 weekly shards each with
-all six faults once a year at random weeks and strengths (drift_year.py), lets `find_drift`'s judgement run over the
+all six faults once a year at random weeks and strengths (drift_year.py), lets `judge_arrivals` run over the
 metrics week by week with the default settings, and prints the tables of docs/drift.md.
 
 A fault counts as found when one of the measures that it should move has a finding within its first or second faulty

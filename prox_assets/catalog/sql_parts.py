@@ -3,7 +3,7 @@
 Values in queries are parameters. Literals are for paths and names inside views, which cannot have parameters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -19,8 +19,14 @@ def quoted_list(texts: Sequence[str]) -> str:
 
 
 def one_of(column: str, values: Iterable[str]) -> str:
-    """Return the condition that a column has one of the given values: trusted names from a closed set."""
-    return f"{column} IN ({', '.join(quoted(str(value)) for value in values)})"
+    """Return the condition that a column has one of the given values; nothing fulfils it without values."""
+    literals = ", ".join(quoted(str(value)) for value in values)
+    return f"{column} IN ({literals})" if literals else "false"
+
+
+def no_rows(types: Mapping[str, str]) -> str:
+    """Return the query for an empty result with columns of the given types."""
+    return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in types.items())} WHERE false"
 
 
 def parquet_rows(patterns: Sequence[str], *, union_by_name: bool = False) -> str:

@@ -23,8 +23,6 @@ from prox_assets.lake.lake import WRITTEN_BY, Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, Outcome, Table
 from prox_assets.lake.table_files import FileInfo
 from prox_assets.programs import (
-    Chunk,
-    ChunkProgram,
     ExecutionPolicy,
     Provenance,
     ProvenanceError,
@@ -273,7 +271,8 @@ def _provenance(
         return None, "the rules of the execution are not known"
     try:
         policy = ExecutionPolicy.from_dict(stored)
-        refinement, provenance = execute_with_provenance(raw, _programs(chunk_rows, policy), policy)
+        programs = [stored_program(row, policy) for row in chunk_rows]
+        refinement, provenance = execute_with_provenance(raw, programs, policy)
     except ProvenanceError as error:
         return None, str(error)
     except (ValueError, TypeError) as error:
@@ -281,16 +280,3 @@ def _provenance(
     if refinement.text != refined:
         return None, "the stored programs give another text than the one that is stored; `prox replay` says more"
     return provenance, None
-
-
-def _programs(rows: list[Row], policy: ExecutionPolicy) -> list[ChunkProgram]:
-    return [
-        stored_program(
-            Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"]),
-            row["program"],
-            row["line_keep_probabilities"],
-            row["finish_reason"],
-            policy,
-        )
-        for row in rows
-    ]

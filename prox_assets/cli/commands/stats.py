@@ -73,7 +73,9 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
                 moments = (_utc(given["since"]), _utc(given["until"]))
                 scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
                 options = {option.name: given[option.name] for option in own}
-                rows = ask_catalog(lake, lambda connection: question(connection, scope, **options), corpora, only)
+                rows = ask_catalog(
+                    lake, lambda connection: question(connection, scope, **options), corpora, only, scope.shards or None
+                )
             except (LakeError, duckdb.Error) as error:
                 raise fail(str(error)) from error
             show_rows(rows.to_arrow(), given["form"], given["output"])

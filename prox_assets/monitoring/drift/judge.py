@@ -99,27 +99,15 @@ class _Judged(NamedTuple):
     compared: Compared
 
 
-def find_drift(rows: Sequence[Row], settings: DriftSettings) -> list[DriftFinding]:
-    """Judge the latest shards of a corpus.
+def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[ShardJudgement]:
+    """Judge every shard as at its arrival; each verdict depends on earlier rows only.
 
     Args:
         rows: The corpus's rows of `shard_metrics` in order of arrival (`arrivals.arrivals`), one per shard.
         settings: Windows and thresholds.
 
     Returns:
-        What has moved, errors first; empty if there are too few shards for a baseline.
-    """
-    judgements = judge_arrivals(rows, settings)
-    if not judgements:
-        return []
-    severities = list(Severity)
-    return sorted(judgements[-1].findings, key=lambda finding: -severities.index(finding.severity))
-
-
-def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[ShardJudgement]:
-    """Judge every shard as at its arrival; each verdict depends on earlier rows only.
-
-    Shards that are pinned as the baseline, and shards before `accepted_from`, are left out.
+        A judgement per shard; shards that are pinned as the baseline, and shards before `accepted_from`, have none.
 
     Raises:
         DriftError: A pinned shard, or `accepted_from`, is not among the rows.

@@ -1,9 +1,10 @@
-"""Turns the fields of a stored row (program text, probabilities or both) into a ChunkProgram for the executor.
+"""Turns a stored row (program text, probabilities or both) into a ChunkProgram for the executor.
 
 The refiners write the fields; the stages store them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.line_labels import labelled_program
@@ -11,24 +12,18 @@ from prox_assets.programs.execution.executor import ChunkProgram
 from prox_assets.programs.policy import ExecutionPolicy
 
 
-def stored_program(
-    chunk: Chunk,
-    program: str | None,
-    line_keep_probabilities: Sequence[float] | None,
-    finish_reason: str,
-    policy: ExecutionPolicy,
-) -> ChunkProgram:
+def stored_program(row: Mapping[str, Any], policy: ExecutionPolicy) -> ChunkProgram:
     """Return what to execute for a stored chunk; its probabilities become line removals here.
 
     Args:
-        chunk: The lines that were shown.
-        program: Program text; if there are probabilities too, it holds the edits inside lines.
-        line_keep_probabilities: P(keep) of each line of the chunk, for dialects that score; else None.
-        finish_reason: How the answer ended; "length" means that it was cut off.
+        row: A row of `chunk_programs`. `chunk_index`, `line_start`, `line_end` and `skip_reason` are the chunk;
+            `program` is its text, or the edits inside lines where `line_keep_probabilities` has P(keep) of each line;
+            `finish_reason` is "length" where the answer was cut off.
         policy: `line_keep_threshold` and `line_numbers`.
     """
-    if line_keep_probabilities is None:
-        return ChunkProgram(chunk, program, finish_reason == "length")
+    chunk = Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"])
+    if row["line_keep_probabilities"] is None:
+        return ChunkProgram(chunk, row["program"], row["finish_reason"] == "length")
     first = policy.first_line_number(chunk)
-    operations = labelled_program(line_keep_probabilities, program, policy.line_keep_threshold, first)
+    operations = labelled_program(row["line_keep_probabilities"], row["program"], policy.line_keep_threshold, first)
     return ChunkProgram(chunk, operations, False)
