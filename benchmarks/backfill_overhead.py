@@ -26,7 +26,6 @@ import dagster as dg
 import yaml
 
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.component import RefinedCorpusAttributes
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
@@ -157,7 +156,7 @@ def attributes(raw: str, per_run: int) -> dict[str, object]:
 def stages_alone(folder: Path, corpora: dict[str, dict[str, object]], partitions: int) -> float:
     """Return the seconds that the two stages take on all shards, in this process."""
     name, given = next(iter(corpora.items()))
-    settings = RefinedCorpusAttributes.model_validate({"corpus": name, **given}).settings()
+    settings = CorpusSettings.model_validate({"corpus": name, **given})
     lake = Lake(str(folder))
     with dg.instance_for_test() as instance:
         runs = _read_shards(instance, lake, settings)
@@ -221,7 +220,7 @@ def backfill(deployment: Deployment, instance: dg.DagsterInstance, corpus: str) 
 
 
 def _settings(file: Path) -> CorpusSettings:
-    return RefinedCorpusAttributes.model_validate(yaml.safe_load(file.read_text())["attributes"]).settings()
+    return CorpusSettings.model_validate(yaml.safe_load(file.read_text())["attributes"])
 
 
 def _phases(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:

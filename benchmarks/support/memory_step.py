@@ -21,7 +21,7 @@ from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import ignore_preview_warnings
-from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
+from prox_assets.orchestration.component import corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.orchestration.source_sensor import prepare_partitions
@@ -89,7 +89,7 @@ def settings_for(raw: Path, refiners: str) -> CorpusSettings:
     """Return the settings of the corpus whose raw files lie in a folder."""
     attributes = {"corpus": CORPUS, "urls": [str(raw / "*.parquet")], "format": "parquet", "refiners": refiners}
     attributes["engine"] = {"kind": "transformers", "device": "cpu", "threads": 1}
-    return RefinedCorpusAttributes.model_validate(attributes).settings()
+    return CorpusSettings.model_validate(attributes)
 
 
 def main(arguments: list[str] | None = None) -> int:

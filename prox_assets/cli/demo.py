@@ -17,8 +17,8 @@ from prox_assets.monitoring.metrics.previews import edit_previews
 from prox_assets.monitoring.report.write import report_place
 from prox_assets.orchestration.assets import catalog, refinement_report
 from prox_assets.orchestration.build import build_defs
+from prox_assets.orchestration.corpus import shard_partitions
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.orchestration.resources import LakeResource
 
 CORPUS = "sample"

@@ -19,11 +19,11 @@ from prox_assets.orchestration.assets.lab_assets import (
     MODEL,
     SEED_ANNOTATIONS,
     TRAINING_SET,
+    LabSettings,
     build_lab_assets,
 )
 from prox_assets.orchestration.build import default_resources, ignore_preview_warnings
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.lab_component import RefinerLabAttributes
 from prox_assets.orchestration.resources import LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
@@ -82,7 +82,7 @@ def lab_definitions() -> dg.Definitions:
     """Return only the lab's definitions: corpora may need the very refiners that this command makes."""
     file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
-    settings = RefinerLabAttributes.model_validate(attributes).settings()
+    settings = LabSettings.model_validate(attributes)
     return dg.Definitions(assets=build_lab_assets(settings), resources=default_resources())
 
 

@@ -8,8 +8,7 @@ import typer
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.file import write_catalog
-from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
-from prox_assets.cli.options import fail, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, fail, say
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 

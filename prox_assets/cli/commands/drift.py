@@ -1,16 +1,22 @@
 """`prox drift`: show what has moved in the latest shards, and since when; exit with 1 if any finding is an error."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
-from pydantic import ValidationError
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.options import console, fail, say
+from prox_assets.cli.options import (
+    CorpusOption,
+    DriftSettingsOption,
+    LakeOption,
+    console,
+    corpora_of,
+    drift_settings,
+    fail,
+    say,
+)
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
@@ -21,15 +27,9 @@ _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 
 
 def drift(
-    lake: Annotated[str, typer.Option("--lake", help="Folder or URL of the lake.", envvar="PROX_LAKE")] = "lake",
-    corpus: Annotated[str | None, typer.Option("--corpus", help="Only this corpus.")] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            "--settings",
-            help="YAML file with windows and thresholds: the fields of `monitoring:`, or a defs.yaml that has it.",
-        ),
-    ] = None,
+    lake: LakeOption = "lake",
+    corpus: CorpusOption = None,
+    settings: DriftSettingsOption = None,
     history: Annotated[
         bool, typer.Option("--history", help="Also list the findings of every earlier shard, as of its arrival.")
     ] = False,
@@ -38,16 +38,11 @@ def drift(
 
     Every finding comes with a query for the documents in question; run it with `prox sql`.
     """
-    chosen = load_settings(settings)
+    chosen = drift_settings(settings)
     worst = False
     try:
         opened = Lake(lake)
-        present = opened.corpora()
-        if corpus is not None and corpus not in present:
-            raise fail(f"the lake {lake} has no corpus {corpus!r}; it has: {', '.join(present) or 'none'}")
-        if not present:
-            raise fail(f"the lake {lake} has no corpus yet; `prox refine` creates one")
-        for name in [corpus] if corpus else present:
+        for name in corpora_of(opened, corpus):
             judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
             if history:
                 _print_history(name, judgements)
@@ -56,22 +51,6 @@ def drift(
         raise fail(str(error)) from error
     if worst:
         raise typer.Exit(1)
-
-
-def load_settings(path: Path | None) -> DriftSettings:
-    """Read windows and thresholds from a file, which may be a defs.yaml; return the defaults if `path` is None."""
-    if path is None:
-        return DriftSettings()
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if isinstance(values, dict) and isinstance(values.get("attributes"), dict):
-            values = values["attributes"].get("monitoring")
-        return DriftSettings.model_validate({} if values is None else values)
-    except ValidationError as error:
-        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise fail(f"{path}: {details}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise fail(f"{path} cannot be read as settings: {error}") from error
 
 
 def _print_latest(corpus: str, judgements: Sequence[ShardJudgement], settings: DriftSettings) -> bool:

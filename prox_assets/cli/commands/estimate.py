@@ -13,13 +13,14 @@ from prox_assets.stages.pipeline import EXPECTED_ERRORS
 
 
 def estimate(
-    inputs: options.Inputs,
-    refiner: options.Refiner = "rules",
-    engine: options.Engine = "transformers",
+    inputs: options.Inputs = None,
+    settings: options.Settings = None,
+    refiner: options.Refiner = None,
+    engine: options.Engine = None,
     chunk_engine: options.ChunkEngine = None,
     engine_option: options.EngineOption = None,
     level: options.LevelOption = "both",
-    format_name: options.Format = "auto",
+    format_name: options.Format = None,
     text_column: options.TextColumn = None,
     url_column: options.UrlColumn = None,
     sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
@@ -33,15 +34,15 @@ def estimate(
     """
     plan = options.build_plan(
         inputs,
-        "estimate",
-        format_name,
-        (text_column, url_column),
-        None,
-        refiner,
-        (engine, chunk_engine),
-        engine_option,
-        None,
-        level,
+        settings,
+        refiner=refiner,
+        engine=engine,
+        chunk_engine=chunk_engine,
+        engine_option=engine_option,
+        level=level,
+        text_column=text_column,
+        url_column=url_column,
+        format=format_name,
     )
     try:
         with console.status("reading and timing the sample"):

@@ -10,7 +10,6 @@ from prox_assets.cli import options
 from prox_assets.cli.options import console, errors, say
 from prox_assets.cli.views.outcomes import outcome_table, program_warning
 from prox_assets.cli.views.progress import progress_on
-from prox_assets.corpora.source import DEFAULT_MAX_ROW_BYTES, DEFAULT_MAX_ROWS_PER_FILE
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import discover_shards
@@ -19,22 +18,23 @@ from prox_assets.stages.worker_processes import refine_shards_in_processes
 
 
 def refine(
-    inputs: options.Inputs,
     output: Annotated[str, typer.Option("--output", "-o", metavar="LAKE", help="Folder or URL of the lake.")],
+    inputs: options.Inputs = None,
+    settings: options.Settings = None,
     corpus: options.CorpusName = None,
-    refiner: options.Refiner = "rules",
-    engine: options.Engine = "transformers",
+    refiner: options.Refiner = None,
+    engine: options.Engine = None,
     chunk_engine: options.ChunkEngine = None,
     engine_option: options.EngineOption = None,
     policy: options.PolicyOption = None,
     level: options.LevelOption = "both",
-    format_name: options.Format = "auto",
+    format_name: options.Format = None,
     text_column: options.TextColumn = None,
     url_column: options.UrlColumn = None,
     rows_per_shard: options.RowsPerShard = None,
     window: options.WindowOption = None,
-    max_row_bytes: options.MaxRowBytes = DEFAULT_MAX_ROW_BYTES,
-    max_rows_per_file: options.MaxRowsPerFile = DEFAULT_MAX_ROWS_PER_FILE,
+    max_row_bytes: options.MaxRowBytes = None,
+    max_rows_per_file: options.MaxRowsPerFile = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
     workers: Annotated[
         int,
@@ -52,27 +52,32 @@ def refine(
     """
     plan = options.build_plan(
         inputs,
-        corpus,
-        format_name,
-        (text_column, url_column),
-        rows_per_shard,
-        refiner,
-        (engine, chunk_engine),
-        engine_option,
-        policy,
-        level,
-        window,
-        (max_row_bytes, max_rows_per_file),
+        settings,
+        corpus=corpus,
+        refiner=refiner,
+        engine=engine,
+        chunk_engine=chunk_engine,
+        engine_option=engine_option,
+        policy=policy,
+        level=level,
+        text_column=text_column,
+        url_column=url_column,
+        format=format_name,
+        rows_per_shard=rows_per_shard,
+        window_documents=window,
+        max_row_bytes=max_row_bytes,
+        max_rows_per_file=max_rows_per_file,
     )
     if workers > 1 and plan.needs_engine:
         raise options.fail(
-            f"--workers {workers} is for refiners without a model; {refiner} asks one, which uses every core by itself"
+            f"--workers {workers} is for refiners without a model; {plan.refiners.name} has one, and its engine uses "
+            "every core by itself"
         )
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     try:
         lake = Lake(output)
         # Two files with the same name belong to one corpus only if the user says so.
-        found = discover_shards(lake, plan, run_id, may_move=corpus is not None)
+        found = discover_shards(lake, plan, run_id, may_move=corpus is not None or settings is not None)
     except EXPECTED_ERRORS as error:
         raise options.fail(str(error)) from error
     if found.changed:

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich import box
 from rich.table import Table as Grid
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
 from prox_assets.cli import options
-from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
-from prox_assets.cli.options import console, errors, fail, say
+from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, errors, fail, say
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -76,9 +74,7 @@ def _changes(policy: list[str] | None, mode: Mode | None) -> dict[str, Any]:
     """Read the changes to the policy; exit with code 1 if they are invalid."""
     try:
         values = options.policy_values(policy)
-    except ValidationError as error:
-        raise fail(options.explain(error)) from error
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise fail(str(error)) from error
     if mode is not None:
         values["mode"] = mode

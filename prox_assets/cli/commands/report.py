@@ -5,42 +5,29 @@ from typing import Annotated
 
 import typer
 
-from prox_assets.cli.commands.drift import load_settings
-from prox_assets.cli.options import fail, say
+from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings, fail, say
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.report.write import write_report
 
 
 def report(
-    lake: Annotated[
-        str, typer.Option("--lake", "-l", metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
-    ] = "lake",
-    corpus: Annotated[
-        str | None, typer.Option("--corpus", help="Only this corpus; by default every one of the lake.")
-    ] = None,
+    lake: LakeOption = "lake",
+    corpus: CorpusOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of into the lake.")
     ] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            "--settings",
-            help="YAML file with the settings of drift: those of `monitoring:`, or a defs.yaml that has it.",
-        ),
-    ] = None,
+    settings: DriftSettingsOption = None,
 ) -> None:
     """Write the report about a corpus: one HTML page that opens without a network.
 
     By default the page goes to `report/index.html` in the corpus's folder of the lake, like the one from the Dagster
     asset `refinement_report`.
     """
-    drift = load_settings(settings)
+    drift = drift_settings(settings)
     try:
         opened = Lake(lake)
-        names = [corpus] if corpus else opened.corpora()
-        if not names:
-            raise fail(f"the lake {lake} has no corpus yet; `prox refine` creates one")
+        names = corpora_of(opened, corpus)
         if output is not None and len(names) > 1:
             raise fail(
                 f"--output takes one corpus, the lake has {len(names)}; choose with --corpus: {', '.join(names)}"

@@ -8,8 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.lakes import CorpusOption, corpora_of
-from prox_assets.cli.options import console, fail
+from prox_assets.cli.options import CorpusOption, console, corpora_of, fail
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards

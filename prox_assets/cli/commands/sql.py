@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from prox_assets.catalog.guarded import QueryError, QueryLimits, run_select
-from prox_assets.cli.lakes import LakeOption
-from prox_assets.cli.options import fail
+from prox_assets.cli.options import LakeOption, fail
 from prox_assets.cli.views.rows import FormatOption, OutputOption, show_rows
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake

@@ -16,8 +16,7 @@ from prox_assets.catalog.connection import ask_catalog
 from prox_assets.catalog.queries import comparison, counts, programs, removals
 from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
-from prox_assets.cli.options import fail, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, fail, say
 from prox_assets.cli.views.rows import LIMIT_HELP, FormatOption, OutputOption, show_rows
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake

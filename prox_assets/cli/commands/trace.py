@@ -15,8 +15,7 @@ from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
-from prox_assets.cli.lakes import CorpusOption, LakeOption, corpora_of
-from prox_assets.cli.options import console, fail, say
+from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, fail, say
 from prox_assets.cli.views.trace_view import show_hits, show_span, show_trace
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake

@@ -16,7 +16,7 @@ from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
@@ -52,7 +52,6 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
         kinds={"polars", "html"},
         code_version=__version__,
         description=DESCRIPTION,
-        retry_policy=RETRY_POLICY,
         pool=settings.cpu_pool,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
     )(refinement_report)

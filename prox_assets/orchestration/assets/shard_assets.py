@@ -17,7 +17,7 @@ from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import RETRY_POLICY, is_deterministic, no_retry_when_useless
+from prox_assets.orchestration.failures import is_deterministic, no_retry_when_useless
 from prox_assets.orchestration.metadata import column_schema, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
@@ -58,7 +58,6 @@ class ShardAsset:
                 "lake_table": f"{settings.corpus}/{self.table}",
             },
             "description": self.description,
-            "retry_policy": RETRY_POLICY,
         }
 
 
@@ -133,7 +132,7 @@ def inference_asset(
 
     return dg.asset(
         **asset.arguments(settings),
-        pool=settings.inference_pool,
+        pool=settings.pool_of_inference,
         op_tags=settings.inference_tags,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.shards_per_run),
     )(shard_asset)

@@ -6,33 +6,24 @@ same: a new document refiner costs only the newly admitted documents.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from itertools import groupby
 from typing import Any
 
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
-from prox_assets.refiners.protocol import ChunkPrograms, RefinerInput
+from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.aligned_rows import documents_with_decisions, inputs_of_chunk_programs
 from prox_assets.stages.identities import chunk_programs_identity
-from prox_assets.stages.inference.program_table import InferenceSummary, ProgramTable
-from prox_assets.stages.inference.windows import Row
+from prox_assets.stages.inference.program_table import InferenceSummary, write_program_table
+from prox_assets.stages.inference.windows import Row, Work
 from prox_assets.stages.run import ShardRun, StaleInputError
 
 ASSET = "chunk_programs"
 
+_ANSWER_COLUMNS = [field.name for field in fields(ChunkProgramRow)]
 _REUSED_COLUMNS = [name for name in SCHEMAS[Table.CHUNK_PROGRAMS].names if name not in ("corpus", "shard")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """One document: the request, and its rows if they are known (an empty list if it is not admitted)."""
-
-    request: RefinerInput
-    text_hash: str
-    source_row: int
-    known_rows: list[Row] | None
 
 
 def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: str | None = None) -> InferenceSummary:
@@ -58,58 +49,45 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
             "materialize doc_programs again"
         )
     inputs = inputs_of_chunk_programs(decisions)
-    refiner = session.fingerprint
     floor = run.plan.chunk_floor
-    identity = chunk_programs_identity(refiner, decisions.identity, floor)
-    programs = ProgramTable(run, Table.CHUNK_PROGRAMS, refiner, identity, documents.rows)
-    with run.lease(ASSET) as lease:
-        finished = programs.finished()
-        if finished is not None:
-            return finished
+
+    def work() -> Iterator[Work]:
         earlier = run.lake.info(run.corpus, Table.CHUNK_PROGRAMS, run.shard)
-        reuse = earlier is not None and earlier.fingerprint == refiner and not run.force
-        notes = {
-            "documents": documents.identity,
-            "doc_programs": decisions.identity,
-            "chunk_floor": floor,
-            "refiner": session.describe(),
-        }
+        reuse = earlier is not None and earlier.fingerprint == session.fingerprint and not run.force
+        return _work(run, inputs, floor, _EarlierRows(run) if reuse else None)
 
-        def before_publish() -> None:
-            lease.check()
-            run.check_inputs(inputs)
-
-        with session.restarting_after_engine_errors():
-            return programs.infer(
-                _work(run, inputs, floor, _EarlierRows(run) if reuse else None),
-                lambda requests: session.chunk_refiner().write_programs(requests),
-                _rows,
-                notes,
-                before_publish,
-            )
+    return write_program_table(
+        run,
+        session,
+        Table.CHUNK_PROGRAMS,
+        identity=chunk_programs_identity(session.fingerprint, decisions.identity, floor),
+        inputs=inputs,
+        documents=documents.rows,
+        work=work,
+        write_programs=lambda requests: session.chunk_refiner().write_programs(requests),
+        rows_of=_rows,
+        notes={"documents": documents.identity, "doc_programs": decisions.identity, "chunk_floor": floor},
+    )
 
 
-def _work(
-    run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None"
-) -> Iterator[_Document]:
+def _work(run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None") -> Iterator[Work]:
     """Walk documents and their decisions; a document below the floor has no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
     for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):
-        admitted = (
-            decision["error"] is None
-            and decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep
-        )
         known: list[Row] | None = None
-        if not admitted:
+        if (
+            decision["error"] is not None
+            or not decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep
+        ):
             known = []
         elif earlier is not None:
             known = earlier.take(document["source_row"], document["text_hash"])
         request = RefinerInput(document["doc_id"], document["text"])
-        yield _Document(request, document["text_hash"], document["source_row"], known)
+        yield Work(request, document["text_hash"], document["source_row"], known)
 
 
-def _rows(document: _Document, result: ChunkPrograms) -> list[Row]:
+def _rows(document: Work, result: ChunkPrograms) -> list[Row]:
     """Turn a result into rows; a failed document gets one row that covers all its lines and holds the error."""
     common = {
         "doc_id": result.doc_id,
@@ -117,34 +95,9 @@ def _rows(document: _Document, result: ChunkPrograms) -> list[Row]:
         "text_hash": document.text_hash,
         "error": result.error,
     }
-    if result.error is not None:
-        whole = {
-            "chunk_index": 0,
-            "line_start": 0,
-            "line_end": document.request.text.count("\n"),
-            "program": None,
-            "line_keep_probabilities": None,
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
-            "finish_reason": "error",
-            "skip_reason": None,
-        }
-        return [{**common, **whole}]
-    return [
-        {
-            **common,
-            "chunk_index": row.chunk_index,
-            "line_start": row.line_start,
-            "line_end": row.line_end,
-            "program": row.program,
-            "line_keep_probabilities": row.line_keep_probabilities,
-            "prompt_tokens": row.prompt_tokens,
-            "completion_tokens": row.completion_tokens,
-            "finish_reason": row.finish_reason,
-            "skip_reason": row.skip_reason,
-        }
-        for row in result.rows
-    ]
+    whole = ChunkProgramRow(0, 0, document.request.text.count("\n"), None, None, 0, 0, "error")
+    answers = result.rows if result.error is None else (whole,)
+    return [{**common, **{name: getattr(answer, name) for name in _ANSWER_COLUMNS}} for answer in answers]
 
 
 class _EarlierRows:

@@ -1,16 +1,14 @@
-"""A shard's table of programs: whether it is current, and how inferred windows become its file.
+"""A shard's table of programs: whether it is current, and how inferred windows become its file."""
 
-`doc_programs` and `chunk_programs` share this and the windows themselves (inference.py).
-"""
-
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.stages.inference.windows import R, Row, W, WindowedInference
+from prox_assets.refiners.session import RefinerSession
+from prox_assets.stages.inference.windows import R, Row, WindowedInference, Work
 from prox_assets.stages.run import ShardRun
 
 
@@ -39,102 +37,78 @@ class InferenceSummary:
     failed: int
 
 
-@dataclass(frozen=True)
-class ProgramTable:
-    """A shard's file of DOC_PROGRAMS or CHUNK_PROGRAMS that a run is to infer.
+def write_program_table(
+    run: ShardRun,
+    session: RefinerSession,
+    table: Table,
+    *,
+    identity: str,
+    inputs: Mapping[Table, str],
+    documents: int,
+    work: Callable[[], Iterable[Work]],
+    write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
+    rows_of: Callable[[Work, R], list[Row]],
+    notes: Mapping[str, Any],
+) -> InferenceSummary:
+    """Infer the windows that the ledger lacks, write the table's file from all windows, then remove the ledger.
 
-    Attributes:
+    A file that is already current is left as it is, unless the run forces inference.
+
+    Args:
         run: The shard and its run.
-        table: Which of the two.
-        refiner: The refiner's inference fingerprint.
+        session: The refiner.
+        table: DOC_PROGRAMS or CHUNK_PROGRAMS; the lease has its name.
         identity: The identity that the file will have.
+        inputs: The identities of the tables it is made from; nothing is published if one has been replaced.
         documents: Documents in the shard.
+        work: Returns the shard's documents in order; called under the lease.
+        write_programs: Asks the refiner.
+        rows_of: Turns a document and its result into table rows.
+        notes: Further notes for the file.
+
+    Raises:
+        ReplacedTableError: An input has been replaced meanwhile.
+        InferenceFailedError: Every document failed.
+        EngineError: The engine died or stalled; finished windows are kept for the next run.
     """
+    with run.lease(table.value) as lease:
+        info = run.lake.info(run.corpus, table, run.shard)
+        if info is not None and info.identity == identity and not run.force:
+            remove_leftover_ledgers(run.lake, run.corpus, table, run.shard)
+            costs = {name: info.notes[name] for name in ("prompt_tokens", "engine_seconds", "failed")}
+            return InferenceSummary(documents, info.rows, True, 0, 0, **costs)
 
-    run: ShardRun
-    table: Table
-    refiner: str
-    identity: str
-    documents: int
+        def before_publish() -> None:
+            lease.check()
+            run.check_inputs(inputs)
 
-    def finished(self) -> InferenceSummary | None:
-        """Describe the file if it is already current; return None if it is not, or if the run forces inference."""
-        run = self.run
-        info = run.lake.info(run.corpus, self.table, run.shard)
-        if info is None or info.identity != self.identity or run.force:
-            return None
-        remove_leftover_ledgers(run.lake, run.corpus, self.table, run.shard)
-        return InferenceSummary(
-            documents=self.documents,
-            rows=info.rows,
-            reused=True,
-            windows_resumed=0,
-            documents_inferred=0,
-            prompt_tokens=info.notes["prompt_tokens"],
-            engine_seconds=info.notes["engine_seconds"],
-            failed=info.notes["failed"],
-        )
-
-    def infer(
-        self,
-        work: Iterable[W],
-        write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
-        rows_of: Callable[[W, R], list[Row]],
-        notes: dict[str, Any],
-        before_publish: Callable[[], None],
-    ) -> InferenceSummary:
-        """Infer the windows that the ledger lacks, write the file from all windows, then remove the ledger.
-
-        Args:
-            work: The shard's documents in order.
-            write_programs: The refiner.
-            rows_of: Turns a document and its result into table rows.
-            notes: Further notes for the file.
-            before_publish: Called when the file is complete; raises if the lease is lost or an input was replaced.
-        """
-        run = self.run
-        ledger = ResumeLedger(
-            run.lake,
-            run.corpus,
-            self.table,
-            run.shard,
-            self.identity,
-            run.plan.window_documents,
-            {
-                "corpus": run.corpus,
-                "shard": run.shard,
-                "run_id": run.run_id,
-                "code_version": run.code_version,
-                "refiner": self.refiner,
-            },
-        )
-        inference = WindowedInference(
-            ledger,
-            write_programs,
-            rows_of,
-            attempts=run.plan.request_attempts,
-            progress=run.progress,
-            total=self.documents,
-        )
-        windows = inference.run(work)
-        seconds, tokens, failed = 0.0, 0, 0
-        stamp = run.stamp(self.refiner, self.identity)
-        with run.lake.write(run.corpus, run.shard, [self.table], stamp, before_publish) as [writer]:
-            for part, cost in ledger.windows(windows):
-                seconds += cost.seconds
-                tokens += cost.prompt_tokens
-                failed += part.num_rows - part["error"].null_count
-                writer.write_table(part)
-            writer.notes.update(notes, engine_seconds=seconds, prompt_tokens=tokens, failed=failed)
-            rows = writer.rows
-        ledger.remove()
-        return InferenceSummary(
-            documents=self.documents,
-            rows=rows,
-            reused=False,
-            windows_resumed=inference.windows_resumed,
-            documents_inferred=inference.documents_inferred,
-            prompt_tokens=tokens,
-            engine_seconds=seconds,
-            failed=failed,
-        )
+        common = {
+            "corpus": run.corpus,
+            "shard": run.shard,
+            "run_id": run.run_id,
+            "code_version": run.code_version,
+            "refiner": session.fingerprint,
+        }
+        with session.restarting_after_engine_errors():
+            ledger = ResumeLedger(run.lake, run.corpus, table, run.shard, identity, run.plan.window_documents, common)
+            inference = WindowedInference(
+                ledger,
+                write_programs,
+                rows_of,
+                attempts=run.plan.request_attempts,
+                progress=run.progress,
+                total=documents,
+            )
+            windows = inference.run(work())
+            costs = {"prompt_tokens": 0, "engine_seconds": 0.0, "failed": 0}
+            stamp = run.stamp(session.fingerprint, identity)
+            with run.lake.write(run.corpus, run.shard, [table], stamp, before_publish) as [writer]:
+                for part, cost in ledger.windows(windows):
+                    costs["engine_seconds"] += cost.seconds
+                    costs["prompt_tokens"] += cost.prompt_tokens
+                    costs["failed"] += part.num_rows - part["error"].null_count
+                    writer.write_table(part)
+                writer.notes.update(notes, **costs, refiner=session.describe())
+            ledger.remove()
+            resumed, inferred = inference.windows_resumed, inference.documents_inferred
+            return InferenceSummary(documents, writer.rows, False, resumed, inferred, **costs)

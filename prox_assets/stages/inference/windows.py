@@ -8,11 +8,12 @@ shard. When every request fails, no document is the cause, and the stage stops w
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prox_assets.lake.resume import ResumeLedger, WindowCost
-from prox_assets.refiners.protocol import RefinerInput
+from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.stages.run import InferenceFailedError, Progress
 
 Row = dict[str, Any]
@@ -25,44 +26,32 @@ FAILURES_PER_PASS = 128
 SYSTEMIC_FAILURES = 8
 
 
-class Result(Protocol):
-    """A refiner's answer for one document."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One document of the shard.
 
-    @property
-    def doc_id(self) -> str:
-        """The document's id."""
-        ...
+    Attributes:
+        request: What the refiner is shown.
+        text_hash: The text's hash.
+        source_row: The document's row in the source.
+        known_rows: Its rows if they need no inference (an empty list if it has none), else None.
+    """
 
-    @property
-    def error(self) -> str | None:
-        """Why the request failed, or None."""
-        ...
-
-
-class Work(Protocol):
-    """One document of the shard: its rows if they are already known, else the request to the refiner."""
-
-    @property
-    def request(self) -> RefinerInput:
-        """What the refiner is shown."""
-        ...
-
-    @property
-    def known_rows(self) -> list[Row] | None:
-        """Rows that need no inference (possibly an empty list), or None if the refiner must be asked."""
-        ...
+    request: RefinerInput
+    text_hash: str
+    source_row: int
+    known_rows: list[Row] | None = None
 
 
-W = TypeVar("W", bound=Work)
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", DocumentProgram, ChunkPrograms)
 
 
-class WindowedInference(Generic[W, R]):
+class WindowedInference(Generic[R]):
     """Runs a refiner over a shard's documents through a resume ledger.
 
     Args:
         ledger: Where finished windows go.
-        write_programs: The refiner: gives one result per document, in any order.
+        write_programs: The refiner; it gives one result per document, in any order.
         rows_of: Turns a document and its result into table rows.
         attempts: How often a failing document is tried in total.
         progress: Called with (documents done, total) as windows finish.
@@ -73,7 +62,7 @@ class WindowedInference(Generic[W, R]):
         self,
         ledger: ResumeLedger,
         write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
-        rows_of: Callable[[W, R], list[Row]],
+        rows_of: Callable[[Work, R], list[Row]],
         *,
         attempts: int,
         progress: Progress,
@@ -88,13 +77,14 @@ class WindowedInference(Generic[W, R]):
         self._finished = ledger.finished_windows()
         self.windows_resumed = len(self._finished)
         self.documents_inferred = 0
+        self._exhausted = False  # the refiner has been fed all of the shard's documents
         self._last_write: float | None = None  # before the first write, when the refiner became ready; None before that
         self._open: dict[int, dict[int, list[Row]]] = {}  # window -> offset -> rows
         self._size: dict[int, int] = {}  # window -> documents it will have
-        self._place: dict[str, tuple[int, int, W]] = {}  # documents in progress
-        self._failed: dict[str, tuple[W, R]] = {}
+        self._place: dict[str, tuple[int, int, Work]] = {}  # documents in progress
+        self._failed: dict[str, tuple[Work, R]] = {}
 
-    def run(self, work: Iterable[W]) -> int:
+    def run(self, work: Iterable[Work]) -> int:
         """Infer what is missing; return the number of windows.
 
         Raises:
@@ -102,12 +92,9 @@ class WindowedInference(Generic[W, R]):
             EngineError: The engine died or stalled; finished windows are kept.
         """
         source = iter(enumerate(work))
-        exhausted = False
-        while not exhausted:
-            fed = _Fed()
+        while not self._exhausted:
             inferred_before = self.documents_inferred
-            self._consume(self._feed(source, fed))
-            exhausted = fed.exhausted
+            self._consume(self._feed(source))
             for _ in range(1, self._attempts):
                 self._try_failed_again()
             if self.documents_inferred == inferred_before:
@@ -120,22 +107,21 @@ class WindowedInference(Generic[W, R]):
             )
         return -(-self.total // self._ledger.window_documents)
 
-    def _feed(self, source: Iterator[tuple[int, W]], fed: "_Fed") -> Iterator[RefinerInput]:
+    def _feed(self, source: Iterator[tuple[int, Work]]) -> Iterator[RefinerInput]:
         """Yield the requests to the refiner until the shard ends or too many have failed."""
         for position, item in source:
             window, offset = divmod(position, self._ledger.window_documents)
             if window in self._finished:
                 continue
             self._size[window] = min(self._ledger.window_documents, self.total - window * self._ledger.window_documents)
-            known = item.known_rows
-            if known is not None:
-                self._accept(window, offset, known)
+            if item.known_rows is not None:
+                self._accept(window, offset, item.known_rows)
                 continue
             self._place[item.request.doc_id] = (window, offset, item)
             yield item.request
             if len(self._failed) >= FAILURES_PER_PASS:
                 return
-        fed.exhausted = True
+        self._exhausted = True
 
     def _consume(self, requests: Iterable[RefinerInput]) -> None:
         """Process the results of one pass; failed documents wait in `_failed`."""
@@ -187,14 +173,9 @@ class WindowedInference(Generic[W, R]):
             prompt_tokens = sum(row["prompt_tokens"] for row in ordered if "run_id" not in row)
             seconds = 0.0 if self._last_write is None else now - self._last_write
             self._ledger.write_window(window, ordered, WindowCost(seconds, prompt_tokens))
-            self._last_write = None if self._last_write is None else now
+            if self._last_write is not None:
+                self._last_write = now
             del self._open[window]
             self._finished.add(window)
             done = min(len(self._finished) * self._ledger.window_documents, self.total)
             self._progress(done, self.total)
-
-
-class _Fed:
-    """Whether all of the shard's documents have been fed to the refiner."""
-
-    exhausted = False

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from prox_assets import RefinedCorpus
 from prox_assets.cli import app
 from prox_assets.cli.options import corpus_name
 from prox_assets.lake.lake import Lake
@@ -210,6 +212,45 @@ def test_a_model_that_is_not_there_is_one_error_however_many_files(tmp_path, lak
     assert "no-model" in output
 
 
+def test_a_defs_yaml_means_what_it_means_to_dagster(tmp_path, pages, lake, monkeypatch):
+    monkeypatch.setenv("PAGES_FOLDER", str(tmp_path))
+    defs = tmp_path / "defs.yaml"
+    defs.write_text(
+        "type: prox_assets.RefinedCorpus\nattributes:\n  corpus: crawl\n  group: web\n  refiners: rules\n"
+        "  urls: ['{{ env.PAGES_FOLDER }}/pages.jsonl']\n  policy: {doc_keep_threshold: 0.7, whole_words: false}\n"
+    )
+    prox("refine", "--settings", defs, "-o", lake)
+    [row] = Lake(str(lake)).rows("crawl", Table.POLICIES, "pages.jsonl")
+    policy = json.loads(row["configuration"])["policy"]
+    assert (policy["doc_keep_threshold"], policy["whole_words"]) == (0.7, False)
+    settings = RefinedCorpus.from_attributes_dict(attributes=yaml.safe_load(defs.read_text())["attributes"]).settings
+    assert row["execution_fingerprint"] == settings.plan.execution_fingerprint
+
+    prox("refine", "--settings", defs, "-o", lake, "--policy", "doc_keep_threshold=0.5", "--corpus", "other")
+    [row] = Lake(str(lake)).rows("other", Table.POLICIES, "pages.jsonl")
+    policy = json.loads(row["configuration"])["policy"]
+    assert (policy["doc_keep_threshold"], policy["whole_words"]) == (0.5, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("colour: green", "colour: Extra inputs"),
+        ("policy: {tempo: 1}", "policy does not know tempo; it knows mode"),
+        ("engine: {kind: abacus}", "engine: Input tag 'abacus'"),
+        ("corpus: Not A Name", "'Not A Name' cannot name a corpus"),
+        ("refiners: nonsense", "no refiner preset 'nonsense'"),
+        ("- a", "must hold a mapping"),
+    ],
+)
+def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message):
+    (tmp_path / "defs.yaml").write_text(line if line[0] == "-" else f"corpus: web\nurls: [x]\n{line}\n")
+    output = one_line(prox("refine", "--settings", tmp_path / "defs.yaml", "-o", lake, expected=1))
+    assert output.startswith("error: ")
+    assert message in output
+    assert "name the raw files" in one_line(prox("refine", "-o", lake, expected=1))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -316,4 +357,4 @@ def test_an_error_that_nobody_foresaw_costs_one_shard_and_shows_its_traceback(tm
 def test_several_workers_refine_without_a_model_only(pages, lake):
     assert "shard" in prox("refine", pages, "-o", lake, "--workers", "2")
     refused = one_line(prox("refine", pages, "-o", lake, "--refiner", "bundled", "--workers", "2", expected=1))
-    assert "error: --workers 2 is for refiners without a model; bundled asks one" in refused
+    assert "error: --workers 2 is for refiners without a model; bundled has one" in refused

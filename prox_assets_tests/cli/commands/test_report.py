@@ -35,8 +35,8 @@ def test_the_settings_of_drift_are_those_of_the_corpus(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--corpus", "other"], "corpora there: web"),
-        (["--corpus", "../web"], "cannot name a corpus"),
+        (["--corpus", "other"], "it has: web"),
+        (["--corpus", "../web"], "has no corpus '../web'"),
         (["--output", "/no/such/folder/page.html"], "folder that is there"),
         (["--settings", "/no/such/file.yaml"], "cannot be read as settings"),
     ],
