@@ -313,3 +313,15 @@ SCHEMAS: dict[Table, pa.Schema] = {
 DESCRIPTIONS: dict[Table, dict[str, str]] = {
     table: {name: text for name, _, text in columns} for table, columns in _COLUMNS.items()
 }
+
+WRITTEN_BY: dict[Table, str] = {
+    Table.SHARDS: "shard discovery",
+    Table.DOCUMENTS: "raw_shards",
+    Table.REJECTS: "raw_shards",
+    Table.DOC_PROGRAMS: "doc_programs",
+    Table.CHUNK_PROGRAMS: "chunk_programs",
+    **dict.fromkeys((*EXECUTION_TABLES, Table.POLICIES), "refined_shards"),
+    Table.SHARD_METRICS: "quality_metrics",
+    Table.SHARD_METRICS_HISTORY: "quality_metrics",
+}
+"""The step that writes each table, for errors that say what to run again."""

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from prox_assets.testing.ports import free_port
+
 _START_SECONDS = 60
 _REQUEST_LINE_END = b" HTTP/1.1\r\n"
 
@@ -26,9 +28,7 @@ _REQUEST_LINE_END = b" HTTP/1.1\r\n"
 @contextmanager
 def running_s3_server() -> Iterator[str]:
     """Yield the endpoint of an empty S3 server that runs until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
     try:

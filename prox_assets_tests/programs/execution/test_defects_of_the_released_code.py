@@ -7,7 +7,8 @@ import pytest
 
 from prox_assets.programs import ExecutionPolicy, decide_document, pack_lines
 from prox_assets.programs.execution.reference import ReferenceExecutionError, execute_chunk_program
-from prox_assets.testing.program_cases import BODY, REFERENCE, run, run_chunks, statuses
+from prox_assets.testing.program_cases import BODY
+from prox_assets_tests.programs.cases import REFERENCE, run, run_chunks, statuses
 
 
 def page(*lines: str) -> str:

@@ -6,7 +6,8 @@ from hypothesis import given
 
 from prox_assets.programs import Normalize, Outcome, Reason, RemoveLines, execute
 from prox_assets.programs.execution.reference import ReferenceExecutionError, execute_chunk_program
-from prox_assets.testing.program_cases import BODY, REFERENCE, chunked_documents, run, run_chunks, statuses
+from prox_assets.testing.program_cases import BODY, chunked_documents
+from prox_assets_tests.programs.cases import REFERENCE, run, run_chunks, statuses
 
 
 @given(chunked_documents())

@@ -20,7 +20,8 @@ from prox_assets.programs import (
     parse,
 )
 from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
-from prox_assets.testing.program_cases import chunked_documents, run, run_chunks, statuses
+from prox_assets.testing.program_cases import chunked_documents
+from prox_assets_tests.programs.cases import run, run_chunks, statuses
 
 PAGE = "Home | About\nThe title\nThe first paragraph.\nThe second paragraph.\nCopyright"
 policies = st.builds(
