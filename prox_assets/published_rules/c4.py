@@ -13,14 +13,7 @@ MIN_WORDS_PER_LINE = 3
 MIN_SENTENCES = 5
 MAX_WORD_LENGTH = 1000  # characters; in the code alone
 JAVASCRIPT = "javascript"
-POLICY_PHRASES = (
-    "terms of use",
-    "privacy policy",
-    "cookie policy",
-    "uses cookies",
-    "use of cookies",
-    "use cookies",
-)
+POLICY_PHRASES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 LOREM_IPSUM = "lorem ipsum"
 
 CITATION = r"\[(?:\d*|edit|citation needed)\]"

@@ -85,10 +85,7 @@ class ProbeReport:
 
 
 def probe(
-    config: RefinerConfig,
-    engine: Engine,
-    tokenizer: PromptTokenizer,
-    documents: Iterable[RefinerInput] = PROBE_PAGES,
+    config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer, documents: Iterable[RefinerInput] = PROBE_PAGES
 ) -> ProbeReport:
     """Try the configured prompt format, or all of them for "auto", and choose the best accepted one.
 
@@ -111,7 +108,8 @@ def probe(
     accepted = [trial for trial in trials if trial.accepted]
     if not accepted:
         raise ProbeError(
-            f"{config.name} ({config.model}) answers {len(samples)} sample pages properly in no prompt format tried. "
+            f"{config.name} ({config.model}) did not answer the {len(samples)} sample pages properly in any prompt "
+            "format tried. "
             + " ".join(f"{trial}." for trial in trials)
             + " Set prompt_format to the format that the model was tuned with, and check that it is a refiner of "
             f"level {config.level} and dialect {config.dialect}."
@@ -121,10 +119,7 @@ def probe(
 
 
 def _try(
-    config: RefinerConfig,
-    engine: Engine,
-    tokenizer: PromptTokenizer,
-    samples: Sequence[RefinerInput],
+    config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer, samples: Sequence[RefinerInput]
 ) -> FormatTrial:
     watched = _AnswerMassMeter(engine)
     if config.level == "doc":
@@ -160,10 +155,7 @@ def _judge_scores(results: Sequence[DocumentProgram], watched: "_AnswerMassMeter
 def _judge_programs(results: Sequence[DocumentProgram]) -> dict[str, float]:
     decisions = [_decision(result.program) for result in results if result.program is not None]
     valid = [decision for decision in decisions if decision is not None]
-    return {
-        "valid_programs": _share(len(valid), len(decisions)),
-        "spread": 1.0 if len(set(valid)) > 1 else 0.0,
-    }
+    return {"valid_programs": _share(len(valid), len(decisions)), "spread": 1.0 if len(set(valid)) > 1 else 0.0}
 
 
 def _decision(program: str) -> bool | None:

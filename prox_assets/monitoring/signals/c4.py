@@ -48,8 +48,7 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
             .cast(pl.Float64),
             c4_lorem_ipsum=_any(_ELIGIBLE, lowered.str.contains(c4.LOREM_IPSUM, literal=True)),
             c4_curly_bracket=_any(
-                _ELIGIBLE,
-                line.str.contains("{", literal=True) & ~lowered.str.contains(c4.JAVASCRIPT, literal=True),
+                _ELIGIBLE, line.str.contains("{", literal=True) & ~lowered.str.contains(c4.JAVASCRIPT, literal=True)
             ),
         )
     )

@@ -7,47 +7,29 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.word_pieces import PieceCache, piece_rule
+from prox_assets.refiners.model.word_pieces import PieceCache, PieceEncoding, piece_rule
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 
-class EncodedText(Protocol):
-    """The tokens of one text, without any beginning-of-sequence token."""
-
-    @property
-    def token_ids(self) -> tuple[int, ...]:
-        """The token ids."""
-        ...
-
-    def tokens_before(self, character: int) -> int:
-        """Return how many tokens start before the character at this index."""
-        ...
-
-    def start(self, token: int) -> int:
-        """Return the index of the character in which a token starts; it never decreases from token to token."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of tokens."""
-        ...
-
-
-class _WholeEncoding:
-    """The tokens of a text that was encoded as a whole."""
+class WholeEncoding:
+    """The tokens of one text that was encoded as a whole."""
 
     def __init__(self, encoding: Encoding) -> None:
+        """Take the result of the tokenizers library."""
         self.token_ids = tuple(encoding.ids)
         self._encoding = encoding
 
     def tokens_before(self, character: int) -> int:
+        """Return how many tokens start before the character at this index."""
         return bisect_left(self._starts, character)
 
     def start(self, token: int) -> int:
+        """Return the index of the character in which a token starts; it never decreases from token to token."""
         return self._starts[token]
 
     @cached_property
@@ -56,6 +38,10 @@ class _WholeEncoding:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+
+EncodedText = WholeEncoding | PieceEncoding
+"""The tokens of one text, without any beginning-of-sequence token."""
 
 
 class PromptTokenizer:
@@ -113,7 +99,7 @@ class PromptTokenizer:
         return [next(others) if index in whole else next(cut) for index in range(len(texts))]
 
     def _encode_whole(self, texts: Sequence[str]) -> list[EncodedText]:
-        return [*map(_WholeEncoding, self._backend.encode_batch(list(texts), add_special_tokens=False))]
+        return [*map(WholeEncoding, self._backend.encode_batch(list(texts), add_special_tokens=False))]
 
     def special_token_id(self, token: str) -> int:
         """Return the id of a special token.

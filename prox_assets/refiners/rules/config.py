@@ -93,10 +93,7 @@ class DocumentRuleSettings(BaseModel):
         description="Gopher's English list; give another for a corpus in another Latin language.",
     )
     max_duplicate_lines: float = Field(
-        default=gopher.MAX_DUPLICATE_LINES,
-        ge=0,
-        le=1,
-        description="Gopher: largest share of repeated lines.",
+        default=gopher.MAX_DUPLICATE_LINES, ge=0, le=1, description="Gopher: largest share of repeated lines."
     )
     max_duplicate_line_characters: float = Field(
         default=gopher.MAX_DUPLICATE_LINE_CHARACTERS,

@@ -1,7 +1,7 @@
 """Document rules of the `rules` refiner: whether a page is worth keeping, and if not, which rule it breaks.
 
 Each rule judges the page as a whole, as (rule, value, threshold). The rules are Gopher's, C4's and FineWeb's
-(`published_rules`), but sentences end at more marks than C4 and FineWeb know (sentence_marks.py). Left out are Gopher's
+(`published_rules`), but sentences end at more marks than C4 and FineWeb know (sentences.py). Left out are Gopher's
 rules on duplicate paragraphs and on duplicate 5- to 10-grams, and FineWeb's bound on duplicate lines (1 % of
 characters), where Gopher's bound applies instead.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prox_assets.published_rules import c4, gopher
 from prox_assets.refiners.rules.config import DocumentRuleSettings
 from prox_assets.refiners.rules.page import Page, measured
-from prox_assets.refiners.rules.text_measures import count_sentences, ends_sentence, has_no_full_stops
+from prox_assets.refiners.rules.sentences import count_sentences, ends_sentence, has_no_full_stops
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the rules measure: words, lengths and sentence ends, in scripts with and without spaces.
+"""What the rules measure: words and lengths, in scripts with and without spaces.
 
 A word is a run of characters between white space, as Gopher, C4 and FineWeb count words in English. By that count a
 line in a script without spaces would be a single word, and every rule would delete it. In such scripts two characters
@@ -14,31 +14,9 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from prox_assets.programs.words import UNSPACED
-from prox_assets.refiners.rules.sentence_marks import (
-    ASCII_BEHIND,
-    QUOTES,
-    REMARK_BRACKETS,
-    REMARK_CHARACTERS,
-    STAND_IN_RESTS,
-    STAND_IN_STARTS,
-    STAND_INS,
-    TERMINALS,
-    may_stand_behind,
-)
 
 UNSPACED_CHARACTERS_PER_WORD = 2
 
-_END = re.compile(f"[{TERMINALS}{QUOTES}]")
-_STAND_IN = re.compile(STAND_INS)
-_SENTENCE_END = re.compile(
-    # The pattern begins with a character class, so the search skips all other characters quickly: a third of the time.
-    # A run of marks is examined once, from its first mark on.
-    rf"[{TERMINALS}{STAND_IN_STARTS}](?:(?<=[{TERMINALS}])(?<![{TERMINALS}].)[{TERMINALS}]*|{STAND_IN_RESTS})"
-    rf"(?:[{QUOTES}{ASCII_BEHIND}]|\[[^\[\]\n]{{1,{REMARK_CHARACTERS}}}\])*"
-    r"(?=\s|$|[^\x00-\x7f])"
-)
-# Thai and Lao end a sentence with a space, if at all.
-_WITHOUT_FULL_STOP = re.compile("[\u0e00-\u0eff]")
 
 # Scripts in which one character is a syllable: Hangul, Ethiopic, Cherokee, Canadian syllabics, Vai.
 _SYLLABLE = re.compile(
@@ -122,11 +100,6 @@ def without_unseen(text: str) -> str:
     return text if text.isascii() else _UNSEEN_CHARACTER.sub("", text)
 
 
-def has_no_full_stops(text: str) -> bool:
-    """Return whether most of a text is in a script whose sentences end without a mark."""
-    return not text.isascii() and 2 * len(_WITHOUT_FULL_STOP.findall(text)) > sum(map(len, text.split()))
-
-
 def unspaced_characters(text: str) -> int:
     """Return the number of characters of scripts written without spaces."""
     return 0 if text.isascii() else len(UNSPACED.findall(text))
@@ -150,35 +123,6 @@ def mean_word_length(words: Sequence[str]) -> float:
     """
     joined = "".join(words)
     return len(joined if joined.isascii() else _POINTS.sub("", joined)) / len(words)
-
-
-def count_sentences(text: str) -> int:
-    """Return the number of sentence ends: marks before white space, a non-ASCII character or the end of the text."""
-    return len(_SENTENCE_END.findall(text))
-
-
-def ends_sentence(line: str) -> bool:
-    """Return whether a line ends in a sentence mark or a quote.
-
-    Characters that may follow such a mark are skipped: brackets, footnote and citation marks, emoji, white space, and
-    invisible characters such as direction marks.
-    """
-    end, remark = len(line), -1
-    while end:
-        character = line[end - 1]
-        if _END.match(character):
-            return True
-        if character in REMARK_BRACKETS:
-            remark = line.rfind(REMARK_BRACKETS[character], max(0, end - REMARK_CHARACTERS - 2), end)
-        if may_stand_behind(character):
-            end -= 1
-        elif any(_STAND_IN.fullmatch(line, end - length, end) for length in (1, 2) if length <= end):
-            return True
-        elif remark >= 0:
-            end, remark = remark, -1
-        else:
-            return False
-    return False
 
 
 def width(line: str) -> int:

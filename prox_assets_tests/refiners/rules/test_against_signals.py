@@ -20,7 +20,7 @@ from prox_assets.refiners.rules.config import RuleSettings
 from prox_assets.refiners.rules.document_rules import first_finding
 from prox_assets.refiners.rules.page import PageByScript, measured
 from prox_assets.refiners.rules.refiner import chunk_program, document_program
-from prox_assets.refiners.rules.text_measures import ends_sentence
+from prox_assets.refiners.rules.sentences import ends_sentence
 from prox_assets_tests.refiners.sound_prose import SOUND_PROSE
 
 DEFAULT = RuleSettings()

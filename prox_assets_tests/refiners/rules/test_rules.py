@@ -20,7 +20,8 @@ from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.rules.citations import citation_marks
 from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner, chunk_program, document_program
-from prox_assets.refiners.rules.text_measures import count_sentences, count_words
+from prox_assets.refiners.rules.sentences import count_sentences
+from prox_assets.refiners.rules.text_measures import count_words
 
 DEFAULT = RuleSettings()
 PROSE = [

@@ -1,7 +1,7 @@
-"""The marks that end a sentence in the world's scripts, and the characters that may follow such a mark.
+"""Sentence ends in the world's scripts: the marks, and the characters that may follow such a mark.
 
-C4 and FineWeb know the English ones: . ? ! and quotes. text_measures.py finds sentence ends with the marks listed here.
-The signals in monitoring/signals keep the published definitions, and line_labels/surroundings.py has a list of its own.
+C4 and FineWeb know the English marks: . ? ! and quotes (`published_rules`). line_labels/surroundings.py has its own
+list, which refiners were trained with.
 """
 
 import re
@@ -23,35 +23,81 @@ _SENTENCE_TERMINAL = (
 # Marks missing from that property: ellipses, the Greek question mark, sof pasuq, Tibetan shads, the last Khmer and Thai
 # marks, and exclamation and question marks drawn as emoji.
 _MORE_TERMINALS = "…‥⋯\ufe19\u037e\u05c3\u0f08\u0f0d-\u0f12\u0f14\u17da\u0e5a\u0e5b\u2753-\u2755\u2757"
-TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
+_TERMINALS = _SENTENCE_TERMINAL + _MORE_TERMINALS
 """Marks that end a sentence, as the inside of a regex character class, like the other strings of characters here."""
 # Keyboards lack some of these characters. On the web, a Greek question ends with a semicolon, an Armenian sentence with
 # a colon, and an Amharic one with two word separators.
 _GREEK, _ARMENIAN = "[\u0370-\u03ff\u1f00-\u1fff]", "[\u0531-\u0587]"
-STAND_INS = f"(?<={_GREEK});|(?<={_ARMENIAN}):|\u1361\u1361"
+_STAND_INS = f"(?<={_GREEK});|(?<={_ARMENIAN}):|\u1361\u1361"
 """Pattern of the stand-ins for such a mark, after a letter of their script."""
-STAND_IN_STARTS = ";:\u1361"
+_STAND_IN_STARTS = ";:\u1361"
 """The characters that the stand-ins begin with, as the inside of a regex character class."""
-STAND_IN_RESTS = f"(?<={_GREEK};)|(?<={_ARMENIAN}:)|(?<=\u1361)\u1361"
+_STAND_IN_RESTS = f"(?<={_GREEK};)|(?<={_ARMENIAN}:)|(?<=\u1361)\u1361"
 """The same pattern, for a position just after the first character."""
-QUOTES = "\"'“”‘’»」』｣〞〟﹂﹄＂＇\u05f4"
+_QUOTES = "\"'“”‘’»」』｣〞〟﹂﹄＂＇\u05f4"
 """Quotes that count as the end of a line, as in C4. Which quote closes depends on the language: „so“. Quotes that
 double as menu arrows (›, «) may follow a mark, but do not count as an end by themselves."""
-ASCII_BEHIND = r")\]}*_\x00-\x08\x0e-\x1b\x7f"
+_ASCII_BEHIND = r")\]}*_\x00-\x08\x0e-\x1b\x7f"
 """ASCII that may follow an end: brackets, emphasis marks, and control characters other than white space."""
-REMARK_CHARACTERS = 40
+_REMARK_CHARACTERS = 40
 """Longest remark in brackets after an end: [1], [citation needed], [Quelle?]. A limit on length, because no list of
 words would cover every wiki."""
-REMARK_BRACKETS = {"]": "[", "］": "［", "】": "【", "〕": "〔"}
+_REMARK_BRACKETS = {"]": "[", "］": "［", "】": "【", "〕": "〔"}
 
 _FOOTNOTE_MARKS = "†‡§¶↑↩⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾ᵃᵇᶜᵈᵉ\ufffd"
 _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_BEHIND = re.compile(rf"[\s{ASCII_BEHIND}{_FOOTNOTE_MARKS}{_EMOJI}]")
+_BEHIND = re.compile(rf"[\s{_ASCII_BEHIND}{_FOOTNOTE_MARKS}{_EMOJI}]")
 # Closing punctuation, quotes, combining marks (variation selectors), invisible characters.
 _CATEGORIES_BEHIND = frozenset({"Pe", "Pf", "Pi", "Mn", "Me", "Cf", "Cc"})
 
+_END = re.compile(f"[{_TERMINALS}{_QUOTES}]")
+_STAND_IN = re.compile(_STAND_INS)
+_SENTENCE_END = re.compile(
+    # The pattern begins with a character class, so the search skips all other characters quickly: a third of the time.
+    # A run of marks is examined once, from its first mark on.
+    rf"[{_TERMINALS}{_STAND_IN_STARTS}](?:(?<=[{_TERMINALS}])(?<![{_TERMINALS}].)[{_TERMINALS}]*|{_STAND_IN_RESTS})"
+    rf"(?:[{_QUOTES}{_ASCII_BEHIND}]|\[[^\[\]\n]{{1,{_REMARK_CHARACTERS}}}\])*"
+    r"(?=\s|$|[^\x00-\x7f])"
+)
+# Thai and Lao end a sentence with a space, if at all.
+_WITHOUT_FULL_STOP = re.compile("[\u0e00-\u0eff]")
 
-def may_stand_behind(character: str) -> bool:
+
+def count_sentences(text: str) -> int:
+    """Return the number of sentence ends: marks before white space, a non-ASCII character or the end of the text."""
+    return len(_SENTENCE_END.findall(text))
+
+
+def ends_sentence(line: str) -> bool:
+    """Return whether a line ends in a sentence mark or a quote.
+
+    Characters that may follow such a mark are skipped: brackets, footnote and citation marks, emoji, white space, and
+    invisible characters such as direction marks.
+    """
+    end, remark = len(line), -1
+    while end:
+        character = line[end - 1]
+        if _END.match(character):
+            return True
+        if character in _REMARK_BRACKETS:
+            remark = line.rfind(_REMARK_BRACKETS[character], max(0, end - _REMARK_CHARACTERS - 2), end)
+        if _may_stand_behind(character):
+            end -= 1
+        elif any(_STAND_IN.fullmatch(line, end - length, end) for length in (1, 2) if length <= end):
+            return True
+        elif remark >= 0:
+            end, remark = remark, -1
+        else:
+            return False
+    return False
+
+
+def has_no_full_stops(text: str) -> bool:
+    """Return whether most of a text is in a script whose sentences end without a mark."""
+    return not text.isascii() and 2 * len(_WITHOUT_FULL_STOP.findall(text)) > sum(map(len, text.split()))
+
+
+def _may_stand_behind(character: str) -> bool:
     """Return whether a sentence end still counts as one with this character after it."""
     if _BEHIND.match(character):
         return True
