@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from prox_assets.catalog.connection import open_catalog
-from prox_assets.catalog.queries import comparison, counts, programs, removals
+from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
@@ -116,8 +116,8 @@ def test_strings_inside_lines_are_counted(refined_lake):
 
 def test_sites_are_hosts_without_user_port_and_www_ordered_by_what_is_left(refined_lake):
     with open_catalog(refined_lake) as con:
-        rows = removals.sites(con).to_dicts()
-        most = removals.sites(con, most_retained=True, min_documents=2).to_dicts()
+        rows = breakdowns.sites(con).to_dicts()
+        most = breakdowns.sites(con, most_retained=True, min_documents=2).to_dicts()
     assert {row["site"] for row in rows} == {"example.org", "trees.example", None}
     shares = [row["character_retention"] for row in rows]
     assert shares == sorted(shares)

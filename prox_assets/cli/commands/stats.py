@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
-from prox_assets.catalog.queries import comparison, counts, programs, removals
+from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
 from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, fail, say
@@ -126,7 +126,7 @@ def sites(
     most_retained: Annotated[bool, typer.Option("--most-retained", help="The most retained sites first.")] = False,
 ) -> "pl.DataFrame":
     """Sites by the share of their text that is left."""
-    return removals.sites(con, scope, limit, min_documents, most_retained)
+    return breakdowns.sites(con, scope, limit, min_documents, most_retained)
 
 
 @_command("edits")
