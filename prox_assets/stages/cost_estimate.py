@@ -92,28 +92,26 @@ def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[l
 
 
 def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[LevelTiming, list[RefinerInput]]:
-    texts = {document.doc_id: document for document in sample}
-    kept: list[RefinerInput] = []
+    """Time the document level; return what it admits to the chunk level, too."""
     # Like the stage: the chunk level sees whatever passes the floor, regardless of the current threshold.
     admission = replace(plan.execution_policy, doc_keep_threshold=plan.chunk_floor)
-    tokens = failed = 0
     with plan.session("doc") as session:
         started = time.monotonic()
         refiner = session.document_refiner()
         loaded = time.monotonic()
-        for result in refiner.write_programs(sample):
-            tokens += result.prompt_tokens
-            if result.error is not None:
-                failed += 1
-                if failed == len(sample):
-                    raise InferenceFailedError(
-                        f"the refiner failed on every document; the last error was: {result.error}"
-                    )
-                continue
-            document = texts[result.doc_id]
-            if decide_document(document.text, result.program, result.keep_probability, admission).keep:
-                kept.append(document)
+        results = list(refiner.write_programs(sample))
         ended = time.monotonic()
+    errors = [result.error for result in results if result.error is not None]
+    if len(errors) == len(sample):
+        raise InferenceFailedError(f"the refiner failed on every document; the last error was: {errors[-1]}")
+    texts = {document.doc_id: document for document in sample}
+    kept = [
+        texts[result.doc_id]
+        for result in results
+        if result.error is None
+        and decide_document(texts[result.doc_id].text, result.program, result.keep_probability, admission).keep
+    ]
+    tokens = sum(result.prompt_tokens for result in results)
     return LevelTiming("documents", len(sample), loaded - started, ended - loaded, tokens), kept
 
 

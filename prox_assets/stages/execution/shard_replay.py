@@ -17,7 +17,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.stages.aligned_rows import (
-    chunk_programs_of_present_documents,
+    current_chunk_programs,
     documents_with_programs,
     inputs_of_execution,
 )
@@ -99,6 +99,22 @@ class Replay:
         """Documents that come out differently."""
         return self.differences.total()
 
+    def add(self, other: "Replay", examples: int) -> None:
+        """Add what was found in another shard, with up to `examples` examples for each transition in all."""
+        room = {transition: examples - self.differences[transition] for transition in other.differences}
+        for example in other.examples:
+            if room[example.transition] > 0:
+                room[example.transition] -= 1
+                self.examples.append(example)
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.differences.update(other.differences)
+        self.chunk_floors |= other.chunk_floors
+        self.executor_versions |= other.executor_versions
+
+
+_COUNTS = ("documents", "equal", "reasons_changed", "characters_stored", "characters_replayed", "not_inferred")
+
 
 def replay_shard(
     lake: Lake,
@@ -129,18 +145,17 @@ def replay_shard(
         StageError: The files do not line up, or their contents are inconsistent.
         ValueError: The changed policy is invalid.
     """
-    chunks = chunk_programs_of_present_documents(lake, corpus, shard)
+    chunks = current_chunk_programs(lake, corpus, shard)
     execution = published_execution(lake, corpus, shard)
     if execution.outcomes.notes.get("chunk_programs") != chunks.identity:
         raise StaleInputError(
-            f"what is stored of shard {shard!r} was made from programs that have been written anew since, so there is "
+            f"the stored results of shard {shard!r} come from programs that have been replaced since, so there is "
             "nothing to compare with; materialize refined_shards again"
         )
-    policy, version = stored_policy(execution, shard)
-    policy = change(policy)
+    stored_under, version = stored_policy(execution, shard)
+    policy = change(stored_under)
     floor = chunks.notes["chunk_floor"]
     here = Replay(executor_versions={version})
-    kept_examples: Counter[Transition] = Counter()
     stored = _stored(lake, corpus, shard, execution.execution_id)
     walk = documents_with_programs(lake, corpus, shard, inputs_of_execution(chunks), DOCUMENT_COLUMNS)
     total = execution.outcomes.rows
@@ -159,13 +174,12 @@ def replay_shard(
         difference = _compare(here, shard, document, outcome, refined, fate)
         if difference is not None:
             here.differences[difference.transition] += 1
-            kept_examples[difference.transition] += 1
-            if kept_examples[difference.transition] <= examples:
+            if here.differences[difference.transition] <= examples:
                 here.examples.append(difference)
         if here.documents % PROGRESS_DOCUMENTS == 0:
             progress(here.documents, total)
     progress(total, total)
-    _add(found, here, examples)
+    found.add(here, examples)
 
 
 def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionPolicy, int]:
@@ -262,20 +276,3 @@ def _first_difference(before: str, after: str) -> tuple[str, str] | None:
         if one != other:
             return one, other
     return None
-
-
-def _add(found: Replay, here: Replay, examples: int) -> None:
-    found.documents += here.documents
-    found.equal += here.equal
-    found.reasons_changed += here.reasons_changed
-    found.characters_stored += here.characters_stored
-    found.characters_replayed += here.characters_replayed
-    found.not_inferred += here.not_inferred
-    found.chunk_floors |= here.chunk_floors
-    found.executor_versions |= here.executor_versions
-    found.differences.update(here.differences)
-    shown = Counter(example.transition for example in found.examples)
-    for example in here.examples:
-        shown[example.transition] += 1
-        if shown[example.transition] <= examples:
-            found.examples.append(example)

@@ -14,11 +14,11 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.aligned_rows import documents_with_decisions, inputs_of_chunk_programs
+from prox_assets.stages.aligned_rows import current_decisions, documents_with_decisions
 from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference.program_table import InferenceSummary, write_program_table
 from prox_assets.stages.inference.windows import Row, Work
-from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.run import ShardRun
 
 ASSET = "chunk_programs"
 
@@ -41,14 +41,8 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; finished windows are kept for the next run.
     """
-    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
-    decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard, doc_programs)
-    if decisions.notes["documents"] != documents.identity:
-        raise StaleInputError(
-            f"doc_programs of shard {run.shard!r} was written for documents that have been read anew since; "
-            "materialize doc_programs again"
-        )
-    inputs = inputs_of_chunk_programs(decisions)
+    documents, decisions = current_decisions(run.lake, run.corpus, run.shard, doc_programs)
+    inputs = {Table.DOCUMENTS: documents.identity, Table.DOC_PROGRAMS: decisions.identity}
     floor = run.plan.chunk_floor
 
     def work() -> Iterator[Work]:

@@ -215,7 +215,7 @@ def test_results_of_earlier_programs_are_stale(tmp_path):
     run = all_fates(tmp_path)
     write_document_programs(run, FakeSession("doc", FakeDocuments(), fingerprint="new"))
     write_chunk_programs(run, FakeSession("chunk", FakeChunks(), fingerprint="new"))
-    with pytest.raises(StaleInputError, match=r"written anew since.*materialize refined_shards again"):
+    with pytest.raises(StaleInputError, match=r"replaced since.*materialize refined_shards again"):
         replayed(run)
 
 
@@ -225,7 +225,7 @@ def test_programs_of_earlier_documents_are_stale(tmp_path):
     refine_shard(run)
     table_file(run.lake, "web", Table.DOCUMENTS, run.shard).unlink()
     read_raw_shard(run, limit=1)
-    with pytest.raises(StaleInputError, match="read anew since"):
+    with pytest.raises(StaleInputError, match="read again since doc_programs"):
         replayed(run)
 
 
