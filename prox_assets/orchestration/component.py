@@ -12,8 +12,7 @@ from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel
 
 from prox_assets.orchestration.assets.catalog import build_catalog
-from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
-from prox_assets.orchestration.assets.doc_programs import build_doc_programs
+from prox_assets.orchestration.assets.programs import build_chunk_programs, build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
 from prox_assets.orchestration.assets.refined_shards import build_refined_shards
