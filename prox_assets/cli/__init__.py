@@ -18,7 +18,7 @@ from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.trace import trace
-from prox_assets.cli.options import console, errors
+from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120
 

@@ -7,25 +7,17 @@ import typer
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.options import (
-    CorpusOption,
-    DriftSettingsOption,
-    LakeOption,
-    console,
-    corpora_of,
-    drift_settings,
-    fail,
-    say,
-)
-from prox_assets.lake.errors import LakeError
+from prox_assets.cli.console import console, plain_errors, say
+from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import Finding, Judgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 
 
+@plain_errors()
 def drift(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
@@ -40,15 +32,12 @@ def drift(
     """
     chosen = drift_settings(settings)
     worst = False
-    try:
-        opened = Lake(lake)
-        for name in corpora_of(opened, corpus):
-            judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
-            if history:
-                _print_history(name, judgements)
-            worst |= _print_latest(name, judgements, chosen)
-    except (LakeError, DriftError) as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
+        if history:
+            _print_history(name, judgements)
+        worst |= _print_latest(name, judgements, chosen)
     if worst:
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,8 +10,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli import options
-from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, errors, fail, say
+from prox_assets.cli.console import console, errors, fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, PolicyOption, corpora_of, policy_values
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -23,11 +22,12 @@ from prox_assets.stages.execution.shard_replay import Difference, Replay, replay
 from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report
 
 
+@plain_errors()
 def replay(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
     shard: Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be given again.")] = None,
-    policy: options.PolicyOption = None,
+    policy: PolicyOption = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="Execute in this mode.")] = None,
     limit_examples: Annotated[int, typer.Option(min=0, help="Documents to show for each kind of difference.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -40,21 +40,22 @@ def replay(
     Exits with 1 when a shard cannot be replayed (a file is damaged, missing or stale), or when a document differs
     although neither --policy nor --mode is given.
     """
-    changes = _changes(policy, mode)
+    try:
+        changes = policy_values(policy) | ({} if mode is None else {"mode": mode})
+    except ValueError as error:
+        raise fail(str(error)) from error
     found: dict[str, Replay] = {}
     problems: list[str] = []
-    try:
-        opened = Lake(lake)
-        for name in corpora_of(opened, corpus):
-            shards = _shards(opened, name, shard)
-            if shards:
-                found[name] = Replay()
-                with progress_on(errors) as report:
-                    problems += _replay(opened, name, shards, found[name], _changer(changes), limit_examples, report)
-    except EXPECTED_ERRORS as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        shards = _shards(opened, name, shard)
+        if shards:
+            found[name] = Replay()
+            with progress_on(errors) as report:
+                problems += _replay(opened, name, shards, found[name], changes, limit_examples, report)
     if not found:
-        raise fail(f"no shard {', '.join(shard)} has been read into the lake {lake}" if shard else _nothing(lake))
+        which = f"no shard {', '.join(shard)}" if shard else "no shard"
+        raise fail(f"{which} has been read into the lake {lake}; `prox refine` reads shards")
     if as_json:
         print(json.dumps({"corpora": _as_json(found), "errors": problems}, indent=1))
     else:
@@ -64,25 +65,6 @@ def replay(
         fail(problem)
     if problems or (not changes and any(result.different for result in found.values())):
         raise typer.Exit(1)
-
-
-def _nothing(lake: str) -> str:
-    return f"no shard has been read into the lake {lake}; `prox refine` does so"
-
-
-def _changes(policy: list[str] | None, mode: Mode | None) -> dict[str, Any]:
-    """Read the changes to the policy; exit with code 1 if they are invalid."""
-    try:
-        values = options.policy_values(policy)
-    except ValueError as error:
-        raise fail(str(error)) from error
-    if mode is not None:
-        values["mode"] = mode
-    return values
-
-
-def _changer(changes: dict[str, Any]) -> Callable[[ExecutionPolicy], ExecutionPolicy]:
-    return lambda stored: dataclasses.replace(stored, **changes)
 
 
 def _shards(lake: Lake, corpus: str, wanted: list[str] | None) -> list[str]:
@@ -96,11 +78,15 @@ def _replay(
     corpus: str,
     shards: list[str],
     found: Replay,
-    change: Callable[[ExecutionPolicy], ExecutionPolicy],
+    changes: dict[str, Any],
     examples: int,
     report: Report,
 ) -> list[str]:
     """Replay shard by shard; return the problems of shards that could not be replayed."""
+
+    def change(policy: ExecutionPolicy) -> ExecutionPolicy:
+        return dataclasses.replace(policy, **changes)
+
     problems: list[str] = []
     for key in shards:
         try:

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from prox_assets.catalog.guarded import QueryError, QueryLimits, run_select
-from prox_assets.cli.options import LakeOption, fail
+from prox_assets.catalog.guarded import QueryLimits, run_select
+from prox_assets.cli.console import plain_errors
+from prox_assets.cli.options import LakeOption
 from prox_assets.cli.views.rows import FormatOption, OutputOption, show_rows
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
 
+@plain_errors()
 def sql(
     query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT; docs/lake.md lists tables and columns.")],
     lake: LakeOption = "lake",
@@ -26,8 +27,4 @@ def sql(
     only. There are two more views, `manifests` and `document_index`. The query cannot read files outside the lake,
     write anything or load extensions.
     """
-    try:
-        result = run_select(Lake(lake), query, QueryLimits(memory, seconds, rows))
-    except (QueryError, LakeError) as error:
-        raise fail(str(error)) from error
-    show_rows(result, form, output)
+    show_rows(run_select(Lake(lake), query, QueryLimits(memory, seconds, rows)), form, output)

@@ -7,18 +7,18 @@ options that choose a part of the lake and a format for the rows; `_common` decl
 import inspect
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
-import duckdb
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
 from prox_assets.catalog.queries import comparison, programs, removals, statistics
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.catalog.queries.statistics import Grouping
-from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, fail, say
+from prox_assets.cli.console import fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, declare
 from prox_assets.cli.views.rows import LIMIT_HELP, FormatOption, OutputOption, show_rows
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -65,22 +65,18 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
         _, _, *own = inspect.signature(question).parameters.values()
         common = inspect.signature(_common).parameters.values()
 
-        def run(**given: Any) -> None:  # noqa: ANN401 (what the signature below says)
-            try:
-                lake = Lake(given["lake"])
-                corpora = corpora_of(lake, given["corpus"])
-                moments = (_utc(given["since"]), _utc(given["until"]))
-                scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
-                options = {option.name: given[option.name] for option in own}
-                rows = ask_catalog(lake, lambda connection: question(connection, scope, **options), corpora, only)
-            except (LakeError, duckdb.Error) as error:
-                raise fail(str(error)) from error
+        @plain_errors()
+        @wraps(question)
+        def run(**given: Any) -> None:  # noqa: ANN401 (what is declared below)
+            lake = Lake(given["lake"])
+            corpora = corpora_of(lake, given["corpus"])
+            moments = (_utc(given["since"]), _utc(given["until"]))
+            scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
+            options = {option.name: given[option.name] for option in own}
+            rows = ask_catalog(lake, lambda connection: question(connection, scope, **options), corpora, only)
             show_rows(rows.to_arrow(), given["form"], given["output"])
 
-        options = [*(option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own), *common]
-        run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
-        run.__annotations__ = {option.name: option.annotation for option in options}
-        run.__doc__ = question.__doc__
+        declare(run, [*own, *common])
         app.command(name)(run)
         return question
 
@@ -154,6 +150,7 @@ def probabilities(
 
 
 @app.command("compare")
+@plain_errors()
 def compare(
     first: Annotated[str, typer.Argument(help="A corpus.")],
     second: Annotated[str, typer.Argument(help="Another corpus over the same files, refined otherwise.")],
@@ -165,20 +162,17 @@ def compare(
     """Compare two refiners on the same documents: agreement, kept text, and where they differ most."""
     if first == second:
         raise fail("two corpora are compared; these are one")
-    try:
-        opened = Lake(lake)
-        for name in (first, second):
-            corpora_of(opened, name)
-        agreed, rows = ask_catalog(
-            opened,
-            lambda connection: (
-                comparison.compare(connection, first, second),
-                comparison.differences(connection, first, second, limit),
-            ),
-            (first, second),
-        )
-    except (LakeError, duckdb.Error) as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in (first, second):
+        corpora_of(opened, name)
+    agreed, rows = ask_catalog(
+        opened,
+        lambda connection: (
+            comparison.compare(connection, first, second),
+            comparison.differences(connection, first, second, limit),
+        ),
+        (first, second),
+    )
     if not agreed.documents:
         raise fail(f"{first} and {second} have no document in common: same files, rows and texts are needed")
     if form == "table" and output is None:

@@ -15,12 +15,13 @@ from prox_assets.catalog.trace import words as trace_words
 from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
-from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, fail, say
+from prox_assets.cli.console import console, fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.views.trace_view import show_hits, show_span, show_trace
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
 
+@plain_errors()
 def trace(
     doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document's id.")] = None,
     lake: LakeOption = "lake",
@@ -45,22 +46,19 @@ def trace(
     if (doc_id is None) == (find is None):
         raise fail("name a document by its id, or find it with --find; one of the two")
     wanted = _span(span)
-    try:
-        opened = Lake(lake)
-        corpora = corpora_of(opened, corpus)
-        if doc_id is not None:
-            place = _place(opened, doc_id, corpora, shard)
-        else:
-            hits = _hits(opened, find or "", corpora, shard)
-            if len(hits) > 1:
-                _list(hits, as_json)
-                if html is not None or wanted is not None:
-                    raise fail("several documents match; name one by its id")
-                return
-            place = hits[0].place
-        life = read_trace(opened, place)
-    except LakeError as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    corpora = corpora_of(opened, corpus)
+    if doc_id is not None:
+        place = _place(opened, doc_id, corpora, shard)
+    else:
+        hits = _hits(opened, find or "", corpora, shard)
+        if len(hits) > 1:
+            _list(hits, as_json)
+            if html is not None or wanted is not None:
+                raise fail("several documents match; name one by its id")
+            return
+        place = hits[0].place
+    life = read_trace(opened, place)
     _show(life, wanted, everything, html, as_json)
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.options import console, fail
+from prox_assets.cli.console import console, fail
 
 Format = Literal["table", "csv", "json", "parquet"]
 FormatOption = Annotated[Format, typer.Option("--format", help="How rows are printed; parquet needs --output.")]

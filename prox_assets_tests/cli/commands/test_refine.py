@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from prox_assets import RefinedCorpus
 from prox_assets.cli import app
-from prox_assets.cli.options import corpus_name
+from prox_assets.cli.plan_options import corpus_name
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages import pipeline
