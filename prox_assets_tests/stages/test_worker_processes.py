@@ -142,7 +142,7 @@ def test_ctrl_c_ends_every_worker_and_the_next_run_goes_on_at_once(tmp_path):
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
         out, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "the same command goes on where this one was" in out
+    assert "the same command resumes here" in out
     assert "Traceback" not in errors
     _, alive = psutil.wait_procs(workers, timeout=0)
     assert not alive

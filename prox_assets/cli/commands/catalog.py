@@ -20,10 +20,10 @@ def build(
     lake: LakeOption = "lake",
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="The file; catalog.duckdb in a local lake, or in this folder, by default."),
+        typer.Option("--output", help="File to write; by default catalog.duckdb in a local lake, else in this folder."),
     ] = None,
     texts: Annotated[
-        bool, typer.Option("--texts", help="From an object store: copy documents and refined text too.")
+        bool, typer.Option("--texts", help="From an object store, copy documents and refined text, too.")
     ] = False,
 ) -> None:
     """Write catalog.duckdb, which any DuckDB 2 client opens read-only: `duckdb -readonly catalog.duckdb`.

@@ -28,7 +28,7 @@ def drift(
 ) -> None:
     """Judge the latest shards of each corpus against the earlier ones, as the checks in Dagster do.
 
-    Every finding comes with a query for the documents in question; run it with `prox sql`.
+    Every finding comes with a query for its documents; run it with `prox sql`. Exits with 1 if a finding is an error.
     """
     chosen = drift_settings(settings)
     worst = False
@@ -48,8 +48,8 @@ def _print_latest(corpus: str, judgements: Sequence[Judgement], settings: DriftS
     if latest is None or not latest.judged:
         needed = settings.min_baseline_shards + 1
         say(
-            f"{corpus}: nothing to judge yet; {len(judgements)} measured shards, {needed} with the same measures are "
-            "needed. Shards measured by an earlier release are measured anew by `prox refine` or quality_metrics."
+            f"{corpus}: nothing to judge yet: {len(judgements)} shards are measured, and {needed} with the same "
+            "measures are needed. `prox refine` and quality_metrics measure shards of an earlier release again."
         )
         return False
     say(

@@ -17,13 +17,13 @@ from prox_assets.stages.cost_estimate import Estimate, estimate_cost
 def estimate(
     given: Planned,
     sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
 ) -> None:
     """Time a sample of documents and estimate a backfill's cost in engine hours.
 
-    The sample is uniform over the first file, which is read whole. Parquet files tell their row counts; other files
-    count in proportion to their size. Loading the model (start) is timed separately, because a backfill pays for it
-    once per run, not per shard. Nothing is written.
+    The sample is uniform over the first file, which is read whole. Parquet files are counted, the others estimated by
+    their size. Loading the model (start) is timed separately, because a backfill pays for it once per run, not per
+    shard. Nothing is written.
     """
     with console.status("reading and timing the sample"):
         result = estimate_cost(given.plan, sample, seed)

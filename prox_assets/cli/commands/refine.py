@@ -28,15 +28,15 @@ def refine(
         int,
         typer.Option(
             min=1,
-            help="Refine N shards at a time, each in a process of its own; for refiners without a model. Large files "
-            "are cut by --rows-per-shard.",
+            help="Refine N shards at a time, each in its own process; for refiners without a model. To spread one "
+            "large file, cut it with --rows-per-shard.",
         ),
     ] = 1,
 ) -> None:
     """Refine files into a lake, without Dagster.
 
-    The Dagster assets write the same lake. Current results are not computed again, and a killed run resumes where it
-    stopped. Exits with 1 when an input could not be read or a shard failed; the other shards are still finished.
+    Results that are current are kept, and a killed run resumes where it stopped. Dagster's assets write the same lake.
+    Exits with 1 if an input cannot be read or a shard fails; the other shards are finished all the same.
     """
     plan = given.plan
     if workers > 1 and plan.needs_engine:
@@ -55,7 +55,7 @@ def refine(
         with progress_on(errors) as report:
             result = refine_all(lake, plan, found.shards, run_id, limit=limit, report=report)
     except KeyboardInterrupt:
-        say("stopped; finished work is kept, and the same command goes on where this one was")
+        say("stopped; finished work is kept, and the same command resumes here")
         raise typer.Exit(130) from None
     _print_result(lake, plan.corpus, result)
     if result.errors or rejected_whole(result):
@@ -74,7 +74,7 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
         if warning:
             errors.print(f"[bold yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
         if len(result.unchanged) == len(result.metrics):
-            say("everything was current already; nothing was done")
+            say("everything was current; there was nothing to do")
         first = next(iter(result.metrics))
         say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
     for shard, error in result.errors.items():
@@ -83,6 +83,6 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
             errors.print(error.details, markup=False, highlight=False, soft_wrap=True)
     for shard in rejected_whole(result):
         fail(
-            f"{shard}: every row was rejected, so nothing was refined; the table `rejects` says why. A wrong --format "
-            "or --text-column does this."
+            f"{shard}: every row was rejected; the table `rejects` says why. A likely cause is a wrong --format or "
+            "--text-column."
         )

@@ -25,10 +25,10 @@ def shards(
     ] = "lake",
     corpus: CorpusOption = None,
 ) -> None:
-    """List the shards in a lake with their state.
+    """List the shards in a lake with the state of each.
 
-    A stage is stale when its inputs have been rewritten since, or its source file has changed. Dagster shows on each
-    asset what a changed configuration would redo; `prox refine` does only the work that is not current.
+    A stage is stale if its inputs or its source file have changed since. What a changed configuration would redo is
+    shown by Dagster, on each asset.
     """
     opened = Lake(lake)
     for name in corpora_of(opened, corpus):

@@ -30,7 +30,9 @@ METRICS = ("shard_metrics", "shard_metrics_history")
 app = typer.Typer(no_args_is_help=True, help="Questions about a refined lake: counts, removals, sites, programs.")
 
 Shards = Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be repeated.")]
-OfRefiner = Annotated[str | None, typer.Option("--refiner", help="Only shards of this refiner (fingerprint's begin).")]
+OfRefiner = Annotated[
+    str | None, typer.Option("--refiner", help="Only shards of the refiner whose fingerprint begins so.")
+]
 Since = Annotated[datetime | None, typer.Option("--since", help="Only shards measured from this time on (UTC).")]
 Until = Annotated[datetime | None, typer.Option("--until", help="Only shards measured before this time (UTC).")]
 By = Annotated[Grouping, typer.Option("--by", help="What a row stands for.")]
@@ -117,9 +119,9 @@ def sites(
     scope: Scope,
     limit: Limit = 20,
     min_documents: Annotated[int, typer.Option(min=1, help="Leave out sites with fewer documents.")] = 1,
-    most_retained: Annotated[bool, typer.Option("--most-retained", help="The most retained sites first.")] = False,
+    most_retained: Annotated[bool, typer.Option("--most-retained", help="The sites that keep most first.")] = False,
 ) -> "pl.DataFrame":
-    """Sites by the share of their text that is left."""
+    """Sites by the share of their text that is kept."""
     return removals.sites(con, scope, limit, min_documents, most_retained)
 
 
@@ -133,7 +135,7 @@ def edits(con: "DuckDBPyConnection", scope: Scope, limit: Limit = 20) -> "pl.Dat
 def bad_programs(
     con: "DuckDBPyConnection",
     scope: Scope,
-    examples: Annotated[int, typer.Option(min=0, help="Show so many programs of each kind instead of counts.")] = 0,
+    examples: Annotated[int, typer.Option(min=0, help="Show this many programs of each kind instead of counts.")] = 0,
 ) -> "pl.DataFrame":
     """Chunk programs that failed, were cut off, looped or are missing; --examples shows them."""
     return programs.bad_program_examples(con, scope, examples) if examples else programs.bad_programs(con, scope)
@@ -143,7 +145,7 @@ def bad_programs(
 def probabilities(
     con: "DuckDBPyConnection",
     scope: Scope,
-    bins: Annotated[int, typer.Option(min=1, max=1000, help="Bins of [0, 1].")] = programs.BINS,
+    bins: Annotated[int, typer.Option(min=1, max=1000, help="Number of bins in [0, 1].")] = programs.BINS,
 ) -> "pl.DataFrame":
     """Scored documents by keep probability."""
     return programs.keep_probabilities(con, scope, bins)
@@ -161,7 +163,7 @@ def compare(
 ) -> None:
     """Compare two refiners on the same documents: agreement, kept text, and where they differ most."""
     if first == second:
-        raise fail("two corpora are compared; these are one")
+        raise fail("name two different corpora to compare")
     opened = Lake(lake)
     for name in (first, second):
         corpora_of(opened, name)
@@ -174,7 +176,7 @@ def compare(
         (first, second),
     )
     if not agreed.documents:
-        raise fail(f"{first} and {second} have no document in common: same files, rows and texts are needed")
+        raise fail(f"{first} and {second} have no document in common: they must come from the same files")
     if form == "table" and output is None:
         _say_agreement(first, second, agreed)
     show_rows(rows.to_arrow(), form, output)

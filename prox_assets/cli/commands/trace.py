@@ -40,11 +40,11 @@ def trace(
 ) -> None:
     """Show everything that happened to a document: source, decision, programs, every edit, the diff, the refiners.
 
-    Names whatever is missing, stale or damaged, with its remedy. `--find` lists the documents if several match. Exits
-    with 1 when there is no such document.
+    Whatever is missing, stale or damaged is named with its remedy. If several documents match --find, they are listed.
+    Exits with 1 if there is no such document.
     """
     if (doc_id is None) == (find is None):
-        raise fail("name a document by its id, or find it with --find; one of the two")
+        raise fail("name a document by its id, or find it with --find")
     wanted = _span(span)
     opened = Lake(lake)
     corpora = corpora_of(opened, corpus)
@@ -107,8 +107,8 @@ def _place(lake: Lake, doc_id: str, corpora: list[str], shard: str | None) -> Do
         )
     if len(places) > 1:
         raise fail(
-            f"several shards hold document {doc_id}, as the corpus was cut into shards in several ways; name one with "
-            f"--shard: {', '.join(f'{place.corpus}/{place.shard}' for place in places)}"
+            f"several shards hold document {doc_id}, because the corpus was cut into shards more than once; choose one "
+            f"with --shard: {', '.join(f'{place.corpus}/{place.shard}' for place in places)}"
         )
     return places[0]
 
@@ -123,8 +123,8 @@ def _hits(lake: Lake, text: str, corpora: list[str], shard: str | None) -> list[
         raise fail(str(error)) from error
     if not hits:
         raise fail(
-            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. Text "
-            "must be inside one document exactly as it is there, case and spaces included"
+            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. Case "
+            "and spaces count"
         )
     return hits
 

@@ -33,6 +33,8 @@ DOCUMENT_COLUMNS = ("doc_id", "source_row", "text", "text_hash", "url")
 
 PROGRESS_DOCUMENTS = 500
 
+COUNTS = ("documents", "equal", "reasons_changed", "characters_stored", "characters_replayed", "not_inferred")
+
 
 class Transition(NamedTuple):
     """The stored outcome and the replayed one; they are equal if only the text differs."""
@@ -106,14 +108,11 @@ class Replay:
             if room[example.transition] > 0:
                 room[example.transition] -= 1
                 self.examples.append(example)
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.differences.update(other.differences)
         self.chunk_floors |= other.chunk_floors
         self.executor_versions |= other.executor_versions
-
-
-_COUNTS = ("documents", "equal", "reasons_changed", "characters_stored", "characters_replayed", "not_inferred")
 
 
 def replay_shard(
