@@ -1,8 +1,4 @@
-"""The `prox` command: refinement, estimates, shard states and lineage from the shell.
-
-`prox refine` runs the same stages as the Dagster assets. Each command has one module, which documents what it prints
-and when it exits with an error.
-"""
+"""The `prox` command."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
 """The assets' resources: the lake, the labs' folder, and engines for refiners.
 
-They are defined once, in build.py: two components that each return a resource of the same name fail to load (measured
-with Dagster 1.13).
+build.py defines them for all components: two components that return a resource of one name fail to load (measured with
+Dagster 1.13).
 """
 
 import os

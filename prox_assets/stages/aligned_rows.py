@@ -1,6 +1,6 @@
-"""Walks over the tables of one shard side by side, and the check that their files belong together.
+"""Reads the tables of one shard side by side, and checks that their files belong together.
 
-All tables are in the order of source_row, so the rows are streamed.
+All tables are in the order of source_row, so rows are streamed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """All stages over many shards without an orchestrator: what `prox refine` runs.
 
 Each stage runs over all shards before the next begins, so each refiner's engine starts once. A shard that fails drops
-out with its error, whatever the error is; the others go on.
+out with its error, and the others continue.
 """
 
 import traceback

@@ -24,7 +24,7 @@ class RawShardSummary:
 
 
 def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
-    """Read one shard's raw rows into the lake, always from the file itself; earlier results are not reused.
+    """Read one shard's raw rows into the lake, even if its documents are current.
 
     Args:
         run: The shard and its run.
@@ -35,8 +35,8 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         StageError: The shard was never discovered.
     """
     shard = known_shard(run.lake, run.corpus, run.shard)
-    # Documents go last, because they tell whether the shard is current: otherwise a kill between the two files would
-    # leave the shard without its rejects forever (found with kill -9 at random moments).
+    # Documents go last, because they tell whether the shard is current: after a kill between the two files, the shard
+    # would otherwise lack its rejects forever (found with kill -9 at random moments).
     tables = [Table.REJECTS, Table.DOCUMENTS]
     now = relist_shard(run.plan.source, shard)
     stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))

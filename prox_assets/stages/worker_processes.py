@@ -1,10 +1,8 @@
 """Shards refined in parallel by several processes: what `prox refine --workers N` runs.
 
-This is for refiners without a model: they run in Python on one core, and shards are independent. A worker takes one
-shard at a time through every stage, and reports progress and results over its connection.
-
-A worker ends with its connection: when the connection is closed, or when this process dies in whatever way. When a
-worker dies, its shard fails, the next run resumes it, and another worker takes its place.
+This is for refiners without a model, which run in Python on one core. A worker takes one shard at a time through every
+stage, and reports progress and results over its connection. It ends when the connection closes, however this process
+ends. If a worker dies, its shard fails, and another worker takes its place; the next run resumes the shard.
 """
 
 import os

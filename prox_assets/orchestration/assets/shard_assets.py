@@ -1,7 +1,7 @@
 """What the assets of a corpus share: their spec, the start of a step, and the work on one shard or several.
 
-There are two kinds. CPU assets process one shard per run. Inference assets process up to `shards_per_run` in one run,
-because starting an engine costs far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
+CPU assets process one shard per run. Inference assets process up to `shards_per_run`, because starting an engine costs
+far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
 """
 
 import logging
@@ -80,7 +80,7 @@ class InferenceConfig(dg.Config):
 
     force: bool = Field(
         default=False,
-        description="Infer again also where the finished file was made by this very refiner from these very documents.",
+        description="Infer again even if the finished file is current: same refiner, same documents.",
     )
 
 
@@ -92,8 +92,7 @@ def inference_asset(
 ) -> dg.AssetsDefinition:
     """Build an asset that processes up to `shards_per_run` shards with one engine.
 
-    A failing shard does not stop the others: finished shards are recorded at once, and the run fails at the end and
-    names the failed ones.
+    Finished shards are recorded at once. A failing shard does not stop the others, but the run fails in the end.
     """
 
     def shard_asset(
@@ -113,7 +112,7 @@ def inference_asset(
                     if len(keys) == 1:
                         with no_retry_when_useless():
                             raise
-                    context.log.exception("%s failed; the other shards of this run go on", key)
+                    context.log.exception("%s failed; the run continues with its other shards", key)
                     failures[key] = error
                     continue
                 metadata = {**table_metadata(opened, settings.corpus, asset.table, key), **_describe(summary)}

@@ -1,6 +1,6 @@
-"""Asset `refined_shards`: programs applied to documents; the tables refined, outcomes, chunk_outcomes, edits, policies.
+"""Asset `refined_shards`: applies programs to documents; writes refined, outcomes, chunk_outcomes, edits and policies.
 
-No model is involved: a changed threshold or executor reruns only this stage. The tables of one execution share one
+No model is involved: a new threshold or executor reruns only this stage. The tables of one execution share an
 execution_id, and the shard's manifest, put in place last, makes them visible together.
 """
 
@@ -46,7 +46,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
 
     Args:
         run: The shard and its run.
-        chunk_programs: Identity of the chunk programs to execute; None for whichever are in the lake.
+        chunk_programs: Identity that the chunk programs must have; None for any.
 
     Raises:
         MissingTableError: Documents or programs are missing.

@@ -1,8 +1,7 @@
-"""Replay: execute stored programs again without a model and compare the results with the stored ones.
+"""Replay: executes stored programs again, without a model, and compares the results with the stored ones.
 
-Nothing is written. Under the stored policy every document must come out as it was stored, which proves that the results
-follow from the documents and programs. Under another policy, the comparison tells what executing the shard again would
-change.
+Under the stored policy, every document must come out as stored, which proves that the results follow from documents and
+programs. Under another policy, the comparison shows what executing the shard again would change. Nothing is written.
 """
 
 from collections import Counter
@@ -27,7 +26,7 @@ from prox_assets.stages.run import Progress, StageError, StaleInputError
 Row = dict[str, Any]
 
 NOT_INFERRED = "not_inferred"
-"""Stands for an outcome: the document is kept under the new policy, but has no inferred chunk programs."""
+"""Takes the place of an outcome: the policy keeps the document, but it has no chunk programs."""
 
 DOCUMENT_COLUMNS = ("doc_id", "source_row", "text", "text_hash", "url")
 
@@ -127,7 +126,7 @@ def replay_shard(
 ) -> None:
     """Execute a shard's stored programs, compare the results with the stored ones, and add the counts to `found`.
 
-    Rows are streamed, so memory does not grow with the shard. Nothing is written.
+    Rows are streamed, so memory does not grow with the shard.
 
     Args:
         lake: The lake.
@@ -140,7 +139,7 @@ def replay_shard(
 
     Raises:
         LakeError: A file is missing, damaged, or from an execution that was cut short.
-        StaleInputError: The stored results were made from other programs than the current ones.
+        StaleInputError: The stored results come from programs that have been replaced.
         StageError: The files do not line up, or their contents are inconsistent.
         ValueError: The changed policy is invalid.
     """
@@ -193,8 +192,8 @@ def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionP
         return ExecutionPolicy.from_dict(values), version
     except (TypeError, ValueError) as error:
         raise StageError(
-            f"shard {shard!r} was executed under a policy that this version cannot read: {error}. Materialize "
-            "refined_shards again, or use the version of prox_assets that wrote it"
+            f"this version cannot read the policy of shard {shard!r}: {error}. Materialize refined_shards again, or "
+            "use the version of prox_assets that wrote it"
         ) from error
 
 
@@ -204,8 +203,7 @@ def _fate(
     """Replay one document; return None if the policy keeps it but it never reached the chunk refiner."""
     if document["text_hash"] != text_hash(document["text"]):
         raise StageError(
-            f"the text of document {document['doc_id']} does not have the hash that is stored beside it; materialize "
-            "raw_shards again, with force"
+            f"the text of document {document['doc_id']} does not match its stored hash; materialize raw_shards again"
         )
     try:
         return refine_document(document, decision, programs, policy)
@@ -224,20 +222,20 @@ def _stored(lake: Lake, corpus: str, shard: str, execution_id: str) -> Iterator[
         for row in (outcome, refined):
             if row is not None and (row["execution_id"], row["doc_id"]) != (execution_id, outcome["doc_id"]):
                 raise StageError(
-                    f"refined and outcomes of shard {shard!r} are not of the one execution that its manifest names "
+                    f"refined and outcomes of shard {shard!r} are not both of the execution that its manifest names "
                     f"(document {outcome['doc_id']}); materialize refined_shards again"
                 )
         if outcome["outcome"] in KEPT_OUTCOMES and (
             refined is None or text_hash(refined["text"]) != refined["refined_hash"]
         ):
             raise StageError(
-                f"the refined text of document {outcome['doc_id']} of shard {shard!r} is missing or does not have the "
-                "hash that is stored beside it; materialize refined_shards again"
+                f"the refined text of document {outcome['doc_id']} of shard {shard!r} is missing or does not match its "
+                "stored hash; materialize refined_shards again"
             )
         yield outcome, refined
     if next(refined_rows, None) is not None:
         raise StageError(
-            f"refined of shard {shard!r} has more rows than documents were kept; materialize refined_shards again"
+            f"refined of shard {shard!r} has more rows than there are kept documents; materialize refined_shards again"
         )
 
 

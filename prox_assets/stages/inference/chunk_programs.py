@@ -1,8 +1,8 @@
 """Asset `chunk_programs`: chunk-level programs for every document that the document level may keep.
 
-The chunk refiner's `chunk_floor` decides which documents are admitted, rather than the execution threshold, so moving
-the threshold above the floor needs no inference. Rows of an earlier file are reused if text and chunk refiner are the
-same: a new document refiner costs only the newly admitted documents.
+`chunk_floor` admits documents, not the execution threshold, so a threshold above the floor can move without inference.
+Rows of an earlier file are reused if text and chunk refiner are the same: a new document refiner costs only the
+documents that it newly admits.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
     Args:
         run: The shard and its run.
         session: The chunk refiner; its model is loaded only when something must be inferred.
-        doc_programs: Identity of the document programs to work from; None for whichever are in the lake.
+        doc_programs: Identity that the document programs must have; None for any.
 
     Raises:
         MissingTableError: The shard's documents or document programs are missing.
@@ -65,7 +65,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
 
 
 def _work(run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None") -> Iterator[Work]:
-    """Walk documents and their decisions; a document below the floor has no chunk programs."""
+    """Yield every document; one below the floor has no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
     for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):
