@@ -1,6 +1,6 @@
-"""The options --format and --output: rows as a table for people, or as CSV, JSON or Parquet for programs.
+"""Rows as a table for people, or as CSV, JSON or Parquet for programs: the options --format and --output.
 
-Corpus text is hostile. Tables make control characters visible; the other formats keep them, escaped by their own rules.
+Corpus text is hostile: tables make control characters visible, and the other formats escape them by their own rules.
 """
 
 import json
