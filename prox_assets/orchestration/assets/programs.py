@@ -8,14 +8,14 @@ from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.stages import raw_shards
 from prox_assets.stages.inference import chunk_programs, doc_programs
 
-DOC_PROGRAMS = """What the document refiner says of every document: `keep_doc()`, `drop_doc()`, or a probability.
+DOC_PROGRAMS = """The document refiner's decision on every document: `keep_doc()`, `drop_doc()`, or a probability.
 
-A killed run goes on where it was; a document whose request keeps failing is recorded with its error."""
+A killed run resumes where it stopped; a document whose request keeps failing is recorded with its error."""
 
 CHUNK_PROGRAMS = """The chunk refiner's programs for every document that the document level may keep.
 
-One row per chunk: the program verbatim, or each line's keep probability. Rows of unchanged documents are used again
-when only the document refiner has changed."""
+One row per chunk: the program verbatim, or each line's keep probability. If only the document refiner has changed,
+rows of documents that it kept before are reused."""
 
 
 def build_doc_programs(settings: CorpusSettings) -> dg.AssetsDefinition:

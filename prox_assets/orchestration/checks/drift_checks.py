@@ -22,7 +22,7 @@ from prox_assets.stages import quality_metrics
 CHECKS: dict[Kind, tuple[str, str]] = {
     Kind.DISTRIBUTION: (
         "distribution_drift",
-        "Keep probabilities, retention, removed text, lengths, operations and languages are spread as in the baseline.",
+        "Keep probabilities, retention, removed text, lengths, operations and languages are distributed as before.",
     ),
     Kind.RATE: (
         "rate_shift",
@@ -32,7 +32,7 @@ CHECKS: dict[Kind, tuple[str, str]] = {
     Kind.LEVEL: ("level_shift", "Tokens per character are as in the baseline: the tokenizer is the same."),
     Kind.SCHEMA: (
         "schema_drift",
-        "The source has the native columns it had, and the refiner still scores what it did.",
+        "The source has the same native columns as before, and the refiner gives the same kinds of scores.",
     ),
 }
 _SEVERITIES = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
