@@ -259,7 +259,7 @@ def test_the_version_of_the_executor_is_reported_and_not_a_reason_to_stop(tmp_pa
 def test_a_policy_with_rules_of_a_later_version_is_refused(tmp_path):
     run = all_fates(tmp_path)
     rewrite(run, Table.POLICIES, lambda row: row | {"configuration": json.dumps({"policy": {"mood": 1}})})
-    with pytest.raises(StageError, match="cannot read the policy .*: unknown execution policy fields: mood"):
+    with pytest.raises(StageError, match=r"cannot read the policy .*: unknown execution policy fields: mood"):
         replayed(run)
     rewrite(run, Table.POLICIES, lambda row: row | {"configuration": "[]"})
     with pytest.raises(LakeError, match="does not hold a configuration"):
