@@ -20,15 +20,12 @@ import boto3
 from benchmarks.support.commands import CommandFailedError, run
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.testing.comparable_rows import OF_THE_RUN
 from prox_assets.testing.object_store import running_s3_server
 
 CORPUS = "sample"
 BUCKET = "lakes"
-# What says which run wrote a row and how long it took; everything else is a result.
-OF_THE_RUN = {
-    *("run_id", "execution_id", "measured_at", "doc_engine_seconds", "chunk_engine_seconds"),
-    *("prompt_tokens_per_second", "created_at", "updated_at", "written_at"),
-}
+NOT_COMPARED = OF_THE_RUN | {"prompt_tokens_per_second", "created_at", "updated_at", "written_at"}
 # Which requests share a batch depends on when they arrive, and a float32 sum on what it shares a batch with: measured
 # differences are below 1e-6. No other column may differ at all.
 PROBABILITY_TOLERANCE = 1e-5
@@ -118,7 +115,7 @@ def _said(command: tuple[str, ...], lake: str) -> Any:  # noqa: ANN401 - whateve
 def _result(value: Any) -> Any:  # noqa: ANN401
     """Return a row, or a record of a document, without what is of the run and not of its result."""
     if isinstance(value, dict):
-        return {name: _result(item) for name, item in value.items() if name not in OF_THE_RUN}
+        return {name: _result(item) for name, item in value.items() if name not in NOT_COMPARED}
     return [_result(item) for item in value] if isinstance(value, list) else value
 
 

@@ -19,9 +19,9 @@ from benchmarks.support.commands import Cost, prox
 from benchmarks.support.pages import default_pages_path, read_pages
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.testing.comparable_rows import comparable_rows
 
 CORPUS = "pages"
-OF_THE_RUN = {"run_id", "execution_id", "measured_at", "doc_engine_seconds", "chunk_engine_seconds"}
 
 
 class LakesDifferError(RuntimeError):
@@ -75,8 +75,7 @@ def _check_same(expected: Path, made: Path) -> None:
 def _rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
     lake = Lake(str(folder))
     for shard in lake.shards(CORPUS, table):
-        for row in lake.rows(CORPUS, table, shard):
-            yield {name: value for name, value in row.items() if name not in OF_THE_RUN}
+        yield from comparable_rows(lake, CORPUS, table, shard)
 
 
 if __name__ == "__main__":

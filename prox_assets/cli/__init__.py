@@ -1,8 +1,4 @@
-"""The `prox` command: refinement, estimates, shard states and lineage from the shell.
-
-`prox refine` runs the same stages as the Dagster assets. Each command has one module, which documents what it prints
-and when it exits with an error.
-"""
+"""The `prox` command."""
 
 import os
 import sys
@@ -18,7 +14,7 @@ from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.trace import trace
-from prox_assets.cli.options import console, errors
+from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120
 

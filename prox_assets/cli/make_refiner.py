@@ -60,7 +60,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     if not os.environ.get(PAGES_VARIABLE):
-        console.print(f"[bold red]error:[/] make refiner PAGES=file.parquet: {PAGES_VARIABLE} names no labelled pages")
+        console.print(f"[bold red]error:[/] {PAGES_VARIABLE} names no labelled pages: make refiner PAGES=file.parquet")
         return 1
     ignore_preview_warnings()
     instance = prepare_instance(default_home(), Path(PROJECT_FILE))
@@ -68,7 +68,7 @@ def main() -> int:
     folder = LabResource().folder(LAB)
     for level, asset in ORDER:
         if not _is_done(defs, instance, folder, level, asset) and not _materialize(defs, instance, level, asset):
-            console.print(f"[bold red]{asset} of level {level} failed[/]; run the same command again to go on")
+            console.print(f"[bold red]{level} {asset} failed[/]; the same command resumes here")
             return 1
         console.print(f"{level} {asset}: done")
     for level in LEVELS:

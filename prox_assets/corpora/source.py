@@ -50,20 +50,20 @@ class SourceSettings(BaseModel):
     rows_per_shard: int | None = Field(
         default=None,
         ge=1,
-        description="Cut files with more rows than this into row-range shards; None makes every file one shard. "
+        description="Cut files with more rows than this into row-range shards; by default every file is one shard. "
         "Counting the rows of compressed text means reading it once.",
     )
     max_row_bytes: int = Field(
         default=DEFAULT_MAX_ROW_BYTES,
         ge=1,
-        description="Longest row (line of JSON, or all values of a Parquet row) that is read, in bytes; a longer one "
-        "is rejected as line_too_long. It bounds memory.",
+        description="Longest row (a line of JSON, or all values of a Parquet row) in bytes, which bounds memory; a "
+        "longer one is rejected as line_too_long.",
     )
     max_rows_per_file: int = Field(
         default=DEFAULT_MAX_ROWS_PER_FILE,
         ge=1,
-        description="Most rows of one file; a file with more is refused. Compressed files may stand for any number of "
-        "rows, blank ones too: without a limit a few kilobytes fill the lake with rejects.",
+        description="Most rows of one file; a file with more is refused. Without a limit, a few compressed kilobytes "
+        "could fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,

@@ -1,7 +1,4 @@
-"""The `prox_assets.RefinedCorpus` component: a corpus's assets, partitions, checks, jobs and sensor from one YAML file.
-
-corpus.py has what the file may contain; this module has the definitions that it becomes.
-"""
+"""The `prox_assets.RefinedCorpus` component: the definitions that a corpus's settings (corpus.py) become."""
 
 from pathlib import Path
 from typing import Self
@@ -12,8 +9,7 @@ from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel
 
 from prox_assets.orchestration.assets.catalog import build_catalog
-from prox_assets.orchestration.assets.chunk_programs import build_chunk_programs
-from prox_assets.orchestration.assets.doc_programs import build_doc_programs
+from prox_assets.orchestration.assets.programs import build_chunk_programs, build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
 from prox_assets.orchestration.assets.refined_shards import build_refined_shards
@@ -26,13 +22,13 @@ from prox_assets.orchestration.source_sensor import build_discovery_job, build_d
 
 
 class RefinedCorpusScaffolder(Scaffolder):
-    """Writes a defs.yaml to start from: the attributes that everyone sets, with a short comment on each."""
+    """Writes a defs.yaml to start from, with the attributes that everyone sets."""
 
     def scaffold(self, request: ScaffoldRequest) -> None:
         """Write the file."""
         name = request.target_path.name.replace("-", "_").lower()
         text = SCAFFOLD.format(type=request.type_name, corpus=name)
-        yaml.safe_load(text)  # a folder name that would make invalid YAML is refused here, not at load time
+        yaml.safe_load(text)  # refuses a folder name that would make invalid YAML
         Path(request.target_path, "defs.yaml").write_text(text)
 
 
@@ -77,9 +73,10 @@ class RefinedCorpus(SettingsComponent[CorpusSettings]):
 def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
     """Return the assets, checks, job, sensor and schedule of a corpus.
 
-    The assets have no job on purpose: a job's backfill takes the smallest `max_partitions_per_run` of its assets, which
-    is one, and would start an engine for every shard. Backfills of the assets themselves start one engine per run.
+    There is no job over the assets on purpose: its backfills would start an engine for every shard, because a job takes
+    the smallest `max_partitions_per_run` of its assets, which is one.
     """
+    schedule = build_report_schedule(settings)
     assets = [
         build_raw_shards(settings),
         build_doc_programs(settings),
@@ -89,7 +86,6 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
         build_catalog(settings),
         build_refinement_report(settings),
     ]
-    schedule = build_report_schedule(settings)
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],

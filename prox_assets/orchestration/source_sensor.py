@@ -1,7 +1,7 @@
 """A sensor that lists the source and adds new shards as partitions, and a job that does the same on demand.
 
-The sensor must finish within Dagster's evaluation time-out. Listing is quick, except where `rows_per_shard` makes it
-count the rows of large compressed files: run the job once first, because counts are remembered.
+A sensor has to finish within Dagster's evaluation time-out. Listing is quick, unless `rows_per_shard` makes it count
+the rows of large compressed files; run the job once before that, because counts are remembered.
 """
 
 import dagster as dg
@@ -73,7 +73,7 @@ def describe(found: Discovery) -> str:
     """Summarize a listing in one line."""
     parts = [f"{len(found.shards)} shards, {len(found.added)} new"]
     if found.changed:
-        parts.append(f"changed since they were read (materialize raw_shards again): {', '.join(found.changed)}")
+        parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
     if found.gone:
-        parts.append(f"no longer in the source (their results stay): {', '.join(found.gone)}")
+        parts.append(f"no longer in the source; their results stay: {', '.join(found.gone)}")
     return "; ".join(parts)

@@ -12,7 +12,7 @@ from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import InferenceFailedError, StageError
 
-# Reading more Parquet footers than this would cost more than it tells; the other files are estimated by size.
+# Reading more Parquet footers is not worth its time; the other files are estimated by size.
 COUNTED_FILES = 100
 
 
@@ -92,28 +92,26 @@ def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[l
 
 
 def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[LevelTiming, list[RefinerInput]]:
-    texts = {document.doc_id: document for document in sample}
-    kept: list[RefinerInput] = []
+    """Time the document level; return what it admits to the chunk level, too."""
     # Like the stage: the chunk level sees whatever passes the floor, regardless of the current threshold.
     admission = replace(plan.execution_policy, doc_keep_threshold=plan.chunk_floor)
-    tokens = failed = 0
     with plan.session("doc") as session:
         started = time.monotonic()
         refiner = session.document_refiner()
         loaded = time.monotonic()
-        for result in refiner.write_programs(sample):
-            tokens += result.prompt_tokens
-            if result.error is not None:
-                failed += 1
-                if failed == len(sample):
-                    raise InferenceFailedError(
-                        f"the refiner failed on every document; the last error was: {result.error}"
-                    )
-                continue
-            document = texts[result.doc_id]
-            if decide_document(document.text, result.program, result.keep_probability, admission).keep:
-                kept.append(document)
+        results = list(refiner.write_programs(sample))
         ended = time.monotonic()
+    errors = [result.error for result in results if result.error is not None]
+    if len(errors) == len(sample):
+        raise InferenceFailedError(f"the refiner failed on every document; the last error was: {errors[-1]}")
+    texts = {document.doc_id: document for document in sample}
+    kept = [
+        texts[result.doc_id]
+        for result in results
+        if result.error is None
+        and decide_document(texts[result.doc_id].text, result.program, result.keep_probability, admission).keep
+    ]
+    tokens = sum(result.prompt_tokens for result in results)
     return LevelTiming("documents", len(sample), loaded - started, ended - loaded, tokens), kept
 
 
@@ -135,7 +133,7 @@ def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int) -> t
     sizes = {shard.url: shard.size or 0 for shard in shards}
     if not all(sizes.values()):  # the store reports no sizes: weight all files equally
         sizes = dict.fromkeys(sizes, 1)
-    # Beside the first file, only Parquet files are counted; they do not tell how many documents a byte of JSON holds.
+    # The other counted files are Parquet, and say nothing about the documents per byte of a JSON file.
     alike = documents if _is_parquet(first) else {first.url: first_documents}
     rate = sum(alike.values()) / sum(sizes[url] for url in alike)
     rest = sum(size for url, size in sizes.items() if url not in documents)
@@ -148,6 +146,6 @@ def _is_parquet(shard: Shard) -> bool:
 
 
 def _rows_in_footer(plan: RefinementPlan, shard: Shard) -> int:
-    """Return the file's row count: list it with row ranges so large that one range is the whole file."""
+    """Return the file's row count, which a listing with row ranges reads from its footer."""
     whole = plan.source.model_copy(update={"urls": [shard.url], "rows_per_shard": 1 << 62})
     return sum(counted.rows or 0 for counted in list_shards(whole))

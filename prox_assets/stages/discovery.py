@@ -1,7 +1,7 @@
 """Listing a corpus's source and recording its shards in the lake.
 
-Discovery only adds: a shard that has left the source stays in the lake, with its results. A source file that has
-changed since it was read is reported, never silently reused.
+Discovery only adds: a shard that has left the source keeps its results in the lake. A source file that has changed
+since it was read is reported.
 """
 
 from collections.abc import Mapping

@@ -20,9 +20,19 @@ POLICY_SETTINGS = tuple(name for name in _POLICY_FIELDS if name not in ("dialect
 
 
 def described(error: ValidationError) -> str:
-    """Describe a validation error in one line: each wrong key, and what is wrong with it."""
-    places = ((".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, ")) for item in error.errors())
-    return "; ".join(f"{place}: {message}" if place else message for place, message in places)
+    """Describe a validation error in one line: each wrong key as it was written, and what is wrong with it."""
+    parts: list[str] = []
+    for item in error.errors():
+        # pydantic puts a union's branches among the keys, and reports what is wrong with each.
+        if item["loc"] == ("refiners", "str") and error.error_count() > 1:
+            continue
+        keys = (str(key) for key in item["loc"])
+        place = ".".join(
+            key for key in keys if key not in ("vllm", "server", "transformers") and "RefinerPair" not in key
+        )
+        message = item["msg"].removeprefix("Value error, ")
+        parts.append(f"{place}: {message}" if place else message)
+    return "; ".join(parts)
 
 
 def checked_policy(values: Mapping[str, Any], key: str, known: Sequence[str] = _POLICY_FIELDS) -> dict[str, Any]:

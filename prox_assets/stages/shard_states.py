@@ -1,7 +1,7 @@
 """Which stages of each shard are done, stale or missing, from the lake alone.
 
-Every file records the identities of its inputs, so this needs no configuration. The stages themselves, and Dagster's
-code versions, tell what a changed configuration would redo.
+Every file records the identities of its inputs, so this needs no configuration. What a changed configuration would redo
+is for the stages, and for Dagster's code versions.
 """
 
 from collections.abc import Iterable

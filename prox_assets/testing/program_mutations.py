@@ -24,7 +24,7 @@ from prox_assets.programs import (
 WORDS = [
     *("a", "bb", "the", "page", "Page 1", "line 1", "(link)", "x,y", '"q"', "'q'", "cat", "concat", "", " ", "3.14"),
     *("http://x.co/?u=1&b=2", "\\theta", "\\n", "a=b", "中文页面", "é", "e\u0301", "ก็", "👩‍👩‍👧", "\u202egnp.exe"),
-    *"ﬁİß\r\t\x0b\x1c\x85\u2028\u3000\u200b\ufeff\x00\ud800\udfff\U0010ffff",
+    *list("ﬁİß\r\t\x0b\x1c\x85\u2028\u3000\u200b\ufeff\x00\ud800\udfff\U0010ffff"),
 ]
 TOKENS = [
     *("remove_lines", "normalize", "keep_chunk", "skip_chunk", "untouch_doc", "keep_all", "keep_doc", "drop_doc"),

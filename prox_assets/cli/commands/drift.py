@@ -7,25 +7,17 @@ import typer
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.options import (
-    CorpusOption,
-    DriftSettingsOption,
-    LakeOption,
-    console,
-    corpora_of,
-    drift_settings,
-    fail,
-    say,
-)
-from prox_assets.lake.errors import LakeError
+from prox_assets.cli.console import console, plain_errors, say
+from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 
 
+@plain_errors()
 def drift(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
@@ -36,19 +28,16 @@ def drift(
 ) -> None:
     """Judge the latest shards of each corpus against the earlier ones, as the checks in Dagster do.
 
-    Every finding comes with a query for the documents in question; run it with `prox sql`.
+    Every finding comes with a query for its documents; run it with `prox sql`. Exits with 1 if a finding is an error.
     """
     chosen = drift_settings(settings)
     worst = False
-    try:
-        opened = Lake(lake)
-        for name in corpora_of(opened, corpus):
-            judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
-            if history:
-                _print_history(name, judgements)
-            worst |= _print_latest(name, judgements, chosen)
-    except (LakeError, DriftError) as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
+        if history:
+            _print_history(name, judgements)
+        worst |= _print_latest(name, judgements, chosen)
     if worst:
         raise typer.Exit(1)
 
@@ -59,8 +48,8 @@ def _print_latest(corpus: str, judgements: Sequence[ShardJudgement], settings: D
     if latest is None or not latest.judged:
         needed = settings.min_baseline_shards + 1
         say(
-            f"{corpus}: nothing to judge yet; {len(judgements)} measured shards, {needed} with the same measures are "
-            "needed. Shards measured by an earlier release are measured anew by `prox refine` or quality_metrics."
+            f"{corpus}: nothing to judge yet: {len(judgements)} shards are measured, and {needed} with the same "
+            "measures are needed. `prox refine` and quality_metrics measure shards of an earlier release again."
         )
         return False
     say(

@@ -6,49 +6,27 @@ import typer
 from rich import box
 from rich.table import Table
 
-from prox_assets.cli import options
-from prox_assets.cli.options import console
+from prox_assets.cli.console import console, plain_errors
+from prox_assets.cli.options import sharing
+from prox_assets.cli.plan_options import Planned, planned
 from prox_assets.stages.cost_estimate import Estimate, estimate_cost
-from prox_assets.stages.pipeline import EXPECTED_ERRORS
 
 
+@sharing(planned, without=("corpus", "rows_per_shard", "window_documents"))
+@plain_errors()
 def estimate(
-    inputs: options.Inputs = None,
-    settings: options.Settings = None,
-    refiner: options.Refiner = None,
-    engine: options.Engine = None,
-    chunk_engine: options.ChunkEngine = None,
-    engine_option: options.EngineOption = None,
-    level: options.LevelOption = "both",
-    format_name: options.Format = None,
-    text_column: options.TextColumn = None,
-    url_column: options.UrlColumn = None,
+    given: Planned,
     sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
 ) -> None:
     """Time a sample of documents and estimate a backfill's cost in engine hours.
 
-    The sample is uniform over the first file, which is read whole. Parquet files tell their row counts; other files
-    count in proportion to their size. Loading the model (start) is timed separately, because a backfill pays for it
-    once per run, not per shard. Nothing is written.
+    The sample is uniform over the first file, which is read whole. Parquet files are counted, the others estimated by
+    their size. Loading the model (start) is timed separately, because a backfill pays for it once per run, not per
+    shard. Nothing is written.
     """
-    plan = options.build_plan(
-        inputs,
-        settings,
-        refiner=refiner,
-        engine=engine,
-        chunk_engine=chunk_engine,
-        engine_option=engine_option,
-        level=level,
-        text_column=text_column,
-        url_column=url_column,
-        format=format_name,
-    )
-    try:
-        with console.status("reading and timing the sample"):
-            result = estimate_cost(plan, sample, seed)
-    except EXPECTED_ERRORS as error:
-        raise options.fail(str(error)) from error
+    with console.status("reading and timing the sample"):
+        result = estimate_cost(given.plan, sample, seed)
     console.print(_table(result))
     console.print(
         f"{result.documents:,} documents in {result.files:,} {'file' if result.files == 1 else 'files'} "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,52 +10,55 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli import options
-from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, errors, fail, say
+from prox_assets.cli.console import console, errors, fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, PolicyOption, corpora_of, policy_values
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.policy import Mode
-from prox_assets.stages.execution.shard_replay import Difference, Replay, replay_shard
+from prox_assets.stages.execution.shard_replay import COUNTS, Difference, Replay, replay_shard
 from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report
 
 
+@plain_errors()
 def replay(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
-    shard: Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be given again.")] = None,
-    policy: options.PolicyOption = None,
+    shard: Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be repeated.")] = None,
+    policy: PolicyOption = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="Execute in this mode.")] = None,
     limit_examples: Annotated[int, typer.Option(min=0, help="Documents to show for each kind of difference.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Execute stored programs again, without a model, and compare with the stored results. Writes nothing.
 
-    By default, each shard is replayed under the policy that it was executed with; every document must then come out
-    with the stored outcome and hash. With --policy or --mode, shows what executing the shards that way would change.
+    By default, each shard is replayed under its stored policy, and every document must come out with its stored outcome
+    and hash. With --policy or --mode, the comparison shows what executing the shards that way would change.
 
-    Exits with 1 when a shard cannot be replayed (a file is damaged, missing or stale), or when a document differs
-    although neither --policy nor --mode is given.
+    Exits with 1 if a shard cannot be replayed (a file is damaged, missing or stale), or if a document differs although
+    neither --policy nor --mode is given.
     """
-    changes = _changes(policy, mode)
+    try:
+        changes = policy_values(policy) | ({} if mode is None else {"mode": mode})
+    except ValueError as error:
+        raise fail(str(error)) from error
     found: dict[str, Replay] = {}
     problems: list[str] = []
-    try:
-        opened = Lake(lake)
-        for name in corpora_of(opened, corpus):
-            shards = _shards(opened, name, shard)
-            if shards:
-                found[name] = Replay()
-                with progress_on(errors) as report:
-                    problems += _replay(opened, name, shards, found[name], _changer(changes), limit_examples, report)
-    except EXPECTED_ERRORS as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        shards = _shards(opened, name, shard)
+        if shards:
+            found[name] = Replay()
+            with progress_on(errors) as report:
+                problems += _replay(opened, name, shards, found[name], changes, limit_examples, report)
     if not found:
-        raise fail(f"no shard {', '.join(shard)} has been read into the lake {lake}" if shard else _nothing(lake))
+        which = f"no shard {', '.join(shard)}" if shard else "no shard"
+        raise fail(f"{which} has been read into the lake {lake}; `prox refine` reads shards")
     if as_json:
-        print(json.dumps({"corpora": _as_json(found), "errors": problems}, indent=1))
+        corpora = {name: _as_json(result) for name, result in found.items()}
+        print(json.dumps({"corpora": corpora, "errors": problems}, indent=1))
     else:
         for name, result in found.items():
             _show(name, result, changes)
@@ -64,25 +66,6 @@ def replay(
         fail(problem)
     if problems or (not changes and any(result.different for result in found.values())):
         raise typer.Exit(1)
-
-
-def _nothing(lake: str) -> str:
-    return f"no shard has been read into the lake {lake}; `prox refine` does so"
-
-
-def _changes(policy: list[str] | None, mode: Mode | None) -> dict[str, Any]:
-    """Read the changes to the policy; exit with code 1 if they are invalid."""
-    try:
-        values = options.policy_values(policy)
-    except ValueError as error:
-        raise fail(str(error)) from error
-    if mode is not None:
-        values["mode"] = mode
-    return values
-
-
-def _changer(changes: dict[str, Any]) -> Callable[[ExecutionPolicy], ExecutionPolicy]:
-    return lambda stored: dataclasses.replace(stored, **changes)
 
 
 def _shards(lake: Lake, corpus: str, wanted: list[str] | None) -> list[str]:
@@ -96,11 +79,15 @@ def _replay(
     corpus: str,
     shards: list[str],
     found: Replay,
-    change: Callable[[ExecutionPolicy], ExecutionPolicy],
+    changes: dict[str, Any],
     examples: int,
     report: Report,
 ) -> list[str]:
     """Replay shard by shard; return the problems of shards that could not be replayed."""
+
+    def change(policy: ExecutionPolicy) -> ExecutionPolicy:
+        return dataclasses.replace(policy, **changes)
+
     problems: list[str] = []
     for key in shards:
         try:
@@ -145,21 +132,20 @@ def _notes(result: Replay, changes: dict[str, Any]) -> list[str]:
     if result.not_inferred:
         floors = ", ".join(map(str, sorted(result.chunk_floors)))
         notes.append(
-            f"{result.not_inferred:,} documents would be kept but have no chunk programs: the chunk refiner was shown "
-            f"no document with a keep probability below chunk_floor {floors}. Lower chunk_floor and materialize "
-            "chunk_programs to see what becomes of them; here they count as no text."
+            f"{result.not_inferred:,} documents would be kept but have no chunk programs, since their keep probability "
+            f"is below chunk_floor {floors}; they count as empty here. To see what becomes of them, lower chunk_floor "
+            "and materialize chunk_programs."
         )
     if result.reasons_changed:
-        notes.append(f"{result.reasons_changed:,} of the equal documents have another reason for their outcome")
+        notes.append(f"{result.reasons_changed:,} of the equal documents give another reason for their outcome")
     others = sorted(version for version in result.executor_versions if version != EXECUTOR_VERSION)
     if others:
         notes.append(
-            f"some of what is stored was executed by executor version {', '.join(map(str, others))}, installed is "
-            f"{EXECUTOR_VERSION}: differences may come from the newer executor; materialize refined_shards to have its "
-            "results"
+            f"some results were stored by executor version {', '.join(map(str, others))}, so differences may come from "
+            f"the installed version {EXECUTOR_VERSION}; materialize refined_shards to have its results"
         )
     if result.different and not changes:
-        notes.append("what is stored is not what its programs give; materialize refined_shards again")
+        notes.append("the stored results are not what the programs give; materialize refined_shards again")
     return notes
 
 
@@ -175,26 +161,15 @@ def _example_lines(example: Difference) -> list[Text]:
     return lines
 
 
-def _as_json(found: dict[str, Replay]) -> dict[str, Any]:
+def _as_json(result: Replay) -> dict[str, Any]:
     return {
-        corpus: {
-            "documents": result.documents,
-            "equal": result.equal,
-            "different": result.different,
-            "differences": [
-                {"stored": stored, "replayed": replayed, "documents": count}
-                for (stored, replayed), count in result.differences.most_common()
-            ],
-            "reasons_changed": result.reasons_changed,
-            "characters_stored": result.characters_stored,
-            "characters_replayed": result.characters_replayed,
-            "not_inferred": result.not_inferred,
-            "chunk_floors": sorted(result.chunk_floors),
-            "executor_versions": sorted(result.executor_versions),
-            "examples": [
-                dataclasses.asdict(example) | {"transition": example.transition._asdict()}
-                for example in result.examples
-            ],
-        }
-        for corpus, result in found.items()
+        **{name: getattr(result, name) for name in ("different", *COUNTS)},
+        "differences": [
+            {**transition._asdict(), "documents": count} for transition, count in result.differences.most_common()
+        ],
+        "chunk_floors": sorted(result.chunk_floors),
+        "executor_versions": sorted(result.executor_versions),
+        "examples": [
+            dataclasses.asdict(example) | {"transition": example.transition._asdict()} for example in result.examples
+        ],
     }

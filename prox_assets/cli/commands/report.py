@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings, fail, say
-from prox_assets.lake.errors import LakeError
+from prox_assets.cli.console import fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.report.write import write_report
 
 
+@plain_errors()
 def report(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
@@ -25,15 +26,10 @@ def report(
     asset `refinement_report`.
     """
     drift = drift_settings(settings)
-    try:
-        opened = Lake(lake)
-        names = corpora_of(opened, corpus)
-        if output is not None and len(names) > 1:
-            raise fail(
-                f"--output takes one corpus, the lake has {len(names)}; choose with --corpus: {', '.join(names)}"
-            )
-        for name in names:
-            written = write_report(opened, name, drift, output)
-            say(f"{name}: {written.place} ({written.size / 1000:,.0f} kB)")
-    except LakeError as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    names = corpora_of(opened, corpus)
+    if output is not None and len(names) > 1:
+        raise fail(f"--output takes one corpus, the lake has {len(names)}; choose with --corpus: {', '.join(names)}")
+    for name in names:
+        written = write_report(opened, name, drift, output)
+        say(f"{name}: {written.place} ({written.size / 1000:,.0f} kB)")

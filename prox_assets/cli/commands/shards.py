@@ -8,8 +8,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.options import CorpusOption, console, corpora_of, fail
-from prox_assets.lake.errors import LakeError
+from prox_assets.cli.console import console, plain_errors
+from prox_assets.cli.options import CorpusOption, corpora_of
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.shard_states import ShardState, State, shard_states
@@ -18,24 +18,22 @@ _COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
 _FINGERPRINT_DIGITS = 8
 
 
+@plain_errors()
 def shards(
     lake: Annotated[
         str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
     ] = "lake",
     corpus: CorpusOption = None,
 ) -> None:
-    """List the shards in a lake with their state.
+    """List the shards in a lake with the state of each.
 
-    A stage is stale when its inputs have been rewritten since, or its source file has changed. Dagster shows on each
-    asset what a changed configuration would redo; `prox refine` does only the work that is not current.
+    A stage is stale if its inputs or its source file have changed since. What a changed configuration would redo is
+    shown by Dagster, on each asset.
     """
-    try:
-        opened = Lake(lake)
-        for name in corpora_of(opened, corpus):
-            known = known_shards(opened, name)
-            console.print(_table(name, shard_states(opened, name, known.values())))
-    except LakeError as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        known = known_shards(opened, name)
+        console.print(_table(name, shard_states(opened, name, known.values())))
 
 
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:

@@ -7,18 +7,18 @@ options that choose a part of the lake and a format for the rows; `_common` decl
 import inspect
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
-import duckdb
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
 from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
 from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, fail, say
+from prox_assets.cli.console import fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, declare
 from prox_assets.cli.views.rows import LIMIT_HELP, FormatOption, OutputOption, show_rows
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ METRICS = ("shard_metrics", "shard_metrics_history")
 app = typer.Typer(no_args_is_help=True, help="Questions about a refined lake: counts, removals, sites, programs.")
 
 Shards = Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be repeated.")]
-OfRefiner = Annotated[str | None, typer.Option("--refiner", help="Only shards of this refiner (fingerprint's begin).")]
+OfRefiner = Annotated[
+    str | None, typer.Option("--refiner", help="Only shards of the refiner whose fingerprint begins so.")
+]
 Since = Annotated[datetime | None, typer.Option("--since", help="Only shards measured from this time on (UTC).")]
 Until = Annotated[datetime | None, typer.Option("--until", help="Only shards measured before this time (UTC).")]
 By = Annotated[Grouping, typer.Option("--by", help="What a row stands for.")]
@@ -65,24 +67,20 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
         _, _, *own = inspect.signature(question).parameters.values()
         common = inspect.signature(_common).parameters.values()
 
-        def run(**given: Any) -> None:  # noqa: ANN401 (what the signature below says)
-            try:
-                lake = Lake(given["lake"])
-                corpora = corpora_of(lake, given["corpus"])
-                moments = (_utc(given["since"]), _utc(given["until"]))
-                scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
-                options = {option.name: given[option.name] for option in own}
-                rows = ask_catalog(
-                    lake, lambda connection: question(connection, scope, **options), corpora, only, scope.shards or None
-                )
-            except (LakeError, duckdb.Error) as error:
-                raise fail(str(error)) from error
+        @plain_errors()
+        @wraps(question)
+        def run(**given: Any) -> None:  # noqa: ANN401 (what is declared below)
+            lake = Lake(given["lake"])
+            corpora = corpora_of(lake, given["corpus"])
+            moments = (_utc(given["since"]), _utc(given["until"]))
+            scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
+            options = {option.name: given[option.name] for option in own}
+            rows = ask_catalog(
+                lake, lambda connection: question(connection, scope, **options), corpora, only, scope.shards or None
+            )
             show_rows(rows.to_arrow(), given["form"], given["output"])
 
-        options = [*(option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own), *common]
-        run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
-        run.__annotations__ = {option.name: option.annotation for option in options}
-        run.__doc__ = question.__doc__
+        declare(run, [*own, *common])
         app.command(name)(run)
         return question
 
@@ -123,9 +121,9 @@ def sites(
     scope: Scope,
     limit: Limit = 20,
     min_documents: Annotated[int, typer.Option(min=1, help="Leave out sites with fewer documents.")] = 1,
-    most_retained: Annotated[bool, typer.Option("--most-retained", help="The most retained sites first.")] = False,
+    most_retained: Annotated[bool, typer.Option("--most-retained", help="The sites that keep most first.")] = False,
 ) -> "pl.DataFrame":
-    """Sites by the share of their text that is left."""
+    """Sites by the share of their text that is kept."""
     return breakdowns.sites(con, scope, limit, min_documents, most_retained)
 
 
@@ -139,7 +137,7 @@ def edits(con: "DuckDBPyConnection", scope: Scope, limit: Limit = 20) -> "pl.Dat
 def bad_programs(
     con: "DuckDBPyConnection",
     scope: Scope,
-    examples: Annotated[int, typer.Option(min=0, help="Show so many programs of each kind instead of counts.")] = 0,
+    examples: Annotated[int, typer.Option(min=0, help="Show this many programs of each kind instead of counts.")] = 0,
 ) -> "pl.DataFrame":
     """Chunk programs that failed, were cut off, looped or are missing; --examples shows them."""
     return programs.bad_program_examples(con, scope, examples) if examples else programs.bad_programs(con, scope)
@@ -149,13 +147,14 @@ def bad_programs(
 def probabilities(
     con: "DuckDBPyConnection",
     scope: Scope,
-    bins: Annotated[int, typer.Option(min=1, max=1000, help="Bins of [0, 1].")] = programs.BINS,
+    bins: Annotated[int, typer.Option(min=1, max=1000, help="Number of bins in [0, 1].")] = programs.BINS,
 ) -> "pl.DataFrame":
     """Scored documents by keep probability."""
     return programs.keep_probabilities(con, scope, bins)
 
 
 @app.command("compare")
+@plain_errors()
 def compare(
     first: Annotated[str, typer.Argument(help="A corpus.")],
     second: Annotated[str, typer.Argument(help="Another corpus over the same files, refined otherwise.")],
@@ -166,23 +165,20 @@ def compare(
 ) -> None:
     """Compare two refiners on the same documents: agreement, kept text, and where they differ most."""
     if first == second:
-        raise fail("two corpora are compared; these are one")
-    try:
-        opened = Lake(lake)
-        for name in (first, second):
-            corpora_of(opened, name)
-        agreed, rows = ask_catalog(
-            opened,
-            lambda connection: (
-                comparison.compare(connection, first, second),
-                comparison.differences(connection, first, second, limit),
-            ),
-            (first, second),
-        )
-    except (LakeError, duckdb.Error) as error:
-        raise fail(str(error)) from error
+        raise fail("name two different corpora to compare")
+    opened = Lake(lake)
+    for name in (first, second):
+        corpora_of(opened, name)
+    agreed, rows = ask_catalog(
+        opened,
+        lambda connection: (
+            comparison.compare(connection, first, second),
+            comparison.differences(connection, first, second, limit),
+        ),
+        (first, second),
+    )
     if not agreed.documents:
-        raise fail(f"{first} and {second} have no document in common: same files, rows and texts are needed")
+        raise fail(f"{first} and {second} have no document in common: they must come from the same files")
     if form == "table" and output is None:
         _say_agreement(first, second, agreed)
     show_rows(rows.to_arrow(), form, output)

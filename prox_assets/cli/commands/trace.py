@@ -15,12 +15,13 @@ from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
-from prox_assets.cli.options import CorpusOption, LakeOption, console, corpora_of, fail, say
+from prox_assets.cli.console import console, fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.views.trace_view import show_hits, show_span, show_trace
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 
 
+@plain_errors()
 def trace(
     doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document's id.")] = None,
     lake: LakeOption = "lake",
@@ -39,28 +40,25 @@ def trace(
 ) -> None:
     """Show everything that happened to a document: source, decision, programs, every edit, the diff, the refiners.
 
-    Names whatever is missing, stale or damaged, with its remedy. `--find` lists the documents if several match. Exits
-    with 1 when there is no such document.
+    Whatever is missing, stale or damaged is named with its remedy. If several documents match --find, they are listed.
+    Exits with 1 if there is no such document.
     """
     if (doc_id is None) == (find is None):
-        raise fail("name a document by its id, or find it with --find; one of the two")
+        raise fail("name a document by its id, or find it with --find")
     wanted = _span(span)
-    try:
-        opened = Lake(lake)
-        corpora = corpora_of(opened, corpus)
-        if doc_id is not None:
-            place = _place(opened, doc_id, corpora, shard)
-        else:
-            hits = _hits(opened, find or "", corpora, shard)
-            if len(hits) > 1:
-                _list(hits, as_json)
-                if html is not None or wanted is not None:
-                    raise fail("several documents match; name one by its id")
-                return
-            place = hits[0].place
-        life = read_trace(opened, place)
-    except LakeError as error:
-        raise fail(str(error)) from error
+    opened = Lake(lake)
+    corpora = corpora_of(opened, corpus)
+    if doc_id is not None:
+        place = _place(opened, doc_id, corpora, shard)
+    else:
+        hits = _hits(opened, find or "", corpora, shard)
+        if len(hits) > 1:
+            _list(hits, as_json)
+            if html is not None or wanted is not None:
+                raise fail("several documents match; name one by its id")
+            return
+        place = hits[0].place
+    life = read_trace(opened, place)
     _show(life, wanted, everything, html, as_json)
 
 
@@ -109,8 +107,8 @@ def _place(lake: Lake, doc_id: str, corpora: list[str], shard: str | None) -> Do
         )
     if len(places) > 1:
         raise fail(
-            f"several shards hold document {doc_id}, as the corpus was cut into shards in several ways; name one with "
-            f"--shard: {', '.join(f'{place.corpus}/{place.shard}' for place in places)}"
+            f"several shards hold document {doc_id}, because the corpus was cut into shards more than once; choose one "
+            f"with --shard: {', '.join(f'{place.corpus}/{place.shard}' for place in places)}"
         )
     return places[0]
 
@@ -125,8 +123,8 @@ def _hits(lake: Lake, text: str, corpora: list[str], shard: str | None) -> list[
         raise fail(str(error)) from error
     if not hits:
         raise fail(
-            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. Text "
-            "must be inside one document exactly as it is there, case and spaces included"
+            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. Case "
+            "and spaces count"
         )
     return hits
 

@@ -1,6 +1,5 @@
 """Tables about shards for the terminal, shared by `prox refine` and the demo."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,42 +19,34 @@ FAILED_PROGRAMS_WORTH_A_WARNING = 0.036
 def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table of documents and their outcomes, with a row per shard and a total.
 
-    In = kept + dropped + quarantined; kept includes edited. Rejects are raw rows that never became documents. Text is
-    the retention: characters out / characters in.
+    In = kept + dropped + quarantined; kept includes edited. Rejects are raw rows that never became documents. Retention
+    is characters out / characters in.
     """
     table = Table(title="Documents", title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("shard", overflow="fold")
-    for name in ("in", "kept", "edited", "dropped", "quarantined", "rejects", "text"):
+    for name in ("in", "kept", "edited", "dropped", "quarantined", "rejects", "retention"):
         table.add_column(name, justify="right")
-    total: Counter[str] = Counter()
-    for shard, row in metrics.items():
-        counts = _counts(row)
-        total.update(counts)
-        table.add_row(escape(shard), *_cells(counts))
+    counts = {shard: _counts(row) for shard, row in metrics.items()}
+    for shard, of_shard in counts.items():
+        table.add_row(escape(shard), *_cells(of_shard))
     if len(metrics) > 1:
         table.add_section()
-        table.add_row("all", *_cells(total))
+        table.add_row("all", *_cells([sum(column) for column in zip(*counts.values(), strict=True)]))
     return table
 
 
-def _counts(row: Mapping[str, Any]) -> dict[str, int]:
+def _counts(row: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of a row of the table, and the characters before and after."""
     edited = row[Outcome.KEPT_EDITED]
-    return {
-        "in": row["documents_in"],
-        "kept": row[Outcome.KEPT_UNCHANGED] + edited,
-        "edited": edited,
-        "dropped": row[Outcome.DROPPED_BY_DOCUMENT] + row[Outcome.DROPPED_BY_CHUNKS],
-        "quarantined": row[Outcome.QUARANTINED],
-        "rejected": row["rows_rejected"],
-        "before": row["characters_in"],
-        "after": row["characters_out"],
-    }
+    kept = row[Outcome.KEPT_UNCHANGED] + edited
+    dropped = row[Outcome.DROPPED_BY_DOCUMENT] + row[Outcome.DROPPED_BY_CHUNKS]
+    documents = [row["documents_in"], kept, edited, dropped, row[Outcome.QUARANTINED], row["rows_rejected"]]
+    return [*documents, row["characters_in"], row["characters_out"]]
 
 
-def _cells(counts: Mapping[str, int]) -> list[str]:
-    share = f"{counts['after'] / counts['before']:.1%}" if counts["before"] else "-"
-    names = ("in", "kept", "edited", "dropped", "quarantined", "rejected")
-    return [*(f"{counts[name]:,}" for name in names), share]
+def _cells(counts: list[int]) -> list[str]:
+    *documents, before, after = counts
+    return [*(f"{count:,}" for count in documents), f"{after / before:.1%}" if before else "-"]
 
 
 def preview_lines(previews: Sequence[Preview]) -> list[Text]:
@@ -73,7 +64,7 @@ def preview_lines(previews: Sequence[Preview]) -> list[Text]:
 
 
 def program_warning(metrics: Iterable[Mapping[str, Any]]) -> str | None:
-    """Warn if many chunk programs were refused: a refiner that writes nonsense leaves every document unchanged.
+    """Return a warning if many chunk programs were refused: nonsense leaves every document unchanged.
 
     Shards executed by an earlier release have no verdicts and are left out.
     """
@@ -84,7 +75,7 @@ def program_warning(metrics: Iterable[Mapping[str, Any]]) -> str | None:
         return None
     truncated = sum(row["programs_truncated"] for row in rows)
     return (
-        f"{failed:,} of {chunks:,} chunk programs ({failed / chunks:.1%}) were refused as a whole, so their chunks "
-        f"stay as they were; {truncated:,} of all programs were cut off by the token limit. The table `chunk_outcomes` "
-        "has the verdict on each, `edits` the reasons."
+        f"{failed:,} of {chunks:,} chunk programs ({failed / chunks:.1%}) were refused as a whole, which leaves their "
+        f"chunks unchanged; the token limit cut off {truncated:,} of all programs. The table `chunk_outcomes` has the "
+        "verdict on each, `edits` the reasons."
     )

@@ -1,6 +1,6 @@
-"""The options --format and --output: rows as a table for people, or as CSV, JSON or Parquet for programs.
+"""Rows as a table for people, or as CSV, JSON or Parquet for programs: the options --format and --output.
 
-Corpus text is hostile. Tables make control characters visible; the other formats keep them, escaped by their own rules.
+Corpus text is hostile: tables make control characters visible, and the other formats escape them by their own rules.
 """
 
 import json
@@ -18,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.options import console, fail
+from prox_assets.cli.console import console, fail
 
 Format = Literal["table", "csv", "json", "parquet"]
 FormatOption = Annotated[Format, typer.Option("--format", help="How rows are printed; parquet needs --output.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="File to write the rows to, instead of printing.")]
-LIMIT_HELP = "Rows at most."
+LIMIT_HELP = "Most rows to show."
 
 CELL_CHARACTERS = 100
 # Nobody reads more rows in a terminal; the other formats have no such limit.

@@ -20,8 +20,8 @@ from prox_assets.stages import quality_metrics
 ASSET = "catalog"
 DESCRIPTION = """The corpus's metrics, manifests and an index of its documents, each in one file.
 
-A copy that makes `prox stats`, `prox trace` and `prox sql` fast; the shards' own files stay the truth, and what has
-changed since is always read from them."""
+A copy that makes `prox stats`, `prox trace` and `prox sql` fast. Shards that have changed since are read from their own
+files."""
 
 
 def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:

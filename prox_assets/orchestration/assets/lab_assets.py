@@ -60,7 +60,7 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
             plan,
             SEED_ANNOTATIONS,
             None,
-            "Decisions and programs to learn from: of people who labelled pages, and of a strong language model.",
+            "Decisions and programs to learn from, by people who labelled pages and by a strong language model.",
             {
                 "pages": _stamps(plan.pages),
                 "seed_documents": _stamps(plan.seed_documents),
@@ -74,7 +74,7 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
             plan,
             TRAINING_SET,
             SEED_ANNOTATIONS,
-            "Annotations split by site, without duplicates and errors, with softened targets.",
+            "Annotations without duplicates and errors, split by site, with softened targets.",
             {
                 "distillation": plan.distillation,
                 "seed": plan.seed,
@@ -88,7 +88,7 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
             plan,
             MODEL,
             TRAINING_SET,
-            "The trained refiner: a folder that engines load and `refiners:` of a corpus may name.",
+            "The trained refiner: a folder that engines load, and that `refiners:` of a corpus may name.",
             refiners,
             _train,
             {"pytorch"},
@@ -97,7 +97,7 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
             plan,
             EVALUATION,
             MODEL,
-            "The refiner on validation sites, beside keep-all, the rules and the previous refiner.",
+            "The refiner on validation sites, compared with keep-all, the rules and the previous refiner.",
             {"previous": plan.previous, "pages": _stamps(plan.pages), "seed": plan.seed},
             _evaluate,
             {"pytorch"},
@@ -107,10 +107,8 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
 
 def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return name, size and time of files, so an overwritten file shows as changed; 0 for a missing file."""
-    found = [(path, Path(path)) for path in paths]
-    return [
-        (name, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (name, 0, 0) for name, path in found
-    ]
+    found = [(path, Path(path).stat() if Path(path).is_file() else None) for path in paths]
+    return [(path, stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0) for path, stat in found]
 
 
 def _asset(

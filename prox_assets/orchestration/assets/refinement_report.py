@@ -27,7 +27,7 @@ ASSET = "refinement_report"
 DESCRIPTION = """One HTML page about the corpus: trends, drift, sites and lengths, operations, samples before and after.
 
 It opens without a network; its path or URL is in the metadata, here and on every materialization of the corpus.
-Reads all that has been measured; writes `report/index.html` in the corpus's folder of the lake."""
+Reads all measurements; writes `report/index.html` in the corpus's folder of the lake."""
 
 
 def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
@@ -73,7 +73,7 @@ def _findings(report: Report) -> str:
     if report.drift.findings:
         return findings_markdown(report.drift.findings)
     if report.drift.problem:
-        return "The settings of monitoring do not fit the measured shards; see the report."
+        return "The settings of `monitoring` do not fit the measured shards; see the report."
     return "Nothing has moved." if report.drift.measures else "There is no baseline yet."
 
 
@@ -88,7 +88,7 @@ def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | N
         execution_timezone="UTC",
         target=dg.AssetSelection.assets(settings.key(ASSET), settings.key(catalog.ASSET)),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Writes the report on {settings.corpus} anew, and compacts its small tables.",
+        description=f"Rewrites the report on {settings.corpus} and compacts its small tables.",
         tags={"prox/corpus": settings.corpus},
     )
     def refresh_report(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> dg.RunRequest | dg.SkipReason:

@@ -1,10 +1,7 @@
-"""Dagster's drift checks of a corpus: one check per kind of change, each with a severity.
-
-monitoring/drift/judge.py finds the changes; this module turns its findings into check results.
+"""Drift checks of a corpus, one for each kind of change: what monitoring/drift/judge.py finds, as check results.
 
 The checks have no partition: they judge the corpus's latest shards against the earlier ones, whichever shard a run was
-for. On `quality_metrics` they run with every run of that asset. `build_drift_checks` can also put them on another asset
-of the corpus, such as one that a schedule refreshes.
+for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +22,7 @@ from prox_assets.stages import quality_metrics
 CHECKS: dict[Kind, tuple[str, str]] = {
     Kind.DISTRIBUTION: (
         "distribution_drift",
-        "Keep probabilities, retention, removed text, lengths, operations and languages are spread as in the baseline.",
+        "Keep probabilities, retention, removed text, lengths, operations and languages are distributed as before.",
     ),
     Kind.RATE: (
         "rate_shift",
@@ -35,7 +32,7 @@ CHECKS: dict[Kind, tuple[str, str]] = {
     Kind.LEVEL: ("level_shift", "Tokens per character are as in the baseline: the tokenizer is the same."),
     Kind.SCHEMA: (
         "schema_drift",
-        "The source has the native columns it had, and the refiner still scores what it did.",
+        "The source has the same native columns as before, and the refiner gives the same kinds of scores.",
     ),
 }
 _SEVERITIES = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
@@ -80,7 +77,8 @@ def _result(
             asset_key=key,
             check_name=name,
             passed=True,
-            description=f"nothing to judge: {needed} shards with these measures are needed, {len(judgements)} there",
+            description=f"nothing to judge yet: {len(judgements)} shards are measured, and {needed} with these "
+            "measures are needed",
             metadata={"measures_judged": 0},
         )
     findings = [finding for finding in latest.findings if KINDS[finding.measure] is kind]

@@ -1,6 +1,6 @@
-"""Asset `refined_shards`: programs applied to documents; the tables refined, outcomes, chunk_outcomes, edits, policies.
+"""Asset `refined_shards`: applies programs to documents; writes refined, outcomes, chunk_outcomes, edits and policies.
 
-No model is involved: a changed threshold or executor reruns only this stage. The tables of one execution share one
+No model is involved: a new threshold or executor reruns only this stage. The tables of one execution share an
 execution_id, and the shard's manifest, put in place last, makes them visible together.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from prox_assets.corpora.document import text_hash
 from prox_assets.lake.schemas import EXECUTION_TABLES, Outcome, Table
-from prox_assets.lake.table_files import FileInfo, TableWriter
+from prox_assets.lake.table_files import TableWriter
 from prox_assets.stages.aligned_rows import (
-    chunk_programs_of_present_documents,
+    current_chunk_programs,
     documents_with_programs,
     inputs_of_execution,
 )
@@ -24,6 +24,8 @@ from prox_assets.stages.run import ShardRun, StaleInputError
 ASSET = "refined_shards"
 
 Row = dict[str, Any]
+
+_TOTALS = ("characters_before", "characters_after", "operations_applied", "operations_failed")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
 
     Args:
         run: The shard and its run.
-        chunk_programs: Identity of the chunk programs to execute; None for whichever are in the lake.
+        chunk_programs: Identity that the chunk programs must have; None for any.
 
     Raises:
         MissingTableError: Documents or programs are missing.
@@ -54,14 +56,20 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
             meanwhile.
         StageError: A kept document has no chunk programs, or the files do not line up.
     """
-    programs = _checked_programs(run)
+    programs = current_chunk_programs(run.lake, run.corpus, run.shard)
+    floor = programs.notes["chunk_floor"]
+    if run.plan.policy.doc_keep_threshold < floor:
+        raise StaleInputError(
+            f"doc_keep_threshold {run.plan.policy.doc_keep_threshold} is below the chunk_floor {floor} with which "
+            f"chunk_programs of shard {run.shard!r} was inferred; materialize chunk_programs again"
+        )
     if chunk_programs is not None:
         run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
     inputs = inputs_of_execution(programs)
     identity = refined_identity(run.plan, programs.identity)
     execution_id = uuid.uuid4().hex
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
-    characters_before = characters_after = applied = failed = 0
+    totals = dict.fromkeys(_TOTALS, 0)
     stamp = run.stamp(run.plan.execution_fingerprint, identity, execution_id)
     tables = [*EXECUTION_TABLES, Table.POLICIES]
     with run.lease(ASSET) as lease:
@@ -83,10 +91,8 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
                 place = {"doc_id": document["doc_id"], "source_row": document["source_row"]}
                 counts[result.outcome] += 1
                 outcome = _outcome_row(document["text"], result)
-                characters_before += outcome["characters_before"]
-                characters_after += outcome["characters_after"]
-                applied += outcome["operations_applied"]
-                failed += outcome["operations_failed"]
+                for name in _TOTALS:
+                    totals[name] += outcome[name]
                 outcomes.write({**place, **outcome})
                 _write_chunk_outcomes(chunk_outcomes, place, result)
                 _write_edits(edits, place, result)
@@ -103,8 +109,16 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
                     )
                 if outcomes.rows % 500 == 0:
                     run.progress(outcomes.rows, total)
+            # What trace and replay need to know.
+            configuration = {
+                "policy": run.plan.execution_policy.as_dict(),
+                "refiners": run.plan.refiners.model_dump(mode="json"),
+            }
             policies.write(
-                {"execution_fingerprint": run.plan.execution_fingerprint, "configuration": _configuration(run)}
+                {
+                    "execution_fingerprint": run.plan.execution_fingerprint,
+                    "configuration": json.dumps(configuration, sort_keys=True),
+                }
             )
             outcomes.notes.update(execution_id=execution_id, chunk_programs=programs.identity)
             chunk_outcomes.notes.update(execution_id=execution_id)
@@ -112,27 +126,7 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
             rows = {table.value: writer.rows for table, writer in zip(EXECUTION_TABLES, written, strict=True)}
         run.lake.write_manifest(run.corpus, run.shard, execution_id, run.run_id, rows)
         run.progress(total, total)
-    return RefinementSummary(
-        documents=total,
-        outcomes=counts,
-        characters_before=characters_before,
-        characters_after=characters_after,
-        operations_applied=applied,
-        operations_failed=failed,
-        execution_id=execution_id,
-    )
-
-
-def _checked_programs(run: ShardRun) -> FileInfo:
-    """Check that documents, decisions and chunk programs belong together; return the chunk programs' file info."""
-    chunks = chunk_programs_of_present_documents(run.lake, run.corpus, run.shard)
-    floor = chunks.notes["chunk_floor"]
-    if run.plan.policy.doc_keep_threshold < floor:
-        raise StaleInputError(
-            f"doc_keep_threshold {run.plan.policy.doc_keep_threshold} is below the chunk_floor {floor} that "
-            f"chunk_programs of shard {run.shard!r} was inferred with; materialize chunk_programs again"
-        )
-    return chunks
+    return RefinementSummary(total, counts, execution_id=execution_id, **totals)
 
 
 def _outcome_row(text: str, result: DocumentFate) -> Row:
@@ -176,15 +170,3 @@ def _write_edits(edits: TableWriter, place: Row, result: DocumentFate) -> None:
                 "characters_added": edit.characters_added,
             }
         )
-
-
-def _configuration(run: ShardRun) -> str:
-    """Return the configuration that trace and replay need, as JSON."""
-    plan = run.plan
-    return json.dumps(
-        {
-            "policy": plan.execution_policy.as_dict(),
-            "refiners": plan.refiners.model_dump(mode="json"),
-        },
-        sort_keys=True,
-    )

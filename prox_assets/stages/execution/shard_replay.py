@@ -1,8 +1,7 @@
-"""Replay: execute stored programs again without a model and compare the results with the stored ones.
+"""Replay: executes stored programs again, without a model, and compares the results with the stored ones.
 
-Nothing is written. Under the stored policy every document must come out as it was stored, which proves that the results
-follow from the documents and programs. Under another policy, the comparison tells what executing the shard again would
-change.
+Under the stored policy, every document must come out as stored, which proves that the results follow from documents and
+programs. Under another policy, the comparison shows what executing the shard again would change. Nothing is written.
 """
 
 from collections import Counter
@@ -17,7 +16,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Table
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.stages.aligned_rows import (
-    chunk_programs_of_present_documents,
+    current_chunk_programs,
     documents_with_programs,
     inputs_of_execution,
 )
@@ -27,11 +26,13 @@ from prox_assets.stages.run import Progress, StageError, StaleInputError
 Row = dict[str, Any]
 
 NOT_INFERRED = "not_inferred"
-"""Stands for an outcome: the document is kept under the new policy, but has no inferred chunk programs."""
+"""Takes the place of an outcome: the policy keeps the document, but it has no chunk programs."""
 
 DOCUMENT_COLUMNS = ("doc_id", "source_row", "text", "text_hash", "url")
 
 PROGRESS_DOCUMENTS = 500
+
+COUNTS = ("documents", "equal", "reasons_changed", "characters_stored", "characters_replayed", "not_inferred")
 
 
 class Transition(NamedTuple):
@@ -99,6 +100,19 @@ class Replay:
         """Documents that come out differently."""
         return self.differences.total()
 
+    def add(self, other: "Replay", examples: int) -> None:
+        """Add what was found in another shard, with up to `examples` examples for each transition in all."""
+        room = {transition: examples - self.differences[transition] for transition in other.differences}
+        for example in other.examples:
+            if room[example.transition] > 0:
+                room[example.transition] -= 1
+                self.examples.append(example)
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.differences.update(other.differences)
+        self.chunk_floors |= other.chunk_floors
+        self.executor_versions |= other.executor_versions
+
 
 def replay_shard(
     lake: Lake,
@@ -112,7 +126,7 @@ def replay_shard(
 ) -> None:
     """Execute a shard's stored programs, compare the results with the stored ones, and add the counts to `found`.
 
-    Rows are streamed, so memory does not grow with the shard. Nothing is written.
+    Rows are streamed, so memory does not grow with the shard.
 
     Args:
         lake: The lake.
@@ -125,22 +139,21 @@ def replay_shard(
 
     Raises:
         LakeError: A file is missing, damaged, or from an execution that was cut short.
-        StaleInputError: The stored results were made from other programs than the current ones.
+        StaleInputError: The stored results come from programs that have been replaced.
         StageError: The files do not line up, or their contents are inconsistent.
         ValueError: The changed policy is invalid.
     """
-    chunks = chunk_programs_of_present_documents(lake, corpus, shard)
+    chunks = current_chunk_programs(lake, corpus, shard)
     execution = published_execution(lake, corpus, shard)
     if execution.outcomes.notes.get("chunk_programs") != chunks.identity:
         raise StaleInputError(
-            f"what is stored of shard {shard!r} was made from programs that have been written anew since, so there is "
+            f"the stored results of shard {shard!r} come from programs that have been replaced since, so there is "
             "nothing to compare with; materialize refined_shards again"
         )
-    policy, version = stored_policy(execution, shard)
-    policy = change(policy)
+    stored_under, version = stored_policy(execution, shard)
+    policy = change(stored_under)
     floor = chunks.notes["chunk_floor"]
     here = Replay(executor_versions={version})
-    kept_examples: Counter[Transition] = Counter()
     stored = _stored(lake, corpus, shard, execution.execution_id)
     walk = documents_with_programs(lake, corpus, shard, inputs_of_execution(chunks), DOCUMENT_COLUMNS)
     total = execution.outcomes.rows
@@ -159,13 +172,12 @@ def replay_shard(
         difference = _compare(here, shard, document, outcome, refined, fate)
         if difference is not None:
             here.differences[difference.transition] += 1
-            kept_examples[difference.transition] += 1
-            if kept_examples[difference.transition] <= examples:
+            if here.differences[difference.transition] <= examples:
                 here.examples.append(difference)
         if here.documents % PROGRESS_DOCUMENTS == 0:
             progress(here.documents, total)
     progress(total, total)
-    _add(found, here, examples)
+    found.add(here, examples)
 
 
 def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionPolicy, int]:
@@ -180,8 +192,8 @@ def stored_policy(execution: PublishedExecution, shard: str) -> tuple[ExecutionP
         return ExecutionPolicy.from_dict(values), version
     except (TypeError, ValueError) as error:
         raise StageError(
-            f"shard {shard!r} was executed under a policy that this version cannot read: {error}. Materialize "
-            "refined_shards again, or use the version of prox_assets that wrote it"
+            f"this version cannot read the policy of shard {shard!r}: {error}. Materialize refined_shards again, or "
+            "use the version of prox_assets that wrote it"
         ) from error
 
 
@@ -191,8 +203,7 @@ def _fate(
     """Replay one document; return None if the policy keeps it but it never reached the chunk refiner."""
     if document["text_hash"] != text_hash(document["text"]):
         raise StageError(
-            f"the text of document {document['doc_id']} does not have the hash that is stored beside it; materialize "
-            "raw_shards again, with force"
+            f"the text of document {document['doc_id']} does not match its stored hash; materialize raw_shards again"
         )
     try:
         return refine_document(document, decision, programs, policy)
@@ -211,20 +222,20 @@ def _stored(lake: Lake, corpus: str, shard: str, execution_id: str) -> Iterator[
         for row in (outcome, refined):
             if row is not None and (row["execution_id"], row["doc_id"]) != (execution_id, outcome["doc_id"]):
                 raise StageError(
-                    f"refined and outcomes of shard {shard!r} are not of the one execution that its manifest names "
+                    f"refined and outcomes of shard {shard!r} are not both of the execution that its manifest names "
                     f"(document {outcome['doc_id']}); materialize refined_shards again"
                 )
         if outcome["outcome"] in KEPT_OUTCOMES and (
             refined is None or text_hash(refined["text"]) != refined["refined_hash"]
         ):
             raise StageError(
-                f"the refined text of document {outcome['doc_id']} of shard {shard!r} is missing or does not have the "
-                "hash that is stored beside it; materialize refined_shards again"
+                f"the refined text of document {outcome['doc_id']} of shard {shard!r} is missing or does not match its "
+                "stored hash; materialize refined_shards again"
             )
         yield outcome, refined
     if next(refined_rows, None) is not None:
         raise StageError(
-            f"refined of shard {shard!r} has more rows than documents were kept; materialize refined_shards again"
+            f"refined of shard {shard!r} has more rows than there are kept documents; materialize refined_shards again"
         )
 
 
@@ -262,20 +273,3 @@ def _first_difference(before: str, after: str) -> tuple[str, str] | None:
         if one != other:
             return one, other
     return None
-
-
-def _add(found: Replay, here: Replay, examples: int) -> None:
-    found.documents += here.documents
-    found.equal += here.equal
-    found.reasons_changed += here.reasons_changed
-    found.characters_stored += here.characters_stored
-    found.characters_replayed += here.characters_replayed
-    found.not_inferred += here.not_inferred
-    found.chunk_floors |= here.chunk_floors
-    found.executor_versions |= here.executor_versions
-    found.differences.update(here.differences)
-    shown = Counter(example.transition for example in found.examples)
-    for example in here.examples:
-        shown[example.transition] += 1
-        if shown[example.transition] <= examples:
-            found.examples.append(example)

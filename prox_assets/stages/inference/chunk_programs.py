@@ -1,8 +1,8 @@
 """Asset `chunk_programs`: chunk-level programs for every document that the document level may keep.
 
-The chunk refiner's `chunk_floor` decides which documents are admitted, rather than the execution threshold, so moving
-the threshold above the floor needs no inference. Rows of an earlier file are reused if text and chunk refiner are the
-same: a new document refiner costs only the newly admitted documents.
+`chunk_floor` admits documents, not the execution threshold, so a threshold above the floor can move without inference.
+Rows of an earlier file are reused if text and chunk refiner are the same: a new document refiner costs only the
+documents that it newly admits.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.aligned_rows import documents_with_decisions, inputs_of_chunk_programs
+from prox_assets.stages.aligned_rows import current_decisions, documents_with_decisions
 from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference.program_table import InferenceSummary, write_program_table
 from prox_assets.stages.inference.windows import Row, Work
-from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.run import ShardRun
 
 ASSET = "chunk_programs"
 
@@ -32,7 +32,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
     Args:
         run: The shard and its run.
         session: The chunk refiner; its model is loaded only when something must be inferred.
-        doc_programs: Identity of the document programs to work from; None for whichever are in the lake.
+        doc_programs: Identity that the document programs must have; None for any.
 
     Raises:
         MissingTableError: The shard's documents or document programs are missing.
@@ -41,14 +41,8 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
         InferenceFailedError: Every document failed.
         EngineError: The engine died or stalled; finished windows are kept for the next run.
     """
-    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
-    decisions = run.lake.require(run.corpus, Table.DOC_PROGRAMS, run.shard, doc_programs)
-    if decisions.notes["documents"] != documents.identity:
-        raise StaleInputError(
-            f"doc_programs of shard {run.shard!r} was written for documents that have been read anew since; "
-            "materialize doc_programs again"
-        )
-    inputs = inputs_of_chunk_programs(decisions)
+    documents, decisions = current_decisions(run.lake, run.corpus, run.shard, doc_programs)
+    inputs = {Table.DOCUMENTS: documents.identity, Table.DOC_PROGRAMS: decisions.identity}
     floor = run.plan.chunk_floor
 
     def work() -> Iterator[Work]:
@@ -71,7 +65,7 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
 
 
 def _work(run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None") -> Iterator[Work]:
-    """Walk documents and their decisions; a document below the floor has no chunk programs."""
+    """Yield every document; one below the floor has no chunk programs."""
     admission = replace(run.plan.policy, doc_keep_threshold=floor)
     columns = ["doc_id", "text", "text_hash", "source_row"]
     for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):

@@ -1,9 +1,9 @@
 """Windowed inference, shared by the two program stages.
 
 Documents go to the refiner in source order. Results come back in any order and are collected into windows of
-consecutive documents; each finished window goes to the resume ledger at once. When a document's request fails, only
-that document is tried again. After the last attempt it is recorded with its error, so one bad document never stops a
-shard. When every request fails, no document is the cause, and the stage stops with the engine's own error message.
+consecutive documents; each finished window goes to the resume ledger at once. A document whose request fails is tried
+again by itself, and recorded with its error after the last attempt. If every request fails, the cause is not a
+document, and the stage stops with the engine's error message.
 """
 
 import time
@@ -18,11 +18,10 @@ from prox_assets.stages.run import InferenceFailedError, Progress
 
 Row = dict[str, Any]
 
-# Failed documents wait in memory for their next attempt. This many end the pass early, which bounds memory and notices
-# a server that refuses everything after this many requests.
+# Failed documents wait in memory for their next attempt. This many end the pass early, which bounds memory and the
+# requests to a server that refuses everything.
 FAILURES_PER_PASS = 128
-# A few documents may all be bad. If the run has had no success at all, this many failures mean that the engine is at
-# fault; once something has succeeded, a whole pass must fail.
+# Without any success, this many failures mean that the engine is at fault; after a success, a whole pass must fail.
 SYSTEMIC_FAILURES = 8
 
 

@@ -66,7 +66,7 @@ def test_too_few_shards_are_said(tmp_path: Path) -> None:
     metric_lake(tmp_path, weeks(3))
     code, output = prox_drift("--lake", tmp_path)
     assert code == 0
-    assert "nothing to judge yet; 3 measured shards, 7" in output
+    assert "nothing to judge yet: 3 shards are measured, and 7" in output
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from prox_assets import RefinedCorpus
 from prox_assets.cli import app
-from prox_assets.cli.options import corpus_name
+from prox_assets.cli.plan_options import corpus_name
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages import pipeline
@@ -86,7 +86,7 @@ def test_a_second_run_does_nothing_anew(pages, lake):
 
     again = prox("refine", pages, "-o", lake)
 
-    assert "everything was current already" in again
+    assert "everything was current" in again
     assert "of 4" not in again
     assert first[first.index("Documents") :].rpartition("refined text")[0] in again
     assert snapshot(lake) == before
@@ -238,6 +238,8 @@ def test_a_defs_yaml_means_what_it_means_to_dagster(tmp_path, pages, lake, monke
         ("colour: green", "colour: Extra inputs"),
         ("policy: {tempo: 1}", "policy does not know tempo; it knows mode"),
         ("engine: {kind: abacus}", "engine: Input tag 'abacus'"),
+        ("engine: {kind: server, base_url: localhost}", "engine.base_url: String should match"),
+        ("refiners: {name: mine, doc: {level: doc}}", "refiners.doc.name: Field required"),
         ("corpus: Not A Name", "'Not A Name' cannot name a corpus"),
         ("refiners: nonsense", "no refiner preset 'nonsense'"),
         ("- a", "must hold a mapping"),
@@ -262,9 +264,9 @@ def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message)
         (["--refiner", "EMPTY"], "must hold a mapping with doc: and chunk:"),
         (["--engine", "EMPTY"], "must hold a mapping with kind: and the engine's settings"),
         (["--engine", "nonsense"], "choose one of: transformers, vllm, server"),
-        (["--engine", "server:localhost"], "server.base_url"),
+        (["--engine", "server:localhost"], "engine.base_url: String should match"),
         (["--engine-option", "dtype"], "'dtype' is not of the form NAME=VALUE"),
-        (["--engine-option", "dtype=int3"], "transformers.dtype"),
+        (["--engine-option", "dtype=int3"], "engine.dtype: Input should be"),
         (["--policy", "tempo=1"], "--policy does not know tempo; it knows mode, error_limit"),
         (["--policy", "doc_keep_threshold=high"], "doc_keep_threshold: Input should be a valid number"),
         (["--policy", "doc_keep_threshold=1.5"], "doc_keep_threshold must lie in [0, 1]"),

@@ -72,7 +72,9 @@ def test_documents_below_the_floor_are_told_with_the_remedy(tmp_path):
     output = prox(scored(tmp_path), "--policy", "doc_keep_threshold=0.3")
     assert ["dropped_by_document", "not_inferred", "1"] in cells(output)
     assert "1 documents would be kept but have no chunk programs" in output
-    assert "below chunk_floor 0.5. Lower chunk_floor and materialize chunk_programs" in output
+    assert (
+        "is below chunk_floor 0.5; they count as empty here. To see what becomes of them, lower chunk_floor" in output
+    )
 
 
 def test_a_damaged_shard_is_reported_and_the_others_are_replayed(tmp_path):
@@ -93,7 +95,7 @@ def test_a_result_that_its_programs_do_not_give_fails(tmp_path):
             writer.write(row | ({"outcome": "dropped_by_chunks"} if row["outcome"] == "quarantined" else {}))
     output = prox(run, expected=1)
     assert ["dropped_by_chunks", "quarantined", "2"] in cells(output)
-    assert "what is stored is not what its programs give; materialize refined_shards again" in output
+    assert "the stored results are not what the programs give; materialize refined_shards again" in output
 
 
 @pytest.mark.parametrize(

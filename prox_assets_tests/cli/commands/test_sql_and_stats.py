@@ -80,7 +80,7 @@ def test_two_corpora_are_compared_in_sentences(lake, tmp_path):
     output = one_line(prox("stats", "compare", "web", "other", "--lake", lake))
     assert "9 documents in both: 77.8% agreed on" in output
     assert "only other keeps 2" in output
-    assert "these are one" in prox("stats", "compare", "web", "web", "--lake", lake, expected=1)
+    assert "two different corpora" in prox("stats", "compare", "web", "web", "--lake", lake, expected=1)
     assert "no corpus 'nope'" in one_line(prox("stats", "compare", "web", "nope", "--lake", lake, expected=1))
 
 

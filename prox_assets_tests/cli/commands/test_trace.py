@@ -190,7 +190,7 @@ def test_one_hit_is_traced_and_several_are_listed_with_their_ids(run):
         (["--find", " "], "nothing to look for"),
         (["f" * 32], "there is no document 'ffffffffffffffffffffffffffffffff'"),
         ([], "name a document by its id, or find it with --find"),
-        (["f" * 32, "--find", "x"], "one of the two"),
+        (["f" * 32, "--find", "x"], "name a document by its id"),
         (["f" * 32, "--corpus", "other"], "has no corpus 'other'; it has: web"),
         (["f" * 32, "--shard", "../../etc"], "cannot name a corpus or a shard"),
     ],

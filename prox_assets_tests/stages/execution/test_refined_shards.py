@@ -226,5 +226,5 @@ def test_metrics_are_not_measured_over_programs_written_since(tmp_path):
     refine_shard(run)
     write_document_programs(run, FakeSession("doc", FakeDocuments(), fingerprint="new"))
     write_chunk_programs(run, FakeSession("chunk", FakeChunks()))
-    with pytest.raises(StaleInputError, match="written anew since; materialize refined_shards again"):
+    with pytest.raises(StaleInputError, match="replaced since; materialize refined_shards again"):
         measure_shard(run)

@@ -125,7 +125,7 @@ def test_stale_or_missing_inputs_are_refused_with_the_step_to_run(tmp_path):
     infer(run)
     write_pages(tmp_path / "pages.jsonl", TEXTS[:5])
     read_raw_shard(run)
-    with pytest.raises(StaleInputError, match="read anew since; materialize doc_programs again"):
+    with pytest.raises(StaleInputError, match="read again since doc_programs was written; materialize doc_programs"):
         write_chunk_programs(run, session)
     with pytest.raises(StaleInputError, match="materialize doc_programs and chunk_programs again"):
         refine_shard(run)
