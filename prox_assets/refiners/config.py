@@ -4,13 +4,12 @@ Named configurations are in presets.py; settings of a single dialect in line_lab
 rule_config.py.
 """
 
-import hashlib
-import json
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
@@ -175,7 +174,7 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        return _hash(self._inference_settings(files))
+        return settings_fingerprint(self._inference_settings(files))
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":
@@ -253,8 +252,3 @@ class RefinerPair(BaseModel):
         if self.chunk is not None and self.chunk.keep_threshold is not None:
             own["line_keep_threshold"] = self.chunk.keep_threshold
         return ExecutionPolicy(**{**own, **settings})
-
-
-def _hash(settings: object) -> str:
-    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
