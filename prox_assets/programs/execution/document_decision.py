@@ -1,6 +1,5 @@
 """The document-level decision, keep or drop, from a program or a probability."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,21 +48,17 @@ def decide_document(
     if not text.strip():
         return DocumentDecision(keep=False, reason=DocumentReason.EMPTY)
     if keep_probability is not None:
-        return _decide_by_probability(keep_probability, policy.doc_keep_threshold)
+        if not 0 <= keep_probability <= 1:  # NaN too
+            return _unreadable(f"keep probability {keep_probability}")
+        if keep_probability >= policy.doc_keep_threshold:
+            return DocumentDecision(keep=True)
+        return DocumentDecision(keep=False, reason=DocumentReason.KEEP_PROBABILITY_BELOW_THRESHOLD)
     if program is None:
         return _unreadable("neither a program nor a probability")
-    decide: Callable[[str], DocumentDecision] = (
-        _decide_as_released if policy.mode == "reference" else _decide_by_program
-    )
-    return decide(program)
-
-
-def _decide_by_probability(keep_probability: float, threshold: float) -> DocumentDecision:
-    if not 0 <= keep_probability <= 1:  # NaN too
-        return _unreadable(f"keep probability {keep_probability}")
-    if keep_probability >= threshold:
-        return DocumentDecision(keep=True)
-    return DocumentDecision(keep=False, reason=DocumentReason.KEEP_PROBABILITY_BELOW_THRESHOLD)
+    if policy.mode == "reference":
+        keep = bool(execute_doc_program(text, program))
+        return DocumentDecision(keep, None if keep else DocumentReason.DROP_DOC)
+    return _decide_by_program(program)
 
 
 def _decide_by_program(program: str) -> DocumentDecision:
@@ -79,12 +74,6 @@ def _decide_by_program(program: str) -> DocumentDecision:
             return _unreadable("empty program")
         case _:
             return _unreadable("calls other than one decision")
-
-
-def _decide_as_released(program: str) -> DocumentDecision:
-    if execute_doc_program("text", program):
-        return DocumentDecision(keep=True)
-    return DocumentDecision(keep=False, reason=DocumentReason.DROP_DOC)
 
 
 def _unreadable(error: str) -> DocumentDecision:

@@ -75,7 +75,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Ruling:
     """The result after the thresholds are applied to a trace.
 
     Attributes:
@@ -112,7 +112,7 @@ def execute_chunk_program(
     return judge(text, trace(text, program), threshold_1, threshold_2, error_op).text
 
 
-def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_op: int) -> Judgement:
+def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_op: int) -> Ruling:
     """Apply the thresholds in the released order (the word floor comes before the error limit and so overrides it).
 
     Raises:
@@ -125,12 +125,12 @@ def judge(text: str, done: Trace, threshold_1: float, threshold_2: float, error_
     share = words_after / words_before
     trusted = done.errors < error_op
     if share <= 1 - threshold_2 and trusted:
-        return Judgement("", "dropped", "kept_share_too_small")
+        return Ruling("", "dropped", "kept_share_too_small")
     if words_after <= _FLOOR_WORDS:
-        return Judgement("", "dropped", "too_few_words")
+        return Ruling("", "dropped", "too_few_words")
     if share >= threshold_1 and trusted:
-        return Judgement(done.text, "refined")
-    return Judgement(text, "reverted", "kept_share_too_small" if trusted else "too_many_errors")
+        return Ruling(done.text, "refined")
+    return Ruling(text, "reverted", "kept_share_too_small" if trusted else "too_many_errors")
 
 
 def trace(text: str, program: str) -> Trace:

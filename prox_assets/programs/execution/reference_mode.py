@@ -3,7 +3,7 @@
 It joins chunk programs as the released pipeline does, and turns the trace into edits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from prox_assets.programs.execution.line_removal import ranges_of
@@ -42,26 +42,33 @@ def execute_as_released(text: str, programs: Sequence[tuple[int, _Program]], pol
     joined = "\n".join(answer for _, answer in answers)
     try:
         done = trace(text, joined)
-        judgement = judge(
+        ruling = judge(
             text, done, policy.reference_threshold_1, policy.reference_threshold_2, policy.reference_error_op
         )
     except ReferenceExecutionError:
-        crashed = [_chunk_outcome(index, program, Verdict.CRASHED) for index, program in programs]
+        crashed = [_outcome(index, program, Verdict.CRASHED) for index, program in programs]
         return kept(text, text, crashed, (), Reason.REFERENCE_CRASHED)
-    rejected = judgement.decision == "reverted"
+    rejected = ruling.decision == "reverted"
     line_count = text.count("\n") + 1
     remaining = iter(done.steps)
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
     for (index, program), (_, answer) in zip(programs, answers, strict=True):
         steps = list(islice(remaining, answer.count("\n") + 1))
-        chunk_edits = list(_edits(index, steps, line_count, rejected))
+        calls = [step for step in steps if step.line.strip()]
+        chunk_edits = [_edit(index, position, step, line_count, rejected) for position, step in enumerate(calls)]
         edits += chunk_edits
-        chunks.append(_judged(index, program, steps, chunk_edits, rejected))
-    reason = Reason(judgement.reason) if judgement.reason else None
-    if judgement.decision == "dropped" and reason:
+        if rejected:  # all chunks together
+            chunks.append(_outcome(index, program, Verdict.REFUSED))
+        elif EditStatus.APPLIED not in [edit.status for edit in chunk_edits]:
+            chunks.append(_outcome(index, program, Verdict.NO_CHANGE))
+        else:
+            removed = sorted(line for step in steps for line in step.removed_lines)
+            chunks.append(ChunkOutcome(index, Verdict.APPLIED, ranges_of(removed)))
+    reason = Reason(ruling.reason) if ruling.reason else None
+    if ruling.decision == "dropped" and reason:
         return dropped(text, chunks, edits, reason)
-    return kept(text, judgement.text, chunks, edits, reason)
+    return kept(text, ruling.text, chunks, edits, reason)
 
 
 def _program_text(program: _Program) -> str:
@@ -71,42 +78,16 @@ def _program_text(program: _Program) -> str:
     return program.strip(" ") if isinstance(program, str) else render(program)
 
 
-def _judged(
-    index: int, program: _Program, steps: Sequence[Step], edits: Sequence[Edit], rejected: bool
-) -> ChunkOutcome:
-    """Return the outcome of one chunk's part of the document's program; a revert affects all parts."""
-    if rejected:
-        return _chunk_outcome(index, program, Verdict.REFUSED)
-    if EditStatus.APPLIED not in [edit.status for edit in edits]:
-        return _chunk_outcome(index, program, Verdict.NO_CHANGE)
-    removed = sorted(line for step in steps for line in step.removed_lines)
-    return ChunkOutcome(index, Verdict.APPLIED, ranges_of(removed))
-
-
-def _chunk_outcome(index: int, program: _Program, verdict: Verdict) -> ChunkOutcome:
+def _outcome(index: int, program: _Program, verdict: Verdict) -> ChunkOutcome:
     return ChunkOutcome(index, Verdict.SKIPPED if program is None else verdict)
-
-
-def _edits(chunk_index: int, steps: Sequence[Step], line_count: int, rejected: bool) -> Iterator[Edit]:
-    """Yield an edit for every non-blank line of a chunk's program."""
-    for position, step in enumerate(step for step in steps if step.line.strip()):
-        yield _edit(chunk_index, position, step, line_count, rejected)
 
 
 def _edit(chunk_index: int, position: int, step: Step, line_count: int, rejected: bool) -> Edit:
     operation, arguments = _call(step)
-    status = _status(step, line_count)
-    if rejected and not status.is_error:
-        return Edit(chunk_index, position, operation, arguments_json(arguments), EditStatus.PROGRAM_REJECTED)
-    return Edit(
-        chunk_index,
-        position,
-        operation,
-        arguments_json(arguments),
-        status,
-        step.characters_removed,
-        step.characters_added,
-    )
+    edit = Edit(chunk_index, position, operation, arguments_json(arguments), _status(step, line_count))
+    if rejected:
+        return edit if edit.status.is_error else edit._replace(status=EditStatus.PROGRAM_REJECTED)
+    return edit._replace(characters_removed=step.characters_removed, characters_added=step.characters_added)
 
 
 def _call(step: Step) -> tuple[str, dict[str, int | str | bool]]:

@@ -75,9 +75,9 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
             f"the chunk programs of document {document['doc_id']} do not fit its text: {error}. Infer chunk_programs "
             "again, with force"
         ) from error
-    outcome = Outcome(refinement.outcome)
-    kept = outcome in KEPT_OUTCOMES
-    return DocumentFate(outcome, refinement.reason or verdict.reason, refinement.text if kept else None, refinement)
+    kept = refinement.outcome in KEPT_OUTCOMES
+    reason = refinement.reason or verdict.reason
+    return DocumentFate(refinement.outcome, reason, refinement.text if kept else None, refinement)
 
 
 def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
