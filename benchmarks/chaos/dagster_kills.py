@@ -1,6 +1,6 @@
 """kill -9 in a running Dagster deployment: a step process, a run worker, the daemon, and vLLM's core under a step.
 
-Dagster retries. The backfill must end with what an undisturbed `prox refine` makes of the same pages.
+Dagster retries. The backfill must end with the same lake as an undisturbed `prox refine` of the same pages.
 """
 
 import contextlib
@@ -18,7 +18,15 @@ import yaml
 
 from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.vllm_kills import ENVIRONMENT
-from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World
+from benchmarks.chaos.world import (
+    CORPUS,
+    SHARDS,
+    Setting,
+    Undisturbed,
+    World,
+    engine_options,
+    finished_windows,
+)
 from prox_assets.lake.lake import Lake
 from prox_assets.testing.dagster_deployment import (
     Deployment,
@@ -43,7 +51,7 @@ Victims = Callable[[Deployment], list[psutil.Process]]
 
 
 def run(world: World) -> Iterator[Verdict]:
-    """Run backfills; kill step, worker and daemon in each, and vLLM's core in another."""
+    """Run backfills; kill a step, a worker and the daemon in each, and vLLM's core in another."""
     raw = world.write_raw(world.path("raw-dagster"), world.sample(SHARDS * PAGES))
     rng = world.rng("dagster")
     for _ in range(ROUNDS):
@@ -56,10 +64,8 @@ def run(world: World) -> Iterator[Verdict]:
 
 def _setting(world: World, engine: dict[str, Any]) -> Setting:
     options = [f"{name}={yaml.safe_dump(value).split()[0]}" for name, value in engine.items() if name != "kind"]
-    arguments = ["--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW)]
-    for option in options:
-        arguments += ["--engine-option", option]
-    return Setting(f"dagster-{engine['kind']}", tuple(arguments))
+    refiner = ("--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW))
+    return Setting(f"dagster-{engine['kind']}", (*refiner, *engine_options(*options)))
 
 
 def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, Any]:
@@ -82,15 +88,16 @@ def _disturb(
     write_project(folder, {CORPUS: _attributes(world, raw, engine)})
     _prepare(folder)
     environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
-    seen: list[str] = []
+    observed: list[str] = []
     try:
-        problems = _backfill(folder, environment, faults, rng, seen)
-    except AssertionError as error:  # what the deployment's helpers raise when they have waited in vain
+        problems = _backfill(folder, environment, faults, rng, observed)
+    except AssertionError as error:  # raised by wait_for on a timeout
         problems = [str(error)]
     problems += _compare(world, folder, wanted)
     for number, fault in enumerate(faults):
-        # One lake for all of them: what does not hold is told once.
-        yield Verdict(fault, tuple(problems) if number == 0 else tuple(problems[:1]), tuple(seen[number : number + 1]))
+        # The faults share a lake: report its problems in full only once.
+        shown = problems if number == 0 else problems[:1]
+        yield Verdict(fault, tuple(shown), tuple(observed[number : number + 1]))
 
 
 def _prepare(folder: Path) -> None:
@@ -105,16 +112,16 @@ def _prepare(folder: Path) -> None:
 
 
 def _backfill(
-    folder: Path, environment: dict[str, str], faults: tuple[str, ...], rng: random.Random, seen: list[str]
+    folder: Path, environment: dict[str, str], faults: tuple[str, ...], rng: random.Random, observed: list[str]
 ) -> list[str]:
     with contextlib.ExitStack() as stack:
         deployment = stack.enter_context(serving(folder, environment))
         backfill = deployment.launch_backfill(CORPUS, ASSETS, deployment.discover(CORPUS))
         for fault in faults:
             table = rng.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
-            seen.append(_kill(deployment, fault, table))
+            observed.append(_kill(deployment, fault, table))
             if fault == DAEMON:
-                # `dagster dev` ends when its daemon dies; an operator, or a container runtime, starts it again.
+                # `dagster dev` exits when its daemon dies; an operator or a container runtime restarts it.
                 with contextlib.suppress(Exception):
                     deployment.process.wait(60)
                 stack.close()
@@ -130,7 +137,7 @@ def _backfill(
 
 
 def _table(fault: str) -> str:
-    """Which asset is under way when the victim is killed: they follow each other in one backfill."""
+    """Return the asset during which to kill a victim; one backfill has a step and then a worker to kill."""
     return "doc_programs" if fault == STEP else "chunk_programs"
 
 
@@ -143,7 +150,7 @@ def _kill(deployment: Deployment, fault: str, table: str) -> str:
     }
 
     def found() -> list[psutil.Process]:
-        if fault != DAEMON and not list((deployment.lake / "_resume" / CORPUS / table).glob("*/*/*.parquet")):
+        if fault != DAEMON and not finished_windows(deployment.lake, table):
             return []
         return victims[fault](deployment)
 
