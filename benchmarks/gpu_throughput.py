@@ -14,7 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +137,6 @@ def run_row(name: str, arguments: Sequence[str], timeout_seconds: float) -> Swee
     return SweepRow(name, error=f"exit code {process.returncode}: {reasons[-1] if reasons else 'no reason given'}")
 
 
-def _row_or_reason(name: str, options: argparse.Namespace) -> SweepRow:
-    """Measure a configuration, or report why it failed: settings that vLLM rejects, too little memory, ..."""
-    try:
-        return _measure_row(name, options)
-    except Exception as error:
-        traceback.print_exc()
-        return SweepRow(name, error=f"{type(error).__name__}: {error}")
-
-
 def _measure_row(name: str, options: argparse.Namespace) -> SweepRow:
     """Measure a configuration in this process."""
     texts: list[str] = json.loads((options.work / "texts.json").read_text(encoding="utf-8"))
@@ -193,8 +184,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     if options.row is not None:
-        row = _row_or_reason(options.row, options)
-        print(MARK + json.dumps({name: getattr(row, name) for name in SweepRow.__dataclass_fields__}))
+        try:
+            row = _measure_row(options.row, options)
+        except Exception as error:  # settings that vLLM rejects, too little memory, ...
+            traceback.print_exc()
+            row = SweepRow(options.row, error=f"{type(error).__name__}: {error}")
+        print(MARK + json.dumps(asdict(row)))
         return 0 if row.error is None else 1
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         options.work = options.work or Path(temporary)

@@ -5,7 +5,6 @@ Dagster retries. The backfill must end with the same lake as an undisturbed `pro
 
 import contextlib
 import importlib.util
-import os
 import random
 import signal
 import time
@@ -18,23 +17,9 @@ import yaml
 
 from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.vllm_kills import ENVIRONMENT
-from benchmarks.chaos.world import (
-    CORPUS,
-    SHARDS,
-    Setting,
-    Undisturbed,
-    World,
-    engine_options,
-    finished_windows,
-)
+from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World, engine_options, finished_windows
 from prox_assets.lake.lake import Lake
-from prox_assets.testing.dagster_deployment import (
-    Deployment,
-    instance_configuration,
-    serving,
-    wait_for,
-    write_project,
-)
+from prox_assets.testing.dagster_deployment import Deployment, create_deployment, serving, wait_for
 
 STEP, WORKER, DAEMON, CORE = (
     f"Dagster: kill -9 of {victim}" for victim in ("a step", "a run worker", "the daemon", "vLLM's core")
@@ -46,8 +31,6 @@ ASSETS = ["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "qua
 BACKFILL_SECONDS = 900
 TRANSFORMERS = {"kind": "transformers", "device": "cpu", "batch_size": 1, "look_ahead": 2, "threads": 1}
 VLLM = {"kind": "vllm", "dtype": "float32", "enforce_eager": True, "core_process": "child", "max_num_seqs": 1}
-
-Victims = Callable[[Deployment], list[psutil.Process]]
 
 
 def run(world: World) -> Iterator[Verdict]:
@@ -85,8 +68,7 @@ def _disturb(
     wanted = world.undisturbed(_setting(world, engine), raw=raw, environment=ENVIRONMENT)
     folder = world.path("dagster")
     folder.mkdir()
-    write_project(folder, {CORPUS: _attributes(world, raw, engine)})
-    _prepare(folder)
+    create_deployment(folder, {CORPUS: _attributes(world, raw, engine)})
     environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
     observed: list[str] = []
     try:
@@ -98,17 +80,6 @@ def _disturb(
         # The faults share a lake: report its problems in full only once.
         shown = problems if number == 0 else problems[:1]
         yield Verdict(fault, tuple(shown), tuple(observed[number : number + 1]))
-
-
-def _prepare(folder: Path) -> None:
-    from prox_assets.orchestration.instance import prepare_instance
-
-    before = os.environ.get("DAGSTER_HOME")
-    prepare_instance(folder / "home", instance_configuration(folder))
-    if before is None:
-        os.environ.pop("DAGSTER_HOME")
-    else:
-        os.environ["DAGSTER_HOME"] = before
 
 
 def _backfill(
@@ -142,17 +113,15 @@ def _table(fault: str) -> str:
 
 
 def _kill(deployment: Deployment, fault: str, table: str) -> str:
-    victims: dict[str, Victims] = {
-        STEP: lambda running: running.step_processes(),
-        WORKER: lambda running: running.run_workers(),
-        DAEMON: lambda running: [running.daemon()],
-        CORE: lambda running: running.engine_processes(),
+    victims: dict[str, Callable[[], list[psutil.Process]]] = {
+        STEP: deployment.step_processes,
+        WORKER: deployment.run_workers,
+        DAEMON: lambda: [deployment.daemon()],
+        CORE: deployment.engine_processes,
     }
 
     def found() -> list[psutil.Process]:
-        if fault != DAEMON and not finished_windows(deployment.lake, table):
-            return []
-        return victims[fault](deployment)
+        return victims[fault]() if fault == DAEMON or finished_windows(deployment.lake, table) else []
 
     for process in wait_for(found, BACKFILL_SECONDS, f"{fault} during {table}", every=0.02):
         with contextlib.suppress(psutil.NoSuchProcess):

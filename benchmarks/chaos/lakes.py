@@ -10,16 +10,10 @@ from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 
 # Which run wrote a row, when, and how fast. Two runs over the same pages must agree on everything else.
-NOT_COMPARED = frozenset(
-    {
-        "run_id",
-        "execution_id",
-        "measured_at",
-        "doc_engine_seconds",
-        "chunk_engine_seconds",
-        "prompt_tokens_per_second",
-    }
-)
+NOT_COMPARED = {
+    *("run_id", "execution_id", "measured_at"),
+    *("doc_engine_seconds", "chunk_engine_seconds", "prompt_tokens_per_second"),
+}
 WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases")
 
 Row = dict[str, Any]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -103,16 +104,6 @@ class SimulatedRefiner:
         self._rng = np.random.default_rng(seed)
         self._skill = 1 + self._rng.normal(0, 0.01)  # varies by week, as with batches, temperature and topics
 
-    @cached_property
-    def documents(self) -> "Documents":
-        """The document refiner."""
-        return Documents(self)
-
-    @cached_property
-    def chunks(self) -> "Chunks":
-        """The chunk refiner."""
-        return Chunks(self)
-
     def decide(self, document: RefinerInput) -> DocumentProgram:
         """Decide whether to keep a document."""
         page = self._pages[document.text]
@@ -175,16 +166,10 @@ class SimulatedRefiner:
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    first = last = None
-    for number in numbers:
-        if last is not None and number == last + 1:
-            last = number
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = number
-    if first is not None and last is not None:
-        yield first, last
+    """Yield the first and last number of each run of consecutive numbers."""
+    for _, group in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
+        run = [number for _, number in group]
+        yield run[0], run[-1]
 
 
 @dataclass
@@ -223,8 +208,8 @@ class SimulatedSession(RefinerSession):
 
     def document_refiner(self) -> Documents:
         """Return the simulated document refiner."""
-        return self._simulated.documents
+        return Documents(self._simulated)
 
     def chunk_refiner(self) -> Chunks:
         """Return the simulated chunk refiner."""
-        return self._simulated.chunks
+        return Chunks(self._simulated)

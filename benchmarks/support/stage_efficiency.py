@@ -157,8 +157,10 @@ def _measure_level(
     report: Callable[[str], None],
 ) -> Efficiency:
     work.mkdir(parents=True)
+    shard = work / SHARD
+    shard.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     plan = RefinementPlan(
-        source=CorpusSource(name="pages", urls=[str(_write_shard(work / SHARD, texts))]),
+        source=CorpusSource(name="pages", urls=[str(shard)]),
         # Without a document refiner, every document is kept.
         refiners=refiners if level == "doc" else refiners.model_copy(update={"doc": None}),
         policy=ExecutionPolicy(doc_keep_threshold=0.0),
@@ -172,34 +174,17 @@ def _measure_level(
             write_document_programs(run, keep_all)
     with SharedVllm() as shared, plan.session(level) as session:
         _ = session.document_refiner() if level == "doc" else session.chunk_refiner()  # starts the engine
-        return _measure(run, session, shared, level, texts, rounds, report)
-
-
-def _write_shard(path: Path, texts: Sequence[str]) -> Path:
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-    return path
-
-
-def _measure(
-    run: ShardRun,
-    session: RefinerSession,
-    shared: SharedVllm,
-    level: Level,
-    texts: Sequence[str],
-    rounds: int,
-    report: Callable[[str], None],
-) -> Efficiency:
-    config, files = run.plan.refiner(level), session.files
-    if config is None or files is None:
-        raise ValueError(f"the {level} refiner has no model to time")
-    (requests,) = vllm_requests(config, files.path, [texts], engine_limits(files.path, config.window))
-    shared.warm_up(files.path, requests)
-    bare = [_report(report, f"{level}: bare ", shared.generate(files.path, requests))]
-    stages: list[Timed] = []
-    for _ in range(rounds):
-        shared.forget_prompts()
-        stages.append(_report(report, f"{level}: stage", _stage(run, session, level, requests)))
-        bare.append(_report(report, f"{level}: bare ", shared.generate(files.path, requests)))
+        config, files = plan.refiner(level), session.files
+        if config is None or files is None:
+            raise ValueError(f"the {level} refiner has no model to time")
+        (requests,) = vllm_requests(config, files.path, [texts], engine_limits(files.path, config.window))
+        shared.warm_up(files.path, requests)
+        bare = [_report(report, f"{level}: bare ", shared.generate(files.path, requests))]
+        stages: list[Timed] = []
+        for _ in range(rounds):
+            shared.forget_prompts()
+            stages.append(_report(report, f"{level}: stage", _stage(run, session, level, requests)))
+            bare.append(_report(report, f"{level}: bare ", shared.generate(files.path, requests)))
     return Efficiency(level, len(requests), tuple(stages), tuple(bare))
 
 
