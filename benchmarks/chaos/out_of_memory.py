@@ -1,7 +1,7 @@
-"""An engine that runs out of memory: the running process gets a limit in the middle of its work.
+"""An engine that runs out of memory, because the running process gets a memory limit in the middle of inference.
 
-Such a process can end in many ways, an abort in native code among them. It must end, name memory as the cause where
-Python still can, and leave a lake that the next run finishes.
+Such a process can die in many ways, including an abort in native code. It must end, name memory as the cause if Python
+still can, and leave a lake that the next run finishes.
 """
 
 import random
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import psutil
 
 from benchmarks.chaos.verdicts import Verdict
-from benchmarks.chaos.world import BUNDLED, CORPUS, World
+from benchmarks.chaos.world import BUNDLED, World, finished_windows
 from prox_assets.lake.lake import Lake
 
 FAULT = "out of memory in the engine"
@@ -21,7 +21,7 @@ CAUSES = ("memory", "bad_alloc", "alloc_cpu", "can't start new thread")
 
 
 def run(world: World) -> Iterator[Verdict]:
-    """Limit the memory of runs at random moments of inference."""
+    """Limit the memory of runs at random moments during inference."""
     if not hasattr(resource, "prlimit"):
         yield Verdict(FAULT, (), ("skipped: only Linux can limit a running process",), 0)
         return
@@ -35,24 +35,24 @@ def _starve(world: World, rng: random.Random) -> Verdict:
     folder = world.path("memory")
     run = world.start(BUNDLED, folder)
     table, windows = rng.choice(("doc_programs", "chunk_programs")), rng.randint(1, 4)
-    ledgers = folder / "_resume" / CORPUS / table
-    while run.running and len(list(ledgers.glob("*/*/*.parquet"))) < windows and run.seconds < wanted.deadline:
+    while run.running and finished_windows(folder, table) < windows and run.seconds < wanted.deadline:
         time.sleep(0.005)
     try:
         held = psutil.Process(run.process.pid).memory_info().data
-        # Less than it has by now: nothing that must be asked of the kernel is given any more.
+        # Less than it already has: the kernel refuses any further allocation.
         limit = int(held * rng.uniform(0.3, 0.9))
         resource.prlimit(run.process.pid, resource.RLIMIT_DATA, (limit, limit))
     except (psutil.NoSuchProcess, ProcessLookupError):
-        return Verdict(FAULT, (), ("ended before the limit came",))
+        return Verdict(FAULT, (), ("ended before it was limited",))
     ended = run.wait(wanted.deadline)
-    problems = ended.problems_of_a_failure(*CAUSES, may_trace=True) if ended.code is None or ended.code > 0 else []
+    killed = ended.code is not None and ended.code < 0
+    problems = [] if killed else ended.failure_problems(*CAUSES, traceback_allowed=True)
     problems += run.survivors()
     problems += world.finish(lambda: world.start(BUNDLED, folder), Lake(str(folder)), wanted)
     if ended.code == 0:
-        seen = "had enough already"
+        observed = "needed no more memory"
     elif ended.code is not None and ended.code < 0:
-        seen = f"ended by signal {-ended.code}, finished by the next run"
+        observed = f"ended by signal {-ended.code}, finished by the next run"
     else:
-        seen = "failed and named memory, finished by the next run"
-    return Verdict(FAULT, tuple(problems), (seen,))
+        observed = "failed and named memory, finished by the next run"
+    return Verdict(FAULT, tuple(problems), (observed,))

@@ -1,7 +1,7 @@
-"""Faults of helper processes: the run is killed, a helper is killed, or a helper is stopped.
+"""Faults in the subprocesses of a run: the run is killed, its subprocesses are killed, or they are stopped.
 
-A killed run takes its helpers along. A run whose helper dies or stalls ends by itself and says so. Which helpers those
-are is the callers' business (vllm_kills.py, prompt_kills.py).
+A killed run must take its subprocesses down with it. A run whose subprocesses die or stall must end and say so. The
+callers choose the subprocesses (vllm_kills.py, prompt_kills.py).
 """
 
 import contextlib
@@ -16,32 +16,32 @@ import psutil
 
 from benchmarks.chaos.refinements import Refinement
 from benchmarks.chaos.verdicts import Verdict
-from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World, WorldError
+from benchmarks.chaos.world import SHARDS, Setting, Undisturbed, World, WorldError, finished_windows
 from prox_assets.lake.lake import Lake
 
 STALL_SECONDS = 5
-# A run is through with the usual handful of pages in less time than it takes to look.
+# With fewer pages per shard, a run would finish before it can be caught.
 PAGES = 40
 ATTEMPTS = 8
 TABLES = ("doc_programs", "chunk_programs")
-# Each start takes up to half a minute of a CPU: one fault of each kind for so many kills in all.
+# Starting takes up to half a CPU minute, so inject one fault of each kind per this many kills of `make chaos`.
 KILLS_PER_ROUND = 34
 
 
 @dataclass(frozen=True, slots=True)
 class SubprocessFaults:
-    """Processes beside a run.
+    """The faults of one kind of subprocess.
 
     Attributes:
         run_killed: Name of the fault that kills the run.
-        killed: Name of the fault that kills the processes.
-        stopped: Name of the fault that stops them.
-        setting: How pages are refined; must stop after STALL_SECONDS without progress.
-        find: Returns the processes of a run.
-        causes_killed: Words, one of which a run names when they are killed.
-        causes_stopped: The same when they are stopped.
-        may_not_matter: Whether a run may have had all it needs from them by then, and end well.
-        environment: For the runs.
+        killed: Name of the fault that kills the subprocesses.
+        stopped: Name of the fault that stops them (SIGSTOP).
+        setting: The runs' configuration, with a stall timeout of STALL_SECONDS.
+        find: Returns the subprocesses of a run.
+        causes_killed: Phrases, one of which a run must print when they are killed.
+        causes_stopped: Phrases, one of which a run must print when they are stopped.
+        success_allowed: Whether a run may already have all it needs from them, and so succeed.
+        environment: The runs' additional environment variables.
     """
 
     run_killed: str
@@ -51,17 +51,17 @@ class SubprocessFaults:
     find: Callable[[Refinement], list[psutil.Process]]
     causes_killed: tuple[str, ...]
     causes_stopped: tuple[str, ...]
-    may_not_matter: bool
+    success_allowed: bool
     environment: Mapping[str, str]
 
     @property
     def faults(self) -> tuple[str, str, str]:
-        """The names of the three."""
+        """The names of the three faults."""
         return self.run_killed, self.killed, self.stopped
 
 
 def disturb(world: World, subprocesses: SubprocessFaults) -> Iterator[Verdict]:
-    """Cause each fault a few times over."""
+    """Inject each fault a few times."""
     name = subprocesses.setting.name
     raw = world.write_raw(world.path(f"raw-{name}"), world.sample(SHARDS * PAGES))
     wanted = world.undisturbed(subprocesses.setting, raw=raw, environment=subprocesses.environment)
@@ -79,45 +79,49 @@ def _disturb(
     problems: list[str] = []
     if fault == subprocesses.run_killed:
         run.kill()
-        seen = f"its processes gone with it, in {table}"
+        observed = f"its processes gone with it, in {table}"
     else:
         for process in found:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL if fault == subprocesses.killed else signal.SIGSTOP)
         ended = run.wait(wanted.deadline)
-        seen = f"run failed and named it, in {table}"
+        observed = f"run failed and named it, in {table}"
         if ended.code == 0:
-            seen = f"run needed them no more, in {table}"
-            if not subprocesses.may_not_matter:
-                return Verdict(fault, ("the run ended as if nothing had happened",), (), 1)
+            observed = f"run no longer needed them, in {table}"
+            if not subprocesses.success_allowed:
+                return Verdict(fault, ("the run succeeded as if nothing had happened",), (), 1)
         causes = subprocesses.causes_killed if fault == subprocesses.killed else subprocesses.causes_stopped
-        problems += ended.problems_of_a_failure(*causes)
+        problems += ended.failure_problems(*causes)
     problems += run.survivors()
     problems += world.finish(
         lambda: world.start(subprocesses.setting, folder, raw=raw, environment=subprocesses.environment),
         Lake(str(folder)),
         wanted,
     )
-    return Verdict(fault, tuple(problems), (seen,))
+    return Verdict(fault, tuple(problems), (observed,))
 
 
 def _caught(
     world: World, subprocesses: SubprocessFaults, raw: Path, wanted: Undisturbed, table: str, windows: int
 ) -> tuple[Refinement, Path, list[psutil.Process], str]:
-    """Return a run that has just finished so many windows of a table, its lake, the processes beside it, the table.
+    """Start runs until one is caught after `windows` windows of a table.
 
-    Few of the sample's pages come to the chunks, too few to be caught there: half of the attempts are at the other
-    table.
+    Half of the attempts are at the other table, because few of the sample's pages may reach the chunk level.
+
+    Returns:
+        The run, its lake, its subprocesses, and the table.
+
+    Raises:
+        WorldError: No run could be caught.
     """
     others = [other for other in TABLES if other != table]
     for tried in [table] * (ATTEMPTS // 2) + others * (ATTEMPTS // 2):
         folder = world.path(subprocesses.setting.name)
-        ledgers = folder / "_resume" / CORPUS / tried
         run = world.start(subprocesses.setting, folder, raw=raw, environment=subprocesses.environment)
         while run.running and run.seconds < wanted.deadline:
-            if len(list(ledgers.glob("*/*/*.parquet"))) >= windows and (found := subprocesses.find(run)):
+            if finished_windows(folder, tried) >= windows and (found := subprocesses.find(run)):
                 return run, folder, found, tried
             time.sleep(0.01)
-        # It was too fast to be caught: the next one is.
+        # It finished too fast; try another.
         run.wait(wanted.deadline)
-    raise WorldError(f"of {ATTEMPTS} runs none could be caught after {windows} windows of a table")
+    raise WorldError(f"none of {ATTEMPTS} runs could be caught after {windows} windows of a table")

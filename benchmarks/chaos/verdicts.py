@@ -1,4 +1,4 @@
-"""The result of each fault, and the table at the end."""
+"""Results of the injected faults, and the table of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One or more faults of one kind and what came of them.
+    """The result of one or more faults of a kind.
 
     Attributes:
-        fault: The row of the table that it counts in.
-        problems: What did not hold, in words; empty where everything did.
-        observed: What was seen, in a few words; equal ones are counted.
-        times: How many faults it stands for; 0 where the fault could not be caused here, and `observed` says why.
+        fault: The kind of fault, a row of the table.
+        problems: What did not hold; empty if everything did.
+        observed: What was seen, as short phrases; the table counts equal ones.
+        times: Number of faults; 0 if this machine cannot inject them, for the reason in `observed`.
     """
 
     fault: str
@@ -23,7 +23,7 @@ class Verdict:
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
-    """Return a Markdown table with a row for each fault, in the order of their first verdict."""
+    """Return a Markdown table with a row per fault, in order of their first verdicts."""
     rows: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         rows.setdefault(verdict.fault, []).append(verdict)
@@ -31,7 +31,7 @@ def table(verdicts: Iterable[Verdict]) -> str:
     for fault, of_fault in rows.items():
         times = sum(verdict.times for verdict in of_fault)
         held = sum(verdict.times for verdict in of_fault if not verdict.problems)
-        seen = Counter(word for verdict in of_fault for word in verdict.observed)
-        words = "; ".join(f"{word} ({count})" if count > 1 else word for word, count in seen.most_common())
-        lines.append(f"| {fault} | {times or 'skipped'} | {held if times else '-'} | {words.replace('|', '/')} |")
+        counts = Counter(phrase for verdict in of_fault for phrase in verdict.observed)
+        observed = "; ".join(f"{phrase} ({count})" if count > 1 else phrase for phrase, count in counts.most_common())
+        lines.append(f"| {fault} | {times or 'skipped'} | {held if times else '-'} | {observed.replace('|', '/')} |")
     return "\n".join(lines)

@@ -47,7 +47,7 @@ def test_every_configuration_of_the_sweep_is_one_that_the_engine_takes() -> None
 
 
 def test_a_row_whose_process_fails_brings_the_reason_and_no_exception(tmp_path: Path) -> None:
-    row = run_row("base", ["--pages", "unused", "--work", str(tmp_path / "nothing")], timeout_seconds=200)
+    row = run_row("base", ["--pages", __file__, "--work", str(tmp_path / "nothing")], timeout_seconds=200)
 
     assert row.error is not None
     assert "FileNotFoundError" in row.error
@@ -55,7 +55,7 @@ def test_a_row_whose_process_fails_brings_the_reason_and_no_exception(tmp_path: 
 
 
 def test_a_row_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    row = run_row("base", ["--pages", "unused", "--work", str(tmp_path)], timeout_seconds=0.05)
+    row = run_row("base", ["--pages", __file__, "--work", str(tmp_path)], timeout_seconds=0.05)
 
     assert row.error is not None
     assert "--row-seconds" in row.error
@@ -63,5 +63,5 @@ def test_a_row_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
 
 def test_nonsense_is_refused_before_anything_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        gpu_throughput.main(["--pages", "any", "--chunks", "0"])
+        gpu_throughput.main(["--pages", __file__, "--chunks", "0"])
     assert "must be at least 1" in capsys.readouterr().err

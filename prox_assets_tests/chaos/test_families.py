@@ -85,7 +85,7 @@ def test_a_lake_that_lacks_a_row_or_has_left_something_does_not_pass(tmp_path: P
     ],
 )
 def test_a_run_that_had_to_fail_must_end_and_name_the_cause(ended: Ended, problem: str | None) -> None:
-    found = ended.problems_of_a_failure("No space left")
+    found = ended.failure_problems("No space left")
     assert (found == []) if problem is None else (problem in found[0])
 
 
