@@ -1,12 +1,11 @@
 """The configuration of refiners and the inference fingerprint."""
 
-import hashlib
-import json
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
@@ -163,9 +162,7 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        settings = self._inference_settings(files)
-        canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+        return settings_fingerprint(self._inference_settings(files))
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":

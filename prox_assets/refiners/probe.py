@@ -14,7 +14,7 @@ from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.line_labels import labelled_program
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.executor import execute
+from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig

@@ -62,11 +62,12 @@ def test_pages_that_leave_none_to_ask_about_are_told(tmp_path: Path, capsys: pyt
     pages = write_pages(tmp_path / "pages.parquet", 5)
 
     assert document_decisions.main(["--pages", str(pages), "--training-pages", "5"]) == 1
-    assert "leave none to ask about" in capsys.readouterr().err
+    assert "leaves none to ask about" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert document_decisions.main(["--pages", str(tmp_path / "none.parquet")]) == 1
+    with pytest.raises(SystemExit):
+        document_decisions.main(["--pages", str(tmp_path / "none.parquet")])
     assert "none.parquet" in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prox_assets.engines.extras import packages_of
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.word_pieces import PieceCache, PieceEncoding, piece_rule
 
@@ -123,9 +124,10 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
     folder without one (SentencePiece only) goes through the conversion in transformers.
 
     Raises:
-        RefinerError: The folder has no readable tokenizer.
+        RefinerError: The folder has no readable tokenizer, or the extra `models` is not installed.
     """
-    from tokenizers import Tokenizer
+    with packages_of("models", RefinerError):
+        from tokenizers import Tokenizer
 
     try:
         if (folder / "tokenizer.json").is_file():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from prox_assets.programs.chunking import Chunk
-from prox_assets.programs.executor import execute
+from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput

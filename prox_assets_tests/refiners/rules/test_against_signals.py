@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prox_assets.corpora.sample.build import sample_pages
 from prox_assets.monitoring.signals import FAMILIES, Rule, document_signals
 from prox_assets.programs.chunking import Chunk
-from prox_assets.programs.executor import execute
+from prox_assets.programs.execution.executor import execute
 from prox_assets.published_rules import c4, fineweb, gopher
 from prox_assets.published_rules.texts import published_words
 from prox_assets.refiners.rules.config import RuleSettings

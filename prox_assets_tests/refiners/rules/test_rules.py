@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.executor import execute
+from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepDoc, Normalize, RemoveLines
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.presets import preset
