@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS
+from prox_assets.monitoring.metrics.watched import SHARE_BINS
 from prox_assets.monitoring.report.history import History, Row, share, weighted_mean
 from prox_assets.monitoring.signals import FAMILIES, Rule, passes
 
@@ -56,7 +56,7 @@ def _mean_keep_probability(row: Row) -> float | None:
     counts = row["keep_probability_histogram"]
     if not counts:
         return None
-    return weighted_mean([(number + 0.5) / HISTOGRAM_BINS for number in range(HISTOGRAM_BINS)], counts)
+    return weighted_mean([(number + 0.5) / SHARE_BINS for number in range(SHARE_BINS)], counts)
 
 
 TRENDS: tuple[Trend, ...] = (
