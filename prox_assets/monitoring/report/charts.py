@@ -110,6 +110,11 @@ def line_chart(
     replaced = (earlier or {}) if per_point == 1 else {}
     known += [value for pairs in replaced.values() for _, value in pairs]
     low, high, step = axis(min(known), max(known), share=share)
+    places = math.ceil(len(names) / per_point)
+
+    def at(place: int, value: float, label: str) -> Point:
+        return Point(round(_x(place, places), 1), round(_y(value, low, high), 1), label)
+
     lines = []
     for name, values in series.items():
         grouped = [_mean(values[start : start + per_point]) for start in range(0, len(values), per_point)]
@@ -120,20 +125,15 @@ def line_chart(
             if value is None:
                 pen_down = False
                 continue
-            x, y = _x(place, len(grouped)), _y(value, low, high)
-            path.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
-            pen_down = True
             first = names[place * per_point]
             last = names[min(len(names), (place + 1) * per_point) - 1]
             where = first if first == last else f"mean of {first} to {last}"
-            points.append(Point(round(x, 1), round(y, 1), f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
+            points.append(at(place, value, f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
+            path.append(f"{'L' if pen_down else 'M'}{points[-1].x} {points[-1].y}")
+            pen_down = True
         latest = next((value for value in reversed(values) if value is not None), None)
         before = tuple(
-            Point(
-                round(_x(place, len(grouped)), 1),
-                round(_y(value, low, high), 1),
-                f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}",
-            )
+            at(place, value, f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}")
             for place, value in replaced.get(name, ())
         )
         lines.append(ChartLine(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prox_assets.catalog.connection import ask_corpus
-from prox_assets.catalog.printable import printable
+from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries.examples import examples
 from prox_assets.catalog.text_diff import DiffGroup, DiffLine, DiffPiece, Mark
 from prox_assets.catalog.trace.read import read_trace
@@ -77,7 +77,7 @@ def _sample(trace: DocumentTrace, why: str) -> Sample:
 
 
 def _shown(program: str) -> str:
-    text = "\n".join(printable(line) for line in program.split("\n"))
+    text = printable_lines(program)
     return text if len(text) <= CHARACTERS_PER_PROGRAM else text[:CHARACTERS_PER_PROGRAM] + "…"
 
 
