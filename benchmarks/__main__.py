@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.pages import default_pages_path
+from benchmarks.support.pages import default_pages_path
 from prox_assets.training.data.pages import PAGES_VARIABLE
 
 CHECKOUT_VARIABLE = "PROX_REFERENCE_CHECKOUT"

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from benchmarks.execution import compare_execution
-from benchmarks.pages import default_pages_path
-from benchmarks.released_code import CheckoutError, ReleasedCode, released_code
+from benchmarks.support.execution import compare_execution
+from benchmarks.support.pages import default_pages_path
+from benchmarks.support.released_code import CheckoutError, ReleasedCode, released_code
 from prox_assets.refiners.model.batching import BATCH_DOCUMENTS
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets.refiners.prompts.chunk_prompts import SPARE_TOKENS, PlannedChunk, ProgramChunkPlanner

@@ -20,10 +20,10 @@ from statistics import mean
 
 from pydantic import ValidationError
 
-from benchmarks.bare_vllm import SharedVllm, StopWatch
-from benchmarks.decision_refiner import REFERENCE_MAX_TOKENS, SHAPE, as_released, make_decision_refiner
 from benchmarks.engine_efficiency import engine_settings
-from benchmarks.pages import default_pages_path
+from benchmarks.support.bare_vllm import SharedVllm, StopWatch
+from benchmarks.support.decision_refiner import REFERENCE_MAX_TOKENS, SHAPE, as_released, make_decision_refiner
+from benchmarks.support.pages import default_pages_path
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.programs import ExecutionPolicy, decide_document

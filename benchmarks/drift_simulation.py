@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.drift_rows import Rows, simulated_rows
-from benchmarks.drift_world import WEEKS
-from benchmarks.drift_year import Episode, Fault, episodes
+from benchmarks.support.drift_rows import Rows, simulated_rows
+from benchmarks.support.drift_world import WEEKS
+from benchmarks.support.drift_year import Episode, Fault, episodes
 from prox_assets.monitoring.drift.judge import judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 

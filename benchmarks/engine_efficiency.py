@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchmarks.llama_shapes import SHAPES, LlamaShape, make_llama
-from benchmarks.pages import default_pages_path, read_pages
-from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
+from benchmarks.support.llama_shapes import SHAPES, LlamaShape, make_llama
+from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
 from prox_assets.cli.options import assignments
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.protocol import EngineError

@@ -10,7 +10,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.pages import default_pages_path, read_pages
+from benchmarks.support.pages import default_pages_path, read_pages
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.protocol import ChunkPrograms

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.pages import default_pages_path
+from benchmarks.support.pages import default_pages_path
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine_efficiency import engine_settings
-from benchmarks.llama_shapes import SHAPES, make_llama
-from benchmarks.pages import default_pages_path, read_pages
-from benchmarks.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
+from benchmarks.support.llama_shapes import SHAPES, make_llama
+from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.training.data.pages import PagesError
 

@@ -3,9 +3,9 @@
     python -m benchmarks.memory --pages FILE [--documents N] [--refiners rules] [--work DIR]
 
 Three shards are made of real pages: of one page, of N documents and of ten times as many. Pages are repeated as often
-as needed; every copy has a URL and a first line of its own, so that no two documents are the same. Each asset runs on
-each shard in a process of its own (benchmarks/memory_step.py), whose peak the system has counted. The shard of one page
-says what interpreter and libraries take; growth is what a shard adds to that. Fails where the large shard's peak is
+as needed; every copy has its own URL and first line, so no two documents are the same. Each asset runs on each shard in
+a separate process (support/memory_step.py), and the system reports its peak. The shard of one page shows what the
+interpreter and libraries take; growth is what a shard adds to that. The command fails where the large shard's peak is
 more than LIMIT times the small one's.
 """
 
@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.memory_step import ASSETS, COMMANDS
-from benchmarks.pages import default_pages_path, read_pages
+from benchmarks.support.memory_step import ASSETS, COMMANDS
+from benchmarks.support.pages import default_pages_path, read_pages
 
 LIMIT = 1.2
 FACTOR = 10
@@ -121,7 +121,7 @@ def run_step(step: str, folder: Path, refiners: str) -> tuple[int, float]:
     Raises:
         subprocess.CalledProcessError: It failed.
     """
-    command = [sys.executable, "-m", "benchmarks.memory_step", step, "--lake", str(folder / "lake")]
+    command = [sys.executable, "-m", "benchmarks.support.memory_step", step, "--lake", str(folder / "lake")]
     command += ["--raw", str(folder / "raw"), "--refiners", refiners]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])

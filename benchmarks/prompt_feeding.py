@@ -14,10 +14,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bare_vllm import RecordingEngine
-from benchmarks.llama_shapes import SHAPES, make_tokenizer
-from benchmarks.pages import default_pages_path, read_pages
-from benchmarks.stage_efficiency import random_refiners
+from benchmarks.support.bare_vllm import RecordingEngine
+from benchmarks.support.llama_shapes import SHAPES, make_tokenizer
+from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.stage_efficiency import random_refiners
 from prox_assets.engines.request_checks import Limits
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner

@@ -16,11 +16,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.commands import CommandFailedError, prox
-from benchmarks.corpus_formats import FORMATS
-from benchmarks.pages import default_pages_path, read_pages
-from benchmarks.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
-from benchmarks.tiny_refiner import make_tiny_refiner
+from benchmarks.support.commands import CommandFailedError, prox
+from benchmarks.support.corpus_formats import FORMATS
+from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
+from benchmarks.support.tiny_refiner import make_tiny_refiner
 from benchmarks.write_shards import INDEX_NAME, Written, write_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.training.data.pages import REGIMES, Regime, count_pages

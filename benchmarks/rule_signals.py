@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.pages import default_pages_path, read_pages
+from benchmarks.support.pages import default_pages_path, read_pages
 from prox_assets.monitoring.signals import FAMILIES, document_signals, passes
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 
-from benchmarks.commands import CommandFailedError, run
+from benchmarks.support.commands import CommandFailedError, run
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.testing.object_store import running_s3_server

@@ -21,7 +21,7 @@ from pathlib import Path
 import boto3
 import polars as pl
 
-from benchmarks.peak import peak_bytes
+from benchmarks.support.peak import peak_bytes
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp

@@ -22,7 +22,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.pages import default_pages_path, read_pages
+from benchmarks.support.pages import default_pages_path, read_pages
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.presets import preset

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands import Cost, prox
-from benchmarks.pages import default_pages_path, read_pages
+from benchmarks.support.commands import Cost, prox
+from benchmarks.support.pages import default_pages_path, read_pages
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 

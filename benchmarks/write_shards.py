@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.corpus_formats import FORMATS, CorpusFormat, ShardWriter
-from benchmarks.pages import Page, default_pages_path, read_pages
+from benchmarks.support.corpus_formats import FORMATS, CorpusFormat, ShardWriter
+from benchmarks.support.pages import Page, default_pages_path, read_pages
 from prox_assets.corpora.document import text_hash
 from prox_assets.training.data.pages import BATCH_PAGES, REGIMES
 

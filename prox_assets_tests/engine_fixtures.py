@@ -1,6 +1,6 @@
-"""Fixtures that need a model: a tiny checkpoint, and a real vLLM server and engine on it.
+"""Fixtures that need a model: a tiny checkpoint, and a real vLLM server and engine that run it.
 
-Belongs here: what tests of several folders share. `conftest.py` makes the fixtures known everywhere.
+`conftest.py` makes them known to tests of every folder.
 """
 
 import contextlib

@@ -26,7 +26,7 @@ from benchmarks.chaos import (
 )
 from benchmarks.chaos.verdicts import Finding, table
 from benchmarks.chaos.world import World, WorldError
-from benchmarks.pages import default_pages_path
+from benchmarks.support.pages import default_pages_path
 from prox_assets.training.data.pages import PAGES_VARIABLE
 
 SHOWN_PROBLEMS = 6

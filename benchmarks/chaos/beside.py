@@ -1,7 +1,7 @@
-"""Faults of processes that work beside a run: the run killed, one of them killed, one of them stopped.
+"""Faults of helper processes: the run is killed, a helper is killed, or a helper is stopped.
 
-Belongs here: catching a run in the middle, disturbing it, what must hold. Not here: which processes (vllm_kills.py,
-prompt_kills.py). A run that is killed takes them along; a run whose processes die or stall ends by itself and says so.
+A killed run takes its helpers along. A run whose helper dies or stalls ends by itself and says so. Which helpers those
+are is the callers' business (vllm_kills.py, prompt_kills.py).
 """
 
 import contextlib

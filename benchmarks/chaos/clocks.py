@@ -1,7 +1,7 @@
 """A wall clock that goes backwards while runs are killed and compactions are made.
 
-Belongs here: the clock of child processes, by a preloaded library that is compiled on the spot (jumping_clock.c).
-Leases and the resume ledger compare no wall clocks; what is named by time must not look older than what it replaces.
+Child processes get their clock from a preloaded library, which is compiled on the spot (jumping_clock.c). Leases and
+the resume ledger compare no wall clocks. Files that are named after a time must still sort after those they replace.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""kill -9 in a running Dagster deployment: step process, run worker, daemon, and vLLM's core under a step.
+"""kill -9 in a running Dagster deployment: a step process, a run worker, the daemon, and vLLM's core under a step.
 
-Belongs here: backfills with kills on the way. Retries are Dagster's; what they make must be what `prox refine` makes
-undisturbed of the same pages.
+Dagster retries. The backfill must end with what an undisturbed `prox refine` makes of the same pages.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""A disk that is full, and a lake that is read-only.
+"""A full disk, and a read-only lake.
 
-Belongs here: faults of local disks. The run must fail and say what the disk said; with room made, or the disk writable
-again, the same command must end with the rows of an undisturbed run.
+The run must fail with the disk's own message. Once there is room, or the disk is writable again, the same command must
+end with the rows of an undisturbed run.
 """
 
 import random

@@ -1,7 +1,7 @@
 """kill -9 of `prox refine` at random moments, again and again, until the work is done all the same.
 
-Belongs here: when and whom to kill. Each lake is killed a few times and then finished; a kill held if the lake it hit
-ends with exactly the rows of the undisturbed one.
+Each lake's run is killed a few times and then finished. A kill held if its lake ends with exactly the rows of the
+undisturbed one.
 """
 
 import os

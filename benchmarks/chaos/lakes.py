@@ -1,7 +1,4 @@
-"""Whether a lake is that of an undisturbed run, and whether anything was left behind.
-
-Belongs here: comparing lakes and looking for left-overs. Not here: making lakes.
-"""
+"""Compares a lake with that of an undisturbed run, and looks for anything left behind."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

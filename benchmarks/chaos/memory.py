@@ -1,7 +1,7 @@
-"""An engine that gets no more memory: a limit is put on the running process in the middle of its work.
+"""An engine that runs out of memory: the running process gets a limit in the middle of its work.
 
-Belongs here: the limit. A process without memory may end in many ways, an abort from native code among them; it must
-end, say that it was memory where Python still can, and leave a lake that the next run finishes.
+Such a process can end in many ways, an abort in native code among them. It must end, name memory as the cause where
+Python still can, and leave a lake that the next run finishes.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""A small file system of one's own: mounted where nobody else sees it, gone with the process that holds it.
+"""A small private file system: visible only to the process that mounts it, and gone when that process ends.
 
-Belongs here: mount namespaces. Linux lets a user mount in a user namespace, unless its administrator forbids it.
+It uses a user namespace with a mount namespace inside, which Linux allows unless the administrator forbids it.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""An object store that answers 500, does not answer, and cuts uploads and downloads.
+"""An object store that answers 500, does not answer, or cuts uploads and downloads.
 
-Belongs here: whole runs into a bucket behind the unreliable proxy. A run may fail at any request that the store's own
-client has given up on; it must say so, and the same command, repeated, must end with the rows of an undisturbed run.
+Runs write into a bucket behind the unreliable proxy. A run may fail at any request that the store's own client has
+given up on. It must say so, and the same command, repeated, must end with the rows of an undisturbed run.
 """
 
 import importlib.util

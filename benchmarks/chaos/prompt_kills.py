@@ -1,7 +1,4 @@
-"""Processes that make prompts beside a run: the run killed, they killed, they stopped.
-
-Belongs here: how a run gets them, and what it says of them. Not here: how processes are disturbed (beside.py).
-"""
+"""The processes that make prompts for a run: the run is killed, they are killed, or they are stopped."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,4 @@
-"""`prox refine` as a user runs it, in a process of its own that can be disturbed, with a deadline.
-
-Belongs here: starting, watching, ending and the accounting of processes. Not here: what disturbs them.
-"""
+"""`prox refine` as a user runs it: a process of its own that can be disturbed, and that has a deadline."""
 
 import contextlib
 import os

@@ -1,7 +1,6 @@
-"""A server engine that is busy, broken, silent or talks nonsense; one that stalls; and a document that always fails.
+"""Model servers that are busy, broken, silent or talk nonsense; one that stalls; and a document that always fails.
 
-Belongs here: whole runs against a completions server that misbehaves by seed. Its good answers depend on the prompt
-alone, so that the rows of an undisturbed run are known.
+The server's good answers depend on the prompt alone, so the rows of an undisturbed run are known.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""Two runs of the same shards at once, into one lake.
+"""Two runs of the same shards at the same time, into one lake.
 
-Belongs here: races of whole runs. With one configuration both must end with its rows; with two, the lake must end as
-one of them whole, whichever it is, and a run that lost must say so.
+With the same configuration, both must end with its rows. With two configurations, the lake must hold the result of one
+of them, complete, and a run that lost must say so.
 """
 
 import random

@@ -1,7 +1,4 @@
-"""An HTTP proxy in front of an object store that fails now and then, as its seed decides.
-
-Belongs here: the proxy and its faults. It knows nothing of lakes.
-"""
+"""An HTTP proxy in front of an object store. It fails now and then; its seed decides when."""
 
 import http.client
 import http.server

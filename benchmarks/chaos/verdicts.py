@@ -1,7 +1,4 @@
-"""What became of each fault, and the table at the end.
-
-Belongs here: findings, how they are counted, Markdown. Not here: anything that causes a fault.
-"""
+"""The result of each fault, and the table at the end."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,4 @@
-"""vLLM with its core in a process of its own: the run killed, the core killed, the core stopped.
-
-Belongs here: how vLLM is run, and what a run says of its core. Not here: how processes are disturbed (beside.py).
-"""
+"""vLLM with its core in a separate process: the run is killed, the core is killed, or the core is stopped."""
 
 import importlib.util
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""What every family of faults works with: raw pages, refiners, lakes of undisturbed runs, seeded chance.
-
-Belongs here: what is made once and shared. Not here: faults.
-"""
+"""What every family of faults shares: raw pages, refiners, the lakes of undisturbed runs, and seeded randomness."""
 
 import json
 import random
@@ -15,7 +12,7 @@ import yaml
 
 from benchmarks.chaos.lakes import differences, leftovers
 from benchmarks.chaos.refinements import Ended, Refinement
-from benchmarks.pages import read_pages
+from benchmarks.support.pages import read_pages
 from prox_assets.corpora.sample import page_files
 from prox_assets.lake.lake import Lake
 

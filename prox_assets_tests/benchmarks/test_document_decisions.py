@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import document_decisions
-from benchmarks.decision_refiner import as_released
 from benchmarks.document_decisions import compare
+from benchmarks.support.decision_refiner import as_released
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput

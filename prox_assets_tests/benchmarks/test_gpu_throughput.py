@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu_throughput
-from benchmarks.bare_vllm import Timed
 from benchmarks.engine_efficiency import engine_settings
 from benchmarks.gpu_throughput import SWEEP, Row, run_row, table
-from benchmarks.llama_shapes import SHAPES
-from benchmarks.stage_efficiency import Efficiency
+from benchmarks.support.bare_vllm import Timed
+from benchmarks.support.llama_shapes import SHAPES
+from benchmarks.support.stage_efficiency import Efficiency
 from prox_assets.engines.config import VllmEngineConfig
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import engine_efficiency, llama_shapes
-from benchmarks.bare_vllm import Timed, asks_of_refiner, engine_limits
-from benchmarks.llama_shapes import SHAPES, LlamaShape, make_llama
-from benchmarks.stage_efficiency import (
+from benchmarks import engine_efficiency
+from benchmarks.support import llama_shapes
+from benchmarks.support.bare_vllm import Timed, asks_of_refiner, engine_limits
+from benchmarks.support.llama_shapes import SHAPES, LlamaShape, make_llama
+from benchmarks.support.stage_efficiency import (
     Efficiency,
     NotTheSameWorkError,
     _stage,

@@ -1,7 +1,7 @@
 """The files of `infra/` as data: compose files with their variables filled in, a Dockerfile as its instructions.
 
-Belongs here: reading. Compose itself is not needed: of its language only `${NAME:-default}`, `${NAME:?message}` and
-`$$` are used, and a form that is neither fails the reading.
+This needs no Compose: of its syntax, the files only use `${NAME:-default}`, `${NAME:?message}` and `$$`. Any other
+form is an error.
 """
 
 import re

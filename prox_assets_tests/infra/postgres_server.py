@@ -1,6 +1,6 @@
-"""A PostgreSQL server for one test session: own data folder, free loopback port, gone afterwards.
+"""A PostgreSQL server for one test session: its own data folder, a free loopback port, removed afterwards.
 
-Belongs here: finding, starting and stopping the server. Where PostgreSQL is not installed the tests that need it skip.
+Tests that need it skip where PostgreSQL is not installed.
 """
 
 import contextlib

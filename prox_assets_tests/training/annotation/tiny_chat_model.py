@@ -1,7 +1,7 @@
-"""A small chat model that has learned by heart what to answer to a few pages, usable or not.
+"""A small chat model that has memorised what to answer to a few pages, usable answers and others.
 
-Belongs here: the pages, the answers, and making the model. Its chat template shows it only the page and the edges of
-what is asked of it: the requests are the real ones, examples and all, and training stays a matter of seconds.
+Its chat template shows it only the page and the beginning and end of the instructions. So requests are the real ones,
+examples and all, and training still takes seconds.
 """
 
 from collections.abc import Callable

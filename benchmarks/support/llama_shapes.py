@@ -1,8 +1,8 @@
 """Llamas with random weights, in the shapes that engines are timed with.
 
-Belongs here: the shapes, and saving a model of one with a tokenizer learned from real pages. Random weights cost an
-engine exactly what trained ones cost per token; what they do not have is an end, so that every answer is as long as it
-may be. Not here: models that answer with programs (decision_refiner.py, tiny_refiner.py).
+Each is saved with a tokenizer trained on real pages. A token costs an engine exactly as much with random weights as
+with trained ones. But random weights never end an answer, so every answer is as long as it may be. Models that answer
+with programs are in decision_refiner.py and tiny_refiner.py.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""The stages `doc_programs` and `chunk_programs`, whole, against one bare `LLM.generate` over the same prompts.
+"""The whole stages `doc_programs` and `chunk_programs` against one bare `LLM.generate` over the same prompts.
 
-Belongs here: a lake of real pages, the two stages timed as `prox refine` and Dagster run them (plan, session, lease,
-ledger, published file), and vLLM alone before and after each, so that a machine that grows slower or faster meanwhile
-favours neither. Not here: command lines (engine_efficiency.py, gpu_throughput.py).
+The stages are timed on a lake of real pages as `prox refine` and Dagster run them (plan, session, lease, ledger,
+published file). vLLM alone is timed before and after each, so that a machine that grows slower or faster meanwhile
+favours neither. The commands are engine_efficiency.py and gpu_throughput.py.
 """
 
 import json
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.bare_vllm import SharedVllm, StopWatch, Timed, asks_of_refiner, engine_limits
-from benchmarks.llama_shapes import LlamaShape
+from benchmarks.support.bare_vllm import SharedVllm, StopWatch, Timed, asks_of_refiner, engine_limits
+from benchmarks.support.llama_shapes import LlamaShape
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.vllm.jobs import Ask

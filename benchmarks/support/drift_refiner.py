@@ -1,8 +1,7 @@
-"""The simulated refiner of `drift_simulation` and the faults that can be put into it.
+"""The simulated refiner of `drift_simulation`, and the faults that can be injected into it.
 
-Belongs here: what it answers, as programs in the ProX language and probabilities; the platform's executor runs them.
-Its tokens are those of two byte-pair encodings that are trained on the simulated text: one that is in use, one that
-takes its place silently.
+It answers with probabilities and with programs in the ProX language, which the platform's executor runs. Two byte-pair
+encodings are trained on the simulated text: one is in use, and the other silently takes its place as a fault.
 """
 
 import math
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchmarks.drift_world import COMMON, Page, sentence
+from benchmarks.support.drift_world import COMMON, Page, sentence
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession

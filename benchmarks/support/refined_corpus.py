@@ -1,6 +1,6 @@
-"""What a refined corpus is like: counts that must add up, and how near the text is to the pages' main content.
+"""What a refined corpus looks like: counts that must add up, and how close the text is to the pages' main content.
 
-Belongs here: reading one corpus of a lake back against the index that `write_shards` left. Not here: refining it.
+Reads one corpus of a lake back and compares it with the index that `write_shards` left.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from itertools import groupby
 
-from benchmarks.released_code import ReleasedCode
+from benchmarks.support.released_code import ReleasedCode
 from prox_assets.programs import ChunkProgram, ExecutionPolicy, execute
 from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk
 from prox_assets.refiners.spans.candidates import find_candidates

@@ -1,7 +1,4 @@
-"""Labelled pages as benchmarks use them: one text of each.
-
-Belongs here: finding the file and choosing the text. Not here: reading it (prox_assets.training.data.pages).
-"""
+"""Finds the file of labelled pages for a benchmark, and picks one text of each page."""
 
 import os
 from collections.abc import Iterator

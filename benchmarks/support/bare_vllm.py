@@ -1,7 +1,6 @@
 """vLLM alone, as the yardstick: one `LLM.generate` over the prompts that a program stage asks.
 
-Belongs here: giving `LLM` the very engine that a refiner's session runs, the requests of a stage known beforehand, and
-timing one call. Not here: the stages (stage_efficiency.py).
+`LLM` gets the very engine that a refiner's session runs, and a stage's requests, known beforehand. One call is timed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

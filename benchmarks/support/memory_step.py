@@ -1,6 +1,6 @@
 """One asset or command on one shard, in a process of its own: what it took of memory.
 
-    python -m benchmarks.memory_step STEP --lake DIR --raw DIR --refiners rules
+    python -m benchmarks.support.memory_step STEP --lake DIR --raw DIR --refiners rules
 
 Prints a JSON object: `peak_bytes`, `seconds`. benchmarks/memory.py starts one such process per step and shard. Assets
 run as Dagster runs them, checks and metadata included, in this process and on an instance that is forgotten.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from benchmarks.peak import peak_bytes
+from benchmarks.support.peak import peak_bytes
 from prox_assets.catalog.lookup import find_documents
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
@@ -94,7 +94,7 @@ def settings_for(raw: Path, refiners: str) -> CorpusSettings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do the step, print what it took; return 0."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_step", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.support.memory_step", description=__doc__)
     parser.add_argument("step", choices=[*ASSETS, *COMMANDS])
     parser.add_argument("--lake", required=True)
     parser.add_argument("--raw", type=Path, required=True)

@@ -1,7 +1,4 @@
-"""Shard metrics of simulated years, computed once and kept: settings can then be tried without simulating again.
-
-Belongs here: the files of rows, and the processes that make them.
-"""
+"""Shard metrics of simulated years, computed once and kept, so that settings can be tried without simulating again."""
 
 import json
 import multiprocessing
@@ -9,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drift_world import CORPORA
-from benchmarks.drift_year import year_of_metrics
+from benchmarks.support.drift_world import CORPORA
+from benchmarks.support.drift_year import year_of_metrics
 
 Rows = list[dict[str, Any]]
 

@@ -1,7 +1,5 @@
 """Functions of the released ProX code, imported from a checkout of github.com/GAIR-NLP/ProX.
 
-Belongs here: loading its scripts, and what they need to be imported. Not here: what is measured with them.
-
 The scripts are pipelines whose functions cannot be had without importing vllm, datatrove and datasets, building a GPT-2
 tokenizer from the network (`utils/data_utils.py`) and reading two environment variables. None of that is touched by the
 functions that are measured, so while a script is imported, empty modules stand in for those imports. The functions

@@ -1,7 +1,5 @@
 """The simulated web of `drift_simulation`: corpora whose pages vary from week to week as real ones do.
 
-Belongs here: languages, sites, pages and a year's schedule. Not here: the refiner and its faults (drift_refiner.py).
-
 Pages are built from templates: a site's menu and footer, lines of noise, and paragraphs in one of five languages with
 Zipf-distributed words. What varies without any fault: the number of pages (some weeks bring a fifth), sites' shares (a
 random walk), languages' shares (seasons), lengths (heavy-tailed, with a weekly effect), the pages' quality, and sites

@@ -1,8 +1,8 @@
-"""How published corpora write a page down: file names, columns and containers of five formats.
+"""How published corpora lay out a page: file names, columns and containers of five formats.
 
-Belongs here: one `CorpusFormat` each, with the columns that its data set card lists, so that readers meet files as they
-are. Values that a page does not have (crawl dates, language scores, digests) are derived from its id, so that the same
-pages always give the same bytes. Not here: what goes into which shard (write_shards.py).
+Each `CorpusFormat` has the columns that its data set card lists, so readers meet files as they really are. Values that
+a page does not have (crawl dates, language scores, digests) are derived from its id, so the same pages always give the
+same bytes. write_shards.py decides what goes into which shard.
 """
 
 import base64
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from benchmarks.pages import Page
+from benchmarks.support.pages import Page
 
 ROW_GROUP_ROWS = 1000  # of the published FineWeb files
 SEGMENT = (

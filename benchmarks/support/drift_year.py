@@ -1,7 +1,7 @@
-"""One simulated year of one corpus: its faults, and its row of shard metrics for every week.
+"""One simulated year of one corpus: its faults, and a row of shard metrics for every week.
 
-Belongs here: which fault begins when and how strong it is, and the way of a week's pages through the platform: raw
-file, documents, programs, executor, metrics, all by the code that `prox refine` runs.
+The schedule says which fault begins when, and how strong it is. Each week's pages go through the code that
+`prox refine` runs: raw file, documents, programs, executor, metrics.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
-from benchmarks.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
+from benchmarks.support.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
+from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics

@@ -1,14 +1,14 @@
-"""A small document refiner that writes real programs: `keep_doc()` or `drop_doc()`, and then an end.
+"""A small document refiner that writes real programs: `keep_doc()` or `drop_doc()`, and then an end token.
 
-Belongs here: making it on the spot with the project's own training. What it decides is of no interest beyond there
-being both answers; that it ends its answers is, as full generation of a model that rambles would be beaten by anything.
+It is made on the spot with the project's own training. What it decides does not matter, as long as both answers occur.
+That it ends its answers does: anything would beat full generation by a model that rambles.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.llama_shapes import LlamaShape, make_llama
+from benchmarks.support.llama_shapes import LlamaShape, make_llama
 from prox_assets.refiners.config import DOC_MAX_PROMPT_TOKENS, RefinerConfig
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.training.data.document_targets import document_target
