@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.catalog.printable import printable
+from prox_assets.catalog.sql_parts import one_of, quoted
 from prox_assets.monitoring.drift.readings import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
 from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure
 
@@ -125,14 +126,9 @@ def _configuration(baseline: Sequence[Row], first: Row) -> str:
 
 def examples(measure: Measure, corpus: str, shards: Sequence[str]) -> str:
     """Return a SELECT over the catalog's views that shows examples of a finding in the latest of its shards."""
-    names = ", ".join(_quoted(shard) for shard in shards[-SHARDS_NAMED:])
-    where = f"corpus = {_quoted(corpus)} AND shard IN ({names})"
-    return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
-
-
-def _quoted(text: str) -> str:
     # Braces in names are safe: format() does not expand placeholders in the values that it inserts.
-    return "'" + text.replace("'", "''") + "'"
+    where = f"corpus = {quoted(corpus)} AND {one_of('shard', shards[-SHARDS_NAMED:])}"
+    return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
 
 
 _MOST_REMOVED = (

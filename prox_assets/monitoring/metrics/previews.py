@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable
-from prox_assets.catalog.queries.examples import examples
+from prox_assets.catalog.queries.documents_to_show import documents_to_show
 from prox_assets.catalog.text_diff import DiffLine, Mark
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
@@ -45,7 +45,7 @@ def edit_previews(lake: Lake, corpus: str, shard: str, count: int = 3) -> list[P
     Raises:
         LakeError: A file is damaged; the message names it.
     """
-    chosen = ask_corpus(lake, corpus, lambda con: examples(con, edited=count), (Table.OUTCOMES,), [shard])
+    chosen = ask_corpus(lake, corpus, lambda con: documents_to_show(con, edited=count), (Table.OUTCOMES,), [shard])
     return [_preview(read_trace(lake, place)) for place in chosen]
 
 

@@ -43,15 +43,21 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class LineChart:
-    """A small chart of one or two lines."""
+class Chart:
+    """What all charts have; `first` and `last` are the names at the ends of the x axis."""
 
     title: str
     note: str
-    lines: tuple[ChartLine, ...]
     ticks: tuple[Tick, ...]
     first: str
     last: str
+
+
+@dataclass(frozen=True)
+class LineChart(Chart):
+    """A small chart of one or two lines; each point stands for `grouped` measurements."""
+
+    lines: tuple[ChartLine, ...]
     grouped: int
 
 
@@ -71,15 +77,10 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class BarChart:
+class BarChart(Chart):
     """Two histograms over the same bins, side by side in each bin."""
 
-    title: str
-    note: str
     bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
-    first: str
-    last: str
 
 
 def line_chart(
@@ -138,7 +139,7 @@ def line_chart(
         )
         lines.append(ChartLine(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
-    return LineChart(title, note, tuple(lines), ticks, names[0], names[-1], per_point)
+    return LineChart(title, note, ticks, names[0], names[-1], tuple(lines), per_point)
 
 
 def bar_chart(
@@ -169,7 +170,7 @@ def bar_chart(
             )
         )
     ticks = tuple(Tick(round(_y(value, 0.0, high), 1), text(value)) for value in _steps(0.0, high, step))
-    return BarChart(title, note, tuple(bars), ticks, bins[0], bins[-1])
+    return BarChart(title, note, ticks, bins[0], bins[-1], tuple(bars))
 
 
 def axis(low: float, high: float, *, share: bool) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable, printable_lines
-from prox_assets.catalog.queries.examples import examples
+from prox_assets.catalog.queries.documents_to_show import documents_to_show
 from prox_assets.catalog.text_diff import DiffGroup, DiffLine, DiffPiece, Mark
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
@@ -61,7 +61,7 @@ def samples(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Sample]:
         LakeError: A file is damaged; the message names it.
     """
     chosen = ask_corpus(
-        lake, corpus, lambda con: examples(con, EDITED, MOST_REMOVED, DROPPED), (Table.OUTCOMES,), shards
+        lake, corpus, lambda con: documents_to_show(con, EDITED, MOST_REMOVED, DROPPED), (Table.OUTCOMES,), shards
     )
     return [_sample(read_trace(lake, place), why) for place, why in chosen.items()]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def examples(
+def documents_to_show(
     con: "DuckDBPyConnection", edited: int, most_removed: int = 0, dropped: int = 0
 ) -> dict[DocumentPlace, str]:
     """Choose documents, each with the reason for showing it; asking again gives the same ones.
