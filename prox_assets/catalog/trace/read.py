@@ -19,8 +19,9 @@ from prox_assets.catalog.trace.record import (
 )
 from prox_assets.lake.chain import CHAIN, State, chain_states
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.lake import WRITTEN_BY, Lake
-from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, Outcome, Table
+from prox_assets.lake.identity import source_version
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, WRITTEN_BY, Outcome, Table
 from prox_assets.lake.table_files import FileInfo
 from prox_assets.programs import (
     ExecutionPolicy,
@@ -172,8 +173,7 @@ class _Reader:
         row = self._shard_row
         documents = self._infos[Table.DOCUMENTS]
         if row is not None:
-            # The format in which stages.identities.source_version writes it into the footer.
-            listed = f"{row['bytes']}/{row['etag']}"
+            listed = source_version(row["bytes"], row["etag"])
         else:
             self._warnings.append("there is no record of the raw file, so a change of it would not show; list it again")
             listed = documents.notes.get("source_version") if documents is not None else None
