@@ -1,10 +1,11 @@
 """A line-by-line diff of a document: the raw lines, with removed and added text marked.
 
-The lines are grouped for reading, and the terminal and the page draw them. Their text comes from the web unchanged, so
-callers must escape it.
+Traces, the report's samples and previews all show this diff, grouped for reading. Its text comes from the web
+unchanged, so callers must escape it.
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from prox_assets.programs import Provenance, SegmentKind
 CONTEXT_LINES = 2
 REMOVED_LINES_SHOWN = 6
 """Lines shown at either end of a long run of removed lines; the rest is folded."""
+# Comparing inside a line takes time quadratic in its words.
+WORDS_COMPARED = 400
 
 
 class Mark(StrEnum):
@@ -67,15 +70,19 @@ class DiffGroup:
     folded: bool
 
 
-def diff_lines(raw: str, refined: str, provenance: Provenance | None) -> list[DiffLine]:
+def diff_lines(raw: str, refined: str | None, provenance: Provenance | None) -> list[DiffLine]:
     """Return the raw text's lines with what became of them.
 
     Args:
         raw: The raw text.
-        refined: The refined text.
-        provenance: The map between the two, which makes the result exact. Without it, lines are compared, and a changed
-            line shows as one removed and one added.
+        refined: The refined text; None for a document that was not kept, all of whose lines are removed.
+        provenance: The map between the two, which makes the result exact. Without it, lines are compared, and the words
+            of a line that seems to have changed.
     """
+    if refined is None:
+        return [
+            DiffLine(number, Mark.REMOVED, _whole(Mark.REMOVED, line)) for number, line in enumerate(raw.split("\n"))
+        ]
     return list(_compared(raw, refined) if provenance is None else _traced(raw, refined, provenance))
 
 
@@ -167,11 +174,32 @@ def _compared(raw: str, refined: str) -> Iterator[DiffLine]:
     before, after = raw.split("\n"), refined.split("\n")
     for tag, start, end, new_start, new_end in difflib.SequenceMatcher(None, before, after).get_opcodes():
         mark = Mark.KEPT if tag == "equal" else Mark.REMOVED
+        if tag == "replace":
+            for number, line in zip(range(start, end), after[new_start:new_end], strict=False):
+                yield from _changed(number, before[number], line)
+            paired = min(end - start, new_end - new_start)
+            start, new_start = start + paired, new_start + paired
         for number in range(start, end):
             yield DiffLine(number, mark, _whole(mark, before[number]))
         if tag != "equal":
             for line in after[new_start:new_end]:
                 yield DiffLine(None, Mark.ADDED, _whole(Mark.ADDED, line))
+
+
+def _changed(number: int, old: str, new: str) -> Iterator[DiffLine]:
+    """Compare two lines word by word; lines without a common word, and very long ones, show as removed and added."""
+    words, others = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
+    pieces: list[DiffPiece] = []
+    if max(len(words), len(others)) <= WORDS_COMPARED:
+        for tag, i, j, k, m in difflib.SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
+            removed, added = "".join(words[i:j]), "".join(others[k:m])
+            pieces += _whole(Mark.KEPT, removed) if tag == "equal" else ()
+            pieces += (*_whole(Mark.REMOVED, removed), *_whole(Mark.ADDED, added)) if tag != "equal" else ()
+    if any(piece.mark is Mark.KEPT and not piece.text.isspace() for piece in pieces):
+        yield DiffLine(number, Mark.EDITED, tuple(pieces))
+    else:
+        yield DiffLine(number, Mark.REMOVED, _whole(Mark.REMOVED, old))
+        yield DiffLine(None, Mark.ADDED, _whole(Mark.ADDED, new))
 
 
 def _whole(mark: Mark, line: str) -> tuple[DiffPiece, ...]:

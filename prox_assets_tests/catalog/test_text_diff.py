@@ -46,6 +46,11 @@ def test_compared_lines_hold_both_texts_too(before, after):
     assert "\n".join(joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED) == refined
 
 
+def test_a_changed_line_is_compared_word_by_word_where_only_the_texts_are_known():
+    assert shape(diff_lines("Share the old page", "the new page", None)) == [("edited", "Share |the |old|new| page")]
+    assert shape(diff_lines("menu", "page", None)) == [("removed", "menu"), ("added", "page")]
+
+
 @given(st.lists(st.sampled_from(list(Mark)), max_size=60))
 def test_grouping_loses_no_line(marks):
     lines = [DiffLine(number, mark, ()) for number, mark in enumerate(marks)]

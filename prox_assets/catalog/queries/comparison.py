@@ -82,6 +82,7 @@ class Agreement:
 
 def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
     """Return how far two corpora over the same files agree."""
+    # The columns are the fields of Agreement, in its order.
     query = f"""
         WITH {_PAIRS}
         SELECT count(*), count(*) FILTER (kept AND kept_two), count(*) FILTER (NOT kept AND NOT kept_two),
@@ -91,7 +92,6 @@ def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
         FROM pairs
     """
     [counts] = con.sql(query, params=[first, second, first, second]).fetchall()
-    documents, both_keep, both_drop, only_first, only_second, same_text, characters_first, characters_second = counts
     tokens = f"""
         SELECT {
         ", ".join(
@@ -101,19 +101,8 @@ def compare(con: "DuckDBPyConnection", first: str, second: str) -> Agreement:
     }
         FROM shard_metrics one JOIN shard_metrics two USING (shard) WHERE one.corpus = ? AND two.corpus = ?
     """
-    [(tokens_first, tokens_second)] = con.sql(tokens, params=[first, second]).fetchall()
-    return Agreement(
-        documents=documents,
-        both_keep=both_keep,
-        both_drop=both_drop,
-        only_first_keeps=only_first,
-        only_second_keeps=only_second,
-        same_text=same_text,
-        characters_first=characters_first,
-        characters_second=characters_second,
-        tokens_first=tokens_first,
-        tokens_second=tokens_second,
-    )
+    [both_tokens] = con.sql(tokens, params=[first, second]).fetchall()
+    return Agreement(*counts, *both_tokens)
 
 
 def differences(con: "DuckDBPyConnection", first: str, second: str, limit: int = EXAMPLES) -> "pl.DataFrame":

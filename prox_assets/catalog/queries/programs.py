@@ -99,7 +99,7 @@ def bad_program_examples(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, l
 
 
 def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bins: int = BINS) -> "pl.DataFrame":
-    """Return scored documents by keep probability.
+    """Return scored documents by keep probability; values outside [0, 1], NaN among them, decided nothing.
 
     Returns:
         corpus, from_probability, to_probability (the last bin includes 1), documents, kept, characters_in, example (a
@@ -109,7 +109,7 @@ def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bin
     query = f"""
         WITH scored AS (
             SELECT corpus, shard, source_row, doc_id, least(floor(keep_probability * ?), ? - 1) AS bin
-            FROM doc_programs WHERE keep_probability IS NOT NULL AND {condition}
+            FROM doc_programs WHERE keep_probability BETWEEN 0 AND 1 AND {condition}
         ), fates AS (
             SELECT corpus, shard, source_row, outcome, characters_before FROM outcomes WHERE {condition}
         )

@@ -9,21 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from prox_assets.catalog.printable import printable
-from prox_assets.catalog.text_diff import diff_lines, grouped
 from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.record import DocumentTrace
 
 
 def trace_page(trace: DocumentTrace) -> str:
     """Return the page; text from the web and from models is escaped, and control characters are made visible."""
-    groups = []
-    if trace.refined_text is not None:
-        groups = grouped(diff_lines(trace.raw_text, trace.refined_text, trace.provenance))
-    return _template().render(
-        trace=trace,
-        sentences=sentences,
-        groups=groups,
-    )
+    return _template().render(trace=trace, sentences=sentences)
 
 
 @cache

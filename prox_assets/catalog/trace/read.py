@@ -214,53 +214,38 @@ def _refiner(info: FileInfo | None) -> RefinerTrace | None:
     )
 
 
+def _fields(kind: type[Any], row: Row) -> Row:
+    """Return the columns of a row that a type of record.py has as fields."""
+    return {name: row[name] for name in kind.__dataclass_fields__ if name in row}
+
+
 def _decision(row: Row | None, policy: Mapping[str, Any] | None) -> DecisionTrace | None:
     if row is None:
         return None
-    return DecisionTrace(
-        program=row["program"],
-        keep_probability=row["keep_probability"],
-        threshold=policy.get("doc_keep_threshold") if policy is not None else None,
-        truncated=row["truncated"],
-        finish_reason=row["finish_reason"],
-        error=row["error"],
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-    )
+    threshold = policy.get("doc_keep_threshold") if policy is not None else None
+    return DecisionTrace(**_fields(DecisionTrace, row), threshold=threshold)
 
 
 def _outcome(row: Row | None) -> OutcomeTrace | None:
     if row is None:
         return None
-    counts = {name: row[name] for name in OutcomeTrace.__dataclass_fields__ if name not in ("outcome", "reason")}
-    return OutcomeTrace(outcome=Outcome(row["outcome"]), reason=row["reason"], **counts)
+    fields: Row = {**_fields(OutcomeTrace, row), "outcome": Outcome(row["outcome"])}
+    return OutcomeTrace(**fields)
 
 
 def _chunks(rows: list[Row], outcome_rows: list[Row], edit_rows: list[Row]) -> tuple[ChunkTrace, ...]:
     verdicts = {row["chunk_index"]: row["verdict"] for row in outcome_rows}
     edits: dict[int, list[EditTrace]] = {}
     for row in edit_rows:
-        edit = EditTrace(**{name: row[name] for name in EditTrace.__dataclass_fields__})
+        edit = EditTrace(**_fields(EditTrace, row))
         edits.setdefault(edit.chunk_index, []).append(edit)
-    return tuple(
-        ChunkTrace(
-            index=row["chunk_index"],
-            line_start=row["line_start"],
-            line_end=row["line_end"],
-            program=row["program"],
-            line_keep_probabilities=None
-            if row["line_keep_probabilities"] is None
-            else tuple(row["line_keep_probabilities"]),
-            finish_reason=row["finish_reason"],
-            skip_reason=row["skip_reason"],
-            error=row["error"],
-            prompt_tokens=row["prompt_tokens"],
-            completion_tokens=row["completion_tokens"],
-            verdict=verdicts.get(row["chunk_index"]),
-            edits=tuple(edits.get(row["chunk_index"], ())),
-        )
-        for row in rows
-    )
+    traces = []
+    for row in rows:
+        index, scores = row["chunk_index"], row["line_keep_probabilities"]
+        fields = _fields(ChunkTrace, row)
+        fields["line_keep_probabilities"] = None if scores is None else tuple(scores)
+        traces.append(ChunkTrace(index, **fields, verdict=verdicts.get(index), edits=tuple(edits.get(index, ()))))
+    return tuple(traces)
 
 
 def _provenance(

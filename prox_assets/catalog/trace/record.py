@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from prox_assets.catalog.document_index import DocumentPlace
+from prox_assets.catalog.text_diff import DiffGroup, diff_lines, grouped
 from prox_assets.lake.chain import State
 from prox_assets.lake.schemas import Outcome
 from prox_assets.programs import Provenance
@@ -191,3 +192,7 @@ class DocumentTrace:
     provenance: Provenance | None
     provenance_gap: str | None
     warnings: tuple[str, ...]
+
+    def diff(self) -> list[DiffGroup]:
+        """Return the raw lines with what became of them, in groups; all are removed unless the document was kept."""
+        return grouped(diff_lines(self.raw_text, self.refined_text, self.provenance))

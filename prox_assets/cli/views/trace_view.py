@@ -13,7 +13,7 @@ from rich.text import Text
 
 from prox_assets.catalog.lookup import Hit
 from prox_assets.catalog.printable import printable
-from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
+from prox_assets.catalog.text_diff import DiffLine, Mark
 from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.record import ChunkTrace, DocumentTrace, EditTrace
 from prox_assets.lake.chain import State
@@ -149,7 +149,7 @@ def _text(trace: DocumentTrace, everything: bool) -> Iterator[Text]:
     yield _heading("text: - removed, ~ edited inside, + put in")
     if trace.provenance_gap is not None:
         yield Text(f"lines are compared, since {printable(trace.provenance_gap)}", style="dim")
-    for group in grouped(diff_lines(trace.raw_text, trace.refined_text, trace.provenance)):
+    for group in trace.diff():
         if group.folded and not everything:
             characters = sum(line.characters for line in group.lines)
             yield Text(

@@ -153,16 +153,19 @@ def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings
         says_nothing = not _telling(measure, [row])
         possible = not says_nothing and len(baseline) >= settings.min_baseline_shards
         if possible:
-            deviation = _severe(settings, _compare(measure, window, baseline, settings.false_alarm_probability))
+            deviation = _compare(measure, window, baseline, settings.false_alarm_probability)
+        verdict = None if deviation is None else _verdict(settings, deviation)
         if says_nothing:  # such a shard neither ends a run nor joins a baseline
             yield _Judged(possible, None, compared)
             continue
-        if deviation is not None:
+        finding = None
+        if deviation is not None and verdict is not None:
             run.append(row)
-        yield _Judged(possible, None if deviation is None else _finding(deviation, baseline, run), compared)
-        if deviation is None:
+            finding = _finding(deviation, *verdict, baseline, run)
+        yield _Judged(possible, finding, compared)
+        if finding is None:
             run = []
-        if deviation is None and not (possible and _suspect(measure, window, baseline, settings)):
+        if finding is None and not (possible and _suspect(measure, window, baseline, settings)):
             quiet.append(number)
             odd = []
             continue
@@ -253,31 +256,31 @@ def _changed_columns(window: Sequence[Row], baseline: Sequence[Row]) -> Deviatio
     return Deviation(Measure.SCHEMA, "columns", float(len(changes)), 0.0, None, None, changes)
 
 
-def _severe(settings: DriftSettings, deviation: Deviation | None) -> Deviation | None:
-    """Return the deviation with its severity if it is large enough for a finding, else None."""
-    if deviation is None:
-        return None
+def _verdict(settings: DriftSettings, deviation: Deviation) -> tuple[Severity, float] | None:
+    """Return the severity, and the limit that was passed; None if the deviation is too small for a finding."""
     threshold = settings.threshold(deviation.measure)
     size = abs(deviation.value)
     for severity, limit in ((Severity.ERROR, threshold.error), (Severity.WARN, threshold.warn)):
         if limit is not None and size >= max(limit, deviation.noise):
-            return deviation.judged(severity, max(limit, deviation.noise))
+            return severity, max(limit, deviation.noise)
     return None
 
 
-def _finding(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> DriftFinding:
+def _finding(
+    deviation: Deviation, severity: Severity, threshold: float, baseline: Sequence[Row], run: Sequence[Row]
+) -> DriftFinding:
     shards = tuple(row["shard"] for row in run)
     return DriftFinding(
         measure=deviation.measure,
         kind=KINDS[deviation.measure],
-        severity=deviation.severity,
+        severity=severity,
         statistic=deviation.statistic,
         value=deviation.value,
-        threshold=deviation.threshold,
+        threshold=threshold,
         baseline=deviation.baseline,
         current=deviation.current,
         since=shards[0],
         shards=shards,
-        message=message(deviation, baseline, run),
+        message=message(deviation, threshold, baseline, run),
         examples=examples(deviation.measure, run[0]["corpus"], shards),
     )

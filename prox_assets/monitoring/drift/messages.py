@@ -4,12 +4,13 @@ judge.py decides that something moved.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from prox_assets.catalog.printable import printable
+from prox_assets.catalog.sql_parts import one_of, quoted
 from prox_assets.monitoring.drift.readings import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
-from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure, Severity
+from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure
 
 BINS_NAMED = 2
 SHARDS_NAMED = 20
@@ -50,8 +51,6 @@ class Deviation:
         current: The same over the judged shards.
         groups: For a distribution, (first bin, last bin, share before, share now); for a schema, (column, "gone" or
             "new", 0, 0); empty for rates and levels.
-        severity: Set by `judged`.
-        threshold: Set by `judged`.
     """
 
     measure: Measure
@@ -60,13 +59,7 @@ class Deviation:
     noise: float
     baseline: float | None
     current: float | None
-    groups: tuple[tuple[Any, Any, float, float], ...] = ()
-    severity: Severity = Severity.WARN
-    threshold: float = 0.0
-
-    def judged(self, severity: Severity, threshold: float) -> Self:
-        """Return the deviation with its verdict."""
-        return replace(self, severity=severity, threshold=threshold)
+    groups: tuple[tuple[Any, Any, float, float], ...]
 
 
 def summary(measure: Measure, value: Reading) -> float | None:
@@ -78,28 +71,30 @@ def summary(measure: Measure, value: Reading) -> float | None:
             return mean_of(measure, value)
 
 
-def message(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> str:
-    """Describe what moved, by how much and since when, and whether the refiner changed with it."""
+def message(deviation: Deviation, limit: float, baseline: Sequence[Row], run: Sequence[Row]) -> str:
+    """Describe what moved, by how much (the limit is `limit`) and since when, and whether the refiner changed with it.
+
+    The run is the shards that deviate.
+    """
     shards = f"the {len(baseline)} shards before" if len(baseline) != 1 else "the shard before"
     since = f"since {printable(run[0]['shard'])}"
     if len(run) > 1:
         since += f" ({len(run)} shards)"
-    return f"{_moved(deviation)} against {shards}, {since}.{_configuration(baseline, run[0])}"
+    return f"{_moved(deviation, limit)} against {shards}, {since}.{_configuration(baseline, run[0])}"
 
 
-def _moved(deviation: Deviation) -> str:
+def _moved(deviation: Deviation, limit: float) -> str:
     name = _NAMES[deviation.measure]
-    limit = f"limit {deviation.threshold:.3g}"
     match KINDS[deviation.measure]:
         case Kind.RATE:
             return (
                 f"{name.capitalize()}: {deviation.current:.1%}, was {deviation.baseline:.1%} "
-                f"({100 * deviation.value:+.1f} points, limit {100 * deviation.threshold:.1f})"
+                f"({100 * deviation.value:+.1f} points, limit {100 * limit:.1f})"
             )
         case Kind.LEVEL:
             return (
                 f"{name.capitalize()}: {deviation.current:.4g}, was {deviation.baseline:.4g} ({deviation.value:+.1%}, "
-                f"limit {deviation.threshold:.1%})"
+                f"limit {limit:.1%})"
             )
         case Kind.SCHEMA:
             changes = ", ".join(f"{printable(str(column))} is {change}" for column, change, _, _ in deviation.groups)
@@ -110,7 +105,7 @@ def _moved(deviation: Deviation) -> str:
                 f"{bin_name(deviation.measure, first, last)} {before:.1%} to {now:.1%}"
                 for first, last, before, now in most
             )
-            return f"The distribution of {name} shifted (PSI {deviation.value:.2f}, {limit}): {bins}"
+            return f"The distribution of {name} shifted (PSI {deviation.value:.2f}, limit {limit:.3g}): {bins}"
 
 
 def _configuration(baseline: Sequence[Row], first: Row) -> str:
@@ -131,14 +126,9 @@ def _configuration(baseline: Sequence[Row], first: Row) -> str:
 
 def examples(measure: Measure, corpus: str, shards: Sequence[str]) -> str:
     """Return a SELECT over the catalog's views that shows examples of a finding in the latest of its shards."""
-    names = ", ".join(_quoted(shard) for shard in shards[-SHARDS_NAMED:])
-    where = f"corpus = {_quoted(corpus)} AND shard IN ({names})"
-    return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
-
-
-def _quoted(text: str) -> str:
     # Braces in names are safe: format() does not expand placeholders in the values that it inserts.
-    return "'" + text.replace("'", "''") + "'"
+    where = f"corpus = {quoted(corpus)} AND {one_of('shard', shards[-SHARDS_NAMED:])}"
+    return _EXAMPLES.get(measure, _MOST_REMOVED).format(where=where)
 
 
 _MOST_REMOVED = (

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Severity(StrEnum):
-    """How bad a finding is; both severities raise an alert."""
+    """How serious a finding is; both severities raise an alert."""
 
     WARN = "warn"
     ERROR = "error"
@@ -53,24 +53,19 @@ class Measure(StrEnum):
     SCHEMA = "schema"
 
 
+_LEVELS = (Measure.DOC_TOKENS_PER_CHARACTER, Measure.CHUNK_TOKENS_PER_CHARACTER)
+_DISTRIBUTIONS = (
+    Measure.KEEP_PROBABILITY,
+    Measure.RETENTION,
+    Measure.REMOVED_FRACTION,
+    Measure.DOCUMENT_LENGTH,
+    Measure.OPERATIONS_PER_DOCUMENT,
+    Measure.LANGUAGE_MIX,
+)
 KINDS: dict[Measure, Kind] = {
-    Measure.KEEP_PROBABILITY: Kind.DISTRIBUTION,
-    Measure.RETENTION: Kind.DISTRIBUTION,
-    Measure.REMOVED_FRACTION: Kind.DISTRIBUTION,
-    Measure.DOCUMENT_LENGTH: Kind.DISTRIBUTION,
-    Measure.OPERATIONS_PER_DOCUMENT: Kind.DISTRIBUTION,
-    Measure.LANGUAGE_MIX: Kind.DISTRIBUTION,
-    Measure.REPEATED_LINES: Kind.RATE,
-    Measure.FAILED_PROGRAMS: Kind.RATE,
-    Measure.TRUNCATED_PROGRAMS: Kind.RATE,
-    Measure.LOOPING_PROGRAMS: Kind.RATE,
-    Measure.NO_OP_PROGRAMS: Kind.RATE,
-    Measure.OVER_DELETION: Kind.RATE,
-    Measure.DROPPED_DOCUMENTS: Kind.RATE,
-    Measure.QUARANTINED_DOCUMENTS: Kind.RATE,
-    Measure.REJECTED_ROWS: Kind.RATE,
-    Measure.DOC_TOKENS_PER_CHARACTER: Kind.LEVEL,
-    Measure.CHUNK_TOKENS_PER_CHARACTER: Kind.LEVEL,
+    **dict.fromkeys(Measure, Kind.RATE),
+    **dict.fromkeys(_DISTRIBUTIONS, Kind.DISTRIBUTION),
+    **dict.fromkeys(_LEVELS, Kind.LEVEL),
     Measure.SCHEMA: Kind.SCHEMA,
 }
 
@@ -138,16 +133,20 @@ class DriftSettings(BaseModel):
     baseline_shards: int = Field(
         default=12,
         ge=2,
-        description="The baseline is the last so many shards before a judged one (a quarter of weeks).",
+        description="Number of shards before the judged one that make the baseline (12 weekly shards are a quarter).",
     )
     pinned_baseline: tuple[str, ...] = Field(
-        default=(), description="Shards that are the baseline of every other one, instead of the last ones."
+        default=(), description="Fixed shards to use as the baseline of all others, instead of the latest ones."
     )
     min_baseline_shards: int = Field(
-        default=6, ge=2, description="With fewer, nothing is judged: a spread cannot be read off a handful of shards."
+        default=6,
+        ge=2,
+        description="Smallest baseline; a handful of shards says too little about the spread to judge others by.",
     )
     judged_shards: int = Field(
-        default=1, ge=1, description="The last so many shards are judged together; more of them smooth small shards."
+        default=1,
+        ge=1,
+        description="Number of latest shards that are judged together; raise it where shards are small.",
     )
     order: Literal["arrival", "key"] = Field(
         default="arrival",
@@ -156,24 +155,24 @@ class DriftSettings(BaseModel):
     history_shards: int = Field(
         default=200,
         ge=3,
-        description="Only the last so many shards are read; more make a check slower, and show since when an older "
-        "change lasts.",
+        description="Number of latest shards that are read; more make a check slower, and tell when an older change "
+        "began.",
     )
     adopt_after: int | None = Field(
         default=8,
-        description="After so many deviating shards in a row (two months of weeks) the new level becomes the baseline "
-        "and the alarm ends; null: never.",
+        description="After this many deviating shards in a row (8 weekly shards are two months), the new level becomes "
+        "the baseline and the alarm ends; null: never.",
     )
     accepted_from: str | None = Field(
         default=None,
-        description="A change is accepted: this shard and later ones make the baseline, earlier ones are forgotten.",
+        description="Accepts a change: the baseline begins at this shard, and earlier shards are forgotten.",
     )
     false_alarm_probability: float = Field(
         default=1e-4,
         gt=0,
         lt=0.5,
-        description="How likely chance alone may move one measure of one shard so far. Some fifteen measures are "
-        "judged, so 1e-4 is one false alarm in about twelve years of weeks if their noise were as modelled.",
+        description="Probability that chance alone causes a finding in one measure of one shard. Some fifteen measures "
+        "are judged, so 1e-4 means one false alarm in about twelve years of weekly shards, if noise is as modelled.",
     )
     thresholds: dict[Measure, Threshold] = Field(
         default_factory=dict, description="Thresholds per measure, in place of the defaults."

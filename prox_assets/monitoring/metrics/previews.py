@@ -1,17 +1,20 @@
-"""Excerpts of what refinement did to a shard, for people: the documents whose text changed most, as line diffs.
+"""Excerpts of what refinement did to a shard, for people: edited documents as line diffs.
 
 Raw web text is hostile: whoever shows a preview must escape it for its medium. `as_markdown` does so for Markdown.
 """
 
-import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import polars as pl
-
+from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable
+from prox_assets.catalog.queries.documents_to_show import documents_to_show
+from prox_assets.catalog.text_diff import DiffLine, Mark
+from prox_assets.catalog.trace.read import read_trace
+from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import Table
 
 LINES_PER_EXCERPT = 24
 CHARACTERS_PER_LINE = 160
@@ -37,47 +40,40 @@ class Preview:
 
 
 def edit_previews(lake: Lake, corpus: str, shard: str, count: int = 3) -> list[Preview]:
-    """Return excerpts of the edited documents of a shard, those with the median removal first.
+    """Return excerpts of the edited documents of a shard, those around the median removal.
 
-    The biggest removals are oddities and the smallest say little: documents are taken around the median.
+    Raises:
+        LakeError: A file is damaged; the message names it.
     """
-    edited = (
-        lake.scan(corpus, Table.OUTCOMES, [shard])
-        .filter(pl.col("outcome") == Outcome.KEPT_EDITED.value)
-        .select("doc_id", removed=pl.col("characters_before") - pl.col("characters_after"))
-        .sort("removed", "doc_id")
-        .collect()
-    )
-    if edited.is_empty():
-        return []
-    start = max(0, edited.height // 2 - count // 2)
-    chosen = edited["doc_id"][start : start + count].to_list()
-    texts = (
-        lake.scan(corpus, Table.DOCUMENTS, [shard])
-        .filter(pl.col("doc_id").is_in(chosen))
-        .select("doc_id", "url", before="text")
-        .join(
-            lake.scan(corpus, Table.REFINED, [shard])
-            .filter(pl.col("doc_id").is_in(chosen))
-            .select("doc_id", after="text"),
-            on="doc_id",
-        )
-        .sort("doc_id")
-        .collect(engine="streaming")
-    )
-    return [
-        Preview(row["doc_id"], row["url"], len(row["before"]), len(row["after"]), _diff(row["before"], row["after"]))
-        for row in texts.iter_rows(named=True)
-    ]
+    chosen = ask_corpus(lake, corpus, lambda con: documents_to_show(con, edited=count), (Table.OUTCOMES,), [shard])
+    return [_preview(read_trace(lake, place)) for place in chosen]
 
 
-def _diff(before: str, after: str) -> tuple[str, ...]:
-    """Return the first LINES_PER_EXCERPT lines of a unified diff, long lines cut."""
-    lines = list(difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=1))[2:]
+def _preview(trace: DocumentTrace) -> Preview:
+    lines: list[str] = []
+    for group in trace.diff():
+        if group.folded:
+            lines.append(f"@@ {len(group.lines):,} lines {group.lines[0].mark} @@")
+        else:
+            lines += [text for line in group.lines for text in _texts(line)]
     shown = [line if len(line) <= CHARACTERS_PER_LINE else line[:CHARACTERS_PER_LINE] + "…" for line in lines]
     if len(shown) > LINES_PER_EXCERPT:
-        return (*shown[:LINES_PER_EXCERPT], f"@@ {len(shown) - LINES_PER_EXCERPT} more lines @@")
-    return tuple(shown)
+        shown = [*shown[:LINES_PER_EXCERPT], f"@@ {len(shown) - LINES_PER_EXCERPT} more lines @@"]
+    refined = trace.refined_text or ""
+    return Preview(trace.place.doc_id, trace.url, len(trace.raw_text), len(refined), tuple(shown))
+
+
+def _texts(line: DiffLine) -> Iterator[str]:
+    """Yield a line as in a unified diff: an edited one before and after."""
+    before, after = (
+        "".join(text for mark, text in line.pieces if mark is not absent) for absent in (Mark.ADDED, Mark.REMOVED)
+    )
+    if line.mark is Mark.KEPT:
+        yield f" {before}"
+    if line.mark in (Mark.REMOVED, Mark.EDITED):
+        yield f"-{before}"
+    if line.mark in (Mark.ADDED, Mark.EDITED):
+        yield f"+{after}"
 
 
 def as_markdown(previews: list[Preview]) -> str:

@@ -1,7 +1,7 @@
 """Whether a shard's tables add up: nothing lost, nothing doubled, every kept document with its programs.
 
-Each function returns what is wrong, in words, with examples; an empty list means that all is well. The numbers that
-were compared come along, so that a check can show them also when nothing is wrong.
+Each function says what is wrong, with examples; nothing to say means that all is well. The compared numbers are
+returned too, so a check can always show them.
 """
 
 from dataclasses import dataclass

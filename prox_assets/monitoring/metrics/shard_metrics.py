@@ -12,11 +12,10 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.metrics.program_counts import program_counts
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.monitoring.metrics.texts import CountTokens, RawTexts, RefinedTexts
-from prox_assets.monitoring.metrics.watched import watched_columns
+from prox_assets.monitoring.metrics.watched import SHARE_BINS, histogram, share_bin, watched_columns
 from prox_assets.monitoring.signals import SignalTotals
 from prox_assets.programs import EditStatus
 
-HISTOGRAM_BINS = 20
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -101,7 +100,7 @@ def _program_metrics(tables: ShardTables) -> dict[str, Any]:
         **doc_totals.row(0, named=True),
         **chunk_totals.row(0, named=True),
         **_edit_metrics(tables),
-        "keep_probability_histogram": _histogram(tables.doc_programs.lazy()),
+        "keep_probability_histogram": _probabilities(tables.doc_programs),
         "doc_engine_seconds": doc_info.notes["engine_seconds"],
         "chunk_engine_seconds": chunk_info.notes["engine_seconds"],
         "prompt_tokens_per_second": tokens / seconds if tokens and seconds else None,
@@ -130,17 +129,11 @@ def _total(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Int64).sum()
 
 
-def _histogram(decisions: pl.LazyFrame) -> list[int] | None:
+def _probabilities(decisions: pl.DataFrame) -> list[int] | None:
     """Count keep probabilities in equal bins over [0, 1]; null where nothing was scored."""
-    bins = (
-        decisions.filter(pl.col("keep_probability").is_between(0, 1))  # neither null nor NaN
-        .select(bin=(pl.col("keep_probability") * HISTOGRAM_BINS).floor().clip(0, HISTOGRAM_BINS - 1).cast(pl.Int32))
-        .group_by("bin")
-        .len()
-        .collect()
-    )
-    counts = dict(bins.iter_rows())
-    return [counts.get(number, 0) for number in range(HISTOGRAM_BINS)] if counts else None
+    scored = decisions.filter(pl.col("keep_probability").is_between(0, 1))  # neither null nor NaN
+    counts = histogram(scored.select(bin=share_bin(pl.col("keep_probability"))), "bin", SHARE_BINS)
+    return counts if any(counts) else None
 
 
 def _signal_metrics(before: SignalTotals, after: SignalTotals) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileInfo
 
 MEASURED = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.REFINED, Table.OUTCOMES, Table.EDITS)
+_COST = ("prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True)
@@ -61,42 +62,18 @@ class ShardTables:
     @cached_property
     def outcomes(self) -> pl.DataFrame:
         """What became of every document, without reasons."""
-        return self._whole(
-            Table.OUTCOMES,
-            "doc_id",
-            "outcome",
-            "characters_before",
-            "characters_after",
-            "lines_before",
-            "lines_after",
-            "operations_applied",
-        )
+        sizes = ("characters_before", "characters_after", "lines_before", "lines_after")
+        return self._whole(Table.OUTCOMES, "doc_id", "outcome", *sizes, "operations_applied")
 
     @cached_property
     def doc_programs(self) -> pl.DataFrame:
         """Every document's decision, without its text."""
-        return self._whole(
-            Table.DOC_PROGRAMS,
-            "doc_id",
-            "keep_probability",
-            "truncated",
-            "prompt_tokens",
-            "completion_tokens",
-            "error",
-        )
+        return self._whole(Table.DOC_PROGRAMS, "doc_id", "keep_probability", "truncated", *_COST, "error")
 
     @cached_property
     def chunk_programs(self) -> pl.DataFrame:
         """Every chunk's answer, without its text."""
-        return self._whole(
-            Table.CHUNK_PROGRAMS,
-            "doc_id",
-            "skip_reason",
-            "finish_reason",
-            "prompt_tokens",
-            "completion_tokens",
-            "error",
-        )
+        return self._whole(Table.CHUNK_PROGRAMS, "doc_id", "skip_reason", "finish_reason", *_COST, "error")
 
     def _whole(self, table: Table, *columns: str) -> pl.DataFrame:
         empty = pl.DataFrame(schema={name: pl.Schema(SCHEMAS[table])[name] for name in columns})

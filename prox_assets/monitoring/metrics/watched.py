@@ -54,7 +54,8 @@ def count_bin(count: pl.Expr, bins: int) -> pl.Expr:
     return pl.when(count < 1).then(0).otherwise(power).clip(0, bins - 1)
 
 
-def _histogram(frame: pl.DataFrame, column: str, bins: int) -> list[int]:
+def histogram(frame: pl.DataFrame, column: str, bins: int) -> list[int]:
+    """Count the rows in each of the bins that a column names; nulls are left out."""
     counts = dict(frame.drop_nulls(column).group_by(column).len().iter_rows())
     return [counts.get(number, 0) for number in range(bins)]
 
@@ -73,10 +74,10 @@ def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
         over_deleted=executed & (left <= 1 - OVER_DELETED_SHARE),
     ).collect()
     return {
-        "retention_histogram": _histogram(frame, "retention", SHARE_BINS),
-        "removed_fraction_histogram": _histogram(frame, "removed", SHARE_BINS),
-        "length_histogram": _histogram(frame, "length", LENGTH_BINS),
-        "operations_histogram": _histogram(frame, "operations", OPERATION_BINS),
+        "retention_histogram": histogram(frame, "retention", SHARE_BINS),
+        "removed_fraction_histogram": histogram(frame, "removed", SHARE_BINS),
+        "length_histogram": histogram(frame, "length", LENGTH_BINS),
+        "operations_histogram": histogram(frame, "operations", OPERATION_BINS),
         "documents_executed": int(frame["executed"].sum()),
         "documents_over_deleted": int(frame["over_deleted"].sum()),
     }

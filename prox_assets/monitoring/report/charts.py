@@ -43,15 +43,21 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class LineChart:
-    """A small chart of one or two lines."""
+class Chart:
+    """What all charts have; `first` and `last` are the names at the ends of the x axis."""
 
     title: str
     note: str
-    lines: tuple[ChartLine, ...]
     ticks: tuple[Tick, ...]
     first: str
     last: str
+
+
+@dataclass(frozen=True)
+class LineChart(Chart):
+    """A small chart of one or two lines; each point stands for `grouped` measurements."""
+
+    lines: tuple[ChartLine, ...]
     grouped: int
 
 
@@ -71,15 +77,10 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class BarChart:
+class BarChart(Chart):
     """Two histograms over the same bins, side by side in each bin."""
 
-    title: str
-    note: str
     bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
-    first: str
-    last: str
 
 
 def line_chart(
@@ -110,6 +111,11 @@ def line_chart(
     replaced = (earlier or {}) if per_point == 1 else {}
     known += [value for pairs in replaced.values() for _, value in pairs]
     low, high, step = axis(min(known), max(known), share=share)
+    places = math.ceil(len(names) / per_point)
+
+    def at(place: int, value: float, label: str) -> Point:
+        return Point(round(_x(place, places), 1), round(_y(value, low, high), 1), label)
+
     lines = []
     for name, values in series.items():
         grouped = [_mean(values[start : start + per_point]) for start in range(0, len(values), per_point)]
@@ -120,25 +126,20 @@ def line_chart(
             if value is None:
                 pen_down = False
                 continue
-            x, y = _x(place, len(grouped)), _y(value, low, high)
-            path.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
-            pen_down = True
             first = names[place * per_point]
             last = names[min(len(names), (place + 1) * per_point) - 1]
             where = first if first == last else f"mean of {first} to {last}"
-            points.append(Point(round(x, 1), round(y, 1), f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
+            points.append(at(place, value, f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
+            path.append(f"{'L' if pen_down else 'M'}{points[-1].x} {points[-1].y}")
+            pen_down = True
         latest = next((value for value in reversed(values) if value is not None), None)
         before = tuple(
-            Point(
-                round(_x(place, len(grouped)), 1),
-                round(_y(value, low, high), 1),
-                f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}",
-            )
+            at(place, value, f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}")
             for place, value in replaced.get(name, ())
         )
         lines.append(ChartLine(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
-    return LineChart(title, note, tuple(lines), ticks, names[0], names[-1], per_point)
+    return LineChart(title, note, ticks, names[0], names[-1], tuple(lines), per_point)
 
 
 def bar_chart(
@@ -169,7 +170,7 @@ def bar_chart(
             )
         )
     ticks = tuple(Tick(round(_y(value, 0.0, high), 1), text(value)) for value in _steps(0.0, high, step))
-    return BarChart(title, note, tuple(bars), ticks, bins[0], bins[-1])
+    return BarChart(title, note, ticks, bins[0], bins[-1], tuple(bars))
 
 
 def axis(low: float, high: float, *, share: bool) -> tuple[float, float, float]:

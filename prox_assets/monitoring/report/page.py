@@ -10,7 +10,7 @@ import polars as pl
 
 from prox_assets import __version__
 from prox_assets.catalog.connection import ask_corpus
-from prox_assets.catalog.printable import printable
+from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries import breakdowns
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
@@ -278,11 +278,6 @@ def signed(value: float) -> str:
 def utc(value: datetime) -> str:
     """Format a time in UTC, to the minute."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def printable_lines(text: str) -> str:
-    """Make every line of a text printable."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def tail(text: str, length: int) -> str:

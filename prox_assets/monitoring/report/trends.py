@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS
+from prox_assets.monitoring.metrics.watched import SHARE_BINS
 from prox_assets.monitoring.report.history import History, Row, share, weighted_mean
 from prox_assets.monitoring.signals import FAMILIES, Rule, passes
 
@@ -56,39 +56,39 @@ def _mean_keep_probability(row: Row) -> float | None:
     counts = row["keep_probability_histogram"]
     if not counts:
         return None
-    return weighted_mean([(number + 0.5) / HISTOGRAM_BINS for number in range(HISTOGRAM_BINS)], counts)
+    return weighted_mean([(number + 0.5) / SHARE_BINS for number in range(SHARE_BINS)], counts)
 
 
 TRENDS: tuple[Trend, ...] = (
     Trend("Text kept", "Characters of refined text per character read.", {"": lambda row: row["character_retention"]}),
-    Trend("Tokens kept", "The same in tokens of the refiner's tokenizer.", _of("tokens_out", "tokens_in")),
-    Trend("Documents kept", "Documents with refined text, of all.", _of("documents_out", "documents_in")),
-    Trend(
-        "Documents edited", "Kept documents that lost or changed something, of all.", _of("kept_edited", "documents_in")
-    ),
+    Trend("Tokens kept", "The same in tokens, counted with the refiner's tokenizer.", _of("tokens_out", "tokens_in")),
+    Trend("Documents kept", "Share of documents that have refined text.", _of("documents_out", "documents_in")),
+    Trend("Documents edited", "Share of documents that were kept and edited.", _of("kept_edited", "documents_in")),
     Trend(
         "Taken from kept documents",
-        "Characters taken from documents that were kept, of their characters.",
+        "Share of the characters of kept documents that was removed.",
         {"": lambda row: share(row["characters_removed"], row["characters_out"] + row["characters_removed"])},
     ),
     Trend("Keep probability", "Mean over scored documents, from the histogram.", {"": _mean_keep_probability}),
     Trend(
         "Programs without effect",
-        "Chunk programs that were carried out and changed nothing, of those executed.",
+        "Share of executed chunk programs that changed nothing.",
         _of("programs_no_op", "programs_executed"),
     ),
-    Trend("Programs refused", "Chunk programs refused as a whole, of those asked for.", _programs("programs_failed")),
-    Trend("Programs cut off", "Chunk programs ended by the token limit.", _programs("programs_truncated")),
-    Trend("Programs looping", "Chunk programs that repeat the same call.", _programs("programs_looping")),
-    Trend("Documents quarantined", "Documents whose inference kept failing.", _of("quarantined", "documents_in")),
+    Trend("Programs refused", "Share of chunk programs that were refused as a whole.", _programs("programs_failed")),
+    Trend("Programs cut off", "Share of chunk programs that hit the token limit.", _programs("programs_truncated")),
+    Trend("Programs looping", "Share of chunk programs that repeat the same call.", _programs("programs_looping")),
+    Trend(
+        "Documents quarantined", "Share of documents whose inference kept failing.", _of("quarantined", "documents_in")
+    ),
     Trend(
         "Rows rejected",
-        "Raw rows that could not become documents.",
+        "Share of raw rows that could not become documents.",
         {"": lambda row: share(row["rows_rejected"], row["rows_rejected"] + row["documents_in"])},
     ),
     Trend(
         "Median length",
-        "Characters of a document; after: of the kept ones.",
+        "Characters per document; after refinement, per kept document.",
         {
             "before": _median("document_characters_in_quantiles"),
             "after": _median("document_characters_out_quantiles"),
@@ -98,14 +98,14 @@ TRENDS: tuple[Trend, ...] = (
     *[
         Trend(
             family.title,
-            f"Documents that pass all rules ({family.source}).",
+            f"Share of documents that pass all rules ({family.source}).",
             _before_and_after(passes(family)),
         )
         for family in FAMILIES
     ],
     Trend(
         "Prompt tokens per second",
-        "Inference of both levels, model loading left out.",
+        "Inference at both levels, without model loading.",
         {"": lambda row: row["prompt_tokens_per_second"]},
         unit="rate",
     ),

@@ -41,7 +41,7 @@ def without_colours(output: str) -> str:
 
 def test_edited_documents_are_shown_before_and_after(tmp_path):
     [shown] = previews_of(tmp_path, ["menu\nA page.\nThe end.", "an untouched page"])
-    assert shown.diff[1:] == ("-menu", " A page.")
+    assert shown.diff == ("-menu", " A page.", " The end.")
     assert (shown.url, shown.characters_before, shown.characters_after) == ("https://example.org/0", 21, 16)
 
 
@@ -56,11 +56,18 @@ def test_a_shard_without_edits_says_so(tmp_path):
 
 
 def test_long_diffs_and_long_lines_are_cut(tmp_path):
-    text = "\n".join(["y" * 5000, *(f"line {n}" for n in range(99)), *("the page that stays" for _ in range(50))])
-    [shown] = previews_of(tmp_path, [text], program="remove_lines(0, 99)")
+    text = "\n".join(["y" * 5000, *(f"line {n}, which is gone or stays" for n in range(1, 60))])
+    program = "\n".join(f"remove_lines({n}, {n})" for n in range(0, 60, 2))
+    [shown] = previews_of(tmp_path, [text], program=program)
     assert len(shown.diff) == LINES_PER_EXCERPT + 1
     assert shown.diff[-1].endswith("more lines @@")
     assert max(map(len, shown.diff)) < 200
+
+
+def test_the_inside_of_a_long_removal_is_counted(tmp_path):
+    text = "\n".join([*(f"line {n}" for n in range(100)), *("the page that stays" for _ in range(50))])
+    [shown] = previews_of(tmp_path, [text], program="remove_lines(0, 99)")
+    assert [line for line in shown.diff if line.startswith("@")] == ["@@ 88 lines removed @@", "@@ 48 lines kept @@"]
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("`~\n\r\x0b\u2028 ab<>[]")), max_size=6))

@@ -11,8 +11,9 @@ import pytest
 from prox_assets.lake.errors import ReplacedTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Outcome, Table
-from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS, shard_metrics
+from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import MEASURED, ShardTables
+from prox_assets.monitoring.metrics.watched import SHARE_BINS
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.run import ShardRun
@@ -159,7 +160,7 @@ def test_verdicts_of_another_execution_say_nothing_of_the_published_one(tmp_path
 
 def test_keep_probabilities_fall_into_their_bins(tmp_path):
     counts = measure_shard(refined_run(tmp_path))["keep_probability_histogram"]
-    assert len(counts) == HISTOGRAM_BINS
+    assert len(counts) == SHARE_BINS
     assert {number: count for number, count in enumerate(counts) if count} == {0: 1, 10: 1, 12: 1, 14: 1, 15: 1, 19: 2}
 
 
