@@ -163,7 +163,7 @@ def test_another_reason_for_the_same_outcome_is_no_difference_but_counted(tmp_pa
 @pytest.mark.parametrize(
     ("table", "column", "message"),
     [
-        (Table.REFINED, "text", "refined text of document .* does not match its stored hash.*materialize refined_shards"),
+        (Table.REFINED, "text", "refined text of document .* not match its stored hash.*materialize refined_shards"),
         (Table.DOCUMENTS, "text", "text of document .* does not match its stored hash.*materialize raw_shards"),
     ],
 )
