@@ -10,11 +10,10 @@ from typing import Any
 
 from prox_assets import __version__
 from prox_assets.corpora.shards import Shard, list_shards
-from prox_assets.lake.identity import fingerprint
+from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.stages.identities import source_version
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
 
@@ -69,25 +68,21 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
     return Discovery(
         shards=tuple(found),
         added=tuple(shard.key for shard in found if shard.key not in known),
-        changed=tuple(
-            shard.key
-            for shard in found
-            if shard.key in known and source_version(known[shard.key]) != source_version(shard)
-        ),
+        changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
         gone=tuple(sorted(set(known) - keys)),
     )
 
 
 def _with_known_rows(shard: Shard, known: Shard | None) -> Shard:
     """Keep the row count from an earlier read of an unchanged file, because a listing does not count rows."""
-    if known is None or shard.rows is not None or source_version(known) != source_version(shard):
+    if known is None or shard.rows is not None or known.version != shard.version:
         return shard
     return replace(shard, rows=known.rows)
 
 
 def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
     """Write a shard's row of the table `shards`."""
-    stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(shard)), run_id, __version__)
+    stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(*shard.version)), run_id, __version__)
     with lake.write(corpus, shard.key, [Table.SHARDS], stamp) as [writer]:
         writer.write({"bytes": shard.size, **{name: getattr(shard, name) for name in _SAME_NAMES}})
 

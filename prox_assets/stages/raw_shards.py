@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields, replace
 
 from prox_assets.corpora.document import Document, Reject, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
+from prox_assets.lake.identity import source_version
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import known_shard, record_shard
-from prox_assets.stages.identities import documents_identity, source_version
+from prox_assets.stages.identities import documents_identity
 from prox_assets.stages.run import ShardRun
 
 ASSET = "raw_shards"
@@ -62,10 +63,8 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
                 run.progress(done, shard.rows or 0)
             if limit is not None and documents.rows >= limit:
                 break
-        documents.notes.update(source_version=source_version(now), limit=limit)
+        documents.notes.update(source_version=source_version(*now.version), limit=limit)
     total = documents.rows + rejects.rows
     run.progress(total, total)
     record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)
-    return RawShardSummary(
-        documents.rows, dict(rejected), characters, source_changed=source_version(now) != source_version(shard)
-    )
+    return RawShardSummary(documents.rows, dict(rejected), characters, source_changed=now.version != shard.version)

@@ -11,7 +11,7 @@ from prox_assets.cli.console import console, plain_errors, say
 from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
@@ -42,7 +42,7 @@ def drift(
         raise typer.Exit(1)
 
 
-def _print_latest(corpus: str, judgements: Sequence[Judgement], settings: DriftSettings) -> bool:
+def _print_latest(corpus: str, judgements: Sequence[ShardJudgement], settings: DriftSettings) -> bool:
     """Print what moved in the latest shard; return whether any of it is an error."""
     latest = judgements[-1] if judgements else None
     if latest is None or not latest.judged:
@@ -62,14 +62,14 @@ def _print_latest(corpus: str, judgements: Sequence[Judgement], settings: DriftS
     return any(finding.severity is Severity.ERROR for finding in latest.findings)
 
 
-def _print_finding(finding: Finding) -> None:
+def _print_finding(finding: DriftFinding) -> None:
     colour = _COLOURS[finding.severity]
     console.print(Text.assemble("  ", (finding.severity, colour), " ", (finding.measure, "bold")), soft_wrap=True)
     console.print(Text(f"    {finding.message}"), soft_wrap=True)
     console.print(Text(f"    {printable(finding.examples)}", style="dim"), soft_wrap=True)
 
 
-def _print_history(corpus: str, judgements: Sequence[Judgement]) -> None:
+def _print_history(corpus: str, judgements: Sequence[ShardJudgement]) -> None:
     for judgement in judgements[:-1]:
         for finding in judgement.findings:
             line = f"{corpus} {judgement.shard}: {finding.severity} {finding.measure}: {finding.message}"

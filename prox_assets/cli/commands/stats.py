@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
-from prox_assets.catalog.queries import comparison, programs, removals, statistics
+from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
+from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.catalog.queries.statistics import Grouping
 from prox_assets.cli.console import fail, plain_errors, say
 from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of, declare
 from prox_assets.cli.views.rows import LIMIT_HELP, FormatOption, OutputOption, show_rows
@@ -75,7 +75,9 @@ def _command(name: str, only: Collection[str] | None = None) -> Callable[[Questi
             moments = (_utc(given["since"]), _utc(given["until"]))
             scope = Scope(tuple(corpora), tuple(given["shard"] or ()), given["refiner"], *moments)
             options = {option.name: given[option.name] for option in own}
-            rows = ask_catalog(lake, lambda connection: question(connection, scope, **options), corpora, only)
+            rows = ask_catalog(
+                lake, lambda connection: question(connection, scope, **options), corpora, only, scope.shards or None
+            )
             show_rows(rows.to_arrow(), given["form"], given["output"])
 
         declare(run, [*own, *common])
@@ -92,13 +94,13 @@ def _utc(moment: datetime | None) -> datetime | None:
 @_command("totals", METRICS)
 def totals(con: "DuckDBPyConnection", scope: Scope, by: By = "corpus") -> "pl.DataFrame":
     """Documents, tokens, retention and outcomes per shard, corpus, refiner or day."""
-    return statistics.totals(con, by, scope)
+    return counts.totals(con, by, scope)
 
 
 @_command("operations", METRICS)
 def operations(con: "DuckDBPyConnection", scope: Scope, by: By = "corpus") -> "pl.DataFrame":
     """Operations by kind and status, per shard, corpus, refiner or day."""
-    return statistics.operations(con, by, scope)
+    return counts.operations(con, by, scope)
 
 
 @_command("removed-lines")
@@ -122,7 +124,7 @@ def sites(
     most_retained: Annotated[bool, typer.Option("--most-retained", help="The sites that keep most first.")] = False,
 ) -> "pl.DataFrame":
     """Sites by the share of their text that is kept."""
-    return removals.sites(con, scope, limit, min_documents, most_retained)
+    return breakdowns.sites(con, scope, limit, min_documents, most_retained)
 
 
 @_command("edits")

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.lookup import PLACES_AT_MOST, Hit, find_documents, places_of_id
-from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
@@ -66,7 +66,7 @@ def _show(
     life: DocumentTrace, span: tuple[int, int] | None, everything: bool, html: Path | None, as_json: bool
 ) -> None:
     try:
-        sources = trace_words.span_sources(life, *span) if span is not None else None
+        sources = sentences.span_sources(life, *span) if span is not None else None
     except ValueError as error:
         raise fail(f"document {life.place.doc_id}: {error}") from error
     if html is not None:

@@ -1,6 +1,6 @@
 """Draws a document's trace on the terminal.
 
-`prox trace` is in trace.py; catalog/trace/words.py chooses the words. All output is Text, never markup, and passes
+`prox trace` is in trace.py; catalog/trace/sentences.py has the sentences. All output is Text, never markup, and passes
 through `printable`: raw text contains brackets and escape sequences.
 """
 
@@ -13,9 +13,9 @@ from rich.text import Text
 
 from prox_assets.catalog.lookup import Hit
 from prox_assets.catalog.printable import printable
-from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
+from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.record import ChunkTrace, DocumentTrace, EditTrace
-from prox_assets.catalog.trace.text_diff import DiffLine, Mark, diff_lines, grouped
 from prox_assets.lake.chain import State
 from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import SegmentKind
@@ -52,7 +52,7 @@ def show_hits(console: Console, hits: Sequence[Hit]) -> None:
         )
 
 
-def show_span(console: Console, sources: Sequence[trace_words.SpanSource]) -> None:
+def show_span(console: Console, sources: Sequence[sentences.SpanSource]) -> None:
     """Print where a span came from."""
     for source in sources:
         console.print(Text.assemble((source.place, "bold"), f" {source.kind}"), soft_wrap=True)
@@ -69,21 +69,21 @@ def _visible(text: str) -> str:
 
 def _pieces(trace: DocumentTrace, everything: bool) -> Iterator[RenderableType]:
     yield Text(f"document {trace.place.doc_id}", style="bold")
-    width = max(len(name) for name, _ in trace_words.facts(trace)) + 2
-    for name, value in trace_words.facts(trace):
+    width = max(len(name) for name, _ in sentences.facts(trace)) + 2
+    for name, value in sentences.facts(trace):
         yield Text.assemble((f"{name:<{width}}", "dim"), _cut(value, everything))
     for warning in trace.warnings:
         yield Text.assemble(("warning: ", "bold yellow"), printable(warning))
     yield _steps(trace)
     yield _heading("document level")
-    yield Text(printable(trace_words.refiner(trace.doc_refiner)), style="dim")
-    yield Text(printable(trace_words.decision(trace.decision)))
+    yield Text(printable(sentences.refiner(trace.doc_refiner)), style="dim")
+    yield Text(printable(sentences.decision(trace.decision)))
     if trace.decision is not None and trace.decision.program is not None:
         yield from _program(trace.decision.program, everything)
     yield _heading("chunk level")
-    yield Text(printable(trace_words.refiner(trace.chunk_refiner)), style="dim")
+    yield Text(printable(sentences.refiner(trace.chunk_refiner)), style="dim")
     if not trace.chunks:
-        yield Text(printable(trace_words.no_chunks(trace)))
+        yield Text(printable(sentences.no_chunks(trace)))
     for chunk in trace.chunks:
         yield from _chunk(trace, chunk, everything)
     yield from _text(trace, everything)
@@ -110,10 +110,10 @@ def _steps(trace: DocumentTrace) -> Grid:
 
 
 def _chunk(trace: DocumentTrace, chunk: ChunkTrace, everything: bool) -> Iterator[RenderableType]:
-    yield Text(printable(trace_words.chunk(chunk)), style="bold")
-    scored = trace_words.scored_lines(trace, chunk)
+    yield Text(printable(sentences.chunk(chunk)), style="bold")
+    scored = sentences.scored_lines(trace, chunk)
     if scored:
-        yield Text(f"  {trace_words.scores(trace, scored)}{'' if everything else ' (all with --all)'}")
+        yield Text(f"  {sentences.scores(trace, scored)}{'' if everything else ' (all with --all)'}")
         yield from _limited([_scored(line) for line in scored if everything or line.removed], everything)
     if chunk.program is not None:
         yield from _program(chunk.program, everything)
@@ -126,7 +126,7 @@ def _program(program: str, everything: bool) -> Iterator[Text]:
     return _limited(lines, everything)
 
 
-def _scored(line: trace_words.ScoredLine) -> Text:
+def _scored(line: sentences.ScoredLine) -> Text:
     text = f"  {line.number:>6} P(keep) {line.probability:.3f}{' < ' if line.removed else '   '}"
     return Text(text + _cut(line.text, everything=False), style="red" if line.removed else "")
 

@@ -7,8 +7,8 @@ import dagster as dg
 from prox_assets import __version__
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.catalog.queries.statistics import totals
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless

@@ -59,15 +59,11 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
 
 def _numbers(report: Report) -> dict[str, float | int]:
     """Return the numbers that the UI plots over refreshes."""
-    history = report.history
-    documents = history.total("documents_in")
+    totals = report.history.totals
     return numbers(
         {
-            "shards": len(history.latest),
-            "documents_in": documents,
-            "documents_kept": share(history.total("documents_out"), documents),
-            "character_retention": share(history.total("characters_out"), history.total("characters_in")),
-            "tokens_out": history.total("tokens_out"),
+            **{name: totals[name] for name in ("shards", "documents_in", "character_retention", "tokens_out")},
+            "documents_kept": share(totals["documents_out"], totals["documents_in"]),
             "drift_findings": len(report.drift.findings),
         }
     )

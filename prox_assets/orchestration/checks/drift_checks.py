@@ -11,7 +11,7 @@ import dagster as dg
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import KINDS, Kind, Severity
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
@@ -67,7 +67,7 @@ def build_drift_checks(settings: CorpusSettings, asset: str = quality_metrics.AS
 
 
 def _result(
-    lake: Lake, settings: CorpusSettings, key: dg.AssetKey, kind: Kind, name: str, judgements: Sequence[Judgement]
+    lake: Lake, settings: CorpusSettings, key: dg.AssetKey, kind: Kind, name: str, judgements: Sequence[ShardJudgement]
 ) -> dg.AssetCheckResult:
     latest = judgements[-1] if judgements else None
     judged = [measure for measure in latest.judged if KINDS[measure] is kind] if latest else []
@@ -103,7 +103,7 @@ def _result(
     )
 
 
-def findings_markdown(findings: Sequence[Finding]) -> str:
+def findings_markdown(findings: Sequence[DriftFinding]) -> str:
     """Return findings as a Markdown table, followed by a query for each that shows its documents."""
     lines = ["| severity | measure | change | limit | since | shards |", "|---|---|---|---|---|---|"]
     lines += [

@@ -8,8 +8,6 @@ from typing import Any
 
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
 from prox_assets.programs import (
-    Chunk,
-    ChunkProgram,
     DocumentDecision,
     DocumentReason,
     ExecutionPolicy,
@@ -71,15 +69,15 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
             f"document {document['doc_id']} is kept but has no chunk programs; materialize chunk_programs"
         )
     try:
-        refinement = execute(text, [_chunk_program(chunk, policy) for chunk in chunks], policy)
+        refinement = execute(text, [stored_program(chunk, policy) for chunk in chunks], policy)
     except ValueError as error:
         raise StageError(
             f"the chunk programs of document {document['doc_id']} do not fit its text: {error}. Infer chunk_programs "
             "again, with force"
         ) from error
-    outcome = Outcome(refinement.outcome)
-    kept = outcome in KEPT_OUTCOMES
-    return DocumentFate(outcome, refinement.reason or verdict.reason, refinement.text if kept else None, refinement)
+    kept = refinement.outcome in KEPT_OUTCOMES
+    reason = refinement.reason or verdict.reason
+    return DocumentFate(refinement.outcome, reason, refinement.text if kept else None, refinement)
 
 
 def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
@@ -87,8 +85,3 @@ def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
     if verdict.reason is DocumentReason.DROP_DOC and program is not None and "#" in program:
         return program.partition("#")[2].strip() or verdict.reason
     return verdict.reason
-
-
-def _chunk_program(row: Row, policy: ExecutionPolicy) -> ChunkProgram:
-    chunk = Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"])
-    return stored_program(chunk, row["program"], row["line_keep_probabilities"], row["finish_reason"], policy)

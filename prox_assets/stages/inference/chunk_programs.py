@@ -89,7 +89,9 @@ def _rows(document: Work, result: ChunkPrograms) -> list[Row]:
         "text_hash": document.text_hash,
         "error": result.error,
     }
-    whole = ChunkProgramRow(0, 0, document.request.text.count("\n"), None, None, 0, 0, "error")
+    whole = ChunkProgramRow(
+        chunk_index=0, line_start=0, line_end=document.request.text.count("\n"), finish_reason="error"
+    )
     answers = result.rows if result.error is None else (whole,)
     return [{**common, **{name: getattr(answer, name) for name in _ANSWER_COLUMNS}} for answer in answers]
 

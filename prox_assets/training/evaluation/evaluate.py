@@ -5,12 +5,10 @@ measures.py holds the formulas, and table.py writes the results as tables.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from prox_assets.programs import (
-    Chunk,
-    ChunkProgram,
     DocumentReason,
     ExecutionPolicy,
     Outcome,
@@ -20,7 +18,6 @@ from prox_assets.programs import (
     stored_program,
 )
 from prox_assets.refiners.protocol import (
-    ChunkProgramRow,
     ChunkPrograms,
     ChunkRefiner,
     DocumentProgram,
@@ -158,12 +155,7 @@ def _in_order(results: Iterable[Result], count: int) -> list[Result]:
 
 def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refinement:
     """Execute the programs of a text."""
-    return execute(text, [_stored(row, policy) for row in programs.rows], policy)
-
-
-def _stored(row: ChunkProgramRow, policy: ExecutionPolicy) -> ChunkProgram:
-    chunk = Chunk(row.chunk_index, row.line_start, row.line_end, row.skip_reason)
-    return stored_program(chunk, row.program, row.line_keep_probabilities, row.finish_reason, policy)
+    return execute(text, [stored_program(asdict(row), policy) for row in programs.rows], policy)
 
 
 def evaluate_chunks(

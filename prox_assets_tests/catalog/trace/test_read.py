@@ -5,7 +5,7 @@ import json
 import pytest
 
 from prox_assets.catalog.document_index import DocumentPlace
-from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.chain import State
 from prox_assets.lake.errors import LakeError
@@ -100,7 +100,7 @@ def test_the_executors_verdict_on_each_chunk_is_told(run, name, verdicts, words)
     life = life_of(run, name)
     assert [chunk.verdict for chunk in life.chunks if chunk.verdict] == verdicts
     if words:
-        assert trace_words.chunk(life.chunks[0]).endswith(words)
+        assert sentences.chunk(life.chunks[0]).endswith(words)
 
 
 def test_an_execution_of_an_earlier_release_has_chunks_without_a_verdict(own):

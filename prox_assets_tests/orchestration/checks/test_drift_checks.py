@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.drift.judge import find_drift
+from prox_assets.monitoring.drift.judge import judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Kind
 from prox_assets.orchestration.checks.drift_checks import CHECKS, build_drift_checks, findings_markdown
 from prox_assets.orchestration.resources import LakeResource
@@ -99,7 +99,7 @@ def test_the_checks_can_be_put_on_another_asset_as_well(make_town: Callable[...,
 def test_names_from_outside_cannot_write_markdown() -> None:
     hostile = "x`](http://evil)|<script>"
     rows = [*weeks(20), {**week(20, no_op=0.7), "shard": f"{hostile}```"}]
-    text = findings_markdown(find_drift(rows, DriftSettings()))
+    text = findings_markdown(judge_arrivals(rows, DriftSettings())[-1].findings)
     table, _, rest = text.partition("```sql")
     assert "<script>" not in table.replace("\\<script\\>", "")
     assert "`" not in table.replace("\\`", "")
