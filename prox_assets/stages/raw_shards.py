@@ -1,9 +1,9 @@
 """Asset `raw_shards`: reads one shard of raw files into the tables `documents` and `rejects`."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from prox_assets.corpora.document import Document, text_hash
+from prox_assets.corpora.document import Document, Reject, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.schemas import Table
@@ -12,6 +12,9 @@ from prox_assets.stages.identities import documents_identity
 from prox_assets.stages.run import ShardRun
 
 ASSET = "raw_shards"
+
+_DOCUMENT_COLUMNS = [field.name for field in fields(Document)]
+_REJECT_COLUMNS = [field.name for field in fields(Reject)]
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         for row in read_shard(run.plan.source, shard):
             if isinstance(row, Document):
                 characters += len(row.text)
-                documents.write({**asdict(row), "text_hash": text_hash(row.text)})
+                document = {name: getattr(row, name) for name in _DOCUMENT_COLUMNS}
+                documents.write({**document, "text_hash": text_hash(row.text)})
             else:
                 rejected[row.reason] += 1
-                rejects.write(asdict(row))
+                rejects.write({name: getattr(row, name) for name in _REJECT_COLUMNS})
             done = documents.rows + rejects.rows
             if done % 1000 == 0:
                 run.progress(done, shard.rows or 0)

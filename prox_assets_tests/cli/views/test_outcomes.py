@@ -20,8 +20,8 @@ def test_there_is_no_warning_where_few_programs_were_refused(rows: list[dict[str
 def test_the_warning_says_what_holds_in_either_mode() -> None:
     warning = program_warning([row(programs_failed=20, programs_truncated=7), row()])
     assert warning is not None
-    assert "20 of 200 chunk programs (10.0%) were refused as a whole, so their chunks stay as they were" in warning
-    assert "7 of all programs were cut off" in warning
+    assert "20 of 200 chunk programs (10.0%) were refused as a whole, which leaves their chunks unchanged" in warning
+    assert "the token limit cut off 7 of all programs" in warning
 
 
 def test_shards_whose_verdicts_are_not_known_say_nothing() -> None:

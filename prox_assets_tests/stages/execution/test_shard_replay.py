@@ -163,8 +163,8 @@ def test_another_reason_for_the_same_outcome_is_no_difference_but_counted(tmp_pa
 @pytest.mark.parametrize(
     ("table", "column", "message"),
     [
-        (Table.REFINED, "text", "refined text of document .* does not have the hash .*materialize refined_shards"),
-        (Table.DOCUMENTS, "text", "text of document .* does not have the hash .*materialize raw_shards"),
+        (Table.REFINED, "text", "refined text of document .* not match its stored hash.*materialize refined_shards"),
+        (Table.DOCUMENTS, "text", "text of document .* does not match its stored hash.*materialize raw_shards"),
     ],
 )
 def test_text_that_does_not_fit_its_hash_is_refused(tmp_path, table, column, message):
