@@ -79,7 +79,12 @@ def test_a_text_of_one_enormous_line_takes_no_time():
 def test_edited_and_dropped_documents_are_shown_with_their_programs(tmp_path):
     run = measured_run(tmp_path)
     found = samples(run.lake, CORPUS, [run.shard])
-    assert [sample.trace.outcome.outcome for sample in found] == ["kept_edited", "kept_edited", "dropped_by_document"]
+    assert [sample.trace.outcome and sample.trace.outcome.outcome for sample in found] == [
+        "kept_edited",
+        "kept_edited",
+        "dropped_by_document",
+    ]
     assert found[0].programs == ("remove_lines(0, 0)",)
+    assert found[2].trace.decision is not None
     assert found[2].trace.decision.keep_probability == 0.1
-    assert found[0].trace.url.startswith("https://example.org/")
+    assert (found[0].trace.url or "").startswith("https://example.org/")
