@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.support.pages import default_pages_path
+from benchmarks.support.reference_refiners import ScoringReference, boosted, from_labels, long_lines
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset
@@ -28,7 +29,6 @@ from prox_assets.training.evaluation.selection import THRESHOLDS
 from prox_assets.training.evaluation.table import chunk_table, type_table
 from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validation_pages
-from prox_assets.training.references import ScoringReference, boosted, from_labels, long_lines
 
 
 def references(
