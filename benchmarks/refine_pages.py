@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +24,7 @@ from benchmarks.support.refined_corpus import CountsDoNotAddUpError, RefinedCorp
 from benchmarks.support.tiny_refiner import make_tiny_refiner
 from benchmarks.write_shards import INDEX_NAME, Written, write_shards
 from prox_assets.lake.lake import Lake
-from prox_assets.training.data.pages import REGIMES, Regime, count_pages
+from prox_assets.training.data.pages import REGIMES, Regime
 
 MODEL_PAGES = 100
 MODEL_CORPUS = "tiny_model"
@@ -66,7 +67,7 @@ def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
 
 def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None:
     """Refine MODEL_PAGES pages, spread over the file, with a tiny model for each level on vLLM; print their table."""
-    stride = max(1, count_pages(pages) // MODEL_PAGES)
+    stride = max(1, pq.read_metadata(pages).num_rows // MODEL_PAGES)
     chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
     written: Written = write_shards(chosen, work / "shards", broken_rows=1)
     index = pl.read_parquet(work / "shards" / INDEX_NAME, glob=False)

@@ -121,20 +121,20 @@ async def _ask(
 
 
 def _row(plan: AnnotationPlan, asker: Asker, index: int) -> dict[str, Any]:
-    unit, answered = plan.units[index], asker.verdicts[index]
-    # Verdicts arrive in any order; the rows, and the error each one names, must not depend on that order.
-    verdicts = {name: answered[name] for name in plan.level.prompts if name in answered}
+    unit, answered = plan.units[index], asker.results[index]
+    # Results arrive in any order; the rows, and the error each one names, must not depend on that order.
+    results = {name: answered[name] for name in plan.level.prompts if name in answered}
     return {
         "doc_id": unit.document.doc_id,
         "site": unit.document.site,
         "url": unit.document.url,
         "page_type": None,
         "text": unit.text,
-        **plan.level.columns(unit, verdicts),
+        **plan.level.columns(unit, results),
         "annotator": asker.model.name,
         "prompt_version": plan.prompt_set.version,
-        "prompt_tokens": sum(verdict.prompt_tokens for verdict in verdicts.values()),
-        "completion_tokens": sum(verdict.completion_tokens for verdict in verdicts.values()),
+        "prompt_tokens": sum(result.prompt_tokens for result in results.values()),
+        "completion_tokens": sum(result.completion_tokens for result in results.values()),
     }
 
 

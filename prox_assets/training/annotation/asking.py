@@ -16,7 +16,7 @@ from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_pro
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import AnnotationError, UnusableAnswerError
 from prox_assets.training.annotation.ledger import Ledger, LedgerEntry
-from prox_assets.training.annotation.level import Verdict
+from prox_assets.training.annotation.level import QuestionResult
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 
 
@@ -45,7 +45,7 @@ class Asker:
         ledger: Stores new answers and holds earlier ones.
         budget: Limits the spending.
         on_progress: Called with (finished units, all units) whenever a unit is finished.
-        verdicts: For each unit, the verdict of each prompt by name.
+        results: For each unit, the result of each prompt by name.
         requests: Number of answered requests.
         reused: Number of questions answered by the ledger alone.
     """
@@ -56,7 +56,7 @@ class Asker:
     ledger: Ledger
     budget: Budget
     on_progress: Callable[[int, int], None]
-    verdicts: list[dict[str, Verdict]] = field(init=False)
+    results: list[dict[str, QuestionResult]] = field(init=False)
     requests: int = 0
     reused: int = 0
     _finished: int = 0
@@ -64,10 +64,10 @@ class Asker:
     _last_failure: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.verdicts = [{} for _ in self.plan.units]
+        self.results = [{} for _ in self.plan.units]
 
     async def ask_all(self) -> None:
-        """Ask all open questions; `verdicts` then has an entry for each prompt of each unit that was not skipped.
+        """Ask all open questions; `results` then has an entry for each prompt of each unit that was not skipped.
 
         Raises:
             BudgetExceededError: The next request might exceed the budget.
@@ -90,13 +90,13 @@ class Asker:
     async def _work(self, questions: Iterator[Question]) -> None:
         # All workers draw from one iterator, so only the questions in flight exist at any time.
         for question in questions:
-            unit_verdicts = self.verdicts[question.unit_index]
-            unit_verdicts[question.prompt.name] = await self._verdict(question)
-            if len(unit_verdicts) == len(self.plan.level.prompts):
+            unit_results = self.results[question.unit_index]
+            unit_results[question.prompt.name] = await self._result(question)
+            if len(unit_results) == len(self.plan.level.prompts):
                 self._finished += 1
                 self.on_progress(self._finished, len(self.plan.units))
 
-    async def _verdict(self, question: Question) -> Verdict:
+    async def _result(self, question: Question) -> QuestionResult:
         key = self.plan.key(question, self.model.name)
         answers = self.ledger.answers(key)
         judged = self._judge(question, answers)
@@ -128,8 +128,8 @@ class Asker:
             self.budget.spend(Tokens(answer.prompt_tokens, answer.completion_tokens))
         return answer
 
-    def _judge(self, question: Question, answers: list[ChatAnswer]) -> Verdict | None:
-        """Return the verdict of the first usable answer, or an error once all attempts are used; None if still open."""
+    def _judge(self, question: Question, answers: list[ChatAnswer]) -> QuestionResult | None:
+        """Return the result of the first usable answer, or an error once all attempts are used; None if still open."""
         for answer in answers:
             try:
                 value = self._value(question, answer)
@@ -150,9 +150,9 @@ class Asker:
             return str(error)
         return None
 
-    def _with_cost(self, value: object, error: str | None, answers: list[ChatAnswer]) -> Verdict:
+    def _with_cost(self, value: object, error: str | None, answers: list[ChatAnswer]) -> QuestionResult:
         prompt_tokens = sum(answer.prompt_tokens for answer in answers)
-        return Verdict(value, error, prompt_tokens, sum(answer.completion_tokens for answer in answers))
+        return QuestionResult(value, error, prompt_tokens, sum(answer.completion_tokens for answer in answers))
 
     def _note_failure(self, error: Exception) -> None:
         self._last_failure = error

@@ -12,12 +12,12 @@ from prox_assets.programs import Operation, pack_lines
 from prox_assets.refiners.prompts.formats import LABEL_DIGITS, label_lines, shown_line
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
-from prox_assets.training.annotation.noise import NOISE_KINDS, MergedProgram, merge, read_program
+from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.noise import NOISE_PROMPTS, MergedProgram, merge, read_program
 from prox_assets.training.data.line_targets import BLANK_WEIGHT
 from prox_assets.training.data.seeds import SEED_CHUNKS, SeedDocument
 
-_KINDS = {kind.prompt: kind for kind in NOISE_KINDS}
+_KINDS = {kind.prompt: kind for kind in NOISE_PROMPTS}
 # "[000]" and the line break.
 _LABEL_CHARACTERS = LABEL_DIGITS + 3
 _MOST_LINES = 10**LABEL_DIGITS
@@ -54,12 +54,12 @@ class ChunkLevel:
         """Return the operations in an answer; raises UnusableAnswerError as `read_program` does."""
         return read_program(text, unit.text.split("\n"), _KINDS[prompt])
 
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return the merged program and its line targets; they need an answer for every kind of noise."""
-        error = first_error(unit, verdicts)
+        error = first_error(unit, results)
         merged: MergedProgram | None = None
         if error is None:
-            merged, error = self._merged(unit, verdicts)
+            merged, error = self._merged(unit, results)
         row: dict[str, Any] = {
             "line_start": unit.line_start,
             "line_end": unit.line_end,
@@ -76,9 +76,9 @@ class ChunkLevel:
             row["line_weights"] = [1.0 if line.strip() else BLANK_WEIGHT for line in lines]
         return row
 
-    def _merged(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> tuple[MergedProgram | None, str | None]:
+    def _merged(self, unit: Unit, results: Mapping[str, QuestionResult]) -> tuple[MergedProgram | None, str | None]:
         try:
-            merged = merge([verdicts[prompt].value for prompt in self.prompts], unit.text.split("\n"))
+            merged = merge([results[prompt].value for prompt in self.prompts], unit.text.split("\n"))
         except UnusableAnswerError as error:
             return None, str(error)
         if merged.removed_share > self._max_removed_share:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from prox_assets.refiners.prompts.formats import shown_text
 from prox_assets.training.annotation.config import AnnotatorConfig
-from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
+from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
 from prox_assets.training.data.seeds import SEED_DOCUMENTS, SeedDocument
 
 _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
@@ -36,14 +36,14 @@ class DocumentLevel:
         skip_reason = None if text.strip() else BLANK
         yield Unit(document, 0, text.count("\n"), text, shown_text(text)[: self._shown], skip_reason)
 
-    def judge(self, unit: Unit, prompt: str, text: str) -> Score:
+    def judge(self, unit: Unit, prompt: str, text: str) -> AdditiveScore:
         """Return the score in an answer; raises UnusableAnswerError as `read_score` does."""
         return read_score(text, _KINDS[prompt])
 
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return scores and decision. A decision needs both scores, even where one would settle it."""
-        educational = _score(verdicts, EDUCATIONAL.prompt)
-        text_format = _score(verdicts, FORMAT.prompt)
+        educational = _score(results, EDUCATIONAL.prompt)
+        text_format = _score(results, FORMAT.prompt)
         decision = decide(educational.points, text_format.points) if educational and text_format else None
         return {
             "decision": decision,
@@ -52,9 +52,9 @@ class DocumentLevel:
             "educational_justification": educational and educational.justification,
             "format_score": text_format and text_format.points,
             "format_justification": text_format and text_format.justification,
-            "error": first_error(unit, verdicts),
+            "error": first_error(unit, results),
         }
 
 
-def _score(verdicts: Mapping[str, Verdict], prompt: str) -> Score | None:
-    return verdicts[prompt].value if prompt in verdicts else None
+def _score(results: Mapping[str, QuestionResult], prompt: str) -> AdditiveScore | None:
+    return results[prompt].value if prompt in results else None

@@ -37,7 +37,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QuestionResult:
     """The outcome of one question.
 
     Attributes:
@@ -78,13 +78,13 @@ class AnnotationLevel(Protocol):
         """
         ...
 
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-        """Return the level's own columns of a row, and `error`; `verdicts` is empty for a skipped unit."""
+    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
+        """Return the level's own columns of a row, and `error`; `results` is empty for a skipped unit."""
         ...
 
 
-def first_error(unit: Unit, verdicts: Mapping[str, Verdict]) -> str | None:
+def first_error(unit: Unit, results: Mapping[str, QuestionResult]) -> str | None:
     """Return why a unit has no annotation: its skip reason or the error of its first failed prompt; else None."""
     if unit.skip_reason is not None:
         return unit.skip_reason
-    return next((f"{name}: {verdict.error}" for name, verdict in verdicts.items() if verdict.error is not None), None)
+    return next((f"{name}: {result.error}" for name, result in results.items() if result.error is not None), None)

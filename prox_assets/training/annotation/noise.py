@@ -27,7 +27,7 @@ _POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.
 
 
 @dataclass(frozen=True, slots=True)
-class NoiseKind:
+class NoisePrompt:
     """A kind of noise.
 
     Attributes:
@@ -41,10 +41,10 @@ class NoiseKind:
     operations: tuple[type[Operation], ...]
 
 
-NAVIGATION = NoiseKind("navigation", "chunk_navigation", (KeepChunk, RemoveLines))
-URLS = NoiseKind("URLs", "chunk_urls", (KeepChunk, RemoveLines, Normalize))
-FOOTERS = NoiseKind("footers", "chunk_footers", (KeepChunk, RemoveLines, Normalize))
-NOISE_KINDS = (NAVIGATION, URLS, FOOTERS)
+NAVIGATION = NoisePrompt("navigation", "chunk_navigation", (KeepChunk, RemoveLines))
+URLS = NoisePrompt("URLs", "chunk_urls", (KeepChunk, RemoveLines, Normalize))
+FOOTERS = NoisePrompt("footers", "chunk_footers", (KeepChunk, RemoveLines, Normalize))
+NOISE_PROMPTS = (NAVIGATION, URLS, FOOTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class MergedProgram:
     removed_share: float
 
 
-def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Operation, ...]:
+def read_program(answer: str, lines: Sequence[str], kind: NoisePrompt) -> tuple[Operation, ...]:
     """Return the operations in an answer; none for keep_chunk().
 
     Args:

@@ -40,14 +40,14 @@ FORMAT = ScoreKind("document_format", "Format score")
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AdditiveScore:
     """A whole number from 0 to HIGHEST_SCORE, with its justification."""
 
     points: int
     justification: str
 
 
-def read_score(text: str, kind: ScoreKind) -> Score:
+def read_score(text: str, kind: ScoreKind) -> AdditiveScore:
     """Return the score in an answer.
 
     Raises:
@@ -64,7 +64,7 @@ def read_score(text: str, kind: ScoreKind) -> Score:
     justification = _JUSTIFICATION_LABEL.sub("", kind.line.sub("", text)).strip()
     if not justification:
         raise UnusableAnswerError(f"{kind.label} {value} without a justification")
-    return Score(int(value), justification)
+    return AdditiveScore(int(value), justification)
 
 
 def decide(educational: int, text_format: int) -> Decision:

@@ -10,16 +10,17 @@ from prox_assets.programs import KeepChunk, operations_from_probabilities, rende
 from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.line_targets import LineTargets, line_targets
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
-from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.synthetic_documents import synthetic_documents
 
 KEEP_FROM = 0.5
 # Separates a page's name from the name of one of its texts; the part before it groups the texts of one page.
 TEXT_SEPARATOR = "#"
 CLEAN = "gold"
-MADE_SITE = "made"
+# The word in stored tables.
+SYNTHETIC_SITE = "made"
 # Synthetic documents per page of a split. A fifth of all documents are then plainly bad, about as many as in crawl text
 # (ProX drops 70 %, most of them for less obvious reasons).
-MADE_PER_PAGE = 0.4
+SYNTHETIC_PER_PAGE = 0.4
 
 Row = dict[str, Any]
 
@@ -61,15 +62,15 @@ def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[R
     splits: tuple[Split, ...] = ("train", "development", "validation")
     for split in splits:
         own = [page for page in pages if page.split == split and not page.is_silver]
-        for number, made in enumerate(made_documents(own, round(MADE_PER_PAGE * len(own)), seed)):
+        for number, document in enumerate(synthetic_documents(own, round(SYNTHETIC_PER_PAGE * len(own)), seed)):
             yield {
-                "doc_id": f"{MADE_SITE}-{split}-{number}{TEXT_SEPARATOR}{made.kind}",
-                "site": f"{MADE_SITE}.{split}",
+                "doc_id": f"{SYNTHETIC_SITE}-{split}-{number}{TEXT_SEPARATOR}{document.kind}",
+                "site": f"{SYNTHETIC_SITE}.{split}",
                 "url": "",
-                "page_type": made.kind,
-                "text": made.text,
+                "page_type": document.kind,
+                "text": document.text,
                 **_decision(0.0),
-                "annotator": MADE_SITE,
+                "annotator": SYNTHETIC_SITE,
             }
 
 

@@ -90,11 +90,6 @@ def split_of(site: str) -> Split:
     return "development" if bucket < VALIDATION_PERCENT + DEVELOPMENT_PERCENT else "train"
 
 
-def count_pages(path: Path) -> int:
-    """Return the number of pages, from the file's footer."""
-    return pq.read_metadata(path).num_rows
-
-
 def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
     """Yield the pages in file order, with a bounded number in memory.
 

@@ -72,14 +72,14 @@ def _document_examples(
 
 
 def _chunk_examples(
-    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], draw: random.Random
+    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], rng: random.Random
 ) -> list[ProgramExample]:
     frame = prompt_frame(config.prompt_format, "chunk")  # pyright: ignore[reportArgumentType] - checked above
     planner = ProgramChunkPlanner(tokenizer, frame, config.prompt_budget, config.line_numbers)
     examples: list[ProgramExample] = []
     for row in rows:
         lines = row["text"].split("\n")
-        offsets = {0, *(draw.randrange(len(lines)) for _ in range(OFFSETS - 1))}
+        offsets = {0, *(rng.randrange(len(lines)) for _ in range(OFFSETS - 1))}
         for offset in sorted(offsets):
             (chunks,) = planner.plan(["\n".join(lines[offset:])])
             shown = [item for item in chunks if item.prompt_token_ids]

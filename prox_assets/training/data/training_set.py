@@ -15,7 +15,7 @@ import xxhash
 from prox_assets.programs import parse
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.line_targets import WORD
-from prox_assets.training.data.page_annotations import MADE_SITE, TEXT_SEPARATOR
+from prox_assets.training.data.page_annotations import SYNTHETIC_SITE, TEXT_SEPARATOR
 from prox_assets.training.data.pages import Split, split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
 
@@ -119,7 +119,7 @@ def _is_usable(level: Level, row: Row, statistics: TrainingSetStatistics) -> boo
 def _split(row: Row) -> Split:
     """Return a row's split; synthetic documents carry theirs in the site's name."""
     maker, _, split = row["site"].partition(".")
-    return split if maker == MADE_SITE and split in SPLIT_ORDER else split_of(row["site"])
+    return split if maker == SYNTHETIC_SITE and split in SPLIT_ORDER else split_of(row["site"])
 
 
 def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetStatistics) -> list[str]:

@@ -44,10 +44,10 @@ class ScoredPrompt:
     weights: tuple[float, ...]
 
 
-class PromptSource(Protocol):
+class PromptSampler(Protocol):
     """Draws prompts."""
 
-    def draw(self, draw: random.Random) -> ScoredPrompt:
+    def draw(self, rng: random.Random) -> ScoredPrompt:
         """Return a prompt; equal generator states give equal prompts."""
         ...
 
@@ -92,34 +92,32 @@ class LinePrompts:
             kept_weights.append(weight)
         self._choices = _Choices(kept_weights)
 
-    def draw(self, draw: random.Random) -> ScoredPrompt:
+    def draw(self, rng: random.Random) -> ScoredPrompt:
         """Return a window of a text; windows in which every line has weight 0 are skipped."""
         while True:
-            text = self._texts[self._choices.draw(draw)]
-            chunk = self._window(text, draw)
+            text = self._texts[self._choices.draw(rng)]
+            chunk = self._window(text, rng)
             weights = text.weights[chunk.line_start : chunk.line_end + 1]
             if sum(weights) > 0:
-                return self._prompt(text, chunk, weights, draw)
+                return self._prompt(text, chunk, weights, rng)
 
-    def _window(self, text: _LabelledLines, draw: random.Random) -> Chunk:
-        if draw.random() < PLANNED_SHARE:
-            return draw.choice(text.chunks)
+    def _window(self, text: _LabelledLines, rng: random.Random) -> Chunk:
+        if rng.random() < PLANNED_SHARE:
+            return rng.choice(text.chunks)
         count = len(text.shown.lines)
         longest = min(count, self._max_lines)
-        wanted = draw.randint(min(MIN_WINDOW_LINES, longest), longest)
-        start = draw.choice((0, count - wanted, draw.randint(0, count - wanted)))
+        wanted = rng.randint(min(MIN_WINDOW_LINES, longest), longest)
+        start = rng.choice((0, count - wanted, rng.randint(0, count - wanted)))
         # Take as many of the wanted lines as fit a prompt.
         first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
         return Chunk(0, start, start + first.line_end)
 
-    def _prompt(
-        self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], draw: random.Random
-    ) -> ScoredPrompt:
+    def _prompt(self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], rng: random.Random) -> ScoredPrompt:
         planned = self._planner.prompt(chunk, text.shown)
         targets = tuple(text.targets[chunk.line_start : chunk.line_end + 1])
         whole = sum(weights)
         shares = tuple(weight / whole for weight in weights)
-        if planned.backward_token_ids and draw.random() < BACKWARD_SHARE:
+        if planned.backward_token_ids and rng.random() < BACKWARD_SHARE:
             return ScoredPrompt(planned.backward_token_ids, planned.backward_positions, targets, shares)
         return ScoredPrompt(planned.prompt_token_ids, planned.positions, targets, shares)
 
@@ -133,9 +131,9 @@ class SinglePrompts:
         self._targets = targets
         self._choices = _Choices(weights)
 
-    def draw(self, draw: random.Random) -> ScoredPrompt:
+    def draw(self, rng: random.Random) -> ScoredPrompt:
         """Return one of the prompts."""
-        place = self._choices.draw(draw)
+        place = self._choices.draw(rng)
         prompt = self._prompts[place]
         return ScoredPrompt(prompt, (len(prompt) - 1,), (self._targets[place],), (1.0,))
 
@@ -151,8 +149,8 @@ class _Choices:
             total += weight
             self._cumulative[place] = total
 
-    def draw(self, draw: random.Random) -> int:
-        return draw.choices(self._places, cum_weights=self._cumulative)[0]
+    def draw(self, rng: random.Random) -> int:
+        return rng.choices(self._places, cum_weights=self._cumulative)[0]
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ class ScoredBatches:
         labels: Ids of the keep and the remove token.
     """
 
-    sources: Sequence[tuple[PromptSource, float]]
+    sources: Sequence[tuple[PromptSampler, float]]
     steps: int
     batch_tokens: int
     seed: int
@@ -184,13 +182,13 @@ class ScoredBatches:
 
     def __getitem__(self, number: int) -> list[ScoredPrompt]:
         """Return the prompts of a batch."""
-        draw = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
-        [source] = draw.choices([source for source, _ in self.sources], [share for _, share in self.sources])
-        longest = source.draw(draw)
+        rng = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
+        [source] = rng.choices([source for source, _ in self.sources], [share for _, share in self.sources])
+        longest = source.draw(rng)
         batch = [longest]
         room = self.batch_tokens // max(1, len(longest.token_ids))
         # Short prompts fill a batch by the hundred; long ones are chosen from a pool for their similar length.
-        others = [source.draw(draw) for _ in range(max(POOL, room) - 1)]
+        others = [source.draw(rng) for _ in range(max(POOL, room) - 1)]
         batch += sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(longest.token_ids)))
         fitting = [batch[0]]
         for prompt in batch[1:]:
@@ -198,19 +196,19 @@ class ScoredBatches:
             if width * (len(fitting) + 1) > self.batch_tokens:
                 break
             fitting.append(prompt)
-        return [self._with_noise(prompt, draw) for prompt in fitting]
+        return [self._with_noise(prompt, rng) for prompt in fitting]
 
-    def _with_noise(self, prompt: ScoredPrompt, draw: random.Random) -> ScoredPrompt:
+    def _with_noise(self, prompt: ScoredPrompt, rng: random.Random) -> ScoredPrompt:
         if not self.token_noise:
             return prompt
         token_ids = tuple(
-            self._ordinary(draw) if token not in self.special_tokens and draw.random() < self.token_noise else token
+            self._ordinary(rng) if token not in self.special_tokens and rng.random() < self.token_noise else token
             for token in prompt.token_ids
         )
         return ScoredPrompt(token_ids, prompt.positions, prompt.targets, prompt.weights)
 
-    def _ordinary(self, draw: random.Random) -> int:
-        while (token := draw.randrange(self.vocabulary)) in self.special_tokens:
+    def _ordinary(self, rng: random.Random) -> int:
+        while (token := rng.randrange(self.vocabulary)) in self.special_tokens:
             pass
         return token
 

@@ -21,7 +21,7 @@ from prox_assets.training.data.page_annotations import TEXT_SEPARATOR
 from prox_assets.training.data.vocabulary import train_tokenizer
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
-from prox_assets.training.fit.scored_batches import LinePrompts, PromptSource, ScoredBatches, SinglePrompts
+from prox_assets.training.fit.scored_batches import LinePrompts, PromptSampler, ScoredBatches, SinglePrompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,7 +50,7 @@ def prepare_scored(
     recipe: TrainingRecipe,
     base: Path | None,
     rows: Sequence[Row],
-    inline_rows: Sequence[Row],
+    span_rows: Sequence[Row],
     folder: Path,
 ) -> ScoredSetup:
     """Return the model, batches and tokenizer of a run.
@@ -60,7 +60,7 @@ def prepare_scored(
         recipe: The hyperparameters; `steps` must be set.
         base: Model to start from; None creates a model of `recipe.shape`.
         rows: Training examples of the level.
-        inline_rows: Spans inside lines, for chunk refiners with inline settings.
+        span_rows: Spans inside lines, for chunk refiners with inline settings.
         folder: Folder that keeps a newly trained tokenizer, so that a resumed run uses the same one.
 
     Raises:
@@ -84,7 +84,7 @@ def prepare_scored(
         model = AutoModelForCausalLM.from_pretrained(
             place, dtype="float32", use_safetensors=True, trust_remote_code=False
         )
-    sources, labels = _sources(config, prompt_tokenizer, rows, inline_rows)
+    sources, labels = _sources(config, prompt_tokenizer, rows, span_rows)
     batches = ScoredBatches(
         sources=sources,
         steps=recipe.steps,
@@ -99,8 +99,8 @@ def prepare_scored(
 
 
 def _sources(
-    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Row], inline_rows: Sequence[Row]
-) -> tuple[list[tuple[PromptSource, float]], tuple[int, int]]:
+    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Row], span_rows: Sequence[Row]
+) -> tuple[list[tuple[PromptSampler, float]], tuple[int, int]]:
     settings = config.line_labels
     if config.level == "doc":
         documents = LineLabelsDocumentPrompts(tokenizer, settings, config.prompt_budget)
@@ -110,11 +110,11 @@ def _sources(
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
     rows = _whole_documents(rows)
     lines = LinePrompts(planner, rows, [_weight(row) for row in rows], settings.max_lines)
-    if settings.inline is None or not inline_rows:
+    if settings.inline is None or not span_rows:
         return [(lines, 1.0)], planner.candidates
     builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)
-    spans = builder.prompts([(row["line"], _candidate(row)) for row in inline_rows])
-    targets = [1.0 - row["remove_target"] for row in inline_rows]
+    spans = builder.prompts([(row["line"], _candidate(row)) for row in span_rows])
+    targets = [1.0 - row["remove_target"] for row in span_rows]
     inline = SinglePrompts(spans, targets, [1.0] * len(spans))
     return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
 

@@ -16,9 +16,9 @@ from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.data.page_annotations import MADE_PER_PAGE
+from prox_assets.training.data.page_annotations import SYNTHETIC_PER_PAGE
 from prox_assets.training.data.pages import REGIMES, LabelledPage
-from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets.training.data.tables import write_json
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
@@ -175,11 +175,13 @@ def _chunk_numbers(result: ChunkEvaluation) -> dict[str, Any]:
 
 def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int) -> dict[str, Any]:
     sets = {f"pages, {regime}": labelled_documents(pages, regime) for regime in REGIMES}
-    made = [
+    synthetic = [
         LabelledDocument(f"made-{number}", document.text, keep=False, kind=document.kind)
-        for number, document in enumerate(made_documents(list(pages), round(MADE_PER_PAGE * len(pages)), seed))
+        for number, document in enumerate(
+            synthetic_documents(list(pages), round(SYNTHETIC_PER_PAGE * len(pages)), seed)
+        )
     ]
-    sets["pages and made documents"] = sets["pages, text_full"] + made
+    sets["pages and synthetic documents"] = sets["pages, text_full"] + synthetic
     results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
     numbers: dict[str, Any] = {name: {} for name in systems}
     for name, pair in systems.items():
@@ -199,5 +201,5 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
         kept = sum(document.keep for document in documents)
         parts += [f"### {which}: {len(documents)}, of which {kept} to keep", document_table(results[which])]
     if NEW in systems:
-        parts += ["### Reliability of P(keep)", reliability_table(results["pages and made documents"][NEW])]
+        parts += ["### Reliability of P(keep)", reliability_table(results["pages and synthetic documents"][NEW])]
     return {"numbers": numbers, "report": "\n\n".join(parts)}

@@ -71,7 +71,7 @@ class LabPlan(BaseModel):
         description="Weight of an ensemble of classical classifiers in the targets of lines, against their labels; 0 "
         "leaves it out. For refiners that score lines.",
     )
-    seed: int = Field(default=0, description="Of made documents and made noise.")
+    seed: int = Field(default=0, description="Seed of synthetic documents and synthetic noise.")
 
     @model_validator(mode="after")
     def _levels_match(self) -> Self:
@@ -109,7 +109,7 @@ class LabFolder:
         """Return the path of the table of training examples."""
         return self.level(level) / "training_set.parquet"
 
-    def inline_examples(self) -> Path:
+    def span_examples(self) -> Path:
         """Return the path of the table of spans inside lines."""
         return self.level("chunk") / "inline_examples.parquet"
 

@@ -22,9 +22,9 @@ from prox_assets.training.data.training_set import TRAINING_CHUNKS, TRAINING_DOC
 from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.fit.trainer import Progress
 from prox_assets.training.lab.settings import LabFolder, LabPlan
-from prox_assets.training.spans.examples import inline_examples
+from prox_assets.training.spans.examples import span_examples
 
-INLINE_EXAMPLES: pa.Schema = pa.schema(
+SPAN_EXAMPLES: pa.Schema = pa.schema(
     [
         pa.field("line", pa.large_string()),
         pa.field("start", pa.int64()),
@@ -139,15 +139,13 @@ def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, 
     if level == "chunk" and plan.chunk.refiner.line_labels.inline is not None:
         kept = {page_of(row["doc_id"]) for row in examples}
         pages = [page for page in labelled_pages(plan) if page.split == "train" and page_name(page) in kept]
-        shown["inline_examples"] = write_table(
-            folder.inline_examples(), INLINE_EXAMPLES, _inline_rows(pages, plan.seed)
-        )
+        shown["inline_examples"] = write_table(folder.span_examples(), SPAN_EXAMPLES, _span_rows(pages, plan.seed))
     write_json(folder.statistics(level), shown)
     return shown
 
 
-def _inline_rows(pages: Sequence[LabelledPage], seed: int) -> Iterator[dict[str, Any]]:
-    for example in inline_examples(pages, seed):
+def _span_rows(pages: Sequence[LabelledPage], seed: int) -> Iterator[dict[str, Any]]:
+    for example in span_examples(pages, seed):
         span = example.candidate
         yield {
             "line": example.line,

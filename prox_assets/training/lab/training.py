@@ -119,7 +119,7 @@ def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None)
     """Return a hash of everything that a checkpoint depends on: refiner, recipe, examples, base."""
     spec = plan.spec(level)
     digest = hashlib.sha256(spec.model_dump_json(exclude={"recipe": {"threads", "keep_checkpoints"}}).encode())
-    tables = [folder.training_set(level), *([folder.inline_examples()] if level == "chunk" else [])]
+    tables = [folder.training_set(level), *([folder.span_examples()] if level == "chunk" else [])]
     for table in tables:
         if table.is_file():
             digest.update(table.read_bytes())
@@ -138,7 +138,7 @@ def _begin_or_resume(work: Path, identity: str) -> None:
 
 
 def _train_spans(folder: LabFolder) -> list[dict[str, Any]]:
-    table = folder.inline_examples()
+    table = folder.span_examples()
     return list(read_table(table)) if table.is_file() else []
 
 

@@ -31,9 +31,9 @@ PLACES: dict[NoiseKind, tuple[Place, ...]] = {
 }
 
 
-def fragment(kind: NoiseKind, draw: random.Random) -> str:
+def fragment(kind: NoiseKind, rng: random.Random) -> str:
     """Return a random fragment of this kind, without spaces around it."""
-    return _MAKERS[kind](draw)
+    return _MAKERS[kind](rng)
 
 
 _MAKERS = {**MARKS, **PHRASES}

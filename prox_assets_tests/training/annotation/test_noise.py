@@ -5,7 +5,7 @@ import pytest
 from prox_assets.programs import KeepChunk, Normalize, RemoveLines, execute, parse
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.noise import FOOTERS, NAVIGATION, URLS, NoiseKind, merge, read_program
+from prox_assets.training.annotation.noise import FOOTERS, NAVIGATION, URLS, NoisePrompt, merge, read_program
 
 LINES = (
     "Home | News",
@@ -45,7 +45,7 @@ def test_keep_chunk_asks_for_nothing() -> None:
         ('normalize(source_str="Moon", target_str="Sun")', URLS, "puts in what was not there"),
     ],
 )
-def test_an_unusable_program_is_told_from_a_usable_one(answer: str, kind: NoiseKind, message: str) -> None:
+def test_an_unusable_program_is_told_from_a_usable_one(answer: str, kind: NoisePrompt, message: str) -> None:
     with pytest.raises(UnusableAnswerError, match=message):
         read_program(answer, LINES, kind)
 

@@ -46,7 +46,7 @@ def test_the_trained_refiners_beat_keeping_everything_on_sites_they_have_not_see
     error, error_of_keeping = (1 - numbers[name]["text_full"]["word_f1"] for name in ("this refiner", "keep-all"))
     assert error < error_of_keeping / 2
     assert numbers["this refiner"]["text_full"]["removed_line_f1"] > 0.9
-    assert results["doc"]["measures"]["pages and made documents/macro_f1"] > 0.7
+    assert results["doc"]["measures"]["pages and synthetic documents/macro_f1"] > 0.7
     assert "| this refiner |" in results["chunk"]["report"]
 
 
