@@ -17,7 +17,8 @@ from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokeni
 from prox_assets.refiners.spans.candidates import Candidate
 from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
-from prox_assets.training.data.page_annotations import TEXT_SEPARATOR
+from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
+from prox_assets.training.data.pages import REGIMES
 from prox_assets.training.data.vocabulary import train_tokenizer
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 # How often each text of a page is drawn, relative to its full text. Extracted text has little left to remove, and clean
 # text has nothing: they teach the model to leave such texts alone.
 TEXT_WEIGHTS = {"text_full": 1.0, "text_main": 0.4, "gold": 0.15}
-# Pages labelled only by programs have half weight: 38 % of their lines have no label, and some others have a wrong one.
+# Pages without gold text have half weight: programs labelled them, 38 % of their lines have no label, and some others
+# have a wrong one.
 SILVER_WEIGHT = 0.5
 # Share of steps spent on spans inside lines. Their prompts have 50 tokens, so a few steps see many of them.
 INLINE_SHARE = 0.12
@@ -106,10 +108,10 @@ def _sources(
         documents = LineLabelsDocumentPrompts(tokenizer, settings, config.prompt_budget)
         prompts = [prompt.token_ids for prompt in documents.build([row["text"] for row in rows])]
         targets = [row["keep_target"] for row in rows]
-        return [(SinglePrompts(prompts, targets, [_weight(row) for row in rows]), 1.0)], documents.candidates
+        return [(SinglePrompts(prompts, targets, row_weights(rows)), 1.0)], documents.candidates
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
     rows = _whole_documents(rows)
-    lines = LinePrompts(planner, rows, [_weight(row) for row in rows], settings.max_lines)
+    lines = LinePrompts(planner, rows, row_weights(rows), settings.max_lines)
     if settings.inline is None or not span_rows:
         return [(lines, 1.0)], planner.candidates
     builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)
@@ -138,10 +140,15 @@ def _candidate(row: Row) -> Candidate:
     return Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"])
 
 
-def _weight(row: Row) -> float:
-    """Return how often a row is drawn, which depends on the kind of text and on who labelled it."""
-    _, of_a_page, text = row["doc_id"].rpartition(TEXT_SEPARATOR)
-    # A page without a page type was labelled only by programs. Rows annotated by a language model have no type either,
-    # but belong to no page, and keep full weight.
-    silver = bool(of_a_page) and row["page_type"] is None
-    return TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if silver else 1.0)
+def row_weights(rows: Sequence[Row]) -> list[float]:
+    """Return how often each row is drawn, which depends on the kind of text and on who labelled its page.
+
+    A page whose gold text is not among the rows is a silver page. Synthetic documents, and documents that a language
+    model annotated, are not texts of pages and have full weight.
+    """
+    names = [row["doc_id"].rpartition(TEXT_SEPARATOR)[::2] for row in rows]
+    with_gold = {page for page, text in names if text == CLEAN}
+    return [
+        TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if text in REGIMES and page not in with_gold else 1.0)
+        for page, text in names
+    ]
