@@ -27,7 +27,7 @@ from prox_assets.training.evaluation.evaluate import (
 )
 from prox_assets.training.evaluation.selection import THRESHOLDS
 from prox_assets.training.evaluation.table import chunk_table, type_table
-from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
+from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validation_pages
 
 
@@ -72,7 +72,7 @@ def fit(pages: Sequence[LabelledPage]) -> LineEnsemble:
     """Fit the classical classifier on the training sites."""
     rows = chunk_annotations(page for page in pages if page.split == "train")
     ensemble = LineEnsemble()
-    ensemble.fit([LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in rows])
+    ensemble.fit(list(rows))
     return ensemble
 
 

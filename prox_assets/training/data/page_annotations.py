@@ -8,7 +8,7 @@ from typing import Any
 
 from prox_assets.programs import KeepChunk, operations_from_probabilities, render
 from prox_assets.training.data.document_targets import document_target
-from prox_assets.training.data.line_targets import LineTargets, line_targets
+from prox_assets.training.data.line_targets import LineTargets, line_targets, visible_characters
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
 from prox_assets.training.data.synthetic_documents import synthetic_documents
 
@@ -43,9 +43,7 @@ def chunk_annotations(pages: Iterable[LabelledPage]) -> Iterator[Row]:
 def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[Row]:
     """Yield one row of SEED_DOCUMENTS for each text of a page of known type, and for each synthetic document.
 
-    Args:
-        pages: The labelled pages.
-        seed: Seed of the synthetic documents; each split makes its own from its own pages.
+    Synthetic documents depend on the seed, and those of a split draw only on pages of that split.
     """
     for page in pages:
         target = document_target(page)
@@ -53,12 +51,7 @@ def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[R
             continue
         for name, text in (*((regime, page.text(regime)) for regime in REGIMES), (CLEAN, page.gold)):
             if text.strip():
-                yield {
-                    **_place(page, name),
-                    "text": text,
-                    **_decision(target),
-                    "annotator": page.dataset,
-                }
+                yield {**_place(page, name, text), **_decision(target)}
     splits: tuple[Split, ...] = ("train", "development", "validation")
     for split in splits:
         own = [page for page in pages if page.split == split and not page.is_silver]
@@ -83,28 +76,28 @@ def page_name(page: LabelledPage) -> str:
     return f"{page.dataset}/{page.page_id}"
 
 
-def _place(page: LabelledPage, name: str) -> Row:
+def _place(page: LabelledPage, name: str, text: str) -> Row:
     return {
         "doc_id": f"{page_name(page)}{TEXT_SEPARATOR}{name}",
         "site": page.site,
         "url": page.url,
         "page_type": page.page_type,
+        "text": text,
+        "annotator": page.dataset,
     }
 
 
 def _chunk_row(page: LabelledPage, name: str, text: str, targets: LineTargets) -> Row:
     lines = text.split("\n")
     removals = operations_from_probabilities(targets.targets, KEEP_FROM, 0)
-    visible = [sum(map(len, line.split())) for line in lines]
+    visible = [visible_characters(line) for line in lines]
     removed = sum(count for count, target in zip(visible, targets.targets, strict=True) if target < KEEP_FROM)
     return {
-        **_place(page, name),
-        "text": text,
+        **_place(page, name, text),
         "line_start": 0,
         "line_end": len(lines) - 1,
         "program": render(removals or (KeepChunk(),)),
         "line_targets": targets.targets,
         "line_weights": targets.weights,
         "removed_share": removed / max(1, sum(visible)),
-        "annotator": page.dataset,
     }

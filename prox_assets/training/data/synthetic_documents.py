@@ -1,12 +1,13 @@
 """Synthetic documents that are plainly worthless, built from templates and pieces of pages.
 
-They supply what the labelled pages lack, because nobody labels the main content of an error page. Everything is drawn
-from a seeded generator. The pieces come only from the pages passed in, so that no split uses text of another.
+They supply what the labelled pages lack: nobody labels the main content of an error page. The pieces come only from the
+pages passed in, so no split uses text of another.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
@@ -25,19 +26,11 @@ class SyntheticDocument:
 
 
 def synthetic_documents(pages: Sequence[LabelledPage], count: int, seed: int) -> list[SyntheticDocument]:
-    """Return synthetic documents, cycling through all kinds.
-
-    Args:
-        pages: The pages that words and lines are taken from.
-        count: Number of documents.
-        seed: Seed of the generator; equal arguments give equal documents.
-    """
+    """Return synthetic documents with words and lines of these pages; equal arguments give equal documents."""
     rng = random.Random(seed)  # noqa: S311 (nothing secret)
-    kinds = list(_KINDS)
     documents: list[SyntheticDocument] = []
-    while len(documents) < count and pages:
-        kind = kinds[len(documents) % len(kinds)]
-        text = _KINDS[kind](rng, rng.choice(pages))
+    for kind, make in islice(cycle(_KINDS.items()), count if pages else 0):
+        text = make(rng, rng.choice(pages))
         documents.append(SyntheticDocument(kind, text if text.strip() else _error_page(rng, pages[0])))
     return documents
 
@@ -113,13 +106,8 @@ _KINDS: dict[str, Callable[[random.Random, LabelledPage], str]] = {
 }
 
 _ERRORS = [
-    (404, "Page not found"),
-    (403, "Forbidden"),
-    (500, "Internal Server Error"),
-    (502, "Bad Gateway"),
-    (503, "Service temporarily unavailable"),
-    (410, "This page is gone"),
-    (429, "Too many requests"),
+    *((404, "Page not found"), (403, "Forbidden"), (500, "Internal Server Error"), (502, "Bad Gateway")),
+    *((503, "Service temporarily unavailable"), (410, "This page is gone"), (429, "Too many requests")),
     (401, "Please sign in to continue"),
 ]
 _ERROR_REMARKS = [
@@ -138,17 +126,8 @@ _ERROR_REMARKS = [
 _SITE_WORDS = ["garden", "travel", "market", "music", "motor", "health", "pixel", "river", "studio", "north"]
 _MENU = ["Home", "About", "Contact", "Blog", "Shop", "Login", "Privacy policy", "Terms of use", "Sitemap", "Search"]
 _SPAM_THINGS = [
-    "cheap watches",
-    "online casino",
-    "payday loans",
-    "designer handbags",
-    "weight loss pills",
-    "replica shoes",
-    "crypto signals",
-    "escort service",
-    "essay writing service",
-    "followers and likes",
-    "free spins bonus",
+    *("cheap watches", "online casino", "payday loans", "designer handbags", "weight loss pills", "replica shoes"),
+    *("crypto signals", "escort service", "essay writing service", "followers and likes", "free spins bonus"),
     "live streaming links",
 ]
 _SPAM_SENTENCES = [

@@ -7,9 +7,10 @@ see data/program_examples.py.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from prox_assets.programs import Chunk
 from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner, ShownDocument
@@ -44,12 +45,8 @@ class ScoredPrompt:
     weights: tuple[float, ...]
 
 
-class PromptSampler(Protocol):
-    """Draws prompts."""
-
-    def draw(self, rng: random.Random) -> ScoredPrompt:
-        """Return a prompt; equal generator states give equal prompts."""
-        ...
+# Draws a prompt; equal generator states give equal prompts.
+PromptSampler = Callable[[random.Random], ScoredPrompt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,16 @@ class _LabelledLines:
 
 
 class LinePrompts:
-    """Draws windows of lines from labelled texts, each line with its number and its target."""
+    """Draws windows of lines from labelled texts, each line with its number and its target.
+
+    All lines are tokenized and shortened once.
+
+    Args:
+        planner: Builds the prompts, as in inference.
+        rows: Rows of TRAINING_CHUNKS.
+        row_weights: Relative frequency of each row.
+        max_lines: Largest number of lines in a window.
+    """
 
     def __init__(
         self,
@@ -70,14 +76,6 @@ class LinePrompts:
         row_weights: Sequence[float],
         max_lines: int,
     ) -> None:
-        """Tokenize and shorten all lines once.
-
-        Args:
-            planner: Builds the prompts, as in inference.
-            rows: Rows of TRAINING_CHUNKS.
-            row_weights: Relative frequency of each row.
-            max_lines: Largest number of lines in a window.
-        """
         self._planner = planner
         self._max_lines = max_lines
         self._texts: list[_LabelledLines] = []
@@ -90,12 +88,12 @@ class LinePrompts:
             [shown] = planner.show([row["text"].split("\n")])
             self._texts.append(_LabelledLines(shown, targets, line_weights, planner.chunks(shown.lines)))
             kept_weights.append(weight)
-        self._choices = _Choices(kept_weights)
+        self._cumulative_weights = list(accumulate(kept_weights))
 
-    def draw(self, rng: random.Random) -> ScoredPrompt:
+    def __call__(self, rng: random.Random) -> ScoredPrompt:
         """Return a window of a text; windows in which every line has weight 0 are skipped."""
         while True:
-            text = self._texts[self._choices.draw(rng)]
+            [text] = rng.choices(self._texts, cum_weights=self._cumulative_weights)
             chunk = self._window(text, rng)
             weights = text.weights[chunk.line_start : chunk.line_end + 1]
             if sum(weights) > 0:
@@ -122,35 +120,22 @@ class LinePrompts:
         return ScoredPrompt(planned.prompt_token_ids, planned.positions, targets, shares)
 
 
-class SinglePrompts:
-    """Draws prompts with one decision, read off after the last token: documents, or spans inside lines."""
+def single_prompts(
+    prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]
+) -> PromptSampler:
+    """Return a sampler of prompts with one decision, read off after the last token: documents, or spans inside lines.
 
-    def __init__(self, prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]) -> None:
-        """Take prompts, the target P(keep) of each, and the relative frequency of each."""
-        self._prompts = prompts
-        self._targets = targets
-        self._choices = _Choices(weights)
-
-    def draw(self, rng: random.Random) -> ScoredPrompt:
-        """Return one of the prompts."""
-        place = self._choices.draw(rng)
-        prompt = self._prompts[place]
-        return ScoredPrompt(prompt, (len(prompt) - 1,), (self._targets[place],), (1.0,))
-
-
-class _Choices:
-    """Draws indices in proportion to weights."""
-
-    def __init__(self, weights: Sequence[float]) -> None:
-        self._places = range(len(weights))
-        self._cumulative = [0.0] * len(weights)
-        total = 0.0
-        for place, weight in enumerate(weights):
-            total += weight
-            self._cumulative[place] = total
-
-    def draw(self, rng: random.Random) -> int:
-        return rng.choices(self._places, cum_weights=self._cumulative)[0]
+    Args:
+        prompts: The prompts.
+        targets: Target P(keep) of each.
+        weights: Relative frequency of each.
+    """
+    scored = [
+        ScoredPrompt(prompt, (len(prompt) - 1,), (target,), (1.0,))
+        for prompt, target in zip(prompts, targets, strict=True)
+    ]
+    cumulative = list(accumulate(weights))
+    return lambda rng: rng.choices(scored, cum_weights=cumulative)[0]
 
 
 @dataclass(frozen=True)
@@ -184,15 +169,14 @@ class ScoredBatches:
         """Return the prompts of a batch."""
         rng = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
         [source] = rng.choices([source for source, _ in self.sources], [share for _, share in self.sources])
-        longest = source.draw(rng)
-        batch = [longest]
-        room = self.batch_tokens // max(1, len(longest.token_ids))
+        first = source(rng)
+        width = len(first.token_ids)
+        room = self.batch_tokens // max(1, width)
         # Short prompts fill a batch by the hundred; long ones are chosen from a pool for their similar length.
-        others = [source.draw(rng) for _ in range(max(POOL, room) - 1)]
-        batch += sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(longest.token_ids)))
-        fitting = [batch[0]]
-        for prompt in batch[1:]:
-            width = max(len(item.token_ids) for item in (*fitting, prompt))
+        others = [source(rng) for _ in range(max(POOL, room) - 1)]
+        fitting = [first]
+        for prompt in sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(first.token_ids))):
+            width = max(width, len(prompt.token_ids))
             if width * (len(fitting) + 1) > self.batch_tokens:
                 break
             fitting.append(prompt)
@@ -205,7 +189,7 @@ class ScoredBatches:
             self._ordinary(rng) if token not in self.special_tokens and rng.random() < self.token_noise else token
             for token in prompt.token_ids
         )
-        return ScoredPrompt(token_ids, prompt.positions, prompt.targets, prompt.weights)
+        return replace(prompt, token_ids=token_ids)
 
     def _ordinary(self, rng: random.Random) -> int:
         while (token := rng.randrange(self.vocabulary)) in self.special_tokens:

@@ -1,14 +1,8 @@
-"""Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect.
-
-trainer.py does the run itself.
-"""
-
-from __future__ import annotations
+"""Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
@@ -22,10 +16,8 @@ from prox_assets.training.data.pages import REGIMES
 from prox_assets.training.data.vocabulary import train_tokenizer
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
-from prox_assets.training.fit.scored_batches import LinePrompts, PromptSampler, ScoredBatches, SinglePrompts
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from prox_assets.training.fit.scored_batches import LinePrompts, PromptSampler, ScoredBatches, single_prompts
+from prox_assets.training.fit.trainer import TrainingSetup
 
 # How often each text of a page is drawn, relative to its full text. Extracted text has little left to remove, and clean
 # text has nothing: they teach the model to leave such texts alone.
@@ -34,17 +26,8 @@ TEXT_WEIGHTS = {"text_full": 1.0, "text_main": 0.4, "gold": 0.15}
 # have a wrong one.
 SILVER_WEIGHT = 0.5
 # Share of steps spent on spans inside lines. Their prompts have 50 tokens, so a few steps see many of them.
-INLINE_SHARE = 0.12
+SPAN_SHARE = 0.12
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ScoredSetup:
-    """A model, its batches and its tokenizer."""
-
-    model: PreTrainedModel
-    batches: ScoredBatches
-    tokenizer: Any
 
 
 def prepare_scored(
@@ -54,16 +37,16 @@ def prepare_scored(
     rows: Sequence[Row],
     span_rows: Sequence[Row],
     folder: Path,
-) -> ScoredSetup:
-    """Return the model, batches and tokenizer of a run.
+) -> TrainingSetup:
+    """Return the model, batches and tokenizer of a run for a refiner of dialect line-labels.
 
     Args:
-        config: The refiner, of dialect line-labels.
+        config: The refiner.
         recipe: The hyperparameters; `steps` must be set.
         base: Model to start from; None creates a model of `recipe.shape`.
         rows: Training examples of the level.
-        span_rows: Spans inside lines, for chunk refiners with inline settings.
-        folder: Folder that keeps a newly trained tokenizer, so that a resumed run uses the same one.
+        span_rows: Rows of SPAN_EXAMPLES, for chunk refiners with inline settings.
+        folder: Keeps a newly trained tokenizer, so that a resumed run uses the same one.
 
     Raises:
         RefinerError: Steps are not set, there is neither base nor shape, or the tokenizer of the base lacks a token.
@@ -97,7 +80,13 @@ def prepare_scored(
         vocabulary=len(tokenizer),
         labels=labels,
     )
-    return ScoredSetup(model, batches, tokenizer)
+    return TrainingSetup(
+        model=model,
+        tokenizer=tokenizer,
+        dataset=batches,  # pyright: ignore[reportArgumentType] - has all that a DataLoader needs
+        collate=batches.collate,
+        scored=True,
+    )
 
 
 def _sources(
@@ -108,17 +97,21 @@ def _sources(
         documents = LineLabelsDocumentPrompts(tokenizer, settings, config.prompt_budget)
         prompts = [prompt.token_ids for prompt in documents.build([row["text"] for row in rows])]
         targets = [row["keep_target"] for row in rows]
-        return [(SinglePrompts(prompts, targets, row_weights(rows)), 1.0)], documents.candidates
+        return [(single_prompts(prompts, targets, row_weights(rows)), 1.0)], documents.candidates
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
     rows = _whole_documents(rows)
     lines = LinePrompts(planner, rows, row_weights(rows), settings.max_lines)
     if settings.inline is None or not span_rows:
         return [(lines, 1.0)], planner.candidates
     builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)
-    spans = builder.prompts([(row["line"], _candidate(row)) for row in span_rows])
-    targets = [1.0 - row["remove_target"] for row in span_rows]
-    inline = SinglePrompts(spans, targets, [1.0] * len(spans))
-    return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
+    prompts = builder.prompts(
+        [
+            (row["line"], Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"]))
+            for row in span_rows
+        ]
+    )
+    spans = single_prompts(prompts, [1.0 - row["remove_target"] for row in span_rows], [1.0] * len(prompts))
+    return [(lines, 1.0 - SPAN_SHARE), (spans, SPAN_SHARE)], planner.candidates
 
 
 def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
@@ -134,10 +127,6 @@ def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
         for name in ("line_targets", "line_weights", "distilled_targets", "distilled_weights"):
             before[name] = (before[name] or []) + (row[name] or [])
     return joined
-
-
-def _candidate(row: Row) -> Candidate:
-    return Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"])
 
 
 def row_weights(rows: Sequence[Row]) -> list[float]:

@@ -25,15 +25,15 @@ from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.spans.examples import span_examples
 
 SPAN_EXAMPLES: pa.Schema = pa.schema(
-    [
-        pa.field("line", pa.large_string()),
-        pa.field("start", pa.int64()),
-        pa.field("end", pa.int64()),
-        pa.field("kind", pa.string()),
-        pa.field("replacement", pa.string()),
-        pa.field("remove_target", pa.float64()),
-        pa.field("source", pa.string()),
-    ]
+    {
+        "line": pa.large_string(),
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "kind": pa.string(),
+        "replacement": pa.string(),
+        "remove_target": pa.float64(),
+        "source": pa.string(),
+    }
 )
 """Spans inside lines of training pages: characters [start, end) of the line, and the target P(remove)."""
 
@@ -146,13 +146,5 @@ def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, 
 
 def _span_rows(pages: Sequence[LabelledPage], seed: int) -> Iterator[dict[str, Any]]:
     for example in span_examples(pages, seed):
-        span = example.candidate
-        yield {
-            "line": example.line,
-            "start": span.start,
-            "end": span.end,
-            "kind": span.kind.value,
-            "replacement": span.replacement,
-            "remove_target": example.remove_target,
-            "source": example.source,
-        }
+        row = {"line": example.line, "remove_target": example.remove_target, "source": example.source}
+        yield {**row, **asdict(example.candidate)}

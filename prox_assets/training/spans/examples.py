@@ -1,17 +1,16 @@
 """Training examples for decisions inside lines: real candidates of labelled pages, synthetic noise, and hard negatives.
 
-labels.py judges real candidates; fragments.py and hard_negatives.py hold the templates; refiners/spans/prompts.py
-builds the prompts.
+labels.py judges real candidates, fragments.py and hard_negatives.py hold the templates.
 """
 
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prox_assets.refiners.spans.candidates import Candidate, find_candidates
 from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.spans.fragments import PLACES, fragment
 from prox_assets.training.spans.hard_negatives import hard_negative
 from prox_assets.training.spans.labels import compact, label_span
@@ -28,40 +27,6 @@ _PROSE_END = re.compile(r"[.!?。！？][\"”’)]?\s*$")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)]?(?=\s|$)|[。！？]")
 
 
-class PageText(Protocol):
-    """The fields of `pages.LabelledPage` that are needed here."""
-
-    @property
-    def site(self) -> str:
-        """The page's site; with the page's number it seeds the generator."""
-        ...
-
-    @property
-    def gold(self) -> str:
-        """Main content, or ""."""
-        ...
-
-    @property
-    def text_full(self) -> str:
-        """All visible text."""
-        ...
-
-    @property
-    def keep_full(self) -> Sequence[int]:
-        """A label per line of `text_full`: 1 main content, 0 boilerplate, -1 unknown."""
-        ...
-
-    @property
-    def text_main(self) -> str:
-        """The text after a main-content extractor, or ""."""
-        ...
-
-    @property
-    def keep_main(self) -> Sequence[int]:
-        """A label per line of `text_main`, with the same values."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SpanExample:
     """One decision with its answer.
@@ -70,9 +35,8 @@ class SpanExample:
         line: The line.
         candidate: A span of the line, exactly as `find_candidates` returns it.
         remove_target: Target P(remove), in [0, 1].
-        source: Where the target comes from: "gold:KIND" or "rule:KIND" for real lines, "made:KIND" for synthetic
-            noise, "lookalike:KIND" for hard negatives, or "overrun:KIND" for a span that covers synthetic noise and
-            also text.
+        source: Where the target comes from: gold:KIND or rule:KIND for real lines, made:KIND for synthetic noise,
+            overrun:KIND for a span that covers synthetic noise and text beside it, lookalike:KIND for hard negatives.
     """
 
     line: str
@@ -81,13 +45,8 @@ class SpanExample:
     source: str
 
 
-def span_examples(pages: Iterable[PageText], seed: int) -> Iterator[SpanExample]:
-    """Yield the examples of all pages, page by page.
-
-    Args:
-        pages: Labelled pages of one split.
-        seed: Seed of the generator; equal pages and seeds give equal examples.
-    """
+def span_examples(pages: Iterable[LabelledPage], seed: int) -> Iterator[SpanExample]:
+    """Yield the examples of labelled pages of one split, page by page; equal pages and seeds give equal examples."""
     for number, page in enumerate(pages):
         rng = random.Random(f"{seed}:{number}:{page.site}")  # noqa: S311 (nothing secret)
         yield from _real(page, rng)
@@ -100,15 +59,12 @@ def span_examples(pages: Iterable[PageText], seed: int) -> Iterator[SpanExample]
             yield from _hard_negative(rng.choice(beside) if beside else "", rng)
 
 
-def _real(page: PageText, rng: random.Random) -> list[SpanExample]:
+def _real(page: LabelledPage, rng: random.Random) -> list[SpanExample]:
     """Return judged candidates of lines not labelled boilerplate; of each kind at most REAL_PER_KIND, sampled."""
     gold = compact(page.gold)
     found: dict[NoiseKind, list[SpanExample]] = {}
-    seen: set[str] = set()
-    for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True):
-        if label == 0 or line in seen:
-            continue
-        seen.add(line)
+    labelled = zip(page.text_full.split("\n"), page.keep_full, strict=True)
+    for line in dict.fromkeys(line for line, label in labelled if label != 0):
         for span in find_candidates(line):
             judged = label_span(line, span, gold)
             if judged is not None:
@@ -121,7 +77,7 @@ def _real(page: PageText, rng: random.Random) -> list[SpanExample]:
     ]
 
 
-def _prose_lines(page: PageText) -> list[str]:
+def _prose_lines(page: LabelledPage) -> list[str]:
     """Return the lines of a page that are prose without any candidate, each once, in order."""
     text, labels = (page.text_main, page.keep_main) if page.text_main.strip() else (page.text_full, page.keep_full)
     lines = dict.fromkeys(line for line, label in zip(text.split("\n"), labels, strict=True) if label == 1)

@@ -33,10 +33,7 @@ class SpanLabel(NamedTuple):
 def label_span(line: str, span: Candidate, compact_gold: str) -> SpanLabel | None:
     """Judge a candidate in a main-content line; None if gold text and rule cannot tell or contradict each other.
 
-    Args:
-        line: The line.
-        span: A candidate in the line.
-        compact_gold: The page's gold text without any white space; "" if there is none.
+    `compact_gold` is the page's gold text without any white space, or "".
     """
     rule = _RULES[span.kind](line, span)
     ruled = None if rule is None else SpanLabel(rule, f"rule:{span.kind}")

@@ -55,16 +55,13 @@ def _citation(rng: random.Random) -> str:
     number = f"[{first}]"
     return rng.choice(
         (
-            number,
-            number,
-            number,
+            *(number, number, number),
             number + f"[{first + 1}]",
             f"[{first}, {first + rng.randint(1, 9)}]",
             f"[{first}–{first + 2}]",
             f"[{rng.choice('abcdefgh')}]",
             f"[note {rng.randint(1, 9)}]",
-            "[citation needed]",
-            "[edit]",
+            *("[citation needed]", "[edit]"),
             rng.choice(("[who?]", "[when?]", "[clarification needed]", "[page needed]", "[better source needed]")),
             rng.choice(("¹", "²", "³", "⁴", "¹²", "⁷")),
         )
@@ -76,8 +73,7 @@ def _separator(rng: random.Random) -> str:
     spaced = rng.choice("|•·»›-*")
     return rng.choice(
         (
-            mark * count,
-            mark * count,
+            *(mark * count, mark * count),
             "." * rng.randint(5, 30),
             "…" * rng.randint(2, 6),
             " ".join(spaced * rng.randint(4, 9)),
@@ -96,11 +92,9 @@ def _link_note(rng: random.Random) -> str:
             f"(opens in a new {where})",
             f"(Opens in a new {where})",
             f"(link opens in a new {where})",
-            "(external link)",
-            "(link is external)",
+            *("(external link)", "(link is external)"),
             f"(PDF, {rng.randint(1, 900)} KB)",
-            "[PDF]",
-            "[link]",
+            *("[PDF]", "[link]"),
             f"Opens in a new {where}",
             "[external link]",
             rng.choice(("[image]", "[embed]", "[video]", "[hide]", "[show]")),

@@ -7,19 +7,17 @@ from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.training.spans.synthetic_marks import WORDS
 
 _NAMES = (
-    "Anna Brown",
-    "Luis Ortega",
-    "Mei Tanaka",
-    "J. R. Cole",
-    "Sara O’Neil",
-    "Tom Becker",
-    "Priya Shah",
-    "Zoe Martin",
+    *("Anna Brown", "Luis Ortega", "Mei Tanaka", "J. R. Cole"),
+    *("Sara O’Neil", "Tom Becker", "Priya Shah", "Zoe Martin"),
 )
 _NETWORKS = ("Facebook", "Twitter", "LinkedIn", "Pinterest", "WhatsApp", "Reddit", "Email", "X", "Telegram", "Tumblr")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
+)
+_BUTTON_ROWS = (
+    *("Share Tweet Pin", "Share Tweet Email Print", "Like Share Comment"),
+    *("SHARE TWEET PIN", "Print Email Share"),
 )
 _AGENCIES = ("Getty Images", "AFP", "Reuters", "AP", "Shutterstock", "AFP via Getty Images", "iStock")
 
@@ -40,15 +38,7 @@ def _share(rng: random.Random) -> str:
             f"Share via {networks[0]}",
             f"Click to share on {networks[0]}",
             rng.choice(("Click to tweet", "Click To Tweet", "Tweet this", "Pin it", "Pin It for later", "PIN IT")),
-            rng.choice(
-                (
-                    "Share Tweet Pin",
-                    "Share Tweet Email Print",
-                    "Like Share Comment",
-                    "SHARE TWEET PIN",
-                    "Print Email Share",
-                )
-            ),
+            rng.choice(_BUTTON_ROWS),
             f"Follow us on {networks[0]} and {networks[1]}",
             f"Like us on {networks[0]}",
             f"{rng.randint(2, 900)} {rng.choice(('shares', 'comments', 'Comments', 'likes', 'views', 'Shares'))}",
@@ -72,12 +62,8 @@ def _advertisement(rng: random.Random) -> str:
             f"ADVERTISEMENT - {below.upper()}",
             "Advertisement - Continue Reading Below",
             "Article continues after this advertisement",
-            "Skip advertisement",
-            "Sponsored",
-            "SPONSORED",
-            "Sponsored content",
-            "Ad feedback",
-            "Advertisement Advertisement",
+            *("Skip advertisement", "Sponsored", "SPONSORED", "Sponsored content"),
+            *("Ad feedback", "Advertisement Advertisement"),
             f"Story continues below this {rng.choice(('ad', 'advertisement', 'video'))}",
         )
     )
@@ -88,34 +74,12 @@ def _call_to_action(rng: random.Random) -> str:
     arrow = rng.choice(("", "", "", " »", " →", "...", " >", "…"))
     plain = rng.choice(
         (
-            "Read more",
-            "Read More",
-            "READ MORE",
-            "See more",
-            "Learn more",
-            "Learn More",
-            "View all",
-            "Show more",
-            "Continue reading",
-            "Continue Reading",
-            "Click here",
-            "CLICK HERE",
-            "Click here to subscribe",
+            *("Read more", "Read More", "READ MORE", "See more", "Learn more", "Learn More", "View all", "Show more"),
+            *("Continue reading", "Continue Reading", "Click here", "CLICK HERE", "Click here to subscribe"),
             "Click here for more" if rng.random() < 0.2 else "Click here",
-            "Subscribe now",
-            "Sign up for our newsletter",
-            "Subscribe to our free newsletter",
-            "Sign up for our daily newsletter",
-            "Register now",
-            "Read the full story",
-            "Read full article",
-            "Download our app",
-            "hide caption",
-            "toggle caption",
-            "Watch now",
-            "Shop now",
-            "Buy Now",
-            "Back to top",
+            *("Subscribe now", "Sign up for our newsletter", "Subscribe to our free newsletter"),
+            *("Sign up for our daily newsletter", "Register now", "Read the full story", "Read full article"),
+            *("Download our app", "hide caption", "toggle caption", "Watch now", "Shop now", "Buy Now", "Back to top"),
         )
     )
     return rng.choice(("{}", "{}", "{}", "[{}]", "({})")).format(plain + arrow)
@@ -187,22 +151,9 @@ def _related(rng: random.Random) -> str:
     )
     marker = rng.choice(
         (
-            "Read more",
-            "Read also",
-            "Also read",
-            "READ MORE",
-            "READ ALSO",
-            "Related",
-            "RELATED",
-            "See also",
-            "WATCH",
-            "MORE",
-            "Read next",
-            "Related article",
-            "RELATED STORY",
-            "Don’t miss",
-            "You may also like",
-            "Also Read",
+            *("Read more", "Read also", "Also read", "READ MORE", "READ ALSO", "Related", "RELATED", "See also"),
+            *("WATCH", "MORE", "Read next", "Related article", "RELATED STORY"),
+            *("Don’t miss", "You may also like", "Also Read"),
         )
     )
     return rng.choice(("{}", "{}", "({})", "[{}]")).format(f"{marker}: {headline}")

@@ -1,15 +1,17 @@
 """Training examples for decisions inside lines."""
 
 import random
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from prox_assets.refiners.spans.candidates import find_candidates
 from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.spans.examples import REAL_PER_KIND, span_examples
 from prox_assets.training.spans.fragments import PLACES, fragment
 from prox_assets.training.spans.hard_negatives import hard_negative
+from prox_assets_tests.training.synthetic_pages import labelled_page
 
 SENTENCES = [
     f"The {noun} of the valley was {verb} in the spring of that year by {number} men from the north."
@@ -18,18 +20,11 @@ SENTENCES = [
 ]
 
 
-@dataclass
-class Page:
-    site: str
-    text_full: str
-    keep_full: list[int]
-    gold: str = ""
-    text_main: str = ""
-    keep_main: tuple[int, ...] = ()
-
-
-def page(*lines: str, site: str = "a.org", labels: list[int] | None = None) -> Page:
-    return Page(site, "\n".join(lines), labels or [1] * len(lines))
+def page(*lines: str, labels: list[int] | None = None, **changes: Any) -> LabelledPage:
+    """Return a page of these lines, all of them main content unless labelled."""
+    own = {"site": "a.org", "gold": "", "text_main": "", "keep_main": (-1,)}
+    text = {"text_full": "\n".join(lines), "keep_full": labels or [1] * len(lines)}
+    return labelled_page(**own | text | changes)
 
 
 PAGES = [page(*SENTENCES, site=f"site{number}.org") for number in range(12)]
@@ -84,8 +79,11 @@ def test_a_page_with_hundreds_of_marks_gives_a_sample_of_them():
 
 
 def test_prose_comes_from_the_cleaned_text_where_there_is_one():
-    both = page("Only in the full text of this page there are nine men and a mill.")
-    both.text_main, both.keep_main = "\n".join(SENTENCES), (1,) * len(SENTENCES)
+    both = page(
+        "Only in the full text of this page there are nine men and a mill.",
+        text_main="\n".join(SENTENCES),
+        keep_main=(1,) * len(SENTENCES),
+    )
     assert not any("Only in the full text" in example.line for example in span_examples([both], 0))
 
 
