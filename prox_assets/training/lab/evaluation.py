@@ -3,14 +3,13 @@
 training/evaluation measures the systems and writes the tables.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
-from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
@@ -77,13 +76,7 @@ def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
 def evaluate_systems(
     level: Level, systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int
 ) -> dict[str, Any]:
-    """Evaluate systems on the same pages.
-
-    Args:
-        level: The level of the refiners to evaluate.
-        systems: The systems by name.
-        pages: Pages with gold text.
-        seed: Seed of synthetic documents.
+    """Evaluate systems by name on the same pages with gold text; the seed is that of synthetic documents.
 
     Returns:
         `numbers` (everything measured, per system) and `report` (Markdown).
@@ -111,14 +104,15 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
         if plan.previous != BUNDLED:
             raise
         return None  # the first bundled refiner has no predecessor
-    return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
+    return pair if _refiner(pair, level) is not None else None
 
 
-@contextmanager
-def _session(pair: RefinerPair, level: Level) -> Iterator[RefinerSession]:
-    config = pair.doc if level == "doc" else pair.chunk
-    with RefinerSession(config, level, TransformersEngineConfig()) as session:
-        yield session
+def _session(pair: RefinerPair, level: Level) -> RefinerSession:
+    return RefinerSession(_refiner(pair, level), level, TransformersEngineConfig())
+
+
+def _refiner(pair: RefinerPair, level: Level) -> RefinerConfig | None:
+    return pair.doc if level == "doc" else pair.chunk
 
 
 def _policy(pair: RefinerPair) -> ExecutionPolicy:
@@ -143,34 +137,23 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
             "clean_prose_removed": clean[name],
         }
     parts = []
-    for regime in REGIMES:
-        parts += [
-            f"### {regime}, {next(iter(results[regime].values())).pages} pages",
-            chunk_table(results[regime]),
-            type_table(results[regime]),
-        ]
+    for regime, found in results.items():
+        pages_shown = next(iter(found.values())).pages
+        parts += [f"### {regime}, {pages_shown} pages", chunk_table(found), type_table(found)]
     parts += [
         "### Clean prose",
         "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),
     ]
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
-        sites = {page.page_id: page.site for page in pages}
-        parts += [
-            "### Reliability of P(keep) of lines",
-            reliability_table(own),
-            "### Worst sites",
-            site_table(own, sites),
-        ]
+        parts += ["### Reliability of P(keep) of lines", reliability_table(own)]
+        parts += ["### Worst sites", site_table(own, {page.page_id: page.site for page in pages})]
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
 
 def _chunk_numbers(result: ChunkEvaluation) -> dict[str, Any]:
-    return {
-        **asdict(result),
-        "removed_line_f1": result.removed.f1,
-        "calibration_error": result.calibration_error,
-    }
+    own = {"removed_line_f1": result.removed.f1, "calibration_error": result.calibration_error}
+    return {**asdict(result), **own}
 
 
 def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int) -> dict[str, Any]:
