@@ -39,11 +39,8 @@ class Asker:
     """Asks the open questions of a plan.
 
     Attributes:
-        plan: The questions.
         config: Attempts and concurrency.
-        model: The model to ask.
         ledger: Stores new answers and holds earlier ones.
-        budget: Limits the spending.
         on_progress: Called with (finished units, all units) whenever a unit is finished.
         results: For each unit, the result of each prompt by name.
         requests: Number of answered requests.
@@ -99,25 +96,25 @@ class Asker:
     async def _result(self, question: Question) -> QuestionResult:
         key = self.plan.key(question, self.model.name)
         answers = self.ledger.answers(key)
-        judged = self._judge(question, answers)
-        if judged is not None:
+        value, problem = self._judge(question, answers)
+        if self._is_settled(answers, problem):
             self.reused += 1
-            return judged
-        while judged is None:
-            problem = self._problem(question, answers[-1]) if answers else None
+        while not self._is_settled(answers, problem):
             try:
                 answer = await self._ask(question, problem)
             except (RequestRefusedError, RequestFailedError) as error:
                 self._note_failure(error)
                 # Failures do not go to the ledger, so the next run asks again.
-                return self._with_cost(None, f"no answer from the server: {error}", answers)
+                value, problem = None, f"no answer from the server: {error}"
+                break
             self._failures_in_a_row = 0
             self.requests += 1
             names = (self.plan.name, question.unit.document.doc_id, question.prompt.name)
             self.ledger.add(LedgerEntry(key, *names, self.plan.prompt_set.version, self.model.name, answer))
             answers.append(answer)
-            judged = self._judge(question, answers)
-        return judged
+            value, problem = self._judge(question, answers)
+        prompt_tokens = sum(answer.prompt_tokens for answer in answers)
+        return QuestionResult(value, problem, prompt_tokens, sum(answer.completion_tokens for answer in answers))
 
     async def _ask(self, question: Question, problem: str | None) -> ChatAnswer:
         messages = question.messages(problem)
@@ -128,40 +125,26 @@ class Asker:
             self.budget.spend(Tokens(answer.prompt_tokens, answer.completion_tokens))
         return answer
 
-    def _judge(self, question: Question, answers: list[ChatAnswer]) -> QuestionResult | None:
-        """Return the result of the first usable answer, or an error once all attempts are used; None if still open."""
+    def _judge(self, question: Question, answers: list[ChatAnswer]) -> tuple[object, str | None]:
+        """Return the value of the first usable answer; without one, None and what is wrong with the last answer."""
+        problem = None
         for answer in answers:
             try:
-                value = self._value(question, answer)
-            except UnusableAnswerError:
-                continue
-            return self._with_cost(value, None, answers)
-        if len(answers) < self.config.attempts:
-            return None
-        return self._with_cost(None, self._problem(question, answers[-1]), answers)
+                return self.plan.level.judge(question.unit, question.prompt.name, usable_text(answer)), None
+            except UnusableAnswerError as error:
+                problem = str(error)
+        return None, problem
 
-    def _value(self, question: Question, answer: ChatAnswer) -> object:
-        return self.plan.level.judge(question.unit, question.prompt.name, usable_text(answer))
-
-    def _problem(self, question: Question, answer: ChatAnswer) -> str | None:
-        try:
-            self._value(question, answer)
-        except UnusableAnswerError as error:
-            return str(error)
-        return None
-
-    def _with_cost(self, value: object, error: str | None, answers: list[ChatAnswer]) -> QuestionResult:
-        prompt_tokens = sum(answer.prompt_tokens for answer in answers)
-        return QuestionResult(value, error, prompt_tokens, sum(answer.completion_tokens for answer in answers))
+    def _is_settled(self, answers: list[ChatAnswer], problem: str | None) -> bool:
+        return bool(answers) and (problem is None or len(answers) >= self.config.attempts)
 
     def _note_failure(self, error: Exception) -> None:
         self._last_failure = error
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= self.config.max_failures_in_a_row:
             raise AnnotationError(
-                f"{self._failures_in_a_row} questions in a row have failed; the last error was: {error}. One "
-                "document is unlikely to be the cause: check the server, then run again with the same folder; only "
-                "open questions are asked."
+                f"{self._failures_in_a_row} questions in a row have failed; the last error was: {error}. Check the "
+                "server, then run again with the same folder: only open questions are asked."
             ) from error
 
 

@@ -36,7 +36,7 @@ class Budget:
     Args:
         config: The limits and prices.
         spent: Tokens spent by earlier runs with the same folder.
-        folder: The folder to name in messages.
+        folder: Named in messages.
     """
 
     def __init__(self, config: AnnotatorConfig, spent: Tokens, folder: str) -> None:

@@ -26,11 +26,8 @@ _MOST_LINES = 10**LABEL_DIGITS
 class ChunkLevel:
     """Cuts documents into runs of whole lines, labelled from [000] in each chunk.
 
-    If the merged program removes more than `max_removed_share` of a chunk's visible characters, the row gets no
-    program; it records the share and an error instead.
-
-    Args:
-        config: The chunk size, and the share that may be removed.
+    If the merged program removes more than `max_removed_share` of a chunk's visible characters, the row has no program,
+    but the share and an error.
     """
 
     schema: pa.Schema = SEED_CHUNKS
@@ -56,34 +53,30 @@ class ChunkLevel:
 
     def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return the merged program and its line targets; they need an answer for every kind of noise."""
-        error = first_error(unit, results)
+        lines = unit.text.split("\n")
         merged: MergedProgram | None = None
+        error = first_error(unit, results)
         if error is None:
-            merged, error = self._merged(unit, results)
-        row: dict[str, Any] = {
-            "line_start": unit.line_start,
-            "line_end": unit.line_end,
-            "program": None,
-            "line_targets": None,
-            "line_weights": None,
-            "removed_share": merged and merged.removed_share,
-            "error": error,
-        }
-        if merged is not None and error is None:
-            lines = unit.text.split("\n")
-            row["program"] = merged.program
-            row["line_targets"] = [0.0 if line in merged.removed_lines else 1.0 for line in range(len(lines))]
-            row["line_weights"] = [1.0 if line.strip() else BLANK_WEIGHT for line in lines]
-        return row
-
-    def _merged(self, unit: Unit, results: Mapping[str, QuestionResult]) -> tuple[MergedProgram | None, str | None]:
-        try:
-            merged = merge([results[prompt].value for prompt in self.prompts], unit.text.split("\n"))
-        except UnusableAnswerError as error:
-            return None, str(error)
-        if merged.removed_share > self._max_removed_share:
-            return merged, (
+            try:
+                merged = merge([results[prompt].value for prompt in self.prompts], lines)
+            except UnusableAnswerError as problem:
+                error = str(problem)
+        if merged is not None and merged.removed_share > self._max_removed_share:
+            error = (
                 f"removes too much: {merged.removed_share:.1%} of the chunk, max_removed_share is "
                 f"{self._max_removed_share:.1%}"
             )
-        return merged, None
+        row = {
+            "line_start": unit.line_start,
+            "line_end": unit.line_end,
+            "removed_share": merged and merged.removed_share,
+            "error": error,
+        }
+        if merged is None or error is not None:
+            return row
+        return {
+            **row,
+            "program": merged.program,
+            "line_targets": [float(number not in merged.removed_lines) for number in range(len(lines))],
+            "line_weights": [1.0 if line.strip() else BLANK_WEIGHT for line in lines],
+        }

@@ -18,11 +18,7 @@ _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
 
 
 class DocumentLevel:
-    """Makes one unit of each document; of a long document the model is shown the head.
-
-    Args:
-        config: How much of a document to show.
-    """
+    """Makes each document one unit; the model sees the head of a long document."""
 
     schema: pa.Schema = SEED_DOCUMENTS
     prompts = tuple(_KINDS)
@@ -42,8 +38,9 @@ class DocumentLevel:
 
     def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return scores and decision. A decision needs both scores, even where one would settle it."""
-        educational = _score(results, EDUCATIONAL.prompt)
-        text_format = _score(results, FORMAT.prompt)
+        educational, text_format = (
+            results[kind.prompt].value if kind.prompt in results else None for kind in (EDUCATIONAL, FORMAT)
+        )
         decision = decide(educational.points, text_format.points) if educational and text_format else None
         return {
             "decision": decision,
@@ -54,7 +51,3 @@ class DocumentLevel:
             "format_justification": text_format and text_format.justification,
             "error": first_error(unit, results),
         }
-
-
-def _score(results: Mapping[str, QuestionResult], prompt: str) -> AdditiveScore | None:
-    return results[prompt].value if prompt in results else None

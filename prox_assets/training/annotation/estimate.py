@@ -13,7 +13,7 @@ from typing import Literal
 from prox_assets.engines.server_client import RequestFailedError, RequestRefusedError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import chat_model
-from prox_assets.training.annotation.chat import ChatModel
+from prox_assets.training.annotation.chat import ChatModel, message_bytes
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 from prox_assets.training.data.seeds import SeedDocument
@@ -21,8 +21,7 @@ from prox_assets.training.data.seeds import SeedDocument
 SAMPLES_PER_PROMPT = 3
 
 BYTES_PER_TOKEN = 3.0
-"""A low value, to be safe: with the tokenizers of current models a token is about four bytes of English, three of
-Chinese."""
+"""Low, to be safe: with current tokenizers a token is about four bytes of English, or three of Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def estimate(documents: Sequence[SeedDocument], config: AnnotatorConfig, level: 
     plan = AnnotationPlan(documents, config, level)
     prompt_bytes = dict.fromkeys(plan.level.prompts, 0)
     for question in plan.questions():
-        prompt_bytes[question.prompt.name] += _bytes(question)
+        prompt_bytes[question.prompt.name] += message_bytes(question.messages())
     rates = asyncio.run(_tokens_per_byte(plan, config))
     prompt_tokens = round(
         sum(size * (rates[name] or 1 / BYTES_PER_TOKEN) for name, size in prompt_bytes.items() if size)
@@ -102,8 +101,4 @@ async def _rate(model: ChatModel, sample: Sequence[Question]) -> float | None:
             tokens += (await model.ask(question.messages(), max_tokens=1)).prompt_tokens
     except (RequestRefusedError, RequestFailedError):
         return None
-    return tokens / sum(map(_bytes, sample)) if sample else None
-
-
-def _bytes(question: Question) -> int:
-    return sum(len(message["content"].encode()) for message in question.messages())
+    return tokens / sum(message_bytes(question.messages()) for question in sample) if sample else None

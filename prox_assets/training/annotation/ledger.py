@@ -24,16 +24,9 @@ LEDGER_NAME = "answers.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One answer; the fields other than `key`, `level` and `answer` are for people who read the file.
+    """One answer, found by the question's key (`AnnotationPlan.key`).
 
-    Attributes:
-        key: Key of the question; it covers the text shown, the prompt, the model and the settings.
-        level: doc or chunk.
-        doc_id: The document.
-        prompt: Name of the prompt.
-        prompt_version: Version of the prompts.
-        model: The served model.
-        answer: The answer.
+    `doc_id`, `prompt`, `prompt_version` and `model` are there for people who read the file.
     """
 
     key: str

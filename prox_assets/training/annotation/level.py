@@ -1,13 +1,12 @@
-"""The interface of the two annotation levels: units, prompts, a judgement per answer, a row per unit.
+"""What the two annotation levels share: units, which become rows, and the results of questions about them.
 
-documents.py and chunks.py implement the levels.
+documents.py and chunks.py hold the levels. Each has a `schema`, the names of its `prompts` (every unit is asked with
+each of them), `units` of a document, `judge` for an answer, and `columns` of a row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import Any
 
 from prox_assets.training.data.seeds import SeedDocument
 
@@ -51,36 +50,6 @@ class QuestionResult:
     error: str | None
     prompt_tokens: int
     completion_tokens: int
-
-
-class AnnotationLevel(Protocol):
-    """Everything that differs between annotating documents and annotating chunks."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The table's schema."""
-        ...
-
-    @property
-    def prompts(self) -> tuple[str, ...]:
-        """Names of the prompts; every unit is asked with each of them."""
-        ...
-
-    def units(self, document: SeedDocument) -> Iterator[Unit]:
-        """Yield the units of a document, in order."""
-        ...
-
-    def judge(self, unit: Unit, prompt: str, text: str) -> Any:  # noqa: ANN401 - each level has its own values
-        """Return the value that an answer gives.
-
-        Raises:
-            UnusableAnswerError: The answer gives no usable value.
-        """
-        ...
-
-    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
-        """Return the level's own columns of a row, and `error`; `results` is empty for a skipped unit."""
-        ...
 
 
 def first_error(unit: Unit, results: Mapping[str, QuestionResult]) -> str | None:

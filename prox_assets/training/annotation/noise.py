@@ -16,11 +16,13 @@ from prox_assets.programs import (
     Refinement,
     RemoveLines,
     execute,
+    operations_from_probabilities,
     parse,
     render,
 )
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
+from prox_assets.training.data.line_targets import visible_characters
 
 # The removed share is bounded after merging, so the executor's floors are off here.
 _POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.0, min_kept_characters=0)
@@ -28,13 +30,7 @@ _POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.
 
 @dataclass(frozen=True, slots=True)
 class NoisePrompt:
-    """A kind of noise.
-
-    Attributes:
-        name: Its name in messages.
-        prompt: Name of the prompt that asks about it.
-        operations: The operations that a program against it may use.
-    """
+    """A kind of noise: its name in messages, the prompt that asks about it, and the operations allowed against it."""
 
     name: str
     prompt: str
@@ -84,7 +80,7 @@ def read_program(answer: str, lines: Sequence[str], kind: NoisePrompt) -> tuple[
         if not isinstance(operation, kind.operations):
             raise UnusableAnswerError(f"{excerpt(render([operation]))} is not allowed against {kind.name}")
         if isinstance(operation, Normalize) and not _only_takes_away(operation):
-            raise UnusableAnswerError(f"{excerpt(render([operation]))} puts in what was not there")
+            raise UnusableAnswerError(f"{excerpt(render([operation]))} inserts new text")
     if KeepChunk() in operations:
         if len(operations) > 1:
             raise UnusableAnswerError("keep_chunk() beside other calls")
@@ -116,7 +112,8 @@ def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> Me
         for line in range(operation.start, operation.end + 1)
     }
     replacing = [operation for operation in dict.fromkeys(operations) if isinstance(operation, Normalize)]
-    candidates: list[Operation] = [*_ranges(removed), *(_as_matched(operation, lines) for operation in replacing)]
+    removals = operations_from_probabilities([line not in removed for line in range(len(lines))], 0.5, 0)
+    candidates: list[Operation] = [*removals, *(_as_matched(operation, lines) for operation in replacing)]
     edits = _run(lines, candidates).edits
     applied = [
         operation for operation, edit in zip(candidates, edits, strict=True) if edit.status is EditStatus.APPLIED
@@ -126,7 +123,9 @@ def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> Me
     wrong = [edit for edit in result.edits if edit.status not in {EditStatus.APPLIED, EditStatus.NO_CHANGE}]
     if wrong:
         raise UnusableAnswerError(f"the merged program does not run: {wrong[0].operation} is {wrong[0].status.value}")
-    return MergedProgram(program, frozenset(removed), _removed_share(lines, result.text))
+    before = sum(map(visible_characters, lines))
+    share = 1 - visible_characters(result.text) / before if before else 0.0
+    return MergedProgram(program, frozenset(removed), share)
 
 
 def _run(lines: Sequence[str], program: str | Sequence[Operation]) -> Refinement:
@@ -139,23 +138,8 @@ def _only_takes_away(operation: Normalize) -> bool:
     return "".join(operation.target.split()) in "".join(operation.source.split())
 
 
-def _ranges(removed: Iterable[int]) -> list[RemoveLines]:
-    ranges: list[RemoveLines] = []
-    for line in sorted(removed):
-        if ranges and ranges[-1].end == line - 1:
-            ranges[-1] = RemoveLines(ranges[-1].start, line)
-        else:
-            ranges.append(RemoveLines(line, line))
-    return ranges
-
-
 def _as_matched(operation: Normalize, lines: Sequence[str]) -> Normalize:
     r"""Return the normalize call in the spelling that the chunk contains: models copy backslashes unescaped."""
     if operation.verbatim is None or any(operation.source in line for line in lines):
         return operation
     return Normalize(*operation.verbatim)
-
-
-def _removed_share(lines: Sequence[str], after: str) -> float:
-    before = sum(len(word) for line in lines for word in line.split())
-    return 1 - sum(map(len, after.split())) / before if before else 0.0

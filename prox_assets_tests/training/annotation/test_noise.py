@@ -42,7 +42,7 @@ def test_keep_chunk_asks_for_nothing() -> None:
         ("remove_lines(line_start=2, line_end=1)", FOOTERS, "reversed"),
         ('normalize(source_str="http://tides.example/invented", target_str="")', URLS, "no_match"),
         ('normalize(source_str="tides.exam", target_str="")', URLS, "cuts_word"),
-        ('normalize(source_str="Moon", target_str="Sun")', URLS, "puts in what was not there"),
+        ('normalize(source_str="Moon", target_str="Sun")', URLS, "inserts new text"),
     ],
 )
 def test_an_unusable_program_is_told_from_a_usable_one(answer: str, kind: NoisePrompt, message: str) -> None:

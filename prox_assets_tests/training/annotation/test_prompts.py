@@ -85,8 +85,8 @@ def test_the_version_is_the_folders_name_and_changes_with_any_file_of_the_level(
         ("Rate {text}", "must consist of turns"),
         ("Hello\n=== user\n{text}", "must consist of turns"),
         ("=== user\n{text}\n=== assistant\nYes.", "end with a user's"),
-        ("=== user\nRate it.", "exactly once, in its last turn"),
-        ("=== user\n{text}\n=== assistant\nYes.\n=== user\n{text}", "exactly once, in its last turn"),
+        ("=== user\nRate it.", "exactly once: in its last turn"),
+        ("=== user\n{text}\n=== assistant\nYes.\n=== user\n{text}", "exactly once: in its last turn"),
     ],
 )
 def test_a_file_of_another_format_is_named_with_what_is_wrong(tmp_path: Path, text: str | None, message: str) -> None:
