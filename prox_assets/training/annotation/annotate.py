@@ -9,8 +9,8 @@ from typing import Any
 
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import Asker, chat_model
-from prox_assets.training.annotation.budget import Budget, Tokens
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.budget import Budget
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.ledger import Ledger, open_ledger
 from prox_assets.training.annotation.questions import AnnotationPlan
 from prox_assets.training.data.seeds import SeedDocument
@@ -31,7 +31,7 @@ class AnnotationSummary:
         requests: Requests of this run that were answered.
         reused: Questions settled by earlier answers.
         prompt_tokens: Prompt tokens of all answers in the folder's ledger, earlier runs included.
-        completion_tokens: Completion tokens of all answers in the folder's ledger, earlier runs included.
+        completion_tokens: Completion tokens of the same answers.
         cost: Cost of those tokens, in the currency of the prices; None without prices.
         annotator: Name of the served model.
         prompt_version: Version of the prompts.
@@ -93,9 +93,9 @@ def annotate(
             errors=dict(errors.most_common()),
             requests=asker.requests,
             reused=asker.reused,
-            prompt_tokens=ledger.prompt_tokens,
-            completion_tokens=ledger.completion_tokens,
-            cost=config.cost(ledger.prompt_tokens, ledger.completion_tokens),
+            prompt_tokens=ledger.spent.prompt,
+            completion_tokens=ledger.spent.completion,
+            cost=config.cost(ledger.spent),
             annotator=asker.model.name,
             prompt_version=plan.prompt_set.version,
         )
@@ -109,7 +109,7 @@ async def _ask(
     progress: Callable[[int, int], None],
 ) -> Asker:
     async with chat_model(config) as model:
-        budget = Budget(config, Tokens(ledger.prompt_tokens, ledger.completion_tokens), str(folder))
+        budget = Budget(config, ledger.spent, str(folder))
         asker = Asker(plan, config, model, ledger, budget, progress)
         await asker.ask_all()
         return asker
@@ -121,6 +121,7 @@ def _rows(plan: AnnotationPlan, asker: Asker, errors: Counter[str]) -> Iterator[
         # Results arrive in any order; the rows, and the error each one names, must not depend on that order.
         results = {name: answered[name] for name in plan.level.prompts if name in answered}
         columns = plan.level.columns(unit, results)
+        tokens = sum((result.tokens for result in results.values()), Tokens())
         if columns["error"] is not None:
             errors[":".join(columns["error"].split(":")[:2])] += 1
         yield {
@@ -131,6 +132,6 @@ def _rows(plan: AnnotationPlan, asker: Asker, errors: Counter[str]) -> Iterator[
             **columns,
             "annotator": asker.model.name,
             "prompt_version": plan.prompt_set.version,
-            "prompt_tokens": sum(result.prompt_tokens for result in results.values()),
-            "completion_tokens": sum(result.completion_tokens for result in results.values()),
+            "prompt_tokens": tokens.prompt,
+            "completion_tokens": tokens.completion,
         }

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from prox_assets.engines.server_client import CompletionsClient, RequestFailedError, RequestRefusedError
 from prox_assets.training.annotation.answers import usable_text
-from prox_assets.training.annotation.budget import Budget, Tokens
+from prox_assets.training.annotation.budget import Budget
 from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_prompt_tokens
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.errors import AnnotationError, UnusableAnswerError
 from prox_assets.training.annotation.ledger import Ledger, LedgerEntry
 from prox_assets.training.annotation.level import QuestionResult
@@ -113,8 +113,7 @@ class Asker:
             self.ledger.add(LedgerEntry(key, *names, self.plan.prompt_set.version, self.model.name, answer))
             answers.append(answer)
             value, problem = self._judge(question, answers)
-        prompt_tokens = sum(answer.prompt_tokens for answer in answers)
-        return QuestionResult(value, problem, prompt_tokens, sum(answer.completion_tokens for answer in answers))
+        return QuestionResult(value, problem, sum((answer.tokens for answer in answers), Tokens()))
 
     async def _ask(self, question: Question, problem: str | None) -> ChatAnswer:
         messages = question.messages(problem)
@@ -122,7 +121,7 @@ class Asker:
         await self.budget.wait_for_room(most)
         with self.budget.reserve(most):
             answer = await self.model.ask(messages, self.config.max_tokens)
-            self.budget.spend(Tokens(answer.prompt_tokens, answer.completion_tokens))
+            self.budget.spend(answer.tokens)
         return answer
 
     def _judge(self, question: Question, answers: list[ChatAnswer]) -> tuple[object, str | None]:

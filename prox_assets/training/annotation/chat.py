@@ -9,7 +9,7 @@ from typing import Any
 
 from prox_assets.engines.protocol import EngineError
 from prox_assets.engines.server_client import CompletionsClient
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.prompts import Message
 
 # Allowances for the chat template: tokens around each message, and around all of them (some add a system message).
@@ -32,6 +32,11 @@ class ChatAnswer:
     refusal: str | None
     prompt_tokens: int
     completion_tokens: int
+
+    @property
+    def tokens(self) -> Tokens:
+        """Both counts."""
+        return Tokens(self.prompt_tokens, self.completion_tokens)
 
 
 class ChatModel:

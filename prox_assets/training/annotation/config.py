@@ -1,5 +1,6 @@
-"""The settings of an annotation run, limits and prices included."""
+"""The settings of an annotation run, limits and prices included, and the tokens that count against them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.engines.config import ServerEngineConfig
 
 _SET_BY_ANNOTATION = frozenset({"model", "messages", "temperature", "max_tokens", "n", "stream"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token counts of prompts and of answers."""
+
+    prompt: int = 0
+    completion: int = 0
+
+    @property
+    def total(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt + self.completion
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
+
+    def __sub__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.prompt - other.prompt, self.completion - other.completion)
 
 
 class AnnotatorConfig(BaseModel):
@@ -105,12 +125,12 @@ class AnnotatorConfig(BaseModel):
             raise ValueError(f"extra may not set {', '.join(taken)}: a run sets them itself")
         return self
 
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+    def cost(self, tokens: Tokens) -> float | None:
         """Return the cost of these tokens, in the currency of the prices; None without prices."""
         if self.prompt_price_per_million is None or self.completion_price_per_million is None:
             return None
-        prompts = prompt_tokens * self.prompt_price_per_million
-        return (prompts + completion_tokens * self.completion_price_per_million) / 1e6
+        prompts = tokens.prompt * self.prompt_price_per_million
+        return (prompts + tokens.completion * self.completion_price_per_million) / 1e6
 
     def server(self) -> ServerEngineConfig:
         """Return the settings of the HTTP client."""

@@ -14,7 +14,7 @@ from prox_assets.engines.server_client import RequestFailedError, RequestRefused
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import chat_model
 from prox_assets.training.annotation.chat import ChatModel, message_bytes
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 from prox_assets.training.data.seeds import SeedDocument
 
@@ -65,20 +65,19 @@ def estimate(documents: Sequence[SeedDocument], config: AnnotatorConfig, level: 
     for question in plan.questions():
         prompt_bytes[question.prompt.name] += message_bytes(question.messages())
     rates = asyncio.run(_tokens_per_byte(plan, config))
-    prompt_tokens = round(
-        sum(size * (rates[name] or 1 / BYTES_PER_TOKEN) for name, size in prompt_bytes.items() if size)
-    )
+    prompt_tokens = sum(size * (rates[name] or 1 / BYTES_PER_TOKEN) for name, size in prompt_bytes.items() if size)
     requests = plan.question_count
-    completion_tokens = requests * config.max_tokens
+    tokens = Tokens(round(prompt_tokens), requests * config.max_tokens)
+    most = Tokens(tokens.prompt * config.attempts, tokens.completion * config.attempts)
     return AnnotationEstimate(
         documents=len(documents),
         units=len(plan.units),
         requests=requests,
         requests_at_most=requests * config.attempts,
-        prompt_tokens=prompt_tokens,
-        completion_tokens_at_most=completion_tokens,
-        cost=config.cost(prompt_tokens, completion_tokens),
-        cost_at_most=config.cost(prompt_tokens * config.attempts, completion_tokens * config.attempts),
+        prompt_tokens=tokens.prompt,
+        completion_tokens_at_most=tokens.completion,
+        cost=config.cost(tokens),
+        cost_at_most=config.cost(most),
         counted_by="server" if all(rates.values()) else "bytes",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prox_assets.training.annotation.config import Tokens
 from prox_assets.training.data.seeds import SeedDocument
 
 BLANK = "blank"
@@ -42,14 +43,12 @@ class QuestionResult:
     Attributes:
         value: The result of the level's `judge` for the answer; None if there is an error.
         error: Why there is no usable answer, or None.
-        prompt_tokens: Prompt tokens of all answers to the question, unusable ones included.
-        completion_tokens: Completion tokens of the same answers.
+        tokens: Tokens of all requests for the question, unusable answers included.
     """
 
     value: Any
     error: str | None
-    prompt_tokens: int
-    completion_tokens: int
+    tokens: Tokens
 
 
 def first_error(unit: Unit, results: Mapping[str, QuestionResult]) -> str | None:

@@ -61,10 +61,7 @@ class MergedProgram:
 def read_program(answer: str, lines: Sequence[str], kind: NoisePrompt) -> tuple[Operation, ...]:
     """Return the operations in an answer; none for keep_chunk().
 
-    Args:
-        answer: Prose with a fenced program, or the program alone.
-        lines: The chunk's lines; the program numbers them from 0.
-        kind: The kind of noise that was asked about.
+    The answer is a program that numbers the chunk's lines from 0, alone or fenced in prose.
 
     Raises:
         UnusableAnswerError: The program does not parse, calls a function that the kind does not allow, contradicts
@@ -92,14 +89,10 @@ def read_program(answer: str, lines: Sequence[str], kind: NoisePrompt) -> tuple[
 
 
 def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> MergedProgram:
-    """Merge the programs against single kinds of noise into one.
+    """Merge the results of `read_program` for all kinds of noise into one program for the chunk.
 
     A line is removed if any program removes it. A normalize call stays if it still changes a remaining line, and equal
     calls are written once.
-
-    Args:
-        programs: The results of `read_program`, one per kind.
-        lines: The chunk's lines.
 
     Raises:
         UnusableAnswerError: An operation of the merged program fails when the program is executed as written.

@@ -1,7 +1,7 @@
 """Turns labels and gold text into line targets: the P(keep) that a model should give each line, and a weight."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prox_assets.training.data.pages import LabelledPage, Regime
 
@@ -12,14 +12,8 @@ AMBIGUOUS_WEIGHT = 0.5
 BLANK_WEIGHT = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class LineTargets:
-    """Targets of the lines of a text.
-
-    Attributes:
-        targets: Target P(keep) in [0, 1], one per line.
-        weights: Weight of each line; 0 if its target is unknown.
-    """
+class LineTargets(NamedTuple):
+    """Target P(keep) in [0, 1] and weight of each line of a text; the weight is 0 if the target is unknown."""
 
     targets: list[float]
     weights: list[float]

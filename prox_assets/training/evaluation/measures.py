@@ -62,8 +62,7 @@ class ReliabilityBin:
 def reliability(predictions: Iterable[tuple[float, bool]]) -> list[ReliabilityBin]:
     """Return ten bins of equal width, without empty ones (reliability diagram; Niculescu-Mizil, Caruana 2005).
 
-    Args:
-        predictions: Pairs of a probability and whether the predicted thing was true.
+    A prediction is a probability and whether it came true.
     """
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for probability, truth in predictions:

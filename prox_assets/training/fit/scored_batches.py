@@ -125,10 +125,7 @@ def single_prompts(
 ) -> PromptSampler:
     """Return a sampler of prompts with one decision, read off after the last token: documents, or spans inside lines.
 
-    Args:
-        prompts: The prompts.
-        targets: Target P(keep) of each.
-        weights: Relative frequency of each.
+    Each has a target P(keep), and a weight in proportion to which it is drawn.
     """
     scored = [
         ScoredPrompt(prompt, (len(prompt) - 1,), (target,), (1.0,))

@@ -63,12 +63,8 @@ def annotate_seeds(
 ) -> dict[str, Any]:
     """Write the level's seed annotations: first those of labelled pages, then those of the language model.
 
-    Args:
-        plan: The lab.
-        folder: Its files.
-        level: doc or chunk.
-        progress: Called with (finished, all) rows of the language model.
-        announce: Called with an estimate of the cost before the language model is asked.
+    `progress` is called with (finished, all) rows of the language model, and `announce` with an estimate of the cost
+    before the model is asked for the first time.
 
     Returns:
         Numbers to display.
@@ -110,9 +106,8 @@ def _seed_documents(
     plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]
 ) -> list[SeedDocument]:
     """Return the documents for the language model; as in the paper, the chunk level gets only kept documents."""
-    if plan.seed_documents:
-        documents = [document for path in plan.seed_documents for document in _read_seeds(Path(path))]
-    else:
+    documents = [document for path in plan.seed_documents for document in _read_seeds(Path(path))]
+    if not plan.seed_documents:
         documents = [SeedDocument(page.page_id, page.site, page.url, page.text_full) for page in pages]
     decided = folder.annotations("doc")
     if level == "doc" or not decided.is_file():

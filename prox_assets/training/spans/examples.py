@@ -32,7 +32,6 @@ class SpanExample:
     """One decision with its answer.
 
     Attributes:
-        line: The line.
         candidate: A span of the line, exactly as `find_candidates` returns it.
         remove_target: Target P(remove), in [0, 1].
         source: Where the target comes from: gold:KIND or rule:KIND for real lines, made:KIND for synthetic noise,
