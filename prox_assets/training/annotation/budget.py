@@ -66,7 +66,7 @@ class Budget:
         if limit is not None and tokens.total > limit:
             used = (
                 f"{self.spent.total:,} of budget_tokens = {limit:,} tokens are spent, and the next request may take "
-                f"{most.total:,} (prompt and answer at their longest)"
+                f"{most.total:,} (the prompt, and the longest answer)"
             )
             least = f"budget_tokens to at least {tokens.total:,}"
         else:
@@ -78,6 +78,6 @@ class Budget:
             )
             least = f"budget_cost to at least {self._config.cost(tokens):.4f}"
         return BudgetExceededError(
-            f"The budget is used up: {used}. No answer is lost. To go on, raise {least} and run again with the folder "
-            f"{self._folder}: only open questions are asked."
+            f"The budget is used up: {used}. No answer is lost. To continue, raise {least} and run again with the "
+            f"folder {self._folder}: only open questions are asked."
         )

@@ -35,8 +35,8 @@ class AnnotationEstimate:
         requests_at_most: Requests if every question takes all its attempts.
         prompt_tokens: Prompt tokens of `requests`.
         completion_tokens_at_most: Completion tokens of `requests` if every answer takes max_tokens.
-        cost: Cost of `requests` with answers at their longest, in the currency of the prices; None without prices.
-        cost_at_most: Cost of `requests_at_most` with answers at their longest; None without prices.
+        cost: Cost of `requests` with the longest answers, in the currency of the prices; None without prices.
+        cost_at_most: Cost of `requests_at_most` with the longest answers; None without prices.
         counted_by: How prompt tokens were counted: "server", from a sample, or "bytes", by BYTES_PER_TOKEN.
     """
 

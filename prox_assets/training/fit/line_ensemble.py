@@ -1,8 +1,7 @@
 """A classical line classifier: a linear model over words, and boosting over its scores for the surrounding lines.
 
-It has two uses. For distillation (data/distillation.py), its out-of-fold probabilities soften noisy line labels and
-replace missing ones. It is also the reference that a small language model has to beat. The features are in
-line_features.py.
+Its out-of-fold probabilities soften noisy line labels and replace missing ones (data/distillation.py). It is also a
+reference for small language models to beat. The features are in line_features.py.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
-from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
@@ -37,11 +37,12 @@ from prox_assets.training.evaluation.table import (
     type_table,
 )
 from prox_assets.training.lab.settings import LabFolder, LabPlan
+from prox_assets.training.lab.stages import labelled_pages
 
 NEW = "this refiner"
 
 
-def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]) -> dict[str, Any]:
+def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:
     """Evaluate the level's finished refiner on validation pages and store the numbers.
 
     Returns:
@@ -49,6 +50,7 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
 
     Raises:
         RefinerError: There is no finished refiner.
+        PagesError: See `labelled_pages`.
     """
     # The probe is off: a bad refiner should be measured, not refused.
     new = load_refiner(str(folder.model(level))).model_copy(update={"probe": False})
@@ -60,7 +62,7 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
     previous = _previous(plan, level)
     if previous is not None:
         systems["previous"] = previous
-    evaluation = evaluate_systems(level, systems, validation_pages(pages), plan.seed)
+    evaluation = evaluate_systems(level, systems, validation_pages(labelled_pages(plan)), plan.seed)
     write_json(folder.evaluation(level), evaluation["numbers"])
     measures = flat(evaluation["numbers"][NEW])
     # Scores by page go only into the file; as metadata they would take one entry per page.
@@ -104,15 +106,7 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
         if plan.previous != BUNDLED:
             raise
         return None  # the first bundled refiner has no predecessor
-    return pair if _refiner(pair, level) is not None else None
-
-
-def _session(pair: RefinerPair, level: Level) -> RefinerSession:
-    return RefinerSession(_refiner(pair, level), level, TransformersEngineConfig())
-
-
-def _refiner(pair: RefinerPair, level: Level) -> RefinerConfig | None:
-    return pair.doc if level == "doc" else pair.chunk
+    return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
 
 
 def _policy(pair: RefinerPair) -> ExecutionPolicy:
@@ -126,7 +120,7 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
     numbers: dict[str, Any] = {}
     clean: dict[str, float] = {}
     for name, pair in systems.items():
-        with _session(pair, "chunk") as session:
+        with RefinerSession(pair.chunk, "chunk", TransformersEngineConfig()) as session:
             refiner = session.chunk_refiner()
             for regime in REGIMES:
                 shown = [page for page in pages if page.text(regime).strip()]
@@ -160,15 +154,13 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     sets = {f"pages, {regime}": labelled_documents(pages, regime) for regime in REGIMES}
     synthetic = [
         LabelledDocument(f"made-{number}", document.text, keep=False, kind=document.kind)
-        for number, document in enumerate(
-            synthetic_documents(list(pages), round(SYNTHETIC_PER_PAGE * len(pages)), seed)
-        )
+        for number, document in enumerate(synthetic_documents(pages, round(SYNTHETIC_PER_PAGE * len(pages)), seed))
     ]
     sets["pages and synthetic documents"] = sets["pages, text_full"] + synthetic
     results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
     numbers: dict[str, Any] = {name: {} for name in systems}
     for name, pair in systems.items():
-        with _session(pair, "doc") as session:
+        with RefinerSession(pair.doc, "doc", TransformersEngineConfig()) as session:
             for which, documents in sets.items():
                 result = evaluate_documents(session.document_refiner(), documents, _policy(pair))
                 results[which][name] = result

@@ -75,7 +75,7 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
         span_rows = list(read_table(spans)) if level == "chunk" and spans.is_file() else []
         setup = prepare_scored(config, spec.recipe, base, rows, span_rows, work)
     elif base is None:
-        raise RefinerError("Refiners that write programs are tuned from a base: set recipe.base.")
+        raise RefinerError("Refiners that write programs are fine-tuned from a base: set recipe.base.")
     else:
         setup = prepare_programs(config, base, rows, plan.seed)
     run = train(setup, spec.recipe, work, progress)
@@ -103,7 +103,7 @@ def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
         base = folder.model(spec.start_from)
         if not base.is_dir():
             raise RefinerError(
-                f"The {level} refiner starts from the {spec.start_from} refiner, which is not there: train that first."
+                f"The {level} refiner starts from the missing {spec.start_from} refiner: train that first."
             )
         return base
     return find_model(spec.recipe.base).path if spec.recipe.base is not None else None
