@@ -102,11 +102,7 @@ def annotate(
 
 
 async def _ask(
-    plan: AnnotationPlan,
-    config: AnnotatorConfig,
-    ledger: Ledger,
-    folder: Path,
-    progress: Callable[[int, int], None],
+    plan: AnnotationPlan, config: AnnotatorConfig, ledger: Ledger, folder: Path, progress: Callable[[int, int], None]
 ) -> Asker:
     async with chat_model(config) as model:
         budget = Budget(config, ledger.spent, str(folder))

@@ -53,8 +53,5 @@ def train_tokenizer(
     )
     backend.train_from_iterator((text[:CHARACTERS_PER_TEXT] for text in texts), trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token=END_TOKEN,
-        clean_up_tokenization_spaces=False,
-        model_max_length=window,
+        tokenizer_object=backend, eos_token=END_TOKEN, clean_up_tokenization_spaces=False, model_max_length=window
     )

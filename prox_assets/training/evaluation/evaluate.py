@@ -18,13 +18,7 @@ from prox_assets.programs import (
     execute,
     stored_program,
 )
-from prox_assets.refiners.protocol import (
-    ChunkPrograms,
-    ChunkRefiner,
-    DocumentProgram,
-    DocumentRefiner,
-    RefinerInput,
-)
+from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentProgram, DocumentRefiner, RefinerInput
 from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.line_targets import visible_characters
 from prox_assets.training.data.pages import LabelledPage, Regime

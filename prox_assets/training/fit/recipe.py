@@ -32,8 +32,7 @@ class TrainingRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str | None = Field(
-        default=None,
-        description="Folder or hub id of a Llama-family model to start from; all its weights are trained.",
+        default=None, description="Folder or hub id of a Llama-family model to start from; all its weights are trained."
     )
     shape: ModelShape | None = Field(
         default=None, description="The model to train from scratch, with a tokenizer of its own; instead of a base."

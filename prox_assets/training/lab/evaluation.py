@@ -29,13 +29,7 @@ from prox_assets.training.evaluation.evaluate import (
     evaluate_documents,
     labelled_documents,
 )
-from prox_assets.training.evaluation.table import (
-    chunk_table,
-    document_table,
-    reliability_table,
-    site_table,
-    type_table,
-)
+from prox_assets.training.evaluation.table import chunk_table, document_table, reliability_table, site_table, type_table
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.lab.stages import labelled_pages
 

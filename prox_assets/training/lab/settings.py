@@ -61,8 +61,7 @@ class LabPlan(BaseModel):
     doc: RefinerSpec = Field(description="The document refiner.")
     chunk: RefinerSpec = Field(description="The chunk refiner.")
     previous: str | None = Field(
-        default="bundled",
-        description="Refiners to compare the new ones with: a preset or a folder; null for none.",
+        default="bundled", description="Refiners to compare the new ones with: a preset or a folder; null for none."
     )
     distillation: float = Field(
         default=0.5,
