@@ -57,7 +57,7 @@ SCHEMA = pa.schema(
 
 
 def sentence(rng: random.Random) -> str:
-    """Return a sentence of a dozen words or so."""
+    """Return a sentence of about a dozen words."""
     return " ".join(rng.choice(words) for words in (SUBJECTS, VERBS, OBJECTS, ENDS))
 
 

@@ -1,4 +1,4 @@
-"""What a run will take, said before it."""
+"""The size of a run, estimated before it starts."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Programs against single kinds of noise: what is accepted, and what they are merged into."""
+"""Programs against single kinds of noise: which ones are accepted, and how they are merged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A small chat model that has memorised what to answer to a few pages, usable answers and others.
+"""A small chat model that has memorised answers to a few pages, usable and unusable ones.
 
 Its chat template shows it only the page and the beginning and end of the instructions. So requests are the real ones,
 examples and all, and training still takes seconds.

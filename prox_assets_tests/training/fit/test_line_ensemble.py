@@ -1,4 +1,4 @@
-"""The classical line classifier and what its opinion does to targets."""
+"""The classical line classifier, and targets softened by its probabilities."""
 
 import random
 from typing import Any
@@ -28,7 +28,7 @@ def test_it_learns_which_lines_stay_and_its_out_of_fold_opinions_are_of_other_si
     unseen = labelled_page(**page(500))
     assert accuracy(ensemble.predict(unseen.text_full), unseen.keep_full) > 0.9
     assert accuracy(opinions[0], labelled_page(**page(0)).keep_full) > 0.8
-    # A page whose labels are turned around teaches the folds of other pages, never its own opinion.
+    # A page with inverted labels affects the classifiers of other folds, never those that judge the page itself.
     wrong = {**data[0], "line_targets": [1 - target for target in data[0]["line_targets"]]}
     again = LineEnsemble(trees=30).fit([wrong, *data[1:]])
     assert accuracy(again[0], labelled_page(**page(0)).keep_full) > 0.8
@@ -52,7 +52,7 @@ def test_features_say_where_a_line_is_and_how_often_it_comes_again():
 
 
 class Opinion(LineEnsemble):
-    """An ensemble that is quarter sure of every line of a text."""
+    """An ensemble that gives every line a P(keep) of 0.25."""
 
     def fit(self, rows):
         return [dict.fromkeys(present_lines(row["text"])[0], 0.25) for row in rows]

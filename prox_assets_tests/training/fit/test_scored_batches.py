@@ -1,4 +1,4 @@
-"""Batches of scored prompts: what a step sees, and that it depends on its number alone."""
+"""Batches of scored prompts: what a step sees, which depends only on its number."""
 
 import random
 

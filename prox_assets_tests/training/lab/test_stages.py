@@ -99,7 +99,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_where_an_undistu
     assert killed.wait() == -signal.SIGKILL
     assert checkpoint.is_file()
     assert not folder.model("chunk").exists()
-    # What a kill in the middle of writing a checkpoint leaves.
+    # The remains of a checkpoint whose writing was interrupted.
     torn = folder.training("chunk") / "checkpoint-60"
     torn.mkdir()
     (torn / "model.safetensors").write_bytes(b"half")

@@ -94,7 +94,7 @@ def test_a_page_without_prose_still_teaches_hard_negatives():
 
 @pytest.mark.parametrize("kind", list(NoiseKind))
 def test_nearly_all_fragments_behind_a_sentence_are_found_as_their_kind(kind):
-    """What is not found is not taught, and recall is the generator's to answer for."""
+    """A fragment that is not found as a span teaches nothing."""
     rng = random.Random(3)
     found = 0
     for number in range(100):

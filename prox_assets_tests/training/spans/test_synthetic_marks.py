@@ -1,4 +1,4 @@
-"""Synthetic marks consist of words, and no star of this package spreads a string into its letters."""
+"""Synthetic marks consist of words; nothing in this package unpacks a string into its letters by mistake."""
 
 import ast
 import random
