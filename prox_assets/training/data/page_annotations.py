@@ -4,7 +4,7 @@ line_targets.py and document_targets.py hold the rules for targets; synthetic_do
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from prox_assets.programs import KeepChunk, operations_from_probabilities, render
 from prox_assets.training.data.document_targets import document_target
@@ -52,8 +52,7 @@ def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[R
         for name, text in (*((regime, page.text(regime)) for regime in REGIMES), (CLEAN, page.gold)):
             if text.strip():
                 yield {**_place(page, name, text), **_decision(target)}
-    splits: tuple[Split, ...] = ("train", "development", "validation")
-    for split in splits:
+    for split in get_args(Split):
         own = [page for page in pages if page.split == split and not page.is_silver]
         for number, document in enumerate(synthetic_documents(own, round(SYNTHETIC_PER_PAGE * len(own)), seed)):
             yield {

@@ -44,10 +44,6 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
                 part.step()
             return loss
 
-        def zero_grad(self, set_to_none: bool = True) -> None:
-            for part in self.parts:
-                part.zero_grad(set_to_none)
-
         def state_dict(self) -> dict[str, Any]:
             return {"parts": [part.state_dict() for part in self.parts]}
 
