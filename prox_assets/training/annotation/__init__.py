@@ -7,8 +7,8 @@ training/data/seeds.py.
 
 from prox_assets.training.annotation.annotate import AnnotationSummary, annotate
 from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.cost_estimate import AnnotationEstimate, estimate
 from prox_assets.training.annotation.errors import AnnotationError, BudgetExceededError
-from prox_assets.training.annotation.estimate import AnnotationEstimate, estimate
 
 __all__ = [
     "AnnotationError",
