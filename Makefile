@@ -69,7 +69,7 @@ $(VENV)/.torch:
 	touch $@
 
 $(VENV)/.base: $(VENV)/.torch pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e .
+	$(PIP) install -c constraints.txt -e '.[models]'
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.base

@@ -1,50 +1,42 @@
-"""What Dagster costs per partition: a backfill with ranged runs against one with a run for every partition.
+"""Dagster's overhead per partition in a backfill: ranged runs against one run per partition.
 
     python -m benchmarks.backfill_overhead [--partitions 40] [--per-run 1 8 40]
 
 A deployment of real processes (webserver, daemon, code server, run workers, step processes; the project's dagster.yaml)
-backfills `doc_programs` and `chunk_programs` of tiny shards as the UI does, once for each number of partitions per run
-(`shards_per_run` of the corpus). The stages' own time is measured on the same shards without Dagster; overhead per
-partition is (wall time of the backfill - stages) / partitions. Beside it stands where the time of a run goes, medians
-over the runs from Dagster's own event log, and what loading the code location takes. Needs no pages: the refiners are
-`rules`, and the shards so small that their text does not matter.
+backfills `doc_programs` and `chunk_programs` of tiny shards the way the UI does, once for each number of partitions per
+run (`shards_per_run` of the corpus). The same stages are timed on the same shards without Dagster. Overhead per
+partition is (backfill wall time - stage time) / partitions. Two more tables show where a run's time goes (medians over
+runs, from Dagster's event log) and how long the code location takes to load. Needs no labelled pages: the refiners are
+`rules`, and the shards are so small that their text does not matter.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import yaml
 
+from benchmarks.support.arguments import command_parser, positive
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.component import RefinedCorpusAttributes
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.orchestration.source_sensor import prepare_partitions
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets.testing.dagster_deployment import (
-    PROJECT_ROOT,
-    Deployment,
-    running_deployment,
-    wait_for,
-)
+from prox_assets.testing.dagster_deployment import PROJECT_ROOT, Deployment, running_deployment, wait_for
 
 ASSETS = ["doc_programs", "chunk_programs"]
 DOCUMENTS = 5
 BACKFILL_SECONDS = 1_500
 LOADS = 3
-# From one moment of a run to the next, in Dagster's own words.
+# Each phase of a run, as the Dagster events that begin and end it.
 PHASES = {
     "queued": ("PIPELINE_ENQUEUED", "PIPELINE_STARTING"),
     "run worker starts": ("PIPELINE_STARTING", "PIPELINE_START"),
@@ -55,18 +47,18 @@ PHASES = {
 
 
 class BackfillFailedError(RuntimeError):
-    """A backfill did not end in success; its time means nothing."""
+    """A backfill did not succeed, so its time means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What a backfill took, in seconds.
+    """How long a backfill took, in seconds.
 
     Attributes:
-        wall: From its launch to its end, as Dagster notes them.
-        working: From its launch to the end of its last run: the daemon looks every 30 s whether a backfill is done.
-        runs: How many runs it had.
-        phases: Median seconds of a run's phases.
+        wall: From launch until Dagster reports it complete.
+        working: From launch to the end of its last run. The daemon checks only every 30 s whether a backfill is done.
+        runs: Number of runs.
+        phases: Median seconds of each phase of a run.
     """
 
     wall: float
@@ -76,17 +68,13 @@ class Backfill:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the backfills, print the tables; return 1 if one failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.backfill_overhead",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Run the backfills and print the tables; return 1 if one failed."""
+    parser = command_parser("backfill_overhead", __doc__, pages=False)
+    parser.add_argument("--partitions", type=positive, default=40, help="partitions to backfill (40)")
+    parser.add_argument(
+        "--per-run", type=positive, nargs="+", default=[1, 8, 40], help="partitions per run, one backfill each (1 8 40)"
     )
-    parser.add_argument("--partitions", type=int, default=40)
-    parser.add_argument("--per-run", type=int, nargs="+", default=[1, 8, 40], help="Partitions per run, each in turn.")
     options = parser.parse_args(arguments)
-    if options.partitions < 1 or min(options.per_run) < 1:
-        parser.error("--partitions and --per-run must be at least 1")
     with tempfile.TemporaryDirectory(prefix="prox-backfill-") as folder:
         try:
             _measure(Path(folder), options.partitions, sorted(set(options.per_run)))
@@ -96,30 +84,33 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _measure(folder: Path, partitions: int, ways: list[int]) -> None:
+def _measure(folder: Path, partitions: int, sizes: list[int]) -> None:
     print("| code location, all that its start takes | s |\n|---|---|")
     for name, code in LOADING.items():
         print(f"| {name} | {statistics.median(_seconds_of(code) for _ in range(LOADS)):.2f} |", flush=True)
     raw = write_shards(folder / "raw", partitions)
-    corpora = {f"per_run_{way}": attributes(raw, way) for way in ways}
+    corpora = {f"per_run_{size}": attributes(raw, size) for size in sizes}
     alone = stages_alone(folder / "alone", corpora, partitions)
     print(f"\nstages of {partitions} partitions without Dagster: {alone:.2f} s")
-    with running_deployment(folder / "deployment", corpora) as deployment, instance_of(deployment) as instance:
-        done = {way: backfill(deployment, instance, f"per_run_{way}") for way in ways}
+    with (
+        running_deployment(folder / "deployment", corpora) as deployment,
+        dg.DagsterInstance.from_config(str(deployment.home)) as instance,
+    ):
+        done = {size: backfill(deployment, instance, f"per_run_{size}") for size in sizes}
     print("\n| partitions per run | runs | wall, s | overhead per partition, s | without the last look, s | ratio |")
     print("|---|---|---|---|---|---|")
-    first = done[ways[0]]
-    for way, took in done.items():
+    first = done[sizes[0]]
+    for size, took in done.items():
         overhead = (took.wall - alone) / partitions
         working = (took.working - alone) / partitions
         ratio = (first.working - alone) / (took.working - alone)
-        print(f"| {way} | {took.runs} | {took.wall:.0f} | {overhead:.2f} | {working:.2f} | {ratio:.1f} |")
+        print(f"| {size} | {took.runs} | {took.wall:.0f} | {overhead:.2f} | {working:.2f} | {ratio:.1f} |")
     print(f"\n| a run of, median s | {' | '.join(PHASES)} |\n|---|{'---|' * len(PHASES)}")
-    for way, took in done.items():
-        print(f"| {way} | {' | '.join(f'{seconds:.2f}' for seconds in took.phases.values())} |")
+    for size, took in done.items():
+        print(f"| {size} | {' | '.join(f'{seconds:.2f}' for seconds in took.phases.values())} |")
 
 
-# Each in an interpreter of its own, whose start is part of it.
+# Each runs in a fresh interpreter, start-up included.
 LOADING = {
     "nothing": "pass",
     "import dagster": "import dagster",
@@ -135,7 +126,7 @@ def _seconds_of(code: str) -> float:
 
 
 def write_shards(folder: Path, partitions: int) -> str:
-    """Write so many JSON-lines files of a few documents; return the pattern that finds them."""
+    """Write one small JSON-lines file per partition; return a glob pattern for them."""
     folder.mkdir(parents=True)
     for shard in range(partitions):
         rows = [
@@ -150,19 +141,19 @@ def write_shards(folder: Path, partitions: int) -> str:
 
 
 def attributes(raw: str, per_run: int) -> dict[str, object]:
-    """Return the attributes of a corpus whose inference runs have at most so many partitions."""
+    """Return the attributes of a corpus whose inference runs have at most `per_run` partitions."""
     return {"urls": [raw], "format": "jsonl", "refiners": "rules", "shards_per_run": per_run, "report_schedule": None}
 
 
 def stages_alone(folder: Path, corpora: dict[str, dict[str, object]], partitions: int) -> float:
-    """Return the seconds that the two stages take on all shards, in this process."""
+    """Return the seconds the two stages take on all shards in this process, without Dagster."""
     name, given = next(iter(corpora.items()))
-    settings = RefinedCorpusAttributes.model_validate({"corpus": name, **given}).settings()
+    settings = CorpusSettings.model_validate({"corpus": name, **given})
     lake = Lake(str(folder))
     with dg.instance_for_test() as instance:
         runs = _read_shards(instance, lake, settings)
     if len(runs) != partitions:
-        raise BackfillFailedError(f"{len(runs)} shards were found, not {partitions}")
+        raise BackfillFailedError(f"found {len(runs)} shards instead of {partitions}")
     start = time.monotonic()
     with settings.plan.session("doc") as doc:
         for run in runs:
@@ -174,7 +165,7 @@ def stages_alone(folder: Path, corpora: dict[str, dict[str, object]], partitions
 
 
 def _read_shards(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings) -> list[ShardRun]:
-    """Add the partitions and read their documents; return the runs."""
+    """Register the partitions and read their documents; return a run for each."""
     found = prepare_partitions(instance, lake, settings, "raw")
     runs = [ShardRun(lake, settings.plan, shard.key, "raw") for shard in found.shards]
     for run in runs:
@@ -182,21 +173,14 @@ def _read_shards(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSetti
     return runs
 
 
-@contextmanager
-def instance_of(deployment: Deployment) -> Iterator[dg.DagsterInstance]:
-    """Give the instance of a deployment, to prepare partitions and to read the event log."""
-    with dg.DagsterInstance.from_config(str(deployment.home)) as instance:
-        yield instance
-
-
 def backfill(deployment: Deployment, instance: dg.DagsterInstance, corpus: str) -> Backfill:
-    """Backfill a corpus whose documents are read first, without Dagster, and say what it took.
+    """Read a corpus's documents without Dagster, then backfill its programs; return how long the backfill took.
 
     Raises:
-        BackfillFailedError: It did not end in success.
+        BackfillFailedError: The backfill did not succeed.
     """
-    given = deployment.home.parent / "shop" / "defs" / corpus / "defs.yaml"
-    settings = _settings(given)
+    file = deployment.home.parent / "shop" / "defs" / corpus / "defs.yaml"
+    settings = CorpusSettings.model_validate(yaml.safe_load(file.read_text())["attributes"])
     keys = [run.shard for run in _read_shards(instance, Lake(str(deployment.lake)), settings)]
     launched = time.time()
     backfill_id = deployment.launch_backfill(corpus, ASSETS, keys)
@@ -220,12 +204,8 @@ def backfill(deployment: Deployment, instance: dg.DagsterInstance, corpus: str) 
     )
 
 
-def _settings(file: Path) -> CorpusSettings:
-    return RefinedCorpusAttributes.model_validate(yaml.safe_load(file.read_text())["attributes"]).settings()
-
-
 def _phases(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:
-    """Return the seconds of a run's phases; its steps last from the first one's start to the last one's end."""
+    """Return the seconds of each phase of a run; `steps` is from the first step's start to the last step's end."""
     first: dict[str, float] = {}
     last: dict[str, float] = {}
     for entry in instance.all_logs(run_id):
@@ -233,7 +213,7 @@ def _phases(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:
             kind = entry.dagster_event.event_type_value
             first.setdefault(kind, entry.timestamp)
             last[kind] = entry.timestamp
-    # Only steps happen more than once: they begin with the first and end with the last.
+    # Only step events repeat within a run: take the first start and the last success.
     return {
         name: last[end] - (last if begin == "STEP_SUCCESS" else first)[begin]
         if "STEP_SUCCESS" in (begin, end)

@@ -1,14 +1,13 @@
-"""Chunking and prompting, and execution, against the released ProX code: time, and whether the results are the same.
+"""Compare chunking, prompting and execution with the released ProX code: speed, and whether the results are the same.
 
     python -m benchmarks.chunking --prox-checkout DIR --pages FILE [--limit N] [--tokenizer DIR]
 
-Both sides have the same texts, the same tokenizer (the one of the checkout) and one thread; times are processor times
-within one process. Ours ends with token ids, as the engine takes them. The released chunk script ends with text, which
-its engine (vLLM) encodes once more: both sums are printed, with that encoding and without it. Its chunks and programs
-are made by its own functions (`released_code.py`); what its scripts do with them inside `main` is done here as there.
+Both sides get the same texts, the same tokenizer (the checkout's) and one thread; times are CPU times in one process.
+This project's prompts end as token ids, ready for the engine. The released chunk script ends with text, which its
+engine (vLLM) tokenizes again, so its total is printed with and without that step. Chunking and execution call the
+released functions themselves (`released_code.py`); what its scripts do around them in `main` is reproduced here.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -17,8 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from benchmarks.support.arguments import command_parser
 from benchmarks.support.execution import compare_execution
-from benchmarks.support.pages import default_pages_path
 from benchmarks.support.released_code import CheckoutError, ReleasedCode, released_code
 from prox_assets.refiners.model.batching import BATCH_DOCUMENTS
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
@@ -27,10 +26,10 @@ from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import SYSTEM_MESSAGE, label_lines, prompt_frame
 from prox_assets.training.data.pages import read_labelled_pages
 
-# The sizes of the released scripts: tokens of a chunk's lines, and of a document prompt.
+# Token limits of the released scripts: for the lines of a chunk, and for a document prompt.
 CHUNK_TOKENS = 1500
 DOCUMENT_TOKENS = 2000
-# Llama 2's template, which transformers applied by default when the scripts were written.
+# Llama 2's chat template, the default in transformers when the scripts were written.
 LLAMA2_TEMPLATE = (
     "{{ bos_token + '[INST] <<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n'"
     " + messages[1]['content'].strip() + ' [/INST]' }}"
@@ -40,11 +39,11 @@ T = TypeVar("T")
 
 
 class Side(NamedTuple):
-    """What one side made of the pages, and what it took.
+    """What one side produced, and its cost.
 
     Attributes:
-        chunks: Of each page, the (first line, last line) of each chunk that a model is shown.
-        seconds: Processor seconds by what was done.
+        chunks: Per page, the (first line, last line) of every chunk shown to a model.
+        seconds: CPU seconds by step.
     """
 
     chunks: list[list[tuple[int, int]]]
@@ -52,14 +51,13 @@ class Side(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables; return 1 where an equal document differs for no known reason, or the checkout is none."""
-    # One thread each: read by the tokenizer when it first works.
+    """Print the tables; return 1 if a document differs for no known reason, or the checkout is not one of ProX."""
+    # One thread per side; the tokenizer reads this at its first call.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chunking", description=__doc__)
+    parser = command_parser("chunking", __doc__)
     parser.add_argument("--prox-checkout", type=Path, required=True, help="checkout of github.com/GAIR-NLP/ProX")
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
-    parser.add_argument("--tokenizer", type=Path, help="folder of another tokenizer than the checkout's")
-    parser.add_argument("--limit", type=int, default=None, help="only the first N pages")
+    parser.add_argument("--tokenizer", type=Path, help="folder of a tokenizer to use instead of the checkout's")
+    parser.add_argument("--limit", type=int, help="use only the first N pages")
     options = parser.parse_args(arguments)
     try:
         released = released_code(options.prox_checkout)
@@ -86,13 +84,13 @@ def _timed(seconds: dict[str, float], name: str, work: Callable[[], T]) -> T:
 
 
 def _chunk_budget(tokenizer: PromptTokenizer) -> int:
-    """Return the tokens of a whole chunk prompt whose lines have at most CHUNK_TOKENS, each with its line break.
+    """Return the prompt budget at which a chunk's lines, line breaks included, have at most CHUNK_TOKENS tokens.
 
-    The released code counts a token for each line as well, that which its tokenizer puts before every text.
+    The released code counts one token more per line: the one its tokenizer puts before every text.
     """
     empty = prompt_frame("llama2-chat", "chunk").render("")
-    break_of_the_last_line = 1  # stands in the frame
-    return CHUNK_TOKENS + len(tokenizer.opening) + len(tokenizer.encode([empty])[0]) - break_of_the_last_line
+    last_line_break = 1  # part of the frame
+    return CHUNK_TOKENS + len(tokenizer.opening) + len(tokenizer.encode([empty])[0]) - last_line_break
 
 
 def _ours(texts: Sequence[str], tokenizer: PromptTokenizer) -> tuple[Side, list[list[PlannedChunk]]]:
@@ -169,7 +167,7 @@ def _print_times(texts: Sequence[str], ours: Side, theirs: Side) -> None:
 
 
 def _print_chunks(texts: Sequence[str], ours: Side, theirs: Side, tokenizer: PromptTokenizer) -> int:
-    """Print how many documents have the same chunks, and why the others do not; return those without a reason."""
+    """Print how many documents have the same chunks, and why the rest differ; return how many are unexplained."""
     causes: Counter[str] = Counter()
     for text, mine, other in zip(texts, ours.chunks, theirs.chunks, strict=True):
         causes["the same chunks" if mine == other else _cause(text, mine, other, tokenizer)] += 1
@@ -185,9 +183,9 @@ UNEXPLAINED = "unexplained"
 
 
 def _cause(text: str, ours: list[tuple[int, int]], theirs: list[tuple[int, int]], tokenizer: PromptTokenizer) -> str:
-    """Say why two chunkings of a document differ, looking at the first chunks that do.
+    """Return why two chunkings of a document differ, judged by the first chunk that does.
 
-    Right is a chunk that fits the budget and would not fit it with the next line as well (algorithm 1 of the paper).
+    A correct chunk fits the budget, and would no longer fit with the next line added (algorithm 1 of the paper).
     """
     first = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), None)
     lines = text.split("\n")
@@ -207,7 +205,7 @@ def _cause(text: str, ours: list[tuple[int, int]], theirs: list[tuple[int, int]]
         return UNEXPLAINED
     if mine[1] > other[1] and tokens(*mine) <= budget:
         return "released: a chunk ends although the next line fits (a line alone has more tokens than among others)"
-    # The planner leaves a few tokens free so that a chunk hardly ever has to be cut again.
+    # The planner keeps a few tokens in reserve so that it rarely has to split a chunk again.
     if mine[1] < other[1] and tokens(mine[0], mine[1] + 1) > budget - SPARE_TOKENS:
         return f"prox_assets: the last {SPARE_TOKENS} tokens of a chunk are left free"
     return UNEXPLAINED

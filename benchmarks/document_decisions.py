@@ -1,13 +1,12 @@
-"""Document decisions by one token or by a program: `python -m benchmarks.document_decisions --pages FILE`.
+"""Document decisions from one token against a full program: `python -m benchmarks.document_decisions --pages FILE`.
 
-The released code generates a program for each document (greedy, 2,000 tokens at most) and reads it; here one forward
-pass compares the two answers at the token where they part. Same prompts, same engine, in the order one token, program,
-one token, so that a machine that grows slower or faster meanwhile favours neither. The model is a small one that is
-trained on the spot until it writes real programs and ends them: one that rambles would flatter the comparison, and how
-many tokens it wrote is printed.
+The released code generates a program per document (greedy, up to 2,000 tokens) and parses it. This project scores the
+two possible answers in one forward pass, at the token where they diverge. Both use the same prompts and the same
+engine, in the order one token, program, one token, so that a drift in the machine's speed favours neither. The model is
+small and trained on the spot until it writes real programs and stops: one that rambles would make full generation look
+slower than it is. The number of tokens it wrote is printed.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -21,9 +20,9 @@ from statistics import mean
 from pydantic import ValidationError
 
 from benchmarks.engine_efficiency import engine_settings
+from benchmarks.support.arguments import add_engine_option, command_parser, positive
 from benchmarks.support.bare_vllm import SharedVllm, StopWatch
 from benchmarks.support.decision_refiner import REFERENCE_MAX_TOKENS, SHAPE, as_released, make_decision_refiner
-from benchmarks.support.pages import default_pages_path
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.programs import ExecutionPolicy, decide_document
@@ -33,13 +32,13 @@ from prox_assets.refiners.open import open_document_refiner
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.training.data.pages import LabelledPage, PagesError, read_labelled_pages
 
-# The released code's reading of an answer (mode reference) and the project's own.
-READINGS = (ExecutionPolicy(mode="reference"), ExecutionPolicy())
+# How the released code parses an answer (reference), and how this project does.
+PARSING = (ExecutionPolicy(mode="reference"), ExecutionPolicy())
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All documents asked in one way: the answers by document, and seconds of wall and processor time."""
+    """Answers by doc id to one way of asking, with wall and CPU seconds."""
 
     answers: dict[str, DocumentProgram]
     seconds: float
@@ -48,13 +47,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The decisions of two ways of asking, document by document, one reading of programs.
+    """How far decisions by score and by program agree, for one way of parsing programs.
 
     Attributes:
-        same: Documents with the same decision.
-        kept: Documents that the scored way keeps.
-        unlike: Those that differ although the program is one of the two answers, which should be none.
-        other: Documents whose program is neither of the answers.
+        same: Number of documents with the same decision.
+        kept: Number of documents kept by score.
+        unlike: Documents decided differently although the program is one of the two answers; should be empty.
+        other: Documents whose program is neither answer.
     """
 
     same: int
@@ -70,7 +69,7 @@ def compare(
     config: RefinerConfig,
     policy: ExecutionPolicy,
 ) -> Agreement:
-    """Compare decisions by probability with decisions by program."""
+    """Compare decisions by score with decisions by program."""
     same = kept = 0
     unlike: list[str] = []
     other: list[str] = []
@@ -112,7 +111,7 @@ def _report(documents: Sequence[RefinerInput], config: RefinerConfig, asked: tup
     print(f"programs: {'; '.join(f'{text[:40]!r} {count}' for text, count in programs.most_common(3))}")
     print(
         f"tokens written: median {tokens[len(tokens) // 2]}, mean {mean(tokens):.1f}, most {tokens[-1]}; "
-        f"{cut} answers cut at {REFERENCE_MAX_TOKENS:,}\n"
+        f"{cut} answers truncated at {REFERENCE_MAX_TOKENS:,}\n"
     )
     print("| asked | seconds | of processor time | documents/s |\n|---|---|---|---|")
     score_seconds, score_cpu = mean((first.seconds, last.seconds)), mean((first.cpu_seconds, last.cpu_seconds))
@@ -123,50 +122,44 @@ def _report(documents: Sequence[RefinerInput], config: RefinerConfig, asked: tup
         print(f"| {name} | {seconds:.2f} | {cpu:.2f} | {len(documents) / seconds:,.1f} |")
     print(f"\nspeed-up {written.seconds / score_seconds:.2f}, of processor time {written.cpu_seconds / score_cpu:.2f}")
     unlike = 0
-    for policy in READINGS:
+    for policy in PARSING:
         found = compare(documents, first.answers, written.answers, config, policy)
         print(
-            f"decisions, programs read in {policy.mode} mode: {found.same} of {len(documents)} the same "
+            f"decisions, programs parsed in {policy.mode} mode: {found.same} of {len(documents)} the same "
             f"({found.kept} kept); {len(found.other)} programs are neither answer"
         )
         unlike += len(found.unlike)
         if found.unlike:
-            print(f"  different although the program is an answer: {', '.join(found.unlike[:5])}")
+            print(f"  different although the program is a valid answer: {', '.join(found.unlike[:5])}")
     return unlike
 
 
 def _pages(path: Path, train: int, ask: int) -> tuple[list[LabelledPage], list[LabelledPage]]:
     pages = list(islice((page for page in read_labelled_pages(path) if page.text_full.strip()), train + ask))
     if len(pages) < train + 1:
-        raise ValueError(f"{path} has {len(pages)} pages: {train} to learn from leave none to ask about")
+        raise ValueError(f"{path} has {len(pages)} pages: training on {train} leaves none to ask about")
     return pages[:train], pages[train:]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0 when no decision differs whose program is one of the two answers."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.document_decisions", description=__doc__)
-    default = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=default, required=default is None, help="Parquet file of pages")
-    parser.add_argument("--count", type=int, default=500, help="pages to decide about (500)")
-    parser.add_argument("--training-pages", type=int, default=400, help="pages before them, to train on (400)")
-    parser.add_argument("--steps", type=int, default=300, help="optimiser steps of eight pages each (300)")
-    parser.add_argument(
-        "--engine-option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the vLLM engine"
-    )
+    """Run the command; return 1 if a decision differs although the program is one of the two answers."""
+    parser = command_parser("document_decisions", __doc__)
+    parser.add_argument("--count", type=positive, default=500, help="pages to decide about (500)")
+    parser.add_argument("--training-pages", type=positive, default=400, help="pages before those, to train on (400)")
+    parser.add_argument("--steps", type=positive, default=300, help="optimiser steps of eight pages each (300)")
+    add_engine_option(parser)
     parser.add_argument("--work", type=Path, help="new folder for the model, kept; a temporary one by default")
     options = parser.parse_args(arguments)
-    if min(options.count, options.training_pages, options.steps) < 1:
-        parser.error("--count, --training-pages and --steps must be at least 1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         try:
             settings = engine_settings(SHAPE, options.engine_option)
-            learnt, asked = _pages(options.pages, options.training_pages, options.count)
-            config, loss = make_decision_refiner(options.work or Path(temporary), learnt, options.steps)
-            print(f"trained {options.steps} steps on {len(learnt)} pages, loss {loss:.4f} nats per token", flush=True)
+            training, asked = _pages(options.pages, options.training_pages, options.count)
+            config, loss = make_decision_refiner(options.work or Path(temporary), training, options.steps)
+            print(f"trained {options.steps} steps on {len(training)} pages, loss {loss:.4f} nats per token", flush=True)
             documents = [RefinerInput(page.page_id, page.text_full) for page in asked]
             with SharedVllm() as shared, open_engine(settings, str(config.model)) as engine:
-                _ask(config, engine, shared, documents[:8])  # what only the first pays
+                _ask(config, engine, shared, documents[:8])  # warm-up
                 unlike = _report(
                     documents,
                     config,

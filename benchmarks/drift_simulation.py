@@ -1,31 +1,31 @@
-"""How many faults drift monitoring finds, and how often it is wrong, in simulated years with faults at hidden weeks.
+"""Detection rate and false alarms of drift monitoring over simulated years: `python -m benchmarks.drift_simulation`.
 
-`python -m benchmarks.drift_simulation` simulates 20 years of three corpora (drift_world.py), 52 weekly shards each with
-all six faults once a year at random weeks and strengths (drift_year.py), lets `find_drift`'s judgement run over the
-metrics week by week with the default settings, and prints the tables of docs/drift.md.
+Simulates 20 years of three corpora (drift_world.py) with 52 weekly shards each. Each of the six faults occurs once a
+year, at a random week and strength (drift_year.py). Drift monitoring judges the metrics week by week with the default
+settings. Prints the tables of docs/drift.md.
 
-A fault counts as found when one of the measures that it should move has a finding within its first or second faulty
-shard. A false alarm is a judged week without a fault that has any finding, of whatever measure or severity. Weeks that
-are too early for a baseline are not counted.
+A fault is found if one of the measures it should move has a finding in the first or second faulty shard. A false alarm
+is a week without a fault that has a finding of any measure and severity. Weeks too early to have a baseline do not
+count.
 """
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.drift_rows import Rows, simulated_rows
 from benchmarks.support.drift_world import WEEKS
 from benchmarks.support.drift_year import Episode, Fault, episodes
 from prox_assets.monitoring.drift.judge import judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 
-REPORT_SEEDS = "21-40"  # thresholds and statistics were chosen on other years (1-5 and 101-104)
+REPORT_SEEDS = "21-40"  # thresholds and statistics were tuned on other years (1-5 and 101-104)
 DEFAULT_FOLDER = Path("build/drift-simulation")
 
-# What a fault may be recognised by. A finding of another measure in its weeks is not counted as having found it.
+# The measures each fault should move. Findings of other measures do not count as finding it.
 SIGNS: dict[Fault, frozenset[Measure]] = {
     Fault.NO_OPS: frozenset(
         {
@@ -58,14 +58,14 @@ class Score:
     """Counts over all years so far.
 
     Attributes:
-        faults: Faults put in.
-        at_once: Found at their first faulty shard.
-        within_week: Found by their second.
-        by: (fault, measure): faults whose first finding was of that measure; several may be first together.
+        faults: Faults injected.
+        at_once: Faults found in their first faulty shard.
+        within_week: Faults found in their first or second faulty shard.
+        by: (fault, measure): faults first found by that measure; several measures may tie.
         quiet_weeks: Judged weeks without a fault.
-        false_weeks: Of these, those with a finding.
-        false_by: Findings in them, by measure.
-        missed: Faults that were not found, in words.
+        false_weeks: Quiet weeks with a finding.
+        false_by: Findings in quiet weeks, by measure.
+        missed: Descriptions of the faults not found.
     """
 
     faults: Counter[Fault] = field(default_factory=Counter)
@@ -78,7 +78,7 @@ class Score:
     missed: list[str] = field(default_factory=list)
 
     def add(self, seed: int, corpus: str, rows: Rows, faults: Sequence[Episode], settings: DriftSettings) -> None:
-        """Judge a year."""
+        """Judge one year and add it to the counts."""
         findings = [
             ({finding.measure for finding in judgement.findings}, judgement.judged)
             for judgement in judge_arrivals(rows, settings)
@@ -99,12 +99,12 @@ class Score:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Simulate and print; return 1 where the goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift_simulation", description=__doc__)
-    parser.add_argument("--seeds", default=REPORT_SEEDS, help="Years, e.g. 1-20 or 3,5,8.")
-    parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="Keeps the metrics of simulated years.")
-    parser.add_argument("--scratch", type=Path, help="Where lakes are made and deleted again, e.g. /dev/shm.")
-    parser.add_argument("--processes", type=int, default=2, help="Years simulated at a time.")
+    """Simulate and print; return 1 if under 95 % of faults are found, or there is over one false alarm per year."""
+    parser = command_parser("drift_simulation", __doc__, pages=False)
+    parser.add_argument("--seeds", default=REPORT_SEEDS, help="years to simulate, such as 1-20 or 3,5,8 (21-40)")
+    parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="cache for the metrics of simulated years")
+    parser.add_argument("--scratch", type=Path, help="folder for temporary lakes, such as /dev/shm")
+    parser.add_argument("--processes", type=positive, default=2, help="years to simulate in parallel (2)")
     options = parser.parse_args(arguments)
     seeds, settings, score = _numbers(options.seeds), DriftSettings(), Score()
     for seed, corpus, rows in simulated_rows(seeds, options.folder, options.processes, options.scratch):

@@ -1,23 +1,24 @@
-"""What the platform costs an engine: `python -m benchmarks.engine_efficiency --pages FILE`.
+"""How much engine throughput the platform costs: `python -m benchmarks.engine_efficiency --pages FILE`.
 
-Tokens per second of the whole stages `doc_programs` and `chunk_programs` over real pages, divided by those of one bare
-`LLM.generate` over the same prompts, with the same sampling, on the same engine, in the order bare, stage, bare. The
-model has random weights, so that nothing must be downloaded; a small one makes the platform's share larger, not
-smaller. 0.9 is good on a CPU, whose cores model and platform share, 0.95 on a GPU (`--shape prox-xs`).
+Runs the stages `doc_programs` and `chunk_programs` on real pages, and divides their tokens per second by those of a
+bare `LLM.generate` with the same prompts and sampling on the same engine. The order is bare, stage, bare. The model has
+random weights, so nothing is downloaded; the smaller the model, the larger the platform's share. Good ratios are 0.9 on
+a CPU, where model and platform share the cores, and 0.95 on a GPU (`--shape prox-xs`).
 """
 
-import argparse
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.support.arguments import add_engine_option, command_parser, positive
 from benchmarks.support.llama_shapes import SHAPES, LlamaShape, make_llama
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.pages import read_pages
 from benchmarks.support.stage_efficiency import Efficiency, measure_stages, random_refiners, texts_with_chunks
 from prox_assets.cli.options import assignments
 from prox_assets.engines.config import VllmEngineConfig
@@ -27,10 +28,10 @@ from prox_assets.training.data.pages import PagesError
 
 
 def engine_settings(shape: LlamaShape, options: Sequence[str]) -> VllmEngineConfig:
-    """Return the engine that a shape is timed on, changed by options such as max_num_seqs=64.
+    """Return the engine settings for timing a shape, overridden by options such as max_num_seqs=64.
 
     Raises:
-        ValueError: An option is no NAME=VALUE, or not one of the engine's.
+        ValueError: An option is not NAME=VALUE, or the engine has no such setting.
     """
     import torch
 
@@ -57,21 +58,15 @@ def table(found: Sequence[Efficiency]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine_efficiency", description=__doc__)
-    default = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=default, required=default is None, help="Parquet file of pages")
-    parser.add_argument("--chunks", type=int, default=2000, help="chunks at least, of the first pages (2000)")
-    parser.add_argument("--documents", type=int, default=2000, help="pages for the document level at most (2000)")
+    parser = command_parser("engine_efficiency", __doc__)
+    parser.add_argument("--chunks", type=positive, default=2000, help="minimum chunks, from the first pages (2000)")
+    parser.add_argument("--documents", type=positive, default=2000, help="maximum pages at document level (2000)")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="tiny", help="size of the model (tiny)")
-    parser.add_argument("--answer-tokens", type=int, default=32, help="tokens generated for each chunk (32)")
-    parser.add_argument("--rounds", type=int, default=1, help="how often each stage is timed (1)")
-    parser.add_argument(
-        "--engine-option", action="append", default=[], metavar="NAME=VALUE", help="a setting of the vLLM engine"
-    )
+    parser.add_argument("--answer-tokens", type=positive, default=32, help="tokens generated per chunk (32)")
+    parser.add_argument("--rounds", type=positive, default=1, help="times each stage is timed (1)")
+    add_engine_option(parser)
     parser.add_argument("--work", type=Path, help="new folder for model and lake, kept; a temporary one by default")
     options = parser.parse_args(arguments)
-    if min(options.chunks, options.documents, options.answer_tokens, options.rounds) < 1:
-        parser.error("--chunks, --documents, --answer-tokens and --rounds must be at least 1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     shape = SHAPES[options.shape]
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
@@ -85,17 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
                 "doc": pages[: options.documents],
                 "chunk": texts_with_chunks(pages, options.chunks, refiners, model),
             }
-            found = measure_stages(work / "stages", texts, refiners, engine, rounds=options.rounds, told=_tell)
+            report = partial(print, flush=True)
+            found = measure_stages(work / "stages", texts, refiners, engine, rounds=options.rounds, report=report)
         except (EngineError, PagesError, ValidationError, ValueError, OSError, RuntimeError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    print(f"\n{options.shape}, {engine.dtype}, {options.answer_tokens} tokens an answer\n")
+    print(f"\n{options.shape}, {engine.dtype}, {options.answer_tokens} tokens per answer\n")
     print(table(found))
     return 0
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

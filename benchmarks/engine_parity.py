@@ -1,16 +1,15 @@
-"""Do vLLM and transformers give a refiner's lines the same labels? `python -m benchmarks.engine_parity --pages FILE`.
+"""Check that vLLM and transformers give lines the same labels: `python -m benchmarks.engine_parity --pages FILE`.
 
-Prints how many of the lines of some pages both keep or both remove, the largest difference of their probabilities, and
-how many prompt tokens a second each engine took.
+Prints how many lines the engines label differently, the largest difference between their probabilities, and each
+engine's prompt tokens per second.
 """
 
-import argparse
 import sys
 import time
 from itertools import islice
-from pathlib import Path
 
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.arguments import command_parser, positive
+from benchmarks.support.pages import read_pages
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.protocol import ChunkPrograms
@@ -24,20 +23,16 @@ ENGINES: dict[str, EngineConfig] = {
 
 
 def probabilities(programs: list[ChunkPrograms]) -> list[float]:
-    """Return P(keep) of all lines, in order."""
+    """Return P(keep) of every line, in order."""
     return [p for answer in programs for row in answer.rows for p in row.line_keep_probabilities or ()]
 
 
 def main() -> int:
-    """Compare; return 0 when all labels are the same."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
-    parser.add_argument("--count", type=int, default=300, help="pages")
-    parser.add_argument("--refiner", default="bundled", help="a preset or a folder of the refiner lab")
+    """Compare the engines; return 1 if any label or normalize call differs."""
+    parser = command_parser("engine_parity", __doc__)
+    parser.add_argument("--count", type=positive, default=300, help="number of pages (300)")
+    parser.add_argument("--refiner", default="bundled", help="a preset, or a folder of the refiner lab (bundled)")
     arguments = parser.parse_args()
-    if arguments.pages is None:
-        print("engine_parity: give --pages FILE", file=sys.stderr)
-        return 1
     texts = [page.text for page in islice(read_pages(arguments.pages), arguments.count)]
     config = named_refiners(arguments.refiner).chunk
     threshold = 0.5 if config is None or config.keep_threshold is None else config.keep_threshold

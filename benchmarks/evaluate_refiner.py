@@ -1,16 +1,15 @@
-"""The evaluation table: a refiner on the validation sites of labelled pages, beside the references.
+"""Evaluate a refiner against reference methods on the validation sites of labelled pages.
 
-`python -m benchmarks.evaluate_refiner --pages FILE [--silver FILE] [--refiner bundled]` prints Markdown. The classical
-classifier is fitted on the training sites first, its threshold chosen on the development sites; that takes minutes and
-can be left out with --no-classifier.
+`python -m benchmarks.evaluate_refiner --pages FILE [--silver FILE] [--refiner bundled]` prints Markdown tables. One of
+the references is a classical classifier, fitted on the training sites with a threshold chosen on the development sites.
+Fitting takes minutes; --no-classifier skips it.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.support.pages import default_pages_path
+from benchmarks.support.arguments import command_parser
 from benchmarks.support.reference_refiners import ScoringReference, boosted, from_labels, long_lines
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
@@ -34,7 +33,7 @@ from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validatio
 def references(
     pages: Sequence[LabelledPage], regime: Regime, ensemble: LineEnsemble | None
 ) -> dict[str, ChunkEvaluation]:
-    """Evaluate the references on validation pages."""
+    """Evaluate the reference methods on the validation pages."""
     chosen = validation_pages(pages)
     labels = {page.text(regime): page.labels(regime) for page in chosen}
     found = {
@@ -78,15 +77,11 @@ def fit(pages: Sequence[LabelledPage]) -> LineEnsemble:
 
 def main() -> int:
     """Print the tables; return the process's exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
+    parser = command_parser("evaluate_refiner", __doc__)
     parser.add_argument("--silver", type=Path, help="Parquet file of pages without gold text, for the classifier")
-    parser.add_argument("--refiner", default="bundled", help="a preset or a folder of the refiner lab")
-    parser.add_argument("--no-classifier", action="store_true", help="leave the classical classifier out")
+    parser.add_argument("--refiner", default="bundled", help="a preset, or a folder of the refiner lab (bundled)")
+    parser.add_argument("--no-classifier", action="store_true", help="skip the classical classifier")
     arguments = parser.parse_args()
-    if arguments.pages is None:
-        print("evaluate_refiner: give --pages FILE", file=sys.stderr)
-        return 1
     files = [arguments.pages, *([arguments.silver] if arguments.silver else [])]
     pages = [page for file in files for page in read_labelled_pages(file)]
     ensemble = None if arguments.no_classifier else fit(pages)
@@ -102,10 +97,8 @@ def main() -> int:
                 "rules": preset("rules"),
                 NEW: RefinerPair.model_validate({"name": NEW, level: config}),
             }
-            print(
-                f"## Level {level}\n\n{evaluate_systems(level, systems, validation_pages(pages), 0)['report']}\n",
-                flush=True,
-            )
+            report = evaluate_systems(level, systems, validation_pages(pages), 0)["report"]
+            print(f"## Level {level}\n\n{report}\n", flush=True)
     return 0
 
 

@@ -1,13 +1,12 @@
-"""A million broken programs through parser and both executors: `python -m benchmarks.fuzz_programs`.
+"""Fuzz the parser and both executors with a million broken programs: `python -m benchmarks.fuzz_programs`.
 
-Every input is made from the seed and its number (`prox_assets/testing/program_mutations.py`) and held against
-`prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline for each input. One that
-breaks something is printed with its number; `--seed S --first N --programs 1` runs it alone. Put it into
-`prox_assets_tests/programs/test_hostile_programs.py`.
+Every input is generated from the seed and its number (`prox_assets/testing/program_mutations.py`) and checked against
+`prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline per input. An input that
+breaks an invariant is printed with its number; `--seed S --first N --programs 1` runs it alone. Add it to
+`prox_assets_tests/programs/execution/test_hostile_programs.py`.
 """
 
 import argparse
-import importlib.util
 import multiprocessing
 import resource
 import signal
@@ -21,11 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import psutil
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from benchmarks.support.arguments import command_parser, positive
+from benchmarks.support.peak import peak_bytes
+from benchmarks.support.released_code import EXECUTOR, load_module
 from prox_assets.programs import ExecutionPolicy, parse
 from prox_assets.testing.program_cases import chunked_documents
 from prox_assets.testing.program_invariants import (
@@ -39,36 +42,36 @@ from prox_assets.testing.program_invariants import (
 from prox_assets.testing.program_mutations import HostileInput, hostile_input
 
 BATCH = 1_000
-# Inputs are a few kilobytes, but for the bombs of up to a megabyte: linear work on those is tens of milliseconds.
+# Inputs are a few kilobytes, apart from bombs of up to a megabyte, on which linear work takes tens of milliseconds.
 STRICT_SECONDS = 2.0
-# Reference mode follows the released code's growth up to 2^27 characters before it calls it a crash.
+# Reference mode lets a text grow to 2^27 characters, like the released code, before it declares a crash.
 REFERENCE_SECONDS = 10.0
-# The same growth sets the bound of memory: a text of 2^27 characters, the one before it, and what an interpreter needs.
+# Memory for that growth: a text of 2^27 characters, the one before it, and the interpreter.
 HEADROOM_BYTES = 2 << 30
-# hypothesis makes about a hundredth as many inputs in a second as the mutator, but shrinks what it finds.
+# hypothesis generates about a hundredth as many inputs per second as the mutator, but shrinks the failures.
 HYPOTHESIS_SHARE = 0.01
 REPORT_EVERY = 50_000
 
 
 class TooSlowError(Exception):
-    """An input used up its processor time."""
+    """An input exceeded its CPU time."""
 
 
 @dataclass
-class Findings:
-    """What a batch of inputs came to.
+class BatchResult:
+    """Totals of a batch of inputs.
 
     Attributes:
-        programs: Programs that were run, each through parser and both executors.
+        programs: Programs run, each through the parser and both executors.
         inputs: Documents, each with one or more programs.
-        operations: Operations that were parsed.
-        errors: Pieces of programs that are no operation.
-        released: Documents that the released code itself was run on.
+        operations: Operations parsed.
+        errors: Fragments of programs that are not operations.
+        released: Documents also run through the released code.
         outcomes: Outcomes of strict execution.
-        slowest: (processor seconds, number) of the slowest strict and reference executions.
-        rise: (bytes, number) of the largest memory that one input took beyond what the process held.
-        peak: The highest peak memory of a process, bytes.
-        failures: (number, what is wrong).
+        slowest: (CPU seconds, input number) of the slowest strict and reference executions.
+        rise: (bytes, input number) of the largest growth in memory during one input.
+        peak: Highest peak memory of any process, in bytes.
+        failures: (input number, problem).
     """
 
     programs: int = 0
@@ -82,8 +85,8 @@ class Findings:
     peak: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, other: "Findings") -> None:
-        """Take in another batch."""
+    def add(self, other: "BatchResult") -> None:
+        """Add the totals of another batch."""
         self.programs += other.programs
         self.inputs += other.inputs
         self.operations += other.operations
@@ -98,98 +101,98 @@ class Findings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; return 1 if any input broke something."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz_programs", description=__doc__)
-    parser.add_argument("--programs", type=int, default=1_000_000, help="programs at least (an input has several)")
+    """Run the inputs; return 1 if any of them breaks an invariant."""
+    parser = command_parser("fuzz_programs", __doc__, pages=False)
+    parser.add_argument("--programs", type=positive, default=1_000_000, help="minimum programs, several per input")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
-    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
-    parser.add_argument(
-        "--reference", type=Path, help="checkout of GAIR-NLP/ProX: compare reference mode with its executor too"
-    )
+    parser.add_argument("--processes", type=positive, default=multiprocessing.cpu_count())
+    parser.add_argument("--reference", type=Path, help="checkout of GAIR-NLP/ProX whose executor to compare with")
     options = parser.parse_args(arguments)
+    if options.reference and not (options.reference / EXECUTOR).is_file():
+        parser.error(f"{options.reference} has no {EXECUTOR}: --reference takes a checkout of GAIR-NLP/ProX")
     checkout = str(options.reference) if options.reference else None
     started = time.monotonic()
-    total, broken = Findings(), False
+    total, broken = BatchResult(), False
     if not options.first:
         total.add(with_hypothesis(options.seed, round(options.programs * HYPOTHESIS_SHARE), checkout))
-    for findings in _batches(options, checkout):
-        total.add(findings)
-        for number, what in findings.failures:
+    for result in _batches(options, checkout):
+        total.add(result)
+        for number, problem in result.failures:
             broken = True
-            print(f"input {number} of seed {options.seed}: {what}", flush=True)
+            print(f"input {number} of seed {options.seed}: {problem}", flush=True)
     _report(total, options.seed, time.monotonic() - started)
     return 1 if broken or total.failures else 0
 
 
-def with_hypothesis(seed: int, examples: int, checkout: str | None) -> Findings:
-    """Run hypothesis's own cases; a failure comes shrunk.
+def with_hypothesis(seed: int, examples: int, checkout: str | None) -> BatchResult:
+    """Run cases generated by hypothesis, which shrinks failures.
 
     Raises:
-        Exception: What the smallest failing case raised, with the case in its notes.
+        Exception: Raised by the smallest failing case, which its notes describe.
     """
-    findings, released = Findings(), _released(checkout)
+    result, released = BatchResult(), _released(checkout)
     signal.signal(signal.SIGPROF, _too_slow)
 
     @hypothesis_seed(seed)
     @settings(
         max_examples=max(examples, 1),
-        deadline=None,  # it would be one of wall time; `check` bounds processor time
+        deadline=None,  # wall time; `check` limits CPU time instead
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(chunked_documents())
     def hold(document: tuple[str, list]) -> None:
-        check(HostileInput(*document, ExecutionPolicy()), -1, findings, released)
+        check(HostileInput(*document, ExecutionPolicy()), -1, result, released)
 
     hold()
-    return findings
+    return result
 
 
-def run_batch(seed: int, first: int, count: int, checkout: str | None) -> Findings:
-    """Run the inputs `first` to `first + count - 1`."""
-    findings, released = Findings(), _released(checkout)
+def run_batch(seed: int, first: int, count: int, checkout: str | None) -> BatchResult:
+    """Run inputs `first` to `first + count - 1`."""
+    result, released = BatchResult(), _released(checkout)
     for number in range(first, first + count):
         before = _fresh_peak()
         try:
-            check(hostile_input(seed, number), number, findings, released)
+            check(hostile_input(seed, number), number, result, released)
         except Exception as error:
-            # Whatever it is: nothing may be raised for any input.
-            findings.failures.append((number, f"{type(error).__name__}: {str(error)[:500]}"))
-        peak = _memory("VmHWM")
-        findings.rise = max(findings.rise, (peak - before, number))
-        findings.peak = max(findings.peak, peak)
-    return findings
+            # No input may raise anything.
+            result.failures.append((number, f"{type(error).__name__}: {str(error)[:500]}"))
+        peak = peak_bytes()
+        result.rise = max(result.rise, (peak - before, number))
+        result.peak = max(result.peak, peak)
+    return result
 
 
-def check(case: HostileInput, number: int, findings: Findings, released: Released | None) -> None:
-    """Hold one input against every invariant, under the deadlines.
+def check(case: HostileInput, number: int, result: BatchResult, released: Released | None) -> None:
+    """Check every invariant on one input, within the deadlines.
 
     Raises:
-        AssertionError: One does not hold.
-        Exception: Whatever else the code under test raises, TooSlowError among it.
+        AssertionError: An invariant does not hold.
+        Exception: Anything else the code under test raises, including TooSlowError.
     """
-    findings.inputs += 1
-    with _timed("strict", STRICT_SECONDS, number, findings):
+    result.inputs += 1
+    with _timed("strict", STRICT_SECONDS, number, result):
         for item in case.programs:
-            findings.programs += 1
+            result.programs += 1
             if isinstance(item.program, str):
                 parsed = parse(item.program)
-                findings.operations += len(parsed.operations)
-                findings.errors += len(parsed.errors)
+                result.operations += len(parsed.operations)
+                result.errors += len(parsed.errors)
                 check_parsing(item.program)
                 check_document(case.text, item.program)
         refinement = check_strict(case)
         check_provenance(case, refinement)
-    findings.outcomes[refinement.outcome.value] += 1
-    with _timed("reference", REFERENCE_SECONDS, number, findings):
-        findings.released += check_reference(case.text, case.programs, released)
+    result.outcomes[refinement.outcome.value] += 1
+    with _timed("reference", REFERENCE_SECONDS, number, result):
+        result.released += check_reference(case.text, case.programs, released)
 
 
 @contextmanager
-def _timed(name: str, seconds: float, number: int, findings: Findings) -> Iterator[None]:
-    """Bound and note the processor time of a block; a busy machine is no reason to fail."""
+def _timed(name: str, seconds: float, number: int, result: BatchResult) -> Iterator[None]:
+    """Limit and record the CPU time of a block, so that a busy machine causes no failures."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     started = time.process_time()
     try:
@@ -197,30 +200,29 @@ def _timed(name: str, seconds: float, number: int, findings: Findings) -> Iterat
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         spent = (time.process_time() - started, number)
-        findings.slowest[name] = max(findings.slowest.get(name, spent), spent)
+        result.slowest[name] = max(result.slowest.get(name, spent), spent)
 
 
 def _too_slow(signal_number: int, frame: FrameType | None) -> None:
-    raise TooSlowError("the input used up its processor time")
+    raise TooSlowError("exceeded its CPU time")
 
 
 def _bound_process() -> None:
-    """Bound the memory of this process and arm its deadlines."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + HEADROOM_BYTES
+    """Limit the memory of this process and install its deadline handler."""
+    limit = psutil.Process().memory_info().vms + HEADROOM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     signal.signal(signal.SIGPROF, _too_slow)
 
 
-def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Findings]:
-    """Yield findings until enough programs have been run; a batch whose process died is a failure."""
+def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[BatchResult]:
+    """Yield batches until enough programs have run; a batch whose process died is a failure."""
     context = multiprocessing.get_context("spawn")
     progress = Progress(
         *Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn(), console=_stderr
     )
     with ProcessPoolExecutor(options.processes, context, _bound_process) as pool, progress:
         shown = progress.add_task("programs", total=options.programs)
-        pending: dict[Future[Findings], int] = {}
+        pending: dict[Future[BatchResult], int] = {}
         following, done = options.first, 0
         while done < options.programs or pending:
             while done < options.programs and len(pending) < 2 * options.processes:
@@ -231,57 +233,47 @@ def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Find
             finished = next(as_completed(pending))
             first = pending.pop(finished)
             try:
-                findings = finished.result()
+                result = finished.result()
             except Exception as error:
-                yield Findings(failures=[(first, f"the process died in a batch that begins here: {error!r}")])
+                yield BatchResult(failures=[(first, f"the process died in the batch that starts here: {error!r}")])
                 return
-            if not _stderr.is_terminal and done // REPORT_EVERY < (done + findings.programs) // REPORT_EVERY:
-                _stderr.print(f"{done + findings.programs:,} programs, inputs up to {following - 1:,}", highlight=False)
-            done += findings.programs
+            if not _stderr.is_terminal and done // REPORT_EVERY < (done + result.programs) // REPORT_EVERY:
+                _stderr.print(f"{done + result.programs:,} programs, inputs up to {following - 1:,}", highlight=False)
+            done += result.programs
             progress.update(shown, completed=done)
-            yield findings
+            yield result
 
 
 _stderr = Console(stderr=True)
 
 
 def _released(checkout: str | None) -> Released | None:
-    """Return the chunk executor of a checkout of the released code."""
+    """Return the chunk executor in a checkout of the released code."""
     if checkout is None:
         return None
-    path = Path(checkout, "utils", "chunk_utils.py")
-    specification = importlib.util.spec_from_file_location("released_chunk_utils", path)
-    if specification is None or specification.loader is None or not path.is_file():
-        raise SystemExit(f"{path} is not there: --reference names a checkout of GAIR-NLP/ProX")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_module(Path(checkout, EXECUTOR), "released_chunk_utils")
     return lambda text, program: module.execute_meta_operations(text, program, 0.0, 0.95, 2)
 
 
 def _fresh_peak() -> int:
-    """Return what the process holds, in bytes, and let Linux count its peak anew (`man 5 proc`, clear_refs)."""
+    """Reset Linux's peak memory counter for this process (`man 5 proc`, clear_refs); return its resident bytes."""
     Path("/proc/self/clear_refs").write_text("5")
-    return _memory("VmRSS")
+    return psutil.Process().memory_info().rss
 
 
-def _memory(name: str) -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{name}:")[2].split()[0]) * 1024
-
-
-def _report(total: Findings, seed: int, seconds: float) -> None:
+def _report(total: BatchResult, seed: int, seconds: float) -> None:
     rows = [
         ("programs", f"{total.programs:,} (seed {seed}) for {total.inputs:,} documents"),
-        ("calls read, pieces that are none", f"{total.operations:,}, {total.errors:,}"),
-        ("documents run through the released code too", f"{total.released:,}"),
+        ("operations parsed, fragments that are none", f"{total.operations:,}, {total.errors:,}"),
+        ("documents also run through the released code", f"{total.released:,}"),
         *((f"outcome {name}", f"{count:,}") for name, count in sorted(total.outcomes.items())),
         *(
-            (f"slowest input, {name}", f"{spent * 1000:,.0f} ms of processor time (input {number})")
+            (f"slowest input, {name}", f"{spent * 1000:,.0f} ms of CPU time (input {number})")
             for name, (spent, number) in sorted(total.slowest.items())
         ),
-        ("most memory that one input took", f"{total.rise[0] >> 20:,} MiB (input {total.rise[1]})"),
+        ("largest growth in memory during an input", f"{total.rise[0] >> 20:,} MiB (input {total.rise[1]})"),
         ("peak memory of a process", f"{total.peak >> 20:,} MiB"),
-        ("inputs that broke something", f"{len(total.failures):,}"),
+        ("failing inputs", f"{len(total.failures):,}"),
         ("time", f"{seconds:,.0f} s"),
     ]
     print("\n".join(f"| {name} | {value} |" for name, value in rows))

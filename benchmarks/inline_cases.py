@@ -1,18 +1,19 @@
-"""Cases to judge by hand: `python -m benchmarks.inline_cases --pages FILE [--count 200] [--seed 0]`.
+"""Print inline removals for a person to judge.
 
-Prints spans inside lines of validation pages (lines that are not labelled boilerplate), as evenly from the kinds of
-noise as there are spans, each with the bundled refiner's decision: R removed, K kept, the span between ⟦ and ⟧. Nothing
-is scored here; a person says which decisions are right.
+    python -m benchmarks.inline_cases --pages FILE [--count 200] [--seed 0]
+
+Samples noise spans inside lines of validation pages that are not labelled boilerplate, evenly over the kinds of noise
+while spans last. Prints each span in its line, between ⟦ and ⟧, with the bundled refiner's decision: R for removed, K
+for kept. Nothing is scored; whether a decision is right is for the reader to say.
 """
 
-import argparse
 import math
 import random
 import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from benchmarks.support.pages import default_pages_path
+from benchmarks.support.arguments import command_parser, positive
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import ScoreRequest
@@ -30,14 +31,13 @@ CONTEXT_CHARACTERS = 60
 
 def main() -> int:
     """Print the cases; return the process's exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = command_parser("inline_cases", __doc__)
+    parser.add_argument("--count", type=positive, default=200, help="spans to print (200)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (0)")
     arguments = parser.parse_args()
     config = named_refiners("bundled").chunk
-    if arguments.pages is None or config is None or config.line_labels.inline is None or config.model is None:
-        print("inline_cases: give --pages FILE", file=sys.stderr)
+    if config is None or config.line_labels.inline is None or config.model is None:
+        print("inline_cases: the bundled refiner has no inline model", file=sys.stderr)
         return 1
     settings = config.line_labels.inline
     folder = find_model(config.model).path
@@ -59,8 +59,8 @@ def main() -> int:
 
 
 def _cases(pages: Path, kinds: Collection[NoiseKind], count: int, seed: int) -> list[tuple[str, Candidate]]:
-    """Return lines with spans, the kinds in turn for as long as there are any."""
-    draw = random.Random(seed)
+    """Sample (line, span), taking the kinds of noise in turn while spans last."""
+    rng = random.Random(seed)
     by_kind: dict[str, list[tuple[str, Candidate]]] = {}
     for page in validation_pages(list(read_labelled_pages(pages))):
         lines = page.text_full.split("\n")
@@ -68,7 +68,7 @@ def _cases(pages: Path, kinds: Collection[NoiseKind], count: int, seed: int) -> 
             for span in find_candidates(line, kinds) if label != 0 else ():
                 by_kind.setdefault(span.kind.value, []).append((line, span))
     for spans in by_kind.values():
-        draw.shuffle(spans)
+        rng.shuffle(spans)
     chosen: list[tuple[str, Candidate]] = []
     while len(chosen) < count and any(by_kind.values()):
         chosen += [spans.pop() for spans in by_kind.values() if spans]

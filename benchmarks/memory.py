@@ -1,15 +1,14 @@
-"""Whether memory stays flat: the peak resident size of every asset on a shard and on one ten times as large.
+"""Check that memory stays flat: peak memory of every asset on a shard, and on one ten times as large.
 
     python -m benchmarks.memory --pages FILE [--documents N] [--refiners rules] [--work DIR]
 
-Three shards are made of real pages: of one page, of N documents and of ten times as many. Pages are repeated as often
-as needed; every copy has its own URL and first line, so no two documents are the same. Each asset runs on each shard in
-a separate process (support/memory_step.py), and the system reports its peak. The shard of one page shows what the
-interpreter and libraries take; growth is what a shard adds to that. The command fails where the large shard's peak is
-more than LIMIT times the small one's.
+Builds three shards of real pages: one page, N documents, and ten times as many. Pages are repeated as needed; every
+copy gets its own URL and first line, so no two documents are the same. Each asset runs on each shard in its own process
+(support/memory_step.py), whose peak memory the kernel reports. The one-page shard shows what the interpreter and
+libraries take; growth is what a shard adds to that. Fails if the large shard's peak is more than LIMIT times the small
+one's.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -21,33 +20,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.memory_step import ASSETS, COMMANDS
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.pages import read_pages
 
 LIMIT = 1.2
 FACTOR = 10
 DOCUMENTS = 1_500
-# As Hugging Face's writers have it.
-ROW_GROUP_ROWS = 1_000
+ROW_GROUP_ROWS = 1_000  # as Hugging Face's writers use
 MEBIBYTE = 1 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print the table; return 1 where memory is not flat or a step failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    default = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=default, required=default is None)
-    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="Documents of the smaller shard.")
-    parser.add_argument("--refiners", default="rules", help="A preset; rules and keep-all need no model.")
-    parser.add_argument("--steps", nargs="+", choices=[*ASSETS, *COMMANDS], help="Only these, on --work's lakes.")
-    parser.add_argument("--work", type=Path, help="Folder for shards and lakes, which then stay there.")
+    """Measure and print the table; return 1 if memory is not flat or a step failed."""
+    parser = command_parser("memory", __doc__)
+    parser.add_argument("--documents", type=positive, default=DOCUMENTS, help="documents in the small shard (1500)")
+    parser.add_argument("--refiners", default="rules", help="a preset; rules and keep-all need no model (rules)")
+    parser.add_argument("--steps", nargs="+", choices=[*ASSETS, *COMMANDS], help="only these, on the lakes in --work")
+    parser.add_argument("--work", type=Path, help="folder for shards and lakes, kept; a temporary one by default")
     options = parser.parse_args(arguments)
-    if options.documents < 1:
-        parser.error("--documents must be at least 1")
-    if not options.pages.is_file():
-        parser.error(f"there is no file {options.pages}")
     with tempfile.TemporaryDirectory(prefix="prox-memory-") as folder:
         work = options.work or Path(folder)
         return _measure(options.pages, work, options.documents, options.refiners, options.steps)
@@ -60,7 +51,7 @@ def _measure(pages: Path, work: Path, documents: int, refiners: str, steps: list
         print(f"{size:,} documents, {characters:,} characters", flush=True)
     print(f"\n| step | one page, MiB | shard | {FACTOR} shards | ratio | growth, MiB | growth, {FACTOR} shards | s |")
     print("|---|---|---|---|---|---|---|---|")
-    too_much: list[str] = []
+    excessive: list[str] = []
     for step in steps or [*ASSETS, *COMMANDS]:
         try:
             runs = [run_step(step, work / str(size), refiners) for size in sizes]
@@ -75,16 +66,16 @@ def _measure(pages: Path, work: Path, documents: int, refiners: str, steps: list
             flush=True,
         )
         if ratio > LIMIT:
-            too_much.append(f"{step} takes {ratio:.2f} times as much for {FACTOR} times the shard, limit {LIMIT}")
-    print("\n".join(too_much) or f"every peak is at most {LIMIT} times that of the small shard")
-    return 1 if too_much else 0
+            excessive.append(f"{step} takes {ratio:.2f} times the memory for {FACTOR} times the shard (limit {LIMIT})")
+    print("\n".join(excessive) or f"every peak is at most {LIMIT} times that of the small shard")
+    return 1 if excessive else 0
 
 
 def write_shard(pages: Path, file: Path, documents: int) -> int:
-    """Write a Parquet file of so many documents; return its characters. A file that is there already is kept.
+    """Write a Parquet file of documents, unless it exists; return the characters of its texts.
 
     Raises:
-        ValueError: There are no pages.
+        ValueError: An existing file has another number of documents, or there are no pages.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,12 +86,9 @@ def write_shard(pages: Path, file: Path, documents: int) -> int:
                 sink.write_table(pa.Table.from_pylist(batch, schema))
     read = pq.ParquetFile(file)
     if read.metadata.num_rows != documents:
-        raise ValueError(f"{file} has {read.metadata.num_rows} rows, not {documents}: not that many pages; remove it")
-    return sum(len(text) for batch in read.iter_batches(ROW_GROUP_ROWS, columns=["text"]) for text in _texts(batch))
-
-
-def _texts(batch: pa.RecordBatch) -> list[str]:
-    return batch.column(0).to_pylist()
+        raise ValueError(f"{file} has {read.metadata.num_rows} rows instead of {documents}; remove it and try again")
+    batches = read.iter_batches(ROW_GROUP_ROWS, columns=["text"])
+    return sum(len(text) for batch in batches for text in batch.column(0).to_pylist())
 
 
 def _documents(pages: Path) -> Iterator[dict[str, str]]:
@@ -116,16 +104,16 @@ def _documents(pages: Path) -> Iterator[dict[str, str]]:
 
 
 def run_step(step: str, folder: Path, refiners: str) -> tuple[int, float]:
-    """Run a step on the shard in a folder; return its peak in bytes, and its seconds.
+    """Run a step on the shard in a folder; return its peak memory in bytes and its wall seconds.
 
     Raises:
-        subprocess.CalledProcessError: It failed.
+        subprocess.CalledProcessError: The step failed.
     """
     command = [sys.executable, "-m", "benchmarks.support.memory_step", step, "--lake", str(folder / "lake")]
     command += ["--raw", str(folder / "raw"), "--refiners", refiners]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return found["peak_bytes"], found["seconds"]
+    result = json.loads(done.stdout.splitlines()[-1])
+    return result["peak_bytes"], result["seconds"]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""How fast an engine can be fed: `python -m benchmarks.prompt_feeding --pages FILE`.
+"""How fast prompts can be fed to an engine: `python -m benchmarks.prompt_feeding --pages FILE`.
 
-The refiners of the ProX-xs shape cut and tokenise real pages for an engine that answers everything at once, with their
-prompts made in this process and in others beside it. Tokens per second are the most that an engine could be fed;
-processor time of this process is what its engine's thread, which needs Python's lock as well, has to share with.
+Refiners of the ProX-xs shape chunk and tokenize real pages for an engine that answers instantly. Prompts are built in
+this process or in worker processes. Tokens per second are an upper bound on what an engine could be fed. CPU seconds of
+this process are time its engine thread cannot use, because both need the GIL.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -14,9 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.bare_vllm import RecordingEngine
 from benchmarks.support.llama_shapes import SHAPES, make_tokenizer
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.pages import read_pages
 from benchmarks.support.stage_efficiency import random_refiners
 from prox_assets.engines.request_checks import Limits
 from prox_assets.refiners.config import RefinerConfig
@@ -32,15 +32,15 @@ STALL_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Feeding:
-    """How fast prompts were made.
+    """How fast prompts were built.
 
     Attributes:
         level: "doc" or "chunk".
-        processes: Beside this one; 0 made them here.
-        prompts: How many.
-        tokens: Of all of them.
+        processes: Worker processes; 0 means in this process.
+        prompts: Number of prompts.
+        tokens: Tokens of all prompts together.
         seconds: Wall time.
-        cpu_seconds: Processor time of this process.
+        cpu_seconds: CPU time of this process.
     """
 
     level: str
@@ -52,28 +52,28 @@ class Feeding:
 
 
 def feed(config: RefinerConfig, folder: Path, texts: Sequence[str], processes: int) -> Feeding:
-    """Make the prompts of all texts; starting processes and reading the tokenizer is not timed."""
+    """Build the prompts of all texts. Process start-up and loading the tokenizer are not timed."""
     documents = [RefinerInput(str(number), text) for number, text in enumerate(texts)]
     engine = RecordingEngine(Limits(SHAPE.window, SHAPE.vocabulary))
     opener = open_document_refiner if config.level == "doc" else open_chunk_refiner
     with ExitStack() as stack:
-        beside = None
+        workers = None
         if processes:
-            beside = stack.enter_context(PromptProcesses(config, folder, processes, STALL_SECONDS))
-        refiner = opener(config, engine, folder, lambda _: None if beside is None else beside.prompts)
-        # Every process has had a batch, and so has begun.
+            workers = stack.enter_context(PromptProcesses(config, folder, processes, STALL_SECONDS))
+        refiner = opener(config, engine, folder, lambda _: None if workers is None else workers.prompts)
+        # Enough batches for every process to have started.
         list(refiner.write_programs([RefinerInput("", "a page")] * (4 << processes)))
-        engine.asks = []
+        engine.requests = []
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in refiner.write_programs(documents):
             pass
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    tokens = sum(len(ask.prompt_token_ids) for ask in engine.asks)
-    return Feeding(config.level, processes, len(engine.asks), tokens, wall, cpu)
+    tokens = sum(len(request.prompt_token_ids) for request in engine.requests)
+    return Feeding(config.level, processes, len(engine.requests), tokens, wall, cpu)
 
 
 def table(found: Sequence[Feeding]) -> str:
-    """Return the measurements as a Markdown table; each is compared with the first of its level."""
+    """Return the measurements as a Markdown table, each relative to the first of its level."""
     lines = [
         "| level | processes | prompts | tokens/s | against 0 | of this process, CPU seconds | against 0 |",
         "|---|---|---|---|---|---|---|",
@@ -90,14 +90,12 @@ def table(found: Sequence[Feeding]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.prompt_feeding", description=__doc__)
-    default = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=default, required=default is None, help="Parquet file of pages")
-    parser.add_argument("--limit", type=int, help="pages at most (all)")
-    parser.add_argument("--processes", type=int, nargs="+", default=[0, 1, 2], help="how many (0 1 2)")
+    parser = command_parser("prompt_feeding", __doc__)
+    parser.add_argument("--limit", type=positive, help="use only the first N pages")
+    parser.add_argument("--processes", type=int, nargs="+", default=[0, 1, 2], help="worker processes (0 1 2)")
     options = parser.parse_args(arguments)
-    if min(options.processes) < 0 or (options.limit is not None and options.limit < 1):
-        parser.error("--processes must be at least 0, --limit at least 1")
+    if min(options.processes) < 0:
+        parser.error("--processes must be at least 0")
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as folder:
         try:
             pages = [page.text for page in read_pages(options.pages)]
@@ -112,10 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
         except (PagesError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    alike = {(item.level, item.prompts, item.tokens) for item in found}
     print(table(found))
-    if len(alike) > len({item.level for item in found}):
-        print("error: other processes made other prompts", file=sys.stderr)
+    if len({(item.level, item.prompts, item.tokens) for item in found}) > len({item.level for item in found}):
+        print("error: worker processes built different prompts", file=sys.stderr)
         return 1
     return 0
 

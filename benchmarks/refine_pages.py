@@ -1,9 +1,8 @@
-"""The labelled pages through `prox refine`: with rules in five formats, and 100 of them with a tiny model on vLLM.
+"""Refine the labelled pages with `prox refine`: rules on five formats, then a tiny model on vLLM for 100 pages.
 
-Everything runs as a user runs it, by the console command. Fails unless every raw row is accounted for.
+Everything goes through the console command, as for a user. Fails unless every raw row is accounted for.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -17,29 +16,30 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support.arguments import command_parser
 from benchmarks.support.commands import CommandFailedError, prox
 from benchmarks.support.corpus_formats import FORMATS
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.pages import read_pages
 from benchmarks.support.refined_corpus import CountsDoNotAddUpError, RefinedCorpus, check_and_measure
 from benchmarks.support.tiny_refiner import make_tiny_refiner
-from benchmarks.write_shards import INDEX_NAME, Written, write_shards
+from benchmarks.write_shards import INDEX_NAME, write_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.training.data.pages import REGIMES, Regime
 
 MODEL_PAGES = 100
 MODEL_CORPUS = "tiny_model"
 TRAINING_PAGES = 4
-# Starts on any CPU in seconds; the probabilities are those of the checkpoint.
+# Starts within seconds on any CPU, and keeps the checkpoint's probabilities.
 VLLM_ON_CPU = ("dtype=float32", "enforce_eager=true")
 
 console = Console(width=120, highlight=False)
 
 
 def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
-    """Refine all pages, dealt out to the formats, with `--refiner rules`; print a table per format.
+    """Spread all pages over the five formats, refine each with `--refiner rules`, and print a row per format.
 
-    The last column is a ratio of processor time, net of what a second run of the same command takes to find that there
-    is nothing to do: a document refined by rules against one that is only read, kept and accounted for.
+    The last column is a ratio of CPU times: refining with rules against `keep-all`, which only reads, keeps and
+    accounts for documents. Both are net of a second run of the same command, which finds nothing to do.
     """
     shards = work / "shards"
     written = write_shards(read_pages(pages, text_column), shards, broken_rows=1)
@@ -66,12 +66,12 @@ def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
 
 
 def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None:
-    """Refine MODEL_PAGES pages, spread over the file, with a tiny model for each level on vLLM; print their table."""
+    """Refine MODEL_PAGES pages from all over the file with a tiny model per level on vLLM; print a table."""
     stride = max(1, pq.read_metadata(pages).num_rows // MODEL_PAGES)
     chosen = islice(read_pages(pages, text_column), 0, MODEL_PAGES * stride, stride)
-    written: Written = write_shards(chosen, work / "shards", broken_rows=1)
+    written = write_shards(chosen, work / "shards", broken_rows=1)
     index = pl.read_parquet(work / "shards" / INDEX_NAME, glob=False)
-    # The pages after those chosen, so that none is both learnt and refined (given twice as many pages as are chosen).
+    # Train on the pages next to the chosen ones: no overlap if the file has at least twice MODEL_PAGES.
     unseen = islice(read_pages(pages, text_column), 1, TRAINING_PAGES * stride, stride)
     refiner = make_tiny_refiner(work / "models", [page.text for page in unseen])
     arguments: list[str | Path] = ["refine", *(work / "shards" / layout.name for layout in FORMATS)]
@@ -87,7 +87,7 @@ def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None
     console.print(_table(f"tiny model on vLLM, {text_column}", {"all five": refined}, {}))
     console.print(
         f"operations: {refined.operations_applied:,} applied, {refined.operations_failed:,} failed; "
-        f"a second run took {again.wall_seconds / first.wall_seconds:.2f} of the first's time"
+        f"a second run took {again.wall_seconds / first.wall_seconds:.2f} of the first run's time"
     )
 
 
@@ -108,14 +108,11 @@ def _table(title: str, refined: Mapping[str, RefinedCorpus], ratios: Mapping[str
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.refine_pages", description=__doc__)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), help="Parquet file of labelled pages")
-    parser.add_argument("--regime", choices=REGIMES, default="text_full", help="which text of a page is raw")
+    parser = command_parser("refine_pages", __doc__)
+    parser.add_argument("--regime", choices=REGIMES, default="text_full", help="which text of a page to refine")
     parser.add_argument("--work", type=Path, help="new folder for shards and lakes, kept; a temporary one by default")
-    parser.add_argument("--only", choices=("rules", "model"), help="one half of the benchmark")
+    parser.add_argument("--only", choices=("rules", "model"), help="run one half")
     options = parser.parse_args(arguments)
-    if options.pages is None:
-        parser.error("give --pages, or set PROX_LABELLED_PAGES")
     with tempfile.TemporaryDirectory(prefix="prox-bench-") as temporary:
         work = options.work or Path(temporary)
         try:

@@ -1,29 +1,27 @@
-"""Rule-based signals against datatrove: verdicts under each one's own words and sentences, and time.
+"""Compare the rule-based signals with datatrove: verdicts and speed.
 
     python -m benchmarks.rule_signals --pages FILE [--limit N]
 
-datatrove splits words as spaCy does, so that punctuation makes words of its own; prox_assets takes runs of
-non-whitespace, as the papers do. The table says, per family of rules, how many pages pass here and there, and on how
-many the two say different things. Times are processor times in one process; their ratio is printed.
+Each side uses its own words and sentences. datatrove tokenizes like spaCy, so punctuation marks are words; prox_assets
+takes runs of non-whitespace, as the papers do. For each family of rules, the table has the number of pages that pass
+here, that pass there, and on which the two disagree. The printed ratio is of CPU times in one process.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.arguments import command_parser, positive
+from benchmarks.support.pages import read_pages
 from prox_assets.monitoring.signals import FAMILIES, document_signals, passes
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; return 0, or 1 where datatrove is not installed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rule_signals", description=__doc__)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
-    parser.add_argument("--limit", type=int, default=None, help="Only the first N pages.")
+    """Print the table; return 1 if datatrove is not installed."""
+    parser = command_parser("rule_signals", __doc__)
+    parser.add_argument("--limit", type=positive, help="use only the first N pages")
     options = parser.parse_args(arguments)
     try:
         from datatrove.data import Document  # pyright: ignore[reportMissingImports]
@@ -52,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         pairs = list(zip(mine, theirs, strict=True))
         only_here, only_there = pairs.count((True, False)), pairs.count((False, True))
         print(f"| {family.title} | {sum(mine):,} | {sum(theirs):,} | {only_here:,} | {only_there:,} |", flush=True)
-    print(f"processor time, all families: {theirs_seconds / seconds:.0f} times that of the expressions")
-    print(f"expressions: {sum(map(len, texts)) / seconds / 1e6:.1f} million characters per second")
+    print(f"CPU time, all families: datatrove takes {theirs_seconds / seconds:.0f} times as much as prox_assets")
+    print(f"prox_assets: {sum(map(len, texts)) / seconds / 1e6:.1f} million characters per second")
     return 0
 
 

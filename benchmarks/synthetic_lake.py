@@ -1,11 +1,10 @@
-"""A lake as large as wanted, made fast: `python -m benchmarks.synthetic_lake --output DIR --shards 1000`.
+"""Build a lake of any size quickly: `python -m benchmarks.synthetic_lake --output DIR --shards 1000`.
 
-One shard is refined for real, from invented pages by the `rules` refiner; the others are its tables once more, under
-their own shard names, ids and executions, written by the lake's own writer. Every file is one that this code could have
-written: footers, manifests, row order and compression included.
+One shard of made-up pages is really refined, with `rules`. The other shards are copies of its tables with their own
+shard names, document ids and execution ids, written by the lake's own writer. Footers, manifests, row order and
+compression are therefore those of a real lake.
 """
 
-import argparse
 import json
 import random
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.support.arguments import command_parser, positive
 from prox_assets.corpora.document import document_id
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
@@ -44,28 +44,28 @@ _VERBS = ("describe", "measure", "restore", "compare", "gather", "explain", "rem
 _MENU = ("Home", "About us", "Contact", "Privacy policy", "Log in", "Share on Facebook", "Subscribe to our newsletter")
 
 
-def page(draw: random.Random, number: int) -> dict[str, str]:
-    """Return one invented page: a menu, some paragraphs, a footer."""
-    site = f"site{draw.randrange(500)}.example"
+def page(rng: random.Random, number: int) -> dict[str, str]:
+    """Return a made-up page with its URL: menus around paragraphs."""
+    site = f"site{rng.randrange(500)}.example"
     sentences = [
-        f"The {draw.choice(_TOPICS)} of the {draw.choice(_TOPICS)} {draw.choice(_VERBS)} what the people of the "
-        f"{draw.choice(_TOPICS)} have seen, and in {draw.randrange(1700, 2000)} they were {draw.choice(_VERBS)}d again."
-        for _ in range(draw.randrange(3, 12))
+        f"The {rng.choice(_TOPICS)} of the {rng.choice(_TOPICS)} {rng.choice(_VERBS)} what the people of the "
+        f"{rng.choice(_TOPICS)} have seen, and in {rng.randrange(1700, 2000)} they were {rng.choice(_VERBS)}d again."
+        for _ in range(rng.randrange(3, 12))
     ]
-    menus = [draw.sample(_MENU, draw.randrange(1, 4)) for _ in range(2)]
+    menus = [rng.sample(_MENU, rng.randrange(1, 4)) for _ in range(2)]
     middle = len(sentences) // 2
-    lines = [*menus[0], *sentences[:middle], draw.choice(_MENU), *sentences[middle:], *menus[1]]
+    lines = [*menus[0], *sentences[:middle], rng.choice(_MENU), *sentences[middle:], *menus[1]]
     return {"text": "\n".join(lines), "url": f"https://{site}/page/{number}"}
 
 
 def make_lake(folder: Path, shards: int, documents: int = DOCUMENTS_PER_SHARD, seed: int = 0) -> Lake:
-    """Write a lake of one corpus.
+    """Write a lake with one corpus, CORPUS.
 
     Args:
-        folder: Where to; must not hold a corpus of that name.
+        folder: The lake's folder; must not contain CORPUS yet.
         shards: Number of shards.
-        documents: Documents of each.
-        seed: Of the invented pages.
+        documents: Documents per shard.
+        seed: Seed of the made-up pages.
     """
     lake = Lake(str(folder))
     with tempfile.TemporaryDirectory() as work:
@@ -76,12 +76,12 @@ def make_lake(folder: Path, shards: int, documents: int = DOCUMENTS_PER_SHARD, s
 
 
 def _refined_shard(work: Path, documents: int, seed: int) -> dict[Table, tuple[pa.Table, dict[str, str]]]:
-    """Refine one shard; return its tables with what their footers say."""
-    draw = random.Random(seed)
+    """Refine one shard; return its tables and the metadata in their footers."""
+    rng = random.Random(seed)
     pages = work / "template.jsonl"
     with pages.open("w", encoding="utf-8") as file:
         for number in range(documents):
-            file.write(json.dumps(page(draw, number)) + "\n")
+            file.write(json.dumps(page(rng, number)) + "\n")
     lake = Lake(str(work / "lake"))
     plan = RefinementPlan(source=CorpusSource(name=CORPUS, urls=[str(pages)]), refiners=preset("rules"))
     discover_shards(lake, plan, RUN)
@@ -132,11 +132,11 @@ def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 def main() -> None:
-    """Write a lake and say how large it is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="Folder of the lake.")
-    parser.add_argument("--shards", type=int, default=1_000)
-    parser.add_argument("--documents", type=int, default=DOCUMENTS_PER_SHARD, help="Documents of each shard.")
+    """Write a lake and print its size."""
+    parser = command_parser("synthetic_lake", __doc__, pages=False)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the lake")
+    parser.add_argument("--shards", type=positive, default=1_000, help="number of shards (1000)")
+    parser.add_argument("--documents", type=positive, default=DOCUMENTS_PER_SHARD, help="documents per shard (1000)")
     arguments = parser.parse_args()
     lake = make_lake(arguments.output, arguments.shards, arguments.documents)
     print(f"{lake.url}: {arguments.shards:,} shards, {arguments.shards * arguments.documents:,} documents")

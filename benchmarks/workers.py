@@ -1,12 +1,12 @@
-"""What `prox refine --workers N` gains: the same pages with one process and with several, in turns.
+"""Speed-up of `prox refine --workers N` over one process.
 
     python -m benchmarks.workers --pages FILE [--workers 2] [--shards 16] [--repeat 4] [--rounds 1]
 
-The pages, each so many times, are dealt out to shards and refined with `rules`, as a user would: ratios of wall
-time, the median over the rounds; every lake has to be that of one process, but for who ran and when.
+Every page is repeated, spread over the shards and refined with `rules` through the console command. One process and
+several take turns; the ratios are of wall time, medians over the rounds. Fails if several processes write different
+rows from one, apart from run ids and times.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -15,27 +15,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.commands import Cost, prox
-from benchmarks.support.pages import default_pages_path, read_pages
+from benchmarks.support.pages import read_pages
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.testing.comparable_rows import comparable_rows
 
 CORPUS = "pages"
-OF_THE_RUN = {"run_id", "execution_id", "measured_at", "doc_engine_seconds", "chunk_engine_seconds"}
 
 
 class LakesDifferError(RuntimeError):
-    """Several processes made another lake than one."""
+    """Several processes did not write the same lake as one."""
 
 
 def main() -> int:
-    """Print a table; fail where lakes differ."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.workers", description=__doc__)
-    parser.add_argument("--pages", type=Path, default=default_pages_path(), required=default_pages_path() is None)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2])
-    parser.add_argument("--shards", type=int, default=16)
-    parser.add_argument("--repeat", type=int, default=4, help="how often each page occurs")
-    parser.add_argument("--rounds", type=int, default=1)
+    """Print the table; fail if the lakes differ."""
+    parser = command_parser("workers", __doc__)
+    parser.add_argument("--workers", type=positive, nargs="+", default=[2], help="numbers of processes to try (2)")
+    parser.add_argument("--shards", type=positive, default=16, help="shards of the corpus (16)")
+    parser.add_argument("--repeat", type=positive, default=4, help="copies of each page (4)")
+    parser.add_argument("--rounds", type=positive, default=1, help="runs per number of processes (1)")
     options = parser.parse_args()
     costs: dict[int, list[Cost]] = {number: [] for number in (1, *options.workers)}
     with tempfile.TemporaryDirectory(prefix="workers-") as folder:
@@ -69,14 +69,13 @@ def _write_shards(pages: Path, folder: Path, shards: int, repeat: int) -> tuple[
 def _check_same(expected: Path, made: Path) -> None:
     for table in SCHEMAS:
         if list(_rows(expected, table)) != list(_rows(made, table)):
-            raise LakesDifferError(f"{table} of {made} is not that of one process")
+            raise LakesDifferError(f"{table} in {made} differs from that of a single process")
 
 
 def _rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
     lake = Lake(str(folder))
     for shard in lake.shards(CORPUS, table):
-        for row in lake.rows(CORPUS, table, shard):
-            yield {name: value for name, value in row.items() if name not in OF_THE_RUN}
+        yield from comparable_rows(lake, CORPUS, table, shard)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Labelled pages as shards of five published corpora: `python -m benchmarks.write_shards --pages FILE --output DIR`.
+"""Write labelled pages in five published formats: `python -m benchmarks.write_shards --pages FILE --output DIR`.
 
-Writes `DIR/{format}/...` as the data sets name their files, and `DIR/_pages.parquet`, which says where every page went
-and what its main content is. The same pages always give the same bytes.
+Writes `DIR/{format}/...` with each data set's own file names, and `DIR/_pages.parquet`, which records where every page
+went and its main content. The same pages always give the same bytes.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
@@ -14,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.corpus_formats import FORMATS, CorpusFormat, ShardWriter
-from benchmarks.support.pages import Page, default_pages_path, read_pages
+from benchmarks.support.pages import Page, read_pages
 from prox_assets.corpora.document import text_hash
 from prox_assets.training.data.pages import BATCH_PAGES, REGIMES
 
@@ -34,15 +34,14 @@ INDEX_SCHEMA = pa.schema(
 
 @dataclass
 class Written:
-    """What `write_shards` wrote, by format: files, rows with broken ones counted, and broken rows."""
+    """What `write_shards` wrote, by format: files, and rows including broken ones."""
 
     shards: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
-    broken: Counter[str] = field(default_factory=Counter)
 
 
 class _CorpusWriter:
-    """The shards of one format; begins a new one when the last is full."""
+    """Writes the shards of one format, starting a new file when one is full."""
 
     def __init__(
         self, layout: CorpusFormat, output: Path, pages_per_shard: int, broken_rows: int, written: Written
@@ -57,7 +56,7 @@ class _CorpusWriter:
         self._pages = self._row = 0
 
     def write(self, page: Page) -> dict[str, object]:
-        """Write a page; return its row of the index."""
+        """Write a page; return its index row."""
         if self._shard is None or self._pages == self._pages_per_shard:
             self._shard = self._next_shard(page)
         self._shard.write(self._layout.row(page))
@@ -86,10 +85,9 @@ class _CorpusWriter:
         shard = self._layout.open(path)
         self._pages = self._row = 0
         self._written.shards[self._layout.name] += 1
-        # First in the shard, so that a reader which does not count them gets every page's row wrong.
+        # At the head, so that a reader that skips them without counting gets every row number wrong.
         for _ in range(self._broken_rows):
             shard.write({**self._layout.row(like), self._layout.text_column: None})
-            self._written.broken[self._layout.name] += 1
             self._count_row()
         return shard
 
@@ -106,17 +104,17 @@ def write_shards(
     broken_rows: int = 0,
     every_format: bool = False,
 ) -> Written:
-    """Write pages as shards and an index of where each went.
+    """Write pages as shards, and an index of where each went.
 
     Args:
         pages: The pages, streamed.
-        output: The folder; made if missing.
-        pages_per_shard: Pages in a file at most.
-        broken_rows: Rows without a text at the head of every file, which a reader must reject and count.
-        every_format: Write each page in all formats; otherwise the pages are dealt out to the formats in turn.
+        output: An empty folder; created if missing.
+        pages_per_shard: Maximum pages per file.
+        broken_rows: Rows without text at the head of every file, which a reader must reject and count.
+        every_format: Write each page in all formats rather than in one of them, in turn.
 
     Raises:
-        FileExistsError: The folder holds shards already; old and new ones would mix.
+        FileExistsError: The folder is not empty; old and new shards would mix.
     """
     output.mkdir(parents=True, exist_ok=True)
     if any(output.iterdir()):
@@ -142,13 +140,13 @@ def write_shards(
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.write_shards", description=__doc__)
-    pages = default_pages_path()
-    parser.add_argument("--pages", type=Path, default=pages, required=pages is None, help="Parquet file of pages")
+    parser = command_parser("write_shards", __doc__)
     parser.add_argument("--output", type=Path, required=True, help="new folder for the shards")
-    parser.add_argument("--regime", choices=REGIMES, default="text_full", help="all visible text, or extracted once")
-    parser.add_argument("--pages-per-shard", type=int, default=100)
-    parser.add_argument("--broken-rows", type=int, default=0, help="rows without a text at the head of every file")
+    parser.add_argument(
+        "--regime", choices=REGIMES, default="text_full", help="all visible text, or only what an extractor left"
+    )
+    parser.add_argument("--pages-per-shard", type=positive, default=100, help="maximum pages per file (100)")
+    parser.add_argument("--broken-rows", type=int, default=0, help="rows without text at the head of every file (0)")
     parser.add_argument("--every-format", action="store_true", help="write each page in all five formats")
     arguments = parser.parse_args()
     try:

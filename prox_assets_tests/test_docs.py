@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from prox_assets.lake.describe import lake_page
-from prox_assets.orchestration.component import RefinedCorpusAttributes
+from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.refiners.config import RefinerPair
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ def test_the_readme_has_exactly_two_set_up_commands() -> None:
 def test_the_configurations_in_the_readme_are_valid() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     corpus, refiners = (yaml.safe_load(block) for block in blocks)
-    settings = RefinedCorpusAttributes.model_validate(corpus["attributes"]).settings()
+    settings = CorpusSettings.model_validate(corpus["attributes"])
     assert settings.plan.refiners.name == "prox-web"
     assert RefinerPair.model_validate(refiners).chunk is not None
 

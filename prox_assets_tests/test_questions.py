@@ -9,7 +9,7 @@ import pytest
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
-from prox_assets_tests.cli.test_refine import prox
+from prox_assets_tests.cli.commands.test_refine import prox
 
 QUESTIONS = (Path(__file__).parent.parent / "docs" / "questions.md").read_text()
 COMMANDS = [line for block in re.findall(r"```\n(.*?)```", QUESTIONS, flags=re.S) for line in block.splitlines()]

@@ -1,1 +1,1 @@
-"""Faults on purpose: kills, full disks, silent stores and servers, clocks that jump; see docs/faults.md."""
+"""Fault injection: kills, full disks, unresponsive stores and servers, jumping clocks; see docs/faults.md."""

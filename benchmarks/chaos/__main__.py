@@ -1,7 +1,7 @@
-"""`make chaos`, or `python -m benchmarks.chaos`: every family of faults, one after the other, and a table at the end.
+"""`make chaos`, or `python -m benchmarks.chaos`: run every family of faults in turn, and print a table at the end.
 
-Exits with 1 when something did not hold. What is left to chance follows from the seed; how fast the machine is decides
-what exactly a moment hits.
+Exits with 1 if anything did not hold. All randomness is seeded, but what a run is doing at a given moment also depends
+on the machine's speed. Uses the bundled sample pages unless given labelled pages.
 """
 
 import argparse
@@ -17,21 +17,20 @@ from benchmarks.chaos import (
     dagster_kills,
     disks,
     kills,
-    memory,
     object_store,
+    out_of_memory,
     prompt_kills,
     servers,
     two_runs,
     vllm_kills,
 )
-from benchmarks.chaos.verdicts import Finding, table
+from benchmarks.chaos.verdicts import Verdict, table
 from benchmarks.chaos.world import World, WorldError
-from benchmarks.support.pages import default_pages_path
-from prox_assets.training.data.pages import PAGES_VARIABLE
+from benchmarks.support.arguments import add_pages_option, command_parser, positive
 
 SHOWN_PROBLEMS = 6
 
-FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
+FAMILIES: dict[str, Callable[[World], Iterator[Verdict]]] = {
     "kills": kills.run,
     "prompts": prompt_kills.run,
     "vllm": vllm_kills.run,
@@ -39,33 +38,22 @@ FAMILIES: dict[str, Callable[[World], Iterator[Finding]]] = {
     "disks": disks.run,
     "store": object_store.run,
     "servers": servers.run,
-    "memory": memory.run,
+    "memory": out_of_memory.run,
     "clocks": clocks.run,
     "two-runs": two_runs.run,
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Cause the faults; return 1 if something did not hold."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
-    parser.add_argument(
-        "--seed", type=int, default=time.time_ns() % 1_000_000, help="of all chance; a new one by default"
-    )
-    parser.add_argument("--kills", type=int, default=100, help="kills through prox refine")
-    parser.add_argument("--only", action="append", choices=sorted(FAMILIES), help="one family; may be repeated")
-    parser.add_argument(
-        "--pages",
-        type=Path,
-        default=default_pages_path(),
-        help=f"Parquet file of labelled pages (or {PAGES_VARIABLE}); the bundled sample by default",
-    )
+    """Inject the faults; return 1 if anything did not hold."""
+    parser = command_parser("chaos", __doc__, pages=False)
+    add_pages_option(parser, required=False)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="a new one by default")
+    parser.add_argument("--kills", type=positive, default=100, help="kills of prox refine (100)")
+    parser.add_argument("--only", action="append", choices=sorted(FAMILIES), help="run this family; repeatable")
     parser.add_argument("--work", type=Path, help="new folder for lakes and logs, kept; a temporary one by default")
     options = parser.parse_args(arguments)
-    if options.pages is not None and not options.pages.is_file():
-        parser.error(f"there is no file {options.pages}; correct --pages or {PAGES_VARIABLE}")
-    if options.kills < 1:
-        parser.error("--kills must be at least 1")
-    # As Ctrl-C does: servers and mounts end with their blocks, and what was seen so far is told.
+    # Like Ctrl-C: servers and mounts are cleaned up, and the results so far are printed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
@@ -78,24 +66,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, work: Path) -> int:
     print(f"seed {options.seed}, pages of {options.pages or 'the bundled sample'}", flush=True)
-    found: list[Finding] = []
+    found: list[Verdict] = []
     stopped = False
     try:
-        for finding in _findings(options, work):
-            found.append(finding)
-            _print(finding)
+        for verdict in _verdicts(options, work):
+            found.append(verdict)
+            _print(verdict)
     except KeyboardInterrupt:
         stopped = True
-    failed = [finding for finding in found if finding.problems]
+    failed = [verdict for verdict in found if verdict.problems]
     print(f"\n{table(found)}\n")
-    print(f"seed {options.seed}: {'all held' if not failed else f'{len(failed)} findings did not hold'}")
+    print(f"seed {options.seed}: {f'{len(failed)} did not hold' if failed else 'all held'}")
     if stopped:
         print("stopped before the end")
     return 1 if failed or stopped else 0
 
 
-def _findings(options: argparse.Namespace, work: Path) -> Iterator[Finding]:
-    """Run the families that are wanted, each in a folder of its own."""
+def _verdicts(options: argparse.Namespace, work: Path) -> Iterator[Verdict]:
+    """Run the selected families, each in its own folder."""
     for name, family in FAMILIES.items():
         if options.only and name not in options.only:
             continue
@@ -104,14 +92,16 @@ def _findings(options: argparse.Namespace, work: Path) -> Iterator[Finding]:
             folder.mkdir()
             yield from family(World(folder, options.seed, options.kills, options.pages))
         except WorldError as error:
-            yield Finding(name, (str(error),), ("could not be tried",))
+            yield Verdict(name, (str(error),), ("could not be tested",))
 
 
-def _print(finding: Finding) -> None:
-    """Say at once what came of a fault, so that a long run can be watched."""
-    held = "did not hold" if finding.problems else "held" if finding.times else "skipped"
-    print(f"{time.strftime('%H:%M:%S')} {finding.fault}: {held}; {', '.join(sorted(set(finding.seen)))}", flush=True)
-    for problem in finding.problems[:SHOWN_PROBLEMS]:
+def _print(verdict: Verdict) -> None:
+    """Print a verdict at once, so that a long run can be watched."""
+    held = "did not hold" if verdict.problems else "held" if verdict.times else "skipped"
+    print(
+        f"{time.strftime('%H:%M:%S')} {verdict.fault}: {held}; {', '.join(sorted(set(verdict.observed)))}", flush=True
+    )
+    for problem in verdict.problems[:SHOWN_PROBLEMS]:
         print(f"    {problem}", flush=True)
 
 

@@ -1,11 +1,10 @@
 """kill -9 in a running Dagster deployment: a step process, a run worker, the daemon, and vLLM's core under a step.
 
-Dagster retries. The backfill must end with what an undisturbed `prox refine` makes of the same pages.
+Dagster retries. The backfill must end with the same lake as an undisturbed `prox refine` of the same pages.
 """
 
 import contextlib
 import importlib.util
-import os
 import random
 import signal
 import time
@@ -16,17 +15,11 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.vllm_kills import ENVIRONMENT
-from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World
+from benchmarks.chaos.world import CORPUS, SHARDS, Setting, Undisturbed, World, engine_options, finished_windows
 from prox_assets.lake.lake import Lake
-from prox_assets.testing.dagster_deployment import (
-    Deployment,
-    instance_configuration,
-    serving,
-    wait_for,
-    write_project,
-)
+from prox_assets.testing.dagster_deployment import Deployment, create_deployment, serving, wait_for
 
 STEP, WORKER, DAEMON, CORE = (
     f"Dagster: kill -9 of {victim}" for victim in ("a step", "a run worker", "the daemon", "vLLM's core")
@@ -39,27 +32,23 @@ BACKFILL_SECONDS = 900
 TRANSFORMERS = {"kind": "transformers", "device": "cpu", "batch_size": 1, "look_ahead": 2, "threads": 1}
 VLLM = {"kind": "vllm", "dtype": "float32", "enforce_eager": True, "core_process": "child", "max_num_seqs": 1}
 
-Victims = Callable[[Deployment], list[psutil.Process]]
 
-
-def run(world: World) -> Iterator[Finding]:
-    """Run backfills; kill step, worker and daemon in each, and vLLM's core in another."""
+def run(world: World) -> Iterator[Verdict]:
+    """Run backfills; kill a step, a worker and the daemon in each, and vLLM's core in another."""
     raw = world.write_raw(world.path("raw-dagster"), world.sample(SHARDS * PAGES))
-    chance = world.chance("dagster")
+    rng = world.rng("dagster")
     for _ in range(ROUNDS):
-        yield from _disturb(world, raw, TRANSFORMERS, (STEP, WORKER, DAEMON), chance)
+        yield from _disturb(world, raw, TRANSFORMERS, (STEP, WORKER, DAEMON), rng)
     if importlib.util.find_spec("vllm") is None:
-        yield Finding(CORE, (), ("skipped: vLLM is not installed",), 0)
+        yield Verdict(CORE, (), ("skipped: vLLM is not installed",), 0)
     else:
-        yield from _disturb(world, raw, VLLM, (CORE,), chance)
+        yield from _disturb(world, raw, VLLM, (CORE,), rng)
 
 
 def _setting(world: World, engine: dict[str, Any]) -> Setting:
     options = [f"{name}={yaml.safe_dump(value).split()[0]}" for name, value in engine.items() if name != "kind"]
-    arguments = ["--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW)]
-    for option in options:
-        arguments += ["--engine-option", option]
-    return Setting(f"dagster-{engine['kind']}", tuple(arguments))
+    refiner = ("--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW))
+    return Setting(f"dagster-{engine['kind']}", (*refiner, *engine_options(*options)))
 
 
 def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, Any]:
@@ -74,47 +63,36 @@ def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, An
 
 
 def _disturb(
-    world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], chance: random.Random
-) -> Iterator[Finding]:
+    world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], rng: random.Random
+) -> Iterator[Verdict]:
     wanted = world.undisturbed(_setting(world, engine), raw=raw, environment=ENVIRONMENT)
     folder = world.path("dagster")
     folder.mkdir()
-    write_project(folder, {CORPUS: _attributes(world, raw, engine)})
-    _prepare(folder)
+    create_deployment(folder, {CORPUS: _attributes(world, raw, engine)})
     environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
-    seen: list[str] = []
+    observed: list[str] = []
     try:
-        problems = _backfill(folder, environment, faults, chance, seen)
-    except AssertionError as error:  # what the deployment's helpers raise when they have waited in vain
+        problems = _backfill(folder, environment, faults, rng, observed)
+    except AssertionError as error:  # raised by wait_for on a timeout
         problems = [str(error)]
     problems += _compare(world, folder, wanted)
     for number, fault in enumerate(faults):
-        # One lake for all of them: what does not hold is told once.
-        yield Finding(fault, tuple(problems) if number == 0 else tuple(problems[:1]), tuple(seen[number : number + 1]))
-
-
-def _prepare(folder: Path) -> None:
-    from prox_assets.orchestration.instance import prepare_instance
-
-    before = os.environ.get("DAGSTER_HOME")
-    prepare_instance(folder / "home", instance_configuration(folder))
-    if before is None:
-        os.environ.pop("DAGSTER_HOME")
-    else:
-        os.environ["DAGSTER_HOME"] = before
+        # The faults share a lake: report its problems in full only once.
+        shown = problems if number == 0 else problems[:1]
+        yield Verdict(fault, tuple(shown), tuple(observed[number : number + 1]))
 
 
 def _backfill(
-    folder: Path, environment: dict[str, str], faults: tuple[str, ...], chance: random.Random, seen: list[str]
+    folder: Path, environment: dict[str, str], faults: tuple[str, ...], rng: random.Random, observed: list[str]
 ) -> list[str]:
     with contextlib.ExitStack() as stack:
         deployment = stack.enter_context(serving(folder, environment))
         backfill = deployment.launch_backfill(CORPUS, ASSETS, deployment.discover(CORPUS))
         for fault in faults:
-            table = chance.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
-            seen.append(_kill(deployment, fault, table))
+            table = rng.choice(("doc_programs", "chunk_programs")) if len(faults) == 1 else _table(fault)
+            observed.append(_kill(deployment, fault, table))
             if fault == DAEMON:
-                # `dagster dev` ends when its daemon dies; an operator, or a container runtime, starts it again.
+                # `dagster dev` exits when its daemon dies; an operator or a container runtime restarts it.
                 with contextlib.suppress(Exception):
                     deployment.process.wait(60)
                 stack.close()
@@ -130,22 +108,20 @@ def _backfill(
 
 
 def _table(fault: str) -> str:
-    """Which asset is under way when the victim is killed: they follow each other in one backfill."""
+    """Return the asset during which to kill a victim; one backfill has a step and then a worker to kill."""
     return "doc_programs" if fault == STEP else "chunk_programs"
 
 
 def _kill(deployment: Deployment, fault: str, table: str) -> str:
-    victims: dict[str, Victims] = {
-        STEP: lambda running: running.step_processes(),
-        WORKER: lambda running: running.run_workers(),
-        DAEMON: lambda running: [running.daemon()],
-        CORE: lambda running: running.engine_processes(),
+    victims: dict[str, Callable[[], list[psutil.Process]]] = {
+        STEP: deployment.step_processes,
+        WORKER: deployment.run_workers,
+        DAEMON: lambda: [deployment.daemon()],
+        CORE: deployment.engine_processes,
     }
 
     def found() -> list[psutil.Process]:
-        if fault != DAEMON and not list((deployment.lake / "_resume" / CORPUS / table).glob("*/*/*.parquet")):
-            return []
-        return victims[fault](deployment)
+        return victims[fault]() if fault == DAEMON or finished_windows(deployment.lake, table) else []
 
     for process in wait_for(found, BACKFILL_SECONDS, f"{fault} during {table}", every=0.02):
         with contextlib.suppress(psutil.NoSuchProcess):

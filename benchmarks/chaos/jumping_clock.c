@@ -1,7 +1,7 @@
-/* The wall clock of a process, put back by up to an hour and changed every 50 ms: LD_PRELOAD this.
+/* LD_PRELOAD this to set a process's wall clock back by up to an hour, by a new amount every 50 ms.
  *
- * CHAOS_CLOCK_SEED chooses the jumps, CHAOS_CLOCK_BACK adds so many seconds to each. Monotonic clocks are left alone, as
- * they are by whoever sets a real clock. File times are the kernel's, and so look as if they came from the future. */
+ * CHAOS_CLOCK_SEED seeds the jumps; CHAOS_CLOCK_BACK adds that many seconds to each. Monotonic clocks are unaffected, as
+ * when a real clock is set. File times come from the kernel, so they seem to be in the future. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdlib.h>

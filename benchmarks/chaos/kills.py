@@ -1,7 +1,7 @@
-"""kill -9 of `prox refine` at random moments, again and again, until the work is done all the same.
+"""kill -9 of `prox refine` at random moments.
 
-Each lake's run is killed a few times and then finished. A kill held if its lake ends with exactly the rows of the
-undisturbed one.
+For each lake, runs are killed a few times, then one is left to finish. The kills held if the lake ends with exactly the
+rows of an undisturbed one.
 """
 
 import os
@@ -11,65 +11,65 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.chaos.refinements import Refinement
-from benchmarks.chaos.verdicts import Finding
+from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import BUNDLED, CORPUS, RULES, Setting, Undisturbed, World
 from prox_assets.lake.lake import Lake
 
 FAULT = "kill -9 of prox refine, refiner "
 KILLS_PER_LAKE = (2, 7)
 ASSETS = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")
-LOOK_SECONDS = 0.002
+POLL_SECONDS = 0.002
 
 
-def run(world: World) -> Iterator[Finding]:
-    """Kill runs with a model as often as the world wants, and half as many with rules."""
-    # With rules nearly all of a run is reading and writing; with a model most of it is starting and inference.
-    yield from kill_lakes(world, RULES, -(-world.kills // 2), world.chance("kills/rules"))
-    yield from kill_lakes(world, BUNDLED, world.kills, world.chance("kills"))
+def run(world: World) -> Iterator[Verdict]:
+    """Kill `world.kills` runs with a model, and half as many with rules."""
+    # With rules, a run is nearly all reading and writing; with a model, it is mostly start-up and inference.
+    yield from kill_lakes(world, RULES, -(-world.kills // 2), world.rng("kills/rules"))
+    yield from kill_lakes(world, BUNDLED, world.kills, world.rng("kills"))
 
 
-def kill_lakes(world: World, setting: Setting, kills: int, chance: random.Random) -> Iterator[Finding]:
-    """Kill runs until so many were killed; one finding for each lake."""
+def kill_lakes(world: World, setting: Setting, kills: int, rng: random.Random) -> Iterator[Verdict]:
+    """Kill runs until `kills` have been killed; yield a verdict per lake."""
     wanted = world.undisturbed(setting)
     done = 0
     while done < kills:
         folder = world.path(f"killed-{setting.name}")
-        planned = min(chance.randint(*KILLS_PER_LAKE), kills - done)
-        seen: list[str] = []
+        planned = min(rng.randint(*KILLS_PER_LAKE), kills - done)
+        moments: list[str] = []
         problems: list[str] = []
-        # A run may end before its moment comes; a lake that is finished has nothing left to be killed.
+        # A run may end before its moment; a finished lake has nothing left to kill.
         for _ in range(planned):
             run = world.start(setting, folder)
-            moment = wait_for_a_moment(run, folder, wanted, chance)
+            moment = wait_for_a_moment(run, folder, wanted, rng)
             if moment is None:
                 break
             run.kill()
-            seen.append(moment)
+            moments.append(moment)
             problems += run.survivors()
-        if not seen:
+        if not moments:
             continue
         problems += world.finish(lambda folder=folder: world.start(setting, folder), Lake(str(folder)), wanted)
-        done += len(seen)
-        yield Finding(FAULT + setting.name, tuple(problems), tuple(seen), len(seen))
+        done += len(moments)
+        yield Verdict(FAULT + setting.name, tuple(problems), tuple(moments), len(moments))
 
 
-def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, chance: random.Random) -> str | None:
-    """Wait for a random moment of a run; return what it was doing then, or None where it ended before.
+def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, rng: random.Random) -> str | None:
+    """Wait for a random moment of a run; return what it was doing then, or None if it ended earlier.
 
-    A third of the moments are spread over time, a third over writes, and a third come right after the beginning of a
-    stage, since some stages take milliseconds.
+    A third of the moments are uniform over time, a third uniform over writes, and a third come just after a stage
+    begins, because some stages take only milliseconds.
     """
-    kind = chance.choice(("time", "writes", "stage"))
-    after = chance.random()
+    kind = rng.choice(("time", "writes", "stage"))
+    after = rng.random()
     if kind == "time":
         moment = after * wanted.seconds
         _wait(run, wanted, lambda: run.seconds >= moment)
     elif kind == "writes":
         changes = _Changes(lake)
-        count = chance.randint(1, 80)
-        _wait(run, wanted, lambda: changes.seen() >= count)
+        count = rng.randint(1, 80)
+        _wait(run, wanted, lambda: changes.count() >= count)
     else:
-        asset = chance.choice(ASSETS)
+        asset = rng.choice(ASSETS)
         leases = lake / "_leases" / CORPUS / asset
         before = _names(leases)
         _wait(run, wanted, lambda: bool(_names(leases) - before))
@@ -78,20 +78,20 @@ def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, chance: 
 
 
 def _wait(run: Refinement, wanted: Undisturbed, condition: Callable[[], bool]) -> None:
-    # A run that hangs is killed at its deadline; the one that has to finish the work will then tell of it.
+    # A run that hangs is killed at its deadline; if the next one hangs too, `World.finish` reports it.
     while run.running and not condition() and run.seconds < wanted.deadline:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 class _Changes:
-    """Counts how often files of a lake were put in place, since it was made."""
+    """Counts the files published in a lake since this object was created."""
 
     def __init__(self, lake: Path) -> None:
         self._lake = lake
         self._known = self._files()
         self._count = 0
 
-    def seen(self) -> int:
+    def count(self) -> int:
         now = self._files()
         self._count += len(now - self._known)
         self._known = now
@@ -99,7 +99,7 @@ class _Changes:
 
     def _files(self) -> set[tuple[str, int]]:
         found: set[tuple[str, int]] = set()
-        # Not rglob: folders that go away while it looks are errors to it.
+        # Not rglob, which fails if a folder vanishes while it iterates.
         for folder, _, names in os.walk(self._lake):
             for name in names:
                 path = Path(folder, name)
@@ -121,7 +121,7 @@ def _names(folder: Path) -> set[tuple[str, int]]:
 
 
 def _doing(lake: Path) -> str:
-    """Say which asset was being written, by its lease."""
+    """Return which asset was being written, according to the leases."""
     held = [asset for asset in ASSETS if any((lake / "_leases" / CORPUS / asset).glob("*.json"))]
     if held:
         return f"during {held[-1]}"

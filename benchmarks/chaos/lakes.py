@@ -1,4 +1,4 @@
-"""Compares a lake with that of an undisturbed run, and looks for anything left behind."""
+"""Compare a lake with that of an undisturbed run, and look for leftover files."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,35 +9,29 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 
-# Who wrote a row, when, and how long it took; the rest of two runs over the same pages must be the same.
-NOT_COMPARED = frozenset(
-    {
-        "run_id",
-        "execution_id",
-        "measured_at",
-        "doc_engine_seconds",
-        "chunk_engine_seconds",
-        "prompt_tokens_per_second",
-    }
-)
+# Which run wrote a row, when, and how fast. Two runs over the same pages must agree on everything else.
+NOT_COMPARED = {
+    *("run_id", "execution_id", "measured_at"),
+    *("doc_engine_seconds", "chunk_engine_seconds", "prompt_tokens_per_second"),
+}
 WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases")
 
 Row = dict[str, Any]
 
 
-def differences(found: Lake, wanted: Lake, corpus: str, without: Iterable[str] = ()) -> list[str]:
-    """Say in what a lake differs from that of an undisturbed run; [] where every table has exactly its rows.
+def differences(found: Lake, wanted: Lake, corpus: str, excluded: Iterable[str] = ()) -> list[str]:
+    """Return how a lake differs from that of an undisturbed run; [] if every table has exactly the same rows.
 
     Args:
-        found: The lake that was disturbed.
-        wanted: The lake that was not.
+        found: The lake to check.
+        wanted: The undisturbed lake.
         corpus: The corpus in both.
-        without: Doc ids that are left out, with the metrics, which count them too.
+        excluded: Doc ids to ignore. If there are any, metrics are ignored too, because they count all documents.
     """
-    left_out = frozenset(without)
+    ignored = frozenset(excluded)
     problems: list[str] = []
     for table in Table:
-        if left_out and table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
+        if ignored and table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
             continue
         have, want = found.shards(corpus, table), wanted.shards(corpus, table)
         if have != want:
@@ -45,7 +39,7 @@ def differences(found: Lake, wanted: Lake, corpus: str, without: Iterable[str] =
             continue
         for shard in want:
             try:
-                problems += _row_differences(found, wanted, (corpus, table, shard), left_out)
+                problems += _row_differences(found, wanted, (corpus, table, shard), ignored)
             except LakeError as error:
                 problems.append(str(error))
     for shard in wanted.shards(corpus, Table.OUTCOMES):
@@ -54,9 +48,9 @@ def differences(found: Lake, wanted: Lake, corpus: str, without: Iterable[str] =
 
 
 def _row_differences(
-    found: Lake, wanted: Lake, place: tuple[str, Table, str], left_out: frozenset[str]
+    found: Lake, wanted: Lake, place: tuple[str, Table, str], ignored: frozenset[str]
 ) -> Iterator[str]:
-    have, want = (list(_compared(lake.rows(*place), left_out)) for lake in (found, wanted))
+    have, want = (list(_compared(lake.rows(*place), ignored)) for lake in (found, wanted))
     if have == want:
         return
     name = f"{place[1]} of {place[2]}"
@@ -68,27 +62,32 @@ def _row_differences(
     yield f"{name} differs from row {row} on, in {columns[0]}: {first[columns[0]]!r} instead of {second[columns[0]]!r}"
 
 
-def _compared(rows: Iterable[Row], left_out: frozenset[str]) -> Iterator[Row]:
+def _compared(rows: Iterable[Row], ignored: frozenset[str]) -> Iterator[Row]:
     for row in rows:
-        if row.get("doc_id") not in left_out:
+        if row.get("doc_id") not in ignored:
             yield {name: value for name, value in row.items() if name not in NOT_COMPARED}
 
 
 def _shard_problems(lake: Lake, corpus: str, shard: str) -> Iterator[str]:
-    """Check that the shard adds up and is one execution."""
+    """Check that a shard's counts add up and that it comes from a single execution."""
     try:
         yield from schema_problems(lake, corpus, shard)
         yield from reconcile(lake, corpus, shard).problems
         execution = lake.execution(corpus, shard)
         for table in EXECUTION_TABLES:
             if {row["execution_id"] for row in lake.rows(corpus, table, shard)} - {execution}:
-                yield f"{table} of {shard} has rows of another execution than the manifest names"
+                yield f"{table} of {shard} has rows of an execution that the manifest does not name"
     except LakeError as error:
         yield str(error)
 
 
+def without_history(problems: Iterable[str]) -> list[str]:
+    """Ignore the metrics history, which rightly has a row per execution."""
+    return [problem for problem in problems if not problem.startswith("shard_metrics_history")]
+
+
 def leftovers(lake: Lake, temporary: Path) -> list[str]:
-    """Name what lies in temporary places: of the lake, and of the machine in the folder given to the runs."""
+    """Return leftover files in the lake's working folders, and in the runs' temporary folder."""
     found = [file for folder in WORK_IN_PROGRESS for file in _files(lake, folder)]
     found += [str(path) for path in temporary.glob("prox-*")]
     return [f"left behind: {path}" for path in found]
@@ -97,7 +96,7 @@ def leftovers(lake: Lake, temporary: Path) -> list[str]:
 def _files(lake: Lake, folder: str) -> Iterator[str]:
     yield from (f"{folder}/{name}" for name in lake.storage.list_files(folder))
     for child in lake.storage.list_folders(folder):
-        # An unfinished file's folder counts even when it is empty.
+        # The folder of an unfinished file counts even if empty.
         if folder == "_tmp":
             yield f"{folder}/{child}"
         yield from _files(lake, f"{folder}/{child}")

@@ -1,6 +1,6 @@
-"""A small private file system: visible only to the process that mounts it, and gone when that process ends.
+"""A small private file system, visible only to the process that mounts it and gone when that process ends.
 
-It uses a user namespace with a mount namespace inside, which Linux allows unless the administrator forbids it.
+Uses a mount namespace in a user namespace, which Linux permits unless the administrator forbids it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from benchmarks.chaos.refinements import ROOT
 
 
 class MountError(RuntimeError):
-    """This machine does not let this user mount."""
+    """This user may not mount on this machine."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class SmallDisk:
     """A tmpfs in a mount namespace.
 
     Attributes:
-        holder: Process id of the namespace's holder.
-        inside: Where the disk is for processes in the namespace.
+        holder: Id of the process that keeps the namespace alive.
+        inside: The disk's path for processes in the namespace.
     """
 
     holder: int
@@ -31,23 +31,20 @@ class SmallDisk:
 
     @property
     def outside(self) -> Path:
-        """Where the disk is for everybody else: as a path to read from, since resolving it leads out again."""
+        """The disk's path for other processes. Read from it as is: resolving it leads out of the namespace."""
         return Path(f"/proc/{self.holder}/root{self.inside}")
 
     @property
     def wrapper(self) -> tuple[str, ...]:
-        """What to put before a command so that it runs in the namespace."""
-        return (
-            "nsenter",
-            f"--target={self.holder}",
-            "--user",
-            "--mount",
-            "--preserve-credentials",
-            f"--wd={ROOT}",
-        )
+        """The command prefix that runs a command in the namespace."""
+        return ("nsenter", f"--target={self.holder}", "--user", "--mount", "--preserve-credentials", f"--wd={ROOT}")
 
     def remount(self, options: str) -> None:
-        """Change size or writability, e.g. "size=1m" or "ro"."""
+        """Change mount options, such as "size=1m" or "ro".
+
+        Raises:
+            MountError: Remounting failed.
+        """
         command = [*self.wrapper, "mount", "-o", f"remount,{options}", str(self.inside)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -56,10 +53,10 @@ class SmallDisk:
 
 @contextlib.contextmanager
 def small_disk(inside: Path, size: int) -> Iterator[SmallDisk]:
-    """Mount a tmpfs of so many bytes on an empty folder until the block ends.
+    """Mount a tmpfs of `size` bytes on a new folder until the block ends.
 
     Raises:
-        MountError: It cannot be mounted, and why.
+        MountError: It cannot be mounted; the message says why.
     """
     inside.mkdir(parents=True)
     script = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && echo mounted && exec cat'
@@ -69,19 +66,19 @@ def small_disk(inside: Path, size: int) -> Iterator[SmallDisk]:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     except FileNotFoundError as error:
-        raise MountError("there is no unshare (util-linux) here") from error
+        raise MountError("unshare (util-linux) is not installed") from error
     with holder:
         try:
             if holder.stdout is None or holder.stdout.readline() != "mounted\n":
-                _, said = holder.communicate()
-                raise MountError(f"this user may not mount here: {said.strip()}")
+                _, errors = holder.communicate()
+                raise MountError(f"this user may not mount: {errors.strip()}")
             yield SmallDisk(holder.pid, inside)
         finally:
             holder.kill()
 
 
 def may_not_mount(folder: Path) -> str | None:
-    """Say why nothing can be mounted here; None where it can."""
+    """Return why this user cannot mount; None if it can."""
     try:
         with small_disk(folder, 1 << 20) as disk:
             return None if os.path.ismount(disk.outside) or disk.outside.is_dir() else "the mount is not visible"

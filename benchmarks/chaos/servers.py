@@ -1,18 +1,18 @@
-"""Model servers that are busy, broken, silent or talk nonsense; one that stalls; and a document that always fails.
+"""Model servers that are busy, broken or silent or talk nonsense; one that stalls; a document that always fails.
 
-The server's good answers depend on the prompt alone, so the rows of an undisturbed run are known.
+A server's good answers depend only on the prompt, so the rows of an undisturbed run are known.
 """
 
 import random
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.chaos.verdicts import Finding
-from benchmarks.chaos.world import CORPUS, WINDOW, Setting, Undisturbed, World
+from benchmarks.chaos.verdicts import Verdict
+from benchmarks.chaos.world import CORPUS, WINDOW, Setting, Undisturbed, World, engine_options
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
@@ -29,59 +29,54 @@ CHUNK_PROGRAMS = ("keep_chunk()", "remove_lines(line_start=0, line_end=0)", "rem
 MARK = "Zyzzogeton 7391"
 _BUSY, _BROKEN = 429, 500
 
-Fault = Callable[[Handler], None]
+LEVELS = ("doc", "chunk")  # each has a server
 
 
-def run(world: World) -> Iterator[Finding]:
-    """Let servers misbehave."""
-    with ExitStack() as servers:
-        doc, chunk = (servers.enter_context(moody_server()) for _ in range(2))
-        doc.max_model_len = chunk.max_model_len = 1024
-        _behave(doc, chunk)
-        setting = _setting(world, doc, chunk)
+def run(world: World) -> Iterator[Verdict]:
+    """Run against servers that misbehave."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(moody_server()) for _ in LEVELS]
+        for server in servers:
+            server.max_model_len = 1024
+        _behave(servers)
+        setting = _setting(world, servers)
         wanted = world.undisturbed(setting)
         for number in range(LAKES):
-            yield _misbehave(world, setting, wanted, (doc, chunk), world.chance(f"server/{number}"))
+            yield _misbehave(world, setting, wanted, servers, world.rng(f"server/{number}"))
         for number in range(STALLS):
-            yield _stall(world, setting, wanted, (doc, chunk), world.chance(f"stall/{number}"))
-        for level in ("doc", "chunk"):
-            yield _poison(world, setting, (doc, chunk), level, world.chance(f"poison/{level}"))
+            yield _stall(world, setting, wanted, servers, world.rng(f"stall/{number}"))
+        for level in LEVELS:
+            yield _poison(world, setting, servers, level, world.rng(f"poison/{level}"))
 
 
-def _setting(world: World, doc: MoodyServer, chunk: MoodyServer) -> Setting:
-    options = (
+def _setting(world: World, servers: Sequence[MoodyServer]) -> Setting:
+    doc, chunk = (f"server:{server.base_url}" for server in servers)
+    options = engine_options(
         f"stall_timeout_seconds={STALL_SECONDS}",
         f"request_timeout_seconds={REQUEST_SECONDS}",
         "max_retries=2",
         "concurrency=4",
         "look_ahead=4",
     )
-    return Setting(
-        "server",
-        (
-            *("--refiner", str(world.tiny_refiner()), "--window", str(WINDOW)),
-            *("--engine", f"server:{doc.base_url}", "--chunk-engine", f"server:{chunk.base_url}"),
-            *(part for option in options for part in ("--engine-option", option)),
-        ),
-    )
-
-
-def _behave(doc: MoodyServer, chunk: MoodyServer) -> None:
-    doc.behaviour = lambda handler, _: answer(handler, "doc")
-    chunk.behaviour = lambda handler, _: answer(handler, "chunk")
+    refiner = ("--refiner", str(world.tiny_refiner()), "--window", str(WINDOW))
+    return Setting("server", (*refiner, "--engine", doc, "--chunk-engine", chunk, *options))
 
 
 def answer(handler: Handler, level: str, text: str | None = None) -> None:
-    """Answer a request well: with the text given, or with a program that depends on the prompt alone."""
-    number = zlib.crc32(repr(handler.payload["prompt"]).encode())
-    if text is not None:
-        pass
-    elif level == "doc":
-        text = "drop_doc()" if number % 4 == 0 else "keep_doc()"
-    else:
-        text = CHUNK_PROGRAMS[number % len(CHUNK_PROGRAMS)]
-    choice = {"text": text, "token_ids": [7, 1], "finish_reason": "stop"}
-    handler.send_json(200, {"choices": [choice]})
+    """Answer a request with the given text, or else with a program that depends only on the prompt."""
+    if text is None:
+        number = zlib.crc32(repr(handler.payload["prompt"]).encode())
+        if level == "doc":
+            text = "drop_doc()" if number % 4 == 0 else "keep_doc()"
+        else:
+            text = CHUNK_PROGRAMS[number % len(CHUNK_PROGRAMS)]
+    handler.send_json(200, {"choices": [{"text": text, "token_ids": [7, 1], "finish_reason": "stop"}]})
+
+
+def _behave(servers: Sequence[MoodyServer], behave: Callable[[Handler, str], None] = answer) -> None:
+    """Set how the servers answer a request at a level."""
+    for server, level in zip(servers, LEVELS, strict=True):
+        server.behaviour = lambda handler, _, level=level: behave(handler, level)
 
 
 def _busy(handler: Handler) -> None:
@@ -114,7 +109,7 @@ def _hang_up(handler: Handler) -> None:
     handler.close_connection = True
 
 
-FAULTS: dict[str, Fault] = {
+FAULTS: dict[str, Callable[[Handler], None]] = {
     "429": _busy,
     "500": _broken,
     "garbage": _garbage,
@@ -126,121 +121,100 @@ FAULTS: dict[str, Fault] = {
 
 
 def _misbehave(
-    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], chance: random.Random
-) -> Finding:
-    """Let a share of the requests fail, each a few times; repeat the run where it gave up."""
-    caused: Counter[str] = Counter()
+    world: World, setting: Setting, wanted: Undisturbed, servers: Sequence[MoodyServer], rng: random.Random
+) -> Verdict:
+    """Fail a share of the requests, and repeat the run if it gives up."""
+    injected: Counter[str] = Counter()
     lock = threading.Lock()
 
-    def behaviour(level: str) -> Callable[[Handler, int], None]:
-        def behave(handler: Handler, _: int) -> None:
-            with lock:
-                fault = chance.choice(sorted(FAULTS)) if chance.random() < RATE else None
-                caused.update([fault] if fault else [])
-            if fault is None:
-                answer(handler, level)
-            else:
-                FAULTS[fault](handler)
+    def behave(handler: Handler, level: str) -> None:
+        with lock:
+            fault = rng.choice(sorted(FAULTS)) if rng.random() < RATE else None
+            injected.update([fault] if fault else [])
+        if fault is None:
+            answer(handler, level)
+        else:
+            FAULTS[fault](handler)
 
-        return behave
-
-    for server, level in zip(servers, ("doc", "chunk"), strict=True):
-        server.behaviour = behaviour(level)
+    _behave(servers, behave)
     folder = world.path("server")
-    lake = Lake(str(folder))
-    problems: list[str] = []
-    failed = 0
-    for _ in range(RUNS_AT_MOST):
-        ended = world.start(setting, folder).wait(wanted.deadline)
-        problems += ended.problems_of_a_failure("server", "every document failed")
-        if ended.code == 0:
-            break
-        failed += 1
-    else:
-        problems.append(f"not finished after {RUNS_AT_MOST} runs")
-    _behave(*servers)
-    problems += world.finish(lambda: world.start(setting, folder), lake, wanted)
-    words = [fault for fault, count in caused.items() for _ in range(count)]
-    again = ["a run gave up, named the server, and was repeated"] * failed
-    return Finding(FAULT, tuple(problems), (*words, *again), caused.total())
+    causes = ("server", "every document failed")
+    failed, problems = world.repeat(lambda: world.start(setting, folder), wanted, causes, RUNS_AT_MOST)
+    _behave(servers)
+    problems += world.finish(lambda: world.start(setting, folder), Lake(str(folder)), wanted)
+    repeated = ["a run gave up, named the server, and was repeated"] * failed
+    return Verdict(FAULT, tuple(problems), (*injected.elements(), *repeated), injected.total())
 
 
 def _stall(
-    world: World, setting: Setting, wanted: Undisturbed, servers: tuple[MoodyServer, MoodyServer], chance: random.Random
-) -> Finding:
-    """From some request on, accept everything and answer nothing."""
+    world: World, setting: Setting, wanted: Undisturbed, servers: Sequence[MoodyServer], rng: random.Random
+) -> Verdict:
+    """After a random number of requests, keep accepting requests but never answer."""
     lock = threading.Lock()
-    left = chance.randint(1, len(world.texts) + 8)
+    left = rng.randint(1, len(world.texts) + 8)
 
-    def behaviour(level: str) -> Callable[[Handler, int], None]:
-        def behave(handler: Handler, _: int) -> None:
-            nonlocal left
-            with lock:
-                left -= 1
-            if left >= 0:
-                answer(handler, level)
-            else:
-                handler.server.released.wait(10 * STALL_SECONDS)
-                handler.close_connection = True
+    def behave(handler: Handler, level: str) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+        if left >= 0:
+            answer(handler, level)
+        else:
+            handler.server.released.wait(10 * STALL_SECONDS)
+            handler.close_connection = True
 
-        return behave
-
-    for server, level in zip(servers, ("doc", "chunk"), strict=True):
-        server.behaviour = behaviour(level)
+    _behave(servers, behave)
     folder = world.path("stall")
     ended = world.start(setting, folder).wait(wanted.deadline)
-    problems = ended.problems_of_a_failure(f"no progress for {STALL_SECONDS} s")
+    problems = ended.failure_problems(f"no progress for {STALL_SECONDS} s")
     if ended.code == 0:
-        problems.append("the run ended as if the server had answered")
-    _behave(*servers)
+        problems.append("the run succeeded although the server had stopped answering")
+    _behave(servers)
     problems += world.finish(lambda: world.start(setting, folder), Lake(str(folder)), wanted)
-    return Finding(STALL, tuple(problems), ("failed and named the stall, finished by the next run",))
+    return Verdict(STALL, tuple(problems), ("failed and named the stall, finished by the next run",))
 
 
-def _poison(
-    world: World, setting: Setting, servers: tuple[MoodyServer, MoodyServer], level: str, chance: random.Random
-) -> Finding:
-    """Refuse every request about one document, each in another way; it must be set aside and the shard completed."""
-    number = chance.randrange(len(world.texts))
+def _poison(world: World, setting: Setting, servers: Sequence[MoodyServer], level: str, rng: random.Random) -> Verdict:
+    """Fail every request about one document; it must be quarantined and the shard completed."""
+    number = rng.randrange(len(world.texts))
     texts = list(world.texts)
     texts[number] = (texts[number][0], f"{MARK}\n{texts[number][1]}")
     raw = world.write_raw(world.path("raw-poison"), texts)
-    marked = _recogniser(world.tiny_refiner().parent / "tiny")
-    fault = chance.choice(["500", "garbage", "half an answer", "hung up"])
+    is_marked = _mark_detector(world.tiny_refiner().parent / "tiny")
+    fault = rng.choice(["500", "garbage", "half an answer", "hung up"])
 
-    def keep_marked(handler: Handler, _: int) -> None:
-        # Kept in any case: a document that is dropped never reaches the other level.
-        answer(handler, "doc", "keep_doc()" if marked(handler.payload["prompt"]) else None)
+    def answer_marked(handler: Handler, at: str) -> None:
+        # Never dropped, or it would not reach the chunk level.
+        answer(handler, at, "keep_doc()" if at == "doc" and is_marked(handler.payload["prompt"]) else None)
 
-    def refuse_marked(handler: Handler, _: int) -> None:
-        if marked(handler.payload["prompt"]):
+    def fail_marked(handler: Handler, at: str) -> None:
+        if at == level and is_marked(handler.payload["prompt"]):
             FAULTS[fault](handler)
         else:
-            answer(handler, level)
+            answer_marked(handler, at)
 
-    _behave(*servers)
-    servers[0].behaviour = keep_marked
+    _behave(servers, answer_marked)
     wanted = world.undisturbed(setting, raw=raw)
-    servers[0 if level == "doc" else 1].behaviour = refuse_marked
+    _behave(servers, fail_marked)
     folder = world.path("poison")
     lake = Lake(str(folder))
-    run = world.start(setting, folder, raw=raw)
-    ended = run.wait(wanted.deadline)
-    _behave(*servers)
+    ended = world.start(setting, folder, raw=raw).wait(wanted.deadline)
+    _behave(servers)
     if ended.code != 0:
-        return Finding(POISON, (f"the shard was not completed: ...{ended.said[-700:]}",), ())
+        return Verdict(POISON, (f"the shard was not completed: ...{ended.output[-700:]}",), ())
     rows = [row for shard in lake.shards(CORPUS, Table.OUTCOMES) for row in lake.rows(CORPUS, Table.OUTCOMES, shard)]
-    aside = [row for row in rows if row["outcome"] == Outcome.QUARANTINED]
-    problems = [] if len(aside) == 1 else [f"{len(aside)} documents were quarantined instead of one"]
-    problems += [f"its reason does not say why: {row['reason']}" for row in aside if "attempts: 3" not in row["reason"]]
-    problems += world.compare_without(lake, wanted, [row["doc_id"] for row in aside])
-    return Finding(
+    quarantined = [row for row in rows if row["outcome"] == Outcome.QUARANTINED]
+    problems = [] if len(quarantined) == 1 else [f"{len(quarantined)} documents were quarantined instead of one"]
+    reasons = [row["reason"] for row in quarantined]
+    problems += [f"the reason does not explain it: {reason}" for reason in reasons if "attempts: 3" not in reason]
+    problems += world.compare(lake, wanted, [row["doc_id"] for row in quarantined])
+    return Verdict(
         POISON, tuple(problems), (f"{level} level, {fault}: quarantined with its reason, the rest complete",)
     )
 
 
-def _recogniser(model: Path) -> Callable[[list[int]], bool]:
-    """Return a function that tells whether a prompt is about the marked document."""
+def _mark_detector(model: Path) -> Callable[[list[int]], bool]:
+    """Return a function that detects prompts about the marked document."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of an object store. It fails now and then; its seed decides when."""
+"""An HTTP proxy in front of an object store that injects faults at random, from a seed."""
 
 import http.client
 import http.server
@@ -17,44 +17,47 @@ _SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>out of luck</
 
 
 class UnreliableProxy(http.server.ThreadingHTTPServer):
-    """Forwards requests to a store; does one of FAULTS to some of them.
+    """Forwards requests to a store, and injects one of FAULTS into some of them.
 
     Args:
         target: URL of the store.
-        rate: Share of requests that something happens to.
-        chance: Decides which and what.
-        silence_seconds: How long an answer that never comes is waited for at most.
+        rate: Share of requests with a fault.
+        rng: Chooses the requests and faults.
+        silence_seconds: How long to keep a connection open without answering.
+
+    Attributes:
+        injected: How often each fault was injected.
     """
 
     daemon_threads = True
 
-    def __init__(self, target: str, rate: float, chance: random.Random, silence_seconds: float) -> None:
+    def __init__(self, target: str, rate: float, rng: random.Random, silence_seconds: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(target)
         self.target = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.rate = rate
         self.silence_seconds = silence_seconds
-        self.caused: Counter[str] = Counter()
-        self._chance = chance
+        self.injected: Counter[str] = Counter()
+        self._rng = rng
         self._lock = threading.Lock()
         self.released = threading.Event()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The proxy's own URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def choose(self, has_body: bool) -> str | None:
-        """Return what happens to the next request, or None."""
+        """Return the fault for the next request, or None."""
         with self._lock:
-            if self._chance.random() >= self.rate:
+            if self._rng.random() >= self.rate:
                 return None
-            fault = self._chance.choice([fault for fault in FAULTS if has_body or fault != "cut upload"])
-            self.caused[fault] += 1
+            fault = self._rng.choice([fault for fault in FAULTS if has_body or fault != "cut upload"])
+            self.injected[fault] += 1
             return fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's signature)
-        """Stay quiet: broken connections are the point."""
+        """Ignore broken connections, which are the point."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -72,7 +75,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault in ("500", "503"):
             self._refuse(int(fault))
         elif fault == "no answer":
-            self._say_nothing()
+            self._stay_silent()
         else:
             self._answer(body, fault)
 
@@ -90,7 +93,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(500)
             return
         if fault == "no answer after doing it":
-            self._say_nothing()
+            self._stay_silent()
             return
         self.send_response(answer.status)
         for name, value in answer.getheaders():
@@ -113,7 +116,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _say_nothing(self) -> None:
+    def _stay_silent(self) -> None:
         until = time.monotonic() + self.server.silence_seconds
         while time.monotonic() < until and not self.server.released.wait(0.2):
             continue
@@ -122,15 +125,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 (the base class's names)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        """Stay quiet."""
+        """Log nothing."""
 
 
 @contextmanager
-def unreliable_proxy(
-    target: str, rate: float, chance: random.Random, silence_seconds: float
-) -> Iterator[UnreliableProxy]:
+def unreliable_proxy(target: str, rate: float, rng: random.Random, silence_seconds: float) -> Iterator[UnreliableProxy]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-    proxy = UnreliableProxy(target, rate, chance, silence_seconds)
+    proxy = UnreliableProxy(target, rate, rng, silence_seconds)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The result of each fault, and the table at the end."""
+"""Results of the injected faults, and the table of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,32 +6,32 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One or more faults of one kind and what came of them.
+class Verdict:
+    """The result of one or more faults of a kind.
 
     Attributes:
-        fault: The row of the table that it counts in.
-        problems: What did not hold, in words; empty where everything did.
-        seen: What was seen, in a few words; equal ones are counted.
-        times: How many faults it stands for; 0 where the fault could not be caused here, and `seen` says why.
+        fault: The kind of fault, a row of the table.
+        problems: What did not hold; empty if everything did.
+        observed: What was seen, as short phrases; the table counts equal ones.
+        times: Number of faults; 0 if this machine cannot inject them, for the reason in `observed`.
     """
 
     fault: str
     problems: tuple[str, ...]
-    seen: tuple[str, ...]
+    observed: tuple[str, ...]
     times: int = 1
 
 
-def table(findings: Iterable[Finding]) -> str:
-    """Return a Markdown table with a row for each fault, in the order of their first finding."""
-    rows: dict[str, list[Finding]] = {}
-    for finding in findings:
-        rows.setdefault(finding.fault, []).append(finding)
+def table(verdicts: Iterable[Verdict]) -> str:
+    """Return a Markdown table with a row per fault, in order of their first verdicts."""
+    rows: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        rows.setdefault(verdict.fault, []).append(verdict)
     lines = ["| fault | times | held | what was seen |", "|---|---|---|---|"]
     for fault, of_fault in rows.items():
-        times = sum(finding.times for finding in of_fault)
-        held = sum(finding.times for finding in of_fault if not finding.problems)
-        seen = Counter(word for finding in of_fault for word in finding.seen)
-        words = "; ".join(f"{word} ({count})" if count > 1 else word for word, count in seen.most_common())
-        lines.append(f"| {fault} | {times or 'skipped'} | {held if times else '-'} | {words.replace('|', '/')} |")
+        times = sum(verdict.times for verdict in of_fault)
+        held = sum(verdict.times for verdict in of_fault if not verdict.problems)
+        counts = Counter(phrase for verdict in of_fault for phrase in verdict.observed)
+        observed = "; ".join(f"{phrase} ({count})" if count > 1 else phrase for phrase, count in counts.most_common())
+        lines.append(f"| {fault} | {times or 'skipped'} | {held if times else '-'} | {observed.replace('|', '/')} |")
     return "\n".join(lines)

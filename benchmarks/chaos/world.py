@@ -1,4 +1,4 @@
-"""What every family of faults shares: raw pages, refiners, the lakes of undisturbed runs, and seeded randomness."""
+"""What the families of faults share: raw pages, refiners, lakes of undisturbed runs, and seeded randomness."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.chaos.lakes import differences, leftovers
-from benchmarks.chaos.refinements import Ended, Refinement
+from benchmarks.chaos.refinements import Refinement
 from benchmarks.support.pages import read_pages
 from prox_assets.corpora.sample import page_files
 from prox_assets.lake.lake import Lake
@@ -22,51 +22,51 @@ PAGES_PER_SHARD = 9
 WINDOW = 2
 # Long enough to have chunks, short enough that a run takes seconds.
 PAGE_CHARACTERS = range(400, 4000)
-# No run is under ten times the time of an undisturbed one, plus this for what a loaded machine needs to start Python.
+# A run's deadline is ten times an undisturbed run, plus this for a busy machine to start Python.
 DEADLINE_SECONDS = 240.0
-
-# One sequence per batch: what a batch holds depends on where a run was killed, and with it the last bits of a score.
-ONE_BY_ONE = ("device=cpu", "batch_size=1", "threads=1")
 
 
 class WorldError(RuntimeError):
-    """The undisturbed run itself fails; nothing can be compared then."""
+    """The harness cannot do its work, for instance because an undisturbed run fails."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How pages are refined.
+    """A configuration of `prox refine`.
 
     Attributes:
-        name: For folders.
-        arguments: What `prox refine` is given beside inputs and lake.
+        name: Used in folder names.
+        arguments: Arguments other than inputs and lake.
     """
 
     name: str
     arguments: tuple[str, ...]
 
 
+def engine_options(*options: str) -> tuple[str, ...]:
+    """Return the `--engine-option` arguments for options such as threads=1."""
+    return tuple(part for option in options for part in ("--engine-option", option))
+
+
 RULES = Setting("rules", ("--refiner", "rules", "--window", str(WINDOW)))
-BUNDLED = Setting(
-    "bundled",
-    (
-        "--refiner",
-        "bundled",
-        "--window",
-        str(WINDOW),
-        *(part for one in ONE_BY_ONE for part in ("--engine-option", one)),
-    ),
-)
+# One sequence per batch: batches depend on where a run was killed, and the last bits of a score on the batch.
+_ONE_BY_ONE = engine_options("device=cpu", "batch_size=1", "threads=1")
+BUNDLED = Setting("bundled", ("--refiner", "bundled", "--window", str(WINDOW), *_ONE_BY_ONE))
+
+
+def finished_windows(lake: Path, table: str) -> int:
+    """Return the windows of an inference stage in the resume ledger."""
+    return len(list((lake / "_resume" / CORPUS / table).glob("*/*/*.parquet")))
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A lake that nothing has disturbed.
+    """The lake of an undisturbed run.
 
     Attributes:
         lake: The lake.
-        first_change: Seconds until the run first wrote into it.
-        seconds: Seconds that the run took.
+        first_change: Seconds until the run first wrote to it.
+        seconds: Seconds the run took.
     """
 
     lake: Lake
@@ -83,9 +83,9 @@ class World:
     """One run of the harness.
 
     Args:
-        folder: An empty folder for everything.
-        seed: Of all that is left to chance.
-        kills: Kills through `prox refine` in all.
+        folder: An empty folder for everything it writes.
+        seed: Seed of all its randomness.
+        kills: Number of kills of `prox refine`.
         pages: Parquet file of labelled pages; None for the bundled sample.
     """
 
@@ -101,16 +101,16 @@ class World:
         self._undisturbed: dict[str, Undisturbed] = {}
         self._numbers = 0
 
-    def chance(self, family: str) -> random.Random:
-        """Return a source of chance of a family's own, so that `--only` changes nothing."""
+    def rng(self, family: str) -> random.Random:
+        """Return a generator seeded for one family, so that `--only` does not change its faults."""
         return random.Random(f"{self.seed}/{family}")
 
     def sample(self, count: int) -> list[tuple[str, str]]:
-        """Choose pages of a fitting length by chance, (url, text) each: the same ones for the same count."""
+        """Sample (url, text) of pages of suitable length; the same count gives the same pages."""
         return _texts(self._pages, count, random.Random(f"{self.seed}/pages"))
 
     def write_raw(self, folder: Path, texts: Sequence[tuple[str, str]]) -> Path:
-        """Write (url, text) as shards of JSON lines, each with a row that is no document; return the folder."""
+        """Write pages as shards of JSON lines, each with one malformed row; return the folder."""
         folder.mkdir(parents=True)
         for shard in range(SHARDS):
             lines = [json.dumps({"text": text, "url": url}) for url, text in texts[shard::SHARDS]]
@@ -119,7 +119,7 @@ class World:
         return folder
 
     def path(self, name: str) -> Path:
-        """Return a path in the folder that has not been used yet."""
+        """Return an unused path in the folder."""
         self._numbers += 1
         return self.folder / f"{self._numbers:04d}-{name}"
 
@@ -132,7 +132,16 @@ class World:
         environment: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
     ) -> Refinement:
-        """Start `prox refine` of the raw pages into a lake."""
+        """Start `prox refine` on the raw pages.
+
+        Args:
+            setting: The configuration.
+            lake: Path or URL of the lake.
+            more: More arguments.
+            raw: Raw pages other than the world's own.
+            environment: More environment variables.
+            wrapper: Command prefix.
+        """
         arguments = [raw or self.raw, "--corpus", CORPUS, "--output", lake, *setting.arguments, *more]
         settings = {"TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
         return Refinement(arguments, self.path("log"), {**settings, **(environment or {})}, wrapper)
@@ -144,7 +153,11 @@ class World:
         raw: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Undisturbed:
-        """Return the lake of an undisturbed run under a setting, made at the first call."""
+        """Return the lake of an undisturbed run with these arguments of `start`, made at the first call.
+
+        Raises:
+            WorldError: The run fails.
+        """
         name = "-".join((setting.name, *more, raw.name if raw else ""))
         if name not in self._undisturbed:
             lake = self.path(f"undisturbed-{setting.name}")
@@ -154,38 +167,55 @@ class World:
             first_change = run.seconds
             ended = run.wait(3600)
             if ended.code != 0:
-                raise WorldError(f"an undisturbed run ({setting.name}) fails: {ended.said}")
+                raise WorldError(f"an undisturbed run ({setting.name}) fails: {ended.output}")
             self._undisturbed[name] = Undisturbed(Lake(str(lake)), first_change, run.seconds)
         return self._undisturbed[name]
 
     def finish(
         self, start: Callable[[], Refinement], lake: Lake | Callable[[], Lake], wanted: Undisturbed
     ) -> list[str]:
-        """Run until the end without further disturbance; say what is then not as in the undisturbed lake.
+        """Let a run finish undisturbed; return how the lake then differs from that of an undisturbed run.
 
         Args:
             start: Starts the run.
-            lake: The lake, or what makes it from where it was written.
-            wanted: The undisturbed one.
+            lake: The lake, or a function that fetches it after the run.
+            wanted: The undisturbed lake.
         """
         run = start()
-        ended: Ended = run.wait(wanted.deadline)
+        ended = run.wait(wanted.deadline)
         if ended.code is None:
             return ["the run that should have finished the work hung"]
         if ended.code != 0:
-            return [f"the run that should have finished the work failed with {ended.code}: ...{ended.said[-700:]}"]
+            return [f"the run that should have finished the work failed with {ended.code}: ...{ended.output[-700:]}"]
         return [*self.compare(lake if isinstance(lake, Lake) else lake(), wanted), *run.survivors()]
 
-    def compare(self, lake: Lake, wanted: Undisturbed) -> list[str]:
-        """Say in what a lake differs from the undisturbed one, and what was left behind."""
-        return [*differences(lake, wanted.lake, CORPUS), *leftovers(lake, self.temporary)]
+    def repeat(
+        self, start: Callable[[], Refinement], wanted: Undisturbed, causes: Sequence[str], limit: int
+    ) -> tuple[int, list[str]]:
+        """Repeat a run that may fail until it succeeds; return how often it failed, and what is wrong.
 
-    def compare_without(self, lake: Lake, wanted: Undisturbed, doc_ids: Sequence[str]) -> list[str]:
-        """Compare as `compare` does, but for some documents."""
-        return [*differences(lake, wanted.lake, CORPUS, doc_ids), *leftovers(lake, self.temporary)]
+        Args:
+            start: Starts the run.
+            wanted: The undisturbed lake, for the deadline.
+            causes: Phrases, one of which a failed run must print.
+            limit: Maximum runs.
+        """
+        problems: list[str] = []
+        output = ""
+        for failed in range(limit):
+            ended = start().wait(wanted.deadline)
+            problems += ended.failure_problems(*causes)
+            if ended.code == 0:
+                return failed, problems
+            output = ended.output
+        return limit, [*problems, f"not finished after {limit} runs; the last one said: ...{output[-500:]}"]
+
+    def compare(self, lake: Lake, wanted: Undisturbed, excluded: Sequence[str] = ()) -> list[str]:
+        """Return how a lake differs from the undisturbed one apart from some documents, and leftover files."""
+        return [*differences(lake, wanted.lake, CORPUS, excluded), *leftovers(lake, self.temporary)]
 
     def tiny_refiner(self) -> Path:
-        """Return a refiner file with a random tiny model that generates at both levels; made at the first call."""
+        """Return a refiner file with a tiny random model that generates at both levels, made at the first call."""
         from transformers.utils import logging
 
         from prox_assets.testing.tiny_models import DEFAULT_TEXTS, make_tiny_llama
@@ -209,7 +239,7 @@ class World:
         return path
 
 
-def _texts(pages: Path | None, count: int, chance: random.Random) -> list[tuple[str, str]]:
+def _texts(pages: Path | None, count: int, rng: random.Random) -> list[tuple[str, str]]:
     if pages is None:
         all_pages = [(page.url, page.text) for page in page_files.read_pages()]
     else:
@@ -218,6 +248,6 @@ def _texts(pages: Path | None, count: int, chance: random.Random) -> list[tuple[
     if len(fitting) < count:
         raise WorldError(
             f"{pages or 'the sample'} has only {len(fitting)} pages of {PAGE_CHARACTERS.start} to "
-            f"{PAGE_CHARACTERS.stop} characters; {count} are needed"
+            f"{PAGE_CHARACTERS.stop} characters, of {count} needed"
         )
-    return chance.sample(fitting, count)
+    return rng.sample(fitting, count)

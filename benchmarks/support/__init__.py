@@ -1,1 +1,1 @@
-"""What the benchmarks share: models, pages, corpora and measurements. The commands themselves are one folder up."""
+"""Models, pages, corpora and measurements shared by the benchmarks, whose commands are one folder up."""

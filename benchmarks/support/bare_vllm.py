@@ -1,6 +1,6 @@
-"""vLLM alone, as the yardstick: one `LLM.generate` over the prompts that a program stage asks.
+"""vLLM on its own, the baseline: one timed `LLM.generate` over the requests of a program stage.
 
-`LLM` gets the very engine that a refiner's session runs, and a stage's requests, known beforehand. One call is timed.
+`LLM` uses the same engine instance as the refiner's session, and gets all of the stage's requests up front.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
 
 WARM_UP_PROMPTS = 64
-IDLE_SECONDS = 10.0  # that an engine may take to become idle
+IDLE_SECONDS = 10.0  # an engine's time limit for becoming idle
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Work that was timed.
+    """Timing of one run.
 
     Attributes:
         seconds: Wall time.
-        cpu_seconds: Processor time of this process and its children, the engine's core among them.
+        cpu_seconds: CPU time of this process and its children, including the engine core.
         prompt_tokens: Tokens shown to the model.
-        generated_tokens: Tokens that it generated.
+        generated_tokens: Tokens it generated.
     """
 
     seconds: float
@@ -47,18 +47,18 @@ class Timed:
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens shown and generated, per second."""
+        """Prompt and generated tokens per second."""
         return (self.prompt_tokens + self.generated_tokens) / self.seconds
 
 
 class StopWatch:
-    """Measures wall time and the processor time of this process and its living children."""
+    """Measures wall time, and the CPU time of this process and its living children."""
 
     def __init__(self) -> None:
         self._cpu, self._wall = _cpu_seconds(), perf_counter()
 
     def read(self) -> tuple[float, float]:
-        """Return the seconds of wall time and of processor time since it was made."""
+        """Return the wall seconds and CPU seconds since creation."""
         wall = perf_counter() - self._wall
         return wall, _cpu_seconds() - self._cpu
 
@@ -70,10 +70,10 @@ def _cpu_seconds() -> float:
 
 
 class SharedVllm:
-    """One engine for a refiner's session and for `LLM`; use as a context manager around both.
+    """A context manager that makes a refiner's session and `LLM` share one engine.
 
-    Whoever asks vLLM for an engine first gets a new one, everybody after that the same. Two engines would not do: the
-    memory that each finds free, and so its number of sequences, need not be the same.
+    The first request to vLLM for an engine creates it; later ones get the same. Two engines would not be comparable:
+    each could find a different amount of free memory, and so run a different number of sequences.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class SharedVllm:
 
         start = LLMEngine.from_engine_args
 
-        def shared(*arguments: Any, **named: Any) -> "LLMEngine":  # noqa: ANN401 (whatever vLLM's own takes)
+        def shared(*arguments: Any, **named: Any) -> "LLMEngine":  # noqa: ANN401 (passed on to vLLM)
             if self._engine is None:
                 self._engine = start(*arguments, **named)
             return self._engine
@@ -99,29 +99,29 @@ class SharedVllm:
         self._engine = self._llm = None
 
     def forget_prompts(self) -> None:
-        """Empty the prefix cache, without which the second to ask the same prompts would have them half answered.
+        """Empty the prefix cache, which would otherwise favour the second run over the same prompts.
 
         Raises:
-            RuntimeError: vLLM did not, as while requests are under way.
+            RuntimeError: vLLM refuses, as it does while requests are in flight.
         """
         if self._engine is None:
             raise RuntimeError("no engine has been started yet")
-        # With asynchronous scheduling the core may still be in the step after the one that brought the last answer.
+        # With async scheduling, the core may still be running the step after the last answer.
         until = perf_counter() + IDLE_SECONDS
         while self._engine.reset_prefix_cache() is False:
             if perf_counter() > until:
-                raise RuntimeError("vLLM did not empty its prefix cache: requests are still under way")
+                raise RuntimeError("vLLM did not empty its prefix cache: requests are still in flight")
             sleep(0.05)
 
-    def generate(self, model: Path, asks: Sequence[Ask]) -> Timed:
-        """Time one `LLM.generate` over requests on the running engine, which must be idle."""
+    def generate(self, model: Path, requests: Sequence[Ask]) -> Timed:
+        """Time one `LLM.generate` over the requests. The engine must be running and idle."""
         if self._llm is None:
             from vllm import LLM
 
-            # Its arguments decide nothing: the engine is there.
+            # Other arguments would have no effect: the engine exists already.
             self._llm = LLM(model=str(model))
-        prompts: Any = [{"prompt_token_ids": list(ask.prompt_token_ids)} for ask in asks]
-        parameters = [ask.parameters for ask in asks]
+        prompts: Any = [{"prompt_token_ids": list(request.prompt_token_ids)} for request in requests]
+        parameters = [request.parameters for request in requests]
         self.forget_prompts()
         watch = StopWatch()
         outputs = self._llm.generate(prompts, parameters, use_tqdm=False)
@@ -129,25 +129,25 @@ class SharedVllm:
         return Timed(
             seconds,
             cpu_seconds,
-            sum(len(ask.prompt_token_ids) for ask in asks),
+            sum(len(request.prompt_token_ids) for request in requests),
             sum(len(output.outputs[0].token_ids) for output in outputs),
         )
 
-    def warm_up(self, model: Path, asks: Sequence[Ask]) -> None:
-        """Let the engine compile, and make its `LLM`, before anything is timed."""
-        self.generate(model, asks[:WARM_UP_PROMPTS])
+    def warm_up(self, model: Path, requests: Sequence[Ask]) -> None:
+        """Create the `LLM` and let the engine compile before anything is timed."""
+        self.generate(model, requests[:WARM_UP_PROMPTS])
 
 
-def asks_of_refiner(
+def vllm_requests(
     config: RefinerConfig, model: Path, batches: Iterable[Sequence[str]], limits: Limits
 ) -> Iterator[list[Ask]]:
-    """Yield, for each batch of documents, the vLLM requests that a refiner makes of it, in order; nothing is run.
+    """Yield the vLLM requests a refiner makes for each batch of documents, in order, without running them.
 
     Args:
         config: A refiner with a fixed prompt format.
         model: Its model folder.
         batches: The documents.
-        limits: Of the engine that will run them.
+        limits: Limits of the engine that will run the requests.
     """
     recorder = RecordingEngine(limits)
     opener = open_document_refiner if config.level == "doc" else open_chunk_refiner
@@ -155,44 +155,43 @@ def asks_of_refiner(
     for texts in batches:
         for _ in refiner.write_programs(RefinerInput(str(number), text) for number, text in enumerate(texts)):
             pass
-        yield recorder.asks
-        recorder.asks = []
+        yield recorder.requests
+        recorder.requests = []
 
 
 @dataclass
 class RecordingEngine:
-    """Writes down what it is asked, and answers all at once with nothing.
+    """An engine that records its requests, and answers each at once with an empty answer.
 
     Attributes:
-        limits: Of the engine in whose place it stands.
-        asks: What it was asked, in order.
+        limits: Limits of the engine it stands in for.
+        requests: The requests so far, in order.
     """
 
     limits: Limits
-    asks: list[Ask] = field(default_factory=list)
+    requests: list[Ask] = field(default_factory=list)
 
     @property
     def max_model_len(self) -> int:
-        """The window of the limits."""
+        """The context window, in tokens."""
         return self.limits.max_model_len
 
     def complete(self, requests: Iterable[CompletionRequest]) -> Iterator[Completion]:
         """Yield an empty answer for each request."""
         for request in requests:
             outbox: Outbox[Completion] = Outbox(ProgressWatchdog(1))
-            self.asks += CompletionJob(request, room_for_answer(request, self.limits), outbox).first_asks()
+            self.requests += CompletionJob(request, room_for_answer(request, self.limits), outbox).first_asks()
             yield Completion(request.request_id, "", (), "stop", len(request.prompt_token_ids), 0)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """Yield equal scores for each request."""
         for request in requests:
-            self.asks += ScoreJob(request, Outbox(ProgressWatchdog(1))).first_asks()
+            self.requests += ScoreJob(request, Outbox(ProgressWatchdog(1))).first_asks()
             rows = tuple(tuple(0.0 for _ in request.candidate_token_ids) for _ in request.positions)
             yield Score(request.request_id, rows, len(request.prompt_token_ids))
 
     def close(self) -> None:
-        """There is nothing to release."""
-        return
+        """Do nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -202,7 +201,7 @@ class RecordingEngine:
 
 
 def engine_limits(model: Path, window: int) -> Limits:
-    """Return the limits of an engine that runs a model folder with a window of tokens."""
+    """Return the limits of an engine that runs a model with a context window of `window` tokens."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(model, trust_remote_code=False)

@@ -1,4 +1,4 @@
-"""Running commands of this project as a user does: as processes of their own, with what they cost."""
+"""Run this project's commands as subprocesses, the way a user does, and measure their cost."""
 
 import os
 import resource
@@ -9,26 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+# The code of this checkout, whatever is installed.
+PROX = (sys.executable, "-c", "from prox_assets.cli import main; main()")
+
 
 class CommandFailedError(RuntimeError):
-    """A command ended with another exit code than 0."""
+    """A command exited with a code other than 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command took: processor seconds of it and the children it waited for, and wall seconds."""
+    """What a command cost: CPU seconds including children it waited for, and wall seconds."""
 
     cpu_seconds: float
     wall_seconds: float
 
 
 def prox(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Cost:
-    """Run the `prox` command of this environment; see `run`."""
-    return run([Path(sys.executable).with_name("prox"), *arguments], environment)
+    """Run `prox` with some arguments; see `run`."""
+    return run([*PROX, *arguments], environment)
 
 
 def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command; its progress shows on the terminal, its output only where it fails.
+    """Run a command. Its progress shows on the terminal; its output is shown only if it fails.
 
     Raises:
         CommandFailedError: It failed.

@@ -1,8 +1,8 @@
-"""How published corpora lay out a page: file names, columns and containers of five formats.
+"""Five published corpus formats: file names, columns and containers.
 
-Each `CorpusFormat` has the columns that its data set card lists, so readers meet files as they really are. Values that
-a page does not have (crawl dates, language scores, digests) are derived from its id, so the same pages always give the
-same bytes. write_shards.py decides what goes into which shard.
+Each `CorpusFormat` has the columns on its data set card, so that readers are tested on realistic files. Values a page
+does not have (crawl dates, language scores, digests) are derived from its id, so the same pages always give the same
+bytes. write_shards.py decides which page goes into which shard.
 """
 
 import base64
@@ -24,7 +24,7 @@ import zstandard
 
 from benchmarks.support.pages import Page
 
-ROW_GROUP_ROWS = 1000  # of the published FineWeb files
+ROW_GROUP_ROWS = 1000  # as in the published FineWeb files
 SEGMENT = (
     "crawl-data/CC-MAIN-2024-10/segments/1707947473347.0/wet/CC-MAIN-20240220211055-20240221001055-{:05d}.warc.wet.gz"
 )
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 class ShardWriter(Protocol):
-    """A raw file under construction."""
+    """A raw file being written."""
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
@@ -46,14 +46,14 @@ class ShardWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CorpusFormat:
-    """One published layout.
+    """A published format.
 
     Attributes:
-        name: As `prox refine --format` calls it.
-        text_column: Where a row has its text.
-        file_name: The n-th shard's path below the corpus's folder.
-        row: A page as a row.
-        open: Starts a file.
+        name: Its name in `prox refine --format`.
+        text_column: Column with the text.
+        file_name: Path of the n-th shard, relative to the corpus's folder.
+        row: Converts a page to a row.
+        open: Opens a file for writing.
     """
 
     name: str
@@ -64,7 +64,7 @@ class CorpusFormat:
 
 
 class _LinesWriter:
-    """JSON lines, compressed as the file's suffix says, without times or names in the compressed stream."""
+    """JSON lines, compressed according to the suffix, with no timestamp or name in the gzip header."""
 
     def __init__(self, path: Path, *, ascii_only: bool) -> None:
         self._ascii_only = ascii_only
@@ -117,18 +117,18 @@ class _ParquetWriter:
 
 
 def _number(page: Page, use: str, below: int) -> int:
-    """Return a number in [0, below) that depends on the page and on what it is for."""
+    """Return a number in [0, below) derived from the page and its use."""
     digest = hashlib.sha256(f"{use}:{page.page_id}".encode()).digest()
     return int.from_bytes(digest[:8]) % below
 
 
 def _crawled(page: Page) -> datetime:
-    """Return a moment of 2023."""
+    """Return a moment in 2023."""
     return datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=_number(page, "crawled", 365 * 24 * 3600))
 
 
 def _url(page: Page) -> str:
-    """Return the page's address, or one in a domain that cannot exist."""
+    """Return the page's address, or one in a reserved domain."""
     return page.url or f"https://unknown.invalid/{page.page_id.replace(' ', '-')}"
 
 

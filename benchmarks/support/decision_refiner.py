@@ -1,7 +1,7 @@
-"""A small document refiner that writes real programs: `keep_doc()` or `drop_doc()`, and then an end token.
+"""A small document refiner that writes real programs: `keep_doc()` or `drop_doc()`, then an end token.
 
-It is made on the spot with the project's own training. What it decides does not matter, as long as both answers occur.
-That it ends its answers does: anything would beat full generation by a model that rambles.
+It is trained on the spot with the project's own training code. Its decisions do not matter as long as both answers
+occur. That it stops after an answer does matter: a model that rambles would make full generation look bad.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
     """Train a document refiner of the `prox` dialect on labelled pages.
 
     Args:
-        folder: Where to; made if missing.
-        pages: Pages to learn from; those of an unknown type are left out.
-        steps: Optimiser steps, of eight pages each.
+        folder: Output folder; created if missing.
+        pages: Training pages; those of unknown type are skipped.
+        steps: Optimiser steps of eight pages each.
 
     Returns:
-        The refiner, asked as the project asks (scored), and the last mean loss in nats per token of an answer.
+        The refiner, in the project's scored mode, and the last mean loss in nats per answer token.
     """
     base = make_llama(folder / "base", SHAPE, [page.text_full for page in pages])
     config = RefinerConfig(
@@ -56,7 +56,7 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
     rows: list[dict[str, Any]] = [
         {"text": page.text_full, "keep_target": target} for page, target in targets if target is not None
     ]
-    # As many of either answer: with one in seven dropped it learnt to prefer "drop" and then wrote "doc()".
+    # Balance the answers: with one in seven dropped, it learned to score "drop" higher, then wrote "doc()".
     dropped = [row for row in rows if row["keep_target"] < KEEP_FROM]
     kept = [row for row in rows if row["keep_target"] >= KEEP_FROM]
     rows = [*kept, *dropped * max(1, len(kept) // max(1, len(dropped)))]
@@ -77,5 +77,5 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
 
 
 def as_released(config: RefinerConfig) -> RefinerConfig:
-    """Return the refiner asked as the released code does: the program generated, greedily, at most 2,000 tokens."""
+    """Return the refiner in the released code's mode: generate the program greedily, up to 2,000 tokens."""
     return config.model_copy(update={"decoding": "complete", "max_new_tokens": REFERENCE_MAX_TOKENS})

@@ -1,7 +1,7 @@
-"""The simulated refiner of `drift_simulation`, and the faults that can be injected into it.
+"""The simulated refiner of `drift_simulation`, and its injectable faults.
 
-It answers with probabilities and with programs in the ProX language, which the platform's executor runs. Two byte-pair
-encodings are trained on the simulated text: one is in use, and the other silently takes its place as a fault.
+It answers with probabilities and with ProX programs, which the real executor runs. Two byte-pair encodings are trained
+on the simulated text: one is normally in use, and one fault silently replaces it with the other.
 """
 
 import math
@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchmarks.support.drift_world import COMMON, Page, sentence
+from benchmarks.support.drift_world import COMMON, SimulatedPage, sentence
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CHUNK_LINES = 40
-PROMPT_TOKENS = 30  # the frame around the lines
+PROMPT_TOKENS = 30  # tokens of the prompt around the lines
 VOCABULARY_IN_USE = 6_000
 VOCABULARY_AFTER = 3_000
 TRAINING_SENTENCES = 6_000
@@ -31,14 +32,14 @@ _WORD = re.compile(r"\w+|[^\w\s]+")
 
 @dataclass(frozen=True)
 class RefinerFault:
-    """What is wrong with the refiner; all zero: nothing.
+    """How the refiner is broken; by default, not at all.
 
     Attributes:
         no_op: Share of chunks answered with keep_chunk().
-        drop_logit: Taken from the logit of every document.
-        content_removed: Share of content lines that are removed beyond the usual.
-        truncated: Share of chunk answers that are cut off.
-        tokenizer: Another tokenizer counts, and cuts chunks.
+        drop_logit: Subtracted from the logit of every document.
+        content_removed: Additional share of content lines removed.
+        truncated: Share of chunk answers cut off.
+        tokenizer: Whether the other tokenizer is in use.
     """
 
     no_op: float = 0.0
@@ -68,14 +69,14 @@ def _encoding(size: int) -> "Tokenizer":
 
 
 class WordTokens(dict[str, int]):
-    """Tokens of words, counted when first asked for: the words of a year come again and again."""
+    """A cache of token counts by word, because a year repeats the same words."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self._size = size
 
     def __missing__(self, word: str) -> int:
-        """Count a new word."""
+        """Count the tokens of a new word."""
         self[word] = len(_encoding(self._size).encode(f" {word}").ids)
         return self[word]
 
@@ -84,37 +85,27 @@ IN_USE, AFTER = WordTokens(VOCABULARY_IN_USE), WordTokens(VOCABULARY_AFTER)
 
 
 def count_tokens(text: str, other: bool = False) -> int:
-    """Return the tokens of a text: its words' by the encoding, and one per line break."""
+    """Return the tokens of a text: those of its words, and one per line break."""
     words = AFTER if other else IN_USE
     return sum(map(words.__getitem__, _WORD.findall(text))) + text.count("\n") + 1
 
 
 class SimulatedRefiner:
-    """Answers for the pages of one week, document level and chunk level.
+    """A refiner for the pages of one week, at both levels.
 
-    A sound one keeps by the page's quality, finds nine tenths of the boilerplate and two thirds of the noise, removes
-    one content line in a hundred, writes a wrong line number once in 300 chunks and is cut off once in 400.
+    Without a fault, it keeps pages by quality and removes nine tenths of the boilerplate, two thirds of the noise and
+    one content line in a hundred. It writes a wrong line number in one chunk of 300, and is cut off in one of 400.
     """
 
-    def __init__(self, pages: Iterable[Page], fault: RefinerFault, scored: bool, seed: list[int]) -> None:
+    def __init__(self, pages: Iterable[SimulatedPage], fault: RefinerFault, scored: bool, seed: list[int]) -> None:
         self._pages = {page.text: page for page in pages}
         self._fault = fault
         self._scored = scored
         self._rng = np.random.default_rng(seed)
-        self._skill = 1 + self._rng.normal(0, 0.01)  # a model's week: batches, temperature, topics
-
-    @cached_property
-    def documents(self) -> "Documents":
-        """Its document level."""
-        return Documents(self)
-
-    @cached_property
-    def chunks(self) -> "Chunks":
-        """Its chunk level."""
-        return Chunks(self)
+        self._skill = 1 + self._rng.normal(0, 0.01)  # varies by week, as with batches, temperature and topics
 
     def decide(self, document: RefinerInput) -> DocumentProgram:
-        """Answer whether a document is worth keeping."""
+        """Decide whether to keep a document."""
         page = self._pages[document.text]
         logit = page.logit - self._fault.drop_logit
         keep = 1 / (1 + math.exp(-logit))
@@ -130,7 +121,7 @@ class SimulatedRefiner:
         )
 
     def edit(self, document: RefinerInput) -> ChunkPrograms:
-        """Answer which lines to remove, chunk by chunk."""
+        """Write a program for each chunk of a document."""
         page = self._pages[document.text]
         lines = document.text.split("\n")
         rows = []
@@ -152,7 +143,7 @@ class SimulatedRefiner:
             )
         return ChunkPrograms(document.doc_id, tuple(rows))
 
-    def _program(self, page: Page, start: int, end: int) -> tuple[str, Literal["stop", "length"]]:
+    def _program(self, page: SimulatedPage, start: int, end: int) -> tuple[str, Literal["stop", "length"]]:
         rng, fault = self._rng, self._fault
         if fault.no_op and rng.random() < fault.no_op:
             return "keep_chunk()", "stop"
@@ -175,42 +166,36 @@ class SimulatedRefiner:
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    first = last = None
-    for number in numbers:
-        if last is not None and number == last + 1:
-            last = number
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = number
-    if first is not None and last is not None:
-        yield first, last
+    """Yield the first and last number of each run of consecutive numbers."""
+    for _, group in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
+        run = [number for _, number in group]
+        yield run[0], run[-1]
 
 
 @dataclass
 class Documents:
-    """The document level, as stages call it."""
+    """The document refiner, with the interface the stages use."""
 
     refiner: SimulatedRefiner
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
-        """Yield one answer per document."""
+        """Yield the decision on each document."""
         return map(self.refiner.decide, documents)
 
 
 @dataclass
 class Chunks:
-    """The chunk level, as stages call it."""
+    """The chunk refiner, with the interface the stages use."""
 
     refiner: SimulatedRefiner
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
-        """Yield the chunks' answers of each document."""
+        """Yield the chunk programs of each document."""
         return map(self.refiner.edit, documents)
 
 
 class SimulatedSession(RefinerSession):
-    """A session whose refiner is a simulated one; its fingerprint never changes, as with a silent fault."""
+    """A session with a simulated refiner. Its fingerprint never changes, because the faults are silent."""
 
     def __init__(self, level: Literal["doc", "chunk"], refiner: SimulatedRefiner) -> None:
         super().__init__(None, level, TransformersEngineConfig())
@@ -218,13 +203,13 @@ class SimulatedSession(RefinerSession):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for every week."""
+        """A constant."""
         return "simulated"
 
     def document_refiner(self) -> Documents:
-        """Return the simulated document level."""
-        return self._simulated.documents
+        """Return the simulated document refiner."""
+        return Documents(self._simulated)
 
     def chunk_refiner(self) -> Chunks:
-        """Return the simulated chunk level."""
-        return self._simulated.chunks
+        """Return the simulated chunk refiner."""
+        return Chunks(self._simulated)

@@ -1,4 +1,4 @@
-"""Shard metrics of simulated years, computed once and kept, so that settings can be tried without simulating again."""
+"""Shard metrics of simulated years, cached on disk so that settings can be tried without simulating again."""
 
 import json
 import multiprocessing
@@ -15,7 +15,14 @@ Rows = list[dict[str, Any]]
 def simulated_rows(
     seeds: Sequence[int], folder: Path, processes: int, scratch: Path | None
 ) -> Iterator[tuple[int, str, Rows]]:
-    """Yield (seed, corpus, rows of 52 weeks), from the folder's files where they are there already."""
+    """Yield (seed, corpus, rows of 52 weeks), read from the folder if cached there.
+
+    Args:
+        seeds: The years.
+        folder: The cache; created if missing.
+        processes: Years to simulate in parallel.
+        scratch: Folder for temporary lakes; the system's by default.
+    """
     jobs = [(seed, number, folder, scratch) for seed in seeds for number in range(len(CORPORA))]
     folder.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:

@@ -1,9 +1,9 @@
-"""The simulated web of `drift_simulation`: corpora whose pages vary from week to week as real ones do.
+"""The simulated web of `drift_simulation`: corpora that vary from week to week as real ones do.
 
 Pages are built from templates: a site's menu and footer, lines of noise, and paragraphs in one of five languages with
-Zipf-distributed words. What varies without any fault: the number of pages (some weeks bring a fifth), sites' shares (a
-random walk), languages' shares (seasons), lengths (heavy-tailed, with a weekly effect), the pages' quality, and sites
-that are redesigned at random weeks.
+Zipf-distributed words. Even without a fault, much varies: the number of pages (some weeks have only a fifth), the
+sites' shares (a random walk), the languages' shares (seasonal), page lengths (heavy-tailed, with a weekly effect), page
+quality, and the design of sites, which change at random weeks.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 WEEKS = 52
 VOCABULARY = 3_000
 
-# Common words of each language; four tenths of running text are made of them.
+# Common words of each language; they make up four tenths of running text.
 COMMON = {
     "english": "the of and to a in is that for it with was are on as be this have from or by not but at they which you "
     "all one had we can will there their what out about who if would when up more so",
@@ -50,17 +50,17 @@ SYLLABLES = {
 
 @dataclass(frozen=True)
 class CorpusKind:
-    """What distinguishes a corpus.
+    """The parameters of a corpus.
 
     Attributes:
         name: Its name.
-        documents: Pages in an ordinary week.
+        documents: Pages in a normal week.
         sites: Number of sites.
         languages: Share of each language.
-        words: Median words of a page.
-        spread: Standard deviation of the logarithm of the words.
+        words: Median words per page.
+        spread: Standard deviation of log(words per page).
         quality: Mean logit of P(keep).
-        scored: Whether the document refiner scores; otherwise it writes keep_doc() or drop_doc().
+        scored: Whether the document refiner scores, rather than writing keep_doc() or drop_doc().
     """
 
     name: str
@@ -90,15 +90,15 @@ CORPORA = (
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page and what only the world knows about it.
+class SimulatedPage:
+    """A page and its hidden ground truth.
 
     Attributes:
-        text: What the corpus holds.
+        text: The text in the corpus.
         url: Its address.
-        logit: Logit of P(keep) that a good refiner would give.
+        logit: Logit of P(keep) from a good refiner.
         kinds: Per line: "b" boilerplate, "n" noise, "c" content.
-        known: Per line: whether the refiner was trained on such a template; true for all that is no boilerplate.
+        known: Per line: whether the refiner was trained on its template; true for all lines but boilerplate.
     """
 
     text: str
@@ -110,7 +110,7 @@ class Page:
 
 @dataclass
 class Site:
-    """A site's present design."""
+    """A site with its current templates."""
 
     name: str
     menu: list[str]
@@ -122,19 +122,24 @@ class Site:
 
 @dataclass(frozen=True)
 class NewSite:
-    """A site that appears, with templates that no refiner has seen."""
+    """A new site whose templates no refiner has seen.
+
+    Attributes:
+        share: Its share of the pages.
+        lines: Lines of its menu and footer together.
+    """
 
     share: float
     lines: int
 
 
 @dataclass
-class World:
+class SimulatedCorpus:
     """One corpus over a year.
 
     Attributes:
-        kind: The corpus.
-        seed: Of everything random in it.
+        kind: Its parameters.
+        seed: Seed of all its randomness.
     """
 
     kind: CorpusKind
@@ -144,22 +149,22 @@ class World:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng([self.seed, CORPORA.index(self.kind)])
         self._sites = [self._site(f"site{number}.example") for number in range(self.kind.sites)]
-        self._weights = self._rng.lognormal(0, 0.7, self.kind.sites)  # the largest has a tenth or two of the pages
+        self._weights = self._rng.lognormal(0, 0.7, self.kind.sites)  # the largest site has 10 to 20 % of the pages
         self._phase = self._rng.uniform(0, 2 * math.pi)
         self._new: Site | None = None
 
     def week(
         self, week: int, new_site: NewSite | None = None, extra_language: tuple[str, float] | None = None
-    ) -> list[Page]:
-        """Return the pages of a week; call in order, from week 0 on.
+    ) -> list[SimulatedPage]:
+        """Return the pages of a week. Must be called for every week in order, from week 0.
 
         Args:
             week: Number of the week.
-            new_site: A site that brings a share of this week's pages.
-            extra_language: A language and the share of all pages that it takes beyond its usual one.
+            new_site: A new site with a share of this week's pages.
+            extra_language: A language, and the share of all pages it gains.
         """
         rng = self._rng
-        self._weights *= np.exp(rng.normal(0, 0.06, self.kind.sites))  # sites come and go, slowly
+        self._weights *= np.exp(rng.normal(0, 0.06, self.kind.sites))  # shares drift slowly
         for number in np.flatnonzero(rng.random(self.kind.sites) < 1 / 80):
             redesigned = self._site(self._sites[number].name)
             redesigned.quality, redesigned.length = self._sites[number].quality, self._sites[number].length
@@ -168,7 +173,7 @@ class World:
             self._new = None
         elif self._new is None:
             self._new = self._site("brand-new.example", lines=new_site.lines, recognised=0.0)
-            self._new.quality = 0.5  # its pages are worth keeping: only then does anything slip through
+            self._new.quality = 0.5  # good enough to be kept, or its boilerplate would never get through
         count = int(self.kind.documents * math.exp(rng.normal(0, 0.15)) * (0.2 if rng.random() < 0.05 else 1))
         season = math.sin(2 * math.pi * week / WEEKS + self._phase)
         mood, stretch = rng.normal(0, 0.12) + 0.15 * season, rng.normal(0, 0.04) + 0.06 * season
@@ -212,7 +217,7 @@ class World:
             float(rng.normal(0, 0.25)),
         )
 
-    def _page(self, site: Site, language: str, mood: float, stretch: float) -> Page:
+    def _page(self, site: Site, language: str, mood: float, stretch: float) -> SimulatedPage:
         rng = self._rng
         logit = self.kind.quality + site.quality + mood + float(rng.normal(0, 1.3))
         median = self.kind.words * math.exp(site.length + stretch)
@@ -229,7 +234,7 @@ class World:
             if rng.random() < 0.25:
                 lines.append((_noise(rng), "n"))
         lines += [(line, "b") for line in site.footer]
-        return Page(
+        return SimulatedPage(
             text="\n".join(line for line, _ in lines),
             url=f"https://{site.name}/{int(rng.integers(1 << 40)):x}",
             logit=logit,
@@ -240,7 +245,7 @@ class World:
 
 @cache
 def vocabulary(language: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a language's words and their probabilities: common ones first, then made ones by Zipf's law."""
+    """Return a language's words, common ones then made-up ones, and their cumulative Zipf probabilities."""
     rng = np.random.default_rng(sum(map(ord, language)))
     common = COMMON[language].split()
     syllables = SYLLABLES[language].split()
@@ -257,7 +262,7 @@ def vocabulary(language: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sentence(rng: np.random.Generator, language: str, length: int) -> list[str]:
-    """Return the words of a sentence, the first with a capital."""
+    """Return the words of a sentence, the first one capitalised."""
     words, cumulated = vocabulary(language)
     chosen = words[np.minimum(np.searchsorted(cumulated, rng.random(length)), len(words) - 1)].tolist()
     chosen[0] = chosen[0].capitalize()

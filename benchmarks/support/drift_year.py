@@ -1,7 +1,7 @@
-"""One simulated year of one corpus: its faults, and a row of shard metrics for every week.
+"""Simulate one year of one corpus: a schedule of faults, and a row of shard metrics per week.
 
-The schedule says which fault begins when, and how strong it is. Each week's pages go through the code that
-`prox refine` runs: raw file, documents, programs, executor, metrics.
+The schedule sets the start and strength of each fault. Each week's pages go through the same code as in `prox refine`:
+raw file, documents, programs, executor, metrics.
 """
 
 import json
@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.support.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
-from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, Page, World
+from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, SimulatedCorpus, SimulatedPage
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.chunk_programs import write_chunk_programs
 from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages.execution.refined_shards import refine_shard
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.raw_shards import read_raw_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 
-FIRST_FAULT = (16, 27)  # weeks, inclusive; the monitor needs a baseline, and each fault a quiet time before the next
+FIRST_FAULT = (16, 27)  # weeks, inclusive: the monitor needs a baseline first, and quiet weeks between faults
 SECOND_FAULT = (35, 47)
 FAULT_WEEKS = 4
 RARE_LANGUAGE = 0.1
@@ -37,7 +37,7 @@ NO_FAULT = RefinerFault()
 
 
 class Fault(StrEnum):
-    """What can go wrong."""
+    """A kind of fault."""
 
     NO_OPS = "no-ops"
     DROPS_TOO_MUCH = "drops too much"
@@ -49,14 +49,14 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Episode:
-    """A fault in one corpus.
+    """A fault in one corpus, active for FAULT_WEEKS weeks.
 
     Attributes:
-        fault: Which.
+        fault: Its kind.
         start: First faulty week.
-        refiner: What is wrong with the refiner then.
-        new_site: A site that appears then.
-        language: A language that grows then.
+        refiner: How the refiner is broken.
+        new_site: A site that appears.
+        language: A language that gains pages, and the share of all pages it gains.
     """
 
     fault: Fault
@@ -66,12 +66,12 @@ class Episode:
     language: tuple[str, float] | None = None
 
     def active(self, week: int) -> bool:
-        """Tell whether a week is faulty."""
+        """Return whether a week is faulty."""
         return self.start <= week < self.start + FAULT_WEEKS
 
 
 def episodes(seed: int) -> dict[str, list[Episode]]:
-    """Return a year's faults by corpus: each of the six once, two in every corpus, at random weeks and strengths."""
+    """Return a year's faults by corpus: two per corpus, each of the six kinds once, at random weeks and strengths."""
     rng = np.random.default_rng([seed, 99])
     order = [list(Fault)[number] for number in rng.permutation(len(Fault))]
     return {
@@ -107,17 +107,17 @@ def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) ->
     """Return the shard_metrics rows of a corpus's 52 weeks, in order.
 
     Args:
-        seed: Of the year.
+        seed: Seed of the year.
         kind: The corpus.
-        scratch: Folder for the lakes, which are deleted again; the system's by default.
+        scratch: Folder for the temporary lake; the system's by default.
     """
     folder = Path(tempfile.mkdtemp(prefix="drift-", dir=scratch))
     try:
-        world, faults = World(kind, seed), episodes(seed)[kind.name]
-        weeks: list[list[Page]] = []
+        corpus, faults = SimulatedCorpus(kind, seed), episodes(seed)[kind.name]
+        weeks: list[list[SimulatedPage]] = []
         for week in range(WEEKS):
             now = next((episode for episode in faults if episode.active(week)), None)
-            pages = world.week(week, now.new_site if now else None, now.language if now else None)
+            pages = corpus.week(week, now.new_site if now else None, now.language if now else None)
             _write(folder / "raw" / f"week-{week:02}.jsonl", pages)
             weeks.append(pages)
         lake = Lake(str(folder / "lake"))
@@ -134,7 +134,7 @@ def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) ->
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(path: Path, pages: list[Page]) -> None:
+def _write(path: Path, pages: list[SimulatedPage]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = (json.dumps({"text": page.text, "url": page.url}, ensure_ascii=False) for page in pages)
     path.write_text("".join(f"{row}\n" for row in rows))
@@ -147,5 +147,5 @@ def _metrics(run: ShardRun, refiner: SimulatedRefiner) -> dict[str, Any]:
     refine_shard(run)
     inference = {"doc_refiner": "simulated", "chunk_refiner": "simulated"}
     place = {"corpus": run.corpus, "shard": run.shard, "execution_fingerprint": run.plan.execution_fingerprint}
-    # As the asset does, but for the rule-based signals: drift is not judged by them, and they take half the time.
+    # Like the asset, minus the rule-based signals, which drift monitoring ignores and which take half the time.
     return {**shard_metrics(ShardTables.of(run.lake, run.corpus, run.shard), signals=False), **inference, **place}

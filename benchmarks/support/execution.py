@@ -1,9 +1,9 @@
-"""Execution of the same programs by both executors: time and results; a part of `python -m benchmarks.chunking`.
+"""Compare this project's executor with the released one on the same programs; part of `benchmarks.chunking`.
 
-The programs are those that a perfect chunk refiner would write for labelled pages: `remove_lines` for the lines that
-people marked as boilerplate, `normalize` for what the inline patterns find inside the others (addresses, citation
-marks, share buttons), spelled as the released models spell them. A string that the released parser cannot read (with a
-comma, a bracket, "=" or a quote in it) is left out, so that both sides do the same work.
+The programs are those a perfect chunk refiner would write for labelled pages, in the released models' spelling:
+`remove_lines` for lines that people marked as boilerplate, and `normalize` for what the inline patterns find in the
+other lines (addresses, citation marks, share buttons). Strings the released parser cannot read (containing a comma, a
+bracket, "=" or a quote) are left out, so that both sides do the same work.
 """
 
 import time
@@ -18,7 +18,7 @@ from prox_assets.refiners.spans.config import InlineSettings
 from prox_assets.training.data.pages import LabelledPage
 
 ROUNDS = 3
-# The released parser cuts a call at these.
+# The released parser splits a call at these.
 _UNREADABLE = frozenset(",()=\"'\\\n")
 _STRICT = ExecutionPolicy(whole_words=True)
 _REFERENCE = ExecutionPolicy(mode="reference")
@@ -27,9 +27,9 @@ _REFERENCE = ExecutionPolicy(mode="reference")
 def compare_execution(
     pages: Sequence[LabelledPage], plans: Sequence[Sequence[PlannedChunk]], released: ReleasedCode
 ) -> int:
-    """Print the tables; return the number of documents whose text in reference mode is not the released one."""
+    """Print the tables; return the number of documents whose text differs between reference mode and released code."""
     work = [(page.text_full, _programs(page, plan)) for page, plan in zip(pages, plans, strict=True)]
-    answers = [program or "" for _, programs in work for program in (item.program for item in programs)]
+    answers = [item.program or "" for _, programs in work for item in programs]
     lengths = [len(programs) for _, programs in work]
     theirs, strict, reference = [], [], []
     seconds: dict[str, float] = dict.fromkeys(("released", "strict", "reference"), 0.0)

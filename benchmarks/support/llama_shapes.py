@@ -1,8 +1,8 @@
-"""Llamas with random weights, in the shapes that engines are timed with.
+"""Llamas with random weights, in the shapes used to time engines.
 
-Each is saved with a tokenizer trained on real pages. A token costs an engine exactly as much with random weights as
-with trained ones. But random weights never end an answer, so every answer is as long as it may be. Models that answer
-with programs are in decision_refiner.py and tiny_refiner.py.
+Each is saved with a tokenizer trained on real pages. Random weights cost an engine as much per token as trained ones.
+They never end an answer, though, so every answer has the maximum length. For models that write programs, see
+decision_refiner.py and tiny_refiner.py.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from prox_assets.training.data.vocabulary import train_tokenizer
 
 @dataclass(frozen=True, slots=True)
 class LlamaShape:
-    """A Llama and how a refiner of its size is used.
+    """The size of a Llama, and of a refiner's prompts to it.
 
     Attributes:
-        vocabulary: Token ids.
-        hidden: Width.
+        vocabulary: Vocabulary size.
+        hidden: Hidden size.
         intermediate: Width of the feed-forward layers.
         layers: Decoder layers.
         heads: Attention heads.
         kv_heads: Key-value heads.
-        window: Positions, prompt and answer together.
-        prompt_tokens: Tokens of a prompt at most.
-        dtype: Of the saved weights, and of the arithmetic unless an engine is told otherwise.
+        window: Context window in tokens, prompt and answer together.
+        prompt_tokens: Maximum tokens of a prompt.
+        dtype: Type of the saved weights, and of the arithmetic unless the engine overrides it.
     """
 
     vocabulary: int
@@ -43,28 +43,28 @@ class LlamaShape:
 
 
 SHAPES = {
-    # Small enough for any machine. 512 tokens a chunk, so that a model that costs next to nothing is not all attention.
+    # Small enough for any machine. 512 tokens per chunk; with more, attention would dominate such a cheap model.
     "tiny": LlamaShape(2048, 64, 128, 2, 2, 2, 2048, 512, "float32"),
-    # The refiner that comes with the project, the one that CPUs really run. Its dialect scores
-    # lines instead of writing programs; as a model it costs the same per token.
+    # The refiner that ships with the project, which CPUs run in practice. It scores lines rather than writing programs,
+    # at the same cost per token.
     "bundled": LlamaShape(6144, 192, 512, 4, 3, 3, 2048, 1500, "float32"),
-    # The smallest released ProX refiner (TLM-XS, arXiv 2409.17115, appendix B): 354,284,800 parameters. Chunks of at
-    # most 1,500 tokens as in section 3.1.
+    # The smallest released ProX refiner (TLM-XS, arXiv 2409.17115, appendix B): 354,284,800 parameters. Chunks have at
+    # most 1,500 tokens, as in section 3.1.
     "prox-xs": LlamaShape(32_000, 1280, 2048, 24, 16, 1, 2048, 1500, "bfloat16"),
 }
 
 
 def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int = 0) -> Path:
-    """Save a Llama of a shape with random weights (safetensors) and a byte-level BPE tokenizer; return the folder.
+    """Save a Llama with random weights (safetensors) and a byte-level BPE tokenizer; return the folder.
 
     Args:
-        folder: Where to; made if missing.
-        shape: Its size.
-        texts: What the tokenizer is learned from.
-        seed: Of the weights.
+        folder: Output folder; created if missing.
+        shape: Size of the model.
+        texts: Texts to train the tokenizer on.
+        seed: Seed of the weights.
 
     Raises:
-        ValueError: The texts are too few for a vocabulary of that size.
+        ValueError: There are too few texts for the shape's vocabulary.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -93,16 +93,16 @@ def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int 
 
 
 def make_tokenizer(folder: Path, shape: LlamaShape, texts: Sequence[str]) -> int:
-    """Save a byte-level BPE tokenizer with the vocabulary of a shape; return its end-of-sequence token.
+    """Save a byte-level BPE tokenizer with the shape's vocabulary size; return its end-of-sequence token id.
 
     Raises:
-        ValueError: The texts are too few for a vocabulary of that size.
+        ValueError: There are too few texts for the shape's vocabulary.
     """
     settings = LineLabelsSettings(max_lines=1, inline=None)
     tokenizer = train_tokenizer(texts, shape.vocabulary, settings, shape.window)
     if len(tokenizer) != shape.vocabulary:
         raise ValueError(
-            f"{len(texts)} texts give a vocabulary of {len(tokenizer):,} tokens, not {shape.vocabulary:,}: give more"
+            f"{len(texts)} texts give only {len(tokenizer):,} of {shape.vocabulary:,} tokens: use more pages"
         )
     tokenizer.save_pretrained(folder)
     return cast("int", tokenizer.eos_token_id)

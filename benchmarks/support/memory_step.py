@@ -1,12 +1,11 @@
-"""One asset or command on one shard, in a process of its own: what it took of memory.
+"""Run one asset or command on one shard, and report its peak memory.
 
     python -m benchmarks.support.memory_step STEP --lake DIR --raw DIR --refiners rules
 
-Prints a JSON object: `peak_bytes`, `seconds`. benchmarks/memory.py starts one such process per step and shard. Assets
-run as Dagster runs them, checks and metadata included, in this process and on an instance that is forgotten.
+Prints a JSON object with `peak_bytes` and `seconds`. benchmarks/memory.py starts one such process per step and shard.
+Assets run as under Dagster, with checks and metadata, but in this process and on an ephemeral instance.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -15,17 +14,18 @@ from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.support.arguments import command_parser
 from benchmarks.support.peak import peak_bytes
 from prox_assets.catalog.lookup import find_documents
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import ignore_preview_warnings
-from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
+from prox_assets.orchestration.component import corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
-from prox_assets.stages.replay import Replay, replay_shard
+from prox_assets.orchestration.source_sensor import prepare_partitions
+from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 
 CORPUS = "pages"
 PARTITIONED = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")
@@ -34,14 +34,14 @@ ASSETS = (*PARTITIONED, *UNPARTITIONED)
 
 
 class StepFailedError(RuntimeError):
-    """A step did not do its work; what it took means nothing then."""
+    """A step failed, so its memory means nothing."""
 
 
 def asset_step(asset: str, lake: Lake, settings: CorpusSettings) -> None:
-    """Materialize an asset of the one shard there is, with its checks.
+    """Materialize an asset of the lake's only shard and run its checks.
 
     Raises:
-        StepFailedError: It failed, or a check did not pass.
+        StepFailedError: The asset or one of its checks failed.
     """
     ignore_preview_warnings()
     instance = dg.DagsterInstance.ephemeral()
@@ -67,7 +67,7 @@ def replay_step(lake: Lake, settings: CorpusSettings) -> None:
     """Replay the shard.
 
     Raises:
-        StepFailedError: A document came out differently.
+        StepFailedError: A document came out different, or there are none.
     """
     found = Replay()
     for shard in lake.shards(settings.corpus, Table.DOCUMENTS):
@@ -77,7 +77,7 @@ def replay_step(lake: Lake, settings: CorpusSettings) -> None:
 
 
 def trace_step(lake: Lake, settings: CorpusSettings) -> None:
-    """Find one document by its URL, without a compaction's help, and read everything that was done to it."""
+    """Find one document by its URL, with no compaction to help, and read everything done to it."""
     [hit] = find_documents(lake, "https://memory.example/0/0", [settings.corpus])
     read_trace(lake, hit.place)
 
@@ -86,15 +86,15 @@ COMMANDS: dict[str, Callable[[Lake, CorpusSettings], None]] = {"replay": replay_
 
 
 def settings_for(raw: Path, refiners: str) -> CorpusSettings:
-    """Return the settings of the corpus whose raw files lie in a folder."""
+    """Return the settings of a corpus over a folder's Parquet files."""
     attributes = {"corpus": CORPUS, "urls": [str(raw / "*.parquet")], "format": "parquet", "refiners": refiners}
     attributes["engine"] = {"kind": "transformers", "device": "cpu", "threads": 1}
-    return RefinedCorpusAttributes.model_validate(attributes).settings()
+    return CorpusSettings.model_validate(attributes)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do the step, print what it took; return 0."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.support.memory_step", description=__doc__)
+    """Run the step and print its cost; return 0."""
+    parser = command_parser("support.memory_step", __doc__, pages=False)
     parser.add_argument("step", choices=[*ASSETS, *COMMANDS])
     parser.add_argument("--lake", required=True)
     parser.add_argument("--raw", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""The largest resident size of a process, asked from inside."""
+"""Peak memory of the current process."""
 
 import resource
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def peak_bytes() -> int:
-    """Return the largest resident size of this process since it was executed.
+    """Return the peak resident size of this process since exec.
 
-    `ru_maxrss` of a child begins at the size of the process that forked it, also after exec; VmHWM belongs to the
-    address space, which exec makes anew (proc(5)). Elsewhere than on Linux there is only the former.
+    A child's `ru_maxrss` starts at the size of its parent, even after exec. VmHWM belongs to the address space, which
+    exec replaces (proc(5)), but exists on Linux only.
     """
     status = Path("/proc/self/status")
     if status.exists():

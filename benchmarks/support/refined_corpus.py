@@ -1,6 +1,6 @@
-"""What a refined corpus looks like: counts that must add up, and how close the text is to the pages' main content.
+"""Check a refined corpus: its counts must add up, and its text is compared with the pages' main content.
 
-Reads one corpus of a lake back and compares it with the index that `write_shards` left.
+Reads the corpus back from the lake and joins it with the index written by `write_shards`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from prox_assets.training.evaluation.measures import word_f1
 
 
 class CountsDoNotAddUpError(RuntimeError):
-    """Rows were lost, doubled or changed on their way."""
+    """Rows were lost, duplicated or changed on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,17 @@ class RefinedCorpus:
 
     Attributes:
         documents: Documents read.
-        kept: Documents that survived.
-        edited: Those of them that changed.
+        kept: Documents kept.
+        edited: Kept documents that changed.
         dropped: Documents dropped at either level.
         quarantined: Documents whose inference failed.
         rejects: Raw rows that could not become documents.
-        text_kept: Characters of refined text over characters of all documents.
-        f1_raw: Mean word F1 of all pages as they came.
-        f1_kept_raw: The same of the kept pages only.
-        f1_kept: Of the kept pages, refined.
+        text_kept: Characters of refined text / characters of all documents.
+        f1_raw: Mean word F1 of the raw text of all pages.
+        f1_kept_raw: Mean word F1 of the raw text of the kept pages.
+        f1_kept: Mean word F1 of the refined text of the kept pages.
         operations_applied: Operations that changed something.
-        operations_failed: Operations that asked for a change that could not be made.
+        operations_failed: Operations that could not be applied.
     """
 
     documents: int
@@ -56,11 +56,11 @@ def check_and_measure(lake: Lake, corpus: str, index: pl.DataFrame, rows_written
     Args:
         lake: The lake.
         corpus: The corpus.
-        index: The rows of the index for the pages that the corpus was made from.
-        rows_written: Raw rows in its files, broken ones counted.
+        index: Index rows of the pages the corpus was made from.
+        rows_written: Raw rows in its files, including broken ones.
 
     Raises:
-        CountsDoNotAddUpError: With everything that is wrong.
+        CountsDoNotAddUpError: Something is wrong; the message lists all of it.
     """
     problems: list[str] = []
     documents = kept = dropped = quarantined = 0
@@ -76,7 +76,7 @@ def check_and_measure(lake: Lake, corpus: str, index: pl.DataFrame, rows_written
         problems.append(f"{documents} documents + {rejects} rejects, but {rows_written} rows were written")
     pages = _pages(lake, corpus, index)
     if pages.height != index.height:
-        problems.append(f"{pages.height} documents have the place and text of a page, of {index.height} pages written")
+        problems.append(f"only {pages.height} of {index.height} pages are found at their place with their text")
     if problems:
         raise CountsDoNotAddUpError(f"corpus {corpus} in {lake.url}:\n" + "\n".join(problems))
     outcomes = lake.scan(corpus, Table.OUTCOMES).collect()
@@ -102,7 +102,7 @@ def check_and_measure(lake: Lake, corpus: str, index: pl.DataFrame, rows_written
 
 
 def _pages(lake: Lake, corpus: str, index: pl.DataFrame) -> pl.DataFrame:
-    """Return text, refined text (null if not kept) and gold of the pages found at their place with their text."""
+    """Return text, refined text (null if dropped) and gold of the pages that are at their place with their text."""
     refined = lake.scan(corpus, Table.REFINED).select("doc_id", refined="text")
     return (
         lake.scan(corpus, Table.DOCUMENTS)

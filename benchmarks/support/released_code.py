@@ -1,9 +1,8 @@
-"""Functions of the released ProX code, imported from a checkout of github.com/GAIR-NLP/ProX.
+"""Import functions of the released ProX code from a checkout of github.com/GAIR-NLP/ProX.
 
-The scripts are pipelines whose functions cannot be had without importing vllm, datatrove and datasets, building a GPT-2
-tokenizer from the network (`utils/data_utils.py`) and reading two environment variables. None of that is touched by the
-functions that are measured, so while a script is imported, empty modules stand in for those imports. The functions
-themselves, and `utils.chunk_utils`, are the checkout's own files, unchanged.
+Importing its scripts pulls in vllm, datatrove and datasets, downloads a GPT-2 tokenizer (`utils/data_utils.py`) and
+reads two environment variables. The functions measured here use none of that, so empty modules stand in for those
+imports while a script is loaded. The functions themselves, and `utils.chunk_utils`, are the checkout's unchanged files.
 """
 
 import importlib.util
@@ -19,7 +18,7 @@ from typing import Any
 
 CHUNK_SCRIPT = "data_gen/tasks/apply_chunk_refining.py"
 EXECUTOR = "utils/chunk_utils.py"
-# The tokenizer that the ProX refiners were trained with comes with their code.
+# The tokenizer the ProX refiners were trained with; it ships with their code.
 TOKENIZER = "vocab_files/llama_hf"
 
 _STAND_INS: dict[str, tuple[str, ...]] = {
@@ -37,18 +36,18 @@ _ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "0", "TOTAL_SPLIT": "1"}
 
 
 class CheckoutError(Exception):
-    """The folder is no checkout of the released code; the message says what is missing."""
+    """The folder is not a usable checkout of the released code; the message says why."""
 
 
 @dataclass(frozen=True)
 class ReleasedCode:
-    """What is measured of the released code.
+    """The released functions that are measured.
 
     Attributes:
-        trunc_text: (text, tokenizer, max_token) to the chunks of a document, each as text with labelled lines.
-        merge_chunks: (programs, chunks per document) to one program per document.
-        execute_meta_operations: (text, program) to the refined text, "" where the document is dropped.
-        tokenizer: Folder of its tokenizer.
+        trunc_text: (text, tokenizer, max_token) -> chunks of a document, each as text with labelled lines.
+        merge_chunks: (programs, chunks per document) -> one program per document.
+        execute_meta_operations: (text, program) -> refined text; "" if the document is dropped.
+        tokenizer: Folder of the released tokenizer.
     """
 
     trunc_text: Callable[..., list[str]]
@@ -65,18 +64,18 @@ def released_code(checkout: Path) -> ReleasedCode:
     """
     for name in (CHUNK_SCRIPT, EXECUTOR, TOKENIZER):
         if not (checkout / name).exists():
-            raise CheckoutError(f"{checkout} has no {name}: name a checkout of github.com/GAIR-NLP/ProX")
+            raise CheckoutError(f"{checkout} has no {name}: pass a checkout of github.com/GAIR-NLP/ProX")
     try:
         with _importable(checkout):
-            script = _load(checkout / CHUNK_SCRIPT, "released_apply_chunk_refining")
-    except Exception as error:  # whatever a changed script does when it is imported
+            script = load_module(checkout / CHUNK_SCRIPT, "released_apply_chunk_refining")
+    except Exception as error:  # a changed script may raise anything on import
         raise CheckoutError(f"{checkout / CHUNK_SCRIPT} cannot be imported: {error!r}") from error
     return ReleasedCode(script.trunc_text, script.merge_chunks, script.execute_meta_operations, checkout / TOKENIZER)
 
 
 @contextmanager
 def _importable(checkout: Path) -> Iterator[None]:
-    """Put the stand-ins in place, and take them away again with everything else that importing a script changes."""
+    """Install the stand-ins; at the end, undo everything that importing a script changes."""
     modules = {name: sys.modules.get(name) for name in (*_STAND_INS, "utils.chunk_utils")}
     environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
     state = random.getstate()
@@ -84,7 +83,7 @@ def _importable(checkout: Path) -> Iterator[None]:
         os.environ.update(_ENVIRONMENT)
         for name, attributes in _STAND_INS.items():
             sys.modules[name] = _stand_in(name, attributes)
-        sys.modules["utils.chunk_utils"] = _load(checkout / EXECUTOR, "utils.chunk_utils")
+        sys.modules["utils.chunk_utils"] = load_module(checkout / EXECUTOR, "utils.chunk_utils")
         yield
     finally:
         random.setstate(state)
@@ -94,16 +93,21 @@ def _importable(checkout: Path) -> Iterator[None]:
 
 def _stand_in(name: str, attributes: tuple[str, ...]) -> ModuleType:
     module = ModuleType(name)
-    module.__path__ = []  # a package, so that what is named under it can be looked up
+    module.__path__ = []  # makes it a package, so that its submodules can be imported
     for attribute in attributes:
-        setattr(module, attribute, None)  # calling it would fail
+        setattr(module, attribute, None)  # fails if called
     return module
 
 
-def _load(path: Path, name: str) -> ModuleType:
+def load_module(path: Path, name: str) -> ModuleType:
+    """Import a Python file as a module of some name, without registering it.
+
+    Raises:
+        CheckoutError: It is not a Python file.
+    """
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise CheckoutError(f"{path} is no Python file")
+        raise CheckoutError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,8 +1,8 @@
-"""A refiner small enough for any machine: a tiny Llama overfitted to a few pages, made on the spot.
+"""A refiner small enough for any machine: a tiny Llama, overfitted to a few pages on the spot.
 
-It shows that the model path works, from prompts through an engine to edits, and says nothing about quality: on pages
-that it has not seen it answers with programs much like those it has memorised. The pages of the prompt-format probe are
-among those it is trained on, so that the probe runs and accepts it.
+It exercises the whole model path, from prompts through an engine to edits, but says nothing about quality: on unseen
+pages it answers with programs like those it memorised. Its training pages include those of the prompt-format probe, so
+that the probe runs and accepts it.
 """
 
 from collections.abc import Sequence
@@ -23,24 +23,24 @@ WINDOW = 512
 MAX_NEW_TOKENS = 64
 VOCABULARY = 1024
 STEPS = 150
-# Probe pages with fewer sentences than this are the ones not worth keeping.
+# Pages with fewer sentences are to be dropped; this fits the probe pages.
 MIN_SENTENCES = 3
 
 Pair = tuple[Sequence[int], Sequence[int]]
 
 
 def make_tiny_refiner(folder: Path, pages: Sequence[str]) -> Path:
-    """Train a model for each level and save them with a refiner file for `prox refine --refiner`; return that file.
+    """Train a model per level and write a refiner file for `prox refine --refiner`; return that file.
 
     Args:
-        folder: Where to; made if missing.
-        pages: Some texts like those to be refined, for the vocabulary and for prompts of real length.
+        folder: Output folder; created if missing.
+        pages: Some texts like those to be refined, for the vocabulary and for prompts of realistic length.
     """
     import torch
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(1)  # matrices so small that threads cost more than they bring
+    torch.set_num_threads(1)  # for matrices this small, more threads are slower
     settings: dict[str, dict[str, Any]] = {}
     budget = WINDOW - MAX_NEW_TOKENS
     for level in ("doc", "chunk"):
@@ -64,7 +64,7 @@ def make_tiny_refiner(folder: Path, pages: Sequence[str]) -> Path:
             "max_prompt_tokens": budget,
             "max_new_tokens": MAX_NEW_TOKENS,
         }
-    # Under the grammar what the model makes of unseen pages is always a program, most often one with edits.
+    # The grammar makes every answer to an unseen page a program, usually one with edits.
     settings["chunk"] |= {"line_numbers": "chunk", "constrained": True}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -81,7 +81,7 @@ def _document_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: in
 
 
 def _chunk_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: int) -> list[Pair]:
-    """Return the first chunk of every text with a program that cuts what comes before and after its sentences."""
+    """Return prompt and answer for the first chunk of each text: cut the lines before and after its sentences."""
     planner = ProgramChunkPlanner(tokenizer, prompt_frame("plain", "chunk"), budget, line_numbers="chunk")
     pairs: list[Pair] = []
     for text, (first, *_) in zip(texts, planner.plan(texts), strict=True):

@@ -11,7 +11,7 @@ even one that has already decided which shards to read from where.
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from prox_assets.catalog.places import pattern
-from prox_assets.catalog.sql import duckdb_type, parquet_rows, quoted, quoted_list
+from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows, quoted, quoted_list
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
@@ -108,8 +108,8 @@ class CompactionSummary:
     shards_changed: int
 
 
-def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
-    """Compare the newest compaction with the current files.
+def coverage(lake: Lake, corpus: str, what: Compacted, shards: Collection[str] | None = None) -> Coverage:
+    """Compare the newest compaction with the current files, of all shards or some.
 
     If the folder has not changed since, it skips the listing, so the cost is independent of the number of shards.
     """
@@ -127,7 +127,7 @@ def coverage(lake: Lake, corpus: str, what: Compacted) -> Coverage:
     fresh = [
         pattern(lake, f"{corpus}/{what.folder}/{shard}{what.suffix}")
         for shard, stamp in sorted(stamps.items())
-        if covered.get(shard) != stamp
+        if covered.get(shard) != stamp and (shards is None or shard in shards)
     ]
     return Coverage(newest.uri if newest else None, outdated, tuple(fresh), stamps, folder_stamp)
 
@@ -178,36 +178,41 @@ def _write(lake: Lake, corpus: str, what: Compacted, before: Coverage) -> int:
     return counted[0][0]
 
 
-def rows_query(what: Compacted, parts: Sequence[Coverage]) -> str:
+def rows_query(
+    what: Compacted,
+    parts: Sequence[Coverage],
+    shards: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> str:
     """Return a query for the current rows of some corpora: from the compactions, and from files they do not cover.
 
     Args:
         what: The table.
         parts: The coverage of each corpus.
+        shards: Shards that the parts were asked about; all by default.
+        columns: The columns to read; all by default.
     """
+    columns = columns or tuple(_types(what))
     # Files of an earlier release lack the columns that were added since; these read as null.
-    queries = [_no_rows(what)] if _may_lack_columns(what) else []
+    added = next((names for table, names in ADDED_COLUMNS.items() if table == what), frozenset())
+    may_lack = not added.isdisjoint(columns)
+    queries = [no_rows({name: kind for name, kind in _types(what).items() if name in columns})] if may_lack else []
     fresh: list[str] = []
     for part in parts:
         if part.uri is not None:
-            query = f"SELECT * FROM {parquet_rows([part.uri])}"
-            queries.append(f"{query} WHERE shard NOT IN {_tuple(part.outdated)}" if part.outdated else query)
+            wanted = "true" if shards is None else one_of("shard", shards)
+            rows = f"FROM {parquet_rows([part.uri])} WHERE {wanted} AND NOT {one_of('shard', part.outdated)}"
+            queries.append(f"SELECT {'*' if may_lack else ', '.join(columns)} {rows}")
         fresh += part.fresh
     if fresh:
-        queries.append(_fresh_rows(what, fresh))
-    return " UNION ALL BY NAME ".join(queries) or _no_rows(what)
+        queries.append(_fresh_rows(what, fresh, columns, may_lack=may_lack))
+    return " UNION ALL BY NAME ".join(queries) or no_rows(_types(what))
 
 
-def _may_lack_columns(what: Compacted) -> bool:
-    return what in {table.value for table in ADDED_COLUMNS}
-
-
-def _fresh_rows(what: Compacted, uris: Sequence[str]) -> str:
-    if what is Compacted.DOCUMENT_INDEX:
-        return f"SELECT {', '.join(INDEX_COLUMNS)} FROM {parquet_rows(uris)}"
+def _fresh_rows(what: Compacted, uris: Sequence[str], columns: Sequence[str], *, may_lack: bool) -> str:
     if what is not Compacted.MANIFESTS:
         # union_by_name opens every file before the first row is read, so we use it only where columns may differ.
-        return f"SELECT * FROM {parquet_rows(uris, union_by_name=_may_lack_columns(what))}"
+        return f"SELECT {'*' if may_lack else ', '.join(columns)} FROM {parquet_rows(uris, union_by_name=may_lack)}"
     # The path names the manifest's shard: .../{corpus}/manifests/{shard}.json
     columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
     return (
@@ -218,18 +223,13 @@ def _fresh_rows(what: Compacted, uris: Sequence[str]) -> str:
     )
 
 
-def _no_rows(what: Compacted) -> str:
+def _types(what: Compacted) -> dict[str, str]:
+    """Return DuckDB's type of every column."""
     if what is Compacted.MANIFESTS:
-        types = dict.fromkeys(MANIFEST_COLUMNS, "VARCHAR")
-    elif what is Compacted.DOCUMENT_INDEX:
-        types = {name: duckdb_type(SCHEMAS[Table.DOCUMENTS].field(name).type) for name in INDEX_COLUMNS}
-    else:
-        types = {field.name: duckdb_type(field.type) for field in SCHEMAS[Table(what.value)]}
-    return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in types.items())} WHERE false"
-
-
-def _tuple(texts: Sequence[str]) -> str:
-    return f"({', '.join(map(quoted, texts))})"
+        return dict.fromkeys(MANIFEST_COLUMNS, "VARCHAR")
+    schema = SCHEMAS[Table(what.folder)]
+    names = INDEX_COLUMNS if what is Compacted.DOCUMENT_INDEX else schema.names
+    return {name: duckdb_type(schema.field(name).type) for name in names}
 
 
 def _stamps(lake: Lake, corpus: str, what: Compacted) -> dict[str, str]:

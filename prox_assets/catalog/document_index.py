@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from prox_assets.catalog.compaction import Compacted, coverage, newest_compaction
-from prox_assets.catalog.sql import parquet_rows
+from prox_assets.catalog.sql_parts import parquet_rows
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from prox_assets.catalog.connection import open_catalog
-from prox_assets.catalog.sql import quoted
+from prox_assets.catalog.sql_parts import quoted
 from prox_assets.catalog.views import live_views
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake

@@ -7,15 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-import duckdb
-import polars as pl
+from typing import TYPE_CHECKING
 
 from prox_assets.catalog.compaction import Compacted
-from prox_assets.catalog.connection import open_catalog
+from prox_assets.catalog.connection import damage_named, open_catalog
 from prox_assets.catalog.document_index import DocumentPlace, find_by_id
-from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 
@@ -68,12 +64,12 @@ def places_of_id(
         LakeError: A file cannot be read.
     """
     corpora = lake.corpora() if corpora is None else corpora
-    with _readable(lake, corpora, shard, Table.DOCUMENTS):
-        if shard is None:
+    if shard is None:
+        with damage_named(lake, corpora, [Table.DOCUMENTS]):
             return [place for corpus in corpora for place in find_by_id(lake, corpus, doc_id)]
-        rows = pl.concat([lake.scan(corpus, Table.DOCUMENTS, [shard]) for corpus in corpora])
-        found = rows.filter(pl.col("doc_id") == doc_id).select(_COLUMNS.split(", ")).collect()
-        return [DocumentPlace(*row) for row in found.iter_rows()]
+    with _views(lake, corpora, shard, Table.DOCUMENTS) as catalog:
+        query = f"SELECT {_COLUMNS} FROM document_index WHERE doc_id = ?"
+        return [DocumentPlace(*row) for row in catalog.sql(query, params=[doc_id]).fetchall()]
 
 
 def find_documents(
@@ -114,12 +110,8 @@ def find_documents(
             query = f"SELECT {_COLUMNS}, url FROM {view} WHERE {condition} {_ORDER}"
             rows = catalog.sql(query, params=[piece, limit]).fetchall()
             if rows:
-                return [Hit(_place(row), row[4], found_by) for row in rows]
+                return [Hit(DocumentPlace(*place), url, found_by) for *place, url in rows]
     return []
-
-
-def _place(row: tuple[Any, ...]) -> DocumentPlace:
-    return DocumentPlace(row[0], row[1], row[2], row[3])
 
 
 @contextmanager
@@ -128,29 +120,9 @@ def _views(
 ) -> Iterator["DuckDBPyConnection"]:
     """Open a connection with views of the tables and of the document index."""
     corpora = lake.corpora() if corpora is None else corpora
-    with _readable(lake, corpora, shard, *tables):
-        if shard is None:
-            with open_catalog(lake, corpora, (*tables, Compacted.DOCUMENT_INDEX)) as catalog:
-                yield catalog
-        else:
-            with duckdb.connect() as catalog:
-                for table in tables:
-                    catalog.register(table, pl.concat([lake.scan(corpus, table, [shard]) for corpus in corpora]))
-                catalog.execute(f"CREATE VIEW {Compacted.DOCUMENT_INDEX} AS FROM {Table.DOCUMENTS}")
-                yield catalog
-
-
-@contextmanager
-def _readable(lake: Lake, corpora: Sequence[str], shard: str | None, *tables: Table) -> Iterator[None]:
-    """Turn errors of DuckDB and polars into ones that name the file and the remedy."""
-    try:
-        yield
-    except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        for corpus in corpora:
-            for table in tables:
-                for key in lake.shards(corpus, table) if shard is None else [shard]:
-                    lake.info(corpus, table, key)  # raises for the damaged one
-        raise LakeError(
-            f"the lake {lake.url} cannot be searched: {' '.join(str(error).split())}. `prox shards` says what to run "
-            "again; --shard searches one shard alone"
-        ) from error
+    shards = None if shard is None else [shard]
+    with (
+        damage_named(lake, corpora, tables, shards),
+        open_catalog(lake, corpora, (*tables, Compacted.DOCUMENT_INDEX), shards) as catalog,
+    ):
+        yield catalog

@@ -6,15 +6,22 @@ with the right columns.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
 from prox_assets.catalog.places import lasting_pattern, pattern
-from prox_assets.catalog.sql import duckdb_type, parquet_rows
+from prox_assets.catalog.sql_parts import duckdb_type, no_rows, parquet_rows
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 
 
-def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None) -> Iterator[str]:
+def compacted_views(
+    lake: Lake,
+    corpora: Sequence[str],
+    only: Collection[str] | None = None,
+    shards: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[str]:
     """Yield statements that create the views, which read from compactions where possible.
 
     What each compaction covers is decided now, so these views suit a connection that lives for one query.
@@ -23,14 +30,24 @@ def compacted_views(lake: Lake, corpora: Sequence[str], only: Collection[str] | 
         lake: The lake.
         corpora: Corpora that the views cover.
         only: Names of the views to create; all by default. Each view costs a listing of its files.
+        shards: Shards that the views cover; all by default. Only their files are opened.
+        columns: Columns that the query needs of compacted tables; all by default.
     """
     if only is not None and not set(EXECUTION_TABLES).isdisjoint(only):
         only = {*only, Compacted.MANIFESTS}
     for what in Compacted:
         if only is None or what in only:
-            parts = [coverage(lake, corpus, what) for corpus in corpora]
-            yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts)}"
-    yield from _shard_views(lake, corpora, pattern, only)
+            parts = [coverage(lake, corpus, what, shards) for corpus in corpora]
+            yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts, shards, columns)}"
+
+    def files(corpus: str, table: Table) -> list[str]:
+        there = lake.shards(corpus, table)
+        if shards is None:
+            return [f"{pattern(lake, f'{corpus}/{table}')}/*.parquet"] if there else []
+        paths = {shard: lake.table_path(corpus, table, shard) for shard in shards}  # rejects invalid names
+        return [pattern(lake, path) for shard, path in paths.items() if shard in there]
+
+    yield from _shard_views(corpora, files, only)
 
 
 def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
@@ -47,25 +64,33 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
         ]
         globs = tuple(f"{lasting_pattern(lake, f'{corpus}/{what.folder}')}/*{what.suffix}" for corpus in with_files)
         yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, [Coverage(None, (), globs, {}, None)])}"
-    yield from _shard_views(lake, corpora, lasting_pattern)
+
+    def files(corpus: str, table: Table) -> list[str]:
+        there = lake.shards(corpus, table)
+        return [f"{lasting_pattern(lake, f'{corpus}/{table}')}/*.parquet"] if there else []
+
+    yield from _shard_views(corpora, files)
 
 
 def _shard_views(
-    lake: Lake, corpora: Sequence[str], place: Callable[[Lake, str], str], only: Collection[str] | None = None
+    corpora: Sequence[str], files: Callable[[str, Table], list[str]], only: Collection[str] | None = None
 ) -> Iterator[str]:
-    """Yield the views of tables that are never compacted, because they are as large as the corpus."""
+    """Yield the views of tables that are never compacted, because they are as large as the corpus.
+
+    Args:
+        corpora: Corpora that the views cover.
+        files: Takes a corpus and a table, and returns patterns of the files to read.
+        only: Names of the views to create; all by default.
+    """
     compacted = {what.value for what in Compacted}
     for table in Table:
-        if table not in compacted and (only is None or table in only):
-            yield f"CREATE OR REPLACE VIEW {table} AS {_rows(lake, table, corpora, place)}"
-
-
-def _rows(lake: Lake, table: Table, corpora: Sequence[str], place: Callable[[Lake, str], str]) -> str:
-    globs = [f"{place(lake, f'{corpus}/{table}')}/*.parquet" for corpus in corpora if lake.shards(corpus, table)]
-    if not globs:
-        columns = ", ".join(f"CAST(NULL AS {duckdb_type(field.type)}) AS {field.name}" for field in SCHEMAS[table])
-        return f"SELECT {columns} WHERE false"
-    rows = f"SELECT * FROM {parquet_rows(globs)}"
-    if table in EXECUTION_TABLES:
-        rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
-    return rows
+        if table in compacted or (only is not None and table not in only):
+            continue
+        patterns = list(chain.from_iterable(files(corpus, table) for corpus in corpora))
+        if patterns:
+            rows = f"SELECT * FROM {parquet_rows(patterns)}"
+            if table in EXECUTION_TABLES:
+                rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
+        else:
+            rows = no_rows({field.name: duckdb_type(field.type) for field in SCHEMAS[table]})
+        yield f"CREATE OR REPLACE VIEW {table} AS {rows}"

@@ -1,24 +1,20 @@
-"""The `prox` command: refinement, estimates, shard states and lineage from the shell.
-
-`prox refine` runs the same stages as the Dagster assets. Each command has one module, which documents what it prints
-and when it exits with an error.
-"""
+"""The `prox` command."""
 
 import os
 import sys
 
 import typer
 
-from prox_assets.cli import catalog, stats
-from prox_assets.cli.drift import drift
-from prox_assets.cli.estimate import estimate
-from prox_assets.cli.options import console, errors
-from prox_assets.cli.refine import refine
-from prox_assets.cli.replay import replay
-from prox_assets.cli.report import report
-from prox_assets.cli.shards import shards
-from prox_assets.cli.sql import sql
-from prox_assets.cli.trace import trace
+from prox_assets.cli.commands import catalog, stats
+from prox_assets.cli.commands.drift import drift
+from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.refine import refine
+from prox_assets.cli.commands.replay import replay
+from prox_assets.cli.commands.report import report
+from prox_assets.cli.commands.shards import shards
+from prox_assets.cli.commands.sql import sql
+from prox_assets.cli.commands.trace import trace
+from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120
 

@@ -10,15 +10,15 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
-from prox_assets.cli.summary import outcome_table, preview_lines
+from prox_assets.cli.views.outcomes import outcome_table, preview_lines
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.previews import edit_previews
 from prox_assets.monitoring.report.write import report_place
 from prox_assets.orchestration.assets import catalog, refinement_report
 from prox_assets.orchestration.build import build_defs
+from prox_assets.orchestration.corpus import shard_partitions
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.partitions import shard_partitions
 from prox_assets.orchestration.resources import LakeResource
 
 CORPUS = "sample"
@@ -54,24 +54,25 @@ def main() -> int:
     keys = defs.resolve_asset_graph().materializable_asset_keys
     assets = [key for key in keys if key.path[0] == CORPUS and key not in of_corpus]
     metrics: dict[str, dict[str, Any]] = {}
-    for number, shard in enumerate(shards, 1):
-        with console.status(f"refining {shard} ({number} of {len(shards)})"):
+
+    def materialized(what: str, selection: list[dg.AssetKey], shard: str | None = None) -> bool:
+        with console.status(what):
             result = job.execute_in_process(
                 instance=instance,
                 partition_key=shard,
-                asset_selection=assets,
+                asset_selection=selection,
                 run_config=QUIET,
                 raise_on_error=False,
             )
         if not result.success:
-            console.print(f"[bold red]{shard} failed[/]: run {result.run_id}; `make ui` shows its log")
+            console.print(f"[bold red]{what} failed[/]: run {result.run_id}; `make ui` shows its log")
+        return result.success
+
+    for number, shard in enumerate(shards, 1):
+        if not materialized(f"refining {shard} ({number} of {len(shards)})", assets, shard):
             return 1
         metrics[shard] = next(lake.rows(CORPUS, Table.SHARD_METRICS, shard))
-    written = job.execute_in_process(
-        instance=instance, asset_selection=of_corpus, run_config=QUIET, raise_on_error=False
-    )
-    if not written.success:
-        console.print(f"[bold red]catalog and report failed[/]: run {written.run_id}; `make ui` shows its log")
+    if not materialized("writing catalog and report", of_corpus):
         return 1
     _report(console, lake, metrics)
     return 0
@@ -83,7 +84,7 @@ def _report(console: Console, lake: Lake, metrics: dict[str, dict[str, Any]]) ->
         fates = row["kept_unchanged"] + row["kept_edited"] + row["dropped_by_document"] + row["dropped_by_chunks"]
         if row["documents_in"] != fates + row["quarantined"]:
             raise dg.DagsterInvariantViolationError(f"documents of {row['shard']} do not add up: {row}")
-    console.print("Before and after (- removed, + put in its place):")
+    console.print("Before and after (- removed, + added):")
     for shard in list(metrics)[:2]:
         for line in preview_lines(edit_previews(lake, CORPUS, shard, count=1)):
             console.print(line, soft_wrap=True)

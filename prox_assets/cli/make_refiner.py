@@ -19,11 +19,11 @@ from prox_assets.orchestration.assets.lab_assets import (
     MODEL,
     SEED_ANNOTATIONS,
     TRAINING_SET,
+    LabSettings,
     build_lab_assets,
 )
 from prox_assets.orchestration.build import default_resources, ignore_preview_warnings
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.lab_component import RefinerLabAttributes
 from prox_assets.orchestration.resources import LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
@@ -60,7 +60,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     if not os.environ.get(PAGES_VARIABLE):
-        console.print(f"[bold red]error:[/] make refiner PAGES=file.parquet: {PAGES_VARIABLE} names no labelled pages")
+        console.print(f"[bold red]error:[/] {PAGES_VARIABLE} names no labelled pages: make refiner PAGES=file.parquet")
         return 1
     ignore_preview_warnings()
     instance = prepare_instance(default_home(), Path(PROJECT_FILE))
@@ -68,7 +68,7 @@ def main() -> int:
     folder = LabResource().folder(LAB)
     for level, asset in ORDER:
         if not _is_done(defs, instance, folder, level, asset) and not _materialize(defs, instance, level, asset):
-            console.print(f"[bold red]{asset} of level {level} failed[/]; run the same command again to go on")
+            console.print(f"[bold red]{level} {asset} failed[/]; the same command resumes here")
             return 1
         console.print(f"{level} {asset}: done")
     for level in LEVELS:
@@ -82,7 +82,7 @@ def lab_definitions() -> dg.Definitions:
     """Return only the lab's definitions: corpora may need the very refiners that this command makes."""
     file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
-    settings = RefinerLabAttributes.model_validate(attributes).settings()
+    settings = LabSettings.model_validate(attributes)
     return dg.Definitions(assets=build_lab_assets(settings), resources=default_resources())
 
 

@@ -49,6 +49,11 @@ class Shard:
     rows: int | None
     file_rows: int | None = None
 
+    @property
+    def version(self) -> tuple[int | None, str | None]:
+        """Size and etag of the file; they change when it does."""
+        return self.size, self.etag
+
 
 def list_shards(
     source: CorpusSource, known: Mapping[str, Shard] | None = None, leave_out: LeaveOut | None = None

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 FormatName = Literal["auto", "c4", "redpajama_v2", "fineweb", "openwebmath", "dclm", "jsonl", "parquet"]
 
@@ -27,16 +27,12 @@ class ColumnMapping(BaseModel):
     )
 
 
-class CorpusSource(BaseModel):
-    """A named set of raw files in one format, and how to split them into shards."""
+class SourceSettings(BaseModel):
+    """Where a corpus's raw files are, what they hold, and how they are split into shards."""
 
     # Storage options may contain credentials, which neither repr nor a validation error may show.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = Field(
-        description="Corpus name: lower-case letters, digits and underscores. It is the asset key prefix and a folder "
-        "of the lake, and part of every document id."
-    )
     urls: list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = Field(
         min_length=1,
         description="Files, globs (`*`, `?`, `[...]`, `**`) or folders: local paths (relative to the working "
@@ -54,20 +50,20 @@ class CorpusSource(BaseModel):
     rows_per_shard: int | None = Field(
         default=None,
         ge=1,
-        description="Cut files with more rows than this into row-range shards; None makes every file one shard. "
+        description="Cut files with more rows than this into row-range shards; by default every file is one shard. "
         "Counting the rows of compressed text means reading it once.",
     )
     max_row_bytes: int = Field(
         default=DEFAULT_MAX_ROW_BYTES,
         ge=1,
-        description="Longest row (line of JSON, or all values of a Parquet row) that is read, in bytes; a longer one "
-        "is rejected as line_too_long. It bounds memory.",
+        description="Longest row (a line of JSON, or all values of a Parquet row) in bytes, which bounds memory; a "
+        "longer one is rejected as line_too_long.",
     )
     max_rows_per_file: int = Field(
         default=DEFAULT_MAX_ROWS_PER_FILE,
         ge=1,
-        description="Most rows of one file; a file with more is refused. Compressed files may stand for any number of "
-        "rows, blank ones too: without a limit a few kilobytes fill the lake with rejects.",
+        description="Most rows of one file; a file with more is refused. Without a limit, a few compressed kilobytes "
+        "could fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -95,3 +91,14 @@ class CorpusSource(BaseModel):
             message = f"format {self.format!r} fixes its own columns: leave `columns` out, or use jsonl or parquet"
             raise ValueError(message)
         return self
+
+
+class CorpusSource(SourceSettings):
+    """A corpus's name and its raw files."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = Field(
+        # Settings call it `corpus`, and so does an error about it then.
+        validation_alias=AliasChoices("name", "corpus"),
+        description="Name of the corpus: lower-case letters, digits and underscores. It is the prefix of the asset "
+        "keys, a folder of the lake, and part of every document id.",
+    )

@@ -96,7 +96,7 @@ class ServerEngineConfig(_EngineConfigBase):
 
 
 class TransformersEngineConfig(_EngineConfigBase):
-    """Hugging Face transformers on torch: no extra installation, modest throughput."""
+    """Hugging Face transformers on torch: runs wherever the extra `models` is installed, with modest throughput."""
 
     kind: Literal["transformers"] = "transformers"
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes CUDA where there is one.")

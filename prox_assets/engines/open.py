@@ -25,7 +25,7 @@ def open_engine(
 
         return VllmEngine(config, model_path)
     if isinstance(config, ServerEngineConfig):
-        from prox_assets.engines.server_engine import ServerEngine
+        from prox_assets.engines.server.engine import ServerEngine
 
         return ServerEngine(config)
     from prox_assets.engines.transformers.engine import TransformersEngine

@@ -131,21 +131,11 @@ class StreamingEngine(ABC):
 
     def complete(self, requests: Iterable[CompletionRequest]) -> Iterator[Completion]:
         """Generate for each request; see the protocol."""
-
-        def refuse(request: CompletionRequest) -> Completion | None:
-            problem = completion_problem(request, self._limits)
-            return completion_error(request, problem) if problem else None
-
-        return self._stream(requests, refuse, self._submit_completion)
+        return self._stream(requests, completion_problem, completion_error, self._submit_completion)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """Score candidates for each request; see the protocol."""
-
-        def refuse(request: ScoreRequest) -> Score | None:
-            problem = score_problem(request, self._limits)
-            return score_error(request, problem) if problem else None
-
-        return self._stream(requests, refuse, self._submit_score)
+        return self._stream(requests, score_problem, score_error, self._submit_score)
 
     def close(self) -> None:
         """Release the model, its processes, threads and connections; safe to call twice."""
@@ -154,17 +144,16 @@ class StreamingEngine(ABC):
             self._shut_down()
 
     def __enter__(self) -> Self:
-        """Return the engine itself."""
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Close the engine."""
         self.close()
 
     def _stream(
         self,
         requests: Iterable[RequestT],
-        refuse: Callable[[RequestT], ResultT | None],
+        problem_of: Callable[[RequestT, Limits], str | None],
+        as_error: Callable[[RequestT, str], ResultT],
         submit: Callable[[RequestT, Outbox[ResultT]], None],
     ) -> Iterator[ResultT]:
         outbox: Outbox[ResultT] = Outbox(self._watchdog)
@@ -185,9 +174,8 @@ class StreamingEngine(ABC):
                         raise ValueError(f"Two requests with the request_id {request.request_id!r} are under way.")
                     waiting.add(request.request_id)
                     outbox.expect()
-                    refused = refuse(request)
-                    if refused is not None:
-                        outbox.put(refused)
+                    if problem := problem_of(request, self._limits):
+                        outbox.put(as_error(request, problem))
                     else:
                         submit(request, outbox)
                     if outbox.ready():

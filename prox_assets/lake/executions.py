@@ -10,7 +10,7 @@ from typing import Any
 
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import WRITTEN_BY, Table
 from prox_assets.lake.table_files import FileInfo
 
 
@@ -38,37 +38,27 @@ def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecuti
         MissingTableError: The shard has not been executed.
         LakeError: An execution was cut short before its manifest was written, or a file is damaged.
     """
+    remedy = f"materialize {WRITTEN_BY[Table.POLICIES]} for {shard!r} again"
+    policies = lake.uri(corpus, Table.POLICIES, shard)
     outcomes = lake.require(corpus, Table.OUTCOMES, shard)
     execution = lake.execution(corpus, shard)
     if execution is None or outcomes.notes.get("execution_id") != execution:
         raise LakeError(
             f"{lake.uri(corpus, Table.OUTCOMES, shard)} is of an execution that was cut short before it was "
-            f"published; materialize refined_shards for {shard!r} again"
+            f"published; {remedy}"
         )
     if lake.info(corpus, Table.POLICIES, shard) is None:
         raise MissingTableError(
-            f"{lake.uri(corpus, Table.POLICIES, shard)} is not there, so nobody knows under which rules shard "
-            f"{shard!r} was executed; materialize refined_shards again"
+            f"{policies} is not there, so nobody knows under which rules shard {shard!r} was executed; {remedy}"
         )
-    for row in lake.rows(corpus, Table.POLICIES, shard):
-        if row["execution_id"] == execution:
-            return PublishedExecution(
-                execution, outcomes, row["execution_fingerprint"], _configuration(lake, corpus, shard, row)
-            )
-    raise LakeError(
-        f"{lake.uri(corpus, Table.POLICIES, shard)} has no row of the execution {execution} that the manifest names; "
-        f"materialize refined_shards for {shard!r} again"
-    )
-
-
-def _configuration(lake: Lake, corpus: str, shard: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    rows = lake.rows(corpus, Table.POLICIES, shard)
+    row = next((row for row in rows if row["execution_id"] == execution), None)
+    if row is None:
+        raise LakeError(f"{policies} has no row of the execution {execution} that the manifest names; {remedy}")
     try:
         configuration = json.loads(row["configuration"])
     except ValueError as error:
         configuration = error
     if not isinstance(configuration, dict) or not isinstance(configuration.get("policy"), dict):
-        raise LakeError(
-            f"{lake.uri(corpus, Table.POLICIES, shard)} does not hold a configuration in its column of that name; "
-            f"materialize refined_shards for {shard!r} again"
-        )
-    return configuration
+        raise LakeError(f"{policies} does not hold a configuration in its column of that name; {remedy}")
+    return PublishedExecution(execution, outcomes, row["execution_fingerprint"], configuration)

@@ -2,49 +2,27 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import fsspec
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
-from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, Table
+from prox_assets.lake.errors import LakeError, MissingTableError
+from prox_assets.lake.open_table import OpenTable, open_table, replaced_error
+from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
 from prox_assets.lake.storage import TEMPORARY, Storage
-from prox_assets.lake.store_scan import StoreScan, TableFile, row_groups
-from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter, value_range
+from prox_assets.lake.store_scan import store_scan
+from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 
-# Rows become Python objects one batch at a time. A walk over documents, programs and refined texts side by side holds
-# a batch of each: with 512 rows of long pages that was tens of MiB more (measured with replay).
-READ_BATCH_ROWS = 512
-READ_BATCH_BYTES = 1 << 20
-# Column chunks are read through a buffer of this size; by default pyarrow prefetches all row groups and holds them.
-COLUMN_BUFFER_BYTES = 1 << 18
 # Every common file system allows 255 bytes in a file name; this leaves room for our longest suffix.
 MAX_NAME_BYTES = 240
 
 # What the lake keeps in a corpus's folder: {folder}/*{suffix}. The folder may also hold other files.
 _OWN_FILES = {**dict.fromkeys(Table, ".parquet"), "compacted": ".parquet", "manifests": ".json", "report": ".html"}
 _OWN_FOLDERS = frozenset({"_resume", "_leases", TEMPORARY})
-
-WRITTEN_BY = {
-    Table.SHARDS: "shard discovery",
-    Table.DOCUMENTS: "raw_shards",
-    Table.REJECTS: "raw_shards",
-    Table.DOC_PROGRAMS: "doc_programs",
-    Table.CHUNK_PROGRAMS: "chunk_programs",
-    Table.REFINED: "refined_shards",
-    Table.OUTCOMES: "refined_shards",
-    Table.CHUNK_OUTCOMES: "refined_shards",
-    Table.EDITS: "refined_shards",
-    Table.POLICIES: "refined_shards",
-    Table.SHARD_METRICS: "quality_metrics",
-    Table.SHARD_METRICS_HISTORY: "quality_metrics",
-}
 
 
 class Lake:
@@ -156,58 +134,11 @@ class Lake:
 
     def info(self, corpus: str, table: Table, shard: str) -> FileInfo | None:
         """Return what a table's file says about itself, or None when there is no file."""
-        path = self.table_path(corpus, table, shard)
-        with self._opened(table, path) as parquet:
-            if parquet is None:
-                return None
-            footer = parquet.metadata
-        values = _said(footer)
-        return FileInfo(
-            fingerprint=values["prox.fingerprint"],
-            identity=values["prox.identity"],
-            run_id=values["prox.run_id"],
-            code_version=values["prox.code_version"],
-            created_at=datetime.fromisoformat(values["prox.created_at"]),
-            rows=footer.num_rows,
-            notes=json.loads(values["prox.notes"]),
-        )
+        with self._opened(corpus, table, shard) as opened:
+            return opened and opened.info()
 
-    @contextmanager
-    def _opened(self, table: Table, path: str) -> Iterator[pq.ParquetFile | None]:
-        """Open a table's file for the duration of the block; None where there is none.
-
-        Raises:
-            LakeError: The file has another schema version, or is damaged (also raised when the block reads rows).
-            RetryableLakeError: The store does not answer, or the file has since been replaced.
-        """
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(self.storage.open(path))
-            except FileNotFoundError:
-                file = None
-            if file is None:
-                yield None
-                return
-            try:
-                # On a disk, column chunks are read through a small buffer. From a store, the wanted columns of a row
-                # group are fetched in as few requests as possible.
-                parquet = pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=not self.storage.is_local)
-                self._check_version(table, path, parquet.metadata)
-                yield parquet
-            except (pa.ArrowException, OSError) as error:
-                raise self._damaged(table, path, error) from error
-
-    def _check_version(self, table: Table, path: str, footer: pq.FileMetaData) -> None:
-        version = _said(footer).get("prox.schema_version")
-        if version != str(SCHEMA_VERSION):
-            raise LakeError(
-                f"{self.storage.uri(path)} has lake schema version {version}, this code reads {SCHEMA_VERSION}; "
-                f"run {WRITTEN_BY[table]} again or use the version of prox_assets that wrote it"
-            )
-
-    def _damaged(self, table: Table, path: str, error: Exception) -> LakeError:
-        detail = " ".join(str(error).split())  # Arrow's messages may hold line breaks
-        return LakeError(f"{self.storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again")
+    def _opened(self, corpus: str, table: Table, shard: str) -> AbstractContextManager[OpenTable | None]:
+        return open_table(self.storage, self.table_path(corpus, table, shard), table, shard)
 
     def require(self, corpus: str, table: Table, shard: str, identity: str | None = None) -> FileInfo:
         """Return what a table's file says about itself; raise if the file does not exist.
@@ -228,7 +159,7 @@ class Lake:
                 f"{self.uri(corpus, table, shard)} is not there; materialize {WRITTEN_BY[table]} for {shard!r} first"
             )
         if identity is not None and info.identity != identity:
-            raise _replaced(table, shard, info.run_id)
+            raise replaced_error(table, shard, info.run_id)
         return info
 
     def rows(
@@ -252,21 +183,12 @@ class Lake:
         Raises:
             ReplacedTableError: The file has another identity.
         """
-        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
-            if parquet is None:
+        with self._opened(corpus, table, shard) as opened:
+            if opened is None:
                 return
-            values = _said(parquet.metadata)
-            if identity is not None and values["prox.identity"] != identity:
-                raise _replaced(table, shard, values["prox.run_id"])
-            present = parquet.schema_arrow.names
-            added = ADDED_COLUMNS.get(table, frozenset()) - set(present)
-            lacking = {name: None for name in columns or SCHEMAS[table].names if name in added}
-            wanted = [name for name in columns if name not in lacking] if columns else None
-            batch_rows = _batch_rows(parquet.metadata)
-            for group in range(parquet.num_row_groups):
-                for batch in parquet.iter_batches(batch_rows, row_groups=[group], columns=wanted):
-                    for row in batch.to_pylist():
-                        yield {**row, **lacking}
+            if identity is not None:
+                opened.check_identity(identity)
+            yield from opened.rows(columns)
 
     def frames(
         self, corpus: str, table: Table, shard: str, columns: Sequence[str], identity: str, execution: str | None = None
@@ -284,31 +206,19 @@ class Lake:
         Raises:
             ReplacedTableError: The file has another identity, or is gone.
         """
-        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
-            values = {} if parquet is None else _said(parquet.metadata)
-            if parquet is None or values["prox.identity"] != identity:
-                raise _replaced(table, shard, values.get("prox.run_id", "another"))
-            may_lack = ADDED_COLUMNS.get(table, frozenset())
-            yield from row_groups(TableFile(parquet, execution), SCHEMAS[table], may_lack, columns)
+        with self._opened(corpus, table, shard) as opened:
+            if opened is None:
+                raise replaced_error(table, shard, "another")
+            opened.check_identity(identity)
+            yield from opened.frames(columns, execution)
 
     def rows_of_document(self, corpus: str, table: Table, shard: str, source_row: int) -> list[dict[str, Any]]:
         """Return one document's rows of a table in file order; [] when it has none or there is no file.
 
         It reads only the row groups whose statistics may include the row.
         """
-        rows: list[dict[str, Any]] = []
-        with self._opened(table, self.table_path(corpus, table, shard)) as parquet:
-            if parquet is None:
-                return []
-            for group in range(parquet.num_row_groups):
-                span = value_range(parquet.metadata.row_group(group), "source_row")
-                if span is not None and not span[0] <= source_row <= span[1]:
-                    continue
-                for batch in parquet.iter_batches(READ_BATCH_ROWS, row_groups=[group]):
-                    rows += batch.filter(pc.field("source_row") == source_row).to_pylist()
-                    if batch["source_row"][-1].as_py() > source_row:  # rows are in its order
-                        return rows
-        return rows
+        with self._opened(corpus, table, shard) as opened:
+            return opened.rows_of_document(source_row) if opened else []
 
     def scan(self, corpus: str, table: Table, shards: Iterable[str] | None = None) -> pl.LazyFrame:
         """Return a lazy polars frame over a table's files, for all shards or some; without files it is empty but typed.
@@ -325,19 +235,8 @@ class Lake:
         """
         wanted = self.shards(corpus, table) if shards is None else sorted(shards)
         paths = {shard: self.table_path(corpus, table, shard) for shard in wanted}  # rejects invalid names
-        may_lack = ADDED_COLUMNS.get(table, frozenset())
         if not self.storage.is_local:
-
-            @contextmanager
-            def open_file(shard: str) -> Iterator[TableFile | None]:
-                execution = self.execution(corpus, shard) if table in EXECUTION_TABLES else None
-                if table in EXECUTION_TABLES and execution is None:
-                    yield None
-                    return
-                with self._opened(table, paths[shard]) as parquet:
-                    yield None if parquet is None else TableFile(parquet, execution)
-
-            return StoreScan(open_file, wanted, SCHEMAS[table], may_lack).frame()
+            return self._scan_store(corpus, table, wanted)
         present = [path for shard, path in paths.items() if self.info(corpus, table, shard)]
         schema = pl.Schema(SCHEMAS[table])
         if not present:
@@ -346,7 +245,7 @@ class Lake:
         # in between, polars reports damage or panics: 2,048 of 6,940 reads next to a writer failed without a schema,
         # none of 7,228 with one.
         reading: dict[str, Any] = {"schema": schema}
-        if may_lack:
+        if table in ADDED_COLUMNS:
             # Files of an earlier release lack the columns added since, which read as null; files of a later release
             # have extra ones.
             reading |= {"missing_columns": "insert", "extra_columns": "ignore"}
@@ -357,6 +256,17 @@ class Lake:
             published = self.executions(corpus, wanted)
             frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))
         return frame
+
+    def _scan_store(self, corpus: str, table: Table, shards: Sequence[str]) -> pl.LazyFrame:
+        def frames(shard: str, names: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+            execution = self.execution(corpus, shard) if table in EXECUTION_TABLES else None
+            if table in EXECUTION_TABLES and execution is None:
+                return
+            with self._opened(corpus, table, shard) as opened:
+                if opened is not None:
+                    yield from opened.frames(names, execution, predicate)
+
+        return store_scan(frames, shards, pl.Schema(SCHEMAS[table]))
 
     def execution(self, corpus: str, shard: str) -> str | None:
         """Return the execution_id that a shard's manifest names, or None.
@@ -379,29 +289,6 @@ class Lake:
         """Return the published execution_id of each shard that has one."""
         found = {shard: self.execution(corpus, shard) for shard in shards}
         return {shard: execution for shard, execution in found.items() if execution}
-
-
-def _batch_rows(footer: pq.FileMetaData) -> int:
-    """Return how many rows of a file to read at a time, given its average bytes per row."""
-    size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    return max(1, min(READ_BATCH_ROWS, READ_BATCH_BYTES * footer.num_rows // max(size, 1)))
-
-
-def _replaced(table: Table, shard: str, run_id: str) -> ReplacedTableError:
-    """Leases keep two runs from writing one table at the same time.
-
-    Two runs with different configurations can still take turns, and would then produce a mix of both configurations.
-    """
-    return ReplacedTableError(
-        f"{table} of shard {shard!r} is by now that of run {run_id}, which refines the same shard with another "
-        "configuration; this run publishes nothing. Let one of them end, then start the other again, if its result is "
-        "the one that you want."
-    )
-
-
-def _said(footer: pq.FileMetaData) -> dict[str, str]:
-    """Return the `prox.` metadata that a file's writer recorded in its footer."""
-    return {k.decode(): v.decode() for k, v in (footer.metadata or {}).items() if k.startswith(b"prox.")}
 
 
 def _name(name: str) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from prox_assets.programs import REFUSALS, Verdict
+from prox_assets.programs import REFUSALS, Outcome, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -33,16 +33,6 @@ class Table(StrEnum):
     POLICIES = "policies"
     SHARD_METRICS = "shard_metrics"
     SHARD_METRICS_HISTORY = "shard_metrics_history"
-
-
-class Outcome(StrEnum):
-    """What became of a document; every document of a shard has exactly one."""
-
-    KEPT_UNCHANGED = "kept_unchanged"
-    KEPT_EDITED = "kept_edited"
-    DROPPED_BY_DOCUMENT = "dropped_by_document"
-    DROPPED_BY_CHUNKS = "dropped_by_chunks"
-    QUARANTINED = "quarantined"
 
 
 KEPT_OUTCOMES = (Outcome.KEPT_UNCHANGED, Outcome.KEPT_EDITED)
@@ -313,3 +303,15 @@ SCHEMAS: dict[Table, pa.Schema] = {
 DESCRIPTIONS: dict[Table, dict[str, str]] = {
     table: {name: text for name, _, text in columns} for table, columns in _COLUMNS.items()
 }
+
+WRITTEN_BY: dict[Table, str] = {
+    Table.SHARDS: "shard discovery",
+    Table.DOCUMENTS: "raw_shards",
+    Table.REJECTS: "raw_shards",
+    Table.DOC_PROGRAMS: "doc_programs",
+    Table.CHUNK_PROGRAMS: "chunk_programs",
+    **dict.fromkeys((*EXECUTION_TABLES, Table.POLICIES), "refined_shards"),
+    Table.SHARD_METRICS: "quality_metrics",
+    Table.SHARD_METRICS_HISTORY: "quality_metrics",
+}
+"""The step that writes each table, for errors that say what to run again."""

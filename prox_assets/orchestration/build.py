@@ -16,7 +16,7 @@ def default_resources() -> dict[str, Any]:
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None, defs_folder: Path | None = None) -> dg.Definitions:
-    """Build the definitions of a code location; each call builds new ones.
+    """Build the definitions of a code location.
 
     Args:
         resource_overrides: Replaces resources by name: "lake", "lab", "engines".

@@ -1,56 +1,71 @@
-"""A corpus's settings in Dagster: the plan, and how its assets are grouped, owned, pooled and run."""
+"""A corpus's settings: what its defs.yaml may say, and what its assets, checks and sensors need to know."""
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import dagster as dg
+from pydantic import Field, field_validator
 
 from prox_assets.monitoring.drift.settings import DriftSettings
-from prox_assets.orchestration.partitions import shard_partitions
-from prox_assets.stages.plan import RefinementPlan
+from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.stages.settings import RefinementSettings
 
 
-@dataclass(frozen=True)
-class CorpusSettings:
-    """Everything the asset builders need.
+class CorpusSettings(RefinementSettings):
+    """The attributes of a RefinedCorpus. Strings may contain templates such as {{ env.PROX_BUCKET }}."""
 
-    Attributes:
-        plan: The corpus's configuration.
-        group: Asset group.
-        owners: Owners of every asset.
-        tags: Tags of every asset.
-        shards_per_run: Upper bound of shards that one engine start serves.
-        inference_pool: Pool of the inference steps; its limit is the number of engines that fit the hardware.
-        cpu_pool: Pool of all other steps.
-        inference_tags: What an inference step needs, for the executor or launcher that places it.
-        discovery_interval_seconds: Shortest time between two listings of the source.
-        report_schedule: When the report is rewritten, as a cron expression in UTC; None for on demand only.
-        report_freshness_hours: Age at which the report counts as stale.
-        monitoring: How shards are judged against earlier ones.
-    """
+    shards_per_run: int = Field(default=8, ge=1, description="Most shards that one engine start serves in a backfill.")
+    inference_pool: str | None = Field(
+        default=None,
+        description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu, and the "
+        "cpu_pool for refiners without a model.",
+    )
+    cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
+    inference_tags: dict[str, str] = Field(
+        default_factory=lambda: {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"},
+        description="What an inference step needs, as op tags for the executor or launcher that places it.",
+    )
+    discovery_interval_seconds: int = Field(
+        default=300, ge=30, description="Shortest time between two listings of the source."
+    )
+    report_schedule: str | None = Field(
+        default="0 5 * * *",
+        description="When refinement_report is rewritten: a cron expression in UTC, or null for on demand only.",
+    )
+    report_freshness_hours: float = Field(
+        default=36.0,
+        gt=0,
+        description="Age at which the report counts as stale; longer than the schedule's longest pause.",
+    )
+    monitoring: DriftSettings = Field(
+        default_factory=DriftSettings,
+        description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
+    )
+    group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
+    owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
 
-    plan: RefinementPlan
-    group: str
-    owners: tuple[str, ...] = ()
-    tags: dict[str, str] = field(default_factory=dict)
-    shards_per_run: int = 8
-    inference_pool: str = "gpu"
-    cpu_pool: str = "cpu"
-    inference_tags: dict[str, str] = field(default_factory=dict)
-    discovery_interval_seconds: int = 300
-    report_schedule: str | None = "0 5 * * *"
-    report_freshness_hours: float = 36.0
-    monitoring: DriftSettings = field(default_factory=DriftSettings)
-
-    @property
-    def corpus(self) -> str:
-        """The corpus's name, prefix of its asset keys."""
-        return self.plan.corpus
+    @field_validator("report_schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            dg.ScheduleDefinition(name="report", cron_schedule=value, target="*")
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(
+                f"{value!r} is not a cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
+            ) from error
+        return value
 
     @property
     def partitions(self) -> dg.DynamicPartitionsDefinition:
         """The corpus's shards."""
         return shard_partitions(self.corpus)
+
+    @property
+    def pool_of_inference(self) -> str:
+        """The pool of inference steps, by default according to what the refiners need."""
+        return self.inference_pool or ("gpu" if self.plan.needs_engine else self.cpu_pool)
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
@@ -62,11 +77,21 @@ class CorpusSettings:
         return dg.AssetKey([self.corpus, asset])
 
     def asset_arguments(self, asset: str, deps: tuple[str, ...]) -> dict[str, Any]:
-        """Return the `dg.asset` arguments of every asset of the corpus: key, upstream assets, group, owners, tags."""
+        """Return the `dg.asset` arguments that all assets of the corpus share."""
         return {
             "key": self.key(asset),
             "deps": [self.key(dep) for dep in deps],
-            "group_name": self.group,
-            "owners": list(self.owners),
+            "group_name": self.group or self.corpus,
+            "owners": self.owners,
             "tags": {"corpus": self.corpus, **self.tags},
+            "retry_policy": RETRY_POLICY,
         }
+
+
+def shard_partitions(corpus: str) -> dg.DynamicPartitionsDefinition:
+    """Return the partitions of a corpus: one per shard; discovery adds the keys.
+
+    There is one dimension, because ranges, plots and the partition bar work on one. There is one definition per corpus,
+    because a shared one would show every corpus the shards of all others.
+    """
+    return dg.DynamicPartitionsDefinition(name=f"{corpus}_shards")

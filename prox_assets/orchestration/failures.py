@@ -1,8 +1,7 @@
 """Which errors are worth a retry.
 
-A missing file, a stale input or a wrong configuration fails the same way every time: it becomes a dg.Failure without
-retries. A dead or silent engine, an unreachable store or a held lease may work next time; the asset's RetryPolicy
-decides.
+A missing file, a stale input or a wrong configuration fails the same way every time and becomes a dg.Failure without
+retries. A dead or silent engine, an unreachable store or a held lease is left to the asset's RetryPolicy.
 """
 
 from collections.abc import Iterator

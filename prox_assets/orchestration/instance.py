@@ -1,6 +1,6 @@
-"""Prepare DAGSTER_HOME for `make ui` and `make demo`: the project's dagster.yaml and the pool limits.
+"""Prepares DAGSTER_HOME for `make ui` and `make demo`: the project's dagster.yaml and the pool limits.
 
-The file is copied because Dagster reads it from DAGSTER_HOME, where it also writes. The project folder stays clean.
+Dagster reads the file from DAGSTER_HOME and writes there, too; a copy keeps the project folder clean.
 """
 
 import os

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
-from prox_assets.lake.table_files import FileInfo
 from prox_assets.monitoring.report.write import report_place
 
 _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
@@ -28,7 +27,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
     """Return the metadata of every materialization of a shard: rows, columns, place, fingerprint, the report."""
-    info: FileInfo = lake.require(corpus, table, shard)
+    info = lake.require(corpus, table, shard)
     uri = lake.uri(corpus, table, shard)
     return {
         "dagster/partition_row_count": info.rows,
@@ -46,10 +45,8 @@ def link(place: str) -> dg.MetadataValue:
     return dg.MetadataValue.url(place) if "://" in place else dg.MetadataValue.path(place)
 
 
-def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float | int]:
+def numbers(values: Mapping[str, Any]) -> dict[str, float | int]:
     """Return the plain numbers of a mapping, which the UI plots over partitions; lists and nulls are left out."""
     return {
-        f"{prefix}{name}": value
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        name: value for name, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)
     }

@@ -16,8 +16,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def die_with_run_worker() -> None:
     """Ask the kernel to kill this step process when its run worker dies; works on Linux only.
 
-    Where the run worker executes steps itself, its parent is the code server. Runs are designed to survive restarts of
-    the code server, so the kernel is not asked then.
+    A run worker that executes its steps itself is a child of the code server, whose restarts runs have to survive: then
+    the kernel is not asked.
     """
     if sys.platform != "linux":
         return

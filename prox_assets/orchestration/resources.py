@@ -1,12 +1,11 @@
 """The assets' resources: the lake, the labs' folder, and engines for refiners.
 
-They are defined once, in build.py: two components that each return a resource of the same name fail to load (measured
-with Dagster 1.13).
+build.py defines them for all components: two components that return a resource of one name fail to load (measured with
+Dagster 1.13).
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -51,13 +50,11 @@ class LabResource(dg.ConfigurableResource):
 
 
 class EnginesResource(dg.ConfigurableResource):
-    """Opens a corpus's refiners; an engine runs only inside the `with` block.
+    """Opens a corpus's refiners."""
 
-    Without the shutdown on exit, a vLLM step process hangs after it has succeeded (measured).
-    """
+    def open(self, plan: RefinementPlan, level: Literal["doc", "chunk"]) -> AbstractContextManager[RefinerSession]:
+        """Return the plan's refiner at a level; its engine runs only inside the `with` block.
 
-    @contextmanager
-    def open(self, plan: RefinementPlan, level: Literal["doc", "chunk"]) -> Iterator[RefinerSession]:
-        """Open a session of the plan's refiner at a level."""
-        with plan.session(level) as session:
-            yield session
+        Without the shutdown on exit, a vLLM step process hangs after it has succeeded (measured).
+        """
+        return plan.session(level)

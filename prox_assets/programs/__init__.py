@@ -7,10 +7,17 @@ library, and knows nothing of models, files or Dagster.
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
 from prox_assets.programs.dialects.line_labels import labelled_program, operations_from_probabilities
 from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseErrorReason, parse
-from prox_assets.programs.document import DocumentDecision, DocumentReason, decide_document
-from prox_assets.programs.executor import ChunkProgram, execute
+from prox_assets.programs.execution.document_decision import DocumentDecision, DocumentReason, decide_document
+from prox_assets.programs.execution.executor import ChunkProgram, execute
+from prox_assets.programs.execution.provenance import (
+    Provenance,
+    ProvenanceError,
+    Segment,
+    SegmentKind,
+    execute_with_provenance,
+)
+from prox_assets.programs.execution.stored_programs import stored_program
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
-from prox_assets.programs.line_removal import LineRange
 from prox_assets.programs.operations import (
     DropDoc,
     KeepChunk,
@@ -22,18 +29,17 @@ from prox_assets.programs.operations import (
     render,
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
-from prox_assets.programs.provenance import Provenance, ProvenanceError, Segment, SegmentKind, execute_with_provenance
 from prox_assets.programs.refinement import (
     REFUSALS,
     ChunkOutcome,
     Edit,
     EditStatus,
+    LineRange,
     Outcome,
     Reason,
     Refinement,
     Verdict,
 )
-from prox_assets.programs.stored import stored_program
 
 __all__ = [
     "EXECUTOR_VERSION",

@@ -1,12 +1,11 @@
 """How programs are executed: every choice that affects the result, in one value with a fingerprint."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
+from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.chunking import Chunk
 
 EXECUTOR_VERSION = 2
@@ -99,5 +98,4 @@ class ExecutionPolicy:
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that change with any field and with EXECUTOR_VERSION."""
-        canonical = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+        return settings_fingerprint(self.as_dict())

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from prox_assets.programs.line_removal import LineRange
+LineRange = tuple[int, int]
+"""First and last line of a range, 0-based and inclusive.
+
+A plain tuple, because creating records takes most of an execution's time and a NamedTuple takes fourteen times as long.
+"""
 
 
 class Outcome(StrEnum):
-    """What became of a document."""
+    """What became of a document; `execute` keeps it or drops it by its chunks."""
 
     KEPT_UNCHANGED = "kept_unchanged"
     KEPT_EDITED = "kept_edited"
-    DROPPED_BY_CHUNKS = "dropped_by_chunks"
     DROPPED_BY_DOCUMENT = "dropped_by_document"
+    """By the document-level decision, so its chunks were not looked at."""
+    DROPPED_BY_CHUNKS = "dropped_by_chunks"
+    QUARANTINED = "quarantined"
+    """It has no programs, because asking for them failed."""
 
 
 class Reason(StrEnum):

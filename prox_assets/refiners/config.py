@@ -1,22 +1,17 @@
-"""The configuration of refiners and the inference fingerprint.
+"""The configuration of refiners and the inference fingerprint."""
 
-Named configurations are in presets.py; settings of a single dialect in line_labels/config.py, spans/config.py and
-rule_config.py.
-"""
-
-import hashlib
-import json
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.rule_config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).
@@ -30,21 +25,18 @@ class RefinerConfig(BaseModel):
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
-    kind: Literal["model", "rules"] = Field(
-        default="model", description="rules: published heuristics, no model, no engine."
-    )
+    kind: Literal["model", "rules"] = Field(default="model", description="rules: published heuristics, no engine.")
     model: str | None = Field(default=None, description="Folder of a checkpoint, or a hub id (owner/name).")
     revision: str | None = Field(
-        default=None,
-        description="Commit, branch or tag of a hub model; whichever it is, the fingerprint hashes the files.",
+        default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
     )
     dialect: Literal["prox", "line-labels"] = Field(
         default="prox",
-        description="prox: programs as text. line-labels: keep or remove read off for every line, or for the document.",
+        description="prox: programs as text. line-labels: a label, keep or remove, for every line or the document.",
     )
     prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
         default="auto",
-        description="auto: the probe tries llama2-chat and plain and keeps the one that the model answers.",
+        description="auto: the probe tries llama2-chat and plain and chooses the one that the model answers.",
     )
     probe: bool = Field(
         default=True,
@@ -59,12 +51,10 @@ class RefinerConfig(BaseModel):
     max_prompt_tokens: int | None = Field(
         default=None,
         ge=8,
-        description="Tokens of a prompt at most, below what the window leaves. A longer document is judged by its head "
-        "(doc; 2000 unless set) or cut into chunks (chunk; the window alone decides unless set).",
+        description="Most tokens of a prompt, if fewer than the window leaves. A longer document is judged by its head "
+        "(doc; 2000 by default) or cut into chunks (chunk; by default as large as the window allows).",
     )
-    max_new_tokens: int = Field(
-        default=256, ge=1, description="Tokens generated at most, where an answer is generated."
-    )
+    max_new_tokens: int = Field(default=256, ge=1, description="Most tokens of an answer that is generated.")
     decoding: Literal["score", "complete"] | None = Field(
         default=None,
         description="score: compare the probabilities of the two answers in one forward pass. complete: generate the "
@@ -78,23 +68,21 @@ class RefinerConfig(BaseModel):
         # Dagster 1.13 generates sample YAML from every component's schema, and fails on an array without this key.
         json_schema_extra={"items": {"type": "string"}},
     )
-    keep_answer: str = Field(
-        default="keep_doc()", min_length=1, description="The answer that keeps, where answers are scored."
-    )
-    drop_answer: str = Field(default="drop_doc()", min_length=1, description="The answer that drops.")
+    keep_answer: str = Field(default="keep_doc()", min_length=1, description="The scored answer that keeps.")
+    drop_answer: str = Field(default="drop_doc()", min_length=1, description="The scored answer that drops.")
     chunk_floor: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Documents with a lower keep probability are not shown to the chunk refiner; an execution "
-        "threshold below it is refused. None: 0.5, or the execution threshold where that is lower.",
+        description="Documents with a lower P(keep) are not shown to the chunk refiner, so the execution threshold "
+        "cannot be lower than this. None: 0.5, or the execution threshold where that is lower.",
     )
     keep_threshold: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="P(keep) from which a document or line stays unless the execution policy says otherwise: where the "
-        "refiner does best, which is no part of what it answers. None: 0.5.",
+        description="The lowest P(keep) with which a document or line stays, unless the execution policy sets one: "
+        "where this refiner does best. No part of inference. None: 0.5.",
     )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
@@ -163,11 +151,10 @@ class RefinerConfig(BaseModel):
     def fingerprint(self, files: ModelFiles | None = None) -> str:
         """Return the inference fingerprint: 32 hex digits that change exactly when the programs may change.
 
-        It covers the contents of weights and tokenizer, prompts, window, decoding, dtype, and the settings that the
-        chosen level and dialect read. It ignores names, paths, revisions and settings of other dialects. It also
-        ignores `chunk_floor` and `keep_threshold`: they choose which documents are asked about and how the answer is
-        used. The prompt format `auto` is hashed as "auto", because the format that the probe picks on its built-in
-        pages depends on the model alone.
+        It covers the contents of weights and tokenizer, and the settings that the level and dialect read. It ignores
+        names, paths and revisions, and `chunk_floor` and `keep_threshold`, which decide which documents are asked about
+        and how the answer is used. The prompt format `auto` is hashed as "auto", because the format that the probe
+        chooses on its built-in pages depends on the model alone.
 
         Args:
             files: The model's files from `find_model`; None for rules.
@@ -175,7 +162,7 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        return _hash(self._inference_settings(files))
+        return settings_fingerprint(self._inference_settings(files))
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":
@@ -247,14 +234,9 @@ class RefinerPair(BaseModel):
             ValueError: A value lies outside its range.
             TypeError: There is no such setting.
         """
-        own: dict[str, Any] = {}
-        if self.doc is not None and self.doc.keep_threshold is not None:
-            own["doc_keep_threshold"] = self.doc.keep_threshold
-        if self.chunk is not None and self.chunk.keep_threshold is not None:
-            own["line_keep_threshold"] = self.chunk.keep_threshold
+        own = {
+            name: config.keep_threshold
+            for name, config in (("doc_keep_threshold", self.doc), ("line_keep_threshold", self.chunk))
+            if config is not None and config.keep_threshold is not None
+        }
         return ExecutionPolicy(**{**own, **settings})
-
-
-def _hash(settings: object) -> str:
-    text = json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from prox_assets.programs import KeepChunk, KeepDoc, render
-from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
+from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 
 
 class KeepAllDocuments:
@@ -11,16 +11,8 @@ class KeepAllDocuments:
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
         """Yield one result per document, in order."""
-        for document in documents:
-            yield DocumentProgram(
-                doc_id=document.doc_id,
-                program=render([KeepDoc()]),
-                keep_probability=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                truncated=False,
-                finish_reason="stop",
-            )
+        program = render([KeepDoc()])
+        return (DocumentProgram(doc_id=item.doc_id, program=program, finish_reason="stop") for item in documents)
 
 
 class KeepAllChunks:
@@ -28,15 +20,5 @@ class KeepAllChunks:
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield one result per document, in order."""
-        for document in documents:
-            row = ChunkProgramRow(
-                chunk_index=0,
-                line_start=0,
-                line_end=document.text.count("\n"),
-                program=render([KeepChunk()]),
-                line_keep_probabilities=None,
-                prompt_tokens=0,
-                completion_tokens=0,
-                finish_reason="stop",
-            )
-            yield ChunkPrograms(document.doc_id, (row,))
+        program = render([KeepChunk()])
+        return (ChunkPrograms.of_one_chunk(item, program) for item in documents)

@@ -11,23 +11,20 @@ from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
 from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets.refiners.probe import probe
+from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.prompts.makers import PromptStream
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
-from prox_assets.refiners.rules import RulesChunkRefiner, RulesDocumentRefiner
+from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner
 
 PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
 """Given the probed configuration, returns the stream that builds its prompts; None to build them in this process."""
-
-
-def _made_here(config: RefinerConfig) -> None:
-    del config
 
 
 def open_document_refiner(
     config: RefinerConfig,
     engine: Engine | None = None,
     model_path: Path | None = None,
-    prompts: PromptSource = _made_here,
+    prompts: PromptSource = lambda _: None,
 ) -> DocumentRefiner:
     """Return the document refiner of a configuration, after probing its prompt format unless probing is turned off.
 
@@ -45,8 +42,7 @@ def open_document_refiner(
     _check_level(config, "doc")
     if not config.needs_engine:
         return RulesDocumentRefiner(config.rules)
-    engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
-    probed = _probed(config, engine, tokenizer)
+    probed, engine, tokenizer = _probed(config, engine, model_path)
     return ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed))
 
 
@@ -54,31 +50,27 @@ def open_chunk_refiner(
     config: RefinerConfig,
     engine: Engine | None = None,
     model_path: Path | None = None,
-    prompts: PromptSource = _made_here,
+    prompts: PromptSource = lambda _: None,
 ) -> ChunkRefiner:
     """Return the chunk refiner of a configuration; arguments and errors as `open_document_refiner`."""
     _check_level(config, "chunk")
     if not config.needs_engine:
         return RulesChunkRefiner(config.rules)
-    engine, tokenizer = _engine_and_tokenizer(config, engine, model_path)
-    probed = _probed(config, engine, tokenizer)
+    probed, engine, tokenizer = _probed(config, engine, model_path)
     return ModelChunkRefiner(probed, engine, tokenizer, prompts(probed))
 
 
-def _probed(config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer) -> RefinerConfig:
-    if not config.probe and config.prompt_format != "auto":
-        return config
-    return probe(config, engine, tokenizer).config
-
-
-def _check_level(config: RefinerConfig, level: str) -> None:
+def _check_level(config: RefinerConfig, level: Level) -> None:
     if config.level != level:
         raise RefinerError(f"{config.name} is a refiner of level {config.level}; one of level {level} is needed here.")
 
 
-def _engine_and_tokenizer(
+def _probed(
     config: RefinerConfig, engine: Engine | None, model_path: Path | None
-) -> tuple[Engine, PromptTokenizer]:
+) -> tuple[RefinerConfig, Engine, PromptTokenizer]:
     if engine is None or model_path is None:
         raise RefinerError(f"{config.name} asks a model: give the engine and the folder that find_model() returns.")
-    return engine, load_tokenizer(model_path)
+    tokenizer = load_tokenizer(model_path)
+    if config.probe or config.prompt_format == "auto":
+        config = probe(config, engine, tokenizer).config
+    return config, engine, tokenizer

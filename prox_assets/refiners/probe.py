@@ -14,7 +14,7 @@ from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.line_labels import labelled_program
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.executor import execute
+from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig
@@ -24,36 +24,30 @@ from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
-from prox_assets.refiners.text_measures import count_words
+from prox_assets.refiners.rules.text_measures import count_words
 
 # Earlier formats win ties.
 AUTO_FORMATS = ("plain", "llama2-chat")
 KEEP_THRESHOLD = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeBounds:
-    """The bounds a format has to meet, as shares of the sample documents.
+MINIMA = {
+    "valid_programs": 0.8,
+    "with_operations": 0.5,
+    "kept": 0.5,
+    "word_ratio": 0.30,
+    "answer_mass": 0.5,
+    "spread": 0.1,
+}
+"""The least that a format has to reach, by measure, as shares.
 
-    Attributes:
-        min_valid: Smallest share whose programs parse, with at least one call each.
-        min_with_operations: Chunk level: smallest share with a removal or replacement.
-        min_kept: Chunk level: smallest share that keeps some text.
-        min_word_ratio: Chunk level: smallest share of all words left.
-        max_word_ratio: Chunk level: largest share of all words left.
-        min_answer_mass: Scored: smallest mean of P(keep) + P(drop); a model that understands the question leaves
-            little probability to other tokens.
-        min_spread: Documents: smallest difference between the highest and the lowest keep probability; a model that
-            gives every page the same answer is not reading them.
-    """
-
-    min_valid: float = 0.8
-    min_with_operations: float = 0.5
-    min_kept: float = 0.5
-    min_word_ratio: float = 0.30
-    max_word_ratio: float = 0.999
-    min_answer_mass: float = 0.5
-    min_spread: float = 0.1
+* valid_programs: programs that parse, with at least one call each.
+* with_operations, kept: pages with a removal or replacement, and pages that keep some text.
+* word_ratio: words left of all words.
+* answer_mass: the mean of P(keep) + P(drop). A model that understands the question leaves other tokens little.
+* spread: between the highest and the lowest keep probability. A model that answers every page alike is not reading it.
+"""
+MAX_WORD_RATIO = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +85,7 @@ class ProbeReport:
 
 
 def probe(
-    config: RefinerConfig,
-    engine: Engine,
-    tokenizer: PromptTokenizer,
-    documents: Iterable[RefinerInput] = PROBE_PAGES,
-    bounds: ProbeBounds | None = None,
+    config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer, documents: Iterable[RefinerInput] = PROBE_PAGES
 ) -> ProbeReport:
     """Try the configured prompt format, or all of them for "auto", and choose the best accepted one.
 
@@ -104,7 +94,6 @@ def probe(
         engine: The engine that runs it.
         tokenizer: Its tokenizer.
         documents: Sample pages, clean and noisy. With the built-in pages the choice depends on the model alone.
-        bounds: The bounds a format has to meet; the defaults if None.
 
     Raises:
         ProbeError: No format was accepted; the message says what each one did.
@@ -115,11 +104,12 @@ def probe(
     trials: list[FormatTrial] = []
     for prompt_format in formats:
         tried = config.model_copy(update={"prompt_format": prompt_format})
-        trials.append(_try(tried, engine, tokenizer, samples, bounds or ProbeBounds()))
+        trials.append(_try(tried, engine, tokenizer, samples))
     accepted = [trial for trial in trials if trial.accepted]
     if not accepted:
         raise ProbeError(
-            f"{config.name} ({config.model}) answers {len(samples)} sample pages properly in no prompt format tried. "
+            f"{config.name} ({config.model}) did not answer the {len(samples)} sample pages properly in any prompt "
+            "format tried. "
             + " ".join(f"{trial}." for trial in trials)
             + " Set prompt_format to the format that the model was tuned with, and check that it is a refiner of "
             f"level {config.level} and dialect {config.dialect}."
@@ -129,11 +119,7 @@ def probe(
 
 
 def _try(
-    config: RefinerConfig,
-    engine: Engine,
-    tokenizer: PromptTokenizer,
-    samples: Sequence[RefinerInput],
-    bounds: ProbeBounds,
+    config: RefinerConfig, engine: Engine, tokenizer: PromptTokenizer, samples: Sequence[RefinerInput]
 ) -> FormatTrial:
     watched = _AnswerMassMeter(engine)
     if config.level == "doc":
@@ -146,29 +132,17 @@ def _try(
         measures = _judge_chunks(config, samples, chunked)
         if config.decoding == "score":
             measures = {"answer_mass": watched.mean, **measures}
-    failures = _failures(measures, bounds)
+    failures = _failures(measures)
     if errors:
         failures.append(f"{len(errors)} of {len(samples)} pages failed: {errors[0]}")
     return FormatTrial(config.prompt_format, measures, tuple(failures))
 
 
-def _failures(measures: dict[str, float], bounds: ProbeBounds) -> list[str]:
-    lower = {
-        "valid_programs": bounds.min_valid,
-        "with_operations": bounds.min_with_operations,
-        "kept": bounds.min_kept,
-        "word_ratio": bounds.min_word_ratio,
-        "answer_mass": bounds.min_answer_mass,
-        "spread": bounds.min_spread,
-    }
-    failures = [
-        f"{name} {measures[name]:.3f} < {bound}"
-        for name, bound in lower.items()
-        if name in measures and measures[name] < bound
-    ]
+def _failures(measures: dict[str, float]) -> list[str]:
+    failures = [f"{name} {value:.3f} < {MINIMA[name]}" for name, value in measures.items() if value < MINIMA[name]]
     ratio = measures.get("word_ratio", 0.0)
-    if ratio > bounds.max_word_ratio:
-        failures.append(f"word_ratio {ratio:.3f} > {bounds.max_word_ratio}")
+    if ratio > MAX_WORD_RATIO:
+        failures.append(f"word_ratio {ratio:.3f} > {MAX_WORD_RATIO}")
     return failures
 
 
@@ -181,10 +155,7 @@ def _judge_scores(results: Sequence[DocumentProgram], watched: "_AnswerMassMeter
 def _judge_programs(results: Sequence[DocumentProgram]) -> dict[str, float]:
     decisions = [_decision(result.program) for result in results if result.program is not None]
     valid = [decision for decision in decisions if decision is not None]
-    return {
-        "valid_programs": _share(len(valid), len(decisions)),
-        "spread": 1.0 if len(set(valid)) > 1 else 0.0,
-    }
+    return {"valid_programs": _share(len(valid), len(decisions)), "spread": 1.0 if len(set(valid)) > 1 else 0.0}
 
 
 def _decision(program: str) -> bool | None:

@@ -5,7 +5,7 @@ The fields of the result types are the columns of the lake tables `doc_programs`
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +16,15 @@ class RefinerInput:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentProgram:
-    """A document-level answer.
+    """A document-level answer; the defaults are those of a refiner without a model.
 
     Attributes:
         doc_id: The document.
         program: The emitted text, verbatim; None where the decision was scored rather than generated.
         keep_probability: P(keep) / (P(keep) + P(drop)), in [0, 1]; None where it was not scored.
-        prompt_tokens: Tokens shown to the model (0 for refiners without one).
+        prompt_tokens: Tokens shown to the model.
         completion_tokens: Tokens generated.
         truncated: Whether only the head of the document fitted the window.
         finish_reason: "stop", "length", "scored", "error", or "skipped" for a blank document, which no model sees.
@@ -32,18 +32,18 @@ class DocumentProgram:
     """
 
     doc_id: str
-    program: str | None
-    keep_probability: float | None
-    prompt_tokens: int
-    completion_tokens: int
-    truncated: bool
+    program: str | None = None
+    keep_probability: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    truncated: bool = False
     finish_reason: str
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkProgramRow:
-    """A chunk-level answer for the document's lines [line_start, line_end] (0-based, inclusive).
+    """A chunk-level answer for the document's lines [line_start, line_end] (0-based, inclusive); defaults as above.
 
     Attributes:
         chunk_index: 0-based position of the chunk in its document.
@@ -62,10 +62,10 @@ class ChunkProgramRow:
     chunk_index: int
     line_start: int
     line_end: int
-    program: str | None
-    line_keep_probabilities: tuple[float, ...] | None
-    prompt_tokens: int
-    completion_tokens: int
+    program: str | None = None
+    line_keep_probabilities: tuple[float, ...] | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     finish_reason: str
     skip_reason: str | None = None
 
@@ -80,6 +80,19 @@ class ChunkPrograms:
     doc_id: str
     rows: tuple[ChunkProgramRow, ...]
     error: str | None = None
+
+    @classmethod
+    def of_one_chunk(cls, document: RefinerInput, program: str | None, skip_reason: str | None = None) -> Self:
+        """Return the programs of a document taken as one chunk, by a refiner without a model."""
+        row = ChunkProgramRow(
+            chunk_index=0,
+            line_start=0,
+            line_end=document.text.count("\n"),
+            program=program,
+            finish_reason="stop" if skip_reason is None else "skipped",
+            skip_reason=skip_reason,
+        )
+        return cls(document.doc_id, (row,))
 
 
 class DocumentRefiner(Protocol):

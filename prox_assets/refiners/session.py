@@ -6,7 +6,6 @@ One session serves many shards, so the model is loaded once. Closing the session
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from prox_assets.engines.config import EngineConfig, ServerEngineConfig
@@ -79,19 +78,17 @@ class RefinerSession:
             EngineError: The engine did not start.
             RefinerError: The model does not fit the configuration, or the probe refused its prompt format.
         """
-        if self._config is None:
-            return KeepAllDocuments()
-        if self._refiner is None:
-            self._refiner = open_document_refiner(self._config, self._open_engine(), self._model_path(), self._prompts)
-        return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
+        return KeepAllDocuments() if self._config is None else self._opened(self._config, open_document_refiner)
 
     def chunk_refiner(self) -> ChunkRefiner:
         """Return the chunk refiner; the first call starts its engine. Raises as `document_refiner` does."""
-        if self._config is None:
-            return KeepAllChunks()
+        return KeepAllChunks() if self._config is None else self._opened(self._config, open_chunk_refiner)
+
+    def _opened(self, config: RefinerConfig, opener: Callable[..., Any]) -> Any:  # noqa: ANN401 - a session has one level
         if self._refiner is None:
-            self._refiner = open_chunk_refiner(self._config, self._open_engine(), self._model_path(), self._prompts)
-        return self._refiner  # pyright: ignore[reportReturnType] - a session has one level
+            path = None if self.files is None else self.files.path
+            self._refiner = opener(config, self._open_engine(), path, self._prompts)
+        return self._refiner
 
     def token_counter(self) -> Callable[[Sequence[str]], list[int]] | None:
         """Return a function from texts to their token counts with the model's tokenizer; None without a model."""
@@ -136,9 +133,6 @@ class RefinerSession:
             config, self.files.path, processes, self._engine_config.stall_timeout_seconds
         )
         return self._prompt_processes.prompts
-
-    def _model_path(self) -> Path | None:
-        return self.files.path if self.files else None
 
 
 def _with_one_dtype(config: RefinerConfig, engine_config: EngineConfig) -> tuple[RefinerConfig, EngineConfig]:

@@ -1,6 +1,6 @@
-"""Walks over the tables of one shard side by side, and the check that their files belong together.
+"""Reads the tables of one shard side by side, and checks that their files belong together.
 
-All tables are in the order of source_row, so the rows are streamed.
+All tables are in the order of source_row, so rows are streamed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +15,45 @@ from prox_assets.stages.run import StageError, StaleInputError
 Row = dict[str, Any]
 
 
-def chunk_programs_of_present_documents(lake: Lake, corpus: str, shard: str) -> FileInfo:
+def current_decisions(lake: Lake, corpus: str, shard: str, identity: str | None = None) -> tuple[FileInfo, FileInfo]:
+    """Check that documents and document programs belong together; return the file info of both.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shard: The shard.
+        identity: The identity that the document programs must have; None for any.
+
+    Raises:
+        MissingTableError: One of them is missing.
+        ReplacedTableError: The document programs have another identity.
+        StaleInputError: They were written for other documents.
+    """
+    documents = lake.require(corpus, Table.DOCUMENTS, shard)
+    decisions = lake.require(corpus, Table.DOC_PROGRAMS, shard, identity)
+    if decisions.notes["documents"] != documents.identity:
+        raise StaleInputError(
+            f"the documents of shard {shard!r} have been read again since doc_programs was written; materialize "
+            "doc_programs and chunk_programs again"
+        )
+    return documents, decisions
+
+
+def current_chunk_programs(lake: Lake, corpus: str, shard: str) -> FileInfo:
     """Check that documents, decisions and chunk programs belong together; return the chunk programs' file info.
 
     Raises:
         MissingTableError: One of them is missing.
         StaleInputError: Programs were written for other documents or decisions.
     """
-    documents = lake.require(corpus, Table.DOCUMENTS, shard)
-    decisions = lake.require(corpus, Table.DOC_PROGRAMS, shard)
+    documents, decisions = current_decisions(lake, corpus, shard)
     chunks = lake.require(corpus, Table.CHUNK_PROGRAMS, shard)
-    if decisions.notes["documents"] != documents.identity:
-        raise StaleInputError(
-            f"doc_programs of shard {shard!r} was written for documents that have been read anew since; "
-            "materialize doc_programs and chunk_programs again"
-        )
     if chunks.notes["documents"] != documents.identity or chunks.notes["doc_programs"] != decisions.identity:
         raise StaleInputError(
-            f"chunk_programs of shard {shard!r} was written for other documents or decisions; "
-            "materialize chunk_programs again (rows of unchanged documents are used again)"
+            f"chunk_programs of shard {shard!r} was written for other documents or decisions; materialize "
+            "chunk_programs again (rows of unchanged documents are reused)"
         )
     return chunks
-
-
-def inputs_of_chunk_programs(decisions: FileInfo) -> dict[Table, str]:
-    """Return the identities of the chunk programs' inputs, given the file of `doc_programs`."""
-    return {Table.DOCUMENTS: decisions.notes["documents"], Table.DOC_PROGRAMS: decisions.identity}
 
 
 def inputs_of_execution(chunks: FileInfo) -> dict[Table, str]:
@@ -62,11 +75,11 @@ def documents_with_decisions(
         corpus: The corpus.
         shard: The shard.
         inputs: The identities that the files must have.
-        document_columns: Columns of the documents, doc_id among them; None for all.
+        document_columns: Columns of the documents, doc_id and source_row among them; None for all.
 
     Raises:
         ReplacedTableError: A file has another identity.
-        StageError: The two files do not hold the same documents in the same order.
+        StageError: The files do not hold the same documents in the same order.
     """
     documents = lake.rows(corpus, Table.DOCUMENTS, shard, document_columns, inputs[Table.DOCUMENTS])
     columns = ["doc_id", "program", "keep_probability", "finish_reason", "error"]
@@ -83,19 +96,7 @@ def documents_with_decisions(
 def documents_with_programs(
     lake: Lake, corpus: str, shard: str, inputs: Mapping[Table, str], document_columns: Sequence[str] | None = None
 ) -> Iterator[tuple[Row, Row, list[Row]]]:
-    """Yield each document of a shard with its row of doc_programs and its rows of chunk_programs.
-
-    Args:
-        lake: The lake.
-        corpus: The corpus.
-        shard: The shard.
-        inputs: The identities that the files must have.
-        document_columns: Columns of the documents, doc_id and source_row among them; None for all.
-
-    Raises:
-        ReplacedTableError: A file has another identity.
-        StageError: The files do not hold the same documents in the same order.
-    """
+    """Yield each document with its row of doc_programs and its rows of chunk_programs; see documents_with_decisions."""
     programs = lake.rows(corpus, Table.CHUNK_PROGRAMS, shard, identity=inputs[Table.CHUNK_PROGRAMS])
     groups = groupby(programs, key=lambda row: row["source_row"])
     head = next(groups, None)

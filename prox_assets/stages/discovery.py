@@ -1,20 +1,24 @@
 """Listing a corpus's source and recording its shards in the lake.
 
-Discovery only adds: a shard that has left the source stays in the lake, with its results. A source file that has
-changed since it was read is reported, never silently reused.
+Discovery only adds: a shard that has left the source keeps its results in the lake. A source file that has changed
+since it was read is reported.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from prox_assets import __version__
 from prox_assets.corpora.shards import Shard, list_shards
-from prox_assets.lake.identity import fingerprint
+from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.stages.identities import source_version
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
+
+# Columns of `shards` that a Shard has under the same name.
+_SAME_NAMES = ("url", "source_file", "format", "row_start", "row_end", "etag", "rows", "file_rows")
 
 
 @dataclass(frozen=True)
@@ -64,39 +68,23 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
     return Discovery(
         shards=tuple(found),
         added=tuple(shard.key for shard in found if shard.key not in known),
-        changed=tuple(
-            shard.key
-            for shard in found
-            if shard.key in known and source_version(known[shard.key]) != source_version(shard)
-        ),
+        changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
         gone=tuple(sorted(set(known) - keys)),
     )
 
 
 def _with_known_rows(shard: Shard, known: Shard | None) -> Shard:
     """Keep the row count from an earlier read of an unchanged file, because a listing does not count rows."""
-    if known is None or shard.rows is not None or source_version(known) != source_version(shard):
+    if known is None or shard.rows is not None or known.version != shard.version:
         return shard
     return replace(shard, rows=known.rows)
 
 
 def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
     """Write a shard's row of the table `shards`."""
-    stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(shard)), run_id, __version__)
+    stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(*shard.version)), run_id, __version__)
     with lake.write(corpus, shard.key, [Table.SHARDS], stamp) as [writer]:
-        writer.write(
-            {
-                "url": shard.url,
-                "source_file": shard.source_file,
-                "format": shard.format,
-                "row_start": shard.row_start,
-                "row_end": shard.row_end,
-                "etag": shard.etag,
-                "bytes": shard.size,
-                "rows": shard.rows,
-                "file_rows": shard.file_rows,
-            }
-        )
+        writer.write({"bytes": shard.size, **{name: getattr(shard, name) for name in _SAME_NAMES}})
 
 
 def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
@@ -119,20 +107,5 @@ def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
     )
 
 
-def _shard(row: dict[str, object]) -> Shard:
-    return Shard(
-        key=str(row["shard"]),
-        url=str(row["url"]),
-        source_file=str(row["source_file"]),
-        format=str(row["format"]),
-        row_start=_integer(row["row_start"]),
-        row_end=_integer(row["row_end"]),
-        size=_integer(row["bytes"]),
-        etag=None if row["etag"] is None else str(row["etag"]),
-        rows=_integer(row["rows"]),
-        file_rows=_integer(row["file_rows"]),
-    )
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+def _shard(row: Mapping[str, Any]) -> Shard:
+    return Shard(key=row["shard"], size=row["bytes"], **{name: row[name] for name in _SAME_NAMES})

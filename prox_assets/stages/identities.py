@@ -5,21 +5,16 @@ to find stale files. Both use these functions, so they cannot disagree.
 """
 
 from prox_assets.corpora.shards import Shard
-from prox_assets.lake.identity import fingerprint
+from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.stages.plan import RefinementPlan
 
 # Increment when a metric is added or changes its meaning: shards are then measured again, without inference.
 METRICS_VERSION = "2"
 
 
-def source_version(shard: Shard) -> str:
-    """Return the version of a source file: its size, and its etag or modification time."""
-    return f"{shard.size}/{shard.etag}"
-
-
 def documents_identity(plan: RefinementPlan, shard: Shard, limit: int | None = None) -> str:
     """Return the identity of a shard's documents; `limit` is the largest number of documents to read."""
-    place = [source_version(shard), shard.source_file, shard.row_start, shard.row_end]
+    place = [source_version(*shard.version), shard.source_file, shard.row_start, shard.row_end]
     return fingerprint([plan.corpus, plan.ingest_fingerprint, place, limit])
 
 

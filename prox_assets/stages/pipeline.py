@@ -1,7 +1,7 @@
 """All stages over many shards without an orchestrator: what `prox refine` runs.
 
 Each stage runs over all shards before the next begins, so each refiner's engine starts once. A shard that fails drops
-out with its error, whatever the error is; the others go on.
+out with its error, and the others continue.
 """
 
 import traceback
@@ -18,9 +18,9 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages import quality_metrics, raw_shards, refined_shards
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages import quality_metrics, raw_shards
+from prox_assets.stages.execution import refined_shards
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.identities import (
     chunk_programs_identity,
     doc_programs_identity,
@@ -28,15 +28,15 @@ from prox_assets.stages.identities import (
     metrics_identity,
     refined_identity,
 )
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import Progress, ShardRun, StageError
 
 # Errors that a user can fix: shown in one line instead of a traceback.
 EXPECTED_ERRORS = (CorpusError, StageError, LakeError, RefinerError, EngineError)
-
 
 # Given (stage, shard key), returns the progress callback.
 Report = Callable[[str, str], Progress]
@@ -72,18 +72,6 @@ class PipelineResult:
     unchanged: set[str] = field(default_factory=set)
     errors: dict[str, Exception] = field(default_factory=dict)
 
-    def add(self, other: "PipelineResult") -> None:
-        """Add the outcomes of other shards."""
-        self.metrics |= other.metrics
-        self.unchanged |= other.unchanged
-        self.errors |= other.errors
-
-    def in_order_of(self, keys: Sequence[str]) -> "PipelineResult":
-        """Return the same result with the shards in the order of `keys`."""
-        metrics = {key: self.metrics[key] for key in keys if key in self.metrics}
-        errors = {key: self.errors[key] for key in keys if key in self.errors}
-        return PipelineResult(metrics, self.unchanged, errors)
-
 
 def refine_shards(
     lake: Lake,
@@ -102,7 +90,7 @@ def refine_shards(
         shards: Recorded shards, in processing order.
         run_id: Written into every row.
         limit: Total number of documents, taken from the front; None for all.
-        report: Given (stage, shard key), returns the progress callback.
+        report: Shows progress.
 
     Raises:
         RefinerError: A refiner cannot be used at all.
@@ -120,10 +108,20 @@ def refine_shards(
     # Each stage works from what the previous one made under this plan, never from what another run has put there
     # meanwhile: of two runs with different configurations, one wins completely.
     made: dict[str, str] = {}
+
+    def decide(key: str, session: RefinerSession) -> None:
+        documents = lake.require(plan.corpus, Table.DOCUMENTS, key)
+        write_document_programs(run_for("documents", key), session)
+        made[key] = doc_programs_identity(session.fingerprint, documents.identity)
+
+    def edit(key: str, session: RefinerSession) -> None:
+        write_chunk_programs(run_for("chunks", key), session, made[key])
+        made[key] = chunk_programs_identity(session.fingerprint, made[key], plan.chunk_floor)
+
     with plan.session("doc") as doc:
-        alive = list(each(alive, lambda key: made.update({key: _decide(run_for("documents", key), doc)})))
+        alive = list(each(alive, lambda key: decide(key, doc)))
     with plan.session("chunk") as chunk:
-        alive = list(each(alive, lambda key: made.update({key: _edit(run_for("chunks", key), chunk, made[key])})))
+        alive = list(each(alive, lambda key: edit(key, chunk)))
     alive = list(each(alive, lambda key: _refine(run_for("execute", key), made[key])))
     for key in each(alive, lambda key: _measure(run_for("measure", key), made[key])):
         row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
@@ -146,14 +144,7 @@ def read_shards(
 ) -> Iterator[tuple[Shard, int | None]]:
     """Read raw shards into the lake; yield each readable shard with its limit of documents.
 
-    Args:
-        lake: Where documents go.
-        plan: The corpus's configuration.
-        shards: Recorded shards, in processing order.
-        run_id: Written into every row.
-        result: Receives the errors of the shards that could not be read.
-        limit: Total number of documents, taken from the front; None for all.
-        report: Given (stage, shard key), returns the progress callback.
+    `result` receives the errors of the others; see `refine_shards` for the other arguments.
     """
     remaining = limit
     for shard in shards:
@@ -191,19 +182,6 @@ def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
     uncounted = info is not None and info.identity == whole and shard.rows is None
     if info is None or info.identity not in {documents_identity(run.plan, shard, limit), whole} or uncounted:
         read_raw_shard(run, None if uncounted else limit)
-
-
-def _decide(run: ShardRun, session: RefinerSession) -> str:
-    """Write the document programs; return their identity."""
-    documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
-    write_document_programs(run, session)
-    return doc_programs_identity(session.fingerprint, documents.identity)
-
-
-def _edit(run: ShardRun, session: RefinerSession, doc_programs: str) -> str:
-    """Write the chunk programs; return their identity."""
-    write_chunk_programs(run, session, doc_programs)
-    return chunk_programs_identity(session.fingerprint, doc_programs, run.plan.chunk_floor)
 
 
 def _refine(run: ShardRun, chunk_programs: str) -> None:

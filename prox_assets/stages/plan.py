@@ -1,7 +1,4 @@
-"""A corpus's whole configuration: source, refiners, policy, engine.
-
-The RefinedCorpus component and the command line both build one; stages read no other configuration.
-"""
+"""A corpus's whole configuration: source, refiners, policy, engine. Stages read no other."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -17,26 +14,33 @@ from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.session import RefinerSession
 
 
-class RefinementPlan(BaseModel):
-    """Everything that decides what refinement of a corpus does."""
+class InferenceSettings(BaseModel):
+    """How models are run, and how inference survives failures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: CorpusSource = Field(description="The raw files.")
-    refiners: RefinerPair = Field(description="Who judges documents and who edits chunks; a missing level keeps all.")
-    policy: ExecutionPolicy = Field(default_factory=ExecutionPolicy, description="How programs are executed.")
-    engine: EngineConfig = Field(default_factory=TransformersEngineConfig, description="How models are run.")
+    engine: EngineConfig = Field(
+        default_factory=TransformersEngineConfig, description="How models are run: vllm, server or transformers."
+    )
     chunk_engine: EngineConfig | None = Field(
         default=None,
-        description="How the chunk refiner's model is run, where that differs: a server serves one model, so two "
-        "models need two of them.",
+        description="How the chunk refiner's model is run, if that differs: a server serves one model, so two models "
+        "need two servers.",
     )
     window_documents: int = Field(
-        default=256, ge=1, description="Documents per inference checkpoint: what a kill can cost at most."
+        default=256, ge=1, description="Documents per inference checkpoint, the most work that a kill can cost."
     )
     request_attempts: int = Field(
         default=3, ge=1, description="How often a failing document is tried before it is quarantined."
     )
+
+
+class RefinementPlan(InferenceSettings):
+    """Everything that decides what refinement of a corpus does."""
+
+    source: CorpusSource = Field(description="The raw files.")
+    refiners: RefinerPair = Field(description="Who judges documents and who edits chunks; a missing level keeps all.")
+    policy: ExecutionPolicy = Field(default_factory=ExecutionPolicy, description="How programs are executed.")
 
     @model_validator(mode="after")
     def _policy_fits_the_refiners(self) -> Self:

@@ -22,8 +22,8 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
     Raises:
         MissingTableError: The shard has not been refined.
         LakeError: One of its files is damaged.
-        StaleInputError: Its refinement was cut short, or its programs have been written anew since.
-        ReplacedTableError: It has been executed anew meanwhile, or its programs have been written anew.
+        StaleInputError: Its refinement was cut short, or its programs have been replaced since.
+        ReplacedTableError: It has been executed again meanwhile, or its programs have been replaced.
     """
     with run.lease(ASSET) as lease:
         tables = ShardTables.of(run.lake, run.corpus, run.shard)
@@ -36,25 +36,21 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
             )
         if outcomes.notes["chunk_programs"] != chunk_programs.identity:
             raise StaleInputError(
-                f"refined_shards of shard {run.shard!r} was made from programs that have been written anew since; "
+                f"refined_shards of shard {run.shard!r} was executed from programs that have been replaced since; "
                 "materialize refined_shards again"
             )
 
-        def check_still_measured() -> None:
+        def before_publish() -> None:
+            lease.check()
             run.check_inputs(inputs_of_execution(chunk_programs))
             # Files are put in place one by one and the manifest last: it alone does not tell that some are new.
             if ShardTables.of(run.lake, run.corpus, run.shard) != tables:
                 raise ReplacedTableError(
-                    f"shard {run.shard!r} has been executed anew while it was measured; run quality_metrics again"
+                    f"shard {run.shard!r} was executed again while it was measured; run quality_metrics again"
                 )
 
-        def before_publish() -> None:
-            lease.check()
-            check_still_measured()
-
-        metrics = shard_metrics(tables, _token_counter(run.plan))
         row = {
-            **metrics,
+            **shard_metrics(tables, _token_counter(run.plan)),
             "measured_at": datetime.now(UTC),
             "execution_fingerprint": outcomes.fingerprint,
             "execution_id": execution_id,
@@ -63,18 +59,15 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
             "corpus": run.corpus,
             "shard": run.shard,
         }
-        history = [
-            earlier
-            for earlier in run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
-            # A step that was killed after its last write is retried by the same run, and counts once.
-            if (earlier["run_id"], earlier["execution_id"]) != (run.run_id, execution_id)
-        ]
+        history = list(run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard))
         stamp = run.stamp(outcomes.fingerprint, metrics_identity(execution_id))
         written = [Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY]
         with run.lake.write(run.corpus, run.shard, written, stamp, before_publish) as [latest, everything]:
             latest.write(row)
             for earlier in history:
-                everything.write(earlier)
+                # A step that was killed after its last write is retried by the same run, and counts once.
+                if (earlier["run_id"], earlier["execution_id"]) != (run.run_id, execution_id):
+                    everything.write(earlier)
             everything.write(row)
     return row
 

@@ -1,12 +1,14 @@
 """Asset `raw_shards`: reads one shard of raw files into the tables `documents` and `rejects`."""
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 
 from prox_assets.corpora.document import Document, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
+from prox_assets.lake.identity import source_version
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import known_shard, record_shard
-from prox_assets.stages.identities import documents_identity, source_version
+from prox_assets.stages.identities import documents_identity
 from prox_assets.stages.run import ShardRun
 
 ASSET = "raw_shards"
@@ -23,7 +25,7 @@ class RawShardSummary:
 
 
 def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
-    """Read one shard's raw rows into the lake, always from the file itself; earlier results are not reused.
+    """Read one shard's raw rows into the lake, even if its documents are current.
 
     Args:
         run: The shard and its run.
@@ -34,12 +36,12 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         StageError: The shard was never discovered.
     """
     shard = known_shard(run.lake, run.corpus, run.shard)
-    # Documents go last, because they tell whether the shard is current: otherwise a kill between the two files would
-    # leave the shard without its rejects forever (found with kill -9 at random moments).
+    # Documents go last, because they tell whether the shard is current: after a kill between the two files, the shard
+    # would otherwise lack its rejects forever (found with kill -9 at random moments).
     tables = [Table.REJECTS, Table.DOCUMENTS]
     now = relist_shard(run.plan.source, shard)
     stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))
-    rejected: dict[str, int] = {}
+    rejected: Counter[str] = Counter()
     characters = 0
     with (
         run.lease(ASSET) as lease,
@@ -48,37 +50,17 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         for row in read_shard(run.plan.source, shard):
             if isinstance(row, Document):
                 characters += len(row.text)
-                documents.write(
-                    {
-                        "doc_id": row.doc_id,
-                        "source_row": row.source_row,
-                        "text": row.text,
-                        "url": row.url,
-                        "source_file": row.source_file,
-                        "metadata": row.metadata,
-                        "text_hash": text_hash(row.text),
-                    }
-                )
+                documents.write({**asdict(row), "text_hash": text_hash(row.text)})
             else:
-                rejected[row.reason] = rejected.get(row.reason, 0) + 1
-                rejects.write(
-                    {
-                        "source_file": row.source_file,
-                        "source_row": row.source_row,
-                        "reason": row.reason,
-                        "detail": row.detail,
-                        "excerpt": row.excerpt,
-                    }
-                )
+                rejected[row.reason] += 1
+                rejects.write(asdict(row))
             done = documents.rows + rejects.rows
             if done % 1000 == 0:
                 run.progress(done, shard.rows or 0)
             if limit is not None and documents.rows >= limit:
                 break
-        documents.notes.update(source_version=source_version(now), limit=limit)
+        documents.notes.update(source_version=source_version(*now.version), limit=limit)
     total = documents.rows + rejects.rows
     run.progress(total, total)
     record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)
-    return RawShardSummary(
-        documents.rows, rejected, characters, source_changed=source_version(now) != source_version(shard)
-    )
+    return RawShardSummary(documents.rows, dict(rejected), characters, source_changed=now.version != shard.version)

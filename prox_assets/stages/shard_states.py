@@ -1,7 +1,7 @@
 """Which stages of each shard are done, stale or missing, from the lake alone.
 
-Every file records the identities of its inputs, so this needs no configuration. The stages themselves, and Dagster's
-code versions, tell what a changed configuration would redo.
+Every file records the identities of its inputs, so this needs no configuration. What a changed configuration would redo
+is for the stages, and for Dagster's code versions.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,10 @@ from datetime import datetime
 
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State, chain_states
+from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.identities import metrics_identity, source_version
+from prox_assets.stages.identities import metrics_identity
 
 # The table that tells a stage's state, in the order of the stages.
 STAGES = {
@@ -55,7 +56,8 @@ def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard]) -> list[Shard
 def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
     files = {stage: lake.info(corpus, table, shard.key) for stage, table in STAGES.items()}
     execution = lake.execution(corpus, shard.key)
-    chain = chain_states({table: files[stage] for stage, table in STAGES.items()}, source_version(shard), execution)
+    tables = {table: files[stage] for stage, table in STAGES.items()}
+    chain = chain_states(tables, source_version(*shard.version), execution)
     stages = {stage: chain[table] for stage, table in STAGES.items() if table in chain}
     metrics = files["quality_metrics"]
     if metrics is None:

@@ -1,10 +1,8 @@
 """Shards refined in parallel by several processes: what `prox refine --workers N` runs.
 
-This is for refiners without a model: they run in Python on one core, and shards are independent. A worker takes one
-shard at a time through every stage, and reports progress and results over its connection.
-
-A worker ends with its connection: when the connection is closed, or when this process dies in whatever way. When a
-worker dies, its shard fails, the next run resumes it, and another worker takes its place.
+This is for refiners without a model, which run in Python on one core. A worker takes one shard at a time through every
+stage, and reports progress and results over its connection. It ends when the connection closes, however this process
+ends. If a worker dies, its shard fails, and another worker takes its place; the next run resumes the shard.
 """
 
 import os
@@ -102,16 +100,7 @@ def refine_shards_in_processes(
     limit: int | None = None,
     report: Report,
 ) -> PipelineResult:
-    """Take shards from raw files to metrics as `refine_shards` does, several at a time.
-
-    Args:
-        lake: Where results go.
-        plan: The corpus's configuration.
-        shards: Recorded shards, in processing order.
-        run_id: Written into every row.
-        workers: Largest number of processes at a time.
-        limit: Total number of documents, taken from the front; None for all.
-        report: Given (stage, shard key), returns the progress callback.
+    """Take shards from raw files to metrics as `refine_shards` does, in up to `workers` processes.
 
     Raises:
         StageError: A refiner needs an engine, which shards have to share.
@@ -126,6 +115,7 @@ def refine_shards_in_processes(
     else:  # each shard's share of the limit depends on how many documents the shards before it had
         tasks = deque(read_shards(lake, plan, shards, run_id, result, limit=limit, report=report))
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    outcomes: dict[str, PipelineResult] = {}
     idle: list[_Worker] = []
     busy: dict[Connection, _Worker] = {}
     try:
@@ -138,13 +128,17 @@ def refine_shards_in_processes(
                 worker = busy[connection]  # pyright: ignore[reportArgumentType] - what went in comes out
                 outcome = worker.take(report)
                 if outcome is not None:
-                    result.add(outcome)
+                    outcomes[worker.shard] = outcome
                     del busy[worker.connection]
                     if worker.process.poll() is None:
                         idle.append(worker)
     finally:
         _end(idle, list(busy.values()))
-    return result.in_order_of([shard.key for shard in shards])
+    for outcome in (outcomes[shard.key] for shard in shards if shard.key in outcomes):
+        result.metrics |= outcome.metrics
+        result.unchanged |= outcome.unchanged
+        result.errors |= outcome.errors
+    return result
 
 
 def _end(idle: Sequence[_Worker], busy: Sequence[_Worker]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psutil
@@ -218,14 +219,17 @@ def instance_configuration(folder: Path) -> Path:
     return path
 
 
+def create_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> None:
+    """Write a project with the given corpora and a new instance, which `serving` runs; DAGSTER_HOME stays."""
+    write_project(folder, corpora)
+    with patch.dict(os.environ):
+        prepare_instance(folder / "home", instance_configuration(folder))
+
+
 @contextlib.contextmanager
 def running_deployment(folder: Path, corpora: dict[str, dict[str, Any]]) -> Iterator[Deployment]:
     """Create a project with the given corpora and an instance, and run them until the block ends."""
-    write_project(folder, corpora)
-    before = os.environ.get("DAGSTER_HOME")
-    prepare_instance(folder / "home", instance_configuration(folder))
-    if before is not None:
-        os.environ["DAGSTER_HOME"] = before
+    create_deployment(folder, corpora)
     with serving(folder) as deployment:
         yield deployment
 

@@ -19,16 +19,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from prox_assets.testing.ports import free_port
+
 _START_SECONDS = 60
 _REQUEST_LINE_END = b" HTTP/1.1\r\n"
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @contextmanager
 def running_s3_server() -> Iterator[str]:
     """Yield the endpoint of an empty S3 server that runs until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
     try:
@@ -116,9 +117,8 @@ def s3_server() -> Iterator[str]:
 @pytest.fixture
 def s3_endpoint(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The endpoint, with credentials in the environment as in a deployment."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in S3_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
     return s3_server
 
 

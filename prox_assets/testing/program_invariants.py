@@ -25,7 +25,12 @@ from prox_assets.programs import (
     parse,
     render,
 )
-from prox_assets.programs.reference import ReferenceExecutionError, execute_chunk_program, execute_doc_program, trace
+from prox_assets.programs.execution.reference import (
+    ReferenceExecutionError,
+    execute_chunk_program,
+    execute_doc_program,
+    trace,
+)
 from prox_assets.testing.program_mutations import HostileInput
 
 REFERENCE = ExecutionPolicy(mode="reference")

@@ -17,7 +17,14 @@ DOCUMENTS = [RefinerInput(name, "a page") for name in ("kept", "dropped", "rambl
 
 
 def answer(doc_id: str, program: str | None, probability: float | None) -> DocumentProgram:
-    return DocumentProgram(doc_id, program, probability, 3, 5, truncated=False, finish_reason="stop")
+    return DocumentProgram(
+        doc_id=doc_id,
+        program=program,
+        keep_probability=probability,
+        prompt_tokens=3,
+        completion_tokens=5,
+        finish_reason="stop",
+    )
 
 
 SCORED = {
@@ -55,11 +62,12 @@ def test_pages_that_leave_none_to_ask_about_are_told(tmp_path: Path, capsys: pyt
     pages = write_pages(tmp_path / "pages.parquet", 5)
 
     assert document_decisions.main(["--pages", str(pages), "--training-pages", "5"]) == 1
-    assert "leave none to ask about" in capsys.readouterr().err
+    assert "leaves none to ask about" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert document_decisions.main(["--pages", str(tmp_path / "none.parquet")]) == 1
+    with pytest.raises(SystemExit):
+        document_decisions.main(["--pages", str(tmp_path / "none.parquet")])
     assert "none.parquet" in capsys.readouterr().err
 
 

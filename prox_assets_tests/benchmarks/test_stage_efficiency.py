@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import engine_efficiency
 from benchmarks.support import llama_shapes
-from benchmarks.support.bare_vllm import Timed, asks_of_refiner, engine_limits
+from benchmarks.support.bare_vllm import Timed, engine_limits, vllm_requests
 from benchmarks.support.llama_shapes import SHAPES, LlamaShape, make_llama
 from benchmarks.support.stage_efficiency import (
     Efficiency,
@@ -50,7 +50,7 @@ def test_the_prox_xs_shape_has_as_many_parameters_as_the_released_refiner() -> N
 
 
 def test_too_few_texts_for_a_vocabulary_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not 32,000: give more"):
+    with pytest.raises(ValueError, match="of 32,000 tokens: use more pages"):
         make_llama(tmp_path, SHAPES["prox-xs"], ["a word or two"])
 
 
@@ -71,11 +71,11 @@ def test_the_requests_of_a_document_cover_its_chunks_and_leave_room_for_the_answ
     assert refiners.chunk is not None
 
     batches = [[TEXT, "", "Short."]]
-    (asks,) = asks_of_refiner(refiners.chunk, small_llama, batches, engine_limits(small_llama, SMALL.window))
+    (requests,) = vllm_requests(refiners.chunk, small_llama, batches, engine_limits(small_llama, SMALL.window))
 
-    assert len(asks) > 2
-    assert all(len(ask.prompt_token_ids) <= SMALL.prompt_tokens for ask in asks)
-    assert {ask.parameters.max_tokens for ask in asks} == {8}
+    assert len(requests) > 2
+    assert all(len(request.prompt_token_ids) <= SMALL.prompt_tokens for request in requests)
+    assert {request.parameters.max_tokens for request in requests} == {8}
 
 
 def test_texts_are_taken_until_they_have_enough_chunks(small_llama: Path) -> None:
@@ -83,7 +83,7 @@ def test_texts_are_taken_until_they_have_enough_chunks(small_llama: Path) -> Non
 
     assert len(texts_with_chunks([TEXT] * 40, 1, refiners, small_llama)) == 4
     assert len(texts_with_chunks([TEXT] * 40, 60, refiners, small_llama)) > 4
-    with pytest.raises(ValueError, match="ask for no more"):
+    with pytest.raises(ValueError, match="lower --chunks"):
         texts_with_chunks([TEXT] * 4, 10_000, refiners, small_llama)
 
 

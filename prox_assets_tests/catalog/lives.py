@@ -10,7 +10,7 @@ from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
-from prox_assets.stages.refined_shards import refine_shard
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import Fake, FakeDocuments

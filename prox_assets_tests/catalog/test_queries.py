@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from prox_assets.catalog.connection import open_catalog
-from prox_assets.catalog.queries import comparison, programs, removals, statistics
+from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
@@ -18,13 +18,13 @@ TEXT = sum(len(page.text) for page in PAGES)
 def test_totals_add_up_by_shard_corpus_refiner_and_day(refined_lake, tmp_path):
     refine_pages(refined_lake, tmp_path / "raw", (Page("twelve chars"),), shard="two.jsonl")
     with open_catalog(refined_lake) as con:
-        by_shard = statistics.totals(con, "shard")
+        by_shard = counts.totals(con, "shard")
         assert by_shard["shard"].to_list() == ["one.jsonl", "two.jsonl"]
         assert by_shard["documents_in"].to_list() == [9, 1]
         assert by_shard["character_retention"].to_list()[1] == 1.0
-        [corpus] = statistics.totals(con, "corpus").to_dicts()
-        [refiner] = statistics.totals(con, "refiner").to_dicts()
-        [day] = statistics.totals(con, "day").to_dicts()
+        [corpus] = counts.totals(con, "corpus").to_dicts()
+        [refiner] = counts.totals(con, "refiner").to_dicts()
+        [day] = counts.totals(con, "day").to_dicts()
     for row in (corpus, refiner, day):
         assert (row["shards"], row["documents_in"], row["documents_out"]) == (2, 10, 8)
         assert (row["dropped_by_document"], row["dropped_by_chunks"]) == (1, 1)
@@ -48,7 +48,7 @@ def test_a_scope_narrows_every_question(local_lake, tmp_path):
     }
     with open_catalog(local_lake) as con:
         for scope, shards in scopes.items():
-            assert statistics.totals(con, "shard", scope).height == shards
+            assert counts.totals(con, "shard", scope).height == shards
             lines = removals.removed_lines(con, scope)
             homes = dict(zip(lines["text"], lines["documents"], strict=True)).get("Home", 0)
             assert homes == {0: 0, 1: 1, 2: 4}[shards]
@@ -56,7 +56,7 @@ def test_a_scope_narrows_every_question(local_lake, tmp_path):
 
 def test_operations_are_counted_by_kind_and_status(refined_lake):
     with open_catalog(refined_lake) as con:
-        rows = {(row["operation"], row["status"]): row for row in statistics.operations(con).to_dicts()}
+        rows = {(row["operation"], row["status"]): row for row in counts.operations(con).to_dicts()}
     assert rows["remove_lines", "applied"]["count"] == 5
     assert rows["normalize", "applied"]["count"] == 1
     assert rows["remove_lines", "out_of_range"]["count"] == 1
@@ -116,8 +116,8 @@ def test_strings_inside_lines_are_counted(refined_lake):
 
 def test_sites_are_hosts_without_user_port_and_www_ordered_by_what_is_left(refined_lake):
     with open_catalog(refined_lake) as con:
-        rows = removals.sites(con).to_dicts()
-        most = removals.sites(con, most_retained=True, min_documents=2).to_dicts()
+        rows = breakdowns.sites(con).to_dicts()
+        most = breakdowns.sites(con, most_retained=True, min_documents=2).to_dicts()
     assert {row["site"] for row in rows} == {"example.org", "trees.example", None}
     shares = [row["character_retention"] for row in rows]
     assert shares == sorted(shares)

@@ -9,7 +9,7 @@ from benchmarks.chaos import clocks, disks, kills, object_store, two_runs
 from benchmarks.chaos.lakes import differences, leftovers
 from benchmarks.chaos.mounts import may_not_mount
 from benchmarks.chaos.refinements import Ended
-from benchmarks.chaos.verdicts import Finding, table
+from benchmarks.chaos.verdicts import Verdict, table
 from benchmarks.chaos.world import CORPUS, RULES, World
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -23,13 +23,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("chaos"), SEED, 2, pages=None)
 
 
-def assert_held(findings: Iterator[Finding]) -> None:
-    for finding in findings:
-        assert finding.problems == (), finding
+def assert_held(verdicts: Iterator[Verdict]) -> None:
+    for verdict in verdicts:
+        assert verdict.problems == (), verdict
 
 
 def test_a_killed_prox_refine_is_finished_by_the_next(world: World) -> None:
-    assert_held(kills.kill_lakes(world, RULES, 2, world.chance("kills")))
+    assert_held(kills.kill_lakes(world, RULES, 2, world.rng("kills")))
 
 
 def test_a_full_disk_fails_the_run_and_with_room_it_ends_well(world: World, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_read_only_lake_is_named(world: World, tmp_path: Path) -> None:
     refused = may_not_mount(tmp_path / "mount")
     if refused:
         pytest.skip(refused)
-    assert_held(iter([disks.lock(world, "half done", world.chance("disks"))]))
+    assert_held(iter([disks.lock(world, "half done", world.rng("disks"))]))
 
 
 def test_a_failing_store_is_named_and_the_work_is_finished_in_the_end(world: World, s3_endpoint: str) -> None:
@@ -54,11 +54,11 @@ def test_a_run_by_a_jumping_clock_is_killed_and_finished(world: World) -> None:
     library = clocks.compile_clock(world)
     if library is None:
         pytest.skip("it takes Linux and a C compiler")
-    assert_held(iter([clocks.refine(world, library, world.chance("clocks"))]))
+    assert_held(iter([clocks.refine(world, library, world.rng("clocks"))]))
 
 
 def test_of_two_runs_with_two_refiners_one_wins_whole(world: World) -> None:
-    assert_held(iter([two_runs.race(world, two_runs.REFINERS, (RULES, two_runs.KEEP_ALL), world.chance("two"))]))
+    assert_held(iter([two_runs.race(world, two_runs.REFINERS, (RULES, two_runs.KEEP_ALL), world.rng("two"))]))
 
 
 def test_a_lake_that_lacks_a_row_or_has_left_something_does_not_pass(tmp_path: Path) -> None:
@@ -85,17 +85,17 @@ def test_a_lake_that_lacks_a_row_or_has_left_something_does_not_pass(tmp_path: P
     ],
 )
 def test_a_run_that_had_to_fail_must_end_and_name_the_cause(ended: Ended, problem: str | None) -> None:
-    found = ended.problems_of_a_failure("No space left")
+    found = ended.failure_problems("No space left")
     assert (found == []) if problem is None else (problem in found[0])
 
 
 def test_the_table_counts_faults_and_those_that_held() -> None:
-    findings = [
-        Finding("kill", (), ("during a",), 2),
-        Finding("kill", ("lost a row",), ("during a",), 1),
-        Finding("mount", (), ("skipped: not allowed",), 0),
+    verdicts = [
+        Verdict("kill", (), ("during a",), 2),
+        Verdict("kill", ("lost a row",), ("during a",), 1),
+        Verdict("mount", (), ("skipped: not allowed",), 0),
     ]
-    assert table(findings).splitlines()[2:] == [
+    assert table(verdicts).splitlines()[2:] == [
         "| kill | 3 | 2 | during a (2) |",
         "| mount | skipped | - | skipped: not allowed |",
     ]

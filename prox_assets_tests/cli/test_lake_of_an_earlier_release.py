@@ -7,7 +7,7 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
-from prox_assets_tests.cli.test_refine import PAGE, metrics, one_line, prox, snapshot
+from prox_assets_tests.cli.commands.test_refine import PAGE, metrics, one_line, prox, snapshot
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it
 from prox_assets_tests.stages.shard_runs import write_pages
 
@@ -32,7 +32,7 @@ def lake(refine: tuple[str | Path, ...], tmp_path: Path) -> Path:
 
 def test_it_is_current_and_nothing_is_done_again(refine, lake: Path) -> None:
     before = snapshot(lake)
-    assert "everything was current already" in prox(*refine)
+    assert "everything was current" in prox(*refine)
     assert snapshot(lake) == before
     assert "1 done" in prox("shards", lake)
 

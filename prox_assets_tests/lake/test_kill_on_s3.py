@@ -12,7 +12,7 @@ from s3fs import S3FileSystem
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeDocuments, FakeSession

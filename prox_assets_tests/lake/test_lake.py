@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prox_assets.lake import lake as lake_module
-from prox_assets.lake import table_files
+from prox_assets.lake import open_table, table_files
 from prox_assets.lake.errors import LakeError, MissingTableError, ReplacedTableError
-from prox_assets.lake.lake import WRITTEN_BY, Lake
-from prox_assets.lake.schemas import DESCRIPTIONS, EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import DESCRIPTIONS, EXECUTION_TABLES, SCHEMAS, WRITTEN_BY, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.lake.rows import STAMP, sample_row, write_rows
 from prox_assets_tests.lakes import LakeFile, lake_at, table_file
@@ -123,7 +122,7 @@ def test_long_rows_are_read_a_few_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
     assert [row["source_row"] for row in lake.rows("pages", Table.REJECTS, "a")] == list(range(100))
     [rows] = sizes
-    assert 1 <= rows <= lake_module.READ_BATCH_BYTES // 40_000
+    assert 1 <= rows <= open_table.READ_BATCH_BYTES // 40_000
 
 
 def test_rows_do_not_wait_as_python_objects_until_their_row_group_is_full(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from prox_assets.catalog.lookup import FoundBy, find_documents, places_of_id
 from prox_assets.catalog.trace.read import read_trace
-from prox_assets.stages.replay import Replay, replay_shard
+from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, life_of, place_of
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.build import build_defs
-from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
+from prox_assets.orchestration.component import corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets_tests.lakes import lake_at
 
 CORPUS = "town"
@@ -41,7 +41,7 @@ class Town:
         self.lake = lake
         self.instance = instance
         urls = {"corpus": CORPUS, "urls": [str(folder / "*")], **attributes}
-        self.settings: CorpusSettings = RefinedCorpusAttributes.model_validate(urls).settings()
+        self.settings: CorpusSettings = CorpusSettings.model_validate(urls)
         self.definitions = dg.Definitions.merge(
             corpus_definitions(self.settings),
             dg.Definitions(resources={"lake": LakeResource(url=lake.url), "engines": EnginesResource()}),

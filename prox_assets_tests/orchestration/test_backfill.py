@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.reconciliation import SHARD_TABLES
-from prox_assets.orchestration.component import RefinedCorpusAttributes
+from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.testing.dagster_deployment import Deployment, running_deployment, wait_for
@@ -92,7 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, deployment: Deployment
     """The same shards, refined in this process without Dagster."""
     folder = tmp_path_factory.mktemp("undisturbed")
     raw = deployment.home.parent / "raw"
-    settings = RefinedCorpusAttributes.model_validate({"corpus": CORPUS, **attributes(raw, tiny_llama)}).settings()
+    settings = CorpusSettings.model_validate({"corpus": CORPUS, **attributes(raw, tiny_llama)})
     lake = Lake(str(folder))
     shards = discover_shards(lake, settings.plan, "reference").shards
     result = refine_shards(lake, settings.plan, shards, uuid.uuid4().hex, report=lambda *_: lambda *_: None)

@@ -22,7 +22,7 @@ def component(**attributes: object) -> RefinedCorpus:  # pyright: ignore[reportI
 
 def test_a_corpus_needs_a_name_and_urls_only() -> None:
     settings = component().settings
-    assert settings.corpus == settings.group == "pages"
+    assert settings.corpus == settings.asset_arguments("raw_shards", ())["group_name"] == "pages"
     assert settings.plan.refiners.name == "rules"
 
 
@@ -39,10 +39,11 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"refiners": "prox-poetry"}, "prox-math"),
         ({"engine": {"kind": "abacus"}}, "abacus"),
         ({"policy": {"doc_keep_threshold": 0.1}, "refiners": WITH_FLOOR}, "chunk_floor"),
-        ({"policy": {"min_kept_share": 7}}, "min_kept_share"),
-        ({"corpus": "Not A Name"}, "name"),
-        ({"corpus": "../etc"}, "name"),
-        ({"corpus": "w\u0435b"}, "name"),
+        ({"policy": {"min_kept_share": 7}}, "policy: .*min_kept_share"),
+        ({"policy": {"min_kept": 7}}, "policy does not know min_kept;"),
+        ({"corpus": "Not A Name"}, "corpus\n"),
+        ({"corpus": "../etc"}, "corpus\n"),
+        ({"corpus": "w\u0435b"}, "corpus\n"),
         ({"urls": ["https://me:secret@x.example/a.jsonl"]}, "a user name and a password"),
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),

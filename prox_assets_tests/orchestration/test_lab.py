@@ -7,8 +7,7 @@ import pytest
 
 from prox_assets import RefinerLab
 from prox_assets.cli.make_refiner import LAB, ORDER, _is_done, lab_definitions
-from prox_assets.orchestration.assets.lab_assets import LEVELS, build_lab_assets
-from prox_assets.orchestration.lab_component import RefinerLabAttributes
+from prox_assets.orchestration.assets.lab_assets import LEVELS, LabSettings, build_lab_assets
 from prox_assets.orchestration.resources import LabResource
 from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner
 from prox_assets_tests.training.synthetic_pages import write_pages
@@ -21,7 +20,7 @@ REFINERS = {
 
 
 def definitions(folder: Path, **attributes: object) -> dg.Definitions:
-    settings = RefinerLabAttributes.model_validate({"name": "lab", **REFINERS, **attributes}).settings()
+    settings = LabSettings.model_validate({"name": "lab", **REFINERS, **attributes})
     return dg.Definitions(assets=build_lab_assets(settings), resources={"lab": LabResource(root=str(folder))})
 
 
@@ -68,14 +67,14 @@ def test_a_lab_without_pages_fails_at_once_and_says_what_to_name(
 def test_pages_that_are_not_named_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROX_LABELLED_PAGES", "a.parquet")
     monkeypatch.setenv("PROX_SILVER_PAGES", "b.parquet")
-    assert RefinerLabAttributes.model_validate(REFINERS).settings().plan.pages == ("a.parquet", "b.parquet")
-    named = RefinerLabAttributes.model_validate({**REFINERS, "pages": ["c.parquet"]})
-    assert named.settings().plan.pages == ("c.parquet",)
+    assert LabSettings.model_validate(REFINERS).pages == ("a.parquet", "b.parquet")
+    named = LabSettings.model_validate({**REFINERS, "pages": ["c.parquet"]})
+    assert named.pages == ("c.parquet",)
 
 
 def test_a_lab_is_a_component_partitioned_by_level() -> None:
     lab = RefinerLab.from_attributes_dict(attributes={"name": "lab", **REFINERS})
-    assert lab.settings.plan.chunk.refiner.dialect == "line-labels"
+    assert lab.settings.chunk.refiner.dialect == "line-labels"
     assert LEVELS.get_partition_keys() == ["doc", "chunk"]
 
 
@@ -89,7 +88,7 @@ def test_a_lab_is_a_component_partitioned_by_level() -> None:
 )
 def test_a_wrong_attribute_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        RefinerLabAttributes.model_validate({**REFINERS, **changes})
+        LabSettings.model_validate({**REFINERS, **changes})
 
 
 def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it_was_made_from(tmp_path: Path) -> None:

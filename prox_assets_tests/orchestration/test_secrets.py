@@ -21,9 +21,10 @@ from prox_assets.cli import app
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets.orchestration.component import RefinedCorpusAttributes, corpus_definitions
-from prox_assets.orchestration.discovery import prepare_partitions
+from prox_assets.orchestration.component import corpus_definitions
+from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
 
 KEYS = {
@@ -83,9 +84,9 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     client.delete_bucket(Bucket="secret-test")
 
 
-def settings(raw: Path, model: Path, server: MoodyServer) -> RefinedCorpusAttributes:
+def settings(raw: Path, model: Path, server: MoodyServer) -> CorpusSettings:
     chunk = {"name": "c", "level": "chunk", "model": str(model), "prompt_format": "plain", "probe": False}
-    return RefinedCorpusAttributes.model_validate(
+    return CorpusSettings.model_validate(
         {
             "corpus": CORPUS,
             "urls": [str(raw)],
@@ -124,7 +125,7 @@ def test_a_refinement_through_server_and_object_store_writes_and_prints_no_secre
     raw.write_text("".join(json.dumps({"text": text, "url": "https://x.example"}) + "\n" for text in PAGES))
     home.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    corpus = settings(raw, tiny_llama, server).settings()
+    corpus = settings(raw, tiny_llama, server)
     resources = {"lake": LakeResource(url=bucket), "engines": EnginesResource()}
     definitions = dg.Definitions.merge(corpus_definitions(corpus), dg.Definitions(resources=resources))
     with dg.DagsterInstance.get() as instance:
@@ -201,5 +202,5 @@ def test_an_object_store_that_does_not_answer_is_named_without_the_keys(
 
 def test_no_setting_can_hold_a_key_where_it_would_be_shown(tmp_path: Path) -> None:
     options = {"key": "marked", "secret": KEYS["AWS_SECRET_ACCESS_KEY"]}
-    corpus = RefinedCorpusAttributes.model_validate({"corpus": "web", "urls": ["x"], "storage_options": options})
-    assert found_in(repr(corpus.settings().plan).encode()) == []
+    corpus = CorpusSettings.model_validate({"corpus": "web", "urls": ["x"], "storage_options": options})
+    assert found_in(repr(corpus.plan).encode()) == []

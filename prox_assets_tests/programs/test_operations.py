@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from prox_assets.programs import DropDoc, KeepChunk, KeepDoc, Normalize, RemoveAllLines, RemoveLines, parse, render
-from prox_assets.testing.program_cases import operation_lists
+from prox_assets_tests.programs.cases import operation_lists
 
 
 @given(operation_lists)

@@ -12,7 +12,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.presets import PRESETS, preset
-from prox_assets.refiners.rule_config import DocumentRuleSettings, LineRuleSettings, RuleSettings
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 from prox_assets.refiners.spans.config import InlineSettings
 
 FILES = ModelFiles(Path("model"), None, "weights", "tokenizer")

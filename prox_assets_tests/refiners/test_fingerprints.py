@@ -16,8 +16,8 @@ PRESETS = [
     ("prox-web", "chunk", "0738a556e59fd032059948994efdd3e9", "c7612a1abc60bdfa"),
     ("prox-math", "doc", "651c82dce0520f948d377333e18266d9", "d7b4bbc215352be7"),
     ("prox-math", "chunk", "0738a556e59fd032059948994efdd3e9", "210f8a3510450c02"),
-    ("rules", "doc", "c6fe531e1e0329d9413586608f1a1245", "07a8fe7d7164d425"),
-    ("rules", "chunk", "9a9a81337e018147fd243d8708464b0d", "37358fe0b9c8c197"),
+    ("rules", "doc", "37be7de0f3eed56a0f9c1dcb84cb9f8f", "07a8fe7d7164d425"),
+    ("rules", "chunk", "e13934b14ab8be889dcd0a41807568cb", "37358fe0b9c8c197"),
     ("bundled", "doc", "0a996065589cffd6a3e2e4f49110a6d0", "b259225ab95b6df0"),
     ("bundled", "chunk", "844b0626ecdb3f5bf583f1841d6fc221", "2dd5871aa6d282fa"),
 ]
@@ -84,12 +84,12 @@ CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
             "kind": "rules",
             "rules": {"documents": {"min_words": 9}, "lines": {"prose_reach": 9}},
         },
-        "e5d0ce423011135cc26df3485fcc8917",
+        "30a6a1357f0b3855cc22bd886769ba7b",
         "e1d6de7192ed52b0",
     ),
     (
         {"name": "g", "level": "chunk", "kind": "rules", "chunk_floor": 0.2, "rules": {"lines": {"prose_reach": 9}}},
-        "eec205d0d35bb4f833e41683b8a0dee1",
+        "16d896c2143d317832fa5bfae746eeb5",
         "67a42031f07050ae",
     ),
 ]

@@ -7,7 +7,7 @@ import pytest
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine
-from prox_assets.programs.document import decide_document
+from prox_assets.programs.execution.document_decision import decide_document
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import ProbeError

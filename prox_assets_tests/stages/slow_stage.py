@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import KEY, make_plan

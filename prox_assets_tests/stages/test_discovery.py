@@ -14,7 +14,7 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.discovery import prepare_partitions
+from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import refine_shards
@@ -134,7 +134,7 @@ def test_every_file_that_a_lake_can_hold_is_its_own(folder, tmp_path):
 
 def test_partitions_are_made_of_raw_files_only(folder):
     lake = Lake(str(folder / "lake"))
-    settings = CorpusSettings(plan=make_plan(folder), group="web")
+    settings = CorpusSettings(corpus="web", urls=make_plan(folder).source.urls, refiners="keep-all")
     refined(lake, settings.plan)
     with dg.DagsterInstance.ephemeral() as instance:
         prepare_partitions(instance, lake, settings, "run")

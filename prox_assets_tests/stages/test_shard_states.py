@@ -7,10 +7,10 @@ import pytest
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import discover_shards, known_shard, known_shards
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages.execution.refined_shards import refine_shard
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun, StageError
 from prox_assets.stages.shard_states import STAGES, ShardState, State, shard_states
 from prox_assets_tests.lakes import lake_at

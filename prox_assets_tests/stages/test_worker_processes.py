@@ -19,6 +19,7 @@ from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import PipelineResult, refine_shards
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, StageError
 from prox_assets.stages.worker_processes import refine_shards_in_processes
+from prox_assets.testing.comparable_rows import comparable_rows
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 
@@ -26,8 +27,6 @@ PROSE = (
     "The river rises in the hills to the north of the town and runs for forty miles to the sea. "
     "In winter it floods the meadows, and the people who live there have learned to move their cattle early. "
 )
-# Who ran and when, which is what two lakes of the same corpus differ in.
-OF_THE_RUN = {"run_id", "execution_id", "measured_at", "doc_engine_seconds", "chunk_engine_seconds"}
 
 
 def write_shards(folder: Path, count: int, documents: int) -> Path:
@@ -52,10 +51,7 @@ def silently(stage: str, shard: str) -> Callable[[int, int], None]:
 
 def contents(lake: Lake) -> dict[tuple[str, str], list[dict]]:
     return {
-        (table, shard): [
-            {name: value for name, value in row.items() if name not in OF_THE_RUN}
-            for row in lake.rows("web", table, shard)
-        ]
+        (table, shard): list(comparable_rows(lake, "web", table, shard))
         for table in SCHEMAS
         for shard in lake.shards("web", table)
     }
@@ -142,7 +138,7 @@ def test_ctrl_c_ends_every_worker_and_the_next_run_goes_on_at_once(tmp_path):
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
         out, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "the same command goes on where this one was" in out
+    assert "the same command resumes here" in out
     assert "Traceback" not in errors
     _, alive = psutil.wait_procs(workers, timeout=0)
     assert not alive

@@ -7,7 +7,7 @@ attached by the caller's connection).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prox_assets.catalog.sql import one_of
+from prox_assets.catalog.sql_parts import one_of
 from prox_assets.lake.schemas import KEPT_OUTCOMES
 
 if TYPE_CHECKING:

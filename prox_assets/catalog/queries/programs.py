@@ -6,7 +6,7 @@ What the answers did to texts is in removals.py.
 from typing import TYPE_CHECKING
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
-from prox_assets.catalog.sql import one_of
+from prox_assets.catalog.sql_parts import one_of
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
 from prox_assets.programs import REFUSALS, EditStatus
 

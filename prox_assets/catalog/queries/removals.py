@@ -1,22 +1,18 @@
-"""What refinement removed: the lines and strings removed most often, sites by retention, the biggest edits.
+"""What refinement removed: the lines and strings removed most often, and the biggest edits.
 
 These queries need texts, so they open the shards that they are about.
 """
 
 from typing import TYPE_CHECKING
 
+from prox_assets.catalog.queries.breakdowns import SITE
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
-from prox_assets.catalog.sites import HOST_PATTERN
-from prox_assets.catalog.sql import one_of, quoted
-from prox_assets.lake.schemas import KEPT_OUTCOMES
 
 if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
 LIMIT = 50
-
-_SITE = f"regexp_replace(regexp_extract(lower(url), {quoted(HOST_PATTERN)}, 1), '^www[.]', '')"
 
 # An execution records which lines each program removed. Executions of an earlier release did not: their ranges come
 # from the edits, whose lines are numbered as in the program (through the document, or from 0 in each chunk).
@@ -72,7 +68,7 @@ def removed_lines(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: i
     condition, parameters = scope.of_documents()
     query = f"""
         WITH {_REMOVED_LINES.format(condition=condition)}
-        SELECT text, count(*) AS times, count(DISTINCT doc_id) AS documents, count(DISTINCT {_SITE}) AS sites,
+        SELECT text, count(*) AS times, count(DISTINCT doc_id) AS documents, count(DISTINCT {SITE}) AS sites,
             min(doc_id) AS example
         FROM removed WHERE text <> ''
         GROUP BY text ORDER BY documents DESC, times DESC, text LIMIT ?
@@ -98,43 +94,6 @@ def removed_strings(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit:
         GROUP BY source, target ORDER BY documents DESC, operations DESC, source, target LIMIT ?
     """
     return con.sql(query, params=[*parameters, limit]).pl()
-
-
-def sites(
-    con: "DuckDBPyConnection",
-    scope: Scope = EVERYTHING,
-    limit: int = LIMIT,
-    min_documents: int = 1,
-    most_retained: bool = False,
-) -> "pl.DataFrame":
-    """Return sites by retention (characters out / characters in), the lowest first.
-
-    Args:
-        con: A catalog.
-        scope: What to look at.
-        limit: Maximum number of rows.
-        min_documents: Leave out sites with fewer documents.
-        most_retained: Put the highest retention first.
-
-    Returns:
-        site (host of the URL without www; null where a document has no URL), documents, kept, characters_in,
-        characters_out, character_retention, example (a doc_id).
-    """
-    condition, parameters = scope.of_documents()
-    query = f"""
-        WITH told AS (SELECT * FROM outcomes WHERE {condition}),
-        pages AS (SELECT corpus, shard, source_row, url FROM documents WHERE {condition})
-        SELECT nullif({_SITE}, '') AS site, count(*) AS documents,
-            count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS kept,
-            CAST(sum(characters_before) AS BIGINT) AS characters_in,
-            CAST(sum(characters_after) AS BIGINT) AS characters_out,
-            sum(characters_after) / nullif(sum(characters_before), 0) AS character_retention,
-            arg_max(doc_id, characters_before - characters_after) AS example
-        FROM told JOIN pages USING (corpus, shard, source_row)
-        GROUP BY site HAVING count(*) >= ?
-        ORDER BY character_retention {"DESC" if most_retained else "ASC"} NULLS LAST, documents DESC, site LIMIT ?
-    """
-    return con.sql(query, params=[*parameters, *parameters, min_documents, limit]).pl()
 
 
 def biggest_edits(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit: int = LIMIT) -> "pl.DataFrame":

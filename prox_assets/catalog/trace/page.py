@@ -9,9 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from prox_assets.catalog.printable import printable
-from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.text_diff import diff_lines, grouped
+from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.record import DocumentTrace
-from prox_assets.catalog.trace.text_diff import diff_lines, grouped
 
 
 def trace_page(trace: DocumentTrace) -> str:
@@ -21,7 +21,7 @@ def trace_page(trace: DocumentTrace) -> str:
         groups = grouped(diff_lines(trace.raw_text, trace.refined_text, trace.provenance))
     return _template().render(
         trace=trace,
-        words=trace_words,
+        sentences=sentences,
         groups=groups,
     )
 

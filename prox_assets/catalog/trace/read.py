@@ -15,16 +15,15 @@ from prox_assets.catalog.trace.record import (
     EditTrace,
     OutcomeTrace,
     RefinerTrace,
-    Step,
+    ShardStep,
 )
 from prox_assets.lake.chain import CHAIN, State, chain_states
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.lake import WRITTEN_BY, Lake
-from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, Outcome, Table
+from prox_assets.lake.identity import source_version
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, WRITTEN_BY, Outcome, Table
 from prox_assets.lake.table_files import FileInfo
 from prox_assets.programs import (
-    Chunk,
-    ChunkProgram,
     ExecutionPolicy,
     Provenance,
     ProvenanceError,
@@ -170,12 +169,11 @@ class _Reader:
             self._warnings.append("policies does not hold a configuration; materialize refined_shards again")
             return None
 
-    def _steps(self) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[ShardStep, ...]:
         row = self._shard_row
         documents = self._infos[Table.DOCUMENTS]
         if row is not None:
-            # The format in which stages.identities.source_version writes it into the footer.
-            listed = f"{row['bytes']}/{row['etag']}"
+            listed = source_version(row["bytes"], row["etag"])
         else:
             self._warnings.append("there is no record of the raw file, so a change of it would not show; list it again")
             listed = documents.notes.get("source_version") if documents is not None else None
@@ -196,10 +194,10 @@ class _Reader:
             self._warnings.append(f"{step} is stale: {cause}; materialize {step} again")
 
 
-def _step(name: str, state: State, info: FileInfo | None) -> Step:
+def _step(name: str, state: State, info: FileInfo | None) -> ShardStep:
     if info is None:
-        return Step(name, state, None, None, None, None)
-    return Step(name, state, info.run_id, info.created_at, info.code_version, info.fingerprint)
+        return ShardStep(name, state, None, None, None, None)
+    return ShardStep(name, state, info.run_id, info.created_at, info.code_version, info.fingerprint)
 
 
 def _refiner(info: FileInfo | None) -> RefinerTrace | None:
@@ -273,7 +271,8 @@ def _provenance(
         return None, "the rules of the execution are not known"
     try:
         policy = ExecutionPolicy.from_dict(stored)
-        refinement, provenance = execute_with_provenance(raw, _programs(chunk_rows, policy), policy)
+        programs = [stored_program(row, policy) for row in chunk_rows]
+        refinement, provenance = execute_with_provenance(raw, programs, policy)
     except ProvenanceError as error:
         return None, str(error)
     except (ValueError, TypeError) as error:
@@ -281,16 +280,3 @@ def _provenance(
     if refinement.text != refined:
         return None, "the stored programs give another text than the one that is stored; `prox replay` says more"
     return provenance, None
-
-
-def _programs(rows: list[Row], policy: ExecutionPolicy) -> list[ChunkProgram]:
-    return [
-        stored_program(
-            Chunk(row["chunk_index"], row["line_start"], row["line_end"], row["skip_reason"]),
-            row["program"],
-            row["line_keep_probabilities"],
-            row["finish_reason"],
-            policy,
-        )
-        for row in rows
-    ]

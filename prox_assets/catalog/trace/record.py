@@ -12,7 +12,7 @@ from prox_assets.programs import Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ShardStep:
     """One step of the shard's refinement, as recorded in its file's footer; fields are None where there is no file.
 
     Attributes:
@@ -187,7 +187,7 @@ class DocumentTrace:
     policy: Mapping[str, Any] | None
     execution_id: str | None
     execution_fingerprint: str | None
-    steps: tuple[Step, ...]
+    steps: tuple[ShardStep, ...]
     provenance: Provenance | None
     provenance_gap: str | None
     warnings: tuple[str, ...]

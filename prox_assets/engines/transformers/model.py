@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.extras import packages_of
 from prox_assets.engines.grammar_mask import GrammarMasks
 from prox_assets.engines.protocol import EngineError, EngineStartError
 
@@ -68,9 +69,10 @@ class TorchModel:
     def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
         if not Path(model_path, "config.json").is_file():
             raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
+        with packages_of("models", EngineStartError):
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
 
         logging.disable_progress_bar()  # keep the weight-loading progress bar out of a command's output
         if config.device == "cuda" and not torch.cuda.is_available():

@@ -123,8 +123,8 @@ def start_vllm(config: VllmEngineConfig, model_path: str) -> RunningVllm:
         )
     if not Path(model_path, "config.json").is_file():
         raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
-    _set_environment_defaults()
     try:
+        _set_environment_defaults()
         from vllm.engine.arg_utils import EngineArgs
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.llm_engine import LLMEngine

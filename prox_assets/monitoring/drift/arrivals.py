@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
-
+from prox_assets.catalog.connection import ask_corpus
+from prox_assets.catalog.queries.metrics_history import FIRST_MEASURED_COLUMNS, first_measured
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.settings import DriftSettings
@@ -23,12 +23,14 @@ def arrivals(lake: Lake, corpus: str, settings: DriftSettings) -> list[dict[str,
     """
     shards = lake.shards(corpus, Table.SHARD_METRICS)
     if settings.order == "arrival":
-        history = lake.scan(corpus, Table.SHARD_METRICS_HISTORY, shards).select("shard", "measured_at")
-        first = dict(history.group_by("shard").agg(pl.col("measured_at").min()).collect().iter_rows())
+        history = [Table.SHARD_METRICS_HISTORY]
+        first = ask_corpus(lake, corpus, first_measured, history, columns=FIRST_MEASURED_COLUMNS)
         # Shards with the same time, and shards without a history, are ordered by key.
         shards.sort(key=lambda shard: (first.get(shard, _BEFORE_ALL), shard))
-    pinned = [shard for shard in shards if shard in settings.pinned_baseline]
     last = shards[-settings.history_shards :]
-    wanted = [*(shard for shard in pinned if shard not in last), *last]
-    rows = {row["shard"]: row for row in lake.scan(corpus, Table.SHARD_METRICS, wanted).collect().iter_rows(named=True)}
+    wanted = [*(shard for shard in shards if shard in settings.pinned_baseline and shard not in last), *last]
+    found = ask_corpus(
+        lake, corpus, lambda con: con.sql("FROM shard_metrics").pl().to_dicts(), [Table.SHARD_METRICS], wanted
+    )
+    rows = {row["shard"]: row for row in found}
     return [rows[shard] for shard in wanted if shard in rows]

@@ -1,6 +1,6 @@
 """Is quality drifting? Judges the latest shards of a corpus against the earlier ones: what moved, and since when.
 
-This module goes from rows of `shard_metrics` (read by arrivals.py) to findings. settings.py has thresholds, measures.py
+This module goes from rows of `shard_metrics` (read by arrivals.py) to findings. settings.py has thresholds, readings.py
 reads values off a row, statistics.py has the formulas, and messages.py the wording.
 
 Shards are judged one after another. A shard that deviates in a measure, or is merely suspect, stays out of that
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prox_assets.monitoring.drift.measures import ONLY_UPWARD, Histogram, Level, Rate, Row, reading
 from prox_assets.monitoring.drift.messages import Deviation, examples, message, summary
+from prox_assets.monitoring.drift.readings import ONLY_UPWARD, Histogram, Level, Rate, Row, reading
 from prox_assets.monitoring.drift.settings import KINDS, DriftSettings, Kind, Measure, Severity
 from prox_assets.monitoring.drift.statistics import level_limits, pooled, psi, psi_noise, rate_limits
 
@@ -27,7 +27,7 @@ class DriftError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class DriftFinding:
     """One measure that has moved.
 
     Attributes:
@@ -74,7 +74,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ShardJudgement:
     """The judgement on one shard at the time of its arrival.
 
     Attributes:
@@ -87,39 +87,27 @@ class Judgement:
 
     shard: str
     judged: tuple[Measure, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
     compared: Mapping[Measure, Compared]
 
 
-class _Step(NamedTuple):
+class _Judged(NamedTuple):
     """One measure at a shard's arrival: whether it could be judged, whether it moved, and over which shards."""
 
     possible: bool
-    finding: Finding | None
+    finding: DriftFinding | None
     compared: Compared
 
 
-def find_drift(rows: Sequence[Row], settings: DriftSettings) -> list[Finding]:
-    """Judge the latest shards of a corpus.
+def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[ShardJudgement]:
+    """Judge every shard as at its arrival; each verdict depends on earlier rows only.
 
     Args:
         rows: The corpus's rows of `shard_metrics` in order of arrival (`arrivals.arrivals`), one per shard.
         settings: Windows and thresholds.
 
     Returns:
-        What has moved, errors first; empty if there are too few shards for a baseline.
-    """
-    judgements = judge_arrivals(rows, settings)
-    if not judgements:
-        return []
-    severities = list(Severity)
-    return sorted(judgements[-1].findings, key=lambda finding: -severities.index(finding.severity))
-
-
-def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgement]:
-    """Judge every shard as at its arrival; each verdict depends on earlier rows only.
-
-    Shards that are pinned as the baseline, and shards before `accepted_from`, are left out.
+        A judgement per shard; shards that are pinned as the baseline, and shards before `accepted_from`, have none.
 
     Raises:
         DriftError: A pinned shard, or `accepted_from`, is not among the rows.
@@ -140,7 +128,7 @@ def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgeme
         if settings.threshold(measure).enabled
     }
     return [
-        Judgement(
+        ShardJudgement(
             row["shard"],
             tuple(measure for measure, steps in by_measure.items() if steps[number].possible),
             tuple(finding for steps in by_measure.values() if (finding := steps[number].finding) is not None),
@@ -150,7 +138,7 @@ def judge_arrivals(rows: Sequence[Row], settings: DriftSettings) -> list[Judgeme
     ]
 
 
-def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings) -> Iterator[_Step]:
+def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings: DriftSettings) -> Iterator[_Judged]:
     """Judge every row, with a baseline of earlier rows that did not deviate."""
     quiet: list[int] = []  # rows that have the measure and are not odd
     run: list[Row] = []
@@ -167,11 +155,11 @@ def _walk(measure: Measure, rows: Sequence[Row], pinned: Sequence[Row], settings
         if possible:
             deviation = _severe(settings, _compare(measure, window, baseline, settings.false_alarm_probability))
         if says_nothing:  # such a shard neither ends a run nor joins a baseline
-            yield _Step(possible, None, compared)
+            yield _Judged(possible, None, compared)
             continue
         if deviation is not None:
             run.append(row)
-        yield _Step(possible, None if deviation is None else _finding(deviation, baseline, run), compared)
+        yield _Judged(possible, None if deviation is None else _finding(deviation, baseline, run), compared)
         if deviation is None:
             run = []
         if deviation is None and not (possible and _suspect(measure, window, baseline, settings)):
@@ -277,9 +265,9 @@ def _severe(settings: DriftSettings, deviation: Deviation | None) -> Deviation |
     return None
 
 
-def _finding(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> Finding:
+def _finding(deviation: Deviation, baseline: Sequence[Row], run: Sequence[Row]) -> DriftFinding:
     shards = tuple(row["shard"] for row in run)
-    return Finding(
+    return DriftFinding(
         measure=deviation.measure,
         kind=KINDS[deviation.measure],
         severity=deviation.severity,

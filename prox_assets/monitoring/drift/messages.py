@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from prox_assets.catalog.printable import printable
-from prox_assets.monitoring.drift.measures import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
+from prox_assets.monitoring.drift.readings import Histogram, Level, Rate, Reading, Row, bin_name, mean_of
 from prox_assets.monitoring.drift.settings import KINDS, Kind, Measure, Severity
 
 BINS_NAMED = 2

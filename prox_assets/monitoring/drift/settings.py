@@ -1,6 +1,6 @@
 """What counts as drift: windows, measures, thresholds and severities, as configuration.
 
-This module has the names of the measures, and every threshold with its source. measures.py reads a measure off a row of
+This module has the names of the measures, and every threshold with its source. readings.py reads a measure off a row of
 metrics, statistics.py has the formulas, and judge.py the judgement.
 
 A finding needs two things at once: an effect that matters (its measure's thresholds, below) and that chance does not

@@ -1,6 +1,6 @@
 """The statistics of drift: how far two distributions, rates or levels are apart, and how far chance may move them.
 
-These are formulas over plain numbers, with their sources. measures.py knows what the numbers mean, settings.py which
+These are formulas over plain numbers, with their sources. readings.py knows what the numbers mean, settings.py which
 changes matter.
 
 Every noise limit has two parts: what sampling alone explains, which shrinks as shards grow, and how much the baseline's

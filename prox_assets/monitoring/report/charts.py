@@ -24,7 +24,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A line; `path` is SVG path data with gaps for missing values; `earlier` holds measurements since replaced."""
 
     name: str
@@ -48,7 +48,7 @@ class LineChart:
 
     title: str
     note: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
     ticks: tuple[Tick, ...]
     first: str
     last: str
@@ -136,7 +136,7 @@ def line_chart(
             )
             for place, value in replaced.get(name, ())
         )
-        lines.append(Line(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
+        lines.append(ChartLine(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
     return LineChart(title, note, tuple(lines), ticks, names[0], names[-1], per_point)
 

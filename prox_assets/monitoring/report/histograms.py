@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prox_assets.monitoring.drift.judge import Compared
-from prox_assets.monitoring.drift.measures import Histogram, Row, reading
+from prox_assets.monitoring.drift.readings import Histogram, Row, reading
 from prox_assets.monitoring.drift.settings import Measure
 from prox_assets.monitoring.metrics.watched import LENGTH_BINS, OPERATION_BINS, SHARE_BINS
 
@@ -58,7 +58,7 @@ def compare(rows: Sequence[Row], compared: Mapping[Measure, Compared]) -> list[C
 
     Args:
         rows: The corpus's rows of `shard_metrics`, one per shard.
-        compared: The shards over which each measure was compared, from the latest shard's Judgement.
+        compared: The shards over which each measure was compared, from the latest shard's ShardJudgement.
 
     Returns:
         One comparison per histogram; leading and trailing bins empty in both are left out.

@@ -1,57 +1,39 @@
-"""The measurements of a corpus in the order in which they were made, read from `shard_metrics_history`.
+"""What the catalog says about all measurements of a corpus; trends.py decides which numbers are drawn."""
 
-trends.py decides which numbers are drawn.
-"""
-
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from prox_assets.catalog.connection import ask_corpus
+from prox_assets.catalog.queries.counts import operations, totals
+from prox_assets.catalog.queries.metrics_history import configurations, measurements
 from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import Table
 
 Row = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Configuration:
-    """The refiners, policy and code version behind some measured shards.
-
-    Attributes:
-        doc_refiner: Inference fingerprint of the document refiner.
-        chunk_refiner: Inference fingerprint of the chunk refiner.
-        execution_fingerprint: Fingerprint of the execution policy.
-        code_version: Version of prox_assets.
-        shards: Number of shards whose latest measurement has this configuration.
-        measurements: Number of measurements with it, superseded ones included.
-        runs: The runs that measured, newest first.
-        shard: The shard that was measured last.
-        first: Time of the first measurement.
-        last: Time of the last one.
-    """
-
-    doc_refiner: str
-    chunk_refiner: str
-    execution_fingerprint: str
-    code_version: str
-    shards: int
-    measurements: int
-    runs: tuple[str, ...]
-    shard: str
-    first: datetime
-    last: datetime
+TABLES = (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY, Table.POLICIES)
 
 
 @dataclass(frozen=True)
 class History:
-    """All measurements of a corpus, oldest first; a shard that was refined or measured again has several."""
+    """All measurements of a corpus; a shard that was refined or measured again has several.
+
+    Attributes:
+        corpus: The corpus.
+        rows: The rows of `shard_metrics_history`, oldest first.
+        totals: The corpus's row of `counts.totals`.
+        operations: Rows of `counts.operations`.
+        configurations: Rows of `metrics_history.configurations`.
+    """
 
     corpus: str
     rows: tuple[Row, ...]
+    totals: Row
+    operations: tuple[Row, ...]
+    configurations: tuple[Row, ...]
 
     @cached_property
     def latest(self) -> tuple[Row, ...]:
@@ -66,81 +48,25 @@ class History:
         last = {id(row) for row in self.latest}
         return tuple((places[row["shard"]], row) for row in self.rows if id(row) not in last)
 
-    def total(self, column: str) -> int | None:
-        """Return the sum of a column over the latest measurements, or None if one of them lacks it."""
-        values = [row[column] for row in self.latest]
-        return None if any(value is None for value in values) else sum(values)
-
-    @property
-    def documents_by_outcome(self) -> dict[str, int]:
-        """Number of documents by outcome, over the latest measurements."""
-        return {outcome.value: sum(row[outcome.value] for row in self.latest) for outcome in Outcome}
-
-    def configurations(self) -> list[Configuration]:
-        """Return the configurations of the measured shards, most recently used first."""
-        groups: dict[tuple[str, ...], list[Row]] = {}
-        for row in self.rows:
-            groups.setdefault(_configuration(row), []).append(row)
-        present = [_configuration(row) for row in self.latest]
-        found = [
-            Configuration(
-                *key,
-                shards=present.count(key),
-                measurements=len(rows),
-                runs=tuple(dict.fromkeys(row["run_id"] for row in reversed(rows))),
-                shard=rows[-1]["shard"],
-                first=rows[0]["measured_at"],
-                last=rows[-1]["measured_at"],
-            )
-            for key, rows in groups.items()
-        ]
-        return sorted(found, key=lambda configuration: configuration.last, reverse=True)
-
-    def operations(self) -> dict[str, dict[str, int]]:
-        """Return operation counts of the latest measurements by kind, then status, most frequent kind first."""
-        counts: dict[str, dict[str, int]] = {}
-        for row in self.latest:
-            for entry in row["operations"]:
-                kind = counts.setdefault(entry["operation"], {})
-                kind[entry["status"]] = kind.get(entry["status"], 0) + entry["count"]
-        return dict(sorted(counts.items(), key=lambda item: -sum(item[1].values())))
-
 
 def read_history(lake: Lake, corpus: str) -> History:
     """Read the measurements of a corpus.
 
     Raises:
         MissingTableError: Nothing has been measured yet.
+        LakeError: A file is damaged; the message names it.
     """
-    shards = lake.shards(corpus, Table.SHARD_METRICS_HISTORY)
-    if not shards:
+    if not lake.shards(corpus, Table.SHARD_METRICS):
         known = ", ".join(lake.corpora()) or "none"
         raise MissingTableError(
             f"corpus {corpus!r} of the lake {lake.url} has no measured shard (corpora there: {known}); materialize "
             "quality_metrics, or run `prox refine`"
         )
-    rows = lake.scan(corpus, Table.SHARD_METRICS_HISTORY, shards).collect().to_dicts()
-    return History(corpus, tuple(sorted(rows, key=_order)))
-
-
-def refiner_names(lake: Lake, corpus: str, configurations: Sequence[Configuration]) -> list[str]:
-    """Return the name of each configuration's refiners; "" if its policy has been overwritten since."""
-    names = []
-    for configuration in configurations:
-        found = ""
-        for row in lake.rows(corpus, Table.POLICIES, configuration.shard, ["execution_fingerprint", "configuration"]):
-            if row["execution_fingerprint"] == configuration.execution_fingerprint:
-                found = str(json.loads(row["configuration"]).get("refiners", {}).get("name", ""))
-        names.append(found)
-    return names
-
-
-def _order(row: Row) -> tuple[datetime, str]:
-    return row["measured_at"], row["shard"]
-
-
-def _configuration(row: Row) -> tuple[str, ...]:
-    return row["doc_refiner"], row["chunk_refiner"], row["execution_fingerprint"], row["code_version"]
+    questions = (measurements, totals, operations, configurations)
+    rows, [total], by_operation, used = ask_corpus(
+        lake, corpus, lambda con: [question(con).to_dicts() for question in questions], TABLES
+    )
+    return History(corpus, tuple(rows), total, tuple(by_operation), tuple(used))
 
 
 def share(part: float | None, whole: float | None) -> float | None:

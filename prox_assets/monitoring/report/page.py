@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 from functools import cache
 
 import jinja2
+import polars as pl
 
 from prox_assets import __version__
+from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable
+from prox_assets.catalog.queries import breakdowns
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, Finding, Judgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
-from prox_assets.monitoring.report.breakdowns import Part, by_length, by_site
 from prox_assets.monitoring.report.histograms import compare
-from prox_assets.monitoring.report.history import Configuration, History, Row, read_history, refiner_names, share
+from prox_assets.monitoring.report.history import History, Row, read_history, share
 from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples
 from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
@@ -26,6 +28,12 @@ from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Tre
 # constant as a corpus grows.
 BREAKDOWN_DOCUMENTS = 2_000_000
 SAMPLED_SHARDS = 3
+SITES = 12
+# With fewer documents, a site's retention says little.
+FEWEST_DOCUMENTS = 5
+
+Part = tuple[str, Row]
+"""Documents that have something in common: its name, and their row of counts (catalog/queries/breakdowns.py)."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,11 @@ class Drift:
         settings: Windows and thresholds.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
     measures: int
     problem: str
     charts: tuple[charts.BarChart, ...]
-    latest: Judgement | None
+    latest: ShardJudgement | None
     settings: DriftSettings
 
     @property
@@ -73,7 +81,14 @@ class Report:
     breakdown_shards: int
     outliers: tuple[Outlier, ...]
     samples: tuple[Sample, ...]
-    configurations: tuple[tuple[Configuration, str], ...]
+
+    @property
+    def operations(self) -> list[tuple[str, list[Row]]]:
+        """Rows of `counts.operations` by kind of operation, the most frequent kind first."""
+        kinds: dict[str, list[Row]] = {}
+        for row in self.history.operations:
+            kinds.setdefault(row["operation"], []).append(row)
+        return sorted(kinds.items(), key=lambda kind: -sum(row["count"] for row in kind[1]))
 
 
 def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> Report:
@@ -86,8 +101,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
     history = read_history(lake, corpus)
     newest = _newest_with_documents(lake, history)
     broken_down = _shards_up_to(newest, BREAKDOWN_DOCUMENTS)
-    largest, poorest = by_site(lake, corpus, broken_down)
-    configurations = history.configurations()
+    largest, poorest, lengths = _breakdowns(lake, corpus, broken_down)
     zero = tuple(trend for trend in TRENDS if _is_always_zero(trend, history))
     return Report(
         corpus=corpus,
@@ -101,15 +115,12 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         always_zero=zero,
         drift=_drift(lake, corpus, settings or DriftSettings()),
         families=tuple(family_changes(history)),
-        largest_sites=tuple(largest),
-        poorest_sites=tuple(poorest),
-        lengths=tuple(by_length(lake, corpus, broken_down)),
+        largest_sites=largest,
+        poorest_sites=poorest,
+        lengths=lengths,
         breakdown_shards=len(broken_down),
         outliers=tuple(outliers(history.latest)),
         samples=tuple(samples(lake, corpus, [row["shard"] for row in newest[:SAMPLED_SHARDS]])),
-        configurations=tuple(
-            zip(configurations, refiner_names(lake, corpus, configurations), strict=True),
-        ),
     )
 
 
@@ -127,6 +138,25 @@ def _shards_up_to(rows: Sequence[Row], documents: int) -> list[str]:
         chosen.append(row["shard"])
         documents -= row["documents_in"]
     return chosen
+
+
+def _breakdowns(lake: Lake, corpus: str, shards: Sequence[str]) -> tuple[tuple[Part, ...], ...]:
+    """Return the sites with most text, those with the lowest retention, and documents by length."""
+    sites, lengths = ask_corpus(
+        lake,
+        corpus,
+        lambda con: (breakdowns.sites(con), breakdowns.lengths(con)),
+        (Table.DOCUMENTS, Table.OUTCOMES),
+        shards,
+    )
+    largest = sites.sort("characters_in", "site", descending=[True, False])
+    poorest = sites.filter((pl.col("documents") >= FEWEST_DOCUMENTS) & pl.col("site").is_not_null())
+    first, second = (
+        tuple((row["site"] or "(no address)", row) for row in frame.head(SITES).to_dicts())
+        for frame in (largest, poorest)
+    )
+    names = [*(f"up to {end:,}" for end in breakdowns.LENGTHS), f"over {breakdowns.LENGTHS[-1]:,}"]
+    return first, second, tuple((names[row["bin"]], row) for row in lengths.to_dicts())
 
 
 def _is_always_zero(trend: Trend, history: History) -> bool:

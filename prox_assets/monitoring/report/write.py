@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.settings import DriftSettings
@@ -51,14 +49,7 @@ def write_report(
         MissingTableError: Nothing has been measured yet.
         LakeError: A file of the lake is damaged, or the page cannot be written.
     """
-    try:
-        report = assemble(lake, corpus, settings)
-    except pl.exceptions.PolarsError as error:
-        # A file with a readable footer may still have damaged pages.
-        raise LakeError(
-            f"the lake {lake.url} cannot be read for the report on {corpus}: {error}. Run again the step that wrote "
-            "the file, with the same version of prox_assets."
-        ) from error
+    report = assemble(lake, corpus, settings)
     page = render(report).encode()
     if output is None:
         lake.storage.write_bytes(report_path(corpus), page)

@@ -1,21 +1,17 @@
-"""Gopher's quality rules: does a text look like prose? (arXiv 2112.11446, appendix A.1.1, "Quality Filtering")."""
+"""Gopher's quality rules, as measures: does a text look like prose?"""
 
 import polars as pl
 
 from prox_assets.monitoring.signals.family import Rule, SignalFamily
 from prox_assets.monitoring.signals.text_parts import LINES, TEXT, WORD_LENGTHS, WORDS, ends_with_any, share_of
-
-# "at least two of the following English words"
-STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-BULLETS = ("•", "-")
-ELLIPSES = ("...", "…")
+from prox_assets.published_rules import gopher
 
 
 def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
     words = pl.col(WORDS).list.len()
     line = pl.element()
-    begins_with_bullet = pl.any_horizontal([line.str.starts_with(bullet) for bullet in BULLETS])
-    ellipses = pl.sum_horizontal([pl.col(TEXT).str.count_matches(mark, literal=True) for mark in ELLIPSES])
+    begins_with_bullet = pl.any_horizontal([line.str.starts_with(bullet) for bullet in gopher.BULLETS])
+    ellipses = pl.sum_horizontal([pl.col(TEXT).str.count_matches(mark, literal=True) for mark in gopher.ELLIPSES])
     # Words in upper case count as well: a sentence begins with "The".
     lowered = pl.col(WORDS).list.eval(
         pl.element().str.to_lowercase().filter(pl.element().str.len_bytes() <= 4).unique()
@@ -26,9 +22,9 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
         hash_word_ratio=pl.col(TEXT).str.count_matches("#", literal=True) / words,
         ellipsis_word_ratio=ellipses / words,
         bullet_line_share=share_of(LINES, begins_with_bullet),
-        ellipsis_line_share=share_of(LINES, ends_with_any(line, ELLIPSES)),
+        ellipsis_line_share=share_of(LINES, ends_with_any(line, gopher.ELLIPSES)),
         alphabetic_word_share=share_of(WORDS, pl.element().str.contains(r"\p{L}")),
-        stop_words=lowered.list.set_intersection(list(STOP_WORDS)).list.len().cast(pl.Float64),
+        stop_words=lowered.list.set_intersection(list(gopher.STOP_WORDS)).list.len().cast(pl.Float64),
     )
 
 
@@ -48,13 +44,13 @@ GOPHER_QUALITY = SignalFamily(
         "stop_words": "How many of eight English stop words occur.",
     },
     rules=(
-        Rule("words", least=50, most=100_000),
-        Rule("mean_word_length", least=3, most=10),
-        Rule("hash_word_ratio", most=0.1),
-        Rule("ellipsis_word_ratio", most=0.1),
-        Rule("bullet_line_share", most=0.9),
-        Rule("ellipsis_line_share", most=0.3),
-        Rule("alphabetic_word_share", least=0.8),
-        Rule("stop_words", least=2),
+        Rule("words", least=gopher.MIN_WORDS, most=gopher.MAX_WORDS),
+        Rule("mean_word_length", least=gopher.MIN_MEAN_WORD_LENGTH, most=gopher.MAX_MEAN_WORD_LENGTH),
+        Rule("hash_word_ratio", most=gopher.MAX_HASHES_PER_WORD),
+        Rule("ellipsis_word_ratio", most=gopher.MAX_ELLIPSES_PER_WORD),
+        Rule("bullet_line_share", most=gopher.MAX_BULLET_LINES),
+        Rule("ellipsis_line_share", most=gopher.MAX_ELLIPSIS_LINES),
+        Rule("alphabetic_word_share", least=gopher.MIN_ALPHABETIC_WORDS),
+        Rule("stop_words", least=gopher.MIN_STOP_WORDS),
     ),
 )

@@ -1,4 +1,4 @@
-"""Gopher's repetition rules: how much of a text is repeated? (arXiv 2112.11446, table A1).
+"""Gopher's repetition rules, as measures: how much of a text is repeated?
 
 Two measures differ from datatrove's on purpose:
 
@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from prox_assets.monitoring.signals.family import Rule, SignalFamily
 from prox_assets.monitoring.signals.repeated_ngrams import TextWords
 from prox_assets.monitoring.signals.text_parts import LINES, TEXT, WORD_LENGTHS, WORDS, repeated_characters
-
-# Table A1, "duplicate line fraction" and the rest.
-TOP_NGRAMS = {2: 0.20, 3: 0.18, 4: 0.16}
-DUPLICATE_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
+from prox_assets.published_rules import gopher
+from prox_assets.published_rules.gopher import DUPLICATE_NGRAMS, TOP_NGRAMS
 
 _PARAGRAPHS = "_paragraphs"
 _NGRAMS = "_ngrams"
@@ -88,10 +86,10 @@ GOPHER_REPETITION = SignalFamily(
         **{_duplicate(n): f"Characters in {n}-grams of words that occur before." for n in DUPLICATE_NGRAMS},
     },
     rules=(
-        Rule("duplicate_line_share", most=0.30),
-        Rule("duplicate_paragraph_share", most=0.30),
-        Rule("duplicate_line_character_share", most=0.20),
-        Rule("duplicate_paragraph_character_share", most=0.20),
+        Rule("duplicate_line_share", most=gopher.MAX_DUPLICATE_LINES),
+        Rule("duplicate_paragraph_share", most=gopher.MAX_DUPLICATE_PARAGRAPHS),
+        Rule("duplicate_line_character_share", most=gopher.MAX_DUPLICATE_LINE_CHARACTERS),
+        Rule("duplicate_paragraph_character_share", most=gopher.MAX_DUPLICATE_PARAGRAPH_CHARACTERS),
         *[Rule(_top(n), most=most) for n, most in TOP_NGRAMS.items()],
         *[Rule(_duplicate(n), most=most) for n, most in DUPLICATE_NGRAMS.items()],
     ),

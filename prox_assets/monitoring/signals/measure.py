@@ -32,19 +32,15 @@ def document_signals(texts: pl.LazyFrame) -> pl.LazyFrame:
         texts: A frame with a column `text`; its order is kept.
     """
     frame = with_parts(texts)
+    names: list[str] = []
     for family in FAMILIES:
+        names += family.signals
         # Each family drops what it made on the way: lists of hashes are as large as the texts.
-        names = [pl.col(name) for name in [*_signal_names(FAMILIES[: FAMILIES.index(family) + 1])]]
-        frame = family.add(frame).select([pl.col(part) for part in PARTS] + names)
-    names = _signal_names(FAMILIES)
+        frame = family.add(frame).select(*PARTS, *names)
     has_words = pl.col(WORDS).list.len() > 0
-    return frame.select([pl.when(has_words).then(pl.col(name)).alias(name) for name in names]).with_columns(
-        [family.passes().alias(passes(family)) for family in FAMILIES]
+    return frame.select(pl.when(has_words).then(pl.col(name)).alias(name) for name in names).with_columns(
+        family.passes().alias(passes(family)) for family in FAMILIES
     )
-
-
-def _signal_names(families: tuple[SignalFamily, ...]) -> list[str]:
-    return [name for family in families for name in family.signals]
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class SignalTotals:
     counts: Mapping[str, int]
 
     def means(self) -> dict[str, float]:
-        """Return the mean of every signal that any text has."""
+        """Return the mean of every signal that any text has; for `passes_*`, texts without words count as failing."""
         return {name: self.units[name] / (count * UNITS) for name, count in self.counts.items() if count}
 
     def total(self, signal: str) -> int:
@@ -78,11 +74,3 @@ def total_signals(texts: pl.LazyFrame) -> SignalTotals:
     row = document_signals(texts).select(sums, counts).collect(engine="streaming").row(0, named=True)
     names = [name.removeprefix("count ") for name in row if name.startswith("count ")]
     return SignalTotals({name: row[f"sum {name}"] for name in names}, {name: row[f"count {name}"] for name in names})
-
-
-def mean_signals(texts: pl.LazyFrame) -> dict[str, float]:
-    """Return the mean of every signal over a frame with a `text` column, streaming; {} for no documents.
-
-    Means of signals leave out texts without words; the share that passes counts them as failing.
-    """
-    return total_signals(texts).means()

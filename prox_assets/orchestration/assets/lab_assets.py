@@ -1,11 +1,12 @@
 """The assets of a refiner lab: see `prox_assets.training.lab.stages`. Partitioned by level: doc and chunk."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
+from pydantic import Field, model_validator
 
 from prox_assets import __version__
 from prox_assets.lake.identity import fingerprint
@@ -14,6 +15,7 @@ from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LabResource
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.pages import PAGES_VARIABLE, SILVER_VARIABLE
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 
 SEED_ANNOTATIONS = "seed_annotations"
@@ -29,31 +31,36 @@ Announce = Callable[[str], None]
 Work = Callable[[LabPlan, LabFolder, Level, Progress, Announce], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class LabSettings:
-    """A lab's settings in Dagster: the plan, and how its assets are grouped, owned and pooled."""
+class LabSettings(LabPlan):
+    """The attributes of a RefinerLab: its plan's, and how Dagster shows and runs it."""
 
-    plan: LabPlan
-    pool: str = "gpu"
-    group: str = "refiner_lab"
-    owners: tuple[str, ...] = ()
-    tags: dict[str, str] = field(default_factory=dict)
+    pool: str = Field(default="gpu", description="Pool of the training and evaluation steps.")
+    group: str = Field(default="refiner_lab", description="Asset group.")
+    owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pages_of_the_environment(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever it was given)
+        if isinstance(values, dict) and not values.get("pages"):
+            named = (os.environ.get(PAGES_VARIABLE), os.environ.get(SILVER_VARIABLE))
+            return {**values, "pages": [path for path in named if path]}
+        return values
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the lab's assets."""
-        return dg.AssetKey([self.plan.name, asset])
+        return dg.AssetKey([self.name, asset])
 
 
-def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
+def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
     """Build the four assets; except for `start_from`, each level's model depends only on that level's annotations."""
-    plan = settings.plan
     refiners = {"doc": plan.doc.model_dump(mode="json"), "chunk": plan.chunk.model_dump(mode="json")}
     return [
         _asset(
-            settings,
+            plan,
             SEED_ANNOTATIONS,
             None,
-            "Decisions and programs to learn from: of people who labelled pages, and of a strong language model.",
+            "Decisions and programs to learn from, by people who labelled pages and by a strong language model.",
             {
                 "pages": _stamps(plan.pages),
                 "seed_documents": _stamps(plan.seed_documents),
@@ -64,10 +71,10 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
             {"parquet"},
         ),
         _asset(
-            settings,
+            plan,
             TRAINING_SET,
             SEED_ANNOTATIONS,
-            "Annotations split by site, without duplicates and errors, with softened targets.",
+            "Annotations without duplicates and errors, split by site, with softened targets.",
             {
                 "distillation": plan.distillation,
                 "seed": plan.seed,
@@ -78,19 +85,19 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
             {"parquet"},
         ),
         _asset(
-            settings,
+            plan,
             MODEL,
             TRAINING_SET,
-            "The trained refiner: a folder that engines load and `refiners:` of a corpus may name.",
+            "The trained refiner: a folder that engines load, and that `refiners:` of a corpus may name.",
             refiners,
             _train,
             {"pytorch"},
         ),
         _asset(
-            settings,
+            plan,
             EVALUATION,
             MODEL,
-            "The refiner on validation sites, beside keep-all, the rules and the previous refiner.",
+            "The refiner on validation sites, compared with keep-all, the rules and the previous refiner.",
             {"previous": plan.previous, "pages": _stamps(plan.pages), "seed": plan.seed},
             _evaluate,
             {"pytorch"},
@@ -100,14 +107,12 @@ def build_lab_assets(settings: LabSettings) -> list[dg.AssetsDefinition]:
 
 def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return name, size and time of files, so an overwritten file shows as changed; 0 for a missing file."""
-    found = [(path, Path(path)) for path in paths]
-    return [
-        (name, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else (name, 0, 0) for name, path in found
-    ]
+    found = [(path, Path(path).stat() if Path(path).is_file() else None) for path in paths]
+    return [(path, stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0) for path, stat in found]
 
 
 def _asset(
-    settings: LabSettings,
+    plan: LabSettings,
     name: str,
     dep: str | None,
     description: str,
@@ -116,17 +121,17 @@ def _asset(
     kinds: set[str],
 ) -> dg.AssetsDefinition:
     @dg.asset(
-        key=settings.key(name),
-        deps=[] if dep is None else [settings.key(dep)],
+        key=plan.key(name),
+        deps=[] if dep is None else [plan.key(dep)],
         partitions_def=LEVELS,
-        group_name=settings.group,
-        owners=list(settings.owners),
-        tags={"lab": settings.plan.name, **settings.tags},
+        group_name=plan.group,
+        owners=plan.owners,
+        tags={"lab": plan.name, **plan.tags},
         kinds=kinds,
         code_version=f"{__version__}-{fingerprint(dict(configuration))}",
         description=description,
         retry_policy=RETRY_POLICY,
-        pool=settings.pool,
+        pool=plan.pool,
     )
     def lab_asset(context: dg.AssetExecutionContext, lab: LabResource) -> dg.MaterializeResult:
         die_with_run_worker()
@@ -137,8 +142,8 @@ def _asset(
                 context.log.info("%s %s: %s of %s", level, name, done, total)
 
         with no_retry_when_useless():
-            folder = lab.folder(settings.plan.name)
-            return dg.MaterializeResult(metadata=work(settings.plan, folder, level, progress, context.log.info))
+            folder = lab.folder(plan.name)
+            return dg.MaterializeResult(metadata=work(plan, folder, level, progress, context.log.info))
 
     return lab_asset
 

@@ -11,7 +11,7 @@ from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import numbers
 from prox_assets.stages import quality_metrics as stage
-from prox_assets.stages import refined_shards
+from prox_assets.stages.execution import refined_shards
 from prox_assets.stages.identities import METRICS_VERSION
 from prox_assets.stages.run import ShardRun
 

@@ -14,7 +14,7 @@ from prox_assets.stages.run import ShardRun
 
 DESCRIPTION = """Raw files as documents: one row per document in `documents`, one per unreadable row in `rejects`.
 
-A file that cannot be read at all fails its partition and leaves nothing behind."""
+A file that cannot be read at all fails its partition, and nothing is written."""
 
 
 def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:

@@ -1,4 +1,4 @@
-"""Asset `refined_shards`: see `prox_assets.stages.refined_shards`."""
+"""Asset `refined_shards`: see `prox_assets.stages.execution.refined_shards`."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.previews import as_markdown, edit_previews
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.stages import chunk_programs
-from prox_assets.stages import refined_shards as stage
+from prox_assets.stages.execution import refined_shards as stage
+from prox_assets.stages.inference import chunk_programs
 from prox_assets.stages.run import ShardRun
 
 DESCRIPTION = """The refined text: programs executed, every edit recorded.

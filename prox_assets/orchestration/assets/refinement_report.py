@@ -14,9 +14,9 @@ from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
+from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.drift_checks import findings_markdown
-from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
@@ -27,7 +27,7 @@ ASSET = "refinement_report"
 DESCRIPTION = """One HTML page about the corpus: trends, drift, sites and lengths, operations, samples before and after.
 
 It opens without a network; its path or URL is in the metadata, here and on every materialization of the corpus.
-Reads all that has been measured; writes `report/index.html` in the corpus's folder of the lake."""
+Reads all measurements; writes `report/index.html` in the corpus's folder of the lake."""
 
 
 def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
@@ -52,7 +52,6 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
         kinds={"polars", "html"},
         code_version=__version__,
         description=DESCRIPTION,
-        retry_policy=RETRY_POLICY,
         pool=settings.cpu_pool,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
     )(refinement_report)
@@ -60,15 +59,11 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
 
 def _numbers(report: Report) -> dict[str, float | int]:
     """Return the numbers that the UI plots over refreshes."""
-    history = report.history
-    documents = history.total("documents_in")
+    totals = report.history.totals
     return numbers(
         {
-            "shards": len(history.latest),
-            "documents_in": documents,
-            "documents_kept": share(history.total("documents_out"), documents),
-            "character_retention": share(history.total("characters_out"), history.total("characters_in")),
-            "tokens_out": history.total("tokens_out"),
+            **{name: totals[name] for name in ("shards", "documents_in", "character_retention", "tokens_out")},
+            "documents_kept": share(totals["documents_out"], totals["documents_in"]),
             "drift_findings": len(report.drift.findings),
         }
     )
@@ -78,7 +73,7 @@ def _findings(report: Report) -> str:
     if report.drift.findings:
         return findings_markdown(report.drift.findings)
     if report.drift.problem:
-        return "The settings of monitoring do not fit the measured shards; see the report."
+        return "The settings of `monitoring` do not fit the measured shards; see the report."
     return "Nothing has moved." if report.drift.measures else "There is no baseline yet."
 
 
@@ -93,7 +88,7 @@ def build_report_schedule(settings: CorpusSettings) -> dg.ScheduleDefinition | N
         execution_timezone="UTC",
         target=dg.AssetSelection.assets(settings.key(ASSET), settings.key(catalog.ASSET)),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Writes the report on {settings.corpus} anew, and compacts its small tables.",
+        description=f"Rewrites the report on {settings.corpus} and compacts its small tables.",
         tags={"prox/corpus": settings.corpus},
     )
     def refresh_report(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> dg.RunRequest | dg.SkipReason:

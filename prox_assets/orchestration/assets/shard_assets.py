@@ -1,38 +1,34 @@
 """What the assets of a corpus share: their spec, the start of a step, and the work on one shard or several.
 
-There are two kinds. CPU assets process one shard per run. Inference assets process up to `shards_per_run` in one run,
-because starting an engine costs far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
+CPU assets process one shard per run. Inference assets process up to `shards_per_run`, because starting an engine costs
+far more than a shard (measured with vLLM on CPU: 29 s against 0.04 s).
 """
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
 from prox_assets import __version__
-from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import RETRY_POLICY, is_deterministic, no_retry_when_useless
+from prox_assets.orchestration.failures import is_deterministic, no_retry_when_useless
 from prox_assets.orchestration.metadata import column_schema, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.program_table import InferenceSummary
+from prox_assets.stages.inference.program_table import InferenceSummary
 from prox_assets.stages.run import Progress, ShardRun
 
 
 @dataclass(frozen=True)
 class ShardAsset:
-    """An asset of a corpus.
+    """An asset of a corpus: its name, and which table of the lake it mainly writes.
 
     Attributes:
-        name: Last part of the asset key.
-        table: The asset's main table in the lake; it may write others as well.
         deps: Names of the corpus's assets that it reads.
         fingerprint: The configuration's fingerprint; a change shows the asset's partitions as stale.
         kinds: Shown as icons in the UI.
@@ -58,7 +54,6 @@ class ShardAsset:
                 "lake_table": f"{settings.corpus}/{self.table}",
             },
             "description": self.description,
-            "retry_policy": RETRY_POLICY,
         }
 
 
@@ -69,7 +64,8 @@ def cpu_asset(
 
     def shard_asset(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
-        run = _shard_run(context.log, context.run_id, settings, lake.open(), context.partition_key)
+        shard = context.partition_key
+        run = ShardRun(lake.open(), settings.plan, shard, context.run_id, _log_progress(context.log, shard))
         with no_retry_when_useless():
             metadata = work(run)
             return dg.MaterializeResult(
@@ -84,20 +80,19 @@ class InferenceConfig(dg.Config):
 
     force: bool = Field(
         default=False,
-        description="Infer again also where the finished file was made by this very refiner from these very documents.",
+        description="Infer again even if the finished file is current: same refiner, same documents.",
     )
 
 
 def inference_asset(
     settings: CorpusSettings,
     asset: ShardAsset,
-    open_session: Callable[[EnginesResource], AbstractContextManager[RefinerSession]],
+    level: Literal["doc", "chunk"],
     write: Callable[[ShardRun, RefinerSession], InferenceSummary],
 ) -> dg.AssetsDefinition:
     """Build an asset that processes up to `shards_per_run` shards with one engine.
 
-    A failing shard does not stop the others: finished shards are recorded at once, and the run fails at the end and
-    names the failed ones.
+    Finished shards are recorded at once. A failing shard does not stop the others, but the run fails in the end.
     """
 
     def shard_asset(
@@ -107,16 +102,17 @@ def inference_asset(
         opened = lake.open()
         keys = list(context.partition_keys)
         failures: dict[str, Exception] = {}
-        with open_session(engines) as session:
+        with engines.open(settings.plan, level) as session:
             for key in keys:
-                run = _shard_run(context.log, context.run_id, settings, opened, key, force=config.force)
+                progress = _log_progress(context.log, key)
+                run = ShardRun(opened, settings.plan, key, context.run_id, progress, config.force)
                 try:
                     summary = write(run, session)
                 except Exception as error:
                     if len(keys) == 1:
                         with no_retry_when_useless():
                             raise
-                    context.log.exception("%s failed; the other shards of this run go on", key)
+                    context.log.exception("%s failed; the run continues with its other shards", key)
                     failures[key] = error
                     continue
                 metadata = {**table_metadata(opened, settings.corpus, asset.table, key), **_describe(summary)}
@@ -133,7 +129,7 @@ def inference_asset(
 
     return dg.asset(
         **asset.arguments(settings),
-        pool=settings.inference_pool,
+        pool=settings.pool_of_inference,
         op_tags=settings.inference_tags,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.shards_per_run),
     )(shard_asset)
@@ -151,12 +147,6 @@ def _describe(summary: InferenceSummary) -> dict[str, Any]:
         "engine_seconds": round(summary.engine_seconds, 3),
         "prompt_tokens_per_second": round(rate, 1),
     }
-
-
-def _shard_run(
-    log: logging.Logger, run_id: str, settings: CorpusSettings, lake: Lake, shard: str, *, force: bool = False
-) -> ShardRun:
-    return ShardRun(lake, settings.plan, shard, run_id, _log_progress(log, shard), force)
 
 
 def _log_progress(log: logging.Logger, shard: str) -> Progress:

@@ -1,7 +1,4 @@
-"""The settings of the line-labels dialect: the tokens that frame, shorten, number and label lines, and judge documents.
-
-prompts.py builds the prompts from them.
-"""
+"""The settings of the line-labels dialect: its special tokens, and how long lines are shortened."""
 
 from typing import Self
 
@@ -22,29 +19,25 @@ class LineLabelsSettings(BaseModel):
     start_token: str = Field(default="<doc>", description="First token of a prompt.")
     top_token: str = Field(default="<top>", description="The chunk begins with the document's first line.")
     bottom_token: str = Field(default="<bot>", description="The chunk ends with the document's last line.")
-    middle_token: str = Field(default="<mid>", description="Stands in for top or bottom where the chunk is not there.")
+    middle_token: str = Field(default="<mid>", description="Replaces either where the chunk is not at that end.")
     keep_token: str = Field(default="<K>", description="The label of a line that stays.")
     remove_token: str = Field(default="<R>", description="The label of a line that goes.")
     backward_token: str | None = Field(
         default=None,
-        description="Where set, a chunk is read twice, the second time from its last line to its first behind this "
-        "token in place of start_token, and a line's log-odds are the mean of both readings: one has seen what comes "
-        "before the line, the other what comes after it. None: chunks are read once.",
+        description="If set, chunks are read twice. The second reading begins with this token instead of start_token "
+        "and goes from the last line to the first. A line's log-odds are the mean of both readings: one has seen what "
+        "comes before the line, the other what comes after it.",
     )
     surroundings: bool = Field(
         default=False,
-        description="Tell of each line, in front of its number, where in the document it stands, its shape, and the "
-        "shapes and lengths of the lines ahead (line_surroundings.py); and of the document how long it is.",
+        description="Say in front of each line's number where in the document the line stands, its shape, and the "
+        "shapes and lengths of the lines ahead (surroundings.py). Say at the start how long the document is.",
     )
-    judge_token: str = Field(
-        default="<judge>", description="Last token of a document prompt, where the document's label is read off."
-    )
+    judge_token: str = Field(default="<judge>", description="Ends a document prompt; its label is read off there.")
     number_format: str = Field(
         default="[{:03d}]", description="Python format of a line's number token, 0-based in its chunk."
     )
-    max_lines: int = Field(
-        default=128, ge=1, description="Lines of a chunk at most; number tokens must exist up to it."
-    )
+    max_lines: int = Field(default=128, ge=1, description="Most lines of a chunk; each needs a number token.")
     max_line_tokens: int = Field(default=12, ge=1, description="A line with more tokens is shortened.")
     max_line_characters: int = Field(default=90, ge=1, description="A line with more characters is shortened too.")
     head_tokens: int = Field(default=9, ge=0, description="Tokens kept at the head of a shortened line.")
@@ -52,16 +45,15 @@ class LineLabelsSettings(BaseModel):
     elision_tokens: tuple[str, ...] = Field(
         default=tuple(f"<cut{bucket}>" for bucket in range(8)),
         min_length=1,
-        description="Stand for the tokens left out of a shortened line, one for each bucket of their number.",
+        description="Stand for what is left out of a shortened line; how much that is decides which one is used.",
     )
     elision_bounds: tuple[int, ...] = Field(
         default=(4, 8, 16, 32, 64, 128, 256),
-        description="Largest number of left-out tokens of each bucket but the last, which has no bound.",
+        description="The most left-out tokens that each elision token stands for; the last one has no limit.",
     )
 
     inline: InlineSettings | None = Field(
-        default=None,
-        description="Where set, spans inside lines are judged too, and those that are noise become normalize calls.",
+        default=None, description="If set, spans inside lines are judged too; noise becomes normalize calls."
     )
 
     @model_validator(mode="after")

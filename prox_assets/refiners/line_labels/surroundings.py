@@ -28,36 +28,19 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]"
 _LETTERS_PER_WORD = 2
 
 
-def shape_token(bucket: int, ends_sentence: bool, repeated: bool) -> str:
-    """Return the token of a line's shape: the bucket of its length in words, and two marks."""
-    return f"<shape{bucket}{'.' if ends_sentence else ''}{'*' if repeated else ''}>"
-
-
-def place_token(tenth: int) -> str:
-    """Return the token for the tenth of its document in which a line stands."""
-    return f"<place{tenth}>"
-
-
-def mean_token(name: str, bucket: int | None) -> str:
-    """Return the token for the mean number of words in the lines that follow; bucket None means that none follow."""
-    return f"<{name}{'-' if bucket is None else bucket}>"
-
-
-def size_token(bucket: int) -> str:
-    """Return the token of a document's length."""
-    return f"<size{bucket}>"
-
-
+# By the bucket of a line's length in words, whether it ends a sentence, and whether it occurs again.
+_SHAPES = {
+    (bucket, ends, again): f"<shape{bucket}{'.' if ends else ''}{'*' if again else ''}>"
+    for bucket in range(len(WORD_BOUNDS) + 1)
+    for ends in (False, True)
+    for again in (False, True)
+}
 END_TOKEN = "<shape->"  # noqa: S105 (no line there)
-_BUCKETS = range(len(WORD_BOUNDS) + 1)
-_MEANS = (None, *range(len(MEAN_BOUNDS) + 1))
-SURROUNDING_TOKENS: tuple[str, ...] = (
-    *(shape_token(bucket, end, again) for bucket in _BUCKETS for end in (False, True) for again in (False, True)),
-    END_TOKEN,
-    *map(place_token, range(PLACES)),
-    *(mean_token(name, bucket) for name in ("near", "far") for bucket in _MEANS),
-    *map(size_token, range(len(SIZE_BOUNDS) + 1)),
-)
+_PLACES = [f"<place{tenth}>" for tenth in range(PLACES)]
+# By the bucket of the mean number of words in the lines that follow; last where none follow.
+_NEAR, _FAR = ([f"<{name}{bucket}>" for bucket in (*range(len(MEAN_BOUNDS) + 1), "-")] for name in ("near", "far"))
+_SIZES = [f"<size{bucket}>" for bucket in range(len(SIZE_BOUNDS) + 1)]
+SURROUNDING_TOKENS = (*_SHAPES.values(), END_TOKEN, *_PLACES, _NEAR[-1], *_NEAR[:-1], _FAR[-1], *_FAR[:-1], *_SIZES)
 """All tokens of this module; each is a special token of the tokenizer."""
 TOKENS_PER_LINE = 1 + 1 + PEEKED_LINES + 2
 
@@ -77,7 +60,7 @@ class Surroundings:
 
 def document_size(lines: Sequence[str]) -> str:
     """Return the token of a document's length in words."""
-    return size_token(bisect_left(SIZE_BOUNDS, sum(map(word_count, lines))))
+    return _SIZES[bisect_left(SIZE_BOUNDS, sum(map(word_count, lines)))]
 
 
 def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
@@ -87,14 +70,14 @@ def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
     words = [word_count(line) for line in shown]
     repeats = Counter(shown)
     shapes = [
-        shape_token(bisect_left(WORD_BOUNDS, count), SENTENCE_END.search(line) is not None, repeats[line] > 1)
+        _SHAPES[bisect_left(WORD_BOUNDS, count), SENTENCE_END.search(line) is not None, repeats[line] > 1]
         for line, count in zip(shown, words, strict=True)
     ]
     below = _ahead(shapes, words)
     above = _ahead(shapes[::-1], words[::-1])[::-1]
     found: list[Surroundings | None] = [None] * len(lines)
     for number, shape, down, up in zip(numbers, shapes, below, above, strict=True):
-        own = (place_token(PLACES * number // len(lines)), shape)
+        own = (_PLACES[PLACES * number // len(lines)], shape)
         found[number] = Surroundings((*own, *down), (*own, *up))
     return found
 
@@ -109,18 +92,12 @@ def _ahead(shapes: Sequence[str], words: Sequence[int]) -> list[tuple[str, ...]]
     sums = [0, *accumulate(words)]
     count = len(shapes)
 
-    def mean(name: str, start: int, reach: int) -> str:
+    def mean(tokens: Sequence[str], start: int, reach: int) -> str:
         end = min(count, start + reach)
-        if start >= end:
-            return mean_token(name, None)
-        return mean_token(name, bisect_left(MEAN_BOUNDS, (sums[end] - sums[start]) / (end - start)))
+        return tokens[bisect_left(MEAN_BOUNDS, (sums[end] - sums[start]) / (end - start)) if start < end else -1]
 
     padded = [*shapes, *[END_TOKEN] * PEEKED_LINES]
     return [
-        (
-            *padded[place : place + PEEKED_LINES],
-            mean("near", place, NEAR_LINES),
-            mean("far", place, FAR_LINES),
-        )
+        (*padded[place : place + PEEKED_LINES], mean(_NEAR, place, NEAR_LINES), mean(_FAR, place, FAR_LINES))
         for place in range(1, count + 1)
     ]

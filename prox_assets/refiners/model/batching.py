@@ -1,7 +1,7 @@
 """Small batches of documents, so that the tokenizer encodes many texts at once while reading little ahead."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from prox_assets.refiners.prompts.makers import PromptsT, PromptStream
 from prox_assets.refiners.protocol import RefinerInput
@@ -26,11 +26,6 @@ def batches(documents: Iterable[RefinerInput]) -> Iterator[list[RefinerInput]]:
             batch, characters, size = [], 0, min(2 * size, BATCH_DOCUMENTS)
     if batch:
         yield batch
-
-
-def in_this_process(make: Callable[[Sequence[str]], list[PromptsT]]) -> PromptStream[PromptsT]:
-    """Return a prompt stream that builds each batch's prompts on demand, in the caller's thread."""
-    return lambda texts: map(make, texts)
 
 
 def with_prompts(

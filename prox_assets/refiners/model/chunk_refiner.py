@@ -1,18 +1,18 @@
 """The chunk-level refiner that asks a model which lines to remove and which strings to replace.
 
-It sends the requests and assembles each document's results. prompts/makers.py cuts documents into chunks and builds
-their prompts; spans/questions.py asks about single spans.
+prompts/makers.py cuts documents into chunks and builds their prompts, spans/questions.py asks about single spans, and
+model_refiner.py sends the prompts.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
+from prox_assets.engines.protocol import Completion, Engine, Score
 from prox_assets.programs.chunking import Chunk
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model.batching import in_this_process, with_prompts
+from prox_assets.refiners.model.batching import with_prompts
+from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.prompts.chunk_prompts import BLANK, PlannedChunk
@@ -47,25 +47,17 @@ class _ChunkAnswers:
     lines: Sequence[str]
     questions: Sequence[SpanQuestion]
     missing: int
+    keep: list[float]
     prompt_tokens: int = 0
-    keep: list[float] = field(default_factory=list)
     readings: list[Completion | Score] = field(default_factory=list)
     error: str | None = None
 
-    def __post_init__(self) -> None:
-        self.keep = [1.0] * len(self.questions)
+
+# A chunk, and the index of the span that a prompt asks about; None for the chunk's own prompts.
+_About = tuple[_ChunkAnswers, int | None]
 
 
-class _Request(NamedTuple):
-    """One prompt; `question` is the index of the span it asks about, None for the chunk's own prompts."""
-
-    answers: _ChunkAnswers
-    question: int | None
-    prompt_token_ids: tuple[int, ...]
-    positions: tuple[int, ...]
-
-
-class ModelChunkRefiner:
+class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
     """Writes chunk programs with a model: generated for the prox dialect, scored for line-labels.
 
     A document's chunks may be answered in any order; the document is yielded once its last chunk is in. Blank documents
@@ -93,25 +85,18 @@ class ModelChunkRefiner:
             RefinerError: The prompt format is still "auto", the tokenizer lacks a token, the window is too small for
                 any prompt, or the engine's window is smaller than the configured one.
         """
-        config.check_window(engine.max_model_len)
-        self._config = config
-        self._engine = engine
-        self._end_token_ids = tokenizer.end_token_ids
-        self._maker = ChunkPromptMaker(config, tokenizer)
-        self._prompts = prompts or in_this_process(self._maker.make)
+        super().__init__(config, engine, tokenizer, ChunkPromptMaker(config, tokenizer), prompts)
 
     def write_programs(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
         """Yield exactly one result per document, in any order.
 
         Raises:
-            EngineError: The engine died or lost requests.
+            EngineError: The engine died or lost prompts.
         """
-        waiting: dict[str, _Request] = {}
         # Documents with no chunk for the model.
         ready: deque[ChunkPrograms] = deque()
 
-        def prompts() -> Iterator[tuple[str, _Request]]:
-            number = 0
+        def requests() -> Iterator[Request[_About]]:
             for batch in with_prompts(documents, self._prompts):
                 for document, made in batch:
                     chunks = [_blank(document.text)] if made is None else made
@@ -120,25 +105,17 @@ class ModelChunkRefiner:
                     assembly = _Assembly(document.doc_id, rows, missing=len(asked))
                     if not asked:
                         ready.append(assembly.result())
-                    for request in self._requests(document.text, assembly, asked):
-                        waiting[str(number)] = request
-                        yield str(number), request
-                        number += 1
+                    yield from self._requests(document.text, assembly, asked)
 
-        for result in self._ask(prompts()):
+        for (chunk, question), answer in self._answers(requests()):
             while ready:
                 yield ready.popleft()
-            request = waiting.pop(result.request_id)
-            self._take(request, result)
-            assembly = request.answers.assembly
-            if assembly.missing == 0:
-                yield assembly.result()
+            self._take(chunk, question, answer)
+            if chunk.assembly.missing == 0:
+                yield chunk.assembly.result()
         yield from ready
-        if waiting:
-            chunks = {(id(request.answers.assembly), request.answers.chunk.index) for request in waiting.values()}
-            raise EngineError(f"The engine ended without an answer for {len(chunks)} chunks: start it again.")
 
-    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[_Request]:
+    def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[Request[_About]]:
         """Yield the prompts for a document's chunks: each chunk's own prompts, then those about its spans."""
         document_lines = text.split("\n") if self._maker.judge is not None and asked else []
         for planned, questions in asked:
@@ -146,45 +123,28 @@ class ModelChunkRefiner:
             readings = [(planned.prompt_token_ids, planned.positions)]
             if planned.backward_token_ids:
                 readings.append((planned.backward_token_ids, planned.backward_positions))
-            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, len(readings) + len(questions))
+            missing, keep = len(readings) + len(questions), [1.0] * len(questions)
+            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, missing, keep)
             for token_ids, positions in readings:
-                yield _Request(answers, None, token_ids, positions)
+                yield Request((answers, None), token_ids, positions)
             for index, question in enumerate(questions):
                 ids = question.prompt_token_ids
-                yield _Request(answers, index, ids, (len(ids) - 1,))
+                yield Request((answers, index), ids, (len(ids) - 1,))
 
-    def _ask(self, prompts: Iterator[tuple[str, _Request]]) -> Iterator[Completion] | Iterator[Score]:
-        if self._config.decoding == "score":
-            return self._engine.score(
-                ScoreRequest(request_id, request.prompt_token_ids, request.positions, self._maker.candidates)
-                for request_id, request in prompts
-            )
-        return self._engine.complete(
-            CompletionRequest(
-                request_id,
-                request.prompt_token_ids,
-                self._config.max_new_tokens,
-                stop_token_ids=self._end_token_ids,
-                grammar=self._config.grammar,
-            )
-            for request_id, request in prompts
-        )
-
-    def _take(self, request: _Request, result: Completion | Score) -> None:
+    def _take(self, answers: _ChunkAnswers, question: int | None, result: Completion | Score) -> None:
         """Store one result; a chunk's last result completes its row."""
-        answers = request.answers
         answers.missing -= 1
         answers.prompt_tokens += result.prompt_tokens
-        if request.question is None:
+        if question is None:
             answers.readings.append(result)
             answers.error = result.error or answers.error
         elif isinstance(result, Score):
             keep = None if result.error is not None else keep_probability(*result.log_probabilities[0])
             if keep is None:
                 reason = result.error or "the model gave neither label any probability"
-                answers.error = answers.error or f"span {request.question}: {reason}"
+                answers.error = answers.error or f"span {question}: {reason}"
             else:
-                answers.keep[request.question] = keep
+                answers.keep[question] = keep
         if answers.missing == 0:
             self._finish(answers)
 
@@ -241,10 +201,6 @@ def _skipped_row(chunk: Chunk) -> ChunkProgramRow | None:
         chunk_index=chunk.index,
         line_start=chunk.line_start,
         line_end=chunk.line_end,
-        program=None,
-        line_keep_probabilities=None,
-        prompt_tokens=0,
-        completion_tokens=0,
         finish_reason="skipped",
         skip_reason=chunk.skip_reason,
     )

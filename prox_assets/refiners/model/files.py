@@ -92,9 +92,7 @@ def _download(model: str, revision: str | None) -> Path:
     try:
         return Path(
             snapshot_download(
-                model,
-                revision=revision,
-                allow_patterns=[*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES],
+                model, revision=revision, allow_patterns=[*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES]
             )
         )
     except RevisionNotFoundError as error:

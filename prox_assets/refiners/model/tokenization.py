@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from prox_assets.engines.extras import packages_of
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.word_pieces import PieceCache, PieceEncoding, piece_rule
 
@@ -17,33 +17,32 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 
-@dataclass(frozen=True)
-class EncodedText:
-    """The tokens of one text, without any beginning-of-sequence token."""
+class WholeEncoding:
+    """The tokens of one text that was encoded as a whole."""
 
-    encoding: Encoding | PieceEncoding
-
-    @cached_property
-    def token_ids(self) -> tuple[int, ...]:
-        """The token ids."""
-        return tuple(self.encoding.ids)
+    def __init__(self, encoding: Encoding) -> None:
+        """Take the result of the tokenizers library."""
+        self.token_ids = tuple(encoding.ids)
+        self._encoding = encoding
 
     def tokens_before(self, character: int) -> int:
         """Return how many tokens start before the character at this index."""
-        if isinstance(self.encoding, PieceEncoding):
-            return self.encoding.tokens_before(character)
         return bisect_left(self._starts, character)
 
     def start(self, token: int) -> int:
         """Return the index of the character in which a token starts; it never decreases from token to token."""
-        return self.encoding.start(token) if isinstance(self.encoding, PieceEncoding) else self._starts[token]
+        return self._starts[token]
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [start for start, _ in cast("Encoding", self.encoding).offsets]
+        return [start for start, _ in self._encoding.offsets]
 
     def __len__(self) -> int:
-        return len(self.encoding.ids)
+        return len(self.token_ids)
+
+
+EncodedText = WholeEncoding | PieceEncoding
+"""The tokens of one text, without any beginning-of-sequence token."""
 
 
 class PromptTokenizer:
@@ -71,10 +70,12 @@ class PromptTokenizer:
         backend.no_padding()
         backend.encode_special_tokens = True
         self._backend = backend
-        self._rule = piece_rule(backend)
-        self._pieces = None if self._rule is None else PieceCache(backend, self._rule)
-        apart = self._rule is not None and self._rule.opening == "\n"
-        self.line_break: int | None = backend.encode("\n\n", add_special_tokens=False).ids[-1] if apart else None
+        rule = piece_rule(backend)
+        self._pieces = None if rule is None else PieceCache(backend, rule)
+        self._foreign = "" if rule is None else rule.foreign
+        self.line_break: int | None = None
+        if rule is not None and rule.opening == "\n":
+            self.line_break = backend.encode("\n\n", add_special_tokens=False).ids[-1]
         self.opening = self._optional_id(beginning)
         self.end_token_ids = self._optional_id(end)
 
@@ -90,15 +91,16 @@ class PromptTokenizer:
             return self._encode([text.encode("utf-8", "replace").decode() for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
-        if self._pieces is None or self._rule is None:
-            return [
-                EncodedText(encoding) for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False)
-            ]
-        foreign = self._rule.foreign
+        if self._pieces is None:
+            return self._encode_whole(texts)
+        foreign = self._foreign
         whole = {index: text for index, text in enumerate(texts) if foreign and foreign in text}
+        others = iter(self._encode_whole([*whole.values()]) if whole else ())
         cut = iter(self._pieces.encode([text for index, text in enumerate(texts) if index not in whole]))
-        others = iter(self._backend.encode_batch(list(whole.values()), add_special_tokens=False) if whole else ())
-        return [EncodedText(next(others) if index in whole else next(cut)) for index in range(len(texts))]
+        return [next(others) if index in whole else next(cut) for index in range(len(texts))]
+
+    def _encode_whole(self, texts: Sequence[str]) -> list[EncodedText]:
+        return [*map(WholeEncoding, self._backend.encode_batch(list(texts), add_special_tokens=False))]
 
     def special_token_id(self, token: str) -> int:
         """Return the id of a special token.
@@ -122,9 +124,10 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
     folder without one (SentencePiece only) goes through the conversion in transformers.
 
     Raises:
-        RefinerError: The folder has no readable tokenizer.
+        RefinerError: The folder has no readable tokenizer, or the extra `models` is not installed.
     """
-    from tokenizers import Tokenizer
+    with packages_of("models", RefinerError):
+        from tokenizers import Tokenizer
 
     try:
         if (folder / "tokenizer.json").is_file():

@@ -213,14 +213,14 @@ class PieceEncoding:
     """The tokens of one text, put together from its pieces.
 
     Attributes:
-        ids: Token ids of the text.
+        token_ids: Token ids of the text.
         pieces: All pieces of the text, in order.
         parts: The token ids of each piece.
         first: Ids and starts of the first piece if the tokenizer encodes first pieces differently, else None.
         cache: The cache with the starts of the other pieces' tokens.
     """
 
-    ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
     pieces: list[str]
     parts: list[tuple[int, ...]]
     first: tuple[tuple[int, ...], tuple[int, ...]] | None
@@ -230,7 +230,7 @@ class PieceEncoding:
         """Return how many tokens start before the character at this index."""
         piece = bisect_right(self._places, character) - 1
         if piece == len(self.pieces):
-            return len(self.ids)
+            return len(self)
         place = self._places[piece]
         return self._counts[piece] + (bisect_left(self._starts(piece), character - place) if character > place else 0)
 
@@ -238,6 +238,9 @@ class PieceEncoding:
         """Return the index of the character in which a token starts."""
         piece = bisect_right(self._counts, token) - 1
         return self._places[piece] + self._starts(piece)[token - self._counts[piece]]
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
 
     def _starts(self, piece: int) -> tuple[int, ...]:
         return self.first[1] if piece == 0 and self.first is not None else self.cache.starts(self.pieces[piece])

@@ -7,7 +7,7 @@ it counts and frames lines in its own way.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal, Protocol
+from typing import Literal
 
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
 from prox_assets.refiners.errors import RefinerError
@@ -38,14 +38,6 @@ class PlannedChunk:
     positions: tuple[int, ...] = ()
     backward_token_ids: tuple[int, ...] = ()
     backward_positions: tuple[int, ...] = ()
-
-
-class ChunkPlanner(Protocol):
-    """Cuts documents into chunks with prompts that fit the window."""
-
-    def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
-        """Return the chunks of each text, in order; together they cover its lines exactly once."""
-        ...
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ The line-labels dialect shortens lines instead; see line_labels/prompts.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
@@ -23,14 +22,6 @@ class DocumentPrompt:
 
     token_ids: tuple[int, ...]
     truncated: bool
-
-
-class DocumentPrompts(Protocol):
-    """Builds the prompts of a document refiner."""
-
-    def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:
-        """Return one prompt per text."""
-        ...
 
 
 class DocumentPromptBuilder:

@@ -11,8 +11,8 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
-from prox_assets.refiners.prompts.chunk_prompts import ChunkPlanner, PlannedChunk, ProgramChunkPlanner
-from prox_assets.refiners.prompts.document_prompts import DocumentPrompt, DocumentPromptBuilder, DocumentPrompts
+from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.document_prompts import DocumentPrompt, DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import Level, PromptFrame, prompt_frame, shown_text
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
 from prox_assets.refiners.spans.questions import InlineJudge, SpanQuestion
@@ -46,7 +46,7 @@ class DocumentPromptMaker:
         """
         self.shared_answer: tuple[int, ...] = ()
         self.candidates: tuple[int, int] = (0, 0)
-        self._prompts: DocumentPrompts
+        self._prompts: LineLabelsDocumentPrompts | DocumentPromptBuilder
         if config.dialect == "line-labels":
             prompts = LineLabelsDocumentPrompts(tokenizer, config.line_labels, config.prompt_budget)
             self.candidates, self._prompts = prompts.candidates, prompts
@@ -74,7 +74,7 @@ class ChunkPromptMaker:
         """Prepare the planner of the configured dialect; raises as `DocumentPromptMaker`."""
         self.candidates: tuple[int, int] = (0, 0)
         self.judge: InlineJudge | None = None
-        self._planner: ChunkPlanner
+        self._planner: LineLabelsPlanner | ProgramChunkPlanner
         if config.dialect == "line-labels":
             settings = config.line_labels
             planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
@@ -128,6 +128,6 @@ def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[t
         if pair[0] != pair[1]:
             return keep[:index], pair
     raise RefinerError(
-        f"The answers {config.keep_answer!r} and {config.drop_answer!r} do not differ before one of them ends: choose "
-        "answers of which neither begins with the other."
+        f"One of the answers {config.keep_answer!r} and {config.drop_answer!r} begins with the other, so their first "
+        "tokens do not tell them apart: choose other answers."
     )

@@ -1,11 +1,10 @@
 """Worker processes that build a refiner's prompts, for engines faster than one process can feed.
 
-Cutting and tokenizing takes several milliseconds per page, most of them in Python. With an H100 that reads 450,000
-tokens a second, the engine's thread and the prompts competed for one lock, and a stage reached 0.60 (documents) and
-0.75 (chunks) of the engine's throughput.
+Cutting and tokenizing takes several milliseconds per page, most of them in Python. In the process of an H100's engine,
+prompts competed for Python's lock: a stage reached 0.60 (documents) and 0.75 (chunks) of the engine's throughput.
 
-A worker ends when its connection closes: on `close`, or when this process dies for any reason. The connection stays
-open while any copy of it is open, so if children of this process inherited one, the worker ends with the last of them.
+A worker ends when its connection closes: on `close`, or when this process and all children that inherited the
+connection are gone.
 """
 
 import os
@@ -18,9 +17,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -55,7 +54,7 @@ def process_count(engine: EngineConfig) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Helper:
+class _Worker:
     """A worker process and the connection to it; sending and receiving both time out."""
 
     process: subprocess.Popen[bytes]
@@ -63,7 +62,7 @@ class _Helper:
     stall_timeout_seconds: float
 
     @classmethod
-    def start(cls, config: RefinerConfig, model_path: Path, stall_timeout_seconds: float) -> "_Helper":
+    def start(cls, config: RefinerConfig, model_path: Path, stall_timeout_seconds: float) -> "_Worker":
         ours, theirs = socket.socketpair()
         timeout = struct.pack("@ll", int(stall_timeout_seconds), int(stall_timeout_seconds % 1 * 1e6))
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
@@ -76,9 +75,9 @@ class _Helper:
                 # One core each: otherwise the tokenizers library starts a thread for every core in every process.
                 env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
             )
-        helper = cls(process, Connection(ours.detach()), stall_timeout_seconds)
-        helper.send((config.model_dump_json(), str(model_path)))
-        return helper
+        worker = cls(process, Connection(ours.detach()), stall_timeout_seconds)
+        worker.send((config.model_dump_json(), str(model_path)))
+        return worker
 
     def send(self, message: object) -> None:
         with self._errors():
@@ -94,21 +93,17 @@ class _Helper:
             yield
         except BlockingIOError as error:
             raise EngineStalledError(
-                f"A process that makes prompts ({self.process.pid}) took or sent nothing for "
+                f"Prompt process {self.process.pid} neither read nor sent anything for "
                 f"{self.stall_timeout_seconds:g} s. If the machine is merely slow, raise stall_timeout_seconds."
             ) from error
         except (EOFError, OSError) as error:
-            raise self._ended() from error
-
-    def _ended(self) -> EngineError:
-        try:
-            code = self.process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
             code = None
-        return EngineError(
-            f"A process that makes prompts ({self.process.pid}) ended with exit code {code}; what it printed says why "
-            "(often: out of memory)."
-        )
+            with suppress(subprocess.TimeoutExpired):
+                code = self.process.wait(_END_SECONDS)
+            raise EngineError(
+                f"Prompt process {self.process.pid} ended with exit code {code}; its output says why (often: out of "
+                "memory)."
+            ) from error
 
     def end(self, grace_seconds: float) -> None:
         try:
@@ -129,12 +124,11 @@ class PromptProcesses:
     """
 
     def __init__(self, config: RefinerConfig, model_path: Path, processes: int, stall_timeout_seconds: float) -> None:
-        self._streams = count()
-        self._stream = -1
-        self._helpers: list[_Helper] = []
+        self._stream = 0
+        self._workers: list[_Worker] = []
         try:
             for _ in range(processes):
-                self._helpers.append(_Helper.start(config, model_path, stall_timeout_seconds))
+                self._workers.append(_Worker.start(config, model_path, stall_timeout_seconds))
         except BaseException:
             self.close()
             raise
@@ -147,12 +141,12 @@ class PromptProcesses:
 
     def close(self) -> None:
         """End the processes; safe to call twice."""
-        helpers, self._helpers = self._helpers, []
-        for helper in helpers:
-            helper.connection.close()
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.connection.close()
         until = time.monotonic() + _END_SECONDS
-        for helper in helpers:
-            helper.end(max(0.0, until - time.monotonic()))
+        for worker in workers:
+            worker.end(max(0.0, until - time.monotonic()))
 
     def prompts(self, batches: Iterable[Sequence[str]]) -> Iterator[list[Any]]:
         """Yield the prompts of each batch, in order; a few batches are read ahead.
@@ -162,33 +156,24 @@ class PromptProcesses:
         Raises:
             EngineError: A worker ended or is stuck, or another stream was started.
         """
-        self._stream = stream = next(self._streams)
+        self._stream = stream = self._stream + 1
         # Each worker answers in the order in which it is asked, so taking turns keeps the order of batches.
-        under_way: deque[tuple[int, _Helper]] = deque()
-        turns = cycle(self._helpers)
-        numbered = enumerate(batches)
-        more = True
+        under_way: deque[tuple[tuple[int, int], _Worker]] = deque()
+        turns = zip(enumerate(batches), cycle(self._workers), strict=False)
         while True:
-            while more and len(under_way) < BATCHES_EACH * len(self._helpers):
-                number, texts = next(numbered, (-1, ()))
-                more = number >= 0
-                if more:
-                    helper = next(turns)
-                    helper.send(((stream, number), list(texts)))
-                    under_way.append((number, helper))
+            room = BATCHES_EACH * len(self._workers) - len(under_way)
+            for (number, texts), worker in islice(turns, room):
+                worker.send(((stream, number), list(texts)))
+                under_way.append(((stream, number), worker))
             if not under_way:
                 return
-            yield self._answer((stream, under_way[0][0]), under_way[0][1])
-            under_way.popleft()
+            asked, worker = under_way.popleft()
+            answered, made = worker.receive()
+            while answered != asked:  # an answer to an abandoned stream
+                answered, made = worker.receive()
+            yield made
             if stream != self._stream:
-                raise EngineError("another stream of prompts has begun meanwhile")
-
-    def _answer(self, asked: tuple[int, int], helper: _Helper) -> list[Any]:
-        """Return the answer to a batch, skipping answers to abandoned streams."""
-        while True:
-            answered, made = helper.receive()
-            if answered == asked:
-                return made
+                raise EngineError("Another stream of prompts was started, so this one has ended.")
 
 
 def _serve(connection: Connection) -> None:

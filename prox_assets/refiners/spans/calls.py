@@ -12,8 +12,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
 from prox_assets.programs.operations import Normalize
-from prox_assets.programs.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
 from prox_assets.programs.string_literals import quote
 from prox_assets.programs.words import cuts_word
 from prox_assets.refiners.prompts.formats import shown_line

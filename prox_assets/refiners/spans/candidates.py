@@ -186,12 +186,10 @@ def _with_spaces(line: str, start: int, end: int, kind: NoiseKind, free: int) ->
         before -= 1
     while after < len(line) and after - end < _SPACE_CHARACTERS and line[after].isspace():
         after += 1
-    at_start = not line[:before].strip()
-    at_end = after == len(line)
-    if at_start:
+    if not line[:before].strip():
         # The indentation stays; what follows the span moves there.
         return Candidate(start, after, kind)
-    if at_end:
+    if after == len(line):
         return Candidate(before, end, kind)
     kept = line[start] if kind is NoiseKind.SEPARATOR else ""
     if kept and kept in _SINGLE_SEPARATORS:
@@ -200,17 +198,7 @@ def _with_spaces(line: str, start: int, end: int, kind: NoiseKind, free: int) ->
         return Candidate(start, end, kind, "... " if line[end].isalnum() else "...")
     if before < start and (after > end or line[end] in _CLOSING):
         return Candidate(before, end, kind)
-    if (
-        before == start
-        and after == end
-        and kind is not NoiseKind.INVISIBLE
-        and _needs_space(line[start - 1], line[end])
-    ):
-        return Candidate(start, end, kind, " ")
-    return Candidate(start, end, kind)
-
-
-def _needs_space(left: str, right: str) -> bool:
-    if left in _OPENING or right in _CLOSING:
-        return False
-    return not (UNSPACED.match(left) and UNSPACED.match(right))
+    tight = before == start and after == end and line[start - 1] not in _OPENING and line[end] not in _CLOSING
+    unspaced = UNSPACED.match(line[start - 1]) and UNSPACED.match(line[end])
+    needs_space = tight and not unspaced and kind is not NoiseKind.INVISIBLE
+    return Candidate(start, end, kind, " " if needs_space else "")

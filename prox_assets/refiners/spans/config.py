@@ -1,7 +1,4 @@
-"""The settings of decisions inside lines: how a candidate is shown to the model, and when it counts as noise.
-
-candidates.py finds the candidates; prompts.py builds the prompts.
-"""
+"""The settings of decisions inside lines: how a candidate is shown to the model, and when it counts as noise."""
 
 from typing import Self
 
@@ -22,34 +19,30 @@ class InlineSettings(BaseModel):
 
     start_token: str = Field(default="<norm>", description="First token of a prompt.")
     span_start_token: str = Field(default="<span>", description="Stands before the span.")
-    span_end_token: str = Field(default="</span>", description="Stands behind it.")
+    span_end_token: str = Field(default="</span>", description="Stands after the span.")
     judge_token: str = Field(default="<judge>", description="Last token, where the decision is read off.")
-    left_tokens: int = Field(
-        default=32, ge=0, description="Tokens of the line shown before the span, the nearest ones."
-    )
-    right_tokens: int = Field(default=24, ge=0, description="Tokens shown after it, the nearest ones.")
+    left_tokens: int = Field(default=32, ge=0, description="How many tokens of the line to show before the span.")
+    right_tokens: int = Field(default=24, ge=0, description="How many to show after it.")
     span_head_tokens: int = Field(default=15, ge=1, description="Tokens kept at the head of a shortened span.")
     span_tail_tokens: int = Field(default=8, ge=0, description="Tokens kept at its tail.")
     max_span_tokens: int = Field(
-        default=24,
-        ge=1,
-        description="A span with more tokens is shortened, with the dialect's elision tokens in its middle.",
+        default=24, ge=1, description="A span with more tokens is shortened, with an elision token in its middle."
     )
     remove_threshold: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="A span is noise when P(remove) is above this; the others stay. Part of inference: what is stored "
-        "is the program that follows.",
+        description="A span is noise when P(remove) is above this. Part of inference, because the program that "
+        "follows is what is stored.",
     )
     max_candidates: int = Field(
         default=256,
         ge=1,
         le=512,
-        description="Candidates of a chunk that are judged, the first ones; 512 replacements are the executor's limit.",
+        description="Most candidates of a chunk to judge, from its start; the executor accepts 512 replacements.",
     )
     kinds: tuple[NoiseKind, ...] = Field(
-        default=tuple(NoiseKind), min_length=1, description="Kinds of candidates that are looked for."
+        default=tuple(NoiseKind), min_length=1, description="Kinds of noise to look for."
     )
 
     @field_validator("kinds")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from prox_assets.engines.server_client import CompletionsClient, RequestFailedError, RequestRefusedError
+from prox_assets.engines.server.client import CompletionsClient, RequestFailedError, RequestRefusedError
 from prox_assets.training.annotation.answers import usable_text
 from prox_assets.training.annotation.budget import Budget
 from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_prompt_tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.engines.protocol import EngineError
-from prox_assets.engines.server_client import CompletionsClient
+from prox_assets.engines.server.client import CompletionsClient
 from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.prompts import Message
 

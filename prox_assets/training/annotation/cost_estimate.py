@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prox_assets.engines.server_client import RequestFailedError, RequestRefusedError
+from prox_assets.engines.server.client import RequestFailedError, RequestRefusedError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import chat_model
 from prox_assets.training.annotation.chat import ChatModel, message_bytes

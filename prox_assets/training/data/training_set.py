@@ -11,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
+from prox_assets.engines.extras import packages_of
 from prox_assets.programs import parse
+from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.line_targets import word_grams
 from prox_assets.training.data.page_annotations import SYNTHETIC_SITE, TEXT_SEPARATOR
@@ -113,7 +115,8 @@ def _split(row: Row) -> Split:
 
 def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetStatistics) -> list[str]:
     """Return the names of the groups that stay, in input order."""
-    from datasketch import MinHash, MinHashLSH
+    with packages_of("lab", RefinerError):
+        from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(threshold=NEAR_DUPLICATE, num_perm=PERMUTATIONS)
     seen: set[int] = set()

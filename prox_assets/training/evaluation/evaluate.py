@@ -5,11 +5,10 @@ measures.py holds the formulas, and table.py writes the results as tables.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from prox_assets.programs import (
-    Chunk,
     DocumentReason,
     ExecutionPolicy,
     Outcome,
@@ -153,17 +152,7 @@ def _in_order(results: Iterable[ProgramsT]) -> list[ProgramsT]:
 
 def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refinement:
     """Execute the programs of a text."""
-    stored = [
-        stored_program(
-            Chunk(row.chunk_index, row.line_start, row.line_end, row.skip_reason),
-            row.program,
-            row.line_keep_probabilities,
-            row.finish_reason,
-            policy,
-        )
-        for row in programs.rows
-    ]
-    return execute(text, stored, policy)
+    return execute(text, [stored_program(asdict(row), policy) for row in programs.rows], policy)
 
 
 def evaluate_chunks(

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prox_assets.engines.extras import packages_of
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import save_refiner
@@ -44,7 +45,7 @@ def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Prog
         RefinerError: The base or the training set is missing, the recipe does not fit the refiner, or another run is
             training in the folder.
     """
-    with _only_run(folder.level(level)):
+    with _only_run(folder.level(level)), packages_of("lab", RefinerError):
         return _train(plan, folder, level, progress)
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from prox_assets.refiners.line_rules import is_code
+from prox_assets.refiners.rules.line_rules import is_code
 from prox_assets.refiners.spans.candidates import Candidate
 from prox_assets.refiners.spans.patterns import NoiseKind
 

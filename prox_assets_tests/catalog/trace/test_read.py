@@ -5,16 +5,16 @@ import json
 import pytest
 
 from prox_assets.catalog.document_index import DocumentPlace
-from prox_assets.catalog.trace import words as trace_words
+from prox_assets.catalog.trace import sentences
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.chain import State
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.programs import EXECUTOR_VERSION
-from prox_assets.stages.chunk_programs import write_chunk_programs
-from prox_assets.stages.doc_programs import write_document_programs
+from prox_assets.stages.execution.refined_shards import refine_shard
+from prox_assets.stages.inference.chunk_programs import write_chunk_programs
+from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.raw_shards import read_raw_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, life_of, place_of, scored
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it, table_file
@@ -100,7 +100,7 @@ def test_the_executors_verdict_on_each_chunk_is_told(run, name, verdicts, words)
     life = life_of(run, name)
     assert [chunk.verdict for chunk in life.chunks if chunk.verdict] == verdicts
     if words:
-        assert trace_words.chunk(life.chunks[0]).endswith(words)
+        assert sentences.chunk(life.chunks[0]).endswith(words)
 
 
 def test_an_execution_of_an_earlier_release_has_chunks_without_a_verdict(own):

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prox_assets.monitoring.drift.judge import DriftError, Finding, find_drift, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, judge_arrivals
 from prox_assets.monitoring.drift.settings import DEFAULT_THRESHOLDS, KINDS, DriftSettings, Measure, Severity, Threshold
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 
 DEFAULT = DriftSettings()
 
 
-def found(rows: list[dict[str, Any]], chosen: DriftSettings = DEFAULT) -> dict[Measure, Finding]:
-    return {finding.measure: finding for finding in find_drift(rows, chosen)}
+def found(rows: list[dict[str, Any]], chosen: DriftSettings = DEFAULT) -> dict[Measure, DriftFinding]:
+    return {finding.measure: finding for finding in judge_arrivals(rows, chosen)[-1].findings}
 
 
 def test_every_measure_has_a_kind_and_a_threshold() -> None:
@@ -171,7 +171,7 @@ def test_a_refiner_that_changed_with_the_shard_is_named() -> None:
 def test_nothing_is_judged_before_there_is_a_baseline() -> None:
     rows = [*weeks(DEFAULT.min_baseline_shards - 1), week(50, no_op=1.0)]
     assert not found(rows)
-    assert find_drift([], DEFAULT) == []
+    assert judge_arrivals([], DEFAULT) == []
 
 
 def test_rows_of_an_earlier_release_are_passed_over() -> None:
@@ -235,4 +235,4 @@ def test_settings_that_make_no_sense_are_refused(values: dict[str, Any], message
 )
 def test_settings_that_name_unknown_shards_are_refused_with_the_remedy(chosen: DriftSettings) -> None:
     with pytest.raises(DriftError, match="materialize quality_metrics"):
-        find_drift(weeks(10), chosen)
+        judge_arrivals(weeks(10), chosen)

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from prox_assets.monitoring.drift.settings import DEFAULT_THRESHOLDS, KINDS, DriftSettings, Measure
-from prox_assets.orchestration.drift_checks import CHECKS
+from prox_assets.orchestration.checks.drift_checks import CHECKS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "drift.md").read_text()
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from prox_assets.catalog.printable import printable
-from prox_assets.cli.summary import preview_lines
+from prox_assets.cli.views.outcomes import preview_lines
 from prox_assets.monitoring.metrics.previews import LINES_PER_EXCERPT, Preview, as_markdown, edit_previews
-from prox_assets.stages.refined_shards import refine_shard
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets_tests.stages.fake_refiners import FakeChunks
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of
 

@@ -10,7 +10,7 @@ import pytest
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.monitoring.metrics.reconciliation import SHARD_TABLES, reconcile, schema_problems
-from prox_assets.stages.refined_shards import refine_shard
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of
 

@@ -13,8 +13,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Outcome, Table
 from prox_assets.monitoring.metrics.shard_metrics import HISTOGRAM_BINS, shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import MEASURED, ShardTables
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it, table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments

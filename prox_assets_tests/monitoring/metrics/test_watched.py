@@ -13,8 +13,8 @@ from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.monitoring.metrics.watched import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, prompted_of, repetition_of
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.lakes import table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments

@@ -8,8 +8,8 @@ from typing import Any
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of

@@ -263,5 +263,5 @@ def test_damage_behind_a_whole_footer_is_an_error_of_the_lake(tmp_path: Path):
     data = bytearray(path.read_bytes())
     data[4:400] = bytes(396)
     path.write_bytes(bytes(data))
-    with pytest.raises(LakeError, match=r"cannot be read for the report on web|outcomes/.*is damaged"):
+    with pytest.raises(LakeError, match=r"web of the lake .* cannot be read|outcomes/.*is damaged"):
         write_report(run.lake, CORPUS)

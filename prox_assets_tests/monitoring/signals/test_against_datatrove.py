@@ -16,8 +16,8 @@ import pytest
 
 import prox_assets.corpora.sample
 from prox_assets.monitoring.signals import document_signals
-from prox_assets.monitoring.signals.c4 import SENTENCE_END
-from prox_assets.monitoring.signals.fineweb import TERMINAL_PUNCTUATION
+from prox_assets.published_rules.c4 import SENTENCE_END
+from prox_assets.published_rules.fineweb import TERMINAL_PUNCTUATION
 from prox_assets.training.data.pages import PAGES_VARIABLE
 
 pytest.importorskip("spacy")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prox_assets.monitoring.signals import FAMILIES, document_signals, mean_signals, passes
-from prox_assets.monitoring.signals.gopher_repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
+from prox_assets.monitoring.signals import FAMILIES, document_signals, passes, total_signals
+from prox_assets.published_rules.gopher import DUPLICATE_NGRAMS, TOP_NGRAMS
 
 
 def signals_of(text: str) -> dict[str, Any]:
@@ -158,10 +158,10 @@ def test_a_text_without_words_has_no_signals_and_passes_nothing():
 
 def test_means_leave_out_texts_without_words_but_the_shares_that_pass_count_them():
     prose = "\n".join(f"The {n}th boat of the day left harbour with the tide, and that was that." for n in range(12))
-    means = mean_signals(pl.LazyFrame({"text": ["one two", "", prose]}))
+    means = total_signals(pl.LazyFrame({"text": ["one two", "", prose]})).means()
     assert means["words"] == pytest.approx((2 + len(prose.split())) / 2)
     assert means["passes_fineweb"] == pytest.approx(1 / 3)
-    assert mean_signals(pl.LazyFrame({"text": []}, schema={"text": pl.String})) == {}
+    assert total_signals(pl.LazyFrame({"text": []}, schema={"text": pl.String})).means() == {}
 
 
 TEXTS = st.lists(
@@ -232,8 +232,8 @@ def test_every_family_names_its_signals_rules_and_source():
 def test_means_do_not_depend_on_how_rows_come():
     texts = [" ".join(f"word{number % 7}" * (1 + number % 3) for number in range(3 + size)) for size in range(40)]
     whole = pl.DataFrame({"text": texts})
-    expected = mean_signals(whole.lazy())
+    expected = total_signals(whole.lazy()).means()
     for order in (texts[::-1], texts[1::2] + texts[::2]):
-        assert mean_signals(pl.LazyFrame({"text": order})) == expected
+        assert total_signals(pl.LazyFrame({"text": order})).means() == expected
     for rows in (1, 7, 33):
-        assert mean_signals(pl.concat([part.lazy() for part in whole.iter_slices(rows)])) == expected
+        assert total_signals(pl.concat([part.lazy() for part in whole.iter_slices(rows)])).means() == expected

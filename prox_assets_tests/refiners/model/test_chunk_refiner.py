@@ -131,7 +131,7 @@ def test_labels_without_any_probability_are_an_error(line_labels_tokenizer):
 
 def test_an_engine_that_loses_chunks_is_reported(tokenizer):
     refiner = ModelChunkRefiner(CONFIG, ScriptedEngine(lambda request: None), tokenizer)
-    with pytest.raises(EngineError, match="1 chunks"):
+    with pytest.raises(EngineError, match="1 prompts"):
         list(refiner.write_programs(PAGES[:1]))
 
 

@@ -8,7 +8,7 @@ import pytest
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Completion, EngineError, Score
-from prox_assets.programs.document import decide_document
+from prox_assets.programs.execution.document_decision import decide_document
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
@@ -108,7 +108,7 @@ def test_answers_are_compared_at_the_first_token_in_which_they_differ(tokenizer)
 
 def test_answers_of_which_one_begins_with_the_other_are_refused(tokenizer):
     config = CONFIG.model_copy(update={"keep_answer": "doc", "drop_answer": "doc!"})
-    with pytest.raises(RefinerError, match="do not differ before"):
+    with pytest.raises(RefinerError, match="begins with the other"):
         ModelDocumentRefiner(config, ScriptedEngine(), tokenizer)
 
 
@@ -165,7 +165,7 @@ def test_a_failed_request_is_an_error_of_its_document_alone(tokenizer):
 
 def test_an_engine_that_loses_requests_is_reported(tokenizer):
     refiner = ModelDocumentRefiner(CONFIG, ScriptedEngine(score=lambda request: None), tokenizer)
-    with pytest.raises(EngineError, match="2 documents"):
+    with pytest.raises(EngineError, match="2 prompts"):
         list(refiner.write_programs([RefinerInput("a", "one"), RefinerInput("b", "two")]))
 
 

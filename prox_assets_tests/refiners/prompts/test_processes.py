@@ -126,7 +126,7 @@ def test_answers_of_a_stream_that_was_given_up_are_not_taken_for_another_ones(ti
         [made] = processes.prompts([["of the second stream"]])
 
         assert made == prompt_maker(CONFIG, load_tokenizer(tiny_folder)).make(["of the second stream"])
-        with pytest.raises(EngineError, match="another stream"):
+        with pytest.raises(EngineError, match="Another stream"):
             next(given_up)
 
 
@@ -139,7 +139,7 @@ def test_a_killed_process_is_named_and_the_session_starts_anew(tiny_folder: Path
         next(results)
         [victim] = children()
         os.kill(victim, signal.SIGKILL)
-        named = rf"makes prompts \({victim}\) ended with exit code -9"
+        named = rf"process {victim} ended with exit code -9"
         with pytest.raises(EngineError, match=named), session.restarting_after_engine_errors():
             list(results)
 
@@ -171,7 +171,7 @@ def test_a_process_that_is_stuck_in_the_middle_of_an_answer_fails_the_run(tiny_f
         next(stream)
         [stuck] = children()
         # Nobody reads: it has sent what fits, and waits.
-        assert until(lambda: processes._helpers[0].connection.poll(0))
+        assert until(lambda: processes._workers[0].connection.poll(0))
         time.sleep(0.5)
         os.kill(stuck, signal.SIGSTOP)
         with pytest.raises(EngineStalledError, match=str(stuck)):
@@ -195,7 +195,7 @@ from prox_assets.refiners.prompts.processes import PromptProcesses
 config = RefinerConfig.model_validate_json({CONFIG.model_dump_json()!r})
 processes = PromptProcesses(config, Path({str(tiny_folder)!r}), 2, 60.0)
 list(processes.prompts([["a"], ["b"]]))
-print(*(helper.process.pid for helper in processes._helpers), flush=True)
+print(*(helper.process.pid for helper in processes._workers), flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:

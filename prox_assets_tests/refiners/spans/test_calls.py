@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import ExecutionPolicy, execute
 from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.execution.strict import SOURCE_LIMIT
 from prox_assets.programs.operations import Normalize, RemoveLines, render
 from prox_assets.programs.refinement import EditStatus
-from prox_assets.programs.strict import SOURCE_LIMIT
 from prox_assets.programs.words import cuts_word
 from prox_assets.refiners.spans.calls import NoiseSpan, normalize_calls
 from prox_assets.refiners.spans.candidates import Candidate

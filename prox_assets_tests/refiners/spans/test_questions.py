@@ -164,7 +164,7 @@ def test_an_engine_that_loses_a_span_is_reported(inline_tokenizer):
             return None
         return scored(request, *[KEEP] * len(request.positions))
 
-    with pytest.raises(EngineError, match="for 1 chunks"):
+    with pytest.raises(EngineError, match=r"an answer to \d prompts"):
         refine(inline_tokenizer, ScriptedEngine(score=score), TEXT)
 
 

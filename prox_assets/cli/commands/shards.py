@@ -1,0 +1,78 @@
+"""`prox shards`: list a corpus's shards and the state of each."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from prox_assets.cli.console import console, plain_errors
+from prox_assets.cli.options import CorpusOption, corpora_of
+from prox_assets.lake.lake import Lake
+from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.shard_states import ShardState, State, shard_states
+
+_COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
+_FINGERPRINT_DIGITS = 8
+
+
+@plain_errors()
+def shards(
+    lake: Annotated[
+        str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
+    ] = "lake",
+    corpus: CorpusOption = None,
+) -> None:
+    """List the shards in a lake with the state of each.
+
+    A stage is stale if its inputs or its source file have changed since. What a changed configuration would redo is
+    shown by Dagster, on each asset.
+    """
+    opened = Lake(lake)
+    for name in corpora_of(opened, corpus):
+        known = known_shards(opened, name)
+        console.print(_table(name, shard_states(opened, name, known.values())))
+
+
+def _table(corpus: str, states: Sequence[ShardState]) -> Table:
+    done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
+    title = f"corpus {corpus}: {len(states)} {'shard' if len(states) == 1 else 'shards'}, {done} done"
+    refiners = {_refiners(state) for state in states if state.doc_refiner}
+    # Show refiners per shard only where they differ; shard keys need the width.
+    mixed = len(refiners) > 1
+    if len(refiners) == 1:
+        title += f", refiners {refiners.pop()}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("shard", overflow="fold")
+    table.add_column("documents", justify="right", no_wrap=True)
+    for name in ("state", *(["refiners"] if mixed else []), "updated (UTC)"):
+        table.add_column(name, no_wrap=True)
+    for state in states:
+        table.add_row(
+            escape(state.shard.key),
+            _documents(state),
+            _first_open_stage(state),
+            *([_refiners(state)] if mixed else []),
+            f"{state.updated:%Y-%m-%d %H:%M}" if state.updated else "-",
+        )
+    return table
+
+
+def _refiners(state: ShardState) -> str:
+    return " ".join((name or "-")[:_FINGERPRINT_DIGITS] for name in (state.doc_refiner, state.chunk_refiner))
+
+
+def _documents(state: ShardState) -> str:
+    if state.documents is None:
+        return "-"
+    return f"first {state.documents:,}" if state.limited else f"{state.documents:,}"
+
+
+def _first_open_stage(state: ShardState) -> str:
+    """Return the first stage that is not done; later stages wait for it."""
+    for stage, stage_state in state.stages.items():
+        if stage_state is not State.DONE:
+            return f"[{_COLOURS[stage_state]}]{stage} {stage_state}[/]"
+    return "[green]done[/]"

@@ -1,0 +1,1 @@
+"""What commands print: tables, traces and progress, with hostile text made harmless."""

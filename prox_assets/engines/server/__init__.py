@@ -1,0 +1,1 @@
+"""The engine that asks a vLLM server over HTTP."""

@@ -1,0 +1,1 @@
+"""Asset checks: a shard's tables add up, and a corpus's shards have not drifted."""

@@ -1,0 +1,79 @@
+"""A sensor that lists the source and adds new shards as partitions, and a job that does the same on demand.
+
+A sensor has to finish within Dagster's evaluation time-out. Listing is quick, unless `rows_per_shard` makes it count
+the rows of large compressed files; run the job once before that, because counts are remembered.
+"""
+
+import dagster as dg
+
+from prox_assets.corpora.errors import CorpusError
+from prox_assets.lake.lake import Lake
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.failures import no_retry_when_useless
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import raw_shards
+from prox_assets.stages.discovery import Discovery, discover_shards
+
+
+def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
+    """Build the job `discover_{corpus}_shards`, which lists the source now and adds new shards."""
+
+    @dg.op(name=f"list_{settings.corpus}_source", description="List the source, record and add new shards.")
+    def list_source(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        with no_retry_when_useless():
+            found = prepare_partitions(context.instance, lake.open(), settings, context.run_id)
+        context.log.info(describe(found))
+        context.add_output_metadata(
+            {"shards": len(found.shards), "added": list(found.added), "changed": list(found.changed)}
+        )
+
+    @dg.job(
+        name=f"discover_{settings.corpus}_shards",
+        description=f"List the source of {settings.corpus} and add new shards as partitions.",
+        tags={"prox/corpus": settings.corpus},
+    )
+    def discover() -> None:
+        list_source()
+
+    return discover
+
+
+def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
+    """Build the sensor that adds new shards as they arrive; a failed listing changes nothing."""
+
+    @dg.sensor(
+        name=f"{settings.corpus}_shard_arrivals",
+        description=f"Adds a partition for every new shard of {settings.corpus}.",
+        minimum_interval_seconds=settings.discovery_interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        target=dg.AssetSelection.assets(settings.key(raw_shards.ASSET)),
+    )
+    def shard_arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
+        try:
+            found = discover_shards(lake.open(), settings.plan, run_id="discovery")
+        except CorpusError as error:
+            return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
+        known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
+        new = [shard.key for shard in found.shards if shard.key not in known]
+        if not new:
+            return dg.SkipReason(describe(found))
+        return dg.SensorResult(dynamic_partitions_requests=[settings.partitions.build_add_request(new)])
+
+    return shard_arrivals
+
+
+def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings, run_id: str) -> Discovery:
+    """Discover a corpus's shards and add them to a Dagster instance as partitions."""
+    found = discover_shards(lake, settings.plan, run_id)
+    instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
+    return found
+
+
+def describe(found: Discovery) -> str:
+    """Summarize a listing in one line."""
+    parts = [f"{len(found.shards)} shards, {len(found.added)} new"]
+    if found.changed:
+        parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
+    if found.gone:
+        parts.append(f"no longer in the source; their results stay: {', '.join(found.gone)}")
+    return "; ".join(parts)

@@ -1,0 +1,131 @@
+"""Executes the programs of one document: the entry point of the package.
+
+It checks the chunks and programs for both modes, assembles strict chunks into a document, and drops edited documents
+that are too short. `strict` runs one chunk; `reference_mode` runs the released executor.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.execution.reference_mode import execute_as_released
+from prox_assets.programs.execution.strict import refine_chunk
+from prox_assets.programs.operations import Operation
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept
+
+
+class ChunkProgram(NamedTuple):
+    """A chunk and its program.
+
+    Attributes:
+        chunk: The lines that were shown.
+        program: Program text, or operations; None if there is nothing to run (the chunk was skipped).
+        truncated: Whether the token limit cut off the answer.
+    """
+
+    chunk: Chunk
+    program: str | tuple[Operation, ...] | None
+    truncated: bool = False
+
+
+def execute(
+    text: str,
+    chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]],
+    policy: ExecutionPolicy | None = None,
+    records: list[ChunkRecord] | None = None,
+) -> Refinement:
+    """Refine one document with the programs of its chunks.
+
+    Args:
+        text: The document.
+        chunks_and_programs: Its chunks in order, each with its program. Plain tuples also work: a Chunk or (line_start,
+            line_end), then the program, then optionally whether it was truncated. Lines outside all chunks stay as
+            they are.
+        policy: The execution policy; by default strict with default values.
+        records: A list that receives a record of every chunk whose program ran (strict mode only), for provenance.py.
+
+    Returns:
+        The refined text with a record of every chunk and every operation. No text or program makes this raise. The
+        time is linear in the length of text and programs.
+
+    Raises:
+        ValueError: The chunks are not runs of the document's lines, in order and without overlap.
+    """
+    policy = policy or ExecutionPolicy()
+    programs = _checked(chunks_and_programs, text.count("\n") + 1)
+    if policy.mode == "reference":
+        return execute_as_released(text, [(item.chunk.index, item.program) for item in programs], policy)
+    return _execute_strictly(text, programs, policy, records)
+
+
+def _checked(chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], line_count: int) -> list[ChunkProgram]:
+    checked: list[ChunkProgram] = []
+    free = 0
+    for index, item in enumerate(chunks_and_programs):
+        values: tuple[Any, ...] = (*item, False)  # the default for `truncated`
+        place, program, truncated = values[:3]
+        chunk = place if isinstance(place, Chunk) else Chunk(index, place[0], place[1])
+        if not free <= chunk.line_start <= chunk.line_end < line_count:
+            raise ValueError(
+                f"chunk {chunk.index} claims lines {chunk.line_start} to {chunk.line_end}; "
+                f"lines {free} to {line_count - 1} of the document were left for it"
+            )
+        free = chunk.line_end + 1
+        checked.append(ChunkProgram(chunk, program, truncated))
+    return checked
+
+
+def _execute_strictly(
+    text: str, programs: list[ChunkProgram], policy: ExecutionPolicy, records: list[ChunkRecord] | None
+) -> Refinement:
+    lines = text.split("\n")
+    output: list[str] = []
+    chunks: list[ChunkOutcome] = []
+    edits: list[Edit] = []
+    done = 0
+    for chunk, program, truncated in programs:
+        output += lines[done : chunk.line_start]
+        done = chunk.line_end + 1
+        shown = lines[chunk.line_start : done]
+        if program is None:
+            output += shown
+            chunks.append(ChunkOutcome(chunk.index, Verdict.SKIPPED))
+            continue
+        record = None
+        if records is not None:
+            record = ChunkRecord(chunk.line_start, len(shown), range(len(shown)))
+            records.append(record)
+        left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record)
+        output += left
+        chunks.append(chunk_outcome)
+        edits += chunk_edits
+    output += lines[done:]
+    refined = "\n".join(output)
+    # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
+    # removed, nothing was kept.
+    reason = _too_little_left(text, refined, policy) if refined != text or not output else None
+    return dropped(text, chunks, edits, reason) if reason else kept(text, refined, chunks, edits)
+
+
+def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:
+    """Return why too little is left of an edited document to keep it; unchanged documents skip this check."""
+    # A fast path: a minimum computed from all characters is at least the one computed from visible characters, and the
+    # head of a text that keeps most of its characters already has that many. Counting the whole text would take longer
+    # than executing most programs.
+    enough = max(1, policy.min_kept_characters, policy.min_kept_share * len(before))
+    if _visible_characters(after[: 2 * math.ceil(enough)]) >= enough:
+        return None
+    left = _visible_characters(after)
+    if left == 0:
+        return Reason.NOTHING_LEFT
+    if left < policy.min_kept_share * _visible_characters(before):
+        return Reason.KEPT_SHARE_TOO_SMALL
+    return Reason.TOO_FEW_CHARACTERS if left < policy.min_kept_characters else None
+
+
+def _visible_characters(text: str) -> int:
+    """Count non-whitespace characters; counting words would make every Chinese page look short."""
+    return sum(map(len, text.split()))

@@ -1,0 +1,234 @@
+r"""Span provenance: for every character of a refined text, the characters of the raw text that it came from.
+
+The executor's records, from which the map is built, are defined in recording.py.
+
+A strict execution keeps whole lines and replaces matches inside them, all at once and on the original text. The refined
+text is therefore a sequence of raw ranges in their original order, with replacements between them, and nothing else.
+Each line break in the refined text is the one that ended the kept line before it. A removed line takes its own line
+break with it; lines removed at the end of a document take the one before them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from prox_assets.programs.execution.executor import ChunkProgram, execute
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.refinement import Outcome, Refinement
+
+
+class ProvenanceError(ValueError):
+    """There is no map from refined to raw text under this policy; the message says why."""
+
+
+class SegmentKind(StrEnum):
+    """How a segment of refined text came about."""
+
+    COPIED = "copied"
+    """The raw range holds the same characters."""
+    REPLACED = "replaced"
+    """A normalize replaced the whole raw range with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Characters refined_start to refined_end (exclusive) came from the raw characters raw_start to raw_end.
+
+    Attributes:
+        refined_start: First character of the refined text.
+        refined_end: Character after the last one; a segment is never empty.
+        raw_start: First character of the raw text.
+        raw_end: Character after the last one.
+        kind: Whether it was copied or replaced.
+    """
+
+    refined_start: int
+    refined_end: int
+    raw_start: int
+    raw_end: int
+    kind: SegmentKind
+
+
+class Span(NamedTuple):
+    """The characters start to end (exclusive) of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The map from refined to raw text of one document.
+
+    Attributes:
+        segments: Segments that tile the refined text in order; their raw ranges are in order too and never overlap.
+        raw_length: Characters of the raw text.
+        refined_length: Characters of the refined text; 0 where the document was dropped.
+    """
+
+    segments: tuple[Segment, ...]
+    raw_length: int
+    refined_length: int
+
+    def sources(self, start: int, end: int) -> tuple[Segment, ...]:
+        """Return the segments that the refined characters start to end (exclusive) came from.
+
+        Segments are cut to the range. A replaced segment keeps its whole raw range, because parts of a replacement do
+        not correspond to parts of the text that it replaced.
+
+        Raises:
+            ValueError: The range is empty or leaves the refined text.
+        """
+        if not 0 <= start < end <= self.refined_length:
+            raise ValueError(f"{start}:{end} is no range of a refined text of {self.refined_length} characters")
+        first = bisect_right(self.segments, start, key=lambda segment: segment.refined_start) - 1
+        found: list[Segment] = []
+        for segment in self.segments[first:]:
+            if segment.refined_start >= end:
+                break
+            found.append(_cut(segment, start, end))
+        return tuple(found)
+
+    def removed(self) -> tuple[Span, ...]:
+        """Return the raw ranges that left nothing in the refined text, in order: those that no segment covers."""
+        spans: list[Span] = []
+        done = 0
+        for segment in self.segments:
+            if segment.raw_start > done:
+                spans.append(Span(done, segment.raw_start))
+            done = segment.raw_end
+        if done < self.raw_length:
+            spans.append(Span(done, self.raw_length))
+        return tuple(spans)
+
+
+def execute_with_provenance(
+    text: str, chunks_and_programs: Iterable[ChunkProgram | tuple[Any, ...]], policy: ExecutionPolicy | None = None
+) -> tuple[Refinement, Provenance]:
+    """Execute as `execute` does, and return where each character of the result came from.
+
+    Args:
+        text: The document.
+        chunks_and_programs: See `execute`.
+        policy: See `execute`; its mode must be strict.
+
+    Raises:
+        ProvenanceError: The policy's mode is reference. The released executor applies replacements one after another,
+            each to the whole document as changed so far. A character can therefore result from several calls, and from
+            text that is no longer next to it, so it has no single source range.
+        ValueError: See `execute`.
+    """
+    policy = policy or ExecutionPolicy()
+    if policy.mode != "strict":
+        raise ProvenanceError(
+            "spans are traced in strict mode only: reference mode replaces one call after the other, each on text that "
+            "the earlier ones have changed, so its characters have no one place in the raw text"
+        )
+    records: list[ChunkRecord] = []
+    refinement = execute(text, chunks_and_programs, policy, records)
+    segments: tuple[Segment, ...] = ()
+    if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        segments = tuple(_segments(_pieces(text.split("\n"), records)))
+    return refinement, Provenance(segments, len(text), len(refinement.text))
+
+
+class _Piece(NamedTuple):
+    """A raw range that was kept (no target length), or one that was replaced."""
+
+    start: int
+    end: int
+    target_length: int | None = None
+
+
+def _cut(segment: Segment, start: int, end: int) -> Segment:
+    refined_start, refined_end = max(segment.refined_start, start), min(segment.refined_end, end)
+    if segment.kind is SegmentKind.REPLACED:
+        return replace(segment, refined_start=refined_start, refined_end=refined_end)
+    shift = segment.raw_start - segment.refined_start
+    return Segment(refined_start, refined_end, refined_start + shift, refined_end + shift, segment.kind)
+
+
+def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
+    """Assign refined positions to the pieces, merging adjacent raw ranges."""
+    refined = 0
+    # The current raw range, which may still grow.
+    copied_start = copied_end = 0
+    for start, end, target_length in pieces:
+        if target_length is None and start == copied_end:
+            copied_end = end
+            continue
+        if copied_end > copied_start:
+            length = copied_end - copied_start
+            yield Segment(refined, refined + length, copied_start, copied_end, SegmentKind.COPIED)
+            refined += length
+        if target_length is None:
+            copied_start, copied_end = start, end
+            continue
+        copied_start = copied_end = end
+        if target_length:
+            yield Segment(refined, refined + target_length, start, end, SegmentKind.REPLACED)
+            refined += target_length
+    if copied_end > copied_start:
+        yield Segment(refined, refined + copied_end - copied_start, copied_start, copied_end, SegmentKind.COPIED)
+
+
+def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_Piece]:
+    """Yield the pieces of the refined text from left to right."""
+    starts = _line_starts(lines)
+    previous: int | None = None
+    for line, pieces in _kept_lines(lines, starts, records):
+        if previous is not None:
+            line_break = starts[previous] + len(lines[previous])
+            yield _Piece(line_break, line_break + 1)
+        yield from pieces
+        previous = line
+
+
+def _line_starts(lines: Sequence[str]) -> list[int]:
+    starts: list[int] = []
+    place = 0
+    for line in lines:
+        starts.append(place)
+        place += len(line) + 1
+    return starts
+
+
+def _kept_lines(
+    lines: Sequence[str], starts: Sequence[int], records: Iterable[ChunkRecord]
+) -> Iterator[tuple[int, list[_Piece]]]:
+    """Yield every kept line with its pieces; lines without a record were kept unchanged."""
+    done = 0
+    for record in records:
+        for line in range(done, record.line_start):
+            yield line, [_Piece(starts[line], starts[line] + len(lines[line]))]
+        yield from _kept_chunk_lines(lines, starts, record)
+        done = record.line_start + record.line_count
+    for line in range(done, len(lines)):
+        yield line, [_Piece(starts[line], starts[line] + len(lines[line]))]
+
+
+def _kept_chunk_lines(
+    lines: Sequence[str], starts: Sequence[int], record: ChunkRecord
+) -> Iterator[tuple[int, list[_Piece]]]:
+    """Map replacements from offsets in the joined kept lines back to the document."""
+    joined = 0
+    upcoming = 0
+    for offset in record.kept:
+        line = record.line_start + offset
+        end = joined + len(lines[line])
+        shift = starts[line] - joined
+        pieces: list[_Piece] = []
+        done = joined
+        # A source is never empty and contains no line break, so a match that starts in a line ends in it.
+        while upcoming < len(record.replacements) and record.replacements[upcoming].start < end:
+            match = record.replacements[upcoming]
+            pieces.append(_Piece(done + shift, match.start + shift))
+            pieces.append(_Piece(match.start + shift, match.end + shift, match.target_length))
+            done = match.end
+            upcoming += 1
+        pieces.append(_Piece(done + shift, end + shift))
+        yield line, pieces
+        joined = end + 1

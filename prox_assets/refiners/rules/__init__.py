@@ -1,0 +1,1 @@
+"""The `rules` refiner: published heuristics write the programs, without a model."""

@@ -1,0 +1,1 @@
+"""Applying stored programs: the shard's refined tables, and the replay that compares with them."""

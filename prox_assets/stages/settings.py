@@ -1,0 +1,101 @@
+"""A corpus's settings as people write them, in a defs.yaml or as options, and the plan that they stand for."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from prox_assets.corpora.source import CorpusSource, SourceSettings
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
+from prox_assets.refiners.presets import named_refiners
+from prox_assets.stages.plan import InferenceSettings, RefinementPlan
+
+_POLICY = TypeAdapter(ExecutionPolicy)
+_POLICY_FIELDS = tuple(field.name for field in dataclasses.fields(ExecutionPolicy))
+# What a user may set; the refiner's prompts decide the other two.
+POLICY_SETTINGS = tuple(name for name in _POLICY_FIELDS if name not in ("dialect", "line_numbers"))
+
+
+def described(error: ValidationError) -> str:
+    """Describe a validation error in one line: each wrong key as it was written, and what is wrong with it."""
+    parts: list[str] = []
+    for item in error.errors():
+        # pydantic puts a union's branches among the keys, and reports what is wrong with each.
+        if item["loc"] == ("refiners", "str") and error.error_count() > 1:
+            continue
+        keys = (str(key) for key in item["loc"])
+        place = ".".join(
+            key for key in keys if key not in ("vllm", "server", "transformers") and "RefinerPair" not in key
+        )
+        message = item["msg"].removeprefix("Value error, ")
+        parts.append(f"{place}: {message}" if place else message)
+    return "; ".join(parts)
+
+
+def checked_policy(values: Mapping[str, Any], key: str, known: Sequence[str] = _POLICY_FIELDS) -> dict[str, Any]:
+    """Return settings of an execution policy, each with its field's type.
+
+    Args:
+        values: The settings by name.
+        key: What a user calls the policy; messages begin with it.
+        known: The settings that may be given.
+
+    Raises:
+        ValueError: A setting is unknown, has the wrong type or is out of range.
+    """
+    unknown = sorted(values.keys() - set(known))
+    if unknown:
+        raise ValueError(f"{key} does not know {', '.join(unknown)}; it knows {', '.join(known)}")
+    try:
+        checked = _POLICY.validate_python(dict(values))
+    except ValidationError as error:
+        raise ValueError(f"{key}: {described(error)}") from error
+    return {name: getattr(checked, name) for name in values}
+
+
+class _NamedCorpus(BaseModel):
+    """The first of the settings: pydantic orders fields by their class, the last base first."""
+
+    # The plan checks the name: here it may still be a template, such as {{ env.PROX_CORPUS }}.
+    corpus: str = Field(description=CorpusSource.model_fields["name"].description)
+
+
+class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):
+    """What a corpus is and how it is refined."""
+
+    refiners: str | RefinerPair = Field(
+        default="rules",
+        description="A preset (bundled, rules, prox-web, prox-math, keep-all), a folder of the refiner lab, or both "
+        "refiners in full.",
+    )
+    policy: dict[str, Any] = Field(
+        default_factory=dict,
+        description="How programs are executed: fields of ExecutionPolicy. Thresholds not named here are the "
+        "refiners' own.",
+    )
+
+    @cached_property
+    def plan(self) -> RefinementPlan:
+        """The plan.
+
+        Raises:
+            ValueError: A setting is invalid; the message names it as it is written here.
+            RefinerError: There are no such refiners.
+        """
+        refiners = named_refiners(self.refiners) if isinstance(self.refiners, str) else self.refiners
+        checked = checked_policy(self.policy, "policy")
+        # Fingerprints tell 1 from 1.0, so a number stays as it is written.
+        policy = {name: value if value == checked[name] else checked[name] for name, value in self.policy.items()}
+        return RefinementPlan(
+            source=CorpusSource.model_validate({"corpus": self.corpus, **self._own(SourceSettings)}),
+            refiners=refiners,
+            policy=refiners.policy(**policy),
+            **self._own(InferenceSettings),
+        )
+
+    def _own(self, part: type[SourceSettings] | type[InferenceSettings]) -> dict[str, Any]:
+        """Return the settings that a part of the model declares."""
+        return {name: getattr(self, name) for name in part.model_fields}

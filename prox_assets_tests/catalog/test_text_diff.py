@@ -1,0 +1,93 @@
+"""The marked lines of a text: exactly what was done, and folded where there is nothing to see."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
+from prox_assets.programs import ExecutionPolicy, Normalize, Outcome, RemoveLines, execute_with_provenance
+from prox_assets_tests.programs.execution.test_provenance import documents, policies, thorough
+
+LENIENT = ExecutionPolicy(min_kept_share=0, min_kept_characters=0)
+
+
+def traced(text: str, *operations) -> list[DiffLine]:
+    refinement, provenance = execute_with_provenance(text, [((0, text.count("\n")), operations)], LENIENT)
+    return diff_lines(text, refinement.text, provenance)
+
+
+def joined(line: DiffLine, *marks: Mark) -> str:
+    return "".join(piece.text for piece in line.pieces if piece.mark in marks)
+
+
+def shape(lines: list[DiffLine]) -> list[tuple[str, str]]:
+    return [(line.mark.value, "|".join(piece.text for piece in line.pieces)) for line in lines]
+
+
+@given(documents, policies)
+@thorough
+def test_both_texts_can_be_read_off_the_marked_lines(document, policy):
+    text, programs = document
+    refinement, provenance = execute_with_provenance(text, programs, policy)
+    if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
+        return
+    lines = diff_lines(text, refinement.text, provenance)
+    assert [line.number for line in lines] == list(range(text.count("\n") + 1))
+    assert "\n".join(joined(line, Mark.KEPT, Mark.REMOVED) for line in lines) == text
+    # A line of which all was deleted and one that was removed look alike here, so blank lines are left out.
+    refined = [joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED]
+    assert [line for line in refined if line] == [line for line in refinement.text.split("\n") if line]
+
+
+@given(st.lists(st.sampled_from(["", "a", "b"]), max_size=8), st.lists(st.sampled_from(["", "a", "c"]), max_size=8))
+def test_compared_lines_hold_both_texts_too(before, after):
+    raw, refined = "\n".join(before), "\n".join(after)
+    lines = diff_lines(raw, refined, None)
+    assert "\n".join(joined(line, Mark.KEPT, Mark.REMOVED) for line in lines if line.number is not None) == raw
+    assert "\n".join(joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED) == refined
+
+
+@given(st.lists(st.sampled_from(list(Mark)), max_size=60))
+def test_grouping_loses_no_line(marks):
+    lines = [DiffLine(number, mark, ()) for number, mark in enumerate(marks)]
+    groups = grouped(lines)
+    assert [line for group in groups for line in group.lines] == lines
+    assert all(len({line.mark for line in group.lines}) == 1 for group in groups)
+    assert all(len(group.lines) > 1 for group in groups if group.folded)
+
+
+def test_what_was_put_in_follows_what_it_replaced():
+    assert shape(traced("menu\nAn old page", RemoveLines(0, 0), Normalize("old", "new"))) == [
+        ("removed", "menu"),
+        ("edited", "An |old|new| page"),
+    ]
+
+
+def test_blank_lines_are_marked_by_what_became_of_them():
+    assert shape(traced("\na\n\n\nb\n", RemoveLines(0, 0), RemoveLines(3, 3))) == [
+        ("removed", ""),
+        ("kept", "a"),
+        ("kept", ""),
+        ("removed", ""),
+        ("kept", "b"),
+        ("kept", ""),
+    ]
+
+
+def test_a_blank_line_before_removed_last_lines_is_kept():
+    assert shape(traced("a\n\nb\n", RemoveLines(2, 3))) == [
+        ("kept", "a"),
+        ("kept", ""),
+        ("removed", "b"),
+        ("removed", ""),
+    ]
+
+
+def test_the_inside_of_a_long_kept_run_is_folded():
+    lines = traced("\n".join(["x"] * 20 + ["menu"] + ["y"] * 20), RemoveLines(20, 20))
+    assert [(len(group.lines), group.folded) for group in grouped(lines)] == [
+        (18, True),
+        (2, False),
+        (1, False),
+        (2, False),
+        (18, True),
+    ]

