@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.support.arguments import command_parser
+from benchmarks.support.reference_refiners import ScoringReference, boosted, from_labels, long_lines
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import named_refiners, preset
@@ -25,9 +26,8 @@ from prox_assets.training.evaluation.evaluate import (
 )
 from prox_assets.training.evaluation.selection import THRESHOLDS
 from prox_assets.training.evaluation.table import chunk_table, type_table
-from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
+from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validation_pages
-from prox_assets.training.references import ScoringReference, boosted, from_labels, long_lines
 
 
 def references(
@@ -71,7 +71,7 @@ def fit(pages: Sequence[LabelledPage]) -> LineEnsemble:
     """Fit the classical classifier on the training sites."""
     rows = chunk_annotations(page for page in pages if page.split == "train")
     ensemble = LineEnsemble()
-    ensemble.fit([LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in rows])
+    ensemble.fit(list(rows))
     return ensemble
 
 

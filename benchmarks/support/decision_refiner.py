@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks.support.llama_shapes import LlamaShape, make_llama
 from prox_assets.refiners.config import DOC_MAX_PROMPT_TOKENS, RefinerConfig
-from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.training.data.document_targets import document_target
+from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import LabelledPage
-from prox_assets.training.data.program_examples import KEEP_FROM, collate, program_examples
+from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.trainer import train
 
@@ -43,8 +43,6 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
     Returns:
         The refiner, in the project's scored mode, and the last mean loss in nats per answer token.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     base = make_llama(folder / "base", SHAPE, [page.text_full for page in pages])
     config = RefinerConfig(
         name="decisions",
@@ -62,7 +60,6 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
     dropped = [row for row in rows if row["keep_target"] < KEEP_FROM]
     kept = [row for row in rows if row["keep_target"] >= KEEP_FROM]
     rows = [*kept, *dropped * max(1, len(kept) // max(1, len(dropped)))]
-    examples = program_examples(config, load_tokenizer(base), rows, seed=0)
     recipe = TrainingRecipe(
         steps=steps,
         batch_size=8,
@@ -74,15 +71,7 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
         checkpoint_steps=steps,
         keep_checkpoints=1,
     )
-    run = train(
-        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True, trust_remote_code=False),
-        examples,  # pyright: ignore[reportArgumentType] - a list is a dataset
-        recipe,
-        folder / "training",
-        tokenizer=AutoTokenizer.from_pretrained(base, trust_remote_code=False),
-        collate=lambda batch: collate(0, batch),
-        scored=False,
-    )
+    run = train(prepare_programs(config, base, rows, seed=0), recipe, folder / "training")
     model = run.checkpoints[max(run.checkpoints)]
     return config.model_copy(update={"model": str(model)}), run.losses[-1][1] if run.losses else float("nan")
 

@@ -56,20 +56,20 @@ SCHEMA = pa.schema(
 )
 
 
-def sentence(draw: random.Random) -> str:
-    """Return a sentence of a dozen words or so."""
-    return " ".join(draw.choice(words) for words in (SUBJECTS, VERBS, OBJECTS, ENDS))
+def sentence(rng: random.Random) -> str:
+    """Return a sentence of about a dozen words."""
+    return " ".join(rng.choice(words) for words in (SUBJECTS, VERBS, OBJECTS, ENDS))
 
 
 def page(number: int, seed: int = 0) -> dict[str, Any]:
     """Return a row: a page with a menu, some paragraphs, and a footer; every fifth is a listing without prose."""
-    draw = random.Random(f"{seed}-{number}")
+    rng = random.Random(f"{seed}-{number}")
     listing = number % 5 == 4
-    top = draw.sample(MENU, draw.randint(2, 6))
-    bottom = [*draw.sample(MENU, draw.randint(2, 5)), f"© {draw.randint(2001, 2026)} Example {number}"]
-    count = 0 if listing else draw.randint(8, 24)
-    body = [" ".join(sentence(draw) for _ in range(draw.randint(1, 3))) for _ in range(count)]
-    items = [f"Item {draw.randint(1, 999)}" for _ in range(draw.randint(4, 12))] if listing else []
+    top = rng.sample(MENU, rng.randint(2, 6))
+    bottom = [*rng.sample(MENU, rng.randint(2, 5)), f"© {rng.randint(2001, 2026)} Example {number}"]
+    count = 0 if listing else rng.randint(8, 24)
+    body = [" ".join(sentence(rng) for _ in range(rng.randint(1, 3))) for _ in range(count)]
+    items = [f"Item {rng.randint(1, 999)}" for _ in range(rng.randint(4, 12))] if listing else []
     title = f"Notes on item {number}"
     lines = [*top, "", title, *body, *items, "", *bottom]
     labels = [0] * len(top) + [-1, 1] + [1] * len(body) + [0] * len(items) + [-1] + [0] * len(bottom)

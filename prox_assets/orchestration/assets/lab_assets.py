@@ -178,9 +178,8 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, a
 
 def _evaluate(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress, announce: Announce) -> dict[str, Any]:
     from prox_assets.training.lab.evaluation import evaluate_lab
-    from prox_assets.training.lab.stages import labelled_pages
 
-    shown = evaluate_lab(plan, folder, level, labelled_pages(plan))
+    shown = evaluate_lab(plan, folder, level)
     return {
         **numbers(shown["measures"]),
         "report": dg.MetadataValue.md(shown["report"]),

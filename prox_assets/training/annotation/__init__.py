@@ -5,13 +5,12 @@ runs it within a budget, recording every answer in a ledger. The columns of the 
 training/data/seeds.py.
 """
 
-from prox_assets.training.annotation.annotate import TABLE_NAME, AnnotationSummary, annotate
+from prox_assets.training.annotation.annotate import AnnotationSummary, annotate
 from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.cost_estimate import AnnotationEstimate, estimate
 from prox_assets.training.annotation.errors import AnnotationError, BudgetExceededError
-from prox_assets.training.annotation.estimate import AnnotationEstimate, estimate
 
 __all__ = [
-    "TABLE_NAME",
     "AnnotationError",
     "AnnotationEstimate",
     "AnnotationSummary",

@@ -4,25 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from prox_assets.lake.storage import Storage
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import Asker, chat_model
-from prox_assets.training.annotation.budget import Budget, Tokens
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.budget import Budget
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.ledger import Ledger, open_ledger
 from prox_assets.training.annotation.questions import AnnotationPlan
 from prox_assets.training.data.seeds import SeedDocument
+from prox_assets.training.data.tables import write_table
 
 TABLE_NAME = "seed_annotations.parquet"
-
-_ROWS_PER_GROUP = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class AnnotationSummary:
         requests: Requests of this run that were answered.
         reused: Questions settled by earlier answers.
         prompt_tokens: Prompt tokens of all answers in the folder's ledger, earlier runs included.
-        completion_tokens: Completion tokens of all answers in the folder's ledger, earlier runs included.
+        completion_tokens: Completion tokens of the same answers.
         cost: Cost of those tokens, in the currency of the prices; None without prices.
         annotator: Name of the served model.
         prompt_version: Version of the prompts.
@@ -87,10 +81,11 @@ def annotate(
         LakeError, OSError: The folder cannot be written.
     """
     plan = AnnotationPlan(documents, config, level)
+    path = folder / TABLE_NAME
+    errors: Counter[str] = Counter()
     with open_ledger(folder, level) as ledger:
         asker = asyncio.run(_ask(plan, config, ledger, folder, progress or (lambda done, total: None)))
-        rows = (_row(plan, asker, index) for index in range(len(plan.units)))
-        path, errors = _write_table(rows, plan.level.schema, folder)
+        write_table(path, plan.level.schema, _rows(plan, asker, errors))
         return AnnotationSummary(
             path=path,
             rows=len(plan.units),
@@ -98,53 +93,41 @@ def annotate(
             errors=dict(errors.most_common()),
             requests=asker.requests,
             reused=asker.reused,
-            prompt_tokens=ledger.prompt_tokens,
-            completion_tokens=ledger.completion_tokens,
-            cost=config.cost(ledger.prompt_tokens, ledger.completion_tokens),
+            prompt_tokens=ledger.spent.prompt,
+            completion_tokens=ledger.spent.completion,
+            cost=config.cost(ledger.spent),
             annotator=asker.model.name,
             prompt_version=plan.prompt_set.version,
         )
 
 
 async def _ask(
-    plan: AnnotationPlan,
-    config: AnnotatorConfig,
-    ledger: Ledger,
-    folder: Path,
-    progress: Callable[[int, int], None],
+    plan: AnnotationPlan, config: AnnotatorConfig, ledger: Ledger, folder: Path, progress: Callable[[int, int], None]
 ) -> Asker:
     async with chat_model(config) as model:
-        budget = Budget(config, Tokens(ledger.prompt_tokens, ledger.completion_tokens), str(folder))
+        budget = Budget(config, ledger.spent, str(folder))
         asker = Asker(plan, config, model, ledger, budget, progress)
         await asker.ask_all()
         return asker
 
 
-def _row(plan: AnnotationPlan, asker: Asker, index: int) -> dict[str, Any]:
-    unit, answered = plan.units[index], asker.verdicts[index]
-    # Verdicts arrive in any order; the rows, and the error each one names, must not depend on that order.
-    verdicts = {name: answered[name] for name in plan.level.prompts if name in answered}
-    return {
-        "doc_id": unit.document.doc_id,
-        "site": unit.document.site,
-        "url": unit.document.url,
-        "page_type": None,
-        "text": unit.text,
-        **plan.level.columns(unit, verdicts),
-        "annotator": asker.model.name,
-        "prompt_version": plan.prompt_set.version,
-        "prompt_tokens": sum(verdict.prompt_tokens for verdict in verdicts.values()),
-        "completion_tokens": sum(verdict.completion_tokens for verdict in verdicts.values()),
-    }
-
-
-def _write_table(rows: Iterator[dict[str, Any]], schema: pa.Schema, folder: Path) -> tuple[Path, Counter[str]]:
-    errors: Counter[str] = Counter()
-    with (
-        Storage(str(folder)).new_files([TABLE_NAME]) as [temporary],
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        while group := list(islice(rows, _ROWS_PER_GROUP)):
-            errors.update(":".join(row["error"].split(":")[:2]) for row in group if row["error"] is not None)
-            writer.write_table(pa.Table.from_pylist(group, schema))
-    return folder / TABLE_NAME, errors
+def _rows(plan: AnnotationPlan, asker: Asker, errors: Counter[str]) -> Iterator[dict[str, Any]]:
+    """Yield the row of each unit; count errors on the way."""
+    for unit, answered in zip(plan.units, asker.results, strict=True):
+        # Results arrive in any order; the rows, and the error each one names, must not depend on that order.
+        results = {name: answered[name] for name in plan.level.prompts if name in answered}
+        columns = plan.level.columns(unit, results)
+        tokens = sum((result.tokens for result in results.values()), Tokens())
+        if columns["error"] is not None:
+            errors[":".join(columns["error"].split(":")[:2])] += 1
+        yield {
+            "doc_id": unit.document.doc_id,
+            "site": unit.document.site,
+            "url": unit.document.url,
+            "text": unit.text,
+            **columns,
+            "annotator": asker.model.name,
+            "prompt_version": plan.prompt_set.version,
+            "prompt_tokens": tokens.prompt,
+            "completion_tokens": tokens.completion,
+        }

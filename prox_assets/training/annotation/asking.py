@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from prox_assets.engines.server.client import CompletionsClient, RequestFailedError, RequestRefusedError
 from prox_assets.training.annotation.answers import usable_text
-from prox_assets.training.annotation.budget import Budget, Tokens
+from prox_assets.training.annotation.budget import Budget
 from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_prompt_tokens
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.errors import AnnotationError, UnusableAnswerError
 from prox_assets.training.annotation.ledger import Ledger, LedgerEntry
-from prox_assets.training.annotation.level import Verdict
+from prox_assets.training.annotation.level import QuestionResult
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 
 
@@ -39,13 +39,10 @@ class Asker:
     """Asks the open questions of a plan.
 
     Attributes:
-        plan: The questions.
         config: Attempts and concurrency.
-        model: The model to ask.
         ledger: Stores new answers and holds earlier ones.
-        budget: Limits the spending.
         on_progress: Called with (finished units, all units) whenever a unit is finished.
-        verdicts: For each unit, the verdict of each prompt by name.
+        results: For each unit, the result of each prompt by name.
         requests: Number of answered requests.
         reused: Number of questions answered by the ledger alone.
     """
@@ -56,7 +53,7 @@ class Asker:
     ledger: Ledger
     budget: Budget
     on_progress: Callable[[int, int], None]
-    verdicts: list[dict[str, Verdict]] = field(init=False)
+    results: list[dict[str, QuestionResult]] = field(init=False)
     requests: int = 0
     reused: int = 0
     _finished: int = 0
@@ -64,10 +61,10 @@ class Asker:
     _last_failure: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.verdicts = [{} for _ in self.plan.units]
+        self.results = [{} for _ in self.plan.units]
 
     async def ask_all(self) -> None:
-        """Ask all open questions; `verdicts` then has an entry for each prompt of each unit that was not skipped.
+        """Ask all open questions; `results` then has an entry for each prompt of each unit that was not skipped.
 
         Raises:
             BudgetExceededError: The next request might exceed the budget.
@@ -90,34 +87,33 @@ class Asker:
     async def _work(self, questions: Iterator[Question]) -> None:
         # All workers draw from one iterator, so only the questions in flight exist at any time.
         for question in questions:
-            unit_verdicts = self.verdicts[question.unit_index]
-            unit_verdicts[question.prompt.name] = await self._verdict(question)
-            if len(unit_verdicts) == len(self.plan.level.prompts):
+            unit_results = self.results[question.unit_index]
+            unit_results[question.prompt.name] = await self._result(question)
+            if len(unit_results) == len(self.plan.level.prompts):
                 self._finished += 1
                 self.on_progress(self._finished, len(self.plan.units))
 
-    async def _verdict(self, question: Question) -> Verdict:
+    async def _result(self, question: Question) -> QuestionResult:
         key = self.plan.key(question, self.model.name)
         answers = self.ledger.answers(key)
-        judged = self._judge(question, answers)
-        if judged is not None:
+        value, problem = self._judge(question, answers)
+        if self._is_settled(answers, problem):
             self.reused += 1
-            return judged
-        while judged is None:
-            problem = self._problem(question, answers[-1]) if answers else None
+        while not self._is_settled(answers, problem):
             try:
                 answer = await self._ask(question, problem)
             except (RequestRefusedError, RequestFailedError) as error:
                 self._note_failure(error)
                 # Failures do not go to the ledger, so the next run asks again.
-                return self._with_cost(None, f"no answer from the server: {error}", answers)
+                value, problem = None, f"no answer from the server: {error}"
+                break
             self._failures_in_a_row = 0
             self.requests += 1
             names = (self.plan.name, question.unit.document.doc_id, question.prompt.name)
             self.ledger.add(LedgerEntry(key, *names, self.plan.prompt_set.version, self.model.name, answer))
             answers.append(answer)
-            judged = self._judge(question, answers)
-        return judged
+            value, problem = self._judge(question, answers)
+        return QuestionResult(value, problem, sum((answer.tokens for answer in answers), Tokens()))
 
     async def _ask(self, question: Question, problem: str | None) -> ChatAnswer:
         messages = question.messages(problem)
@@ -125,43 +121,29 @@ class Asker:
         await self.budget.wait_for_room(most)
         with self.budget.reserve(most):
             answer = await self.model.ask(messages, self.config.max_tokens)
-            self.budget.spend(Tokens(answer.prompt_tokens, answer.completion_tokens))
+            self.budget.spend(answer.tokens)
         return answer
 
-    def _judge(self, question: Question, answers: list[ChatAnswer]) -> Verdict | None:
-        """Return the verdict of the first usable answer, or an error once all attempts are used; None if still open."""
+    def _judge(self, question: Question, answers: list[ChatAnswer]) -> tuple[object, str | None]:
+        """Return the value of the first usable answer; without one, None and what is wrong with the last answer."""
+        problem = None
         for answer in answers:
             try:
-                value = self._value(question, answer)
-            except UnusableAnswerError:
-                continue
-            return self._with_cost(value, None, answers)
-        if len(answers) < self.config.attempts:
-            return None
-        return self._with_cost(None, self._problem(question, answers[-1]), answers)
+                return self.plan.level.judge(question.unit, question.prompt.name, usable_text(answer)), None
+            except UnusableAnswerError as error:
+                problem = str(error)
+        return None, problem
 
-    def _value(self, question: Question, answer: ChatAnswer) -> object:
-        return self.plan.level.judge(question.unit, question.prompt.name, usable_text(answer))
-
-    def _problem(self, question: Question, answer: ChatAnswer) -> str | None:
-        try:
-            self._value(question, answer)
-        except UnusableAnswerError as error:
-            return str(error)
-        return None
-
-    def _with_cost(self, value: object, error: str | None, answers: list[ChatAnswer]) -> Verdict:
-        prompt_tokens = sum(answer.prompt_tokens for answer in answers)
-        return Verdict(value, error, prompt_tokens, sum(answer.completion_tokens for answer in answers))
+    def _is_settled(self, answers: list[ChatAnswer], problem: str | None) -> bool:
+        return bool(answers) and (problem is None or len(answers) >= self.config.attempts)
 
     def _note_failure(self, error: Exception) -> None:
         self._last_failure = error
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= self.config.max_failures_in_a_row:
             raise AnnotationError(
-                f"{self._failures_in_a_row} questions in a row have failed; the last error was: {error}. One "
-                "document is unlikely to be the cause: check the server, then run again with the same folder; only "
-                "open questions are asked."
+                f"{self._failures_in_a_row} questions in a row have failed; the last error was: {error}. Check the "
+                "server, then run again with the same folder: only open questions are asked."
             ) from error
 
 

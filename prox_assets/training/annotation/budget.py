@@ -3,29 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.errors import BudgetExceededError
-
-
-@dataclass(slots=True)
-class Tokens:
-    """Token counts of prompts and answers."""
-
-    prompt: int = 0
-    completion: int = 0
-
-    @property
-    def total(self) -> int:
-        """Prompt and completion tokens together."""
-        return self.prompt + self.completion
-
-    def __add__(self, other: "Tokens") -> "Tokens":
-        return Tokens(self.prompt + other.prompt, self.completion + other.completion)
-
-    def __sub__(self, other: "Tokens") -> "Tokens":
-        return Tokens(self.prompt - other.prompt, self.completion - other.completion)
 
 
 class Budget:
@@ -36,7 +16,7 @@ class Budget:
     Args:
         config: The limits and prices.
         spent: Tokens spent by earlier runs with the same folder.
-        folder: The folder to name in messages.
+        folder: Named in messages.
     """
 
     def __init__(self, config: AnnotatorConfig, spent: Tokens, folder: str) -> None:
@@ -78,7 +58,7 @@ class Budget:
     def _fits(self, tokens: Tokens) -> bool:
         if self._config.budget_tokens is not None and tokens.total > self._config.budget_tokens:
             return False
-        cost = self._config.cost(tokens.prompt, tokens.completion)
+        cost = self._config.cost(tokens)
         return self._config.budget_cost is None or cost is None or cost <= self._config.budget_cost
 
     def _exceeded(self, most: Tokens) -> BudgetExceededError:
@@ -86,18 +66,18 @@ class Budget:
         if limit is not None and tokens.total > limit:
             used = (
                 f"{self.spent.total:,} of budget_tokens = {limit:,} tokens are spent, and the next request may take "
-                f"{most.total:,} (prompt and answer at their longest)"
+                f"{most.total:,} (the prompt, and the longest answer)"
             )
             least = f"budget_tokens to at least {tokens.total:,}"
         else:
-            spent = self._config.cost(self.spent.prompt, self.spent.completion)
-            following = self._config.cost(most.prompt, most.completion)
+            spent = self._config.cost(self.spent)
+            following = self._config.cost(most)
             used = (
                 f"{spent:.4f} of budget_cost = {self._config.budget_cost:g} is spent, and the next request may cost "
                 f"{following:.4f}"
             )
-            least = f"budget_cost to at least {self._config.cost(tokens.prompt, tokens.completion):.4f}"
+            least = f"budget_cost to at least {self._config.cost(tokens):.4f}"
         return BudgetExceededError(
-            f"The budget is used up: {used}. No answer is lost. To go on, raise {least} and run again with the folder "
-            f"{self._folder}: only open questions are asked."
+            f"The budget is used up: {used}. No answer is lost. To continue, raise {least} and run again with the "
+            f"folder {self._folder}: only open questions are asked."
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from prox_assets.engines.protocol import EngineError
 from prox_assets.engines.server.client import CompletionsClient
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.prompts import Message
 
 # Allowances for the chat template: tokens around each message, and around all of them (some add a system message).
@@ -19,14 +19,12 @@ _TEMPLATE_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """The answer to one request.
+    """The answer to one request, with the server's token counts.
 
     Attributes:
         text: The text; "" if the server sent none.
         finish_reason: The server's reason: stop, length, content_filter, ...
         refusal: The content of the server's refusal field; None without one.
-        prompt_tokens: Tokens of the prompt, by the server's count.
-        completion_tokens: Tokens of the answer, by the server's count.
     """
 
     text: str
@@ -35,15 +33,14 @@ class ChatAnswer:
     prompt_tokens: int
     completion_tokens: int
 
+    @property
+    def tokens(self) -> Tokens:
+        """Both counts."""
+        return Tokens(self.prompt_tokens, self.completion_tokens)
+
 
 class ChatModel:
-    """One served chat model, asked through a client.
-
-    Args:
-        client: The connection.
-        name: The served model name.
-        config: Temperature and extra fields of each request.
-    """
+    """A served chat model, asked with the temperature and extra fields of the configuration."""
 
     def __init__(self, client: CompletionsClient, name: str, config: AnnotatorConfig) -> None:
         self._client = client
@@ -66,8 +63,12 @@ def most_prompt_tokens(messages: Sequence[Message]) -> int:
 
     A text never has more tokens than UTF-8 bytes (byte-level BPE, byte fallback); the chat template adds its own.
     """
-    size = sum(len(message["content"].encode()) for message in messages)
-    return size + _TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + _TEMPLATE_TOKENS
+    return message_bytes(messages) + _TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + _TEMPLATE_TOKENS
+
+
+def message_bytes(messages: Sequence[Message]) -> int:
+    """Return the size of a conversation in bytes of UTF-8."""
+    return sum(len(message["content"].encode()) for message in messages)
 
 
 def _read(answer: Mapping[str, Any]) -> ChatAnswer:

@@ -12,12 +12,12 @@ from prox_assets.programs import Operation, pack_lines
 from prox_assets.refiners.prompts.formats import LABEL_DIGITS, label_lines, shown_line
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
-from prox_assets.training.annotation.noise import NOISE_KINDS, MergedProgram, merge, read_program
+from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.noise import NOISE_PROMPTS, MergedProgram, merge, read_program
 from prox_assets.training.data.line_targets import BLANK_WEIGHT
 from prox_assets.training.data.seeds import SEED_CHUNKS, SeedDocument
 
-_KINDS = {kind.prompt: kind for kind in NOISE_KINDS}
+_KINDS = {kind.prompt: kind for kind in NOISE_PROMPTS}
 # "[000]" and the line break.
 _LABEL_CHARACTERS = LABEL_DIGITS + 3
 _MOST_LINES = 10**LABEL_DIGITS
@@ -26,11 +26,8 @@ _MOST_LINES = 10**LABEL_DIGITS
 class ChunkLevel:
     """Cuts documents into runs of whole lines, labelled from [000] in each chunk.
 
-    If the merged program removes more than `max_removed_share` of a chunk's visible characters, the row gets no
-    program; it records the share and an error instead.
-
-    Args:
-        config: The chunk size, and the share that may be removed.
+    If the merged program removes more than `max_removed_share` of a chunk's visible characters, the row has no program,
+    but the share and an error.
     """
 
     schema: pa.Schema = SEED_CHUNKS
@@ -54,36 +51,32 @@ class ChunkLevel:
         """Return the operations in an answer; raises UnusableAnswerError as `read_program` does."""
         return read_program(text, unit.text.split("\n"), _KINDS[prompt])
 
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return the merged program and its line targets; they need an answer for every kind of noise."""
-        error = first_error(unit, verdicts)
+        lines = unit.text.split("\n")
         merged: MergedProgram | None = None
+        error = first_error(unit, results)
         if error is None:
-            merged, error = self._merged(unit, verdicts)
-        row: dict[str, Any] = {
-            "line_start": unit.line_start,
-            "line_end": unit.line_end,
-            "program": None,
-            "line_targets": None,
-            "line_weights": None,
-            "removed_share": merged and merged.removed_share,
-            "error": error,
-        }
-        if merged is not None and error is None:
-            lines = unit.text.split("\n")
-            row["program"] = merged.program
-            row["line_targets"] = [0.0 if line in merged.removed_lines else 1.0 for line in range(len(lines))]
-            row["line_weights"] = [1.0 if line.strip() else BLANK_WEIGHT for line in lines]
-        return row
-
-    def _merged(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> tuple[MergedProgram | None, str | None]:
-        try:
-            merged = merge([verdicts[prompt].value for prompt in self.prompts], unit.text.split("\n"))
-        except UnusableAnswerError as error:
-            return None, str(error)
-        if merged.removed_share > self._max_removed_share:
-            return merged, (
+            try:
+                merged = merge([results[prompt].value for prompt in self.prompts], lines)
+            except UnusableAnswerError as problem:
+                error = str(problem)
+        if merged is not None and merged.removed_share > self._max_removed_share:
+            error = (
                 f"removes too much: {merged.removed_share:.1%} of the chunk, max_removed_share is "
                 f"{self._max_removed_share:.1%}"
             )
-        return merged, None
+        row = {
+            "line_start": unit.line_start,
+            "line_end": unit.line_end,
+            "removed_share": merged and merged.removed_share,
+            "error": error,
+        }
+        if merged is None or error is not None:
+            return row
+        return {
+            **row,
+            "program": merged.program,
+            "line_targets": [float(number not in merged.removed_lines) for number in range(len(lines))],
+            "line_weights": [1.0 if line.strip() else BLANK_WEIGHT for line in lines],
+        }

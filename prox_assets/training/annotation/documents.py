@@ -10,19 +10,15 @@ import pyarrow as pa
 
 from prox_assets.refiners.prompts.formats import shown_text
 from prox_assets.training.annotation.config import AnnotatorConfig
-from prox_assets.training.annotation.level import BLANK, Unit, Verdict, first_error
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
+from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
 from prox_assets.training.data.seeds import SEED_DOCUMENTS, SeedDocument
 
 _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}
 
 
 class DocumentLevel:
-    """Makes one unit of each document; of a long document the model is shown the head.
-
-    Args:
-        config: How much of a document to show.
-    """
+    """Makes each document one unit; the model sees the head of a long document."""
 
     schema: pa.Schema = SEED_DOCUMENTS
     prompts = tuple(_KINDS)
@@ -36,14 +32,15 @@ class DocumentLevel:
         skip_reason = None if text.strip() else BLANK
         yield Unit(document, 0, text.count("\n"), text, shown_text(text)[: self._shown], skip_reason)
 
-    def judge(self, unit: Unit, prompt: str, text: str) -> Score:
+    def judge(self, unit: Unit, prompt: str, text: str) -> AdditiveScore:
         """Return the score in an answer; raises UnusableAnswerError as `read_score` does."""
         return read_score(text, _KINDS[prompt])
 
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    def columns(self, unit: Unit, results: Mapping[str, QuestionResult]) -> dict[str, Any]:
         """Return scores and decision. A decision needs both scores, even where one would settle it."""
-        educational = _score(verdicts, EDUCATIONAL.prompt)
-        text_format = _score(verdicts, FORMAT.prompt)
+        educational, text_format = (
+            results[kind.prompt].value if kind.prompt in results else None for kind in (EDUCATIONAL, FORMAT)
+        )
         decision = decide(educational.points, text_format.points) if educational and text_format else None
         return {
             "decision": decision,
@@ -52,9 +49,5 @@ class DocumentLevel:
             "educational_justification": educational and educational.justification,
             "format_score": text_format and text_format.points,
             "format_justification": text_format and text_format.justification,
-            "error": first_error(unit, verdicts),
+            "error": first_error(unit, results),
         }
-
-
-def _score(verdicts: Mapping[str, Verdict], prompt: str) -> Score | None:
-    return verdicts[prompt].value if prompt in verdicts else None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from prox_assets.training.annotation.chat import ChatAnswer
+from prox_assets.training.annotation.config import Tokens
 from prox_assets.training.annotation.errors import AnnotationError
 
 LEDGER_NAME = "answers.jsonl"
@@ -24,16 +25,9 @@ LEDGER_NAME = "answers.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One answer; the fields other than `key`, `level` and `answer` are for people who read the file.
+    """One answer, found by the question's key (`AnnotationPlan.key`).
 
-    Attributes:
-        key: Key of the question; it covers the text shown, the prompt, the model and the settings.
-        level: doc or chunk.
-        doc_id: The document.
-        prompt: Name of the prompt.
-        prompt_version: Version of the prompts.
-        model: The served model.
-        answer: The answer.
+    `doc_id`, `prompt`, `prompt_version` and `model` are there for people who read the file.
     """
 
     key: str
@@ -49,15 +43,15 @@ class Ledger:
     """The answers in one folder; `open_ledger` opens it.
 
     Attributes:
-        prompt_tokens: Prompt tokens of all answers in the file, including answers to other questions.
-        completion_tokens: Completion tokens of the same answers.
+        spent: Tokens of all answers in the file, including answers to other questions.
         count: Number of answers in the file.
     """
 
     def __init__(self, file: BinaryIO, entries: Sequence[LedgerEntry]) -> None:
         self._file = file
         self._answers: defaultdict[str, list[ChatAnswer]] = defaultdict(list)
-        self.prompt_tokens = self.completion_tokens = self.count = 0
+        self.spent = Tokens()
+        self.count = 0
         for entry in entries:
             self._count(entry)
 
@@ -74,18 +68,15 @@ class Ledger:
 
     def _count(self, entry: LedgerEntry) -> None:
         self._answers[entry.key].append(entry.answer)
-        self.prompt_tokens += entry.answer.prompt_tokens
-        self.completion_tokens += entry.answer.completion_tokens
+        self.spent += entry.answer.tokens
         self.count += 1
 
 
 @contextmanager
 def open_ledger(folder: Path, level: str) -> Iterator[Ledger]:
-    """Open a folder's ledger, creating both if needed; only one run may have it open.
+    """Open the ledger of a folder on a local disk, creating both if needed; only one run may have it open.
 
-    Args:
-        folder: The run's folder, on a local disk.
-        level: doc or chunk; a ledger of the other level is refused, because both levels write a table of the same name.
+    A ledger of the other level is refused, because both levels write a table of the same name.
 
     Raises:
         AnnotationError: Another run is working in the folder, it belongs to the other level, or a line is damaged.

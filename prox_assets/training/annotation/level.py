@@ -1,14 +1,14 @@
-"""The interface of the two annotation levels: units, prompts, a judgement per answer, a row per unit.
+"""What the two annotation levels share: units, which become rows, and the results of questions about them.
 
-documents.py and chunks.py implement the levels.
+documents.py and chunks.py hold the levels. Each has a `schema`, the names of its `prompts` (every unit is asked with
+each of them), `units` of a document, `judge` for an answer, and `columns` of a row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import pyarrow as pa
-
+from prox_assets.training.annotation.config import Tokens
 from prox_assets.training.data.seeds import SeedDocument
 
 BLANK = "blank"
@@ -37,54 +37,22 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QuestionResult:
     """The outcome of one question.
 
     Attributes:
         value: The result of the level's `judge` for the answer; None if there is an error.
         error: Why there is no usable answer, or None.
-        prompt_tokens: Prompt tokens of all answers to the question, unusable ones included.
-        completion_tokens: Completion tokens of the same answers.
+        tokens: Tokens of all requests for the question, unusable answers included.
     """
 
     value: Any
     error: str | None
-    prompt_tokens: int
-    completion_tokens: int
+    tokens: Tokens
 
 
-class AnnotationLevel(Protocol):
-    """Everything that differs between annotating documents and annotating chunks."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The table's schema."""
-        ...
-
-    @property
-    def prompts(self) -> tuple[str, ...]:
-        """Names of the prompts; every unit is asked with each of them."""
-        ...
-
-    def units(self, document: SeedDocument) -> Iterator[Unit]:
-        """Yield the units of a document, in order."""
-        ...
-
-    def judge(self, unit: Unit, prompt: str, text: str) -> Any:  # noqa: ANN401 - each level has its own values
-        """Return the value that an answer gives.
-
-        Raises:
-            UnusableAnswerError: The answer gives no usable value.
-        """
-        ...
-
-    def columns(self, unit: Unit, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-        """Return the level's own columns of a row, and `error`; `verdicts` is empty for a skipped unit."""
-        ...
-
-
-def first_error(unit: Unit, verdicts: Mapping[str, Verdict]) -> str | None:
+def first_error(unit: Unit, results: Mapping[str, QuestionResult]) -> str | None:
     """Return why a unit has no annotation: its skip reason or the error of its first failed prompt; else None."""
     if unit.skip_reason is not None:
         return unit.skip_reason
-    return next((f"{name}: {verdict.error}" for name, verdict in verdicts.items() if verdict.error is not None), None)
+    return next((f"{name}: {result.error}" for name, result in results.items() if result.error is not None), None)

@@ -16,35 +16,31 @@ from prox_assets.programs import (
     Refinement,
     RemoveLines,
     execute,
+    operations_from_probabilities,
     parse,
     render,
 )
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
+from prox_assets.training.data.line_targets import visible_characters
 
 # The removed share is bounded after merging, so the executor's floors are off here.
 _POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.0, min_kept_characters=0)
 
 
 @dataclass(frozen=True, slots=True)
-class NoiseKind:
-    """A kind of noise.
-
-    Attributes:
-        name: Its name in messages.
-        prompt: Name of the prompt that asks about it.
-        operations: The operations that a program against it may use.
-    """
+class NoisePrompt:
+    """A kind of noise: its name in messages, the prompt that asks about it, and the operations allowed against it."""
 
     name: str
     prompt: str
     operations: tuple[type[Operation], ...]
 
 
-NAVIGATION = NoiseKind("navigation", "chunk_navigation", (KeepChunk, RemoveLines))
-URLS = NoiseKind("URLs", "chunk_urls", (KeepChunk, RemoveLines, Normalize))
-FOOTERS = NoiseKind("footers", "chunk_footers", (KeepChunk, RemoveLines, Normalize))
-NOISE_KINDS = (NAVIGATION, URLS, FOOTERS)
+NAVIGATION = NoisePrompt("navigation", "chunk_navigation", (KeepChunk, RemoveLines))
+URLS = NoisePrompt("URLs", "chunk_urls", (KeepChunk, RemoveLines, Normalize))
+FOOTERS = NoisePrompt("footers", "chunk_footers", (KeepChunk, RemoveLines, Normalize))
+NOISE_PROMPTS = (NAVIGATION, URLS, FOOTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +58,10 @@ class MergedProgram:
     removed_share: float
 
 
-def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Operation, ...]:
+def read_program(answer: str, lines: Sequence[str], kind: NoisePrompt) -> tuple[Operation, ...]:
     """Return the operations in an answer; none for keep_chunk().
 
-    Args:
-        answer: Prose with a fenced program, or the program alone.
-        lines: The chunk's lines; the program numbers them from 0.
-        kind: The kind of noise that was asked about.
+    The answer is a program that numbers the chunk's lines from 0, alone or fenced in prose.
 
     Raises:
         UnusableAnswerError: The program does not parse, calls a function that the kind does not allow, contradicts
@@ -84,7 +77,7 @@ def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Op
         if not isinstance(operation, kind.operations):
             raise UnusableAnswerError(f"{excerpt(render([operation]))} is not allowed against {kind.name}")
         if isinstance(operation, Normalize) and not _only_takes_away(operation):
-            raise UnusableAnswerError(f"{excerpt(render([operation]))} puts in what was not there")
+            raise UnusableAnswerError(f"{excerpt(render([operation]))} inserts new text")
     if KeepChunk() in operations:
         if len(operations) > 1:
             raise UnusableAnswerError("keep_chunk() beside other calls")
@@ -96,14 +89,10 @@ def read_program(answer: str, lines: Sequence[str], kind: NoiseKind) -> tuple[Op
 
 
 def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> MergedProgram:
-    """Merge the programs against single kinds of noise into one.
+    """Merge the results of `read_program` for all kinds of noise into one program for the chunk.
 
     A line is removed if any program removes it. A normalize call stays if it still changes a remaining line, and equal
     calls are written once.
-
-    Args:
-        programs: The results of `read_program`, one per kind.
-        lines: The chunk's lines.
 
     Raises:
         UnusableAnswerError: An operation of the merged program fails when the program is executed as written.
@@ -116,7 +105,8 @@ def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> Me
         for line in range(operation.start, operation.end + 1)
     }
     replacing = [operation for operation in dict.fromkeys(operations) if isinstance(operation, Normalize)]
-    candidates: list[Operation] = [*_ranges(removed), *(_as_matched(operation, lines) for operation in replacing)]
+    removals = operations_from_probabilities([line not in removed for line in range(len(lines))], 0.5, 0)
+    candidates: list[Operation] = [*removals, *(_as_matched(operation, lines) for operation in replacing)]
     edits = _run(lines, candidates).edits
     applied = [
         operation for operation, edit in zip(candidates, edits, strict=True) if edit.status is EditStatus.APPLIED
@@ -126,7 +116,9 @@ def merge(programs: Iterable[tuple[Operation, ...]], lines: Sequence[str]) -> Me
     wrong = [edit for edit in result.edits if edit.status not in {EditStatus.APPLIED, EditStatus.NO_CHANGE}]
     if wrong:
         raise UnusableAnswerError(f"the merged program does not run: {wrong[0].operation} is {wrong[0].status.value}")
-    return MergedProgram(program, frozenset(removed), _removed_share(lines, result.text))
+    before = sum(map(visible_characters, lines))
+    share = 1 - visible_characters(result.text) / before if before else 0.0
+    return MergedProgram(program, frozenset(removed), share)
 
 
 def _run(lines: Sequence[str], program: str | Sequence[Operation]) -> Refinement:
@@ -139,23 +131,8 @@ def _only_takes_away(operation: Normalize) -> bool:
     return "".join(operation.target.split()) in "".join(operation.source.split())
 
 
-def _ranges(removed: Iterable[int]) -> list[RemoveLines]:
-    ranges: list[RemoveLines] = []
-    for line in sorted(removed):
-        if ranges and ranges[-1].end == line - 1:
-            ranges[-1] = RemoveLines(ranges[-1].start, line)
-        else:
-            ranges.append(RemoveLines(line, line))
-    return ranges
-
-
 def _as_matched(operation: Normalize, lines: Sequence[str]) -> Normalize:
     r"""Return the normalize call in the spelling that the chunk contains: models copy backslashes unescaped."""
     if operation.verbatim is None or any(operation.source in line for line in lines):
         return operation
     return Normalize(*operation.verbatim)
-
-
-def _removed_share(lines: Sequence[str], after: str) -> float:
-    before = sum(len(word) for line in lines for word in line.split())
-    return 1 - sum(map(len, after.split())) / before if before else 0.0

@@ -53,23 +53,14 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptSet:
-    """The prompts of one level.
-
-    Attributes:
-        version: Name of their folder and a hash of their contents, such as "v1-0123456789ab".
-        prompts: The prompts by name.
-    """
+    """The prompts of one level by name, and their version: folder and content hash, such as "v1-0123456789ab"."""
 
     version: str
     prompts: Mapping[str, Prompt]
 
 
 def load_prompts(names: Iterable[str], folder: Path | None = None) -> PromptSet:
-    """Read prompt files and `retry.txt`.
-
-    Args:
-        names: Names of the prompts.
-        folder: Folder with the files; the bundled prompts if None.
+    """Read the prompts of these names and `retry.txt`, from the bundled folder unless another is given.
 
     Raises:
         AnnotationError: A file is missing or does not follow the format.
@@ -77,7 +68,7 @@ def load_prompts(names: Iterable[str], folder: Path | None = None) -> PromptSet:
     folder = (folder or BUNDLED_PROMPTS).resolve()
     retry = _read(folder, _RETRY)
     if "{problem}" not in retry:
-        raise AnnotationError(f"{folder / _RETRY}.txt lacks {{problem}}, the place for what was wrong")
+        raise AnnotationError(f"{folder / _RETRY}.txt lacks {{problem}}, which stands for what was wrong")
     texts = {name: _read(folder, name) for name in names}
     digest = hashlib.sha256("\0".join([retry, *(f"{name}\0{texts[name]}" for name in sorted(texts))]).encode())
     return PromptSet(
@@ -101,5 +92,5 @@ def _turns(path: Path, text: str) -> tuple[tuple[str, str], ...]:
             f"{path} must consist of turns, each after a line such as `=== user`, and end with a user's"
         )
     if turns[-1][1].count("{text}") != 1 or any("{text}" in content for _, content in turns[:-1]):
-        raise AnnotationError(f"{path} must hold {{text}} exactly once, in its last turn: the place for the page")
+        raise AnnotationError(f"{path} must contain {{text}}, the place of the page, exactly once: in its last turn")
     return turns

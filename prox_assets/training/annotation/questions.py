@@ -14,20 +14,14 @@ from prox_assets.training.annotation.chunks import ChunkLevel
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.documents import DocumentLevel
 from prox_assets.training.annotation.errors import AnnotationError
-from prox_assets.training.annotation.level import AnnotationLevel, Unit
+from prox_assets.training.annotation.level import Unit
 from prox_assets.training.annotation.prompts import Message, Prompt, PromptSet, load_prompts
 from prox_assets.training.data.seeds import SeedDocument
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One prompt about one unit.
-
-    Attributes:
-        unit_index: Index of the unit in the plan's units.
-        unit: The unit.
-        prompt: The prompt.
-    """
+    """One prompt about one unit; `unit_index` is the unit's index in the plan."""
 
     unit_index: int
     unit: Unit
@@ -41,13 +35,8 @@ class Question:
 class AnnotationPlan:
     """All questions of a run, known before the server is asked.
 
-    Args:
-        documents: The documents to annotate.
-        config: The settings of the run.
-        level: doc or chunk.
-
     Attributes:
-        name: The level's name.
+        name: The level's name, doc or chunk.
         level: The level.
         prompt_set: Its prompts.
         units: The units, which become rows, in input order.
@@ -58,7 +47,7 @@ class AnnotationPlan:
 
     def __init__(self, documents: Sequence[SeedDocument], config: AnnotatorConfig, level: Level) -> None:
         self.name: Level = level
-        self.level: AnnotationLevel = DocumentLevel(config) if level == "doc" else ChunkLevel(config)
+        self.level = DocumentLevel(config) if level == "doc" else ChunkLevel(config)
         self.prompt_set: PromptSet = load_prompts(self.level.prompts, config.prompts)
         self._config = config
         seen: set[str] = set()

@@ -16,12 +16,7 @@ _JUSTIFICATION_LABEL = re.compile(r"\A\W*justification\W*:\W*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ScoreKind:
-    """One score.
-
-    Attributes:
-        prompt: Name of the prompt that asks for it.
-        label: The text before the number, such as "Educational score".
-    """
+    """A score: the name of the prompt that asks for it, and the label in front of it, such as "Educational score"."""
 
     prompt: str
     label: str
@@ -40,14 +35,14 @@ FORMAT = ScoreKind("document_format", "Format score")
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AdditiveScore:
     """A whole number from 0 to HIGHEST_SCORE, with its justification."""
 
     points: int
     justification: str
 
 
-def read_score(text: str, kind: ScoreKind) -> Score:
+def read_score(text: str, kind: ScoreKind) -> AdditiveScore:
     """Return the score in an answer.
 
     Raises:
@@ -64,17 +59,13 @@ def read_score(text: str, kind: ScoreKind) -> Score:
     justification = _JUSTIFICATION_LABEL.sub("", kind.line.sub("", text)).strip()
     if not justification:
         raise UnusableAnswerError(f"{kind.label} {value} without a justification")
-    return Score(int(value), justification)
+    return AdditiveScore(int(value), justification)
 
 
 def decide(educational: int, text_format: int) -> Decision:
-    """Return the decision on a document (ProX paper, equation 2).
+    """Return the decision that follows from two scores from 0 to 5 (ProX paper, equation 2).
 
-    The paper leaves open an educational score of 2 with a format score below 4. We drop such documents, like others
-    with an educational score below 3.
-
-    Args:
-        educational: Educational score, 0 to 5.
-        text_format: Format score, 0 to 5.
+    The paper does not say what happens to an educational score of 2 with a format score below 4. Such documents are
+    dropped, like others with an educational score below 3.
     """
     return "keep" if educational >= 3 or (educational == 2 and text_format >= 4) else "drop"

@@ -1,13 +1,10 @@
-"""Softens line targets: mixes the labels with the probabilities of an ensemble that has not seen the page.
-
-The ensemble is in fit/line_ensemble.py.
-"""
+"""Softens line targets: mixes the labels with the probabilities of an ensemble that has not seen the page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
-from prox_assets.training.fit.line_ensemble import LineEnsemble, LineText
+from prox_assets.training.fit.line_ensemble import LineEnsemble
 
 # Weight of a line without a label, whose only target is the ensemble's.
 UNLABELLED_WEIGHT = 0.5
@@ -18,18 +15,10 @@ def distil(rows: Sequence[dict[str, Any]], share: float, ensemble: LineEnsemble)
 
     A labelled line's target becomes (1 - share) * label + share * P(keep), where P(keep) comes from an ensemble fitted
     on pages of other sites. A line without a label takes the ensemble's P(keep) at half weight. Clean texts keep their
-    targets, because it is certain that all of their lines stay.
-
-    Args:
-        rows: Training examples, changed in place.
-        share: Weight of the ensemble, in [0, 1].
-        ensemble: The ensemble; it is fitted here.
+    targets, because it is certain that all of their lines stay. The ensemble is fitted here.
     """
     chosen = [row for row in rows if row["split"] == "train" and not row["doc_id"].endswith(f"{TEXT_SEPARATOR}{CLEAN}")]
-    opinions = ensemble.fit(
-        [LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in chosen]
-    )
-    for row, opinion in zip(chosen, opinions, strict=True):
+    for row, opinion in zip(chosen, ensemble.fit(chosen), strict=True):
         row["distilled_targets"], row["distilled_weights"] = _mixed(row, opinion, share)
 
 

@@ -1,9 +1,9 @@
 """The rule behind document-level targets: which labelled pages are worth keeping.
 
-A page is kept if it has enough prose. Its prose words are the words in main-content lines of at least ten words. How
-many are enough depends on the page type: a listing or a shop page needs more of them to be more than a list with
-remarks. The median number of prose words among labelled training pages is 1,165 for articles, 1,947 for documentation,
-774 for forums, 560 for services, 404 for collections, 294 for listings and 227 for products.
+A page is kept if it has enough prose: words in main-content lines of at least ten words. How many are enough depends on
+the page type: a listing or a shop page needs more of them to be more than a list with remarks. The median number of
+prose words among labelled training pages is 1,165 for articles, 1,947 for documentation, 774 for forums, 560 for
+services, 404 for collections, 294 for listings and 227 for products.
 """
 
 import math

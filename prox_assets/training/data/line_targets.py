@@ -1,8 +1,7 @@
 """Turns labels and gold text into line targets: the P(keep) that a model should give each line, and a weight."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prox_assets.training.data.pages import LabelledPage, Regime
 
@@ -13,14 +12,8 @@ AMBIGUOUS_WEIGHT = 0.5
 BLANK_WEIGHT = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class LineTargets:
-    """Targets of the lines of a text.
-
-    Attributes:
-        targets: Target P(keep) in [0, 1], one per line.
-        weights: Weight of each line; 0 if its target is unknown.
-    """
+class LineTargets(NamedTuple):
+    """Target P(keep) in [0, 1] and weight of each line of a text; the weight is 0 if the target is unknown."""
 
     targets: list[float]
     weights: list[float]
@@ -34,7 +27,7 @@ def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
     the line before it, so that paragraphs stay apart and removed blocks leave no gaps.
     """
     lines = page.text(regime).split("\n")
-    shingles = frozenset(_shingles(page.gold)) if page.gold else None
+    shingles = frozenset(word_grams(page.gold, SHINGLE_WORDS)) if page.gold else None
     targets: list[float] = []
     weights: list[float] = []
     before: float | None = None
@@ -53,12 +46,18 @@ def line_targets(page: LabelledPage, regime: Regime) -> LineTargets:
 
 def _share_in_gold(line: str, gold: frozenset[tuple[str, ...]] | None) -> float | None:
     """Return the share of a line's word 3-grams that occur in the gold text; None without gold text or 3-grams."""
-    shingles = _shingles(line)
+    shingles = word_grams(line, SHINGLE_WORDS)
     if gold is None or not shingles:
         return None
     return sum(shingle in gold for shingle in shingles) / len(shingles)
 
 
-def _shingles(text: str) -> list[tuple[str, ...]]:
-    words: Sequence[str] = WORD.findall(text.casefold())
-    return [tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)]
+def word_grams(text: str, size: int) -> list[tuple[str, ...]]:
+    """Return the runs of `size` words of a text, case folded, in order."""
+    words = WORD.findall(text.casefold())
+    return [tuple(words[start : start + size]) for start in range(len(words) - size + 1)]
+
+
+def visible_characters(text: str) -> int:
+    """Return the number of characters that are not white space."""
+    return sum(map(len, text.split()))

@@ -4,22 +4,23 @@ line_targets.py and document_targets.py hold the rules for targets; synthetic_do
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from prox_assets.programs import KeepChunk, operations_from_probabilities, render
 from prox_assets.training.data.document_targets import document_target
-from prox_assets.training.data.line_targets import LineTargets, line_targets
+from prox_assets.training.data.line_targets import LineTargets, line_targets, visible_characters
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
-from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.synthetic_documents import synthetic_documents
 
 KEEP_FROM = 0.5
 # Separates a page's name from the name of one of its texts; the part before it groups the texts of one page.
 TEXT_SEPARATOR = "#"
 CLEAN = "gold"
-MADE_SITE = "made"
+# The word in stored tables.
+SYNTHETIC_SITE = "made"
 # Synthetic documents per page of a split. A fifth of all documents are then plainly bad, about as many as in crawl text
 # (ProX drops 70 %, most of them for less obvious reasons).
-MADE_PER_PAGE = 0.4
+SYNTHETIC_PER_PAGE = 0.4
 
 Row = dict[str, Any]
 
@@ -42,9 +43,7 @@ def chunk_annotations(pages: Iterable[LabelledPage]) -> Iterator[Row]:
 def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[Row]:
     """Yield one row of SEED_DOCUMENTS for each text of a page of known type, and for each synthetic document.
 
-    Args:
-        pages: The labelled pages.
-        seed: Seed of the synthetic documents; each split makes its own from its own pages.
+    Synthetic documents depend on the seed, and those of a split draw only on pages of that split.
     """
     for page in pages:
         target = document_target(page)
@@ -52,24 +51,18 @@ def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[R
             continue
         for name, text in (*((regime, page.text(regime)) for regime in REGIMES), (CLEAN, page.gold)):
             if text.strip():
-                yield {
-                    **_place(page, name),
-                    "text": text,
-                    **_decision(target),
-                    "annotator": page.dataset,
-                }
-    splits: tuple[Split, ...] = ("train", "development", "validation")
-    for split in splits:
+                yield {**_place(page, name, text), **_decision(target)}
+    for split in get_args(Split):
         own = [page for page in pages if page.split == split and not page.is_silver]
-        for number, made in enumerate(made_documents(own, round(MADE_PER_PAGE * len(own)), seed)):
+        for number, document in enumerate(synthetic_documents(own, round(SYNTHETIC_PER_PAGE * len(own)), seed)):
             yield {
-                "doc_id": f"{MADE_SITE}-{split}-{number}{TEXT_SEPARATOR}{made.kind}",
-                "site": f"{MADE_SITE}.{split}",
+                "doc_id": f"{SYNTHETIC_SITE}-{split}-{number}{TEXT_SEPARATOR}{document.kind}",
+                "site": f"{SYNTHETIC_SITE}.{split}",
                 "url": "",
-                "page_type": made.kind,
-                "text": made.text,
+                "page_type": document.kind,
+                "text": document.text,
                 **_decision(0.0),
-                "annotator": MADE_SITE,
+                "annotator": SYNTHETIC_SITE,
             }
 
 
@@ -82,28 +75,28 @@ def page_name(page: LabelledPage) -> str:
     return f"{page.dataset}/{page.page_id}"
 
 
-def _place(page: LabelledPage, name: str) -> Row:
+def _place(page: LabelledPage, name: str, text: str) -> Row:
     return {
         "doc_id": f"{page_name(page)}{TEXT_SEPARATOR}{name}",
         "site": page.site,
         "url": page.url,
         "page_type": page.page_type,
+        "text": text,
+        "annotator": page.dataset,
     }
 
 
 def _chunk_row(page: LabelledPage, name: str, text: str, targets: LineTargets) -> Row:
     lines = text.split("\n")
     removals = operations_from_probabilities(targets.targets, KEEP_FROM, 0)
-    visible = [sum(map(len, line.split())) for line in lines]
+    visible = [visible_characters(line) for line in lines]
     removed = sum(count for count, target in zip(visible, targets.targets, strict=True) if target < KEEP_FROM)
     return {
-        **_place(page, name),
-        "text": text,
+        **_place(page, name, text),
         "line_start": 0,
         "line_end": len(lines) - 1,
         "program": render(removals or (KeepChunk(),)),
         "line_targets": targets.targets,
         "line_weights": targets.weights,
         "removed_share": removed / max(1, sum(visible)),
-        "annotator": page.dataset,
     }

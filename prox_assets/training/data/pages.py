@@ -3,7 +3,7 @@
 This module also decides the split of each page. line_targets.py and document_targets.py turn labels into targets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,12 +29,12 @@ COLUMNS: dict[str, str] = {
     "dataset": "The data set.",
     "licence": "Licence of the data set.",
     "url": "Address of the page; empty or null where it is not known.",
-    "site": "Registered domain, or the page's name where that is not known: pages are split by it.",
-    "page_type": "Such as article, forum, listing; null where nobody said.",
-    "gold": "Main content as people marked it; empty where nobody did (silver pages).",
-    "text_full": "All visible text, one block a line: what a WET file or RedPajama-V2 holds.",
-    "keep_full": "A label per line of text_full: 1 main content, 0 boilerplate, -1 blank or ambiguous.",
-    "text_main": "The text after a main-content extractor: what FineWeb or DCLM hold. May be null.",
+    "site": "Registered domain, or the page's name where the domain is not known: pages are split by it.",
+    "page_type": "Such as article, forum, listing; null if unknown.",
+    "gold": "Main content as people marked it; empty for silver pages, which only programs labelled.",
+    "text_full": "All visible text, one block per line, as in a WET file or RedPajama-V2.",
+    "keep_full": "One label per line of text_full: 1 main content, 0 boilerplate, -1 blank or ambiguous.",
+    "text_main": "The text after a main-content extractor, as in FineWeb or DCLM. May be null.",
     "keep_main": "The same labels for text_main.",
 }
 
@@ -91,10 +91,7 @@ def split_of(site: str) -> Split:
 
 
 def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
-    """Yield the pages in file order, with a bounded number in memory.
-
-    Args:
-        path: A Parquet file with the columns of `COLUMNS`.
+    """Yield the pages of a Parquet file with the columns of `COLUMNS`, in order, with a bounded number in memory.
 
     Raises:
         PagesError: The file cannot be read, a column is missing, or a page has a different number of labels and lines.
@@ -107,38 +104,20 @@ def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
     if missing:
         raise PagesError(f"{path} lacks the columns {', '.join(missing)} of labelled pages")
     for batch in file.iter_batches(BATCH_PAGES, columns=list(COLUMNS)):
-        yield from _pages(path, batch)
-
-
-def _pages(path: Path, batch: pa.RecordBatch) -> Iterator[LabelledPage]:
-    for row in batch.to_pylist():
-        page = _page(row)
-        for regime in REGIMES:
-            lines = page.text(regime).count("\n") + 1
-            if len(page.labels(regime)) != lines:
-                raise PagesError(
-                    f"{path}: page {page.page_id} has {lines} lines of {regime} and {len(page.labels(regime))} labels"
-                )
-        yield page
+        for row in batch.to_pylist():
+            page = _page(row)
+            for regime in REGIMES:
+                lines, labels = page.text(regime).count("\n") + 1, len(page.labels(regime))
+                if labels != lines:
+                    raise PagesError(f"{path}: page {page.page_id} has {lines} lines of {regime} and {labels} labels")
+            yield page
 
 
 def _page(row: dict[str, Any]) -> LabelledPage:
-    text_full, text_main = row["text_full"] or "", row["text_main"] or ""
-    return LabelledPage(
-        page_id=row["page_id"],
-        dataset=row["dataset"],
-        licence=row["licence"],
-        url=row["url"] or "",
-        site=row["site"],
-        page_type=row["page_type"],
-        gold=row["gold"] or "",
-        text_full=text_full,
-        keep_full=_labels(row["keep_full"], text_full),
-        text_main=text_main,
-        keep_main=_labels(row["keep_main"], text_main),
-    )
-
-
-def _labels(labels: Sequence[int] | None, text: str) -> tuple[int, ...]:
-    """Return labels as a tuple; a missing text counts as one blank line."""
-    return (-1,) if not text and not labels else tuple(labels or ())
+    texts = {name: row[name] or "" for name in ("url", "gold", *REGIMES)}
+    # A missing text counts as one blank line.
+    labels = {
+        name: tuple(row[name] or (() if texts[regime] else (-1,)))
+        for name, regime in (("keep_full", "text_full"), ("keep_main", "text_main"))
+    }
+    return LabelledPage(**{**row, **texts, **labels})

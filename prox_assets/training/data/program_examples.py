@@ -39,13 +39,7 @@ class ProgramExample:
 def program_examples(
     config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], seed: int
 ) -> list[ProgramExample]:
-    """Return the examples of a level.
-
-    Args:
-        config: The refiner, with a fixed prompt format.
-        tokenizer: Tokenizer of the model to tune.
-        rows: Rows of TRAINING_DOCUMENTS or TRAINING_CHUNKS.
-        seed: Seed of the offsets.
+    """Return the examples of a level from rows of TRAINING_DOCUMENTS or TRAINING_CHUNKS; the seed draws the offsets.
 
     Raises:
         RefinerError: The prompt format is still "auto", or does not fit the window.
@@ -72,14 +66,14 @@ def _document_examples(
 
 
 def _chunk_examples(
-    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], draw: random.Random
+    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], rng: random.Random
 ) -> list[ProgramExample]:
     frame = prompt_frame(config.prompt_format, "chunk")  # pyright: ignore[reportArgumentType] - checked above
     planner = ProgramChunkPlanner(tokenizer, frame, config.prompt_budget, config.line_numbers)
     examples: list[ProgramExample] = []
     for row in rows:
         lines = row["text"].split("\n")
-        offsets = {0, *(draw.randrange(len(lines)) for _ in range(OFFSETS - 1))}
+        offsets = {0, *(rng.randrange(len(lines)) for _ in range(OFFSETS - 1))}
         for offset in sorted(offsets):
             (chunks,) = planner.plan(["\n".join(lines[offset:])])
             shown = [item for item in chunks if item.prompt_token_ids]
@@ -95,12 +89,9 @@ def _chunk_examples(
 
 def _program(row: Mapping[str, Any], lines: Sequence[str], start: int, end: int, first: int) -> tuple[Operation, ...]:
     """Return the operations for lines [start, end] of an annotated text, numbered from `first`."""
-    removals = operations_from_probabilities(row["line_targets"][start : end + 1], KEEP_FROM, first)
-    kept = [
-        line
-        for line, target in zip(lines[start : end + 1], row["line_targets"][start:], strict=False)
-        if target >= KEEP_FROM
-    ]
+    targets = row["line_targets"][start : end + 1]
+    removals = operations_from_probabilities(targets, KEEP_FROM, first)
+    kept = [line for line, target in zip(lines[start : end + 1], targets, strict=True) if target >= KEEP_FROM]
     replacements = [
         operation
         for operation in parse(row["program"]).operations
@@ -124,12 +115,7 @@ def _spelled(program: tuple[Operation, ...], config: RefinerConfig) -> str:
 
 
 def collate(padding: int, examples: Sequence[ProgramExample]) -> dict[str, torch.Tensor]:
-    """Return the tensors of a batch; only answers enter the loss, and padding is on the right.
-
-    Args:
-        padding: Any token id.
-        examples: The batch.
-    """
+    """Return the tensors of a batch; only answers enter the loss, and padding (any token id) is on the right."""
     import torch
 
     width = max(len(item.prompt) + len(item.answer) for item in examples)

@@ -1,12 +1,13 @@
 """Synthetic documents that are plainly worthless, built from templates and pieces of pages.
 
-They supply what the labelled pages lack, because nobody labels the main content of an error page. Everything is drawn
-from a seeded generator. The pieces come only from the pages passed in, so that no split uses text of another.
+They supply what the labelled pages lack: nobody labels the main content of an error page. The pieces come only from the
+pages passed in, so no split uses text of another.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
@@ -17,94 +18,82 @@ BOILERPLATE_LINES = (10, 120)
 
 
 @dataclass(frozen=True, slots=True)
-class MadeDocument:
+class SyntheticDocument:
     """A synthetic document to drop, and its kind."""
 
     kind: str
     text: str
 
 
-def made_documents(pages: Sequence[LabelledPage], count: int, seed: int) -> list[MadeDocument]:
-    """Return synthetic documents, cycling through all kinds.
-
-    Args:
-        pages: The pages that words and lines are taken from.
-        count: Number of documents.
-        seed: Seed of the generator; equal arguments give equal documents.
-    """
-    draw = random.Random(seed)  # noqa: S311 (nothing secret)
-    kinds = list(_KINDS)
-    made: list[MadeDocument] = []
-    while len(made) < count and pages:
-        kind = kinds[len(made) % len(kinds)]
-        text = _KINDS[kind](draw, draw.choice(pages))
-        made.append(MadeDocument(kind, text if text.strip() else _error_page(draw, pages[0])))
-    return made
+def synthetic_documents(pages: Sequence[LabelledPage], count: int, seed: int) -> list[SyntheticDocument]:
+    """Return synthetic documents with words and lines of these pages; equal arguments give equal documents."""
+    rng = random.Random(seed)  # noqa: S311 (nothing secret)
+    documents: list[SyntheticDocument] = []
+    for kind, make in islice(cycle(_KINDS.items()), count if pages else 0):
+        text = make(rng, rng.choice(pages))
+        documents.append(SyntheticDocument(kind, text if text.strip() else _error_page(rng, pages[0])))
+    return documents
 
 
-def _error_page(draw: random.Random, page: LabelledPage) -> str:
+def _error_page(rng: random.Random, page: LabelledPage) -> str:
     del page
-    code, title = draw.choice(_ERRORS)
-    site = draw.choice(_SITE_WORDS).title()
+    code, title = rng.choice(_ERRORS)
+    site = rng.choice(_SITE_WORDS).title()
     lines = [
-        draw.choice([f"{code} {title}", f"Error {code}", title, f"{title} - {site}", f"Oops! {title}"]),
-        draw.choice(_ERROR_REMARKS),
-        draw.choice(
-            ["", f"Request ID: {draw.getrandbits(48):x}", f"nginx/1.{draw.randint(10, 27)}.{draw.randint(0, 4)}"]
-        ),
-        draw.choice(["Back to home page", "Go back", "Contact support", "Try again", ""]),
+        rng.choice([f"{code} {title}", f"Error {code}", title, f"{title} - {site}", f"Oops! {title}"]),
+        rng.choice(_ERROR_REMARKS),
+        rng.choice(["", f"Request ID: {rng.getrandbits(48):x}", f"nginx/1.{rng.randint(10, 27)}.{rng.randint(0, 4)}"]),
+        rng.choice(["Back to home page", "Go back", "Contact support", "Try again", ""]),
     ]
-    menu = draw.sample(_MENU, draw.randint(0, len(_MENU)))
+    menu = rng.sample(_MENU, rng.randint(0, len(_MENU)))
     return "\n".join(line for line in [*menu[: len(menu) // 2], *lines, *menu[len(menu) // 2 :]] if line)
 
 
-def _keyword_list(draw: random.Random, page: LabelledPage) -> str:
+def _keyword_list(rng: random.Random, page: LabelledPage) -> str:
     words = WORD.findall(page.text_full)
     if not words:
         return ""
-    separator = draw.choice([", ", " ", " | ", "\n", " / "])
-    topic = draw.sample(words, min(len(words), 3))
-    picked = [
-        draw.choice(words) if draw.random() < 0.7 else " ".join(topic[:2]) for _ in range(draw.randint(*KEYWORDS))
-    ]
+    separator = rng.choice([", ", " ", " | ", "\n", " / "])
+    topic = rng.sample(words, min(len(words), 3))
+    picked = [rng.choice(words) if rng.random() < 0.7 else " ".join(topic[:2]) for _ in range(rng.randint(*KEYWORDS))]
     return separator.join(picked)
 
 
-def _spam(draw: random.Random, page: LabelledPage) -> str:
+def _spam(rng: random.Random, page: LabelledPage) -> str:
     words = [word for word in WORD.findall(page.gold or page.text_full) if len(word) > 3] or ["offer"]
-    things = [draw.choice(_SPAM_THINGS) for _ in range(3)]
+    things = [rng.choice(_SPAM_THINGS) for _ in range(3)]
     sentences = []
-    for _ in range(draw.randint(6, 60)):
-        sentence = draw.choice(_SPAM_SENTENCES)
-        filled = sentence.format(thing=draw.choice(things), place=draw.choice(words), n=draw.randint(5, 95))
-        sentences.append(f"{filled} {' '.join(draw.choices(words, k=draw.randint(0, 4)))}".strip())
-    return draw.choice(["\n", " "]).join(sentences)
+    for _ in range(rng.randint(6, 60)):
+        sentence = rng.choice(_SPAM_SENTENCES)
+        filled = sentence.format(thing=rng.choice(things), place=rng.choice(words), n=rng.randint(5, 95))
+        sentences.append(f"{filled} {' '.join(rng.choices(words, k=rng.randint(0, 4)))}".strip())
+    return rng.choice(["\n", " "]).join(sentences)
 
 
-def _cut_text(draw: random.Random, page: LabelledPage) -> str:
+def _cut_text(rng: random.Random, page: LabelledPage) -> str:
     words = (page.gold or page.text_full).split(" ")
-    start = draw.randrange(max(1, len(words) - CUT_WORDS[1]))
-    return " ".join(words[start : start + draw.randint(*CUT_WORDS)])
+    start = rng.randrange(max(1, len(words) - CUT_WORDS[1]))
+    return " ".join(words[start : start + rng.randint(*CUT_WORDS)])
 
 
-def _boilerplate(draw: random.Random, page: LabelledPage) -> str:
+def _boilerplate(rng: random.Random, page: LabelledPage) -> str:
     """Return what surrounds a page's main content, without the content itself, as on a page that failed to load."""
     lines = [line for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True) if label == 0]
-    count = draw.randint(*BOILERPLATE_LINES)
-    start = draw.randrange(max(1, len(lines) - count + 1))
+    count = rng.randint(*BOILERPLATE_LINES)
+    start = rng.randrange(max(1, len(lines) - count + 1))
     return "\n".join(lines[start : start + count])
 
 
-def _garbled(draw: random.Random, page: LabelledPage) -> str:
-    text = (page.gold or page.text_full)[: draw.randint(200, 3000)]
-    style = draw.choice(["bytes", "shuffled", "symbols"])
+def _garbled(rng: random.Random, page: LabelledPage) -> str:
+    text = (page.gold or page.text_full)[: rng.randint(200, 3000)]
+    style = rng.choice(["bytes", "shuffled", "symbols"])
     if style == "bytes":
-        return text.encode("utf-16-le").decode("latin-1").replace("\x00", draw.choice(["\ufffd", "Â", "Ã¢"]))
+        return text.encode("utf-16-le").decode("latin-1").replace("\x00", rng.choice(["\ufffd", "Â", "Ã¢"]))
     if style == "shuffled":
         letters = list(text)
-        draw.shuffle(letters)
+        rng.shuffle(letters)
         return "".join(letters)
-    return "".join(draw.choice("�#$%^&*{}[]<>~`|\\=+_ ") if draw.random() < 0.5 else letter for letter in text)
+    return "".join(rng.choice("�#$%^&*{}[]<>~`|\\=+_ ") if rng.random() < 0.5 else letter for letter in text)
 
 
 _KINDS: dict[str, Callable[[random.Random, LabelledPage], str]] = {
@@ -117,13 +106,8 @@ _KINDS: dict[str, Callable[[random.Random, LabelledPage], str]] = {
 }
 
 _ERRORS = [
-    (404, "Page not found"),
-    (403, "Forbidden"),
-    (500, "Internal Server Error"),
-    (502, "Bad Gateway"),
-    (503, "Service temporarily unavailable"),
-    (410, "This page is gone"),
-    (429, "Too many requests"),
+    *((404, "Page not found"), (403, "Forbidden"), (500, "Internal Server Error"), (502, "Bad Gateway")),
+    *((503, "Service temporarily unavailable"), (410, "This page is gone"), (429, "Too many requests")),
     (401, "Please sign in to continue"),
 ]
 _ERROR_REMARKS = [
@@ -142,17 +126,8 @@ _ERROR_REMARKS = [
 _SITE_WORDS = ["garden", "travel", "market", "music", "motor", "health", "pixel", "river", "studio", "north"]
 _MENU = ["Home", "About", "Contact", "Blog", "Shop", "Login", "Privacy policy", "Terms of use", "Sitemap", "Search"]
 _SPAM_THINGS = [
-    "cheap watches",
-    "online casino",
-    "payday loans",
-    "designer handbags",
-    "weight loss pills",
-    "replica shoes",
-    "crypto signals",
-    "escort service",
-    "essay writing service",
-    "followers and likes",
-    "free spins bonus",
+    *("cheap watches", "online casino", "payday loans", "designer handbags", "weight loss pills", "replica shoes"),
+    *("crypto signals", "escort service", "essay writing service", "followers and likes", "free spins bonus"),
     "live streaming links",
 ]
 _SPAM_SENTENCES = [

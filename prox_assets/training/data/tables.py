@@ -1,7 +1,4 @@
-"""Small Parquet tables and JSON files in a lab's folder: written atomically, read as rows.
-
-Large shared tables are in `lake`.
-"""
+"""Small Parquet tables and JSON files in a lab's folder: written atomically, read as rows."""
 
 import json
 import os
@@ -13,19 +10,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from prox_assets.lake.storage import Storage
+
 ROWS_PER_GROUP = 500
 
 
 def write_table(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows to a file that appears only once complete; return their number. Missing columns become null."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write rows to a file that appears only once complete; return their number. Missing columns become null.
+
+    Raises:
+        LakeError: The file cannot be written.
+    """
     count = 0
-    with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-        left = iter(rows)
+    left = iter(rows)
+    with (
+        Storage(str(path.parent)).new_files([path.name]) as [unfinished],
+        pq.ParquetWriter(unfinished, schema, compression="zstd") as writer,
+    ):
         while group := list(islice(left, ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist([{**dict.fromkeys(schema.names), **row} for row in group], schema))
             count += len(group)
-    unfinished.replace(path)
     return count
 
 

@@ -1,11 +1,10 @@
 """Turns seed annotations into a training set: split by site, without duplicates and errors, with everything counted.
 
-One set serves every dialect and window, because prompts are built later, by fit/scored_batches.py and
-program_examples.py.
+Prompts are built later, so one set serves every dialect and window.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +15,8 @@ from prox_assets.engines.extras import packages_of
 from prox_assets.programs import parse
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
-from prox_assets.training.data.line_targets import WORD
-from prox_assets.training.data.page_annotations import MADE_SITE, TEXT_SEPARATOR
+from prox_assets.training.data.line_targets import word_grams
+from prox_assets.training.data.page_annotations import SYNTHETIC_SITE, TEXT_SEPARATOR
 from prox_assets.training.data.pages import Split, split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
 
@@ -34,10 +33,8 @@ _SPLIT = pa.field("split", pa.string())
 TRAINING_DOCUMENTS: pa.Schema = SEED_DOCUMENTS.append(_SPLIT)
 """SEED_DOCUMENTS and the split of each row."""
 _REALS = pa.list_(pa.float32())
-TRAINING_CHUNKS: pa.Schema = (
-    SEED_CHUNKS.append(_SPLIT)
-    .append(pa.field("distilled_targets", _REALS))
-    .append(pa.field("distilled_weights", _REALS))
+TRAINING_CHUNKS: pa.Schema = pa.schema(
+    [*SEED_CHUNKS, _SPLIT, pa.field("distilled_targets", _REALS), pa.field("distilled_weights", _REALS)]
 )
 """SEED_CHUNKS, the split of each row, and the targets softened by an ensemble, where one was used."""
 
@@ -77,17 +74,15 @@ def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[R
     """Return the examples of a level, each with its split, and statistics.
 
     Texts of one page stay together. Of equal or nearly equal pages only one stays, in the order validation,
-    development, train: no training page is a copy of a validation page.
-
-    Args:
-        level: doc or chunk.
-        annotations: Rows of SEED_DOCUMENTS or SEED_CHUNKS, from any number of annotators.
+    development, train: no training page is a copy of a validation page. The annotations, rows of SEED_DOCUMENTS or
+    SEED_CHUNKS, may come from any number of annotators.
     """
     statistics = TrainingSetStatistics()
-    usable = [row for row in _counted(annotations, statistics) if _is_usable(level, row, statistics)]
     groups: dict[str, list[Row]] = {}
-    for row in usable:
-        groups.setdefault(page_of(row["doc_id"]), []).append(row)
+    for row in annotations:
+        statistics.annotations += 1
+        if _is_usable(level, row, statistics):
+            groups.setdefault(page_of(row["doc_id"]), []).append(row)
     kept = _without_duplicates(groups, statistics)
     examples = [{**row, "split": _split(row)} for name in kept for row in groups[name]]
     _count(level, examples, statistics)
@@ -98,12 +93,6 @@ def page_of(doc_id: str) -> str:
     """Return the name of the page that a text belongs to; a model-annotated document is its own page."""
     page, separator, _ = doc_id.rpartition(TEXT_SEPARATOR)
     return page if separator else doc_id
-
-
-def _counted(annotations: Iterable[Row], statistics: TrainingSetStatistics) -> Iterator[Row]:
-    for row in annotations:
-        statistics.annotations += 1
-        yield row
 
 
 def _is_usable(level: Level, row: Row, statistics: TrainingSetStatistics) -> bool:
@@ -121,7 +110,7 @@ def _is_usable(level: Level, row: Row, statistics: TrainingSetStatistics) -> boo
 def _split(row: Row) -> Split:
     """Return a row's split; synthetic documents carry theirs in the site's name."""
     maker, _, split = row["site"].partition(".")
-    return split if maker == MADE_SITE and split in SPLIT_ORDER else split_of(row["site"])
+    return split if maker == SYNTHETIC_SITE and split in SPLIT_ORDER else split_of(row["site"])
 
 
 def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetStatistics) -> list[str]:
@@ -152,8 +141,7 @@ def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetSta
 def _shingles(rows: Sequence[Row]) -> list[bytes]:
     """Return the word 5-grams of a page's longest text, or the text itself if it is too short for any."""
     text = max((row["text"] for row in rows), key=len)
-    words = WORD.findall(text.casefold())
-    shingles = {" ".join(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}
+    shingles = {" ".join(words) for words in word_grams(text, SHINGLE_WORDS)}
     return [shingle.encode("utf-8", "replace") for shingle in shingles or {text}]
 
 
@@ -164,9 +152,10 @@ def _count(level: Level, examples: Sequence[Row], statistics: TrainingSetStatist
         statistics.examples[split] += 1
         sites.setdefault(split, set()).add(row["site"])
         if level == "doc":
-            (statistics.keep if row["keep_target"] >= 0.5 else statistics.drop)[split] += 1
-            continue
-        for target, weight in zip(row["line_targets"], row["line_weights"], strict=True):
-            if weight > 0:
-                (statistics.keep if target >= 0.5 else statistics.drop)[split] += 1
+            targets = [row["keep_target"]]
+        else:
+            weighted = zip(row["line_targets"], row["line_weights"], strict=True)
+            targets = [target for target, weight in weighted if weight > 0]
+        for target in targets:
+            (statistics.keep if target >= 0.5 else statistics.drop)[split] += 1
     statistics.sites = {split: len(names) for split, names in sites.items()}

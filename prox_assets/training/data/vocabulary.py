@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
@@ -18,29 +18,17 @@ CHARACTERS_PER_TEXT = 20_000
 
 def special_tokens(settings: LineLabelsSettings) -> list[str]:
     """Return every special token of the line-labels dialect, each once; ids follow this order."""
-    inline = settings.inline.tokens if settings.inline is not None else ()
-    backward = () if settings.backward_token is None else (settings.backward_token,)
-    surroundings = SURROUNDING_TOKENS if settings.surroundings else ()
-    numbers = (settings.number_format.format(number) for number in range(settings.max_lines))
-    return list(
-        dict.fromkeys(
-            [
-                END_TOKEN,
-                settings.start_token,
-                settings.top_token,
-                settings.bottom_token,
-                settings.middle_token,
-                settings.keep_token,
-                settings.remove_token,
-                settings.judge_token,
-                *backward,
-                *inline,
-                *settings.elision_tokens,
-                *surroundings,
-                *numbers,
-            ]
-        )
-    )
+    tokens = [END_TOKEN, settings.start_token, settings.top_token, settings.bottom_token, settings.middle_token]
+    tokens += [settings.keep_token, settings.remove_token, settings.judge_token]
+    if settings.backward_token is not None:
+        tokens.append(settings.backward_token)
+    if settings.inline is not None:
+        tokens += settings.inline.tokens
+    tokens += settings.elision_tokens
+    if settings.surroundings:
+        tokens += SURROUNDING_TOKENS
+    tokens += (settings.number_format.format(number) for number in range(settings.max_lines))
+    return list(dict.fromkeys(tokens))
 
 
 def train_tokenizer(
@@ -48,13 +36,8 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Return a tokenizer with a vocabulary learned from the heads of the texts.
 
-    It adds no tokens of its own to a prompt and has no chat template.
-
-    Args:
-        texts: Texts to learn the merges from.
-        vocabulary: Largest number of tokens, including the 256 bytes and the special tokens.
-        settings: The dialect that supplies the special tokens.
-        window: Context window in tokens, written into the tokenizer's configuration.
+    It adds no tokens of its own to a prompt and has no chat template. `vocabulary` is the largest number of tokens,
+    including the 256 bytes and the special tokens; `window`, in tokens, goes into the tokenizer's configuration.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -68,15 +51,7 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    backend.train_from_iterator(_heads(texts), trainer)
+    backend.train_from_iterator((text[:CHARACTERS_PER_TEXT] for text in texts), trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token=END_TOKEN,
-        clean_up_tokenization_spaces=False,
-        model_max_length=window,
+        tokenizer_object=backend, eos_token=END_TOKEN, clean_up_tokenization_spaces=False, model_max_length=window
     )
-
-
-def _heads(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield text[:CHARACTERS_PER_TEXT]

@@ -17,14 +17,9 @@ from prox_assets.programs import (
     execute,
     stored_program,
 )
-from prox_assets.refiners.protocol import (
-    ChunkPrograms,
-    ChunkRefiner,
-    DocumentProgram,
-    DocumentRefiner,
-    RefinerInput,
-)
+from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentProgram, DocumentRefiner, RefinerInput
 from prox_assets.training.data.document_targets import document_target
+from prox_assets.training.data.line_targets import visible_characters
 from prox_assets.training.data.pages import LabelledPage, Regime
 from prox_assets.training.evaluation.measures import (
     BinaryCounts,
@@ -131,26 +126,28 @@ def chunk_programs(refiner: ChunkRefiner, texts: Sequence[str]) -> list[ChunkPro
     Raises:
         RuntimeError: Inference failed for a text.
     """
-    inputs = (RefinerInput(str(place), text) for place, text in enumerate(texts))
-    return _in_order(refiner.write_programs(inputs), len(texts))
+    return _in_order(refiner.write_programs(_inputs(texts)))
 
 
 def document_programs(refiner: DocumentRefiner, texts: Sequence[str]) -> list[DocumentProgram]:
     """Return the program of each text, in order; raises as `chunk_programs`."""
-    inputs = (RefinerInput(str(place), text) for place, text in enumerate(texts))
-    return _in_order(refiner.write_programs(inputs), len(texts))
+    return _in_order(refiner.write_programs(_inputs(texts)))
 
 
-Result = TypeVar("Result", ChunkPrograms, DocumentProgram)
+def _inputs(texts: Iterable[str]) -> Iterator[RefinerInput]:
+    return (RefinerInput(str(place), text) for place, text in enumerate(texts))
 
 
-def _in_order(results: Iterable[Result], count: int) -> list[Result]:
-    by_place: dict[int, Result] = {}
+ProgramsT = TypeVar("ProgramsT", ChunkPrograms, DocumentProgram)
+
+
+def _in_order(results: Iterable[ProgramsT]) -> list[ProgramsT]:
+    by_place: dict[int, ProgramsT] = {}
     for result in results:
         if result.error is not None:
             raise RuntimeError(f"inference failed for text {result.doc_id}: {result.error}")
         by_place[int(result.doc_id)] = result
-    return [by_place[place] for place in range(count)]
+    return [by_place[place] for place in range(len(by_place))]
 
 
 def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refinement:
@@ -161,13 +158,9 @@ def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refin
 def evaluate_chunks(
     refiner: ChunkRefiner, pages: Sequence[LabelledPage], regime: Regime, policy: ExecutionPolicy
 ) -> ChunkEvaluation:
-    """Refine pages and compare the result with gold text and labels.
+    """Refine pages with gold text, and compare the result with gold text and labels.
 
-    Args:
-        refiner: Any chunk refiner, with or without a model.
-        pages: Pages with gold text.
-        regime: Which of their texts to refine.
-        policy: How to execute programs; its `dialect` must be the refiner's.
+    The policy's `dialect` must be the refiner's.
     """
     texts = [page.text(regime) for page in pages]
     begin = time.perf_counter()
@@ -188,22 +181,24 @@ def measure_chunks(
     by_type: dict[str, list[float]] = {}
     pooled = BinaryCounts()
     by_page: list[float] = []
-    probabilities: list[float] = []
-    truths: list[bool] = []
+    scored: list[tuple[float, bool]] = []
     chunks = invalid = words = kept = 0
     for page, answer in zip(pages, programs, strict=True):
         text = page.text(regime)
         refinement = refine(text, answer, policy)
         scores[page.page_id] = word_f1(refinement.text, page.gold)
         by_type.setdefault(page.page_type or "unknown", []).append(scores[page.page_id])
+        labels = _labels(page, regime)
+        removed = _removed_lines(refinement, text)
         own = BinaryCounts()
         for counts in (pooled, own):
-            for gone, label in _line_decisions(text, refinement, page.labels(regime)):
-                counts.add(gone, label == 0)
+            for number, label in labels.items():
+                counts.add(number in removed, label == 0)
         by_page.append(own.f1)
-        for probability, label in _line_probabilities(answer, page.labels(regime), text):
-            probabilities.append(probability)
-            truths.append(label == 1)
+        for row in answer.rows:
+            for number, probability in enumerate(row.line_keep_probabilities or (), row.line_start):
+                if number in labels:
+                    scored.append((probability, labels[number] == 1))
         chunks += len(answer.rows)
         refused = {chunk.chunk_index for chunk in refinement.chunks if chunk.verdict.is_refusal}
         invalid += len(refused | {edit.chunk_index for edit in refinement.edits if edit.status.is_failure})
@@ -216,7 +211,7 @@ def measure_chunks(
         word_f1_by_page=scores,
         removed=pooled,
         removed_by_page=mean(by_page),
-        reliability=reliability(probabilities, truths),
+        reliability=reliability(scored),
         invalid_programs=invalid / max(1, chunks),
         chunks=chunks,
         kept_words=kept / max(1, words),
@@ -226,31 +221,22 @@ def measure_chunks(
 
 
 def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: ExecutionPolicy) -> float:
-    """Return the share of visible characters that a refiner removes from clean prose: the gold text of prose pages.
-
-    Args:
-        refiner: Any chunk refiner.
-        pages: Labelled pages; only those of a type in `PROSE_TYPES` are used.
-        policy: How to execute programs.
-    """
+    """Return the share of visible characters removed from clean prose: the gold text of pages of `PROSE_TYPES`."""
     texts = [page.gold for page in pages if page.page_type in PROSE_TYPES and page.gold.strip()]
     before = after = 0
     for text, answer in zip(texts, chunk_programs(refiner, texts), strict=True):
-        before += _visible(text)
-        after += _visible(refine(text, answer, policy).text)
+        before += visible_characters(text)
+        after += visible_characters(refine(text, answer, policy).text)
     return (before - after) / max(1, before)
 
 
 def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[LabelledDocument]:
     """Return the pages of known type as documents, with the decision of the rule in data/document_targets.py."""
-    documents: list[LabelledDocument] = []
-    for page in pages:
-        target = document_target(page)
-        if target is not None and page.text(regime).strip():
-            documents.append(
-                LabelledDocument(page.page_id, page.text(regime), target >= 0.5, page.page_type or "unknown")
-            )
-    return documents
+    return [
+        LabelledDocument(page.page_id, page.text(regime), target >= 0.5, page.page_type or "unknown")
+        for page in pages
+        if page.text(regime).strip() and (target := document_target(page)) is not None
+    ]
 
 
 def evaluate_documents(
@@ -258,10 +244,7 @@ def evaluate_documents(
 ) -> DocumentEvaluation:
     """Judge documents and compare the results with the correct decisions.
 
-    Args:
-        refiner: Any document refiner.
-        documents: The documents to judge.
-        policy: Supplies `doc_keep_threshold`, which turns P(keep) into a decision.
+    The policy's `doc_keep_threshold` turns P(keep) into a decision.
     """
     begin = time.perf_counter()
     programs = document_programs(refiner, [document.text for document in documents])
@@ -282,31 +265,20 @@ def evaluate_documents(
         keep=keep,
         drop=drop,
         accuracy_by_type={kind: mean(values) for kind, values in sorted(right.items())},
-        reliability=reliability([value for value, _ in scored], [truth for _, truth in scored]),
+        reliability=reliability(scored),
         prompt_tokens=sum(answer.prompt_tokens for answer in programs),
         seconds=seconds,
     )
 
 
-def _line_decisions(text: str, refinement: Refinement, labels: Sequence[int]) -> Iterator[tuple[bool, int]]:
-    """Yield (removed, label) for every labelled line that is not blank."""
-    lines = text.split("\n")
-    dropped = refinement.outcome is Outcome.DROPPED_BY_CHUNKS
-    removed = (lines for chunk in refinement.chunks for lines in chunk.removed_lines)
-    gone = {number for first, last in removed for number in range(first, last + 1)}
-    for number, label in enumerate(labels):
-        if label >= 0 and lines[number].strip():
-            yield dropped or number in gone, label
+def _labels(page: LabelledPage, regime: Regime) -> dict[int, int]:
+    """Return the labels of labelled lines that are not blank, by line number."""
+    labelled = zip(page.text(regime).split("\n"), page.labels(regime), strict=True)
+    return {number: label for number, (line, label) in enumerate(labelled) if label >= 0 and line.strip()}
 
 
-def _line_probabilities(answer: ChunkPrograms, labels: Sequence[int], text: str) -> Iterator[tuple[float, int]]:
-    lines = text.split("\n")
-    for row in answer.rows:
-        for offset, probability in enumerate(row.line_keep_probabilities or ()):
-            number = row.line_start + offset
-            if labels[number] >= 0 and lines[number].strip():
-                yield probability, labels[number]
-
-
-def _visible(text: str) -> int:
-    return sum(map(len, text.split()))
+def _removed_lines(refinement: Refinement, text: str) -> set[int]:
+    if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
+        return set(range(text.count("\n") + 1))
+    ranges = (lines for chunk in refinement.chunks for lines in chunk.removed_lines)
+    return {number for first, last in ranges for number in range(first, last + 1)}

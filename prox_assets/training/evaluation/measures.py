@@ -1,4 +1,4 @@
-r"""Formulas that measure refiners against labelled pages, with their sources."""
+"""Formulas that measure refiners against labelled pages, with their sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,18 +42,6 @@ class BinaryCounts:
         self.misses += true and not decided
 
     @property
-    def precision(self) -> float:
-        """Share of decisions that are correct; 1.0 without decisions."""
-        decided = self.hits + self.false_alarms
-        return self.hits / decided if decided else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the class that was found; 1.0 if the class is empty."""
-        true = self.hits + self.misses
-        return self.hits / true if true else 1.0
-
-    @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall; 1.0 if the class is empty and nothing was decided for it."""
         total = 2 * self.hits + self.false_alarms + self.misses
@@ -71,10 +59,13 @@ class ReliabilityBin:
     share_true: float
 
 
-def reliability(probabilities: Sequence[float], truths: Sequence[bool]) -> list[ReliabilityBin]:
-    """Return ten bins of equal width, without empty ones (reliability diagram; Niculescu-Mizil, Caruana 2005)."""
+def reliability(predictions: Iterable[tuple[float, bool]]) -> list[ReliabilityBin]:
+    """Return ten bins of equal width, without empty ones (reliability diagram; Niculescu-Mizil, Caruana 2005).
+
+    A prediction is a probability and whether it came true.
+    """
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for probability, truth in zip(probabilities, truths, strict=True):
+    for probability, truth in predictions:
         bins[min(BINS - 1, int(probability * BINS))].append((probability, truth))
     return [
         ReliabilityBin(

@@ -4,19 +4,14 @@ Checkpoints are tried with the same code that refines corpora.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from prox_assets.engines.config import TransformersEngineConfig
-from prox_assets.engines.open import open_engine
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
-from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
-from prox_assets.refiners.model.tokenization import load_tokenizer
+from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.pages import REGIMES, LabelledPage
 from prox_assets.training.data.tables import write_json
 from prox_assets.training.evaluation.evaluate import (
@@ -66,70 +61,43 @@ def choose_checkpoint(
     results: list[CheckpointResult] = []
     for step, folder in sorted(checkpoints.items()):
         file = folder / RESULT
-        if file.is_file():
-            results.append(CheckpointResult(**json.loads(file.read_text(encoding="utf-8"))))
-            continue
-        result = replace(judge(folder), step=step)
-        write_json(file, asdict(result))
-        results.append(result)
+        if not file.is_file():
+            write_json(file, asdict(replace(judge(folder), step=step)))
+        results.append(CheckpointResult(**json.loads(file.read_text(encoding="utf-8"))))
     return max(results, key=lambda result: result.score), results
 
 
-def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage]) -> Callable[[Path], CheckpointResult]:
-    """Return a judge of chunk refiners on development pages."""
-
-    def judge(folder: Path) -> CheckpointResult:
-        policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers, **NO_FLOOR)
-        shown = {regime: [page for page in pages if page.text(regime).strip()] for regime in REGIMES}
-        with open_chunks(config, folder) as refiner:
-            programs = {
-                regime: chunk_programs(refiner, [page.text(regime) for page in shown[regime]]) for regime in REGIMES
-            }
-        if config.decoding != "score":
-            result = measure_chunks(shown["text_full"], "text_full", programs["text_full"], policy)
-            measures = {"word_f1": result.word_f1, "removed_line_f1": result.removed.f1}
-            return CheckpointResult(0, result.removed.f1, None, measures)
-        trials: list[CheckpointResult] = []
-        for threshold in THRESHOLDS:
-            own = replace(policy, line_keep_threshold=threshold)
-            full, main = (measure_chunks(shown[regime], regime, programs[regime], own) for regime in REGIMES)
-            measures = {
-                "word_f1": full.word_f1,
-                "word_f1_main": main.word_f1,
-                "removed_line_f1": full.removed.f1,
-            }
-            trials.append(CheckpointResult(0, (full.word_f1 + main.word_f1) / 2, threshold, measures))
-        return max(trials, key=lambda trial: trial.score)
-
-    return judge
+def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage], folder: Path) -> CheckpointResult:
+    """Judge a checkpoint of a chunk refiner on development pages; its step is left at 0."""
+    policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers, **NO_FLOOR)
+    shown = {regime: [page for page in pages if page.text(regime).strip()] for regime in REGIMES}
+    with _open(config, folder) as session:
+        refiner = session.chunk_refiner()
+        programs = {
+            regime: chunk_programs(refiner, [page.text(regime) for page in shown[regime]]) for regime in REGIMES
+        }
+    if config.decoding != "score":
+        full = measure_chunks(shown["text_full"], "text_full", programs["text_full"], policy)
+        measures = {"word_f1": full.word_f1, "removed_line_f1": full.removed.f1}
+        return CheckpointResult(0, full.removed.f1, None, measures)
+    trials: list[CheckpointResult] = []
+    for threshold in THRESHOLDS:
+        own = replace(policy, line_keep_threshold=threshold)
+        full, main = (measure_chunks(shown[regime], regime, programs[regime], own) for regime in REGIMES)
+        measures = {"word_f1": full.word_f1, "word_f1_main": main.word_f1, "removed_line_f1": full.removed.f1}
+        trials.append(CheckpointResult(0, (full.word_f1 + main.word_f1) / 2, threshold, measures))
+    return max(trials, key=lambda trial: trial.score)
 
 
-def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument]) -> Callable[[Path], CheckpointResult]:
-    """Return a judge of document refiners on development documents; the threshold on P(keep) stays at 0.5."""
-
-    def judge(folder: Path) -> CheckpointResult:
-        with open_documents(config, folder) as refiner:
-            result = evaluate_documents(refiner, documents, ExecutionPolicy())
-        measures = {"keep_f1": result.keep.f1, "drop_f1": result.drop.f1}
-        return CheckpointResult(0, result.macro_f1, None, measures)
-
-    return judge
+def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument], folder: Path) -> CheckpointResult:
+    """Judge a checkpoint of a document refiner on development documents; the threshold on P(keep) stays at 0.5."""
+    with _open(config, folder) as session:
+        result = evaluate_documents(session.document_refiner(), documents, ExecutionPolicy())
+    measures = {"keep_f1": result.keep.f1, "drop_f1": result.drop.f1}
+    return CheckpointResult(0, result.macro_f1, None, measures)
 
 
-@contextmanager
-def open_chunks(config: RefinerConfig, folder: Path) -> Iterator[ModelChunkRefiner]:
-    """Yield a chunk refiner on the transformers engine, without a probe, because a checkpoint may be a bad one."""
-    with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
-        yield ModelChunkRefiner(_placed(config, folder), engine, load_tokenizer(folder))
-
-
-@contextmanager
-def open_documents(config: RefinerConfig, folder: Path) -> Iterator[ModelDocumentRefiner]:
-    """Yield a document refiner on the transformers engine, without a probe."""
-    with open_engine(TransformersEngineConfig(dtype=config.dtype), str(folder)) as engine:
-        yield ModelDocumentRefiner(_placed(config, folder), engine, load_tokenizer(folder))
-
-
-def _placed(config: RefinerConfig, folder: Path) -> RefinerConfig:
-    changes: dict[str, Any] = {"model": str(folder)}
-    return config.model_copy(update=changes)
+def _open(config: RefinerConfig, folder: Path) -> RefinerSession:
+    """Return a session without a probe, because a checkpoint may be a bad one."""
+    own = config.model_copy(update={"model": str(folder), "revision": None, "probe": False})
+    return RefinerSession(own, config.level, TransformersEngineConfig())

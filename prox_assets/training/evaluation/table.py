@@ -10,15 +10,8 @@ WORST_SITES = 8
 def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
     """Return a table of chunk refiners, one row per system."""
     header = (
-        "system",
-        "page word F1",
-        "F1 of removed lines",
-        "the same, mean of pages",
-        "invalid programs",
-        "words kept",
-        "calibration error",
-        "prompt tokens a page",
-        "pages/s",
+        *("system", "page word F1", "F1 of removed lines", "the same, mean of pages", "invalid programs", "words kept"),
+        *("calibration error", "prompt tokens a page", "pages/s"),
     )
     rows = [
         (
@@ -28,9 +21,7 @@ def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
             f"{result.removed_by_page:.3f}",
             f"{100 * result.invalid_programs:.2f} %",
             f"{100 * result.kept_words:.1f} %",
-            f"{result.calibration_error:.3f}" if result.reliability else "",
-            f"{result.prompt_tokens / max(1, result.pages):.0f}" if result.prompt_tokens else "",
-            f"{result.pages / result.seconds:.1f}" if result.seconds else "",
+            *_costs(result, result.pages),
         )
         for name, result in results.items()
     ]
@@ -45,12 +36,7 @@ def type_table(results: Mapping[str, ChunkEvaluation]) -> str:
 
 
 def site_table(result: ChunkEvaluation, sites: Mapping[str, str]) -> str:
-    """Return the sites with the lowest page word F1.
-
-    Args:
-        result: The evaluation.
-        sites: The site of every page_id.
-    """
+    """Return the sites with the lowest page word F1; `sites` maps each page_id to its site."""
     by_site: dict[str, list[float]] = {}
     for page_id, score in result.word_f1_by_page.items():
         by_site.setdefault(sites[page_id], []).append(score)
@@ -67,13 +53,20 @@ def document_table(results: Mapping[str, DocumentEvaluation]) -> str:
             f"{result.keep.f1:.3f}",
             f"{result.drop.f1:.3f}",
             f"{result.macro_f1:.3f}",
-            f"{result.calibration_error:.3f}" if result.reliability else "",
-            f"{result.prompt_tokens / max(1, result.documents):.0f}" if result.prompt_tokens else "",
-            f"{result.documents / result.seconds:.1f}" if result.seconds else "",
+            *_costs(result, result.documents),
         )
         for name, result in results.items()
     ]
     return markdown(header, rows)
+
+
+def _costs(result: ChunkEvaluation | DocumentEvaluation, count: int) -> tuple[str, str, str]:
+    """Return the cells for calibration error, prompt tokens and texts per second, empty where nothing was measured."""
+    return (
+        f"{result.calibration_error:.3f}" if result.reliability else "",
+        f"{result.prompt_tokens / max(1, count):.0f}" if result.prompt_tokens else "",
+        f"{count / result.seconds:.1f}" if result.seconds else "",
+    )
 
 
 def reliability_table(result: ChunkEvaluation | DocumentEvaluation) -> str:

@@ -12,9 +12,7 @@ POINTS = 60
 def curve_report(curves: Mapping[str, Any]) -> str:
     """Return Markdown with the loss as a line of bars and a table of checkpoints.
 
-    Args:
-        curves: `loss` holds pairs of step and loss; `development` holds one mapping per checkpoint (see
-            `selection.CheckpointResult`).
+    In `curves`, `loss` holds pairs of step and loss, and `development` the fields of each `CheckpointResult`.
     """
     losses = [loss for _, loss in curves["loss"]]
     parts = []

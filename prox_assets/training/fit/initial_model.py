@@ -18,14 +18,7 @@ EMBEDDING_SCALE = 0.05
 
 
 def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, window: int, seed: int) -> LlamaForCausalLM:
-    """Return a Llama with random weights and with its output layer tied to its embeddings.
-
-    Args:
-        shape: Size of the model.
-        tokenizer: Supplies the vocabulary size and the end-of-sequence token.
-        window: Number of positions.
-        seed: Seed of the weights; equal seeds give equal models.
-    """
+    """Return a Llama with `window` positions, tied embeddings and random weights; equal seeds give equal models."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

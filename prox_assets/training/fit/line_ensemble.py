@@ -1,13 +1,12 @@
 """A classical line classifier: a linear model over words, and boosting over its scores for the surrounding lines.
 
-It has two uses. For distillation (data/distillation.py), its out-of-fold probabilities soften noisy line labels and
-replace missing ones. It is also the reference that a small language model has to beat. The features are in
-line_features.py.
+Its out-of-fold probabilities soften noisy line labels and replace missing ones (data/distillation.py). It is also a
+reference for small language models to beat. The features are in line_features.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,26 +25,18 @@ WORDS_AROUND = 4
 SMOOTHING_LINES = (4, 12, 40)
 
 
-@dataclass(frozen=True)
-class LineText:
-    """A text with targets, as in TRAINING_CHUNKS; `site` keeps texts of one site in one fold."""
+@dataclass
+class _Text:
+    """A text's non-blank lines: numbers, features, targets, weights; fitting fills in `features` and `keep`."""
 
-    text: str
-    site: str
-    targets: Sequence[float]
-    weights: Sequence[float]
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A text's non-blank lines: their numbers, features, targets and weights."""
-
+    fold: int
     numbers: list[int]
     hashed: csr_matrix
     plain: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
-    fold: int
+    features: np.ndarray
+    keep: np.ndarray
 
 
 class LineEnsemble:
@@ -62,8 +53,8 @@ class LineEnsemble:
         self._linear: Any = None
         self._boosting: Any = None
 
-    def fit(self, texts: Sequence[LineText]) -> list[dict[int, float]]:
-        """Fit on all texts; return the out-of-fold P(keep) of each text's non-blank lines, by line number.
+    def fit(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[int, float]]:
+        """Fit on rows of TRAINING_CHUNKS; return the out-of-fold P(keep) of each row's non-blank lines, by line number.
 
         Every probability comes from classifiers that saw no text of the same site.
 
@@ -72,108 +63,94 @@ class LineEnsemble:
         """
         import numpy as np
 
-        prepared = [_prepare(text) for text in texts]
-        used = [item for item in prepared if item.numbers]
-        _check_folds(used)
-        scores: dict[int, np.ndarray] = {}
-        folds = range(FOLDS)
-        for fold in folds:
-            linear = self._fit_linear([item for item in used if item.fold != fold])
-            for item in used:
-                if item.fold == fold:
-                    scores[id(item)] = linear(item.hashed)
-        rows = {id(item): np.hstack([item.plain, _surroundings(scores[id(item)], item.plain)]) for item in used}
-        found: dict[int, np.ndarray] = {}
-        for fold in folds:
-            boosting = self._fit_boosting([item for item in used if item.fold != fold], rows)
-            own = [item for item in used if item.fold == fold]
+        texts = [_prepare(row) for row in rows]
+        used = [text for text in texts if text.numbers]
+        folds = [
+            ([text for text in used if text.fold == fold], [text for text in used if text.fold != fold])
+            for fold in range(FOLDS)
+        ]
+        for own, others in folds:
+            _check_labels(others)
+            linear = self._fit_linear(others)
+            for text in own:
+                text.features = np.hstack([text.plain, _surroundings(linear(text.hashed), text.plain)])
+        for own, others in folds:
             if own:
                 # One call for all: whatever its size, a call starts and stops threads for each of 250 trees.
-                together = boosting(np.concatenate([rows[id(item)] for item in own]))
-                ends = np.cumsum([len(item.numbers) for item in own])[:-1]
-                found |= {id(item): part for item, part in zip(own, np.split(together, ends), strict=True)}
+                together = self._fit_boosting(others)(np.concatenate([text.features for text in own]))
+                ends = np.cumsum([len(text.numbers) for text in own])[:-1]
+                for text, keep in zip(own, np.split(together, ends), strict=True):
+                    text.keep = keep
         self._linear = self._fit_linear(used)
-        self._boosting = self._fit_boosting(used, rows)
-        return [
-            dict(zip(item.numbers, found[id(item)].tolist(), strict=True)) if item.numbers else {} for item in prepared
-        ]
+        self._boosting = self._fit_boosting(used)
+        return [dict(zip(text.numbers, text.keep.tolist(), strict=True)) for text in texts]
 
     def predict(self, text: str) -> dict[int, float]:
         """Return P(keep) of each non-blank line, by line number."""
         import numpy as np
         from threadpoolctl import threadpool_limits
 
-        item = _prepare(LineText(text, "", (), ()))
-        if not item.numbers:
+        numbers, lines = present_lines(text)
+        if not numbers:
             return {}
-        plain = item.plain
-        rows = np.hstack([plain, _surroundings(self._linear(item.hashed), plain)])
+        count = text.count("\n") + 1
+        plain = number_features(lines, numbers, count)
+        scores = self._linear(hashed_features(lines, numbers, count))
         with threadpool_limits(limits=1, user_api="openmp"):
-            return dict(zip(item.numbers, self._boosting(rows).tolist(), strict=True))
+            keep = self._boosting(np.hstack([plain, _surroundings(scores, plain)]))
+        return dict(zip(numbers, keep.tolist(), strict=True))
 
-    def _fit_linear(self, items: Sequence[_Prepared]) -> Callable[[csr_matrix], np.ndarray]:
+    def _fit_linear(self, texts: Sequence[_Text]) -> Callable[[csr_matrix], np.ndarray]:
         import numpy as np
         from scipy.sparse import vstack
         from sklearn.linear_model import SGDClassifier
 
-        features = vstack([item.hashed for item in items]).tocsr()
+        features = vstack([text.hashed for text in texts]).tocsr()
         settings: dict[str, Any] = {"loss": "log_loss", "alpha": 2e-6, "max_iter": 6, "tol": None, "average": True}
         classifier = SGDClassifier(random_state=self._seed, **settings)
-        targets, weights, known = _stacked(items)
+        targets, weights, known = _stacked(texts)
         classifier.fit(features[np.flatnonzero(known)], targets[known], sample_weight=weights[known])
         return classifier.decision_function
 
-    def _fit_boosting(
-        self, items: Sequence[_Prepared], rows: dict[int, np.ndarray]
-    ) -> Callable[[np.ndarray], np.ndarray]:
+    def _fit_boosting(self, texts: Sequence[_Text]) -> Callable[[np.ndarray], np.ndarray]:
         import numpy as np
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        features = np.concatenate([rows[id(item)] for item in items])
-        settings: dict[str, Any] = {
-            "max_iter": self._trees,
-            "learning_rate": 0.06,
-            "max_leaf_nodes": 24,
-            "min_samples_leaf": 60,
-            "l2_regularization": 1.0,
-            "max_features": 0.4,
-            "early_stopping": False,
-        }
+        features = np.concatenate([text.features for text in texts])
+        settings: dict[str, Any] = {"max_iter": self._trees, "learning_rate": 0.06, "max_leaf_nodes": 24}
+        settings |= {"min_samples_leaf": 60, "l2_regularization": 1.0, "max_features": 0.4, "early_stopping": False}
         classifier = HistGradientBoostingClassifier(random_state=self._seed, **settings)
-        targets, weights, known = _stacked(items)
+        targets, weights, known = _stacked(texts)
         classifier.fit(features[known], targets[known], sample_weight=weights[known])
         return lambda values: classifier.predict_proba(values)[:, 1]
 
 
-def _check_folds(items: Sequence[_Prepared]) -> None:
-    for fold in {item.fold for item in items} | {-1}:
-        others = [item for item in items if item.fold != fold]
-        kinds = {bool(target >= 0.5) for item in others for target in item.targets[item.weights > 0]}
-        if len(kinds) < 2:
-            raise RefinerError(
-                "There are too few labelled pages for an ensemble that judges each site by the others: set "
-                "distillation to 0, or give pages of more sites."
-            )
+def _check_labels(texts: Sequence[_Text]) -> None:
+    if len({bool(target >= 0.5) for text in texts for target in text.targets[text.weights > 0]}) < 2:
+        raise RefinerError(
+            "There are too few labelled pages for an ensemble that judges each site by the others: set distillation to "
+            "0, or give pages of more sites."
+        )
 
 
-def _prepare(text: LineText) -> _Prepared:
+def _prepare(row: Mapping[str, Any]) -> _Text:
     import numpy as np
 
-    numbers, lines = present_lines(text.text)
-    count = text.text.count("\n") + 1
-    fold = xxhash.xxh3_64_intdigest(f"fold {text.site}".encode()) % FOLDS
-    nothing = np.zeros(len(numbers), dtype=np.float32)
-    return _Prepared(
+    numbers, lines = present_lines(row["text"])
+    count = row["text"].count("\n") + 1
+    return _Text(
+        fold=xxhash.xxh3_64_intdigest(f"fold {row['site']}".encode()) % FOLDS,
         numbers=numbers,
         hashed=hashed_features(lines, numbers, count) if lines else None,  # pyright: ignore[reportArgumentType]
         plain=number_features(lines, numbers, count),
-        targets=np.array([text.targets[n] for n in numbers], dtype=np.float32) if text.targets else nothing,
-        weights=np.array([text.weights[n] for n in numbers], dtype=np.float32) if text.weights else nothing,
-        fold=fold,
+        targets=np.array(row["line_targets"], dtype=np.float32)[numbers],
+        weights=np.array(row["line_weights"], dtype=np.float32)[numbers],
+        features=np.empty(0),
+        keep=np.empty(0),
     )
 
 
-def _stacked(items: Sequence[_Prepared]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stacked(texts: Sequence[_Text]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return hard targets, their weights, and a mask of the lines that count.
 
     A text's total weight grows with the square root of its number of lines, and lines with an uncertain target get
@@ -181,8 +158,8 @@ def _stacked(items: Sequence[_Prepared]) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     import numpy as np
 
-    targets = np.concatenate([item.targets for item in items])
-    weights = np.concatenate([item.weights / np.sqrt(len(item.numbers)) for item in items])
+    targets = np.concatenate([text.targets for text in texts])
+    weights = np.concatenate([text.weights / np.sqrt(len(text.numbers)) for text in texts])
     sure = np.maximum(0.1, 2 * np.abs(targets - 0.5))
     known = weights > 0
     return (targets >= 0.5).astype(int), weights * sure / max(1e-9, weights[known].mean()), known
@@ -205,10 +182,12 @@ def _surroundings(scores: np.ndarray, plain: np.ndarray) -> np.ndarray:
         columns.append(above / np.maximum(1e-6, np.convolve(words + 0.1, kernel)[reach : reach + count]))
     total = max(1e-6, kept_words.sum())
     densest = int(np.argmax(np.convolve(kept_words, np.ones(9), "same")[:count]))
-    columns.append(np.cumsum(kept_words) / total)
-    columns.append(np.full(count, kept_words.sum() / max(1.0, words.sum())))
-    columns.append(np.full(count, words.sum()))
-    columns.append(np.arange(count) - densest)
+    columns += [
+        np.cumsum(kept_words) / total,
+        np.full(count, kept_words.sum() / max(1.0, words.sum())),
+        np.full(count, words.sum()),
+        np.arange(count) - densest,
+    ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 

@@ -23,53 +23,11 @@ GRAM_CHARACTERS = 120
 GRAM = 4
 # The commonest English function words: prose is full of them, menus are not.
 FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "of",
-        "and",
-        "to",
-        "a",
-        "in",
-        "is",
-        "that",
-        "for",
-        "it",
-        "on",
-        "with",
-        "as",
-        "was",
-        "be",
-        "by",
-        "are",
-        "this",
-        "at",
-        "from",
-        "or",
-        "an",
-        "not",
-        "have",
-        "but",
-        "they",
-        "you",
-        "we",
-        "which",
-        "his",
-        "her",
-        "he",
-        "she",
-        "i",
-        "their",
-        "has",
-        "had",
-        "will",
-        "can",
-        "if",
-        "there",
-        "about",
-        "more",
-        "when",
-        "who",
-    ]
+    (
+        *("the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "on", "with", "as", "was", "be", "by"),
+        *("are", "this", "at", "from", "or", "an", "not", "have", "but", "they", "you", "we", "which", "his", "her"),
+        *("he", "she", "i", "their", "has", "had", "will", "can", "if", "there", "about", "more", "when", "who"),
+    )
 )
 SENTENCE_ENDS = ".!?\"”’'"
 
@@ -83,10 +41,7 @@ def present_lines(text: str) -> tuple[list[int], list[str]]:
 def hashed_features(lines: Sequence[str], numbers: Sequence[int], count: int) -> csr_matrix:
     """Return one sparse row per line: its words, word pairs, 4-grams, length and position, and the words around it.
 
-    Args:
-        lines: The non-blank lines.
-        numbers: Their line numbers in the text.
-        count: Number of lines in the text, blank ones included.
+    `numbers` are the line numbers in the text, which has `count` lines, blank ones included.
     """
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import HashingVectorizer

@@ -5,7 +5,7 @@ The Trainer expects one optimiser, so the two from torch share one interface.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
                 part.step()
             return loss
 
-        def zero_grad(self, set_to_none: bool = True) -> None:
-            for part in self.parts:
-                part.zero_grad(set_to_none)
-
         def state_dict(self) -> dict[str, Any]:
             return {"parts": [part.state_dict() for part in self.parts]}
 
@@ -57,18 +53,11 @@ def muon_with_adamw(model: torch.nn.Module, learning_rate: float, weight_decay: 
             # Loading replaces a part's groups with new ones.
             self.param_groups = [group for part in self.parts for group in part.param_groups]
 
-    matrices, others = _sorted(model.named_parameters())
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        hidden = parameter.dim() == 2 and "embed" not in name and "lm_head" not in name
+        (matrices if hidden else others).append(parameter)
     muon = torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(others, lr=learning_rate, weight_decay=weight_decay, betas=ADAMW_BETAS)
     return Both([muon, adamw])
-
-
-def _sorted(
-    parameters: Iterable[tuple[str, torch.nn.Parameter]],
-) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-    matrices: list[torch.nn.Parameter] = []
-    others: list[torch.nn.Parameter] = []
-    for name, parameter in parameters:
-        hidden = parameter.dim() == 2 and "embed" not in name and "lm_head" not in name
-        (matrices if hidden else others).append(parameter)
-    return matrices, others

@@ -10,11 +10,11 @@ class ModelShape(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    vocabulary: int = Field(default=6144, ge=300, description="Tokens of its byte-level BPE at most.")
+    vocabulary: int = Field(default=6144, ge=300, description="Largest vocabulary of its byte-level BPE.")
     hidden: int = Field(default=192, ge=64, description="Width; a multiple of head_size.")
     intermediate: int = Field(default=512, ge=64, description="Width of the feed-forward layers.")
     layers: int = Field(default=4, ge=1, description="Decoder layers.")
-    head_size: int = Field(default=64, ge=64, description="Width of an attention head: one that vLLM has kernels for.")
+    head_size: int = Field(default=64, ge=64, description="Width of an attention head; vLLM must have kernels for it.")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -32,20 +32,19 @@ class TrainingRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str | None = Field(
-        default=None,
-        description="Folder or hub id of the Llama-family model to start from, all of whose weights are trained.",
+        default=None, description="Folder or hub id of a Llama-family model to start from; all its weights are trained."
     )
     shape: ModelShape | None = Field(
-        default=None, description="The model to make from scratch, with a tokenizer of its own, where there is no base."
+        default=None, description="The model to train from scratch, with a tokenizer of its own; instead of a base."
     )
-    epochs: float = Field(default=4.0, gt=0, description="Passes over the training set, unless steps are given.")
+    epochs: float = Field(default=4.0, gt=0, description="Passes over the training set, unless steps are set.")
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps.")
-    batch_size: int = Field(default=64, ge=1, description="Examples a step, where examples are prompts with programs.")
+    batch_size: int = Field(default=64, ge=1, description="Examples per step, for refiners that write programs.")
     micro_batch_size: int = Field(
-        default=8, ge=1, description="Examples in memory at one time; batch_size is made of them."
+        default=8, ge=1, description="Examples per forward pass; a step accumulates batch_size."
     )
     batch_tokens: int = Field(
-        default=4096, ge=64, description="Tokens a step at most, padding included, where answers are scored."
+        default=4096, ge=64, description="Most tokens per step, padding included, for scored answers."
     )
     optimizer: Literal["adamw", "muon"] = Field(
         default="adamw", description="muon: torch.optim.Muon for matrices, AdamW for the rest."
@@ -54,16 +53,15 @@ class TrainingRecipe(BaseModel):
     final_learning_rate: float = Field(default=1e-6, ge=0, description="Learning rate of the last step.")
     schedule: Literal["cosine", "linear_after_plateau"] = Field(
         default="cosine",
-        description="How the rate falls from peak to final; linear_after_plateau stays at the peak for 30 % of the "
-        "steps.",
+        description="How the rate falls from peak to final; linear_after_plateau stays at the peak for 30 % of steps.",
     )
-    warmup_steps: int = Field(default=20, ge=0, description="Steps in which the rate rises from zero.")
+    warmup_steps: int = Field(default=20, ge=0, description="Steps over which the rate rises from zero.")
     weight_decay: float = Field(default=0.0, ge=0, description="Decoupled weight decay.")
     bf16: bool = Field(default=True, description="Compute in bfloat16; weights and optimiser stay float32.")
     token_noise: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of text tokens replaced at random (scored answers)."
+        default=0.0, ge=0, lt=1, description="Share of text tokens replaced at random, for scored answers."
     )
-    checkpoint_steps: int = Field(default=500, ge=1, description="Steps between two checkpoints.")
-    keep_checkpoints: int = Field(default=8, ge=1, description="Checkpoints kept, the newest ones.")
+    checkpoint_steps: int = Field(default=500, ge=1, description="Steps between checkpoints.")
+    keep_checkpoints: int = Field(default=8, ge=1, description="How many checkpoints to keep: the newest.")
     seed: int = Field(default=0, description="Seed of weights, order and augmentation.")
     threads: int | None = Field(default=None, ge=1, description="CPU threads; torch's own choice if unset.")

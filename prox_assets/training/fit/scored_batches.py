@@ -7,9 +7,10 @@ see data/program_examples.py.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from prox_assets.programs import Chunk
 from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner, ShownDocument
@@ -44,12 +45,8 @@ class ScoredPrompt:
     weights: tuple[float, ...]
 
 
-class PromptSource(Protocol):
-    """Draws prompts."""
-
-    def draw(self, draw: random.Random) -> ScoredPrompt:
-        """Return a prompt; equal generator states give equal prompts."""
-        ...
+# Draws a prompt; equal generator states give equal prompts.
+PromptSampler = Callable[[random.Random], ScoredPrompt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,16 @@ class _LabelledLines:
 
 
 class LinePrompts:
-    """Draws windows of lines from labelled texts, each line with its number and its target."""
+    """Draws windows of lines from labelled texts, each line with its number and its target.
+
+    All lines are tokenized and shortened once.
+
+    Args:
+        planner: Builds the prompts, as in inference.
+        rows: Rows of TRAINING_CHUNKS.
+        row_weights: Relative frequency of each row.
+        max_lines: Largest number of lines in a window.
+    """
 
     def __init__(
         self,
@@ -70,14 +76,6 @@ class LinePrompts:
         row_weights: Sequence[float],
         max_lines: int,
     ) -> None:
-        """Tokenize and shorten all lines once.
-
-        Args:
-            planner: Builds the prompts, as in inference.
-            rows: Rows of TRAINING_CHUNKS.
-            row_weights: Relative frequency of each row.
-            max_lines: Largest number of lines in a window.
-        """
         self._planner = planner
         self._max_lines = max_lines
         self._texts: list[_LabelledLines] = []
@@ -90,69 +88,51 @@ class LinePrompts:
             [shown] = planner.show([row["text"].split("\n")])
             self._texts.append(_LabelledLines(shown, targets, line_weights, planner.chunks(shown.lines)))
             kept_weights.append(weight)
-        self._choices = _Choices(kept_weights)
+        self._cumulative_weights = list(accumulate(kept_weights))
 
-    def draw(self, draw: random.Random) -> ScoredPrompt:
+    def __call__(self, rng: random.Random) -> ScoredPrompt:
         """Return a window of a text; windows in which every line has weight 0 are skipped."""
         while True:
-            text = self._texts[self._choices.draw(draw)]
-            chunk = self._window(text, draw)
+            [text] = rng.choices(self._texts, cum_weights=self._cumulative_weights)
+            chunk = self._window(text, rng)
             weights = text.weights[chunk.line_start : chunk.line_end + 1]
             if sum(weights) > 0:
-                return self._prompt(text, chunk, weights, draw)
+                return self._prompt(text, chunk, weights, rng)
 
-    def _window(self, text: _LabelledLines, draw: random.Random) -> Chunk:
-        if draw.random() < PLANNED_SHARE:
-            return draw.choice(text.chunks)
+    def _window(self, text: _LabelledLines, rng: random.Random) -> Chunk:
+        if rng.random() < PLANNED_SHARE:
+            return rng.choice(text.chunks)
         count = len(text.shown.lines)
         longest = min(count, self._max_lines)
-        wanted = draw.randint(min(MIN_WINDOW_LINES, longest), longest)
-        start = draw.choice((0, count - wanted, draw.randint(0, count - wanted)))
+        wanted = rng.randint(min(MIN_WINDOW_LINES, longest), longest)
+        start = rng.choice((0, count - wanted, rng.randint(0, count - wanted)))
         # Take as many of the wanted lines as fit a prompt.
         first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
         return Chunk(0, start, start + first.line_end)
 
-    def _prompt(
-        self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], draw: random.Random
-    ) -> ScoredPrompt:
+    def _prompt(self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], rng: random.Random) -> ScoredPrompt:
         planned = self._planner.prompt(chunk, text.shown)
         targets = tuple(text.targets[chunk.line_start : chunk.line_end + 1])
         whole = sum(weights)
         shares = tuple(weight / whole for weight in weights)
-        if planned.backward_token_ids and draw.random() < BACKWARD_SHARE:
+        if planned.backward_token_ids and rng.random() < BACKWARD_SHARE:
             return ScoredPrompt(planned.backward_token_ids, planned.backward_positions, targets, shares)
         return ScoredPrompt(planned.prompt_token_ids, planned.positions, targets, shares)
 
 
-class SinglePrompts:
-    """Draws prompts with one decision, read off after the last token: documents, or spans inside lines."""
+def single_prompts(
+    prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]
+) -> PromptSampler:
+    """Return a sampler of prompts with one decision, read off after the last token: documents, or spans inside lines.
 
-    def __init__(self, prompts: Sequence[tuple[int, ...]], targets: Sequence[float], weights: Sequence[float]) -> None:
-        """Take prompts, the target P(keep) of each, and the relative frequency of each."""
-        self._prompts = prompts
-        self._targets = targets
-        self._choices = _Choices(weights)
-
-    def draw(self, draw: random.Random) -> ScoredPrompt:
-        """Return one of the prompts."""
-        place = self._choices.draw(draw)
-        prompt = self._prompts[place]
-        return ScoredPrompt(prompt, (len(prompt) - 1,), (self._targets[place],), (1.0,))
-
-
-class _Choices:
-    """Draws indices in proportion to weights."""
-
-    def __init__(self, weights: Sequence[float]) -> None:
-        self._places = range(len(weights))
-        self._cumulative = [0.0] * len(weights)
-        total = 0.0
-        for place, weight in enumerate(weights):
-            total += weight
-            self._cumulative[place] = total
-
-    def draw(self, draw: random.Random) -> int:
-        return draw.choices(self._places, cum_weights=self._cumulative)[0]
+    Each has a target P(keep), and a weight in proportion to which it is drawn.
+    """
+    scored = [
+        ScoredPrompt(prompt, (len(prompt) - 1,), (target,), (1.0,))
+        for prompt, target in zip(prompts, targets, strict=True)
+    ]
+    cumulative = list(accumulate(weights))
+    return lambda rng: rng.choices(scored, cum_weights=cumulative)[0]
 
 
 @dataclass(frozen=True)
@@ -170,7 +150,7 @@ class ScoredBatches:
         labels: Ids of the keep and the remove token.
     """
 
-    sources: Sequence[tuple[PromptSource, float]]
+    sources: Sequence[tuple[PromptSampler, float]]
     steps: int
     batch_tokens: int
     seed: int
@@ -184,33 +164,32 @@ class ScoredBatches:
 
     def __getitem__(self, number: int) -> list[ScoredPrompt]:
         """Return the prompts of a batch."""
-        draw = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
-        [source] = draw.choices([source for source, _ in self.sources], [share for _, share in self.sources])
-        longest = source.draw(draw)
-        batch = [longest]
-        room = self.batch_tokens // max(1, len(longest.token_ids))
+        rng = random.Random(f"{self.seed}-{number}")  # noqa: S311 (nothing secret)
+        [source] = rng.choices([source for source, _ in self.sources], [share for _, share in self.sources])
+        first = source(rng)
+        width = len(first.token_ids)
+        room = self.batch_tokens // max(1, width)
         # Short prompts fill a batch by the hundred; long ones are chosen from a pool for their similar length.
-        others = [source.draw(draw) for _ in range(max(POOL, room) - 1)]
-        batch += sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(longest.token_ids)))
-        fitting = [batch[0]]
-        for prompt in batch[1:]:
-            width = max(len(item.token_ids) for item in (*fitting, prompt))
+        others = [source(rng) for _ in range(max(POOL, room) - 1)]
+        fitting = [first]
+        for prompt in sorted(others, key=lambda prompt: abs(len(prompt.token_ids) - len(first.token_ids))):
+            width = max(width, len(prompt.token_ids))
             if width * (len(fitting) + 1) > self.batch_tokens:
                 break
             fitting.append(prompt)
-        return [self._with_noise(prompt, draw) for prompt in fitting]
+        return [self._with_noise(prompt, rng) for prompt in fitting]
 
-    def _with_noise(self, prompt: ScoredPrompt, draw: random.Random) -> ScoredPrompt:
+    def _with_noise(self, prompt: ScoredPrompt, rng: random.Random) -> ScoredPrompt:
         if not self.token_noise:
             return prompt
         token_ids = tuple(
-            self._ordinary(draw) if token not in self.special_tokens and draw.random() < self.token_noise else token
+            self._ordinary(rng) if token not in self.special_tokens and rng.random() < self.token_noise else token
             for token in prompt.token_ids
         )
-        return ScoredPrompt(token_ids, prompt.positions, prompt.targets, prompt.weights)
+        return replace(prompt, token_ids=token_ids)
 
-    def _ordinary(self, draw: random.Random) -> int:
-        while (token := draw.randrange(self.vocabulary)) in self.special_tokens:
+    def _ordinary(self, rng: random.Random) -> int:
+        while (token := rng.randrange(self.vocabulary)) in self.special_tokens:
             pass
         return token
 

@@ -1,14 +1,8 @@
-"""Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect.
-
-trainer.py does the run itself.
-"""
-
-from __future__ import annotations
+"""Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
@@ -17,32 +11,23 @@ from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokeni
 from prox_assets.refiners.spans.candidates import Candidate
 from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
-from prox_assets.training.data.page_annotations import TEXT_SEPARATOR
+from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
+from prox_assets.training.data.pages import REGIMES
 from prox_assets.training.data.vocabulary import train_tokenizer
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
-from prox_assets.training.fit.scored_batches import LinePrompts, PromptSource, ScoredBatches, SinglePrompts
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from prox_assets.training.fit.scored_batches import LinePrompts, PromptSampler, ScoredBatches, single_prompts
+from prox_assets.training.fit.trainer import TrainingSetup
 
 # How often each text of a page is drawn, relative to its full text. Extracted text has little left to remove, and clean
 # text has nothing: they teach the model to leave such texts alone.
 TEXT_WEIGHTS = {"text_full": 1.0, "text_main": 0.4, "gold": 0.15}
-# Pages labelled only by programs have half weight: 38 % of their lines have no label, and some others have a wrong one.
+# Pages without gold text have half weight: programs labelled them, 38 % of their lines have no label, and some others
+# have a wrong one.
 SILVER_WEIGHT = 0.5
 # Share of steps spent on spans inside lines. Their prompts have 50 tokens, so a few steps see many of them.
-INLINE_SHARE = 0.12
+SPAN_SHARE = 0.12
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ScoredSetup:
-    """A model, its batches and its tokenizer."""
-
-    model: PreTrainedModel
-    batches: ScoredBatches
-    tokenizer: Any
 
 
 def prepare_scored(
@@ -50,18 +35,18 @@ def prepare_scored(
     recipe: TrainingRecipe,
     base: Path | None,
     rows: Sequence[Row],
-    inline_rows: Sequence[Row],
+    span_rows: Sequence[Row],
     folder: Path,
-) -> ScoredSetup:
-    """Return the model, batches and tokenizer of a run.
+) -> TrainingSetup:
+    """Return the model, batches and tokenizer of a run for a refiner of dialect line-labels.
 
     Args:
-        config: The refiner, of dialect line-labels.
+        config: The refiner.
         recipe: The hyperparameters; `steps` must be set.
         base: Model to start from; None creates a model of `recipe.shape`.
         rows: Training examples of the level.
-        inline_rows: Spans inside lines, for chunk refiners with inline settings.
-        folder: Folder that keeps a newly trained tokenizer, so that a resumed run uses the same one.
+        span_rows: Rows of SPAN_EXAMPLES, for chunk refiners with inline settings.
+        folder: Keeps a newly trained tokenizer, so that a resumed run uses the same one.
 
     Raises:
         RefinerError: Steps are not set, there is neither base nor shape, or the tokenizer of the base lacks a token.
@@ -84,7 +69,7 @@ def prepare_scored(
         model = AutoModelForCausalLM.from_pretrained(
             place, dtype="float32", use_safetensors=True, trust_remote_code=False
         )
-    sources, labels = _sources(config, prompt_tokenizer, rows, inline_rows)
+    sources, labels = _sources(config, prompt_tokenizer, rows, span_rows)
     batches = ScoredBatches(
         sources=sources,
         steps=recipe.steps,
@@ -95,28 +80,38 @@ def prepare_scored(
         vocabulary=len(tokenizer),
         labels=labels,
     )
-    return ScoredSetup(model, batches, tokenizer)
+    return TrainingSetup(
+        model=model,
+        tokenizer=tokenizer,
+        dataset=batches,  # pyright: ignore[reportArgumentType] - has all that a DataLoader needs
+        collate=batches.collate,
+        scored=True,
+    )
 
 
 def _sources(
-    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Row], inline_rows: Sequence[Row]
-) -> tuple[list[tuple[PromptSource, float]], tuple[int, int]]:
+    config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Row], span_rows: Sequence[Row]
+) -> tuple[list[tuple[PromptSampler, float]], tuple[int, int]]:
     settings = config.line_labels
     if config.level == "doc":
         documents = LineLabelsDocumentPrompts(tokenizer, settings, config.prompt_budget)
         prompts = [prompt.token_ids for prompt in documents.build([row["text"] for row in rows])]
         targets = [row["keep_target"] for row in rows]
-        return [(SinglePrompts(prompts, targets, [_weight(row) for row in rows]), 1.0)], documents.candidates
+        return [(single_prompts(prompts, targets, row_weights(rows)), 1.0)], documents.candidates
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
     rows = _whole_documents(rows)
-    lines = LinePrompts(planner, rows, [_weight(row) for row in rows], settings.max_lines)
-    if settings.inline is None or not inline_rows:
+    lines = LinePrompts(planner, rows, row_weights(rows), settings.max_lines)
+    if settings.inline is None or not span_rows:
         return [(lines, 1.0)], planner.candidates
     builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)
-    spans = builder.prompts([(row["line"], _candidate(row)) for row in inline_rows])
-    targets = [1.0 - row["remove_target"] for row in inline_rows]
-    inline = SinglePrompts(spans, targets, [1.0] * len(spans))
-    return [(lines, 1.0 - INLINE_SHARE), (inline, INLINE_SHARE)], planner.candidates
+    prompts = builder.prompts(
+        [
+            (row["line"], Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"]))
+            for row in span_rows
+        ]
+    )
+    spans = single_prompts(prompts, [1.0 - row["remove_target"] for row in span_rows], [1.0] * len(prompts))
+    return [(lines, 1.0 - SPAN_SHARE), (spans, SPAN_SHARE)], planner.candidates
 
 
 def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
@@ -134,14 +129,15 @@ def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
     return joined
 
 
-def _candidate(row: Row) -> Candidate:
-    return Candidate(row["start"], row["end"], NoiseKind(row["kind"]), row["replacement"])
+def row_weights(rows: Sequence[Row]) -> list[float]:
+    """Return how often each row is drawn, which depends on the kind of text and on who labelled its page.
 
-
-def _weight(row: Row) -> float:
-    """Return how often a row is drawn, which depends on the kind of text and on who labelled it."""
-    _, of_a_page, text = row["doc_id"].rpartition(TEXT_SEPARATOR)
-    # A page without a page type was labelled only by programs. Rows annotated by a language model have no type either,
-    # but belong to no page, and keep full weight.
-    silver = bool(of_a_page) and row["page_type"] is None
-    return TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if silver else 1.0)
+    A page whose gold text is not among the rows is a silver page. Synthetic documents, and documents that a language
+    model annotated, are not texts of pages and have full weight.
+    """
+    names = [row["doc_id"].rpartition(TEXT_SEPARATOR)[::2] for row in rows]
+    with_gold = {page for page, text in names if text == CLEAN}
+    return [
+        TEXT_WEIGHTS.get(text, 1.0) * (SILVER_WEIGHT if text in REGIMES and page not in with_gold else 1.0)
+        for page, text in names
+    ]

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from prox_assets.training.fit.optimizer import muon_with_adamw
 from prox_assets.training.fit.recipe import TrainingRecipe
+from prox_assets.training.fit.scored_loss import scored_loss
 
 if TYPE_CHECKING:
     import torch
     from torch.utils.data import Dataset
-    from transformers import PreTrainedModel, Trainer
+    from transformers import PreTrainedModel
 
 CHECKPOINT = "checkpoint-"
 # The Trainer writes this file last: a checkpoint without it was still being written when the run was killed.
@@ -48,92 +49,43 @@ class TrainingRun:
 Progress = Callable[[int, int], None]
 
 
-def train(
-    model: PreTrainedModel,
-    dataset: Dataset[Any],
-    recipe: TrainingRecipe,
-    folder: Path,
-    *,
-    tokenizer: Any,  # noqa: ANN401 (any of transformers' tokenizers)
-    collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]],
-    scored: bool,
-    progress: Progress | None = None,
-) -> TrainingRun:
+@dataclass(frozen=True)
+class TrainingSetup:
+    """A model to train, and its data.
+
+    Attributes:
+        model: The model; a checkpoint, if found, replaces its weights.
+        tokenizer: A tokenizer of transformers, saved with every checkpoint so that engines can load each one.
+        dataset: Batches if `scored`, else single examples.
+        collate: Turns items of the dataset into a batch.
+        scored: Whether batches hold positions with soft targets (scored_batches.py) instead of labels.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Any
+    dataset: Dataset[Any]
+    collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]]
+    scored: bool
+
+
+def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: Progress | None = None) -> TrainingRun:
     """Train a model, starting from the newest complete checkpoint in the folder if there is one.
 
     The examples of a step depend only on its number, so a resumed run sees the same examples as an uninterrupted one.
-
-    Args:
-        model: The model; a checkpoint, if found, replaces its weights.
-        dataset: Batches if `scored`, else single examples.
-        recipe: The hyperparameters.
-        folder: Folder for checkpoints.
-        tokenizer: Saved with every checkpoint, so that engines can load each checkpoint as a model.
-        collate: Turns items of the dataset into a batch.
-        scored: Whether batches hold positions with soft targets (scored_batches.py) instead of labels.
-        progress: Called with (step, steps) after each step.
+    `progress` is called with (step, steps) after each step.
     """
     import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
 
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     whole = _remove_torn_checkpoints(folder)
     newest = max(whole, default=None)
-    if newest is not None and newest >= _steps(dataset, recipe, scored):
+    steps = _steps(setup, recipe)
+    if newest is not None and newest >= steps:
         # Resuming a finished run would repeat its last epoch.
         history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
         return TrainingRun(whole, _losses(history), newest, newest)
-    trainer = _make_trainer(model, dataset, recipe, folder, tokenizer, collate, scored, progress)
-    trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
-    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
-
-
-def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
-
-
-def _checkpoints(folder: Path) -> dict[int, Path]:
-    found = {
-        int(path.name.removeprefix(CHECKPOINT)): path
-        for path in folder.glob(f"{CHECKPOINT}*")
-        if path.name.removeprefix(CHECKPOINT).isdigit()
-    }
-    return dict(sorted(found.items()))
-
-
-def _remove_torn_checkpoints(folder: Path) -> dict[int, Path]:
-    whole: dict[int, Path] = {}
-    for step, path in _checkpoints(folder).items():
-        if _is_whole(path):
-            whole[step] = path
-        else:
-            shutil.rmtree(path)
-    return whole
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # A checkpoint whose deletion was interrupted lacks other files.
-    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
-
-
-def _make_trainer(
-    model: PreTrainedModel,
-    dataset: Dataset[Any],
-    recipe: TrainingRecipe,
-    folder: Path,
-    tokenizer: Any,  # noqa: ANN401
-    collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]],
-    scored: bool,
-    progress: Progress | None,
-) -> Trainer:
-    import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments
-
-    from prox_assets.training.fit.scored_loss import scored_loss
 
     class Steps(TrainerCallback):
         """Reports steps to the caller."""
@@ -155,13 +107,13 @@ def _make_trainer(
             with self.accelerator.autocast():
                 return scored_loss(self.accelerator.unwrap_model(model), inputs)
 
-    micro = 1 if scored else min(recipe.micro_batch_size, recipe.batch_size)
+    micro = 1 if setup.scored else min(recipe.micro_batch_size, recipe.batch_size)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=recipe.steps if recipe.steps is not None else -1,
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=1 if scored else math.ceil(recipe.batch_size / micro),
+        gradient_accumulation_steps=1 if setup.scored else math.ceil(recipe.batch_size / micro),
         max_grad_norm=1.0,
         bf16=recipe.bf16,
         use_cpu=not torch.cuda.is_available(),
@@ -177,26 +129,57 @@ def _make_trainer(
         dataloader_num_workers=0,
         log_level="error",
     )
-    optimizer = _optimizer(model, recipe)
-    trainer_class = ScoredTrainer if scored else Trainer
-    steps_in_all = _steps(dataset, recipe, scored)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps_in_all, recipe))
-    return trainer_class(
-        model=model,
+    optimizer = _optimizer(setup.model, recipe)
+    trainer_class = ScoredTrainer if setup.scored else Trainer
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, recipe))
+    trainer = trainer_class(
+        model=setup.model,
         args=arguments,
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        data_collator=collate,  # pyright: ignore[reportArgumentType] - any callable on a list of examples will do
+        train_dataset=setup.dataset,
+        processing_class=setup.tokenizer,
+        data_collator=setup.collate,  # pyright: ignore[reportArgumentType] - any callable on a list of examples will do
         optimizers=(optimizer, scheduler),
         callbacks=[Steps()],
     )
+    trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
+    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
 
 
-def _steps(dataset: Any, recipe: TrainingRecipe, scored: bool) -> int:  # noqa: ANN401 (sized, which Dataset does not say)
+def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    found = {
+        int(path.name.removeprefix(CHECKPOINT)): path
+        for path in folder.glob(f"{CHECKPOINT}*")
+        if path.name.removeprefix(CHECKPOINT).isdigit()
+    }
+    return dict(sorted(found.items()))
+
+
+def _remove_torn_checkpoints(folder: Path) -> dict[int, Path]:
+    found = _checkpoints(folder)
+    whole = {step: path for step, path in found.items() if _is_whole(path)}
+    for step in found.keys() - whole.keys():
+        shutil.rmtree(found[step])
+    return whole
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    # A checkpoint whose deletion was interrupted lacks other files.
+    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
+
+
+def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:
     if recipe.steps is not None:
         return recipe.steps
-    per_step = 1 if scored else recipe.batch_size
-    return max(1, math.ceil(len(dataset) / per_step * recipe.epochs))
+    size: int = len(setup.dataset)  # pyright: ignore[reportArgumentType] - sized, which Dataset does not say
+    return max(1, math.ceil(size / (1 if setup.scored else recipe.batch_size) * recipe.epochs))
 
 
 def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:

@@ -3,8 +3,7 @@
 training/evaluation measures the systems and writes the tables.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +15,9 @@ from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.data.page_annotations import MADE_PER_PAGE
+from prox_assets.training.data.page_annotations import SYNTHETIC_PER_PAGE
 from prox_assets.training.data.pages import REGIMES, LabelledPage
-from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets.training.data.tables import write_json
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
@@ -30,19 +29,14 @@ from prox_assets.training.evaluation.evaluate import (
     evaluate_documents,
     labelled_documents,
 )
-from prox_assets.training.evaluation.table import (
-    chunk_table,
-    document_table,
-    reliability_table,
-    site_table,
-    type_table,
-)
+from prox_assets.training.evaluation.table import chunk_table, document_table, reliability_table, site_table, type_table
 from prox_assets.training.lab.settings import LabFolder, LabPlan
+from prox_assets.training.lab.stages import labelled_pages
 
 NEW = "this refiner"
 
 
-def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]) -> dict[str, Any]:
+def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:
     """Evaluate the level's finished refiner on validation pages and store the numbers.
 
     Returns:
@@ -50,6 +44,7 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
 
     Raises:
         RefinerError: There is no finished refiner.
+        PagesError: See `labelled_pages`.
     """
     # The probe is off: a bad refiner should be measured, not refused.
     new = load_refiner(str(folder.model(level))).model_copy(update={"probe": False})
@@ -61,7 +56,7 @@ def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence
     previous = _previous(plan, level)
     if previous is not None:
         systems["previous"] = previous
-    evaluation = evaluate_systems(level, systems, validation_pages(pages), plan.seed)
+    evaluation = evaluate_systems(level, systems, validation_pages(labelled_pages(plan)), plan.seed)
     write_json(folder.evaluation(level), evaluation["numbers"])
     measures = flat(evaluation["numbers"][NEW])
     # Scores by page go only into the file; as metadata they would take one entry per page.
@@ -77,13 +72,7 @@ def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
 def evaluate_systems(
     level: Level, systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int
 ) -> dict[str, Any]:
-    """Evaluate systems on the same pages.
-
-    Args:
-        level: The level of the refiners to evaluate.
-        systems: The systems by name.
-        pages: Pages with gold text.
-        seed: Seed of synthetic documents.
+    """Evaluate systems by name on the same pages with gold text; the seed is that of synthetic documents.
 
     Returns:
         `numbers` (everything measured, per system) and `report` (Markdown).
@@ -114,13 +103,6 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
     return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
 
 
-@contextmanager
-def _session(pair: RefinerPair, level: Level) -> Iterator[RefinerSession]:
-    config = pair.doc if level == "doc" else pair.chunk
-    with RefinerSession(config, level, TransformersEngineConfig()) as session:
-        yield session
-
-
 def _policy(pair: RefinerPair) -> ExecutionPolicy:
     if pair.chunk is None:
         return pair.policy(**NO_FLOOR)
@@ -132,7 +114,7 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
     numbers: dict[str, Any] = {}
     clean: dict[str, float] = {}
     for name, pair in systems.items():
-        with _session(pair, "chunk") as session:
+        with RefinerSession(pair.chunk, "chunk", TransformersEngineConfig()) as session:
             refiner = session.chunk_refiner()
             for regime in REGIMES:
                 shown = [page for page in pages if page.text(regime).strip()]
@@ -143,47 +125,36 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
             "clean_prose_removed": clean[name],
         }
     parts = []
-    for regime in REGIMES:
-        parts += [
-            f"### {regime}, {next(iter(results[regime].values())).pages} pages",
-            chunk_table(results[regime]),
-            type_table(results[regime]),
-        ]
+    for regime, found in results.items():
+        pages_shown = next(iter(found.values())).pages
+        parts += [f"### {regime}, {pages_shown} pages", chunk_table(found), type_table(found)]
     parts += [
         "### Clean prose",
         "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),
     ]
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
-        sites = {page.page_id: page.site for page in pages}
-        parts += [
-            "### Reliability of P(keep) of lines",
-            reliability_table(own),
-            "### Worst sites",
-            site_table(own, sites),
-        ]
+        parts += ["### Reliability of P(keep) of lines", reliability_table(own)]
+        parts += ["### Worst sites", site_table(own, {page.page_id: page.site for page in pages})]
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
 
 def _chunk_numbers(result: ChunkEvaluation) -> dict[str, Any]:
-    return {
-        **asdict(result),
-        "removed_line_f1": result.removed.f1,
-        "calibration_error": result.calibration_error,
-    }
+    own = {"removed_line_f1": result.removed.f1, "calibration_error": result.calibration_error}
+    return {**asdict(result), **own}
 
 
 def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int) -> dict[str, Any]:
     sets = {f"pages, {regime}": labelled_documents(pages, regime) for regime in REGIMES}
-    made = [
+    synthetic = [
         LabelledDocument(f"made-{number}", document.text, keep=False, kind=document.kind)
-        for number, document in enumerate(made_documents(list(pages), round(MADE_PER_PAGE * len(pages)), seed))
+        for number, document in enumerate(synthetic_documents(pages, round(SYNTHETIC_PER_PAGE * len(pages)), seed))
     ]
-    sets["pages and made documents"] = sets["pages, text_full"] + made
+    sets["pages and synthetic documents"] = sets["pages, text_full"] + synthetic
     results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
     numbers: dict[str, Any] = {name: {} for name in systems}
     for name, pair in systems.items():
-        with _session(pair, "doc") as session:
+        with RefinerSession(pair.doc, "doc", TransformersEngineConfig()) as session:
             for which, documents in sets.items():
                 result = evaluate_documents(session.document_refiner(), documents, _policy(pair))
                 results[which][name] = result
@@ -199,5 +170,5 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
         kept = sum(document.keep for document in documents)
         parts += [f"### {which}: {len(documents)}, of which {kept} to keep", document_table(results[which])]
     if NEW in systems:
-        parts += ["### Reliability of P(keep)", reliability_table(results["pages and made documents"][NEW])]
+        parts += ["### Reliability of P(keep)", reliability_table(results["pages and synthetic documents"][NEW])]
     return {"numbers": numbers, "report": "\n\n".join(parts)}

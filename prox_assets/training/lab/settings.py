@@ -20,16 +20,16 @@ class RefinerSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     refiner: RefinerConfig = Field(description="Its configuration, without a model.")
-    recipe: TrainingRecipe = Field(description="The numbers of its training.")
+    recipe: TrainingRecipe = Field(description="Its hyperparameters.")
     start_from: Literal["chunk"] | None = Field(
-        default=None, description="Start from the lab's own model of this level, which must have been trained before."
+        default=None, description="Start from the lab's own model of this level, which must be trained first."
     )
 
     @model_validator(mode="after")
     def _has_one_start(self) -> Self:
         starts = (self.recipe.base, self.recipe.shape, self.start_from)
         if sum(start is not None for start in starts) != 1:
-            raise ValueError("a refiner begins with exactly one of recipe.base, recipe.shape and start_from")
+            raise ValueError("a refiner needs exactly one of recipe.base, recipe.shape and start_from to start from")
         return self
 
     @model_validator(mode="before")
@@ -47,31 +47,30 @@ class LabPlan(BaseModel):
 
     name: str = Field(default="refiner_lab", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the lab.")
     pages: tuple[str, ...] = Field(
-        default=(), description="Parquet files of labelled pages; pages without gold text serve training alone."
+        default=(), description="Parquet files of labelled pages; pages without gold text are used only for training."
     )
     annotator: AnnotatorConfig | None = Field(
         default=None,
-        description="A strong language model that annotates seed documents, beside labelled pages or alone.",
+        description="A strong language model that annotates seed documents, with or without labelled pages.",
     )
     seed_documents: tuple[str, ...] = Field(
         default=(),
         description="What the language model annotates: Parquet files with the columns doc_id, site, url, text. "
-        "Without any, the labelled pages' full text.",
+        "Without them, the full text of the labelled pages.",
     )
     doc: RefinerSpec = Field(description="The document refiner.")
     chunk: RefinerSpec = Field(description="The chunk refiner.")
     previous: str | None = Field(
-        default="bundled",
-        description="Refiners that the new ones are compared with: a preset or a folder; None for none.",
+        default="bundled", description="Refiners to compare the new ones with: a preset or a folder; null for none."
     )
     distillation: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="Weight of an ensemble of classical classifiers in the targets of lines, against their labels; 0 "
-        "leaves it out. For refiners that score lines.",
+        description="For refiners that score lines: the weight of an ensemble of classical classifiers in a line's "
+        "target, against its label; 0 turns it off.",
     )
-    seed: int = Field(default=0, description="Of made documents and made noise.")
+    seed: int = Field(default=0, description="Seed of synthetic documents and synthetic noise.")
 
     @model_validator(mode="after")
     def _levels_match(self) -> Self:
@@ -109,7 +108,7 @@ class LabFolder:
         """Return the path of the table of training examples."""
         return self.level(level) / "training_set.parquet"
 
-    def inline_examples(self) -> Path:
+    def span_examples(self) -> Path:
         """Return the path of the table of spans inside lines."""
         return self.level("chunk") / "inline_examples.parquet"
 

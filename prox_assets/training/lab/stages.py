@@ -22,18 +22,18 @@ from prox_assets.training.data.training_set import TRAINING_CHUNKS, TRAINING_DOC
 from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.fit.trainer import Progress
 from prox_assets.training.lab.settings import LabFolder, LabPlan
-from prox_assets.training.spans.examples import inline_examples
+from prox_assets.training.spans.examples import span_examples
 
-INLINE_EXAMPLES: pa.Schema = pa.schema(
-    [
-        pa.field("line", pa.large_string()),
-        pa.field("start", pa.int64()),
-        pa.field("end", pa.int64()),
-        pa.field("kind", pa.string()),
-        pa.field("replacement", pa.string()),
-        pa.field("remove_target", pa.float64()),
-        pa.field("source", pa.string()),
-    ]
+SPAN_EXAMPLES: pa.Schema = pa.schema(
+    {
+        "line": pa.large_string(),
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "kind": pa.string(),
+        "replacement": pa.string(),
+        "remove_target": pa.float64(),
+        "source": pa.string(),
+    }
 )
 """Spans inside lines of training pages: characters [start, end) of the line, and the target P(remove)."""
 
@@ -63,12 +63,8 @@ def annotate_seeds(
 ) -> dict[str, Any]:
     """Write the level's seed annotations: first those of labelled pages, then those of the language model.
 
-    Args:
-        plan: The lab.
-        folder: Its files.
-        level: doc or chunk.
-        progress: Called with (finished, all) rows of the language model.
-        announce: Called with an estimate of the cost before the language model is asked.
+    `progress` is called with (finished, all) rows of the language model, and `announce` with an estimate of the cost
+    before the model is asked for the first time.
 
     Returns:
         Numbers to display.
@@ -110,9 +106,8 @@ def _seed_documents(
     plan: LabPlan, folder: LabFolder, level: Level, pages: Sequence[LabelledPage]
 ) -> list[SeedDocument]:
     """Return the documents for the language model; as in the paper, the chunk level gets only kept documents."""
-    if plan.seed_documents:
-        documents = [document for path in plan.seed_documents for document in _read_seeds(Path(path))]
-    else:
+    documents = [document for path in plan.seed_documents for document in _read_seeds(Path(path))]
+    if not plan.seed_documents:
         documents = [SeedDocument(page.page_id, page.site, page.url, page.text_full) for page in pages]
     decided = folder.annotations("doc")
     if level == "doc" or not decided.is_file():
@@ -139,22 +134,12 @@ def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, 
     if level == "chunk" and plan.chunk.refiner.line_labels.inline is not None:
         kept = {page_of(row["doc_id"]) for row in examples}
         pages = [page for page in labelled_pages(plan) if page.split == "train" and page_name(page) in kept]
-        shown["inline_examples"] = write_table(
-            folder.inline_examples(), INLINE_EXAMPLES, _inline_rows(pages, plan.seed)
-        )
+        shown["inline_examples"] = write_table(folder.span_examples(), SPAN_EXAMPLES, _span_rows(pages, plan.seed))
     write_json(folder.statistics(level), shown)
     return shown
 
 
-def _inline_rows(pages: Sequence[LabelledPage], seed: int) -> Iterator[dict[str, Any]]:
-    for example in inline_examples(pages, seed):
-        span = example.candidate
-        yield {
-            "line": example.line,
-            "start": span.start,
-            "end": span.end,
-            "kind": span.kind.value,
-            "replacement": span.replacement,
-            "remove_target": example.remove_target,
-            "source": example.source,
-        }
+def _span_rows(pages: Sequence[LabelledPage], seed: int) -> Iterator[dict[str, Any]]:
+    for example in span_examples(pages, seed):
+        row = {"line": example.line, "remove_target": example.remove_target, "source": example.source}
+        yield {**row, **asdict(example.candidate)}

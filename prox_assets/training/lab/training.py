@@ -6,9 +6,10 @@ stages.py builds the training set, and training/fit/trainer.py does the run itse
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,13 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import save_refiner
 from prox_assets.refiners.model.files import find_model
-from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.prompts.formats import Level
-from prox_assets.training.data.program_examples import collate, program_examples
 from prox_assets.training.data.tables import read_table, write_json
 from prox_assets.training.evaluation.evaluate import labelled_documents
 from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
+from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.scored_training import prepare_scored
-from prox_assets.training.fit.trainer import Progress, TrainingRun, train
+from prox_assets.training.fit.trainer import Progress, train
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.lab.stages import labelled_pages
 
@@ -72,20 +72,14 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
     _begin_or_resume(work, _identity(plan, folder, level, base))
     config = spec.refiner
     if config.decoding == "score" and config.dialect == "line-labels":
-        inline = _train_spans(folder) if level == "chunk" else []
-        setup = prepare_scored(config, spec.recipe, base, rows, inline, work)
-        run = train(
-            setup.model,
-            setup.batches,  # pyright: ignore[reportArgumentType] - what a DataLoader needs of a dataset
-            spec.recipe,
-            work,
-            tokenizer=setup.tokenizer,
-            collate=setup.batches.collate,
-            scored=True,
-            progress=progress,
-        )
+        spans = folder.span_examples()
+        span_rows = list(read_table(spans)) if level == "chunk" and spans.is_file() else []
+        setup = prepare_scored(config, spec.recipe, base, rows, span_rows, work)
+    elif base is None:
+        raise RefinerError("Refiners that write programs are fine-tuned from a base: set recipe.base.")
     else:
-        run = _train_programs(config, plan, level, base, rows, work, progress)
+        setup = prepare_programs(config, base, rows, plan.seed)
+    run = train(setup, spec.recipe, work, progress)
     best, results = choose_checkpoint(run.checkpoints, _judge(plan, config, level))
     model = folder.model(level)
     finished = config.model_copy(update={"keep_threshold": best.threshold})
@@ -110,7 +104,7 @@ def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
         base = folder.model(spec.start_from)
         if not base.is_dir():
             raise RefinerError(
-                f"The {level} refiner starts from the {spec.start_from} refiner, which is not there: train that first."
+                f"The {level} refiner starts from the missing {spec.start_from} refiner: train that first."
             )
         return base
     return find_model(spec.recipe.base).path if spec.recipe.base is not None else None
@@ -120,7 +114,7 @@ def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None)
     """Return a hash of everything that a checkpoint depends on: refiner, recipe, examples, base."""
     spec = plan.spec(level)
     digest = hashlib.sha256(spec.model_dump_json(exclude={"recipe": {"threads", "keep_checkpoints"}}).encode())
-    tables = [folder.training_set(level), *([folder.inline_examples()] if level == "chunk" else [])]
+    tables = [folder.training_set(level), *([folder.span_examples()] if level == "chunk" else [])]
     for table in tables:
         if table.is_file():
             digest.update(table.read_bytes())
@@ -138,48 +132,14 @@ def _begin_or_resume(work: Path, identity: str) -> None:
     file.write_text(identity, encoding="utf-8")
 
 
-def _train_spans(folder: LabFolder) -> list[dict[str, Any]]:
-    table = folder.inline_examples()
-    return list(read_table(table)) if table.is_file() else []
-
-
-def _train_programs(
-    config: RefinerConfig,
-    plan: LabPlan,
-    level: Level,
-    base: Path | None,
-    rows: Sequence[dict[str, Any]],
-    work: Path,
-    progress: Progress | None,
-) -> TrainingRun:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    if base is None:
-        raise RefinerError("Refiners that write programs are tuned from a base: set recipe.base.")
-    tokenizer = load_tokenizer(base)
-    examples = program_examples(config, tokenizer, rows, plan.seed)
-    if not examples:
-        raise RefinerError(f"No example of level {level} fits window {config.window} and its answer.")
-    return train(
-        AutoModelForCausalLM.from_pretrained(base, dtype="float32", use_safetensors=True, trust_remote_code=False),
-        examples,  # pyright: ignore[reportArgumentType] - a list is a dataset
-        plan.spec(level).recipe,
-        work,
-        tokenizer=AutoTokenizer.from_pretrained(base, trust_remote_code=False),
-        collate=lambda batch: collate(0, batch),
-        scored=False,
-        progress=progress,
-    )
-
-
 def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path], CheckpointResult] | None:
     """Return a judge of checkpoints; None without development pages."""
     pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
     if not pages:
         return None
     if level == "chunk":
-        return judge_chunks(config, pages)
-    return judge_documents(config, labelled_documents(pages, "text_full"))
+        return partial(judge_chunks, config, pages)
+    return partial(judge_documents, config, labelled_documents(pages, "text_full"))
 
 
 def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:

@@ -1,26 +1,24 @@
 """Training examples for decisions inside lines: real candidates of labelled pages, synthetic noise, and hard negatives.
 
-labels.py judges real candidates; fragments.py and hard_negatives.py hold the templates; refiners/spans/prompts.py
-builds the prompts.
+labels.py judges real candidates, fragments.py and hard_negatives.py hold the templates.
 """
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prox_assets.refiners.spans.candidates import Candidate, find_candidates
 from prox_assets.refiners.spans.patterns import NoiseKind
+from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.spans.fragments import PLACES, fragment
-from prox_assets.training.spans.hard_negatives import lookalike
-from prox_assets.training.spans.labels import compact, judge
+from prox_assets.training.spans.hard_negatives import hard_negative
+from prox_assets.training.spans.labels import compact, label_span
 
 # Limit per page: the same mark on hundreds of its lines teaches nothing new.
 REAL_PER_KIND = 20
-MADE_PER_PAGE = 16
-LOOKALIKES_PER_PAGE = 9
+SYNTHETIC_LINES_PER_PAGE = 16
+HARD_NEGATIVES_PER_PAGE = 9
 
 OVERRUN_CHARACTERS = 10
 PROSE_WORDS = 8
@@ -29,51 +27,15 @@ _PROSE_END = re.compile(r"[.!?。！？][\"”’)]?\s*$")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)]?(?=\s|$)|[。！？]")
 
 
-class PageText(Protocol):
-    """The fields of `pages.LabelledPage` that are needed here."""
-
-    @property
-    def site(self) -> str:
-        """The page's site; with the page's number it seeds the generator."""
-        ...
-
-    @property
-    def gold(self) -> str:
-        """Main content, or ""."""
-        ...
-
-    @property
-    def text_full(self) -> str:
-        """All visible text."""
-        ...
-
-    @property
-    def keep_full(self) -> Sequence[int]:
-        """A label per line of `text_full`: 1 main content, 0 boilerplate, -1 unknown."""
-        ...
-
-    @property
-    def text_main(self) -> str:
-        """The text after a main-content extractor, or ""."""
-        ...
-
-    @property
-    def keep_main(self) -> Sequence[int]:
-        """A label per line of `text_main`, with the same values."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class InlineExample:
+class SpanExample:
     """One decision with its answer.
 
     Attributes:
-        line: The line.
         candidate: A span of the line, exactly as `find_candidates` returns it.
         remove_target: Target P(remove), in [0, 1].
-        source: Where the target comes from: "gold:KIND" or "rule:KIND" for real lines, "made:KIND" for synthetic
-            noise, "lookalike:KIND" for hard negatives, or "overrun:KIND" for a span that covers synthetic noise and
-            also text.
+        source: Where the target comes from: gold:KIND or rule:KIND for real lines, made:KIND for synthetic noise,
+            overrun:KIND for a span that covers synthetic noise and text beside it, lookalike:KIND for hard negatives.
     """
 
     line: str
@@ -82,55 +44,39 @@ class InlineExample:
     source: str
 
 
-def inline_examples(pages: Iterable[PageText], seed: int) -> Iterator[InlineExample]:
-    """Yield the examples of all pages, page by page.
-
-    Args:
-        pages: Labelled pages of one split.
-        seed: Seed of the generator; equal pages and seeds give equal examples.
-    """
+def span_examples(pages: Iterable[LabelledPage], seed: int) -> Iterator[SpanExample]:
+    """Yield the examples of labelled pages of one split, page by page; equal pages and seeds give equal examples."""
     for number, page in enumerate(pages):
-        draw = random.Random(f"{seed}:{number}:{page.site}")  # noqa: S311 (nothing secret)
-        yield from _real(page, draw)
+        rng = random.Random(f"{seed}:{number}:{page.site}")  # noqa: S311 (nothing secret)
+        yield from _real(page, rng)
         prose = _prose_lines(page)
-        draw.shuffle(prose)
-        for line in prose[:MADE_PER_PAGE]:
-            yield from _made(line, draw)
-        beside = prose[MADE_PER_PAGE:] or prose
-        for _ in range(LOOKALIKES_PER_PAGE):
-            yield from _lookalike(draw.choice(beside) if beside else "", draw)
+        rng.shuffle(prose)
+        for line in prose[:SYNTHETIC_LINES_PER_PAGE]:
+            yield from _synthetic(line, rng)
+        beside = prose[SYNTHETIC_LINES_PER_PAGE:] or prose
+        for _ in range(HARD_NEGATIVES_PER_PAGE):
+            yield from _hard_negative(rng.choice(beside) if beside else "", rng)
 
 
-def balance(examples: Iterable[InlineExample]) -> dict[str, Counter[NoiseKind]]:
-    """Count examples by kind, under "noise" (target at least a half) and "clean"."""
-    counts: dict[str, Counter[NoiseKind]] = {"noise": Counter(), "clean": Counter()}
-    for example in examples:
-        counts["noise" if example.remove_target >= 0.5 else "clean"][example.candidate.kind] += 1
-    return counts
-
-
-def _real(page: PageText, draw: random.Random) -> list[InlineExample]:
+def _real(page: LabelledPage, rng: random.Random) -> list[SpanExample]:
     """Return judged candidates of lines not labelled boilerplate; of each kind at most REAL_PER_KIND, sampled."""
     gold = compact(page.gold)
-    found: dict[NoiseKind, list[InlineExample]] = {}
-    seen: set[str] = set()
-    for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True):
-        if label == 0 or line in seen:
-            continue
-        seen.add(line)
+    found: dict[NoiseKind, list[SpanExample]] = {}
+    labelled = zip(page.text_full.split("\n"), page.keep_full, strict=True)
+    for line in dict.fromkeys(line for line, label in labelled if label != 0):
         for span in find_candidates(line):
-            judgement = judge(line, span, gold)
-            if judgement is not None:
-                example = InlineExample(line, span, judgement.remove_target, judgement.source)
+            judged = label_span(line, span, gold)
+            if judged is not None:
+                example = SpanExample(line, span, judged.remove_target, judged.source)
                 found.setdefault(span.kind, []).append(example)
     return [
         example
         for examples in found.values()
-        for example in (examples if len(examples) <= REAL_PER_KIND else draw.sample(examples, REAL_PER_KIND))
+        for example in (examples if len(examples) <= REAL_PER_KIND else rng.sample(examples, REAL_PER_KIND))
     ]
 
 
-def _prose_lines(page: PageText) -> list[str]:
+def _prose_lines(page: LabelledPage) -> list[str]:
     """Return the lines of a page that are prose without any candidate, each once, in order."""
     text, labels = (page.text_main, page.keep_main) if page.text_main.strip() else (page.text_full, page.keep_full)
     lines = dict.fromkeys(line for line, label in zip(text.split("\n"), labels, strict=True) if label == 1)
@@ -142,23 +88,23 @@ def _is_prose(line: str) -> bool:
     return long_enough and len(line) <= PROSE_CHARACTERS and _PROSE_END.search(line) is not None
 
 
-def _made(line: str, draw: random.Random) -> Iterator[InlineExample]:
+def _synthetic(line: str, rng: random.Random) -> Iterator[SpanExample]:
     """Yield the examples of one line with synthetic noise; noise that is not found as one span is left out."""
-    kind = draw.choice(list(NoiseKind))
-    count = draw.choice((1, 1, 1, 2, 3)) if kind in (NoiseKind.CITATION, NoiseKind.URL) else draw.choice((1, 1, 1, 2))
-    noisy, fragments = _with_fragments(line, [(kind, fragment(kind, draw)) for _ in range(count)], draw)
+    kind = rng.choice(list(NoiseKind))
+    count = rng.choice((1, 1, 1, 2, 3)) if kind in (NoiseKind.CITATION, NoiseKind.URL) else rng.choice((1, 1, 1, 2))
+    noisy, fragments = _with_fragments(line, [(kind, fragment(kind, rng)) for _ in range(count)], rng)
     for span in find_candidates(noisy):
         if any(_covers(noisy, span, start, end) for start, end in fragments):
-            yield InlineExample(noisy, span, 1.0, f"made:{span.kind}")
+            yield SpanExample(noisy, span, 1.0, f"made:{span.kind}")
         elif any(_overruns(span, start, end) for start, end in fragments):
-            yield InlineExample(noisy, span, 0.0, f"overrun:{span.kind}")
+            yield SpanExample(noisy, span, 0.0, f"overrun:{span.kind}")
 
 
 def _with_fragments(
-    line: str, fragments: Sequence[tuple[NoiseKind, str]], draw: random.Random
+    line: str, fragments: Sequence[tuple[NoiseKind, str]], rng: random.Random
 ) -> tuple[str, list[tuple[int, int]]]:
     """Insert fragments into a line; return the line and the fragments' positions."""
-    ordered = sorted((_position(line, kind, draw), kind, text) for kind, text in fragments)
+    ordered = sorted((_position(line, kind, rng), kind, text) for kind, text in fragments)
     pieces: list[str] = []
     places: list[tuple[int, int]] = []
     length = done = 0
@@ -166,7 +112,7 @@ def _with_fragments(
         before, after = line[done:position], ""
         if position == 0:
             after = "" if kind is NoiseKind.INVISIBLE else " "
-        elif not before.endswith(" ") and _spaced(kind, before[-1:], draw):
+        elif not before.endswith(" ") and _spaced(kind, before[-1:], rng):
             before += " "
         pieces += (before, text, after)
         start = length + len(before)
@@ -176,33 +122,33 @@ def _with_fragments(
     return "".join((*pieces, line[done:])), places
 
 
-def _spaced(kind: NoiseKind, left: str, draw: random.Random) -> bool:
+def _spaced(kind: NoiseKind, left: str, rng: random.Random) -> bool:
     """Return whether a space goes before a fragment.
 
     Usually it does, but marks stick to words, and blocks lose the breaks between them.
     """
     if kind is NoiseKind.INVISIBLE:
-        return draw.random() < 0.2
+        return rng.random() < 0.2
     if kind is NoiseKind.CITATION:
-        return draw.random() < 0.15
+        return rng.random() < 0.15
     # An e-mail address right after a full stop would be read as a longer address.
-    return left.isalnum() or kind is NoiseKind.EMAIL or draw.random() < 0.85
+    return left.isalnum() or kind is NoiseKind.EMAIL or rng.random() < 0.85
 
 
-def _position(line: str, kind: NoiseKind, draw: random.Random) -> int:
+def _position(line: str, kind: NoiseKind, rng: random.Random) -> int:
     """Return a position where a fragment of this kind may go, drawn from the places that fit its kind."""
-    place = draw.choice(PLACES[kind])
+    place = rng.choice(PLACES[kind])
     if place == "anywhere":
-        return draw.randrange(1, len(line))
+        return rng.randrange(1, len(line))
     end = len(line.rstrip())
     if place == "end":
         return end
     if place == "edge":
-        return draw.choice((0, end))
+        return rng.choice((0, end))
     if place == "sentence":
-        return draw.choice([0, *(match.end() for match in _SENTENCE_END.finditer(line))])
+        return rng.choice([0, *(match.end() for match in _SENTENCE_END.finditer(line))])
     spaces = [match.start() for match in re.finditer(r"(?<=\w) (?=\w)", line)]
-    return draw.choice(spaces or [end])
+    return rng.choice(spaces or [end])
 
 
 def _covers(line: str, span: Candidate, start: int, end: int) -> bool:
@@ -225,14 +171,14 @@ def _overruns(span: Candidate, start: int, end: int) -> bool:
     return span.start < end and start < span.end and outside > OVERRUN_CHARACTERS
 
 
-def _lookalike(prose: str, draw: random.Random) -> Iterator[InlineExample]:
+def _hard_negative(prose: str, rng: random.Random) -> Iterator[SpanExample]:
     """Yield the candidates in a hard negative, which stands alone or next to a line of prose."""
-    text = lookalike(draw)
-    beside = draw.random()
+    text = hard_negative(rng)
+    beside = rng.random()
     # Code and tables stand alone.
     before = f"{prose.rstrip()} " if beside < 0.3 and text[:1].isupper() else ""
     after = f" {prose.lstrip()}" if beside > 0.7 and text[:1].isupper() else ""
     line = before + text + after
     for span in find_candidates(line):
         if len(before) - 1 <= span.start and span.end <= len(before) + len(text) + 1:
-            yield InlineExample(line, span, 0.0, f"lookalike:{span.kind}")
+            yield SpanExample(line, span, 0.0, f"lookalike:{span.kind}")

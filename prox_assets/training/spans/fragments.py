@@ -1,7 +1,7 @@
 """Synthetic noise for training: fragments of each kind, and where they may go in a line.
 
-Real pages have few fragments inside the lines that stay: one candidate in about fifty lines, measured on 1,181 pages.
-Most training examples are therefore synthetic. The templates are in synthetic_marks.py and synthetic_phrases.py.
+Lines that stay have few candidates: one in about fifty lines, measured on 1,181 pages. Most training examples are
+therefore synthetic, made from the templates of synthetic_marks.py and synthetic_phrases.py.
 """
 
 import random
@@ -31,9 +31,9 @@ PLACES: dict[NoiseKind, tuple[Place, ...]] = {
 }
 
 
-def fragment(kind: NoiseKind, draw: random.Random) -> str:
+def fragment(kind: NoiseKind, rng: random.Random) -> str:
     """Return a random fragment of this kind, without spaces around it."""
-    return _MAKERS[kind](draw)
+    return _MAKERS[kind](rng)
 
 
 _MAKERS = {**MARKS, **PHRASES}

@@ -122,15 +122,15 @@ _HOSTS = ("dl.cloudbox.io", "api.gridworks.net", "repo.openharbor.org", "code.ri
 _MONTHS = ("January", "March", "April", "June", "August", "October", "November")
 
 
-def lookalike(draw: random.Random) -> str:
+def hard_negative(rng: random.Random) -> str:
     """Return a random sentence, line of code or table row in which nothing is noise."""
     values = {
-        "w": lambda: draw.choice(_WORDS),
-        "W": lambda: draw.choice(_WORDS).title(),
-        "n": lambda: str(draw.randint(2, 9)),
-        "v": lambda: draw.choice(("a", "rows", "data", "result", "x", "items", "buf")),
-        "d": lambda: draw.choice(_HOSTS),
-        "m": lambda: draw.choice(_MONTHS),
-        "p": lambda: draw.choice(_PEOPLE),
+        "w": lambda: rng.choice(_WORDS),
+        "W": lambda: rng.choice(_WORDS).title(),
+        "n": lambda: str(rng.randint(2, 9)),
+        "v": lambda: rng.choice(("a", "rows", "data", "result", "x", "items", "buf")),
+        "d": lambda: rng.choice(_HOSTS),
+        "m": lambda: rng.choice(_MONTHS),
+        "p": lambda: rng.choice(_PEOPLE),
     }
-    return _FIELD.sub(lambda match: values[match.group(1)](), draw.choice(_TEMPLATES))
+    return _FIELD.sub(lambda match: values[match.group(1)](), rng.choice(_TEMPLATES))

@@ -23,23 +23,20 @@ RULE_FIRST = frozenset(
 )
 
 
-class Judgement(NamedTuple):
+class SpanLabel(NamedTuple):
     """The target P(remove) of a span, in [0, 1], and its source: "gold:KIND" or "rule:KIND"."""
 
     remove_target: float
     source: str
 
 
-def judge(line: str, span: Candidate, compact_gold: str) -> Judgement | None:
+def label_span(line: str, span: Candidate, compact_gold: str) -> SpanLabel | None:
     """Judge a candidate in a main-content line; None if gold text and rule cannot tell or contradict each other.
 
-    Args:
-        line: The line.
-        span: A candidate in the line.
-        compact_gold: The page's gold text without any white space; "" if there is none.
+    `compact_gold` is the page's gold text without any white space, or "".
     """
     rule = _RULES[span.kind](line, span)
-    ruled = None if rule is None else Judgement(rule, f"rule:{span.kind}")
+    ruled = None if rule is None else SpanLabel(rule, f"rule:{span.kind}")
     if ruled is not None and span.kind in RULE_FIRST:
         return ruled
     gold = _gold_target(line, span, compact_gold)
@@ -48,11 +45,11 @@ def judge(line: str, span: Candidate, compact_gold: str) -> Judgement | None:
     if ruled is not None and gold < ruled.remove_target:
         # The gold text kept a whole block, standalone noise included. Gold and rule disagree, so the span is not used.
         return None
-    return Judgement(gold, f"gold:{span.kind}")
+    return SpanLabel(gold, f"gold:{span.kind}")
 
 
 def compact(text: str) -> str:
-    """Return a text without its white space, as `judge` expects the gold text."""
+    """Return a text without its white space, as `label_span` expects the gold text."""
     return "".join(text.split())
 
 

@@ -7,28 +7,26 @@ from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.training.spans.synthetic_marks import WORDS
 
 _NAMES = (
-    "Anna Brown",
-    "Luis Ortega",
-    "Mei Tanaka",
-    "J. R. Cole",
-    "Sara O’Neil",
-    "Tom Becker",
-    "Priya Shah",
-    "Zoe Martin",
+    *("Anna Brown", "Luis Ortega", "Mei Tanaka", "J. R. Cole"),
+    *("Sara O’Neil", "Tom Becker", "Priya Shah", "Zoe Martin"),
 )
 _NETWORKS = ("Facebook", "Twitter", "LinkedIn", "Pinterest", "WhatsApp", "Reddit", "Email", "X", "Telegram", "Tumblr")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_BUTTON_ROWS = (
+    *("Share Tweet Pin", "Share Tweet Email Print", "Like Share Comment"),
+    *("SHARE TWEET PIN", "Print Email Share"),
+)
 _AGENCIES = ("Getty Images", "AFP", "Reuters", "AP", "Shutterstock", "AFP via Getty Images", "iStock")
 
 
-def _share(draw: random.Random) -> str:
-    networks = draw.sample(_NETWORKS, draw.randint(3, 6))
-    mark = draw.choice((" ", " ", " | ", " / ", " • "))
-    thing = draw.choice(("article", "story", "post", "page", "video", "recipe"))
-    return draw.choice(
+def _share(rng: random.Random) -> str:
+    networks = rng.sample(_NETWORKS, rng.randint(3, 6))
+    mark = rng.choice((" ", " ", " | ", " / ", " • "))
+    thing = rng.choice(("article", "story", "post", "page", "video", "recipe"))
+    return rng.choice(
         (
             mark.join(networks),
             "Share " + mark.join(networks),
@@ -39,29 +37,21 @@ def _share(draw: random.Random) -> str:
             f"Share on {networks[0]}",
             f"Share via {networks[0]}",
             f"Click to share on {networks[0]}",
-            draw.choice(("Click to tweet", "Click To Tweet", "Tweet this", "Pin it", "Pin It for later", "PIN IT")),
-            draw.choice(
-                (
-                    "Share Tweet Pin",
-                    "Share Tweet Email Print",
-                    "Like Share Comment",
-                    "SHARE TWEET PIN",
-                    "Print Email Share",
-                )
-            ),
+            rng.choice(("Click to tweet", "Click To Tweet", "Tweet this", "Pin it", "Pin It for later", "PIN IT")),
+            rng.choice(_BUTTON_ROWS),
             f"Follow us on {networks[0]} and {networks[1]}",
             f"Like us on {networks[0]}",
-            f"{draw.randint(2, 900)} {draw.choice(('shares', 'comments', 'Comments', 'likes', 'views', 'Shares'))}",
-            draw.choice(("Leave a comment", "Leave a reply", "No comments", "Add a comment")),
+            f"{rng.randint(2, 900)} {rng.choice(('shares', 'comments', 'Comments', 'likes', 'views', 'Shares'))}",
+            rng.choice(("Leave a comment", "Leave a reply", "No comments", "Add a comment")),
         )
     )
 
 
-def _advertisement(draw: random.Random) -> str:
-    below = draw.choice(
+def _advertisement(rng: random.Random) -> str:
+    below = rng.choice(
         ("Story continues below", "Article continues below", "Continue reading below", "Scroll to continue")
     )
-    plain = draw.choice(
+    plain = rng.choice(
         (
             "Advertisement",
             "ADVERTISEMENT",
@@ -72,59 +62,33 @@ def _advertisement(draw: random.Random) -> str:
             f"ADVERTISEMENT - {below.upper()}",
             "Advertisement - Continue Reading Below",
             "Article continues after this advertisement",
-            "Skip advertisement",
-            "Sponsored",
-            "SPONSORED",
-            "Sponsored content",
-            "Ad feedback",
-            "Advertisement Advertisement",
-            f"Story continues below this {draw.choice(('ad', 'advertisement', 'video'))}",
+            *("Skip advertisement", "Sponsored", "SPONSORED", "Sponsored content"),
+            *("Ad feedback", "Advertisement Advertisement"),
+            f"Story continues below this {rng.choice(('ad', 'advertisement', 'video'))}",
         )
     )
-    return draw.choice(("{}", "{}", "{}", "[{}]", "({})", "- {} -")).format(plain)
+    return rng.choice(("{}", "{}", "{}", "[{}]", "({})", "- {} -")).format(plain)
 
 
-def _call_to_action(draw: random.Random) -> str:
-    arrow = draw.choice(("", "", "", " »", " →", "...", " >", "…"))
-    plain = draw.choice(
+def _call_to_action(rng: random.Random) -> str:
+    arrow = rng.choice(("", "", "", " »", " →", "...", " >", "…"))
+    plain = rng.choice(
         (
-            "Read more",
-            "Read More",
-            "READ MORE",
-            "See more",
-            "Learn more",
-            "Learn More",
-            "View all",
-            "Show more",
-            "Continue reading",
-            "Continue Reading",
-            "Click here",
-            "CLICK HERE",
-            "Click here to subscribe",
-            "Click here for more" if draw.random() < 0.2 else "Click here",
-            "Subscribe now",
-            "Sign up for our newsletter",
-            "Subscribe to our free newsletter",
-            "Sign up for our daily newsletter",
-            "Register now",
-            "Read the full story",
-            "Read full article",
-            "Download our app",
-            "hide caption",
-            "toggle caption",
-            "Watch now",
-            "Shop now",
-            "Buy Now",
-            "Back to top",
+            *("Read more", "Read More", "READ MORE", "See more", "Learn more", "Learn More", "View all", "Show more"),
+            *("Continue reading", "Continue Reading", "Click here", "CLICK HERE", "Click here to subscribe"),
+            "Click here for more" if rng.random() < 0.2 else "Click here",
+            *("Subscribe now", "Sign up for our newsletter", "Subscribe to our free newsletter"),
+            *("Sign up for our daily newsletter", "Register now", "Read the full story", "Read full article"),
+            *("Download our app", "hide caption", "toggle caption", "Watch now", "Shop now", "Buy Now", "Back to top"),
         )
     )
-    return draw.choice(("{}", "{}", "{}", "[{}]", "({})")).format(plain + arrow)
+    return rng.choice(("{}", "{}", "{}", "[{}]", "({})")).format(plain + arrow)
 
 
-def _credit(draw: random.Random) -> str:
-    name, agency = draw.choice(_NAMES), draw.choice(_AGENCIES)
-    thing = draw.choice(("Photo", "Image", "Picture", "Photograph", "Illustration"))
-    plain = draw.choice(
+def _credit(rng: random.Random) -> str:
+    name, agency = rng.choice(_NAMES), rng.choice(_AGENCIES)
+    thing = rng.choice(("Photo", "Image", "Picture", "Photograph", "Illustration"))
+    plain = rng.choice(
         (
             f"{thing} credit: {name}",
             f"{thing}: {name}",
@@ -139,12 +103,12 @@ def _credit(draw: random.Random) -> str:
             f"{thing}: {agency}",
         )
     )
-    return draw.choice(("{}", "({})", "({})", "[{}]")).format(plain)
+    return rng.choice(("{}", "({})", "({})", "[{}]")).format(plain)
 
 
-def _timestamp(draw: random.Random) -> str:
-    month, day, year = draw.choice(_MONTHS), draw.randint(1, 28), draw.randint(2005, 2026)
-    date = draw.choice(
+def _timestamp(rng: random.Random) -> str:
+    month, day, year = rng.choice(_MONTHS), rng.randint(1, 28), rng.randint(2005, 2026)
+    date = rng.choice(
         (
             f"{month} {day}, {year}",
             f"{day} {month[:3]} {year}",
@@ -152,11 +116,11 @@ def _timestamp(draw: random.Random) -> str:
             f"{day}/{year % 12 + 1}/{year}",
         )
     )
-    clock = f"{draw.randint(1, 12)}:{draw.randint(10, 59)} {draw.choice(('am', 'PM', 'p.m.', 'AM ET'))}"
-    unit, count = draw.choice(("hour", "minute", "day", "week", "month")), draw.randint(2, 12)
-    return draw.choice(
+    clock = f"{rng.randint(1, 12)}:{rng.randint(10, 59)} {rng.choice(('am', 'PM', 'p.m.', 'AM ET'))}"
+    unit, count = rng.choice(("hour", "minute", "day", "week", "month")), rng.randint(2, 12)
+    return rng.choice(
         (
-            f"{draw.randint(2, 20)} {draw.choice(('min', 'minute', 'mins'))} read",
+            f"{rng.randint(2, 20)} {rng.choice(('min', 'minute', 'mins'))} read",
             f"Updated {count} {unit}s ago",
             f"Posted {count} {unit}s ago",
             f"Updated: {date}",
@@ -164,48 +128,35 @@ def _timestamp(draw: random.Random) -> str:
             f"Published {date} at {clock}",
             f"Published: {date}",
             f"Posted on {date}",
-            f"Posted by {draw.choice(('Anna Brown', 'Tom Becker'))} on {date}",
+            f"Posted by {rng.choice(('Anna Brown', 'Tom Becker'))} on {date}",
             f"Updated {date} {clock}",
-            f"Reading time: {draw.randint(2, 15)} minutes",
+            f"Reading time: {rng.randint(2, 15)} minutes",
             f"(updated {date})",
         )
     )
 
 
-def _related(draw: random.Random) -> str:
-    topic, other = draw.choice(WORDS), draw.choice(WORDS)
-    headline = draw.choice(
+def _related(rng: random.Random) -> str:
+    topic, other = rng.choice(WORDS), rng.choice(WORDS)
+    headline = rng.choice(
         (
-            f"{draw.randint(3, 21)} ways to plan your {topic}",
+            f"{rng.randint(3, 21)} ways to plan your {topic}",
             f"What the {topic} tells us about the {other}",
             f"Why every {topic} needs a {other}",
-            f"The best {topic} of {draw.randint(2010, 2026)}",
+            f"The best {topic} of {rng.randint(2010, 2026)}",
             f"{topic.title()} and {other.title()}: A Complete Guide",
             f"How to Choose a {topic.title()}",
             f"Is this the end of the {topic}?",
         )
     )
-    marker = draw.choice(
+    marker = rng.choice(
         (
-            "Read more",
-            "Read also",
-            "Also read",
-            "READ MORE",
-            "READ ALSO",
-            "Related",
-            "RELATED",
-            "See also",
-            "WATCH",
-            "MORE",
-            "Read next",
-            "Related article",
-            "RELATED STORY",
-            "Don’t miss",
-            "You may also like",
-            "Also Read",
+            *("Read more", "Read also", "Also read", "READ MORE", "READ ALSO", "Related", "RELATED", "See also"),
+            *("WATCH", "MORE", "Read next", "Related article", "RELATED STORY"),
+            *("Don’t miss", "You may also like", "Also Read"),
         )
     )
-    return draw.choice(("{}", "{}", "({})", "[{}]")).format(f"{marker}: {headline}")
+    return rng.choice(("{}", "{}", "({})", "[{}]")).format(f"{marker}: {headline}")
 
 
 PHRASES: dict[NoiseKind, Callable[[random.Random], str]] = {

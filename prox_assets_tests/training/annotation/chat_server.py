@@ -47,7 +47,7 @@ class ChatServer:
         return len(self.payloads)
 
     def behave(self, behaviour: ChatBehaviour) -> None:
-        """Do this with every chat request, given how often the same question was asked before, in whatever words."""
+        """Do this with every chat request, given how often its question was asked before, in any wording."""
         self.moody.behaviour = behaviour  # type: ignore[assignment]
 
 

@@ -1,4 +1,4 @@
-"""A chat server that does as it is told, and a few documents."""
+"""A scripted chat server, and a few documents."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def asks_for(handler: ChatHandler, mark: str) -> bool:
-    """Tell whether a request's question, behind the page, has certain words."""
+    """Return whether a request's question, after the page, contains certain words."""
     return mark in handler.text.split("[/doc]")[-1]
 
 

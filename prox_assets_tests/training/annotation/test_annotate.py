@@ -1,4 +1,4 @@
-"""A whole run against a server that does as it is told: what is asked, and what the tables hold."""
+"""A whole run against a scripted server: what is asked, and what the tables hold."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether an answer is one at all."""
+"""Which answers are usable, whatever the question."""
 
 import pytest
 

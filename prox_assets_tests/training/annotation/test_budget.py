@@ -25,7 +25,7 @@ def answers(folder: Path) -> int:
 
 
 def first_request_at_most(configure: Configure, documents: list[SeedDocument]) -> int:
-    """Return how many tokens the first request is taken to need at most."""
+    """Return the most tokens that the first request may take."""
     messages = load_prompts([EDUCATIONAL.prompt]).prompts[EDUCATIONAL.prompt].messages(documents[0].text)
     return most_prompt_tokens(messages) + configure().max_tokens
 
@@ -93,7 +93,7 @@ def test_requests_under_way_count_at_their_longest(
         handler.answer_well()
 
     server.behave(note)
-    # Room for one request at its longest and for what all answers cost, but not for two at their longest.
+    # Room for the longest request and for what all answers cost, but not for two of the longest requests.
     budget = first_request_at_most(configure, documents) + 8 * ANSWER
     summary = annotate(documents, configure(budget_tokens=budget, concurrency=8), "doc", tmp_path / "narrow")
     assert (summary.rows, max(most_running)) == (4, 1)

@@ -1,11 +1,11 @@
-"""Programs against single kinds of noise: what is accepted, and what they are merged into."""
+"""Programs against single kinds of noise: which ones are accepted, and how they are merged."""
 
 import pytest
 
 from prox_assets.programs import KeepChunk, Normalize, RemoveLines, execute, parse
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.noise import FOOTERS, NAVIGATION, URLS, NoiseKind, merge, read_program
+from prox_assets.training.annotation.noise import FOOTERS, NAVIGATION, URLS, NoisePrompt, merge, read_program
 
 LINES = (
     "Home | News",
@@ -42,10 +42,10 @@ def test_keep_chunk_asks_for_nothing() -> None:
         ("remove_lines(line_start=2, line_end=1)", FOOTERS, "reversed"),
         ('normalize(source_str="http://tides.example/invented", target_str="")', URLS, "no_match"),
         ('normalize(source_str="tides.exam", target_str="")', URLS, "cuts_word"),
-        ('normalize(source_str="Moon", target_str="Sun")', URLS, "puts in what was not there"),
+        ('normalize(source_str="Moon", target_str="Sun")', URLS, "inserts new text"),
     ],
 )
-def test_an_unusable_program_is_told_from_a_usable_one(answer: str, kind: NoiseKind, message: str) -> None:
+def test_an_unusable_program_is_told_from_a_usable_one(answer: str, kind: NoisePrompt, message: str) -> None:
     with pytest.raises(UnusableAnswerError, match=message):
         read_program(answer, LINES, kind)
 

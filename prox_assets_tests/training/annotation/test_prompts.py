@@ -8,22 +8,22 @@ import pytest
 
 from prox_assets.programs import KeepChunk, parse
 from prox_assets.training.annotation import AnnotationError
-from prox_assets.training.annotation.noise import NOISE_KINDS, URLS, NoiseKind, merge, read_program
+from prox_assets.training.annotation.noise import NOISE_PROMPTS, URLS, NoisePrompt, merge, read_program
 from prox_assets.training.annotation.prompts import BUNDLED_PROMPTS, load_prompts
 from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT
 
-CHUNK_PROMPTS = [kind.prompt for kind in NOISE_KINDS]
+CHUNK_PROMPTS = [kind.prompt for kind in NOISE_PROMPTS]
 
 
-def examples(kind: NoiseKind) -> list[tuple[list[str], str]]:
+def examples(kind: NoisePrompt) -> list[tuple[list[str], str]]:
     """Return the labelled lines and the answer of each example in a prompt."""
     turns = load_prompts(CHUNK_PROMPTS).prompts[kind.prompt].turns[:-1]
     pairs = zip(turns[::2], turns[1::2], strict=True)
     return [(asked.split("[doc]\n")[1].split("\n[/doc]")[0].split("\n"), answer) for (_, asked), (_, answer) in pairs]
 
 
-@pytest.mark.parametrize("kind", NOISE_KINDS, ids=lambda kind: kind.name)
-def test_every_example_is_an_answer_that_would_be_accepted(kind: NoiseKind) -> None:
+@pytest.mark.parametrize("kind", NOISE_PROMPTS, ids=lambda kind: kind.name)
+def test_every_example_is_an_answer_that_would_be_accepted(kind: NoisePrompt) -> None:
     found = examples(kind)
     assert len(found) >= 3
     for labelled, answer in found:
@@ -34,8 +34,8 @@ def test_every_example_is_an_answer_that_would_be_accepted(kind: NoiseKind) -> N
         assert merged.removed_share < 0.9
 
 
-@pytest.mark.parametrize("kind", NOISE_KINDS, ids=lambda kind: kind.name)
-def test_every_prompt_shows_text_that_must_be_kept(kind: NoiseKind) -> None:
+@pytest.mark.parametrize("kind", NOISE_PROMPTS, ids=lambda kind: kind.name)
+def test_every_prompt_shows_text_that_must_be_kept(kind: NoisePrompt) -> None:
     kept = [parse(answer).operations == (KeepChunk(),) for _, answer in examples(kind)]
     assert any(kept)
     assert not all(kept)
@@ -85,8 +85,8 @@ def test_the_version_is_the_folders_name_and_changes_with_any_file_of_the_level(
         ("Rate {text}", "must consist of turns"),
         ("Hello\n=== user\n{text}", "must consist of turns"),
         ("=== user\n{text}\n=== assistant\nYes.", "end with a user's"),
-        ("=== user\nRate it.", "exactly once, in its last turn"),
-        ("=== user\n{text}\n=== assistant\nYes.\n=== user\n{text}", "exactly once, in its last turn"),
+        ("=== user\nRate it.", "exactly once: in its last turn"),
+        ("=== user\n{text}\n=== assistant\nYes.\n=== user\n{text}", "exactly once: in its last turn"),
     ],
 )
 def test_a_file_of_another_format_is_named_with_what_is_wrong(tmp_path: Path, text: str | None, message: str) -> None:

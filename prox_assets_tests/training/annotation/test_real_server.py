@@ -70,7 +70,7 @@ def test_chunks_get_merged_programs_or_an_error(chat_server: VllmServer, tmp_pat
         'normalize(source_str=" (http://sea.example/t)", target_str="")'
     )
     assert table["tides"]["line_targets"] == [0, 1, 0]
-    # Its first answer called a function that there is not.
+    # Its first answer called a function that does not exist.
     assert (table["title"]["program"], table["title"]["line_targets"]) == ("keep_chunk()", [1, 1])
     assert table["title"]["removed_share"] == 0
     assert "removes too much: 100.0%" in table["greedy"]["error"]

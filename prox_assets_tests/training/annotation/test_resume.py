@@ -1,4 +1,4 @@
-"""Going on where a run stopped: the ledger, and what it answers."""
+"""Resuming a run from its ledger."""
 
 import subprocess
 import sys
@@ -79,7 +79,7 @@ def test_a_second_run_gives_the_same_table_without_a_request(
 ) -> None:
     first = pq.read_table(annotate(documents, configure(), "chunk", tmp_path).path)
     asked = server.requests
-    # Concurrency, patience and the bound on what may go are no part of what was asked.
+    # Concurrency, retries and max_removed_share are not part of the question.
     other = configure(concurrency=1, max_retries=3, max_removed_share=0.95)
     assert pq.read_table(annotate(documents, other, "chunk", tmp_path).path).equals(first)
     assert server.requests == asked

@@ -3,7 +3,7 @@
 import pytest
 
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, decide, read_score
+from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, Score, d
     ],
 )
 def test_a_score_is_read_with_its_justification(text: str, points: int) -> None:
-    assert read_score(text, EDUCATIONAL) == Score(points, "It teaches.")
+    assert read_score(text, EDUCATIONAL) == AdditiveScore(points, "It teaches.")
 
 
 def test_the_word_justification_is_no_part_of_it() -> None:

@@ -1,4 +1,4 @@
-"""Answers that say nothing usable: asked for again, then recorded, never guessed."""
+"""Unusable answers: asked again, then recorded as errors, never guessed at."""
 
 from collections.abc import Callable
 from pathlib import Path

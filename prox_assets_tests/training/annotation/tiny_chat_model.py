@@ -1,4 +1,4 @@
-"""A small chat model that has memorised what to answer to a few pages, usable answers and others.
+"""A small chat model that has memorised answers to a few pages, usable and unusable ones.
 
 Its chat template shows it only the page and the beginning and end of the instructions. So requests are the real ones,
 examples and all, and training still takes seconds.
@@ -12,7 +12,7 @@ from prox_assets.refiners.prompts.formats import label_lines
 from prox_assets.testing.tiny_models import make_tiny_llama, overfit
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.noise import NOISE_KINDS, read_program
+from prox_assets.training.annotation.noise import NOISE_PROMPTS, read_program
 from prox_assets.training.annotation.prompts import Message, load_prompts
 from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, read_score
 from prox_assets.training.data.seeds import SeedDocument
@@ -80,7 +80,7 @@ TITLE = page("title", "The Sea\nIt is deep, and it is blue.")
 GREEDY = page("greedy", "Waves are made by wind.\nShort.")
 CHUNK_DOCUMENTS = [TIDES, TITLE, GREEDY]
 
-NAV, URL, FOOT = (kind.prompt for kind in NOISE_KINDS)
+NAV, URL, FOOT = (kind.prompt for kind in NOISE_PROMPTS)
 KEEP = fenced("keep_chunk()")
 CHUNK_SCRIPTS = [
     Script(TIDES, NAV, (fenced("remove_lines(line_start=0, line_end=0)"),)),
@@ -148,7 +148,7 @@ def _problem_of_document(script: Script, answer: str) -> str:
 
 
 def _problem_of_chunk(script: Script, answer: str) -> str:
-    kind = next(kind for kind in NOISE_KINDS if kind.prompt == script.prompt)
+    kind = next(kind for kind in NOISE_PROMPTS if kind.prompt == script.prompt)
     return _complaint(lambda: read_program(answer, script.document.text.split("\n"), kind))
 
 

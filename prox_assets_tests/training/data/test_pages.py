@@ -1,4 +1,4 @@
-"""Labelled pages: reading, refusing, splitting."""
+"""Labelled pages: reading, validation, splits."""
 
 from collections import Counter
 

@@ -7,7 +7,7 @@ from prox_assets.programs import execute
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations
 from prox_assets.training.data.pages import split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
-from prox_assets.training.data.synthetic_documents import made_documents
+from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets.training.data.tables import read_table, write_table
 from prox_assets.training.data.training_set import build_training_set
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
@@ -62,16 +62,16 @@ def test_errors_and_programs_that_cannot_be_read_are_left_out_and_counted(tmp_pa
     assert statistics.errors == {"no answer: the server": 1}
 
 
-def test_made_documents_are_dropped_and_stay_in_the_split_whose_pages_they_are_made_of(tmp_path):
+def test_synthetic_documents_are_dropped_and_stay_in_the_split_of_the_pages_they_draw_on(tmp_path):
     rows = stored(tmp_path, document_annotations(pages(60), seed=1), SEED_DOCUMENTS)
     examples, _ = build_training_set("doc", rows)
-    made = [row for row in examples if row["annotator"] == "made"]
-    assert {row["split"] for row in made} == {"train", "development", "validation"}
-    assert all(row["keep_target"] == 0 and row["decision"] == "drop" for row in made)
-    assert {row["page_type"] for row in made} >= {"error_page", "keyword_list", "spam", "cut_text", "boilerplate"}
+    synthetic = [row for row in examples if row["annotator"] == "made"]
+    assert {row["split"] for row in synthetic} == {"train", "development", "validation"}
+    assert all(row["keep_target"] == 0 and row["decision"] == "drop" for row in synthetic)
+    assert {row["page_type"] for row in synthetic} >= {"error_page", "keyword_list", "spam", "cut_text", "boilerplate"}
 
 
-def test_made_documents_depend_on_the_seed_alone():
-    first, again, other = (made_documents(pages(5), 30, seed) for seed in (1, 1, 2))
+def test_synthetic_documents_depend_on_the_seed_alone():
+    first, again, other = (synthetic_documents(pages(5), 30, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert all(document.text.strip() for document in first)

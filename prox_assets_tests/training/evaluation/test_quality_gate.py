@@ -1,4 +1,4 @@
-"""The bundled refiner's quality: floors that nobody lowers unnoticed.
+"""The bundled refiner's quality, held by floors that nobody can lower unnoticed.
 
 The floors stand in floors.json, newest last, each with the fingerprints of the refiners it was measured on. A new
 refiner needs a new entry; an entry that lowers a floor must say why.

@@ -1,19 +1,19 @@
-"""The classical line classifier and what its opinion does to targets."""
+"""The classical line classifier, and targets softened by its probabilities."""
 
 import random
+from typing import Any
 
 import pytest
 
 from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations
-from prox_assets.training.fit.line_ensemble import FOLDS, LineEnsemble, LineText
+from prox_assets.training.fit.line_ensemble import FOLDS, LineEnsemble
 from prox_assets.training.fit.line_features import hashed_features, number_features, present_lines
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
 
-def texts(count: int) -> list[LineText]:
-    rows = [next(iter(chunk_annotations([labelled_page(**page(number))]))) for number in range(count)]
-    return [LineText(row["text"], row["site"], row["line_targets"], row["line_weights"]) for row in rows]
+def rows(count: int) -> list[dict[str, Any]]:
+    return [next(iter(chunk_annotations([labelled_page(**page(number))]))) for number in range(count)]
 
 
 def accuracy(opinion: dict[int, float], labels: tuple[int, ...]) -> float:
@@ -23,19 +23,20 @@ def accuracy(opinion: dict[int, float], labels: tuple[int, ...]) -> float:
 
 def test_it_learns_which_lines_stay_and_its_out_of_fold_opinions_are_of_other_sites():
     ensemble = LineEnsemble(trees=30)
-    data = texts(60)
+    data = rows(60)
     opinions = ensemble.fit(data)
     unseen = labelled_page(**page(500))
     assert accuracy(ensemble.predict(unseen.text_full), unseen.keep_full) > 0.9
     assert accuracy(opinions[0], labelled_page(**page(0)).keep_full) > 0.8
-    # A page whose labels are turned around teaches the folds of other pages, never its own opinion.
-    wrong = LineText(data[0].text, data[0].site, [1 - target for target in data[0].targets], data[0].weights)
+    # A page with inverted labels affects the classifiers of other folds, never those that judge the page itself.
+    wrong = {**data[0], "line_targets": [1 - target for target in data[0]["line_targets"]]}
     again = LineEnsemble(trees=30).fit([wrong, *data[1:]])
     assert accuracy(again[0], labelled_page(**page(0)).keep_full) > 0.8
 
 
 def test_blank_texts_have_no_opinion_and_fewer_sites_than_folds_are_enough():
-    data = [*texts(FOLDS * 4), LineText(" \n", "blank.example", [0.0, 0.0], [0.1, 0.1])]
+    blank = {"text": " \n", "site": "blank.example", "line_targets": [0.0, 0.0], "line_weights": [0.1, 0.1]}
+    data = [*rows(FOLDS * 4), blank]
     ensemble = LineEnsemble(trees=30)
     assert ensemble.fit(data)[-1] == {}
     assert ensemble.predict("\n\n") == {}
@@ -51,29 +52,29 @@ def test_features_say_where_a_line_is_and_how_often_it_comes_again():
 
 
 class Opinion(LineEnsemble):
-    """An ensemble that is quarter sure of every line of a text."""
+    """An ensemble that gives every line a P(keep) of 0.25."""
 
-    def fit(self, texts):
-        return [dict.fromkeys(present_lines(text.text)[0], 0.25) for text in texts]
+    def fit(self, rows):
+        return [dict.fromkeys(present_lines(row["text"])[0], 0.25) for row in rows]
 
 
 def test_distilled_targets_mix_labels_with_opinions_and_fill_in_what_has_no_label():
-    rows = [
+    annotated = [
         {"doc_id": "a#text_full", "site": "a", "split": "train", "text": "kept\n\nnobody knows"},
         {"doc_id": "a#gold", "site": "a", "split": "train", "text": "kept"},
         {"doc_id": "b#text_full", "site": "b", "split": "validation", "text": "kept"},
     ]
-    for row in rows:
+    for row in annotated:
         count = row["text"].count("\n") + 1
         row |= {"line_targets": [1.0, 1.0, 0.0][:count], "line_weights": [1.0, 0.1, 0.0][:count]}
-    distil(rows, 0.4, Opinion())
-    assert rows[0]["distilled_targets"] == pytest.approx([0.7, 0.7, 0.25])
-    assert rows[0]["distilled_weights"] == [1.0, 0.1, 0.5]
-    assert "distilled_targets" not in rows[1]
-    assert "distilled_targets" not in rows[2]
+    distil(annotated, 0.4, Opinion())
+    assert annotated[0]["distilled_targets"] == pytest.approx([0.7, 0.7, 0.25])
+    assert annotated[0]["distilled_weights"] == [1.0, 0.1, 0.5]
+    assert "distilled_targets" not in annotated[1]
+    assert "distilled_targets" not in annotated[2]
 
 
 def test_equal_seeds_give_equal_opinions():
-    data = texts(20)
+    data = rows(20)
     random.Random(1).shuffle(data)
     assert LineEnsemble(3, trees=10).fit(data)[0] == LineEnsemble(3, trees=10).fit(data)[0]

@@ -27,7 +27,7 @@ def loss_of(model: torch.nn.Sequential) -> torch.Tensor:
 
 
 class Closure:
-    """Evaluates the loss and its gradients; notes each loss, and whether gradients were on."""
+    """Evaluates the loss and its gradients; records each loss, and whether gradients were enabled."""
 
     def __init__(self, model: torch.nn.Sequential, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer

@@ -1,4 +1,4 @@
-"""Tuning a base that writes programs: examples, and a full run of the lab on a tiny Llama."""
+"""Fine-tuning a base to write programs: the examples, and a full run of the lab on a tiny Llama."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Batches of scored prompts: what a step sees, and that it depends on its number alone."""
+"""Batches of scored prompts: what a step sees, which depends only on its number."""
 
 import random
 
@@ -9,7 +9,7 @@ from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.training.data.page_annotations import chunk_annotations
 from prox_assets.training.data.vocabulary import special_tokens, train_tokenizer
-from prox_assets.training.fit.scored_batches import LinePrompts, ScoredBatches, SinglePrompts
+from prox_assets.training.fit.scored_batches import LinePrompts, ScoredBatches, single_prompts
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
 SETTINGS = LineLabelsSettings.model_validate({"backward_token": "<back>", "max_lines": 32})
@@ -59,12 +59,12 @@ def test_every_special_token_is_one_token_and_the_first_ids_are_theirs(tokenizer
 
 
 def test_decisions_are_read_at_the_numbers_and_each_has_its_lines_target(planner, tokenizer):
-    draw = random.Random(1)
+    rng = random.Random(1)
     numbers = {tokenizer.special_token_id(f"[{number:03d}]") for number in range(SETTINGS.max_lines)}
     backward = tokenizer.special_token_id("<back>")
     seen_backward = 0
     for _ in range(60):
-        prompt = lines(planner).draw(draw)
+        prompt = lines(planner)(rng)
         assert {prompt.token_ids[position] for position in prompt.positions} <= numbers
         assert len(prompt.targets) == len(prompt.weights) == len(prompt.positions)
         assert sum(prompt.weights) == pytest.approx(1.0)
@@ -77,9 +77,9 @@ def test_a_backward_prompt_has_the_same_targets_in_the_documents_order(planner, 
     text = "Privacy policy\n" + "\n".join("A careful gardener repairs a wooden gate." for _ in range(5))
     row = {"text": text, "line_targets": [0.0] + [1.0] * 5, "line_weights": [1.0] * 6}
     source = LinePrompts(planner, [{**row, "distilled_targets": None, "distilled_weights": None}], [1.0], 32)
-    draw = random.Random(2)
+    rng = random.Random(2)
     for _ in range(20):
-        prompt = source.draw(draw)
+        prompt = source(rng)
         for position, target in zip(prompt.positions, prompt.targets, strict=True):
             before = prompt.token_ids[max(0, position - len(menu)) : position]
             assert (before == menu) == (target == 0.0)
@@ -121,6 +121,6 @@ def test_the_tensors_of_a_batch_point_at_its_decisions(planner, tokenizer):
 
 
 def test_single_prompts_are_answered_at_their_last_token_and_drawn_by_weight():
-    source = SinglePrompts([(1, 2, 3), (4,)], [1.0, 0.0], [0.0, 1.0])
-    drawn = [source.draw(random.Random(seed)) for seed in range(5)]
+    source = single_prompts([(1, 2, 3), (4,)], [1.0, 0.0], [0.0, 1.0])
+    drawn = [source(random.Random(seed)) for seed in range(5)]
     assert all(prompt.positions == (0,) and prompt.targets == (0.0,) for prompt in drawn)

@@ -1,4 +1,4 @@
-"""A lab that is done in a minute: small pages, a smaller model, few steps."""
+"""A lab that finishes in a minute: small pages, a smaller model, few steps."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ RECIPE: dict[str, Any] = {
 
 
 def refiner(level: str) -> dict[str, Any]:
-    """Return the settings of a refiner in the making."""
+    """Return the settings of a refiner to train."""
     return {
         "name": f"small-{level}",
         "level": level,

@@ -19,7 +19,7 @@ WORTHLESS = 5
 
 
 def seed_documents(path: Path, count: int) -> Path:
-    """Write pages of three parts: a menu, a sentence of their own, a footer."""
+    """Write pages of three lines: a menu, a sentence that no other page has, a footer."""
     import random
 
     rows = [

@@ -13,7 +13,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
 from prox_assets.training.lab.evaluation import evaluate_lab
 from prox_assets.training.lab.settings import LabFolder
-from prox_assets.training.lab.stages import annotate_seeds, build_examples, labelled_pages
+from prox_assets.training.lab.stages import annotate_seeds, build_examples
 from prox_assets.training.lab.training import train_refiner
 from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner, small_plan
 from prox_assets_tests.training.synthetic_pages import write_pages
@@ -41,12 +41,12 @@ def lab(tmp_path_factory, pages):
 
 def test_the_trained_refiners_beat_keeping_everything_on_sites_they_have_not_seen(lab, pages):
     plan, folder = lab
-    results = {level: evaluate_lab(plan, folder, level, labelled_pages(plan)) for level in ("chunk", "doc")}
+    results = {level: evaluate_lab(plan, folder, level) for level in ("chunk", "doc")}
     numbers = json.loads(folder.evaluation("chunk").read_text())
     error, error_of_keeping = (1 - numbers[name]["text_full"]["word_f1"] for name in ("this refiner", "keep-all"))
     assert error < error_of_keeping / 2
     assert numbers["this refiner"]["text_full"]["removed_line_f1"] > 0.9
-    assert results["doc"]["measures"]["pages and made documents/macro_f1"] > 0.7
+    assert results["doc"]["measures"]["pages and synthetic documents/macro_f1"] > 0.7
     assert "| this refiner |" in results["chunk"]["report"]
 
 
@@ -99,7 +99,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_where_an_undistu
     assert killed.wait() == -signal.SIGKILL
     assert checkpoint.is_file()
     assert not folder.model("chunk").exists()
-    # What a kill in the middle of writing a checkpoint leaves.
+    # The remains of a checkpoint whose writing was interrupted.
     torn = folder.training("chunk") / "checkpoint-60"
     torn.mkdir()
     (torn / "model.safetensors").write_bytes(b"half")

@@ -3,7 +3,7 @@
 import pytest
 
 from prox_assets.refiners.spans.candidates import Candidate, find_candidates
-from prox_assets.training.spans.labels import compact, judge
+from prox_assets.training.spans.labels import compact, label_span
 
 
 def only(line: str) -> Candidate:
@@ -54,17 +54,17 @@ CLEAN = [
 
 @pytest.mark.parametrize("line", NOISE)
 def test_noise_that_stands_for_itself_goes(line):
-    judgement = judge(line, only(line), "")
-    assert judgement is not None
-    assert judgement.remove_target >= 0.8
-    assert judgement.source.startswith("rule:")
+    label = label_span(line, only(line), "")
+    assert label is not None
+    assert label.remove_target >= 0.8
+    assert label.source.startswith("rule:")
 
 
 @pytest.mark.parametrize("line", CLEAN)
 def test_what_a_sentence_an_instruction_or_code_needs_stays(line):
     for span in find_candidates(line):
-        judgement = judge(line, span, "")
-        assert judgement is None or judgement.remove_target <= 0.1
+        label = label_span(line, span, "")
+        assert label is None or label.remove_target <= 0.1
 
 
 def test_most_clean_lines_hold_a_candidate_to_be_judged():
@@ -76,17 +76,17 @@ LINE = "The river rose for nine days after rain Share this page before it fell a
 
 def test_the_gold_text_decides_where_a_rule_does_not():
     span = only(LINE)
-    with_span = judge(LINE, span, compact(f"Rivers. {LINE} The end."))
-    without_span = judge(LINE, span, compact(f"Rivers. {span.apply(LINE)} The end."))
+    with_span = label_span(LINE, span, compact(f"Rivers. {LINE} The end."))
+    without_span = label_span(LINE, span, compact(f"Rivers. {span.apply(LINE)} The end."))
     assert (with_span, without_span) == ((0.0, "gold:share"), (1.0, "gold:share"))
 
 
 def test_gold_text_that_keeps_what_a_rule_calls_noise_leaves_a_doubt_unless_the_rule_comes_first():
     widget = "The river rose for nine days. Share this page It fell again in May."
-    assert judge(widget, only(widget), compact(widget)) is None
+    assert label_span(widget, only(widget), compact(widget)) is None
     mark = "The river rose for nine days.[4] It fell again in May."
-    assert judge(mark, only(mark), compact(mark)) == (1.0, "rule:citation")
+    assert label_span(mark, only(mark), compact(mark)) == (1.0, "rule:citation")
 
 
 def test_gold_text_says_nothing_about_another_place():
-    assert judge(LINE, only(LINE), compact("A text about mountains.")) == judge(LINE, only(LINE), "")
+    assert label_span(LINE, only(LINE), compact("A text about mountains.")) == label_span(LINE, only(LINE), "")

@@ -1,4 +1,4 @@
-"""Made marks are made of words, and no star of this package spreads a string into its letters."""
+"""Synthetic marks consist of words; nothing in this package unpacks a string into its letters by mistake."""
 
 import ast
 import random
@@ -15,10 +15,10 @@ def test_every_word_is_a_word_and_comes_once():
     assert "summit" in WORDS
 
 
-def test_no_made_address_has_a_name_of_one_letter():
-    draw = random.Random(0)
+def test_no_synthetic_address_has_a_name_of_one_letter():
+    rng = random.Random(0)
     for _ in range(500):
-        host = MARKS[NoiseKind.EMAIL](draw).strip("()<>[]").partition("@")[2]
+        host = MARKS[NoiseKind.EMAIL](rng).strip("()<>[]").partition("@")[2]
         assert not host or len(host.split(".")[0].split("-")[-1]) > 1, host
 
 

@@ -13,16 +13,15 @@ from typing import Literal
 from prox_assets.engines.server.client import RequestFailedError, RequestRefusedError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation.asking import chat_model
-from prox_assets.training.annotation.chat import ChatModel
-from prox_assets.training.annotation.config import AnnotatorConfig
+from prox_assets.training.annotation.chat import ChatModel, message_bytes
+from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 from prox_assets.training.data.seeds import SeedDocument
 
 SAMPLES_PER_PROMPT = 3
 
 BYTES_PER_TOKEN = 3.0
-"""A low value, to be safe: with the tokenizers of current models a token is about four bytes of English, three of
-Chinese."""
+"""Low, to be safe: with current tokenizers a token is about four bytes of English, or three of Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,8 @@ class AnnotationEstimate:
         requests_at_most: Requests if every question takes all its attempts.
         prompt_tokens: Prompt tokens of `requests`.
         completion_tokens_at_most: Completion tokens of `requests` if every answer takes max_tokens.
-        cost: Cost of `requests` with answers at their longest, in the currency of the prices; None without prices.
-        cost_at_most: Cost of `requests_at_most` with answers at their longest; None without prices.
+        cost: Cost of `requests` with the longest answers, in the currency of the prices; None without prices.
+        cost_at_most: Cost of `requests_at_most` with the longest answers; None without prices.
         counted_by: How prompt tokens were counted: "server", from a sample, or "bytes", by BYTES_PER_TOKEN.
     """
 
@@ -64,22 +63,21 @@ def estimate(documents: Sequence[SeedDocument], config: AnnotatorConfig, level: 
     plan = AnnotationPlan(documents, config, level)
     prompt_bytes = dict.fromkeys(plan.level.prompts, 0)
     for question in plan.questions():
-        prompt_bytes[question.prompt.name] += _bytes(question)
+        prompt_bytes[question.prompt.name] += message_bytes(question.messages())
     rates = asyncio.run(_tokens_per_byte(plan, config))
-    prompt_tokens = round(
-        sum(size * (rates[name] or 1 / BYTES_PER_TOKEN) for name, size in prompt_bytes.items() if size)
-    )
+    prompt_tokens = sum(size * (rates[name] or 1 / BYTES_PER_TOKEN) for name, size in prompt_bytes.items() if size)
     requests = plan.question_count
-    completion_tokens = requests * config.max_tokens
+    tokens = Tokens(round(prompt_tokens), requests * config.max_tokens)
+    most = Tokens(tokens.prompt * config.attempts, tokens.completion * config.attempts)
     return AnnotationEstimate(
         documents=len(documents),
         units=len(plan.units),
         requests=requests,
         requests_at_most=requests * config.attempts,
-        prompt_tokens=prompt_tokens,
-        completion_tokens_at_most=completion_tokens,
-        cost=config.cost(prompt_tokens, completion_tokens),
-        cost_at_most=config.cost(prompt_tokens * config.attempts, completion_tokens * config.attempts),
+        prompt_tokens=tokens.prompt,
+        completion_tokens_at_most=tokens.completion,
+        cost=config.cost(tokens),
+        cost_at_most=config.cost(most),
         counted_by="server" if all(rates.values()) else "bytes",
     )
 
@@ -102,8 +100,4 @@ async def _rate(model: ChatModel, sample: Sequence[Question]) -> float | None:
             tokens += (await model.ask(question.messages(), max_tokens=1)).prompt_tokens
     except (RequestRefusedError, RequestFailedError):
         return None
-    return tokens / sum(map(_bytes, sample)) if sample else None
-
-
-def _bytes(question: Question) -> int:
-    return sum(len(message["content"].encode()) for message in question.messages())
+    return tokens / sum(message_bytes(question.messages()) for question in sample) if sample else None

@@ -1,11 +1,11 @@
-"""What a run will take, said before it."""
+"""The size of a run, estimated before it starts."""
 
 from collections.abc import Callable
 
 import pytest
 
 from prox_assets.training.annotation import AnnotatorConfig, estimate
-from prox_assets.training.annotation.estimate import BYTES_PER_TOKEN
+from prox_assets.training.annotation.cost_estimate import BYTES_PER_TOKEN
 from prox_assets.training.annotation.prompts import load_prompts
 from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT
 from prox_assets.training.data.seeds import SeedDocument
