@@ -66,8 +66,8 @@ class CorpusSource(BaseModel):
     max_rows_per_file: int = Field(
         default=DEFAULT_MAX_ROWS_PER_FILE,
         ge=1,
-        description="Most rows of one file; a file with more is refused. Compressed files may stand for any number of "
-        "rows, blank ones too: without a limit a few kilobytes fill the lake with rejects.",
+        description="Most rows of one file; a file with more is refused. A compressed file of a few kilobytes can hold "
+        "any number of rows, even blank ones, and would fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,

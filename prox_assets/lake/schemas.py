@@ -199,7 +199,7 @@ _WATCHED: list[Column] = [
     ("operations_histogram", _COUNTS, "Executed documents by operations applied: 0, 1, 2-3, 4-7, ... 128 and more."),
     ("documents_executed", _COUNT, "Documents whose chunk programs ran: neither dropped before nor quarantined."),
     ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
-    ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped ones left out; null without verdicts."),
+    ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped ones aside; null without verdicts."),
     ("programs_no_op", _COUNT, "Of these, those that ran and changed nothing; null likewise."),
     ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
     ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),

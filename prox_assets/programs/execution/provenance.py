@@ -124,8 +124,8 @@ def execute_with_provenance(
     policy = policy or ExecutionPolicy()
     if policy.mode != "strict":
         raise ProvenanceError(
-            "spans are traced in strict mode only: reference mode replaces one call after the other, each on text that "
-            "the earlier ones have changed, so its characters have no one place in the raw text"
+            "spans are traced in strict mode only: in reference mode each call changes the text that earlier calls "
+            "left, so a character may have no single place in the raw text"
         )
     records: list[ChunkRecord] = []
     refinement = execute(text, chunks_and_programs, policy, records)
