@@ -81,7 +81,7 @@ def check_regular(filesystem: fsspec.AbstractFileSystem, path: str, url: str) ->
         return
     mode = Path(path).stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise CorpusError(f"{url} is a pipe, a socket or a device: write what it gives into a file, and name that.")
+        raise CorpusError(f"{url} is a pipe, a socket or a device: save its contents as a file, and name that.")
 
 
 @contextmanager

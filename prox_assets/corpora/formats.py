@@ -95,7 +95,7 @@ def decide_container(source: CorpusSource, url: str, head: bytes) -> Container:
     if container is None:
         message = (
             f"cannot tell the format of {url}: its name does not end in .json, .jsonl or .ndjson (plain, .gz or .zst) "
-            "or .parquet, and its first bytes are of none of these. Rename it, leave it out of `urls`, or set `format`."
+            "or .parquet, and its first bytes match none of these. Rename it, leave it out of `urls`, or set `format`."
         )
         raise CorpusError(message)
     if (source.format, container.kind) in (("jsonl", "parquet"), ("parquet", "lines")):

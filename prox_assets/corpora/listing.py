@@ -263,7 +263,7 @@ class _Walk:
 def _dangling(path: str) -> SourceUnavailableError:
     target = str(Path(path).readlink())
     return SourceUnavailableError(
-        f"{_shown(path)} is a link that leads nowhere, to {_shown(target)}. Bring back what it leads to, remove it, or "
+        f"{_shown(path)} is a link that leads nowhere, to {_shown(target)}. Restore its target, remove the link, or "
         "leave it out of `urls`."
     )
 

@@ -163,8 +163,8 @@ def _unzstd(chunks: Iterable[bytes], url: str) -> Iterator[bytes]:
 def too_many_rows(url: str, max_rows: int) -> CorpusError:
     """Return the error for a file with more rows than its corpus allows."""
     return CorpusError(
-        f"{url} has more than {max_rows:,} rows, the most that max_rows_per_file allows. If it is no decompression "
-        "bomb, raise max_rows_per_file of the corpus (`--max-rows-per-file`); else leave it out of `urls`."
+        f"{url} has more than {max_rows:,} rows, the most that max_rows_per_file allows. If it is a decompression "
+        "bomb, leave it out of `urls`; otherwise raise the corpus's max_rows_per_file (`--max-rows-per-file`)."
     )
 
 

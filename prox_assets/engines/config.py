@@ -17,12 +17,12 @@ class _EngineConfigBase(BaseModel):
     look_ahead: int = Field(
         default=512,
         ge=1,
-        description="Requests pulled from the caller beyond the results handed back: what there is to batch from.",
+        description="Requests pulled from the caller ahead of the results returned; batches are drawn from them.",
     )
     stall_timeout_seconds: float = Field(
         default=600.0,
         gt=0,
-        description="Fail when requests are under way and neither a result nor a token came for this long.",
+        description="Fail if requests are in flight and neither a result nor a token has arrived for this long.",
     )
     max_model_len: int | None = Field(
         default=None,
@@ -33,8 +33,8 @@ class _EngineConfigBase(BaseModel):
         default=None,
         ge=0,
         le=64,
-        description="Processes that cut and tokenise documents for the engine; 0: this one does it. Unset: half the "
-        "cores, 8 at most, where vLLM has a GPU, and 0 elsewhere.",
+        description="Processes that cut and tokenise documents for the engine; 0 uses this one. Unset: half the "
+        "cores, at most 8, if vLLM has a GPU; else 0.",
     )
 
 
@@ -43,7 +43,7 @@ class VllmEngineConfig(_EngineConfigBase):
 
     kind: Literal["vllm"] = "vllm"
     look_ahead: int = Field(
-        default=1024, ge=1, description="Requests pulled beyond the results handed back: what vLLM schedules from."
+        default=1024, ge=1, description="Requests pulled ahead of the results returned; vLLM schedules them."
     )
     dtype: Dtype = Field(
         default="auto",
@@ -58,7 +58,7 @@ class VllmEngineConfig(_EngineConfigBase):
         default=None, ge=1, description="Tokens per step; vLLM's own choice if unset."
     )
     enforce_eager: bool = Field(
-        default=False, description="Neither compile nor capture graphs: starts faster, runs slower on a GPU."
+        default=False, description="Skip compilation and graph capture: starts faster, runs slower on a GPU."
     )
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that one model is spread over.")
     core_process: Literal["auto", "child", "same"] = Field(
@@ -69,7 +69,7 @@ class VllmEngineConfig(_EngineConfigBase):
     )
     extra: dict[str, Any] = Field(
         default_factory=dict,
-        description="Further vllm EngineArgs by name; refused are `trust_remote_code`, `load_format` and what names "
+        description="Further vllm EngineArgs by name, except `trust_remote_code`, `load_format` and whatever names "
         "another model or revision.",
     )
 
@@ -88,7 +88,7 @@ class ServerEngineConfig(_EngineConfigBase):
         default="PROX_SERVER_API_KEY",
         description="Name of the environment variable that holds the API key, never the key; no key is sent if unset.",
     )
-    concurrency: int = Field(default=64, ge=1, description="Requests under way at the server at one time.")
+    concurrency: int = Field(default=64, ge=1, description="Requests in flight at the server at a time.")
     max_retries: int = Field(
         default=5, ge=0, description="Further attempts after a 429, a 5xx, a timeout or a broken connection."
     )
@@ -102,7 +102,7 @@ class TransformersEngineConfig(_EngineConfigBase):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes CUDA where there is one.")
     dtype: Dtype = Field(default="auto", description="Weights and activations; `auto` takes the checkpoint's own.")
     look_ahead: int = Field(
-        default=128, ge=1, description="Requests pulled beyond the results handed back; sorted by length into batches."
+        default=128, ge=1, description="Requests pulled ahead of the results returned; sorted by length into batches."
     )
     batch_size: int = Field(default=32, ge=1, description="Requests per batch at most.")
     batch_tokens: int = Field(

@@ -49,7 +49,7 @@ def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecuti
         )
     if lake.info(corpus, Table.POLICIES, shard) is None:
         raise MissingTableError(
-            f"{policies} is not there, so nobody knows under which rules shard {shard!r} was executed; {remedy}"
+            f"{policies} is not there, so the policy under which shard {shard!r} was executed is unknown; {remedy}"
         )
     rows = lake.rows(corpus, Table.POLICIES, shard)
     row = next((row for row in rows if row["execution_id"] == execution), None)
@@ -60,5 +60,5 @@ def published_execution(lake: Lake, corpus: str, shard: str) -> PublishedExecuti
     except ValueError as error:
         configuration = error
     if not isinstance(configuration, dict) or not isinstance(configuration.get("policy"), dict):
-        raise LakeError(f"{policies} does not hold a configuration in its column of that name; {remedy}")
+        raise LakeError(f"{policies} does not hold a configuration as JSON; {remedy}")
     return PublishedExecution(execution, outcomes, row["execution_fingerprint"], configuration)

@@ -304,7 +304,7 @@ def _name(name: str) -> str:
         )
     if len(name.encode()) > MAX_NAME_BYTES:
         raise LakeError(
-            f"{name[:40]!r}... cannot name a corpus or a shard: it has {len(name.encode())} bytes, of which file names "
-            f"hold {MAX_NAME_BYTES}"
+            f"{name[:40]!r}... cannot name a corpus or a shard: it has {len(name.encode())} bytes, but a file name "
+            f"holds {MAX_NAME_BYTES}"
         )
     return name

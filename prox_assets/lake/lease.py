@@ -75,7 +75,7 @@ class Lease:
                 if time.monotonic() - started >= self._wait + self._ttl:
                     raise RetryableLakeError(
                         f"the lease file {self._storage.uri(self._path)} can be neither made nor read: the store "
-                        "says that it is there, and that it is not. Try again."
+                        "reports it as present and as missing. Try again."
                     )
                 time.sleep(min(GONE_SECONDS, self._ttl / 10))
                 continue

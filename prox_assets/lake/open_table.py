@@ -183,7 +183,7 @@ def replaced_error(table: Table, shard: str, run_id: str) -> ReplacedTableError:
     turns, and would then produce a mix of both configurations.
     """
     return ReplacedTableError(
-        f"{table} of shard {shard!r} is by now that of run {run_id}, which refines the same shard with another "
-        "configuration; this run publishes nothing. Let one of them end, then start the other again, if its result is "
-        "the one that you want."
+        f"{table} of shard {shard!r} was replaced by run {run_id}, which refines the same shard with another "
+        "configuration, so this run publishes nothing. To get its result all the same, start it again once the other "
+        "run has ended."
     )

@@ -67,7 +67,7 @@ _RUN: list[Column] = [
 _DOCUMENT: list[Column] = [
     *_PLACE,
     ("doc_id", _NAME, "Hash of corpus, source file and row; survives every re-run."),
-    ("source_row", _COUNT, "Physical 0-based row in the source file, rejected rows counted."),
+    ("source_row", _COUNT, "Row in the source file, 0-based, counting rejected ones."),
 ]
 _EXECUTION: list[Column] = [
     ("execution_id", _NAME, "Execution that wrote the row; the shard's manifest names the one that counts."),
@@ -109,8 +109,8 @@ _COLUMNS: dict[Table, list[Column]] = {
         *_PLACE,
         ("source_file", _NAME, "Path of the raw file relative to the corpus's glob root."),
         ("source_row", _COUNT, "Physical 0-based row."),
-        ("reason", _NAME, "Why the row is no document, one of a closed set."),
-        ("detail", _NAME, "What exactly was wrong."),
+        ("reason", _NAME, "Why the row could not become a document, one of a closed set."),
+        ("detail", _NAME, "What was wrong."),
         ("excerpt", _NAME, "Beginning of the row, made printable."),
         *_RUN,
     ],
@@ -133,11 +133,7 @@ _COLUMNS: dict[Table, list[Column]] = {
         ("chunk_index", pa.int32(), "0-based position of the chunk in its document."),
         ("line_start", _COUNT, "First line of the chunk, 0-based, of the document."),
         ("line_end", _COUNT, "Last line of the chunk, inclusive."),
-        (
-            "program",
-            _TEXT,
-            "Emitted program, verbatim; for scored chunks the edits inside lines or null; null for skipped chunks.",
-        ),
+        ("program", _TEXT, "Emitted program, verbatim; scored: edits inside lines or null; skipped: null."),
         ("line_keep_probabilities", pa.list_(pa.float32()), "P(keep) per line of the chunk, where lines are scored."),
         _PROMPT_TOKENS,
         _COMPLETION_TOKENS,
@@ -171,23 +167,19 @@ _COLUMNS: dict[Table, list[Column]] = {
     Table.CHUNK_OUTCOMES: [
         *_DOCUMENT,
         ("chunk_index", pa.int32(), "Chunk of a document whose chunk programs were executed."),
-        ("verdict", _NAME, "What the executor made of its program as a whole: " + ", ".join(Verdict) + "."),
-        (
-            "removed_lines",
-            _LINE_RANGES,
-            "Lines of the document that the program removed, as ranges: first and last line, 0-based, inclusive.",
-        ),
+        ("verdict", _NAME, "The executor's verdict on its program as a whole: " + ", ".join(Verdict) + "."),
+        ("removed_lines", _LINE_RANGES, "Lines of the document that it removed: (first, last), 0-based, inclusive."),
         *_EXECUTION,
     ],
     Table.EDITS: [
         *_DOCUMENT,
-        ("chunk_index", pa.int32(), "Chunk whose program held the operation."),
+        ("chunk_index", pa.int32(), "Chunk whose program contains the operation."),
         ("position", pa.int32(), "0-based place in that program."),
         ("operation", _NAME, "remove_lines, normalize, keep_chunk, ... or unparsed."),
         ("arguments", _TEXT, "Its arguments, as a JSON object."),
         ("status", _NAME, "applied, or why not."),
-        ("characters_removed", _COUNT, "Characters it took away, line breaks counted."),
-        ("characters_added", _COUNT, "Characters it put in."),
+        ("characters_removed", _COUNT, "Characters that it removed, line breaks included."),
+        ("characters_added", _COUNT, "Characters that it inserted."),
         *_EXECUTION,
     ],
     Table.POLICIES: [
@@ -201,47 +193,27 @@ _COLUMNS: dict[Table, list[Column]] = {
 # The columns that drift checks read (monitoring/metrics/watched.py). Bins are fixed, so shards can be compared and
 # summed.
 _WATCHED: list[Column] = [
-    ("retention_histogram", _COUNTS, "Documents per 1/20 of characters_after / characters_before; dropped ones at 0."),
-    ("removed_fraction_histogram", _COUNTS, "Kept documents per 1/20 of the share of characters taken from them."),
+    ("retention_histogram", _COUNTS, "Documents per 1/20 of characters_after / characters_before; 0 if dropped."),
+    ("removed_fraction_histogram", _COUNTS, "Kept documents per 1/20 of the share of characters that they lost."),
     ("length_histogram", _COUNTS, "Documents by characters: 0, then 1, 2-3, 4-7, ... up to 2**23 and more."),
-    (
-        "operations_histogram",
-        _COUNTS,
-        "Executed documents by operations applied: 0, then 1, 2-3, 4-7, ... 128 and more.",
-    ),
-    (
-        "documents_executed",
-        _COUNT,
-        "Documents whose chunk programs were executed: neither dropped before nor quarantined.",
-    ),
+    ("operations_histogram", _COUNTS, "Executed documents by operations applied: 0, 1, 2-3, 4-7, ... 128 and more."),
+    ("documents_executed", _COUNT, "Documents whose chunk programs ran: neither dropped before nor quarantined."),
     ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
-    (
-        "programs_executed",
-        _COUNT,
-        "Chunk programs of executed documents, skipped chunks left out; null where the execution wrote no verdicts.",
-    ),
-    ("programs_no_op", _COUNT, "Of these, those that were carried out and changed nothing; null likewise."),
+    ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped ones aside; null without verdicts."),
+    ("programs_no_op", _COUNT, "Of these, those that ran and changed nothing; null likewise."),
     ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
     ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),
-    (
-        "documents_by_language",
-        _LANGUAGE_COUNTS,
-        "Documents by script or, for Latin ones, by function words: a signature.",
-    ),
+    ("documents_by_language", _LANGUAGE_COUNTS, "Documents by script; Latin ones by their function words."),
     ("repetition_documents", _COUNT, "Refined documents that were searched for lines that other documents have too."),
     ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
     ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
     ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
-    (
-        "metadata_keys",
-        pa.list_(_NAME),
-        "Native columns that half of the first 1,000 documents have in their metadata, sorted.",
-    ),
+    ("metadata_keys", pa.list_(_NAME), "Native columns that half of the first 1,000 documents have, sorted."),
 ]
 
 _METRICS: list[Column] = [
     *_PLACE,
-    ("measured_at", pa.timestamp("us", tz="UTC"), "When."),
+    ("measured_at", pa.timestamp("us", tz="UTC"), "When the metrics were computed, in UTC."),
     ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
     ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
     ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
@@ -263,17 +235,11 @@ _METRICS: list[Column] = [
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
     ("chunks", _COUNT, "Chunks, skipped ones counted."),
     ("chunks_skipped", _COUNT, "Chunks that were not shown to the model."),
-    (
-        "programs_failed",
-        _COUNT,
-        "Chunk programs of which nothing was carried out, by verdict: "
-        + ", ".join(sorted(REFUSALS))
-        + "; null where the execution wrote no verdicts.",
-    ),
+    ("programs_failed", _COUNT, f"Chunk programs with verdict {', '.join(sorted(REFUSALS))}; null without verdicts."),
     ("programs_truncated", _COUNT, "Chunk programs cut off by the token limit."),
     ("programs_looping", _COUNT, "Chunk programs that repeat the same call over and over."),
-    ("lines_removed", _COUNT, "Lines taken from kept documents."),
-    ("characters_removed", _COUNT, "Characters taken from kept documents, net of those added."),
+    ("lines_removed", _COUNT, "Lines removed from kept documents."),
+    ("characters_removed", _COUNT, "Characters removed from kept documents, less those added."),
     ("document_characters_in_quantiles", _REALS, "Length of documents at p05, p25, p50, p75, p95."),
     ("document_characters_out_quantiles", _REALS, "Length of kept documents, likewise."),
     ("signals_in", _NAMED_MEANS, "Means of the rule-based signals over all documents."),

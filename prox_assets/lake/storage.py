@@ -53,7 +53,7 @@ class Storage:
         self.storage_options = dict(storage_options or {})
         if self.url.endswith(":") and url.startswith(f"{self.url}//"):
             # With its slashes stripped it would name a local folder called "s3:".
-            raise LakeError(f"{url} names no bucket or folder: a lake is at {url}BUCKET/PREFIX, say")
+            raise LakeError(f"{url} names no bucket or folder: give the lake as {url}BUCKET/PREFIX")
         try:
             self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
             self.is_local = isinstance(self.fs, LocalFileSystem)

@@ -55,7 +55,7 @@ class Deployment:
     log: Path
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Query the webserver; fail on errors in the query itself."""
+        """Query the webserver; fail if it reports an error."""
         response = httpx.post(
             f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60, trust_env=False
         )

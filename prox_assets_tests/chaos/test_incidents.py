@@ -228,7 +228,7 @@ def test_of_two_runs_with_different_refiners_the_one_that_lost_its_input_publish
     write_document_programs(first, FakeSession("doc", FakeDocuments(), fingerprint="one"))
     [mine] = {first.lake.require("web", Table.DOC_PROGRAMS, KEY).identity}
     write_document_programs(second, FakeSession("doc", FakeDocuments(), fingerprint="two"))
-    with pytest.raises(ReplacedTableError, match=r"by now that of run run-2.*publishes nothing"):
+    with pytest.raises(ReplacedTableError, match=r"was replaced by run run-2.*publishes nothing"):
         write_chunk_programs(first, chunks, mine)
     assert first.lake.info("web", Table.CHUNK_PROGRAMS, KEY) is None
     write_chunk_programs(second, chunks, second.lake.require("web", Table.DOC_PROGRAMS, KEY).identity)
@@ -283,7 +283,7 @@ def test_decisions_that_are_replaced_before_an_execution_reads_them_stop_it(tmp_
     other = FakeSession("doc", FakeDocuments(program=lambda text: answer), fingerprint="two")
     lake = DecidedAnewAtExecution(first.lake.url)
     lake.other = lambda: write_document_programs(replace(first, run_id="run-2"), other)
-    with pytest.raises(ReplacedTableError, match=r"doc_programs .*by now that of run run-2.*publishes nothing"):
+    with pytest.raises(ReplacedTableError, match=r"doc_programs .*was replaced by run run-2.*publishes nothing"):
         refine_shard(replace(first, lake=lake))
     assert first.lake.info("web", Table.REFINED, KEY) is None
 

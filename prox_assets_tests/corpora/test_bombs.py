@@ -44,8 +44,8 @@ def test_a_bomb_of_rows_ends_at_the_limit_in_flat_memory(tmp_path, suffix, line)
     assert path.stat().st_size < 24 * MEBIBYTE / (900 if suffix == ".gz" else 1_000)
     reading = measured(path, max_rows_per_file=100_000)
     assert reading.error == (
-        f"{path} has more than 100,000 rows, the most that max_rows_per_file allows. If it is no decompression bomb, "
-        "raise max_rows_per_file of the corpus (`--max-rows-per-file`); else leave it out of `urls`."
+        f"{path} has more than 100,000 rows, the most that max_rows_per_file allows. If it is a decompression bomb, "
+        "leave it out of `urls`; otherwise raise the corpus's max_rows_per_file (`--max-rows-per-file`)."
     )
     assert reading.kinds.get("Document") == 1
     assert reading.peak < FLAT

@@ -134,7 +134,7 @@ def test_a_name_that_matches_and_is_no_utf8_is_a_line_of_error(folder, name, pat
 def test_what_is_no_regular_file_is_an_error_where_it_is_named(folder, make):
     make(folder)
     [path] = (entry for entry in folder.iterdir() if entry.suffix == ".jsonl" and entry.name != "a.jsonl")
-    with pytest.raises(CorpusError, match=rf"{path.name} is a pipe, a socket or a device: write"):
+    with pytest.raises(CorpusError, match=rf"{path.name} is a pipe, a socket or a device: save"):
         list_shards(source_of(path))
 
 

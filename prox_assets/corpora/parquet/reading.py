@@ -159,7 +159,7 @@ def _check_text_column(schema: pa.Schema, names: list[str], text: str, url: str)
         )
     if names.count(text) > 1:
         raise CorpusError(
-            f"{url} has {names.count(text)} columns {text!r}, and nothing says which of them is the text. Write the "
+            f"{url} has {names.count(text)} columns {text!r}, so it is unclear which of them is the text. Write the "
             "file again with distinct names."
         )
     column_type = schema.field(names.index(text)).type
@@ -205,8 +205,8 @@ def _check_expansion(group: pq.RowGroupMetaData, index: int, url: str) -> None:
         if stated > max(_EXPANDED_BYTES, _EXPANSION * column.total_compressed_size):
             raise CorpusError(
                 f"column {column.path_in_schema!r} of row group {index} of {url} says that "
-                f"{column.total_compressed_size:,} bytes stand for {stated:,}: no text does that, a decompression bomb "
-                f"does. If it is none, write the file again with row groups below {_EXPANDED_BYTES >> 20} MiB."
+                f"{column.total_compressed_size:,} bytes stand for {stated:,}, as in a decompression bomb and in no "
+                f"text. If it is text, write the file again with row groups below {_EXPANDED_BYTES >> 20} MiB."
             )
 
 

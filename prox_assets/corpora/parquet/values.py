@@ -23,6 +23,7 @@ _DAY_MILLISECONDS = _DAY_SECONDS * 1_000
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
 _DAYS_TO_1970 = date(1970, 1, 1).toordinal() - 1
 _LAST_YEAR = 9_999
+_LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType, pa.MapType)
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
@@ -87,27 +88,17 @@ def leaves(array: pa.Array) -> Iterator[pa.Array]:
 
 def is_list(data_type: pa.DataType) -> bool:
     """Tell whether a value of the type is a list of any kind, a map included."""
-    types = pa.types
-    return (
-        types.is_list(data_type)
-        or types.is_large_list(data_type)
-        or types.is_fixed_size_list(data_type)
-        or types.is_list_view(data_type)
-        or types.is_large_list_view(data_type)
-        or types.is_map(data_type)
-    )
+    return isinstance(data_type, _LISTS)
 
 
 def is_string(data_type: pa.DataType) -> bool:
     """Tell whether a value of the type is a string, however it is stored."""
-    types = pa.types
-    return types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type)
+    return data_type in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def is_binary(data_type: pa.DataType) -> bool:
     """Tell whether a value of the type is bytes of any length, however they are stored."""
-    types = pa.types
-    return types.is_binary(data_type) or types.is_large_binary(data_type) or types.is_binary_view(data_type)
+    return data_type in (pa.binary(), pa.large_binary(), pa.binary_view())
 
 
 def as_list(array: pa.Array) -> pa.Array:

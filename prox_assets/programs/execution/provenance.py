@@ -124,8 +124,8 @@ def execute_with_provenance(
     policy = policy or ExecutionPolicy()
     if policy.mode != "strict":
         raise ProvenanceError(
-            "spans are traced in strict mode only: reference mode replaces one call after the other, each on text that "
-            "the earlier ones have changed, so its characters have no one place in the raw text"
+            "spans are traced in strict mode only: in reference mode each call changes the text that earlier calls "
+            "left, so a character may have no single place in the raw text"
         )
     records: list[ChunkRecord] = []
     refinement = execute(text, chunks_and_programs, policy, records)
@@ -135,7 +135,7 @@ def execute_with_provenance(
     return refinement, Provenance(segments, len(text), len(refinement.text))
 
 
-class _Piece(NamedTuple):
+class _RawRange(NamedTuple):
     """A raw range that was kept (no target length), or one that was replaced."""
 
     start: int
@@ -151,7 +151,7 @@ def _cut(segment: Segment, start: int, end: int) -> Segment:
     return Segment(refined_start, refined_end, refined_start + shift, refined_end + shift, segment.kind)
 
 
-def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
+def _segments(pieces: Iterable[_RawRange]) -> Iterator[Segment]:
     """Assign refined positions to the pieces, merging adjacent raw ranges."""
     refined = 0
     # The current raw range, which may still grow.
@@ -175,14 +175,14 @@ def _segments(pieces: Iterable[_Piece]) -> Iterator[Segment]:
         yield Segment(refined, refined + copied_end - copied_start, copied_start, copied_end, SegmentKind.COPIED)
 
 
-def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_Piece]:
+def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_RawRange]:
     """Yield the pieces of the refined text from left to right."""
     starts = _line_starts(lines)
     previous: int | None = None
     for line, pieces in _kept_lines(lines, starts, records):
         if previous is not None:
             line_break = starts[previous] + len(lines[previous])
-            yield _Piece(line_break, line_break + 1)
+            yield _RawRange(line_break, line_break + 1)
         yield from pieces
         previous = line
 
@@ -198,21 +198,21 @@ def _line_starts(lines: Sequence[str]) -> list[int]:
 
 def _kept_lines(
     lines: Sequence[str], starts: Sequence[int], records: Iterable[ChunkRecord]
-) -> Iterator[tuple[int, list[_Piece]]]:
+) -> Iterator[tuple[int, list[_RawRange]]]:
     """Yield every kept line with its pieces; lines without a record were kept unchanged."""
     done = 0
     for record in records:
         for line in range(done, record.line_start):
-            yield line, [_Piece(starts[line], starts[line] + len(lines[line]))]
+            yield line, [_RawRange(starts[line], starts[line] + len(lines[line]))]
         yield from _kept_chunk_lines(lines, starts, record)
         done = record.line_start + record.line_count
     for line in range(done, len(lines)):
-        yield line, [_Piece(starts[line], starts[line] + len(lines[line]))]
+        yield line, [_RawRange(starts[line], starts[line] + len(lines[line]))]
 
 
 def _kept_chunk_lines(
     lines: Sequence[str], starts: Sequence[int], record: ChunkRecord
-) -> Iterator[tuple[int, list[_Piece]]]:
+) -> Iterator[tuple[int, list[_RawRange]]]:
     """Map replacements from offsets in the joined kept lines back to the document."""
     joined = 0
     upcoming = 0
@@ -220,15 +220,15 @@ def _kept_chunk_lines(
         line = record.line_start + offset
         end = joined + len(lines[line])
         shift = starts[line] - joined
-        pieces: list[_Piece] = []
+        pieces: list[_RawRange] = []
         done = joined
         # A source is never empty and contains no line break, so a match that starts in a line ends in it.
         while upcoming < len(record.replacements) and record.replacements[upcoming].start < end:
             match = record.replacements[upcoming]
-            pieces.append(_Piece(done + shift, match.start + shift))
-            pieces.append(_Piece(match.start + shift, match.end + shift, match.target_length))
+            pieces.append(_RawRange(done + shift, match.start + shift))
+            pieces.append(_RawRange(match.start + shift, match.end + shift, match.target_length))
             done = match.end
             upcoming += 1
-        pieces.append(_Piece(done + shift, end + shift))
+        pieces.append(_RawRange(done + shift, end + shift))
         yield line, pieces
         joined = end + 1

@@ -262,12 +262,4 @@ def _edit(chunk_index: int, position: int, call: _Call) -> Edit:
         operation = call_name(call.content)
         arguments = arguments_json(call_arguments(call.content))
     status = call.status or EditStatus.NO_CHANGE
-    return Edit(
-        chunk_index,
-        position,
-        operation,
-        arguments,
-        status,
-        call.characters_removed,
-        call.characters_added,
-    )
+    return Edit(chunk_index, position, operation, arguments, status, call.characters_removed, call.characters_added)

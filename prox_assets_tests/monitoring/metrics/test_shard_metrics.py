@@ -243,5 +243,5 @@ def test_a_file_that_is_replaced_while_it_is_measured_is_told(tmp_path):
     run = refined_run(tmp_path)
     tables = tables_of(run)
     refine_shard(with_policy(run, min_kept_share=0.9))
-    with pytest.raises(ReplacedTableError, match="of shard 'pages\\.jsonl' is by now that of run"):
+    with pytest.raises(ReplacedTableError, match="of shard 'pages\\.jsonl' was replaced by run"):
         shard_metrics(tables)

@@ -1,6 +1,6 @@
 """Broken and hostile programs: a few of the million of `python -m benchmarks.fuzz_programs`, and every input it found.
 
-The invariants themselves are in invariants.py; here also that they can fail.
+The invariants themselves are in prox_assets/testing/program_invariants.py; here also that they can fail.
 """
 
 import time

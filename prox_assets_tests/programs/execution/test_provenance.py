@@ -211,5 +211,5 @@ def test_a_range_that_is_not_in_the_refined_text_is_refused(span):
 
 
 def test_reference_mode_is_refused_with_the_reason():
-    with pytest.raises(ProvenanceError, match=r"strict mode only.*on text that the earlier ones have changed"):
+    with pytest.raises(ProvenanceError, match=r"strict mode only.*changes the text that earlier calls left"):
         execute_with_provenance("page", [((0, 0), None)], ExecutionPolicy(mode="reference"))
