@@ -66,7 +66,8 @@ def write_chunk_programs(run: ShardRun, session: RefinerSession, doc_programs: s
 
 def _work(run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_EarlierRows | None") -> Iterator[Work]:
     """Yield every document; one below the floor has no chunk programs."""
-    admission = replace(run.plan.policy, doc_keep_threshold=floor)
+    # Strict mode keeps whatever reference mode keeps, so the mode can be changed without inference.
+    admission = replace(run.plan.policy, doc_keep_threshold=floor, mode="strict")
     columns = ["doc_id", "text", "text_hash", "source_row"]
     for document, decision in documents_with_decisions(run.lake, run.corpus, run.shard, inputs, columns):
         known: list[Row] | None = None

@@ -75,3 +75,9 @@ def test_deciding_never_raises_and_a_drop_has_a_reason(text, program, probabilit
     for policy in (STRICT, REFERENCE):
         decision = decide_document(text, program, probability, policy)
         assert decision.keep or decision.reason
+
+
+@given(text=document_texts, program=program_texts)
+def test_strict_mode_keeps_whatever_reference_mode_keeps(text, program):
+    if decide_document(text, program, None, REFERENCE).keep:
+        assert decide_document(text, program, None, STRICT).keep

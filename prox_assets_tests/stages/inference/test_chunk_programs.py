@@ -146,3 +146,14 @@ def test_programs_that_do_not_line_up_with_the_documents_are_an_error_that_says_
             writer.write(row)
     with pytest.raises(StageError, match="does not line up with its documents"):
         write_chunk_programs(run, FakeSession("chunk", FakeChunks()))
+
+
+def test_a_change_of_mode_needs_no_inference(tmp_path):
+    answers = ["keep_doc()", "drop_doc()", "I would not drop_doc", "drop_doc()\nkeep_doc()", "drop_doc("]
+    texts = [f"page {number} {'word ' * 20}" for number in range(len(answers))]
+    run = read_shard_of(tmp_path, texts, policy=ExecutionPolicy(mode="reference"))
+    infer(run, FakeDocuments(program=lambda text: answers[number_of(text)]))
+    assert refine_shard(run).outcomes["kept_unchanged"] == 1
+    strict = with_policy(run, mode="strict")
+    assert write_chunk_programs(strict, FakeSession("chunk", FakeChunks())).reused
+    assert refine_shard(strict).outcomes["kept_unchanged"] == 4
