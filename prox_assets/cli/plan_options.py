@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from prox_assets.cli.console import fail
 from prox_assets.cli.options import PolicyOption, assignments, policy_values
 from prox_assets.corpora.source import FormatName
-from prox_assets.engines.config import ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
+from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.presets import named_refiners
@@ -19,8 +19,6 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.settings import RefinementSettings, described
 
 CORPUS_NAME_CHARACTERS = 64  # what CorpusSource.name allows
-
-_ENGINES = (TransformersEngineConfig, VllmEngineConfig, ServerEngineConfig)
 
 Level = Literal["doc", "chunk", "both"]
 
@@ -185,10 +183,9 @@ def _engine_settings(engine: str | BaseModel, options: list[str] | None) -> dict
     else:
         settings = {"kind": engine}
     settings |= assignments(options)
-    kinds: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in _ENGINES}
-    if settings.get("kind") not in kinds:
-        raise ValueError(f"there is no engine {settings.get('kind')!r}; choose one of: {', '.join(kinds)}")
-    names = kinds[settings["kind"]].model_fields
+    if settings.get("kind") not in ENGINE_CONFIGS:
+        raise ValueError(f"there is no engine {settings.get('kind')!r}; choose one of: {', '.join(ENGINE_CONFIGS)}")
+    names = ENGINE_CONFIGS[settings["kind"]].model_fields
     unknown = sorted(settings.keys() - names.keys())
     if unknown:
         raise ValueError(

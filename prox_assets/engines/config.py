@@ -3,7 +3,7 @@
 open.py starts the engines.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -115,6 +115,11 @@ EngineConfig = Annotated[
     VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig,
     Field(discriminator="kind"),
 ]
+
+ENGINE_CONFIGS: dict[str, type[BaseModel]] = {
+    model.model_fields["kind"].default: model for model in get_args(get_args(EngineConfig)[0])
+}
+"""The configuration of each kind of engine."""
 
 ENGINE_CONFIG: TypeAdapter[VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig] = TypeAdapter(EngineConfig)
 """Validates a mapping into the configuration that its `kind` names."""

@@ -3,14 +3,13 @@
 Each engine's module, with the libraries that it needs, is imported only if that kind is requested.
 """
 
-from prox_assets.engines.config import ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
+from typing import assert_never
+
+from prox_assets.engines.config import EngineConfig, ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.engines.protocol import Engine
 
 
-def open_engine(
-    config: VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig,
-    model_path: str,
-) -> Engine:
+def open_engine(config: EngineConfig, model_path: str) -> Engine:
     """Start an engine; use it in a `with` statement, so that it is always shut down.
 
     Args:
@@ -28,6 +27,8 @@ def open_engine(
         from prox_assets.engines.server.engine import ServerEngine
 
         return ServerEngine(config)
-    from prox_assets.engines.transformers.engine import TransformersEngine
+    if isinstance(config, TransformersEngineConfig):
+        from prox_assets.engines.transformers.engine import TransformersEngine
 
-    return TransformersEngine(config, model_path)
+        return TransformersEngine(config, model_path)
+    assert_never(config)

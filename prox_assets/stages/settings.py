@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from prox_assets.corpora.source import CorpusSource, SourceSettings
+from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import named_refiners
@@ -27,9 +28,7 @@ def described(error: ValidationError) -> str:
         if item["loc"] == ("refiners", "str") and error.error_count() > 1:
             continue
         keys = (str(key) for key in item["loc"])
-        place = ".".join(
-            key for key in keys if key not in ("vllm", "server", "transformers") and "RefinerPair" not in key
-        )
+        place = ".".join(key for key in keys if key not in ENGINE_CONFIGS and "RefinerPair" not in key)
         message = item["msg"].removeprefix("Value error, ")
         parts.append(f"{place}: {message}" if place else message)
     return "; ".join(parts)

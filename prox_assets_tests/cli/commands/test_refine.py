@@ -263,7 +263,7 @@ def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message)
         (["--refiner", "missing.yaml"], "No such file or directory: 'missing.yaml'"),
         (["--refiner", "EMPTY"], "must hold a mapping with doc: and chunk:"),
         (["--engine", "EMPTY"], "must hold a mapping with kind: and the engine's settings"),
-        (["--engine", "nonsense"], "choose one of: transformers, vllm, server"),
+        (["--engine", "nonsense"], "choose one of: vllm, server, transformers"),
         (["--engine", "server:localhost"], "engine.base_url: String should match"),
         (["--engine-option", "dtype"], "'dtype' is not of the form NAME=VALUE"),
         (["--engine-option", "dtype=int3"], "engine.dtype: Input should be"),
