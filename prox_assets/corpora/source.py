@@ -62,8 +62,8 @@ class SourceSettings(BaseModel):
     max_rows_per_file: int = Field(
         default=DEFAULT_MAX_ROWS_PER_FILE,
         ge=1,
-        description="Most rows of one file; a file with more is refused. Without a limit, a few compressed kilobytes "
-        "could fill the lake with rejects.",
+        description="Maximum number of rows in a file; a file with more is refused. Without a limit, a few "
+        "compressed kilobytes could fill the lake with rejects.",
     )
     storage_options: dict[str, Any] = Field(
         default_factory=dict,

@@ -15,7 +15,7 @@ inference), `_leases/` (who is writing) and, in a local lake, `_tmp/` (unfinishe
 known until it is executed again.
 
 Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
-`prox.schema_version` and `prox.notes`. The present schema version is {SCHEMA_VERSION}.
+`prox.schema_version` and `prox.notes`. The current schema version is {SCHEMA_VERSION}.
 
 This page is written by `python -m prox_assets.lake.describe`; a test keeps it equal to the code.
 """

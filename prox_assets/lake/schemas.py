@@ -202,11 +202,15 @@ _WATCHED: list[Column] = [
     ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped ones aside; null without verdicts."),
     ("programs_no_op", _COUNT, "Of these, those that ran and changed nothing; null likewise."),
     ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),
-    ("chunk_prompted", _PROMPTED, "The same of the chunk refiner's model, all chunks of a document together."),
+    ("chunk_prompted", _PROMPTED, "The same for the chunk refiner's model, with a document's chunks added up."),
     ("documents_by_language", _LANGUAGE_COUNTS, "Documents by script; Latin ones by their function words."),
     ("repetition_documents", _COUNT, "Refined documents that were searched for lines that other documents have too."),
     ("repetition_lines", _COUNT, "Their lines, blank and very short ones left out, once per document."),
-    ("repetition_expected", _REAL, "Of these, as many as another one of 30 documents is expected to have as well."),
+    (
+        "repetition_expected",
+        _REAL,
+        "Expected number of these lines that also occur in another document of a random sample of 30.",
+    ),
     ("repetition_residual", _REAL, "Sum over them of (expected - lines * all expected / all lines) squared."),
     ("metadata_keys", pa.list_(_NAME), "Native columns that half of the first 1,000 documents have, sorted."),
 ]

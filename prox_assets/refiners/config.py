@@ -81,8 +81,8 @@ class RefinerConfig(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="The lowest P(keep) with which a document or line stays, unless the execution policy sets one: "
-        "where this refiner does best. No part of inference. None: 0.5.",
+        description="Lowest P(keep) at which a document or line is kept, chosen where this refiner does best; the "
+        "execution policy overrides it. Not part of the inference fingerprint. None: 0.5.",
     )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")

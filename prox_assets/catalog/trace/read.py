@@ -156,7 +156,9 @@ class _Reader:
             self._warnings.append("the rules of the execution are missing (policies); materialize refined_shards again")
             return None
         if row["execution_id"] != self._execution:
-            self._warnings.append("policies is of another execution than the published one; materialize refined_shards")
+            self._warnings.append(
+                "policies belongs to a different execution from the published one; materialize refined_shards"
+            )
             return None
         return row
 
@@ -175,7 +177,9 @@ class _Reader:
         if row is not None:
             listed = source_version(row["bytes"], row["etag"])
         else:
-            self._warnings.append("there is no record of the raw file, so a change of it would not show; list it again")
+            self._warnings.append(
+                "there is no record of the raw file, so changes to it cannot be detected; run discovery again"
+            )
             listed = documents.notes.get("source_version") if documents is not None else None
         states = chain_states(self._infos, listed, self._execution)
         for table, state in states.items():
@@ -263,5 +267,5 @@ def _provenance(
     except (ValueError, TypeError) as error:
         return None, f"the stored programs cannot be executed again: {error}"
     if refinement.text != refined:
-        return None, "the stored programs give another text than the one that is stored; `prox replay` says more"
+        return None, "the stored programs produce a different text from the stored one; run `prox replay` for details"
     return provenance, None

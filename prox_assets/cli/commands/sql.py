@@ -19,7 +19,7 @@ def sql(
     output: OutputOption = None,
     memory: Annotated[str, typer.Option(help="Memory limit.")] = "2GB",
     seconds: Annotated[float, typer.Option(min=0.1, help="Time limit in seconds.")] = 60.0,
-    rows: Annotated[int, typer.Option(min=1, help="Most rows of the result.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, help="Maximum number of rows in the result.")] = 1_000_000,
 ) -> None:
     """Run one SELECT with a view for each table of the lake.
 

@@ -31,7 +31,7 @@ app = typer.Typer(no_args_is_help=True, help="Questions about a refined lake: co
 
 Shards = Annotated[list[str] | None, typer.Option("--shard", help="Only this shard; may be repeated.")]
 OfRefiner = Annotated[
-    str | None, typer.Option("--refiner", help="Only shards of the refiner whose fingerprint begins so.")
+    str | None, typer.Option("--refiner", help="Only shards whose refiner's fingerprint starts with this.")
 ]
 Since = Annotated[datetime | None, typer.Option("--since", help="Only shards measured from this time on (UTC).")]
 Until = Annotated[datetime | None, typer.Option("--until", help="Only shards measured before this time (UTC).")]
@@ -157,7 +157,7 @@ def probabilities(
 @plain_errors()
 def compare(
     first: Annotated[str, typer.Argument(help="A corpus.")],
-    second: Annotated[str, typer.Argument(help="Another corpus over the same files, refined otherwise.")],
+    second: Annotated[str, typer.Argument(help="Another corpus over the same files, refined differently.")],
     lake: LakeOption = "lake",
     limit: Limit = 10,
     form: FormatOption = "table",

@@ -23,7 +23,7 @@ from prox_assets.cli.console import console, fail
 Format = Literal["table", "csv", "json", "parquet"]
 FormatOption = Annotated[Format, typer.Option("--format", help="How rows are printed; parquet needs --output.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="File to write the rows to, instead of printing.")]
-LIMIT_HELP = "Most rows to show."
+LIMIT_HELP = "Maximum number of rows to show."
 
 CELL_CHARACTERS = 100
 # Nobody reads more rows in a terminal; the other formats have no such limit.

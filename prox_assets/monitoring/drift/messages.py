@@ -121,7 +121,7 @@ def _configuration(baseline: Sequence[Row], first: Row) -> str:
             changed.append(f"{what} (now {str(now)[:FINGERPRINT_DIGITS]})")
     if not changed:
         return ""
-    return f" With it changed: {', '.join(changed)}; if that is meant, set accepted_from to this shard."
+    return f" Changed at the same shard: {', '.join(changed)}. If this is intended, set accepted_from to this shard."
 
 
 def examples(measure: Measure, corpus: str, shards: Sequence[str]) -> str:

@@ -81,10 +81,10 @@ class Threshold(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: bool = Field(default=True, description="Whether the measure is judged at all.")
-    warn: float | None = Field(
-        default=None, gt=0, description="Change from which on a finding is a warning; null: off."
+    warn: float | None = Field(default=None, gt=0, description="Smallest change that counts as a warning; null: off.")
+    error: float | None = Field(
+        default=None, gt=0, description="Smallest change that counts as an error; null: none does."
     )
-    error: float | None = Field(default=None, gt=0, description="Change from which on it is an error; null: never.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -66,7 +66,7 @@ def reconcile(lake: Lake, corpus: str, shard: str) -> Reconciliation:
         )
     expectations = (
         ("documents have no outcome", documents, outcomes["doc_id"]),
-        ("outcomes are of unknown documents", outcomes["doc_id"], documents),
+        ("outcomes refer to unknown documents", outcomes["doc_id"], documents),
         ("kept documents are missing in refined", kept, refined),
         ("refined documents are not kept", refined, kept),
         ("documents have no document program", documents, decided),

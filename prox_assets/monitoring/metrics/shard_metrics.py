@@ -30,7 +30,7 @@ def shard_metrics(
         signals: Whether to compute the rule-based signals and words, which take most of the time.
 
     Returns:
-        The columns of `shard_metrics` but for those that say who measured when.
+        All columns of `shard_metrics` except those that record the run and the time of the measurement.
 
     Raises:
         ReplacedTableError: A file was replaced since it was looked at.

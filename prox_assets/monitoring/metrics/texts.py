@@ -14,7 +14,7 @@ from prox_assets.monitoring.signals import SignalTotals, total_signals
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 TOKEN_COUNT_BATCH = 256
-# Lines are compared over a sample of fixed size: in a shard of a million documents everything repeats.
+# Lines are compared over a sample of fixed size: in a million documents nearly every line occurs more than once.
 REPETITION_SAMPLE = 2_000
 METADATA_ROWS = 1_000
 

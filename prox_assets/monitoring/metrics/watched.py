@@ -17,12 +17,12 @@ from prox_assets.monitoring.metrics.texts import RawTexts, RefinedTexts
 SHARE_BINS = 20
 LENGTH_BINS = 25
 OPERATION_BINS = 9
-# The released ProX executor gives a document up at 95 % removed (threshold_2, `ExecutionPolicy.min_kept_share`). A
-# refiner that removes too much passes 4/5 long before, on documents that are kept.
+# The released ProX executor drops a document once 95 % of it has been removed (threshold_2,
+# `ExecutionPolicy.min_kept_share`). A refiner that removes too much passes 4/5 long before, on documents that are kept.
 OVER_DELETED_SHARE = 0.8
 REPETITION_LINE_CHARACTERS = 10
-# The share of lines that repeat grows with the number of documents; brought down to so many by rarefaction (Hurlbert,
-# Ecology 52, 1971), shards of different sizes can be compared.
+# The share of lines that repeat grows with the number of documents; rarefying to this many documents (Hurlbert,
+# Ecology 52, 1971) makes shards of different sizes comparable.
 REPETITION_AMONG = 30
 
 _EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
@@ -128,8 +128,8 @@ def repetition_of(sample: pl.LazyFrame) -> dict[str, Any]:
         .agg(lines=pl.len())
         .collect(engine="streaming")
     )
-    # Floats from here on by fsum, whose result no order of rows can change: polars adds in the order that it has,
-    # and two runs over the same pages differed in the last bit.
+    # From here on, floats are summed with fsum, whose result does not depend on the order of rows. polars sums in row
+    # order, and two runs over the same pages differed in the last bit.
     documents = max(1, size - 1)
     expected_of: dict[str, list[float]] = {}
     lines_of: Counter[str] = Counter()

@@ -1,6 +1,6 @@
 """The types of a family of rules: its signals, and the bounds of each.
 
-Each family's module has its thresholds and their sources.
+The thresholds and their sources are in `published_rules`.
 """
 
 from collections.abc import Callable, Mapping

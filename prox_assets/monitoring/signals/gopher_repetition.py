@@ -78,9 +78,9 @@ GOPHER_REPETITION = SignalFamily(
     source="arXiv 2112.11446, table A1",
     add=_add,
     signals={
-        "duplicate_line_share": "Lines that occur before in the text.",
+        "duplicate_line_share": "Lines that have occurred earlier in the text.",
         "duplicate_line_character_share": "Characters in such lines.",
-        "duplicate_paragraph_share": "Paragraphs (between empty lines) that occur before in the text.",
+        "duplicate_paragraph_share": "Paragraphs (between empty lines) that have occurred earlier in the text.",
         "duplicate_paragraph_character_share": "Characters in such paragraphs.",
         **{_top(n): f"Characters in the most frequent {n}-gram of words." for n in TOP_NGRAMS},
         **{_duplicate(n): f"Characters in {n}-grams of words that occur before." for n in DUPLICATE_NGRAMS},

@@ -15,8 +15,9 @@ from prox_assets.monitoring.signals.text_parts import PARTS, WORDS, with_parts
 FAMILIES: tuple[SignalFamily, ...] = (GOPHER_QUALITY, GOPHER_REPETITION, C4, FINEWEB)
 
 
-# Floats are added up as whole numbers of 2**-60. polars adds them in the order and the parts that rows are read in,
-# which threads and stores decide: the last digits of a shard's means differed from run to run, and from disk to store.
+# Floats are added up as whole numbers of 2**-60. polars adds them in the order and batches in which rows are read,
+# which depend on threads and storage: the last digits of a shard's means differed from run to run, and from disk to
+# store.
 UNITS = 2**60
 
 

@@ -28,7 +28,7 @@ class LineRuleSettings(BaseModel):
     )
     remove_isolated_short_lines: bool = Field(
         default=True,
-        description="Remove lines that are no prose and have none around them: menus, link lists, footers. The values "
+        description="Remove lines that are not prose and have none near them: menus, link lists, footers. The values "
         "below were chosen on labelled pages (word F1 .78, C4's line rules .76, raw text .72).",
     )
     require_terminal_punctuation: bool = Field(
@@ -43,13 +43,21 @@ class LineRuleSettings(BaseModel):
     )
     sentence_min_words: int = Field(default=5, ge=1, description="Fewest words of prose that ends a sentence.")
     prose_min_words: int = Field(default=12, ge=1, description="Fewest words of prose however it ends.")
-    heading_reach: int = Field(default=1, ge=0, description="A line so close before prose may be its heading.")
+    heading_reach: int = Field(
+        default=1, ge=0, description="How many lines before prose a line may be and still count as its heading."
+    )
     prose_reach: int = Field(default=4, ge=1, description="How far from a line to look for prose, blank lines aside.")
-    min_prose_around: int = Field(default=3, ge=0, description="Lines of prose around that keep a short line or list.")
+    min_prose_around: int = Field(
+        default=3, ge=0, description="Number of nearby lines of prose needed to keep a short line or a list."
+    )
     list_reach: int = Field(default=2, ge=1, description="How far before a list to look for its introduction.")
-    list_max_short_items: int = Field(default=8, ge=0, description="Most items of a list whose items may be one word.")
+    list_max_short_items: int = Field(
+        default=8, ge=0, description="Maximum length of a list whose items may be single words."
+    )
     list_min_words: float = Field(default=4.0, ge=0, description="Fewest words per item that keep a longer list.")
-    code_min_lines: int = Field(default=3, ge=1, description="So many lines of code in a row stay even far from prose.")
+    code_min_lines: int = Field(
+        default=3, ge=1, description="Number of consecutive lines of code that are kept even far from prose."
+    )
     strip_citations: bool = Field(
         default=True,
         description="C4: remove citation marks ([1], [edit], [citation needed]) that are marks wherever they occur.",
@@ -86,7 +94,7 @@ class DocumentRuleSettings(BaseModel):
         default=gopher.MIN_STOP_WORDS,
         ge=0,
         description="Gopher: fewest different stop words; 0 turns the rule off. Latin script only, and only where at "
-        "most a tenth of the letters are none of the list's language (a to z, and the list's own).",
+        "most a tenth of the letters do not belong to the list's language (a to z, and the list's own).",
     )
     stop_words: tuple[str, ...] = Field(
         default=gopher.STOP_WORDS,

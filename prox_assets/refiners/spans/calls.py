@@ -5,7 +5,7 @@ text. Otherwise, as with "[1]" that is a citation mark here and an array index t
 characters on both sides of the span until it occurs nowhere else. A span without such a string stays in the text. The
 strings never overlap in the text, so neither the executor's order nor removing some of the lines makes a difference.
 
-candidates.py finds the spans, and `programs.strict` executes the calls.
+candidates.py finds the spans, and `programs.execution.strict` executes the calls.
 """
 
 from bisect import bisect_left
@@ -23,7 +23,7 @@ from prox_assets.refiners.spans.candidates import Candidate
 EXTENSIONS = (1, 3, 6, 12, 24, 48)
 # An extension may grow by at most this many characters to avoid cutting a word.
 _WORD_CHARACTERS = 40
-# Matches, weighted by length, that the executor examines for any text (programs.replacing).
+# Matches, weighted by length, that the executor examines for any text (programs.execution.replacing).
 _EFFORT = 1_000
 _CHARACTERS_PER_EFFORT = 64
 

@@ -180,7 +180,9 @@ def test_a_lost_record_of_the_raw_file_is_not_taken_for_a_change_of_it(own):
     table_file(own.lake, "web", Table.SHARDS, own.shard).unlink()
     life = read_trace(own.lake, place)
     assert {step.state for step in life.steps} == {State.DONE}
-    assert life.warnings == ("there is no record of the raw file, so a change of it would not show; list it again",)
+    assert life.warnings == (
+        "there is no record of the raw file, so changes to it cannot be detected; run discovery again",
+    )
 
 
 def test_damaged_edits_leave_the_chunks_without_edits(own):
@@ -231,7 +233,7 @@ def test_programs_written_anew_make_the_result_stale_and_the_map_is_not_made_up(
     )
     assert life.provenance is None
     assert life.provenance_gap is not None
-    assert "give another text" in life.provenance_gap
+    assert "produce a different text" in life.provenance_gap
 
 
 def test_a_changed_source_is_said_for_every_step(own):
