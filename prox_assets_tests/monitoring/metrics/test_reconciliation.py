@@ -52,7 +52,7 @@ def test_a_sound_shard_adds_up(lake):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (Table.DOCUMENTS, "1 outcomes are of unknown documents"),
+        (Table.DOCUMENTS, "1 outcomes refer to unknown documents"),
         (Table.OUTCOMES, "1 documents have no outcome"),
         (Table.REFINED, "1 kept documents are missing in refined"),
         (Table.DOC_PROGRAMS, "1 documents have no document program"),
