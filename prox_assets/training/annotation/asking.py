@@ -16,7 +16,7 @@ from prox_assets.training.annotation.chat import ChatAnswer, ChatModel, most_pro
 from prox_assets.training.annotation.config import AnnotatorConfig, Tokens
 from prox_assets.training.annotation.errors import AnnotationError, UnusableAnswerError
 from prox_assets.training.annotation.ledger import Ledger, LedgerEntry
-from prox_assets.training.annotation.level import QuestionResult
+from prox_assets.training.annotation.levels.level import QuestionResult
 from prox_assets.training.annotation.questions import AnnotationPlan, Question
 
 

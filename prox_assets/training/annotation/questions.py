@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prox_assets.refiners.prompts.formats import Level
-from prox_assets.training.annotation.chunks import ChunkLevel
 from prox_assets.training.annotation.config import AnnotatorConfig
-from prox_assets.training.annotation.documents import DocumentLevel
 from prox_assets.training.annotation.errors import AnnotationError
-from prox_assets.training.annotation.level import Unit
+from prox_assets.training.annotation.levels.chunks import ChunkLevel
+from prox_assets.training.annotation.levels.documents import DocumentLevel
+from prox_assets.training.annotation.levels.level import Unit
 from prox_assets.training.annotation.prompts import Message, Prompt, PromptSet, load_prompts
 from prox_assets.training.data.seeds import SeedDocument
 

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from prox_assets.training.annotation import AnnotatorConfig, BudgetExceededError, annotate
 from prox_assets.training.annotation.chat import most_prompt_tokens
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL
 from prox_assets.training.annotation.prompts import load_prompts
-from prox_assets.training.annotation.scores import EDUCATIONAL
 from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import COMPLETION_TOKENS, PROMPT_TOKENS, ChatHandler, ChatServer
 

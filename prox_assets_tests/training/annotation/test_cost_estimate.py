@@ -6,8 +6,8 @@ import pytest
 
 from prox_assets.training.annotation import AnnotatorConfig, estimate
 from prox_assets.training.annotation.cost_estimate import BYTES_PER_TOKEN
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL, FORMAT
 from prox_assets.training.annotation.prompts import load_prompts
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT
 from prox_assets.training.data.seeds import SeedDocument
 from prox_assets_tests.training.annotation.chat_server import ChatHandler, ChatServer
 

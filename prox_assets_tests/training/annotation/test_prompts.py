@@ -8,9 +8,9 @@ import pytest
 
 from prox_assets.programs import KeepChunk, parse
 from prox_assets.training.annotation import AnnotationError
-from prox_assets.training.annotation.noise import NOISE_PROMPTS, URLS, NoisePrompt, merge, read_program
+from prox_assets.training.annotation.levels.noise import NOISE_PROMPTS, URLS, NoisePrompt, merge, read_program
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL, FORMAT
 from prox_assets.training.annotation.prompts import BUNDLED_PROMPTS, load_prompts
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT
 
 CHUNK_PROMPTS = [kind.prompt for kind in NOISE_PROMPTS]
 

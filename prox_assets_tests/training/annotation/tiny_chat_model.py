@@ -12,9 +12,9 @@ from prox_assets.refiners.prompts.formats import label_lines
 from prox_assets.testing.tiny_models import make_tiny_llama, overfit
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.noise import NOISE_PROMPTS, read_program
+from prox_assets.training.annotation.levels.noise import NOISE_PROMPTS, read_program
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL, FORMAT, read_score
 from prox_assets.training.annotation.prompts import Message, load_prompts
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, read_score
 from prox_assets.training.data.seeds import SeedDocument
 
 # The page, and beginning and end of what is asked of it: which noise, which score, whether it is asked again.

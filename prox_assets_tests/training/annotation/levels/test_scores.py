@@ -3,7 +3,7 @@
 import pytest
 
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from prox_assets.programs import KeepChunk, Normalize, RemoveLines, execute, parse
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.noise import FOOTERS, NAVIGATION, URLS, NoisePrompt, merge, read_program
+from prox_assets.training.annotation.levels.noise import FOOTERS, NAVIGATION, URLS, NoisePrompt, merge, read_program
 
 LINES = (
     "Home | News",

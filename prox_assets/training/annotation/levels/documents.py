@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from prox_assets.refiners.prompts.formats import shown_text
 from prox_assets.training.annotation.config import AnnotatorConfig
-from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
-from prox_assets.training.annotation.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
+from prox_assets.training.annotation.levels.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.levels.scores import EDUCATIONAL, FORMAT, AdditiveScore, decide, read_score
 from prox_assets.training.data.seeds import SEED_DOCUMENTS, SeedDocument
 
 _KINDS = {kind.prompt: kind for kind in (EDUCATIONAL, FORMAT)}

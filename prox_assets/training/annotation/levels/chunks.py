@@ -12,8 +12,8 @@ from prox_assets.programs import Operation, pack_lines
 from prox_assets.refiners.prompts.formats import LABEL_DIGITS, label_lines, shown_line
 from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.annotation.level import BLANK, QuestionResult, Unit, first_error
-from prox_assets.training.annotation.noise import NOISE_PROMPTS, MergedProgram, merge, read_program
+from prox_assets.training.annotation.levels.level import BLANK, QuestionResult, Unit, first_error
+from prox_assets.training.annotation.levels.noise import NOISE_PROMPTS, MergedProgram, merge, read_program
 from prox_assets.training.data.line_targets import BLANK_WEIGHT
 from prox_assets.training.data.seeds import SEED_CHUNKS, SeedDocument
 

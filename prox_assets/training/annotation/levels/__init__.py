@@ -1,0 +1,1 @@
+"""The two levels of annotation, documents and chunks: what is asked about each, and what its answers mean."""
