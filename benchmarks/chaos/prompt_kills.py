@@ -19,7 +19,7 @@ def run(world: World) -> Iterator[Verdict]:
         Setting("prompts", (*BUNDLED.arguments, *options)),
         find=Refinement.prompt_processes,
         causes_killed=("exit code -9",),
-        causes_stopped=(f"took or sent nothing for {STALL_SECONDS} s",),
+        causes_stopped=(f"neither read nor sent anything for {STALL_SECONDS} s",),
         success_allowed=True,
         environment={},
     )

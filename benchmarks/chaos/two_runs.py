@@ -21,7 +21,7 @@ SAME, POLICIES, REFINERS = (
 TIMES = 5
 KEEP_ALL = Setting("keep-all", ("--refiner", "keep-all", "--window", str(WINDOW)))
 # Phrases the loser of a race may print.
-LOST = ("is being written by run", "has taken over", "was replaced by run", "was cut short", "has been executed anew")
+LOST = ("is being written by run", "has taken over", "was replaced by run", "was cut short", "was executed again while")
 LOST += ("was written for other",)
 
 
