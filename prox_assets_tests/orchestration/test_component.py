@@ -22,7 +22,7 @@ def component(**attributes: object) -> RefinedCorpus:  # pyright: ignore[reportI
 
 def test_a_corpus_needs_a_name_and_urls_only() -> None:
     settings = component().settings
-    assert settings.corpus == settings.asset_arguments("raw_shards", ())["group_name"] == "pages"
+    assert settings.corpus == settings.asset_group == "pages"
     assert settings.plan.refiners.name == "rules"
 
 
@@ -128,7 +128,11 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "chunk_engine": None,
         "window_documents": 256,
         "request_attempts": 3,
+        "automation": "on_new_shards",
+        "automation_min_shards": 4,
+        "automation_max_wait_minutes": 15.0,
         "shards_per_run": 8,
+        "cpu_shards_per_run": 50,
         "inference_pool": None,
         "cpu_pool": "cpu",
         "discovery_interval_seconds": 300,

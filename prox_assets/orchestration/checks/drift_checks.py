@@ -4,7 +4,7 @@ The checks have no partition: they judge the corpus's latest shards against the 
 for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -14,9 +14,7 @@ from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import KINDS, Kind, Severity
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.metadata import link
-from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import quality_metrics
 
 CHECKS: dict[Kind, tuple[str, str]] = {
@@ -38,32 +36,27 @@ CHECKS: dict[Kind, tuple[str, str]] = {
 _SEVERITIES = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
 
 
-def build_drift_checks(settings: CorpusSettings, asset: str = quality_metrics.ASSET) -> dg.AssetChecksDefinition:
-    """Build the drift checks of a corpus.
+def specs(settings: CorpusSettings) -> list[dg.AssetCheckSpec]:
+    """Return the drift checks of a corpus, on its quality_metrics."""
+    key = settings.key(quality_metrics.ASSET)
+    return [dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.values()]
 
-    Args:
-        settings: The corpus; its `monitoring` decides how it is judged.
-        asset: Name of the corpus's asset that gets the checks.
+
+def results(settings: CorpusSettings, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the drift checks; the corpus's `monitoring` decides how it is judged.
+
+    Raises:
+        dg.Failure: The settings of `monitoring` do not fit the measured shards.
+        LakeError: The lake cannot be read.
     """
-    key = settings.key(asset)
-
-    @dg.multi_asset_check(
-        name=f"{settings.corpus}_{asset}_drift_checks",
-        specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in CHECKS.values()],
-        pool=settings.cpu_pool,
-    )
-    def drift_checks(lake: LakeResource) -> Iterable[dg.AssetCheckResult]:
-        opened = lake.open()
-        try:
-            with no_retry_when_useless():
-                rows = arrivals(opened, settings.corpus, settings.monitoring)
-                judgements = judge_arrivals(rows, settings.monitoring)
-        except DriftError as error:
-            raise dg.Failure(f"{settings.corpus}: {error}", allow_retries=False) from error
-        for kind, (name, _) in CHECKS.items():
-            yield _result(opened, settings, key, kind, name, judgements)
-
-    return drift_checks
+    key = settings.key(quality_metrics.ASSET)
+    try:
+        rows = arrivals(lake, settings.corpus, settings.monitoring)
+        judgements = judge_arrivals(rows, settings.monitoring)
+    except DriftError as error:
+        raise dg.Failure(f"{settings.corpus}: {error}", allow_retries=False) from error
+    for kind, (name, _) in CHECKS.items():
+        yield _result(lake, settings, key, kind, name, judgements)
 
 
 def _result(

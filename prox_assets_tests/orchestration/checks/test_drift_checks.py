@@ -9,8 +9,7 @@ import pytest
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.judge import judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Kind
-from prox_assets.orchestration.checks.drift_checks import CHECKS, build_drift_checks, findings_markdown
-from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.checks.drift_checks import CHECKS, findings_markdown
 from prox_assets_tests.monitoring.metric_lakes import metric_lake
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
@@ -22,13 +21,11 @@ NAMES = {kind: name for kind, (name, _) in CHECKS.items()}
 def run_checks(town: Town, rows: list[dict[str, Any]]) -> tuple[dg.ExecuteInProcessResult, dict[str, Any]]:
     """Run the checks alone, on a lake with these rows."""
     metric_lake(town.folder.parent / "lake", rows, CORPUS)
-    definitions = dg.Definitions(
-        assets=[dg.AssetSpec(town.settings.key("quality_metrics"))],
-        asset_checks=[build_drift_checks(town.settings)],
-        resources={"lake": LakeResource(url=town.lake.url)},
-    )
-    job = definitions.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(instance=town.instance, raise_on_error=False)
+    key = town.settings.key("quality_metrics")
+    checks = {dg.AssetCheckKey(key, name) for name in NAMES.values()}
+    job = town.definitions.resolve_implicit_global_asset_job_def()
+    alone = job.get_subset(asset_selection=set(), asset_check_selection=checks)
+    result = alone.execute_in_process(instance=town.instance, raise_on_error=False)
     return result, {item.check_name: item for item in result.get_asset_check_evaluations()}
 
 
@@ -85,15 +82,6 @@ def test_the_checks_run_with_the_metrics_of_a_partition(make_town: Callable[...,
     for name in NAMES.values():
         assert checks[name].passed
         assert "nothing to judge" in (checks[name].description or "")
-
-
-def test_the_checks_can_be_put_on_another_asset_as_well(make_town: Callable[..., Town]) -> None:
-    town = make_town()
-    both = [build_drift_checks(town.settings), build_drift_checks(town.settings, "refinement_report")]
-    report = dg.AssetSpec(town.settings.key("refinement_report"))
-    metrics = dg.AssetSpec(town.settings.key("quality_metrics"))
-    resources = {"lake": LakeResource(url=town.lake.url)}
-    dg.Definitions.validate_loadable(dg.Definitions(assets=[report, metrics], asset_checks=both, resources=resources))
 
 
 def test_names_from_outside_cannot_write_markdown() -> None:
