@@ -12,8 +12,6 @@ import dagster as dg
 from prox_assets.orchestration.corpus import Automation, CorpusSettings
 
 AC = dg.AutomationCondition
-# Dagster evaluates conditions at this interval by default as well.
-INTERVAL_SECONDS = 30
 # A waiting time is forgotten if nothing waited for this long: a few missed ticks are no new beginning.
 FORGOTTEN_AFTER = timedelta(minutes=5)
 
@@ -106,7 +104,7 @@ def build_automation_sensor(settings: CorpusSettings) -> dg.AutomationConditionS
         name=f"{settings.corpus}_automation",
         target=settings.selection,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=settings.automation_interval_seconds,
         use_user_code_server=True,
         run_tags={"prox/corpus": settings.corpus},
         description=f"Refines, measures and reports shards of {settings.corpus}: automation is {settings.automation}.",

@@ -36,6 +36,9 @@ class CorpusSettings(RefinementSettings):
     automation_max_wait_minutes: float = Field(
         default=15.0, ge=0, description="Automation starts an engine for fewer shards after this long."
     )
+    automation_interval_seconds: int = Field(
+        default=30, ge=1, description="Shortest time between two looks at what automation has to make."
+    )
     shards_per_run: int = Field(default=8, ge=1, description="Most shards that one engine start serves in a backfill.")
     cpu_shards_per_run: int = Field(
         default=50, ge=1, description="Most shards that one run reads, or executes and measures, in a backfill."
@@ -51,7 +54,7 @@ class CorpusSettings(RefinementSettings):
         description="What an inference step needs, as op tags for the executor or launcher that places it.",
     )
     discovery_interval_seconds: int = Field(
-        default=300, ge=30, description="Shortest time between two listings of the source."
+        default=300, ge=1, description="Shortest time between two listings of the source."
     )
     report_schedule: str | None = Field(
         default="0 5 * * *",

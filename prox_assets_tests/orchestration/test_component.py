@@ -131,6 +131,7 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "automation": "on_new_shards",
         "automation_min_shards": 4,
         "automation_max_wait_minutes": 15.0,
+        "automation_interval_seconds": 30,
         "shards_per_run": 8,
         "cpu_shards_per_run": 50,
         "inference_pool": None,
