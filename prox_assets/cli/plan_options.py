@@ -121,6 +121,16 @@ def planned(
         raise fail(str(error)) from error
 
 
+def plan_of(path: Path) -> RefinementPlan:
+    """Return the plan of a corpus's defs.yaml; exit with code 1 and a plain message if it is invalid."""
+    try:
+        return RefinementSettings.model_validate(_read_settings(path)).plan
+    except ValidationError as error:
+        raise fail(f"{path}: {_explain(error)}") from error
+    except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
+        raise fail(str(error)) from error
+
+
 def _read_settings(path: Path) -> dict[str, Any]:
     """Read the settings that a corpus's defs.yaml sets and that concern its refinement."""
     from prox_assets import RefinedCorpus  # brings Dagster, which other commands should not wait for

@@ -73,6 +73,18 @@ def provenance_tags(
     return tags
 
 
+def log_evaluation(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    result: dg.AssetCheckResult,
+    *,
+    blocking: bool,
+    partition: str | None = None,
+) -> None:
+    """Log a check's result as an event of a partition, or of the whole asset if `partition` is None."""
+    event = evaluation(context.instance, result, blocking=blocking, partition=partition)
+    context.log_event(event)  # pyright: ignore[reportArgumentType] (Dagster handles it; its type says less)
+
+
 def evaluation(
     instance: dg.DagsterInstance, result: dg.AssetCheckResult, *, blocking: bool, partition: str | None = None
 ) -> dg.AssetCheckEvaluation:

@@ -76,7 +76,7 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
     return row
 
 
-def _is_measured(run: ShardRun, execution_id: str) -> bool:
+def _is_measured(run: ShardRun, execution_id: str | None) -> bool:
     """Check both files: after a kill between them, the history would otherwise lack this execution forever."""
     try:
         files = [

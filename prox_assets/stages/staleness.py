@@ -70,15 +70,15 @@ def refiner_fingerprint(plan: RefinementPlan, level: Literal["doc", "chunk"]) ->
 
 
 def summarize(stages: Iterable[Staleness]) -> str:
-    """Count states and their reasons in one line, such as `5 done, 2 stale: 2 thresholds or executor have changed`."""
+    """Count states and their reasons in one line, such as `5 done, 2 stale: the document refiner has changed (2)`."""
     found = list(stages)
     counts = Counter(stage.state for stage in found)
     reasons = Counter((stage.state, stage.reason) for stage in found if stage.state is not State.DONE)
     parts = [f"{counts[State.DONE]} done"]
     for state in (State.STALE, State.MISSING):
         if counts[state]:
-            why = "; ".join(f"{count} {reason}" for (kind, reason), count in reasons.most_common() if kind is state)
-            parts.append(f"{counts[state]} {state} ({why})")
+            why = "; ".join(f"{reason} ({count})" for (kind, reason), count in reasons.most_common() if kind is state)
+            parts.append(f"{counts[state]} {state}: {why}")
     return ", ".join(parts)
 
 
@@ -116,10 +116,10 @@ def _of_shard(
     waits_for: str | None = None
     for stage in STAGES:
         if files[stage] is None:
-            stages[stage] = Staleness(State.MISSING, f"waits for {waits_for}" if waits_for else "never made")
+            stages[stage] = Staleness(State.MISSING, f"waiting for {waits_for}" if waits_for else "never made")
         else:
             cause = next((cause for cause, holds in causes[stage].items() if holds), None)
-            reason = cause or (f"waits for {waits_for}" if waits_for else "")
+            reason = cause or (f"waiting for {waits_for}" if waits_for else "")
             stages[stage] = Staleness(State.STALE if reason else State.DONE, reason)
         if stages[stage].state is not State.DONE and waits_for is None:
             waits_for = stage

@@ -8,11 +8,14 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.console import console, plain_errors
-from prox_assets.cli.options import CorpusOption, corpora_of
+from prox_assets.cli.console import console, plain_errors, say
+from prox_assets.cli.options import CorpusFileOption, CorpusOption, corpora_of
+from prox_assets.cli.plan_options import plan_of
+from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.shard_states import ShardState, State, shard_states
+from prox_assets.stages.staleness import staleness
 
 _COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
 _FINGERPRINT_DIGITS = 8
@@ -24,13 +27,21 @@ def shards(
         str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
     ] = "lake",
     corpus: CorpusOption = None,
+    settings: CorpusFileOption = None,
 ) -> None:
     """List the shards in a lake with the state of each.
 
-    A stage is stale if its inputs or its source file have changed since. What a changed configuration would redo is
-    shown by Dagster, on each asset.
+    A stage is stale if its inputs or its source file have changed since. With --settings, also if the corpus's
+    configuration has: for each stage, how many shards are out of date, why, and what making them again costs.
     """
     opened = Lake(lake)
+    if settings is not None:
+        plan = plan_of(settings)
+        corpora_of(opened, plan.corpus)
+        known = list(known_shards(opened, plan.corpus).values())
+        say(f"corpus {plan.corpus}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {settings}")
+        print_staleness(staleness(opened, plan, known))
+        return
     for name in corpora_of(opened, corpus):
         known = known_shards(opened, name)
         console.print(_table(name, shard_states(opened, name, known.values())))

@@ -16,7 +16,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import is_deterministic, no_retry_when_useless
-from prox_assets.orchestration.versions import EventRecord, evaluation, latest_record, provenance_tags
+from prox_assets.orchestration.versions import EventRecord, latest_record, log_evaluation, provenance_tags
 
 Result = dg.MaterializeResult | dg.AssetCheckResult
 ShardWork = Callable[[str], Iterable[Result]]
@@ -131,7 +131,7 @@ class ShardStep:
         if isinstance(result, dg.AssetCheckResult):
             check = dg.AssetCheckKey(asset, str(result.check_name))
             blocking = self.context.assets_def.get_spec_for_check_key(check).blocking
-            self.context.log_event(evaluation(self.context.instance, result, blocking=blocking, partition=key))
+            log_evaluation(self.context, result, blocking=blocking, partition=key)
             return
         if result.data_version is None:
             raise ValueError("a materialization of a shard has a data version")

@@ -12,7 +12,7 @@ from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_d
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets.orchestration.versions import evaluation
+from prox_assets.orchestration.versions import log_evaluation
 from prox_assets.stages.shard_states import STAGES
 
 
@@ -43,13 +43,13 @@ def _log_all(context: dg.OpExecutionContext, lake: Lake, settings: CorpusSetting
     failed = 0
     for shard in shards:
         for result in shard_checks.results(settings, lake, shard):
-            context.log_event(evaluation(context.instance, result, blocking=True, partition=shard))
+            log_evaluation(context, result, blocking=True, partition=shard)
             failed += not result.passed
     of_corpus = [
         *drift_checks.results(settings, lake),
         *up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)),
     ]
     for result in of_corpus:
-        context.log_event(evaluation(context.instance, result, blocking=False))
+        log_evaluation(context, result, blocking=False)
         failed += not result.passed
     return failed
