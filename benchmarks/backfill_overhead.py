@@ -93,7 +93,7 @@ def _measure(folder: Path, step: str, partitions: int, sizes: list[int]) -> None
     for name, code in LOADING.items():
         print(f"| {name} | {statistics.median(_seconds_of(code) for _ in range(LOADS)):.2f} |", flush=True)
     raw = write_shards(folder / "raw", partitions)
-    corpora = {f"per_run_{size}": attributes(raw, size) for size in sizes}
+    corpora = {f"per_run_{size}": attributes(raw, step, size) for size in sizes}
     alone = stages_alone(folder / "alone", step, corpora, partitions)
     print(f"\nstages of {partitions} partitions without Dagster: {alone:.2f} s")
     with (
@@ -144,9 +144,11 @@ def write_shards(folder: Path, partitions: int) -> str:
     return str(folder / "*.jsonl")
 
 
-def attributes(raw: str, per_run: int) -> dict[str, object]:
+def attributes(raw: str, step: str, per_run: int) -> dict[str, object]:
     """Return the attributes of a corpus whose runs have at most `per_run` partitions."""
     sizes = {"shards_per_run": per_run, "cpu_shards_per_run": per_run}
+    if step == "refinement":
+        sizes["shards_per_run"] = per_run + 1  # two equal sizes would not stay equal
     return {"urls": [raw], "format": "jsonl", "refiners": "rules", **sizes, "report_schedule": None}
 
 
