@@ -8,6 +8,7 @@ import yaml
 from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel
 
+from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.assets.catalog import build_catalog
 from prox_assets.orchestration.assets.programs import build_chunk_programs, build_doc_programs
 from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
@@ -90,6 +91,6 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
         assets=assets,
         asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],
         jobs=[build_discovery_job(settings)],
-        sensors=[build_discovery_sensor(settings)],
+        sensors=[build_discovery_sensor(settings), build_alert_sensor(settings)],
         schedules=[schedule] if schedule is not None else [],
     )
