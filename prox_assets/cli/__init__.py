@@ -14,6 +14,7 @@ from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.trace import trace
+from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -44,6 +45,7 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.command()(report)
 app.command()(drift)
+app.command()(withdraw_shard)
 
 
 def main() -> None:

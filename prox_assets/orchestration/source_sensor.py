@@ -11,6 +11,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.withdrawal import vanishings
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
 
@@ -55,9 +56,13 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
             return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
         known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
         new = [shard.key for shard in found.shards if shard.key not in known]
-        if not new:
+        gone = vanishings(settings, found)
+        if not new and not gone:
             return dg.SkipReason(describe(found))
-        return dg.SensorResult(dynamic_partitions_requests=[settings.partitions.build_add_request(new)])
+        return dg.SensorResult(
+            dynamic_partitions_requests=[settings.partitions.build_add_request(new)] if new else [],
+            asset_events=gone,
+        )
 
     return shard_arrivals
 
@@ -66,6 +71,8 @@ def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: Corpu
     """Discover a corpus's shards and add them to a Dagster instance as partitions."""
     found = discover_shards(lake, settings.plan, run_id)
     instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
+    for event in vanishings(settings, found):
+        instance.report_runless_asset_event(event)
     return found
 
 
@@ -75,5 +82,7 @@ def describe(found: Discovery) -> str:
     if found.changed:
         parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
     if found.gone:
-        parts.append(f"no longer in the source; their results stay: {', '.join(found.gone)}")
+        parts.append(
+            f"no longer in the source; their results stay until `prox withdraw-shard`: {', '.join(found.gone)}"
+        )
     return "; ".join(parts)

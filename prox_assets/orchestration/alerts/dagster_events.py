@@ -73,7 +73,7 @@ def _evaluations(
     history = instance.event_log_storage.get_asset_check_execution_history(check, limit)
     return {
         (record.run_id, record.partition): (record.event.timestamp, record.evaluation)
-        for record in history
+        for record in reversed(history)  # the newest comes last: verdicts outside runs share one run id, the empty one
         if record.event is not None and isinstance(record.evaluation, dg.AssetCheckEvaluation)
     }
 

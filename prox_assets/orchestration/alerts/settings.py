@@ -41,7 +41,11 @@ class AlertSettings(BaseModel):
         default=Severity.WARN,
         description="Least severity of a failed check that is told. Failed runs are always told, as ERROR.",
     )
-    ignore_checks: list[str] = Field(default_factory=list, description="Names of checks that are never told.")
+    ignore_checks: list[str] = Field(
+        default=["up_to_date"],
+        description="Names of checks that are never told. By default those that say what is stale, because every new "
+        "shard makes them fail for a while.",
+    )
     dagster_url: str | None = Field(
         default=None, description="Address of Dagster's UI, for links to runs, e.g. http://localhost:3000."
     )

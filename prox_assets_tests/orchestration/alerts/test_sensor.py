@@ -16,7 +16,7 @@ from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.testing.ports import free_port
-from prox_assets_tests.orchestration.alerts.webhook_server import WebhookServer, webhook_server
+from prox_assets.testing.webhook_server import WebhookServer, webhook_server
 
 CORPUS = "town"
 KEY = dg.AssetKey([CORPUS, "refined_shards"])
