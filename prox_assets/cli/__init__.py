@@ -8,6 +8,7 @@ import typer
 from prox_assets.cli.commands import catalog, stats
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
@@ -45,6 +46,7 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.command()(report)
 app.command()(drift)
+app.command()(metrics)
 app.command()(withdraw_shard)
 
 
