@@ -24,10 +24,17 @@ Level = Literal["doc", "chunk", "both"]
 
 
 class Planned(NamedTuple):
-    """A plan, and whether the user named its corpus (or it is named after the first input)."""
+    """A plan, and what the user said.
+
+    Attributes:
+        plan: The plan.
+        is_named: The user named the corpus; otherwise it is named after the first input.
+        is_whole: The files are those of a defs.yaml; otherwise some that the command names.
+    """
 
     plan: RefinementPlan
     is_named: bool
+    is_whole: bool
 
 
 def _setting(key: str, *names: str, **options: Any) -> Any:  # noqa: ANN401 (typer's own)
@@ -114,7 +121,7 @@ def planned(
         if chunk_engine or values.get("chunk_engine"):
             values["chunk_engine"] = _engine_settings(chunk_engine or values["chunk_engine"], engine_option)
         values["policy"] = {**values.get("policy", {}), **policy_values(policy)}
-        return Planned(RefinementSettings.model_validate(values).plan, named is not None)
+        return Planned(RefinementSettings.model_validate(values).plan, named is not None, not inputs)
     except ValidationError as error:
         raise fail(_explain(error)) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:

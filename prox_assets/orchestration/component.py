@@ -8,6 +8,7 @@ import yaml
 from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import BaseModel
 
+from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.assets.catalog import build_catalog
 from prox_assets.orchestration.assets.programs import build_programs
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
@@ -87,6 +88,10 @@ def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
             build_refinement_report(settings),
         ],
         jobs=[build_discovery_job(settings), build_check_job(settings)],
-        sensors=[build_discovery_sensor(settings), *([automation] if automation is not None else [])],
+        sensors=[
+            build_discovery_sensor(settings),
+            build_alert_sensor(settings),
+            *([automation] if automation is not None else []),
+        ],
         schedules=[schedule] if schedule is not None else [],
     )

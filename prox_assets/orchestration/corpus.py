@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from prox_assets.monitoring.drift.settings import DriftSettings
+from prox_assets.orchestration.alerts.settings import AlertSettings
 from prox_assets.stages.settings import RefinementSettings
 
 
@@ -68,6 +69,9 @@ class CorpusSettings(RefinementSettings):
     monitoring: DriftSettings = Field(
         default_factory=DriftSettings,
         description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
+    )
+    alerts: AlertSettings | None = Field(
+        default=None, description="Where failed checks and failed runs are told (docs/alerts.md); nowhere by default."
     )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")

@@ -14,6 +14,7 @@ from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.versions import evaluation
+from prox_assets.orchestration.withdrawal import vanishings
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
 from prox_assets.stages.shard_states import STAGES
@@ -60,7 +61,11 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
             return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
         known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
         new = [shard.key for shard in found.shards if shard.key not in known]
-        events = [*observations(context.instance, settings, found.shards), *_news(context.instance, settings, opened)]
+        events = [
+            *observations(context.instance, settings, found.shards),
+            *vanishings(settings, found),
+            *_news(context.instance, settings, opened),
+        ]
         if not new and not events:
             return dg.SkipReason(describe(found))
         return dg.SensorResult(
@@ -75,7 +80,7 @@ def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: Corpu
     """Discover a corpus's shards and add them to a Dagster instance as partitions."""
     found = discover_shards(lake, settings.plan, run_id)
     instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
-    for event in observations(instance, settings, found.shards):
+    for event in [*observations(instance, settings, found.shards), *vanishings(settings, found)]:
         instance.report_runless_asset_event(event)
     return found
 
@@ -101,5 +106,7 @@ def describe(found: Discovery) -> str:
     if found.changed:
         parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
     if found.gone:
-        parts.append(f"no longer in the source; their results stay: {', '.join(found.gone)}")
+        parts.append(
+            f"no longer in the source; their results stay until `prox withdraw-shard`: {', '.join(found.gone)}"
+        )
     return "; ".join(parts)

@@ -42,8 +42,9 @@ def latest_record(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: s
     for fetch in (instance.fetch_materializations, instance.fetch_observations):
         for record in fetch(wanted, limit=1).records:
             event = record.asset_materialization or record.asset_observation
-            version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
-            return EventRecord(record.storage_id, version, record.run_id, record.timestamp)
+            version = (event.tags or {}).get(DATA_VERSION_TAG) if event else None
+            if version is not None:
+                return EventRecord(record.storage_id, version, record.run_id, record.timestamp)
     return None
 
 

@@ -32,6 +32,15 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
     assert settings.plan.source.urls == ["s3://crawl/part-*.parquet"]
 
 
+def test_a_webhook_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "https://hooks.example/secret")
+    alerts = {"webhook": "{{ env.HOOK }}", "headers": {"Authorization": "{{ env.HOOK }}"}, "format": "slack"}
+    settings = component(alerts=alerts).settings
+    assert settings.alerts is not None
+    assert settings.alerts.webhook == settings.alerts.headers["Authorization"] == "https://hooks.example/secret"
+    assert "secret" not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
@@ -48,6 +57,9 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
         ({"max_rows_per_file": 0}, "max_rows_per_file"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "fromat": "slack"}}, "fromat"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "format": "pigeon"}}, "'json' or 'slack'"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "headers": "none"}}, "alerts.headers"),
     ],
 )
 def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: dict[str, object], message: str) -> None:
@@ -139,5 +151,6 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "discovery_interval_seconds": 300,
         "report_schedule": "0 5 * * *",
         "report_freshness_hours": 36.0,
+        "alerts": None,
         "group": None,
     }

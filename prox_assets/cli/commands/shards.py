@@ -31,8 +31,10 @@ def shards(
 ) -> None:
     """List the shards in a lake with the state of each.
 
-    A stage is stale if its inputs or its source file have changed since. With --settings, also if the corpus's
-    configuration has: for each stage, how many shards are out of date, why, and what making them again costs.
+    A stage is stale if its inputs or its source file have changed since. A shard is gone if its file had left the
+    source when that was last listed; its results stay until `prox withdraw-shard`. With --settings, a stage is also
+    stale if the corpus's configuration has changed: for each stage, how many shards are, why, and what making them
+    again costs.
     """
     opened = Lake(lake)
     if settings is not None:
@@ -50,6 +52,8 @@ def shards(
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:
     done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
     title = f"corpus {corpus}: {len(states)} {'shard' if len(states) == 1 else 'shards'}, {done} done"
+    if gone := sum(state.shard.gone_since is not None for state in states):
+        title += f", {gone} gone from the source"
     refiners = {_refiners(state) for state in states if state.doc_refiner}
     # Show refiners per shard only where they differ; shard keys need the width.
     mixed = len(refiners) > 1
@@ -64,11 +68,16 @@ def _table(corpus: str, states: Sequence[ShardState]) -> Table:
         table.add_row(
             escape(state.shard.key),
             _documents(state),
-            _first_open_stage(state),
+            _first_open_stage(state) + _gone(state),
             *([_refiners(state)] if mixed else []),
             f"{state.updated:%Y-%m-%d %H:%M}" if state.updated else "-",
         )
     return table
+
+
+def _gone(state: ShardState) -> str:
+    since = state.shard.gone_since
+    return f"[red], gone since {since:%Y-%m-%d}[/]" if since is not None else ""
 
 
 def _refiners(state: ShardState) -> str:

@@ -12,6 +12,7 @@ from prox_assets import __version__
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries import breakdowns
+from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
@@ -71,6 +72,7 @@ class Report:
     written: datetime
     version: str
     history: History
+    gone: tuple[tuple[str, datetime], ...]
     trends: tuple[charts.LineChart, ...]
     always_zero: tuple[Trend, ...]
     drift: Drift
@@ -109,6 +111,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         written=datetime.now(UTC),
         version=__version__,
         history=history,
+        gone=tuple(ask_corpus(lake, corpus, gone_shards, [Table.SHARDS], columns=GONE_COLUMNS)),
         trends=tuple(
             chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
         ),
