@@ -22,9 +22,8 @@ from prox_assets.orchestration.assets.lab_assets import (
     LabSettings,
     build_lab_assets,
 )
-from prox_assets.orchestration.build import default_resources, ignore_preview_warnings
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.resources import LabResource
+from prox_assets.orchestration.resources import DEFAULTS, LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
 from prox_assets.refiners.presets import BUNDLED_PLACE
@@ -62,7 +61,6 @@ def main() -> int:
     if not os.environ.get(PAGES_VARIABLE):
         console.print(f"[bold red]error:[/] {PAGES_VARIABLE} names no labelled pages: make refiner PAGES=file.parquet")
         return 1
-    ignore_preview_warnings()
     instance = prepare_instance(default_home(), Path(PROJECT_FILE))
     defs = lab_definitions()
     folder = LabResource().folder(LAB)
@@ -83,7 +81,7 @@ def lab_definitions() -> dg.Definitions:
     file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
     settings = LabSettings.model_validate(attributes)
-    return dg.Definitions(assets=build_lab_assets(settings), resources=default_resources())
+    return dg.Definitions(assets=build_lab_assets(settings), resources={"lab": DEFAULTS["lab"]})
 
 
 def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, level: Level, asset: str) -> bool:
