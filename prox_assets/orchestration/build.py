@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from prox_assets.orchestration.preview_warnings import ignore_preview_warnings
 from prox_assets.orchestration.resources import overriding
 
 
@@ -16,6 +17,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None, defs_folder:
         resource_overrides: Resources by name that replace the components' defaults ("lake", "lab", "engines").
         defs_folder: A folder of component folders inside a project; `prox_assets/defs` if None.
     """
+    ignore_preview_warnings()
     overrides = resource_overrides or {}
     with overriding(overrides):
         corpora = dg.load_from_defs_folder(path_within_project=defs_folder or Path(__file__).parent.parent / "defs")

@@ -10,10 +10,15 @@ from contextlib import contextmanager
 import dagster as dg
 
 
+def ignore_preview_warnings() -> None:
+    """Silence these warnings in this process, also those that Dagster gives while it runs checks."""
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.filterwarnings("ignore", category=category)
+
+
 @contextmanager
 def without_preview_warnings() -> Iterator[None]:
-    """Silence these warnings inside the block; a project's own definitions keep theirs."""
+    """Silence these warnings inside the block: the definitions of another project keep theirs."""
     with warnings.catch_warnings():
-        for category in (dg.BetaWarning, dg.PreviewWarning):
-            warnings.filterwarnings("ignore", category=category)
+        ignore_preview_warnings()
         yield

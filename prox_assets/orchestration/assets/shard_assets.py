@@ -130,7 +130,7 @@ def inference_asset(
     return dg.asset(
         **asset.arguments(settings),
         pool=settings.pool_of_inference,
-        op_tags=settings.inference_tags,
+        op_tags=settings.tags_of_inference,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.shards_per_run),
     )(shard_asset)
 
