@@ -100,7 +100,19 @@ def test_refiners_with_a_model_share_one_engine_instead(tmp_path):
 def refining(lake: Path, pages: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """Run `prox refine --workers 2`; give it and its workers once both are at a shard."""
     code = "from prox_assets.cli import main; main()"
-    command = [sys.executable, "-c", code, "refine", str(pages), "-o", str(lake), "--corpus", "web", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "refine",
+        str(pages),
+        "--lake",
+        str(lake),
+        "--corpus",
+        "web",
+        "--workers",
+        "2",
+    ]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
         deadline = time.monotonic() + 60

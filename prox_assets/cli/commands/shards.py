@@ -1,15 +1,13 @@
 """`prox shards`: list a corpus's shards and the state of each."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from prox_assets.cli.console import console, plain_errors
-from prox_assets.cli.options import CorpusOption, corpora_of
+from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.shard_states import ShardState, State, shard_states
@@ -20,9 +18,7 @@ _FINGERPRINT_DIGITS = 8
 
 @plain_errors()
 def shards(
-    lake: Annotated[
-        str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
-    ] = "lake",
+    lake: LakeOption = "lake",
     corpus: CorpusOption = None,
 ) -> None:
     """List the shards in a lake with the state of each.
