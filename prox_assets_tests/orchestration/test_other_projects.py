@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT
@@ -195,22 +197,43 @@ def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_wh
         assert f"north/defs.yaml:{line} " in found
 
 
+def write_example(root: Path, raw: Path) -> Path:
+    """Write the project of docs/other-projects.md over a folder of raw files; return its defs.yaml."""
+    page = (PROJECT_ROOT / "docs" / "other-projects.md").read_text()
+
+    def blocks(language: str) -> list[str]:
+        return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+
+    [configuration], [component] = blocks("toml"), blocks("yaml")
+    definitions, resources, _ = blocks("python")
+    defs = root / "shop" / "defs"
+    (defs / "crawl").mkdir(parents=True)
+    for place in (root / "shop", defs):
+        (place / "__init__.py").touch()
+    (root / "pyproject.toml").write_text(configuration)
+    (root / "shop" / "definitions.py").write_text(definitions)
+    (defs / "resources.py").write_text(resources.replace("s3://bucket/lake", str(root / "mine")))
+    (defs / "crawl" / "defs.yaml").write_text(component.replace("s3://bucket/crawl", str(raw)))
+    return defs / "crawl" / "defs.yaml"
+
+
 @pytest.mark.slow
-def test_another_project_checks_discovers_and_materializes_with_dg(tmp_path: Path, raw: Path) -> None:
-    write_foreign_project(tmp_path, "shop", {"north": corpus("north", raw), "south": corpus("south", raw), "lab": LAB})
+def test_the_example_of_the_docs_checks_discovers_and_materializes_with_dg(tmp_path: Path, raw: Path) -> None:
+    file = write_example(tmp_path, raw)
+    (raw / "a.jsonl").rename(raw / "part-00000.jsonl")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").touch()
-    for arguments in (
-        ("check", "defs"),
-        ("launch", "--job", "discover_north_shards"),
-        ("launch", "--assets", "key:north/raw_shards", "--partition", "a.jsonl"),
+    for command in (
+        "check defs",
+        "launch --job discover_crawl_shards",
+        "launch --assets key:crawl/raw_shards --partition part-00000.jsonl",
     ):
-        done = run_dg(tmp_path, *arguments)
+        done = run_dg(tmp_path, *command.split())
         assert done.returncode == 0, done.stdout + done.stderr
-    assert Lake(str(tmp_path / "lake")).corpora() == ["north"]
+    assert Lake(str(tmp_path / "mine")).shards("crawl", Table.DOCUMENTS) == ["part-00000.jsonl"]
+    assert not (tmp_path / "lake").exists()
 
-    file = tmp_path / "shop" / "defs" / "south" / "defs.yaml"
-    file.write_text(file.read_text() + "  refiners: prox-poetry/of-the-lab\n")
+    file.write_text(file.read_text().replace("refiners: bundled", "refiners: of/the/lab"))
     checked = run_dg(tmp_path, "check", "defs")
     assert checked.returncode == 1
-    assert f"{file}:6: refiners: There is no refiner preset" in checked.stdout + checked.stderr
+    assert f"{file}:7: refiners: There is no refiner preset" in checked.stdout + checked.stderr
