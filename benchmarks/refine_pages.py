@@ -50,11 +50,10 @@ def refine_with_rules(pages: Path, text_column: Regime, work: Path) -> None:
     for corpus in written.rows:
         console.print(f"{corpus}: {written.rows[corpus]:,} rows in {written.shards[corpus]} shards")
         first, again = (
-            prox("refine", shards / corpus, "--output", lake, "--corpus", corpus, "--refiner", "rules")
-            for _ in range(2)
+            prox("refine", shards / corpus, "--lake", lake, "--corpus", corpus, "--refiner", "rules") for _ in range(2)
         )
         kept, kept_again = (
-            prox("refine", shards / corpus, "--output", work / "baseline", "--corpus", corpus, "--refiner", "keep-all")
+            prox("refine", shards / corpus, "--lake", work / "baseline", "--corpus", corpus, "--refiner", "keep-all")
             for _ in range(2)
         )
         net = first.cpu_seconds - again.cpu_seconds
@@ -75,7 +74,7 @@ def refine_with_tiny_model(pages: Path, text_column: Regime, work: Path) -> None
     unseen = islice(read_pages(pages, text_column), 1, TRAINING_PAGES * stride, stride)
     refiner = make_tiny_refiner(work / "models", [page.text for page in unseen])
     arguments: list[str | Path] = ["refine", *(work / "shards" / layout.name for layout in FORMATS)]
-    arguments += ["--output", work / "lake", "--corpus", MODEL_CORPUS, "--refiner", refiner, "--engine", "vllm"]
+    arguments += ["--lake", work / "lake", "--corpus", MODEL_CORPUS, "--refiner", refiner, "--engine", "vllm"]
     for option in VLLM_ON_CPU:
         arguments += ["--engine-option", option]
     environment = {

@@ -44,7 +44,7 @@ def main() -> int:
         for turn in range(options.rounds):
             for number, taken in costs.items():
                 lake = work / f"lake-{number}-{turn}"
-                command = ("refine", work / "raw", "--output", lake, "--corpus", CORPUS, "--workers", str(number))
+                command = ("refine", work / "raw", "--lake", lake, "--corpus", CORPUS, "--workers", str(number))
                 taken.append(prox(*command))
                 _check_same(work / "lake-1-0", lake)
     print(f"{documents:,} pages, {characters:,} characters, {options.shards} shards, {options.rounds} rounds\n")

@@ -142,7 +142,7 @@ class World:
             environment: More environment variables.
             wrapper: Command prefix.
         """
-        arguments = [raw or self.raw, "--corpus", CORPUS, "--output", lake, *setting.arguments, *more]
+        arguments = [raw or self.raw, "--corpus", CORPUS, "--lake", lake, *setting.arguments, *more]
         settings = {"TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
         return Refinement(arguments, self.path("log"), {**settings, **(environment or {})}, wrapper)
 

@@ -78,6 +78,8 @@ def find_documents(
     corpora: Sequence[str] | None = None,
     shard: str | None = None,
     limit: int = PLACES_AT_MOST,
+    *,
+    ignore_case: bool = False,
 ) -> list[Hit]:
     """Find documents by id, URL, or a piece of text.
 
@@ -86,10 +88,11 @@ def find_documents(
 
     Args:
         lake: The lake.
-        wanted: An id, a URL, or a piece of text; case-sensitive, surrounding white space is ignored.
+        wanted: An id, a URL, or a piece of text; surrounding white space is ignored.
         corpora: The corpora to search; all by default.
         shard: The shard to search; only its files are read. All shards by default.
         limit: Maximum number of hits.
+        ignore_case: Whether upper and lower case count as equal.
 
     Raises:
         ValueError: The search text is blank.
@@ -98,15 +101,17 @@ def find_documents(
     piece = wanted.strip()
     if not piece:
         raise ValueError("there is nothing to look for: give an id, a URL or a piece of text")
+    of = "lower({})" if ignore_case else "{}"
     attempts = (
-        (FoundBy.DOC_ID, "document_index", "doc_id = ?"),
-        (FoundBy.URL, "document_index", "url = ?"),
-        (FoundBy.REFINED_TEXT, "refined", "contains(text, ?)"),
-        (FoundBy.RAW_TEXT, "documents", "contains(text, ?)"),
-        (FoundBy.URL, "document_index", "contains(url, ?)"),
+        (FoundBy.DOC_ID, "document_index", "doc_id", "{} = {}"),
+        (FoundBy.URL, "document_index", "url", "{} = {}"),
+        (FoundBy.REFINED_TEXT, "refined", "text", "contains({}, {})"),
+        (FoundBy.RAW_TEXT, "documents", "text", "contains({}, {})"),
+        (FoundBy.URL, "document_index", "url", "contains({}, {})"),
     )
     with _views(lake, corpora, shard, Table.DOCUMENTS, Table.REFINED) as catalog:
-        for found_by, view, condition in attempts:
+        for found_by, view, column, matches in attempts:
+            condition = matches.format(of.format(column), of.format("?"))
             query = f"SELECT {_COLUMNS}, url FROM {view} WHERE {condition} {_ORDER}"
             rows = catalog.sql(query, params=[piece, limit]).fetchall()
             if rows:

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from prox_assets import __version__
 from prox_assets.cli.commands import catalog, stats
 from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.drift import drift
@@ -34,9 +36,26 @@ lines, normalise this string); an executor applies them. Every edit is recorded 
 
 Try it without a model, a GPU or a network:
 
-    prox refine pages.jsonl.gz --output lake
+    prox refine pages.jsonl.gz --lake lake
 """,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"prox_assets {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; the help is the app's."""
+
+
 app.command()(refine)
 app.command()(estimate)
 app.command()(shards)

@@ -30,7 +30,7 @@ What to look at next
 
   make ui                     the same shards in the Dagster UI: http://127.0.0.1:3000
   .venv/bin/prox shards       the lake's shards and their state
-  .venv/bin/prox --help       refine your own files: prox refine pages.jsonl.gz --output my-lake
+  .venv/bin/prox --help       refine your own files: prox refine pages.jsonl.gz --lake my-lake
   {refined}
                               the refined text, one Parquet file per shard
   {report}

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import cast
 
 import dagster as dg
 import yaml
@@ -22,9 +23,8 @@ from prox_assets.orchestration.assets.lab_assets import (
     LabSettings,
     build_lab_assets,
 )
-from prox_assets.orchestration.build import default_resources, ignore_preview_warnings
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
-from prox_assets.orchestration.resources import LabResource
+from prox_assets.orchestration.resources import DEFAULTS, LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
 from prox_assets.refiners.presets import BUNDLED_PLACE
@@ -33,23 +33,6 @@ from prox_assets.training.data.pages import PAGES_VARIABLE
 from prox_assets.training.lab.settings import LabFolder
 
 LAB = "refiner_lab"
-# Documents are annotated first, because only kept documents have chunks. The chunk refiner is trained first, because
-# the document refiner starts from its weights.
-ORDER: tuple[tuple[Level, str], ...] = (
-    ("doc", SEED_ANNOTATIONS),
-    ("doc", TRAINING_SET),
-    *(("chunk", asset) for asset in (SEED_ANNOTATIONS, TRAINING_SET, MODEL, EVALUATION)),
-    ("doc", MODEL),
-    ("doc", EVALUATION),
-)
-# The inputs of each step, besides its configuration.
-UPSTREAM: dict[tuple[Level, str], tuple[tuple[Level, str], ...]] = {
-    ("chunk", SEED_ANNOTATIONS): (("doc", SEED_ANNOTATIONS),),
-    ("doc", MODEL): (("doc", TRAINING_SET), ("chunk", MODEL)),
-    **{(level, TRAINING_SET): ((level, SEED_ANNOTATIONS),) for level in LEVELS},
-    ("chunk", MODEL): (("chunk", TRAINING_SET),),
-    **{(level, EVALUATION): ((level, MODEL),) for level in LEVELS},
-}
 LOG_INFO = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
@@ -62,15 +45,15 @@ def main() -> int:
     if not os.environ.get(PAGES_VARIABLE):
         console.print(f"[bold red]error:[/] {PAGES_VARIABLE} names no labelled pages: make refiner PAGES=file.parquet")
         return 1
-    ignore_preview_warnings()
     instance = prepare_instance(default_home(), Path(PROJECT_FILE))
     defs = lab_definitions()
     folder = LabResource().folder(LAB)
-    for level, asset in ORDER:
-        if not _is_done(defs, instance, folder, level, asset) and not _materialize(defs, instance, level, asset):
-            console.print(f"[bold red]{level} {asset} failed[/]; the same command resumes here")
+    for key in defs.resolve_asset_graph().toposorted_asset_keys:
+        name = " ".join(key.path[1:])
+        if not _is_done(defs, instance, folder, key) and not _materialize(defs, instance, key):
+            console.print(f"[bold red]{name} failed[/]; the same command resumes here")
             return 1
-        console.print(f"{level} {asset}: done")
+        console.print(f"{name}: done")
     for level in LEVELS:
         console.print(f"refiner: {folder.model(level)}; evaluation: {folder.evaluation(level)}")
     if arguments.bundle:
@@ -83,41 +66,36 @@ def lab_definitions() -> dg.Definitions:
     file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
     settings = LabSettings.model_validate(attributes)
-    return dg.Definitions(assets=build_lab_assets(settings), resources=default_resources())
+    return dg.Definitions(assets=build_lab_assets(settings), resources={"lab": DEFAULTS["lab"]})
 
 
-def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, level: Level, asset: str) -> bool:
+def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, key: dg.AssetKey) -> bool:
     """Tell whether a step's result exists, has this configuration, and is newer than its inputs."""
+    level, asset = cast("Level", key.path[-2]), key.path[-1]
     results = {
         SEED_ANNOTATIONS: folder.annotations(level),
         TRAINING_SET: folder.training_set(level),
         MODEL: folder.model(level),
         EVALUATION: folder.evaluation(level),
     }
-    newest = _newest(instance, level, asset)
+    newest = _newest(instance, key)
     if newest is None or newest.asset_materialization is None or not results[asset].exists():
         return False
     made = (newest.asset_materialization.tags or {}).get("dagster/code_version")
-    upstream = [_newest(instance, *place) for place in UPSTREAM.get((level, asset), ())]
-    return made == defs.resolve_asset_graph().get(dg.AssetKey([LAB, asset])).code_version and all(
+    node = defs.resolve_asset_graph().get(key)
+    upstream = [_newest(instance, parent) for parent in node.parent_keys]
+    return made == node.code_version and all(
         record is not None and record.storage_id < newest.storage_id for record in upstream
     )
 
 
-def _newest(instance: dg.DagsterInstance, level: Level, asset: str) -> dg.EventLogRecord | None:
-    wanted = dg.AssetRecordsFilter(dg.AssetKey([LAB, asset]), asset_partitions=[level])
-    return next(iter(instance.fetch_materializations(wanted, limit=1).records), None)
+def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord | None:
+    return next(iter(instance.fetch_materializations(key, limit=1).records), None)
 
 
-def _materialize(defs: dg.Definitions, instance: dg.DagsterInstance, level: Level, asset: str) -> bool:
+def _materialize(defs: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:
     job = defs.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(
-        instance=instance,
-        partition_key=level,
-        asset_selection=[dg.AssetKey([LAB, asset])],
-        run_config=LOG_INFO,
-        raise_on_error=False,
-    )
+    result = job.execute_in_process(instance=instance, asset_selection=[key], run_config=LOG_INFO, raise_on_error=False)
     return result.success
 
 

@@ -123,7 +123,7 @@ def planned(
         values["policy"] = {**values.get("policy", {}), **policy_values(policy)}
         return Planned(RefinementSettings.model_validate(values).plan, named is not None, not inputs)
     except ValidationError as error:
-        raise fail(_explain(error)) from error
+        raise fail(described(error)) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
 
@@ -133,7 +133,7 @@ def plan_of(path: Path) -> RefinementPlan:
     try:
         return RefinementSettings.model_validate(_read_settings(path)).plan
     except ValidationError as error:
-        raise fail(f"{path}: {_explain(error)}") from error
+        raise fail(f"{path}: {described(error)}") from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
 
@@ -145,24 +145,11 @@ def _read_settings(path: Path) -> dict[str, Any]:
     attributes = _read_mapping(path, "attributes: of a corpus")
     try:
         settings = RefinedCorpus.from_attributes_dict(attributes=attributes.get("attributes", attributes)).settings
-    except ValidationError as error:
-        raise ValueError(f"{path}: {_explain(error)}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return {
         name: getattr(settings, name) for name in settings.model_fields_set & RefinementSettings.model_fields.keys()
     }
-
-
-def _explain(error: ValidationError) -> str:
-    """Describe a validation error in one line."""
-    for item in error.errors():
-        if item["type"] == "string_pattern_mismatch" and item["loc"] == ("corpus",):
-            return (
-                f"{item['input']!r} cannot name a corpus: use lower-case letters, digits and underscores, beginning "
-                "with a letter (--corpus)"
-            )
-    return described(error)
 
 
 def corpus_name(url: str) -> str:

@@ -10,7 +10,7 @@ from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
 from prox_assets.corpora.filesystems import SourceFile
 from prox_assets.corpora.formats import Container, configured_layout, decide_container
 from prox_assets.corpora.json_lines import read_lines
-from prox_assets.corpora.keys import shard_key
+from prox_assets.corpora.keys import shard_stems, stem_of, with_rows
 from prox_assets.corpora.listing import LeaveOut, ListedFile, file_state, list_files
 from prox_assets.corpora.parquet.reading import count_parquet_rows, read_parquet
 from prox_assets.corpora.source import CorpusSource
@@ -68,7 +68,8 @@ def list_shards(
 
     Args:
         source: The corpus.
-        known: Shards from earlier listings; `file_rows` is reused if a file's size and version are unchanged.
+        known: Shards from earlier listings by key: files keep their keys, and `file_rows` is reused if a file's size
+            and version are unchanged.
         leave_out: Tells which files are not part of the corpus, even if its URLs match them; by default none.
 
     Raises:
@@ -80,13 +81,16 @@ def list_shards(
         for shard in (known or {}).values()
         if shard.file_rows is not None and shard.etag is not None
     }
+    files = list_files(source, leave_out)
+    recorded = {shard.source_file: stem_of(shard.key) for shard in (known or {}).values()}
+    stems = shard_stems((file.source_file for file in files), recorded)
     shards: list[Shard] = []
-    for file in list_files(source, leave_out):
+    for file in files:
         rows = None
         if source.rows_per_shard is not None:
             rows = counted.get((file.source_file, file.size, file.version))
             rows = _count_rows(source, file.url) if rows is None else rows
-        shards.extend(_cut(source, file, rows))
+        shards.extend(_cut(source, file, stems[file.source_file], rows))
     return shards
 
 
@@ -128,9 +132,9 @@ def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject
             raise CorpusError(message)
 
 
-def _cut(source: CorpusSource, file: ListedFile, file_rows: int | None) -> Iterator[Shard]:
+def _cut(source: CorpusSource, file: ListedFile, stem: str, file_rows: int | None) -> Iterator[Shard]:
     def shard(start: int | None, end: int | None, rows: int | None) -> Shard:
-        key = shard_key(file.source_file, start, end)
+        key = with_rows(stem, start, end)
         return Shard(
             key, file.url, file.source_file, source.format, start, end, file.size, file.version, rows, file_rows
         )

@@ -6,9 +6,13 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field, field_validator
 
+from prox_assets.engines.devices import may_use_gpu
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.orchestration.alerts.settings import AlertSettings
+from prox_assets.refiners.folder import LEVELS
 from prox_assets.stages.settings import RefinementSettings
+
+GPU_TAGS = {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"}
 
 
 class Automation(StrEnum):
@@ -46,13 +50,14 @@ class CorpusSettings(RefinementSettings):
     )
     inference_pool: str | None = Field(
         default=None,
-        description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu, and the "
-        "cpu_pool for refiners without a model.",
+        description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
+        "engine may use one, else the cpu_pool: no model, `device: cpu`, or torch and vLLM built for processors.",
     )
     cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
-    inference_tags: dict[str, str] = Field(
-        default_factory=lambda: {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"},
-        description="What an inference step needs, as op tags for the executor or launcher that places it.",
+    inference_tags: dict[str, str] | None = Field(
+        default=None,
+        description="What an inference step needs, as op tags for the executor or launcher that places it. By default "
+        "one GPU and 32Gi of memory, or no accelerator where no engine uses one.",
     )
     discovery_interval_seconds: int = Field(
         default=300, ge=1, description="Shortest time between two listings of the source."
@@ -103,13 +108,28 @@ class CorpusSettings(RefinementSettings):
 
     @property
     def pool_of_inference(self) -> str:
-        """The pool of inference steps, by default according to what the refiners need."""
-        return self.inference_pool or ("gpu" if self.plan.needs_engine else self.cpu_pool)
+        """The pool of inference steps, by default according to what the engines use."""
+        return self.inference_pool or ("gpu" if self.uses_gpu else self.cpu_pool)
+
+    @property
+    def tags_of_inference(self) -> dict[str, str]:
+        """The op tags of inference steps, by default according to what the engines use."""
+        if self.inference_tags is not None:
+            return self.inference_tags
+        return dict(GPU_TAGS if self.uses_gpu else {"prox/accelerator": "none"})
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether the engine of a level may run on a GPU; a server counts as one."""
+        return any(self._asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
+
+    def _asks_a_model(self, level: Literal["doc", "chunk"]) -> bool:
+        config = self.plan.refiner(level)
+        return config is not None and config.needs_engine
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
-        config = self.plan.refiner(level)
-        return self.plan.engine_for(level).kind if config is not None and config.needs_engine else "python"
+        return self.plan.engine_for(level).kind if self._asks_a_model(level) else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""

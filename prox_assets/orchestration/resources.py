@@ -1,15 +1,19 @@
-"""The assets' resources: the lake, the labs' folder, and engines for refiners.
+"""The assets' resources: the lake, the labs' folder, and engines for refiners; with defaults that a project overrides.
 
-build.py defines them for all components: two components that return a resource of one name fail to load (measured with
-Dagster 1.13).
+Dagster merges two definitions of one resource only if they are the same object (measured with 1.13), so every component
+of a project returns the same one. It returns none where the project has its own.
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
+from dagster.components.core.component_tree import ComponentTree
+from dagster.components.core.decl import PythonFileDecl
 from pydantic import Field
 
 from prox_assets.lake.lake import Lake
@@ -58,3 +62,45 @@ class EnginesResource(dg.ConfigurableResource):
         Without the shutdown on exit, a vLLM step process hangs after it has succeeded (measured).
         """
         return plan.session(level)
+
+
+DEFAULTS: Mapping[str, Any] = {"lake": LakeResource(), "lab": LabResource(), "engines": EnginesResource()}
+
+_OVERRIDES: ContextVar[Mapping[str, Any] | None] = ContextVar("resource_overrides", default=None)
+_SEARCHED: ContextVar[ComponentTree | None] = ContextVar("tree_being_searched", default=None)
+
+
+@contextmanager
+def overriding(resources: Mapping[str, Any]) -> Iterator[None]:
+    """Let the components that are built inside the block return these resources instead of the defaults."""
+    token = _OVERRIDES.set(resources)
+    try:
+        yield
+    finally:
+        _OVERRIDES.reset(token)
+
+
+def resources_of_project(context: dg.ComponentLoadContext, names: Iterable[str]) -> dict[str, Any]:
+    """Return the resources that a component contributes: those that the project does not define itself.
+
+    The project's own are the ones that a Python file in its defs folder defines, such as the `defs/resources.py` that
+    `dg scaffold defs dagster.resources` writes.
+    """
+    own = _defined_in_python(context)
+    available = {**DEFAULTS, **(_OVERRIDES.get() or {})}
+    return {name: available[name] for name in names if name not in own}
+
+
+def _defined_in_python(context: dg.ComponentLoadContext) -> set[str]:
+    """Return the names of the resources that the Python files of a defs folder define."""
+    tree = context.component_tree
+    if _SEARCHED.get() is tree:  # one of the files builds a component of ours itself
+        return set()
+    token = _SEARCHED.set(tree)
+    try:
+        files = [
+            decl for decl in tree.find_root_decl().iterate_all_component_decls() if isinstance(decl, PythonFileDecl)
+        ]
+        return {name for file in files for name in (context.build_defs(file.loc).resources or {})}
+    finally:
+        _SEARCHED.reset(token)

@@ -51,6 +51,9 @@ PRESETS: dict[str, RefinerPair] = {
 }
 
 
+PRESET_NAMES = tuple(sorted([BUNDLED, *PRESETS]))
+
+
 def named_refiners(name: str) -> RefinerPair:
     """Return the refiners of a preset, or of a folder that the refiner lab wrote (`folder.load_refiner_pair`).
 
@@ -71,6 +74,7 @@ def preset(name: str) -> RefinerPair:
     if name == BUNDLED:
         return load_refiner_pair(BUNDLED_PLACE, BUNDLED)
     if name not in PRESETS:
-        names = ", ".join(sorted([BUNDLED, *PRESETS]))
-        raise RefinerError(f"There is no refiner preset {name!r}, nor a folder of that name; choose one of: {names}.")
+        raise RefinerError(
+            f"There is no refiner preset {name!r}, nor a folder of that name; choose one of: {', '.join(PRESET_NAMES)}."
+        )
     return PRESETS[name]

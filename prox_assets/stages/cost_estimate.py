@@ -2,18 +2,29 @@
 
 import random
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from prox_assets.corpora.document import Document
 from prox_assets.corpora.formats import container_from_name
 from prox_assets.corpora.shards import Shard, list_shards, read_shard
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import RefinerInput
+from prox_assets.stages.pipeline import Report
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.run import InferenceFailedError, StageError
+from prox_assets.stages.run import InferenceFailedError, Progress, StageError, silent
 
 # Reading more Parquet footers is not worth its time; the other files are estimated by size.
 COUNTED_FILES = 100
+# A report costs more than reading a row.
+ROWS_PER_REPORT = 1000
+
+Result = TypeVar("Result")
+
+
+def _no_report(_what: str, _shard: str) -> Progress:
+    return silent
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,14 @@ class Estimate:
     engine_hours: float
 
 
-def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate:
+def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int, report: Report = _no_report) -> Estimate:
     """Draw a sample from the first file, time both levels on it, and extrapolate to all files.
+
+    Args:
+        plan: The corpus and its refiners.
+        sample_size: Documents to time.
+        seed: Random seed of the sample.
+        report: Given what is being done and to what, returns the callback for its progress.
 
     Raises:
         CorpusError: The source cannot be listed or read.
@@ -58,10 +75,11 @@ def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate
         EngineError, RefinerError: The refiner does not run.
     """
     shards = list_shards(plan.source)
-    sample, documents = _sample(plan, shards[0], sample_size, seed)
-    doc_timing, kept = _time_documents(plan, sample)
-    chunk_timing = _time_chunks(plan, kept)
-    total, counted = _count(plan, shards, documents)
+    first = shards[0].key
+    sample, documents = _sample(plan, shards[0], sample_size, seed, report("read", first))
+    doc_timing, kept = _time_documents(plan, sample, report("documents", first))
+    chunk_timing = _time_chunks(plan, kept, report("chunks", first))
+    total, counted = _count(plan, shards, documents, report("count", plan.corpus))
     seconds = doc_timing.seconds + chunk_timing.seconds
     return Estimate(
         files=len(shards),
@@ -73,7 +91,9 @@ def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int) -> Estimate
     )
 
 
-def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[list[RefinerInput], int]:
+def _sample(
+    plan: RefinementPlan, shard: Shard, size: int, seed: int, progress: Progress
+) -> tuple[list[RefinerInput], int]:
     """Return a uniform sample of a shard's documents (reservoir sampling) and how many documents the shard has."""
     generator = random.Random(seed)  # noqa: S311 - a sample, not a secret
     sample: list[RefinerInput] = []
@@ -86,12 +106,17 @@ def _sample(plan: RefinementPlan, shard: Shard, size: int, seed: int) -> tuple[l
             sample.append(RefinerInput(row.doc_id, row.text))
         elif (place := generator.randrange(seen)) < size:
             sample[place] = RefinerInput(row.doc_id, row.text)
+        if seen % ROWS_PER_REPORT == 0:
+            progress(seen, 0)
+    progress(seen, seen)
     if not sample:
         raise StageError(f"{shard.url} has no readable document to time; name another file first")
     return sample, seen
 
 
-def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[LevelTiming, list[RefinerInput]]:
+def _time_documents(
+    plan: RefinementPlan, sample: list[RefinerInput], progress: Progress
+) -> tuple[LevelTiming, list[RefinerInput]]:
     """Time the document level; return what it admits to the chunk level, too."""
     # Like the stage: the chunk level sees whatever passes the floor, regardless of the current threshold.
     admission = replace(plan.execution_policy, doc_keep_threshold=plan.chunk_floor)
@@ -99,7 +124,7 @@ def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[L
         started = time.monotonic()
         refiner = session.document_refiner()
         loaded = time.monotonic()
-        results = list(refiner.write_programs(sample))
+        results = list(_counted(refiner.write_programs(sample), len(sample), progress))
         ended = time.monotonic()
     errors = [result.error for result in results if result.error is not None]
     if len(errors) == len(sample):
@@ -115,21 +140,31 @@ def _time_documents(plan: RefinementPlan, sample: list[RefinerInput]) -> tuple[L
     return LevelTiming("documents", len(sample), loaded - started, ended - loaded, tokens), kept
 
 
-def _time_chunks(plan: RefinementPlan, kept: list[RefinerInput]) -> LevelTiming:
+def _time_chunks(plan: RefinementPlan, kept: list[RefinerInput], progress: Progress) -> LevelTiming:
     with plan.session("chunk") as session:
         started = time.monotonic()
         refiner = session.chunk_refiner()
         loaded = time.monotonic()
-        tokens = sum(row.prompt_tokens for result in refiner.write_programs(kept) for row in result.rows)
+        results = _counted(refiner.write_programs(kept), len(kept), progress)
+        tokens = sum(row.prompt_tokens for result in results for row in result.rows)
         ended = time.monotonic()
     return LevelTiming("chunks", len(kept), loaded - started, ended - loaded, tokens)
 
 
-def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int) -> tuple[int, int]:
+def _counted(results: Iterable[Result], total: int, progress: Progress) -> Iterator[Result]:
+    """Pass results on, and report how many there have been."""
+    for done, result in enumerate(results, 1):
+        progress(done, total)
+        yield result
+
+
+def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int, progress: Progress) -> tuple[int, int]:
     """Return the documents of all files, and how many files were counted rather than estimated by size."""
     first = shards[0]
     documents = {first.url: first_documents}
-    documents |= {shard.url: _rows_in_footer(plan, shard) for shard in shards[1:COUNTED_FILES] if _is_parquet(shard)}
+    footers = [shard for shard in shards[1:COUNTED_FILES] if _is_parquet(shard)]
+    for shard in _counted(footers, len(footers), progress):
+        documents[shard.url] = _rows_in_footer(plan, shard)
     sizes = {shard.url: shard.size or 0 for shard in shards}
     if not all(sizes.values()):  # the store reports no sizes: weight all files equally
         sizes = dict.fromkeys(sizes, 1)

@@ -17,7 +17,7 @@ LEASE_WAIT_SECONDS = 60.0
 Progress = Callable[[int, int], None]
 
 
-def _silent(done: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """Ignore progress."""
 
 
@@ -39,7 +39,7 @@ class ShardRun:
     plan: RefinementPlan
     shard: str
     run_id: str
-    progress: Progress = field(default=_silent)
+    progress: Progress = field(default=silent)
     force: bool = False
     code_version: str = __version__
 

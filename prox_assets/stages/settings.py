@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from prox_assets.corpora.source import CorpusSource, SourceSettings
 from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
-from prox_assets.refiners.presets import named_refiners
+from prox_assets.refiners.presets import PRESET_NAMES, named_refiners
 from prox_assets.stages.plan import InferenceSettings, RefinementPlan
 
 _POLICY = TypeAdapter(ExecutionPolicy)
@@ -24,14 +25,29 @@ def described(error: ValidationError) -> str:
     """Describe a validation error in one line: each wrong key as it was written, and what is wrong with it."""
     parts: list[str] = []
     for item in error.errors():
-        # pydantic puts a union's branches among the keys, and reports what is wrong with each.
+        # pydantic reports what is wrong with each of a union's branches.
         if item["loc"] == ("refiners", "str") and error.error_count() > 1:
             continue
-        keys = (str(key) for key in item["loc"])
-        place = ".".join(key for key in keys if key not in ENGINE_CONFIGS and "RefinerPair" not in key)
-        message = item["msg"].removeprefix("Value error, ")
-        parts.append(f"{place}: {message}" if place else message)
+        parts.append(described_item(item))
     return "; ".join(parts)
+
+
+def described_item(item: ErrorDetails) -> str:
+    """Describe one error of a validation error: the key as it was written, and what is wrong with it."""
+    if item["type"] == "string_pattern_mismatch" and item["loc"] == ("corpus",):
+        return (
+            f"{item['input']!r} cannot name a corpus: use lower-case letters, digits and underscores, beginning with a "
+            "letter"
+        )
+    place = written_path(item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def written_path(loc: Sequence[str | int]) -> str:
+    """Return the place of an error as a path of keys, without the union branches that pydantic puts among them."""
+    keys = map(str, loc)
+    return ".".join(key for key in keys if key not in ENGINE_CONFIGS and "RefinerPair" not in key)
 
 
 def checked_policy(values: Mapping[str, Any], key: str, known: Sequence[str] = _POLICY_FIELDS) -> dict[str, Any]:
@@ -55,6 +71,24 @@ def checked_policy(values: Mapping[str, Any], key: str, known: Sequence[str] = _
     return {name: getattr(checked, name) for name in values}
 
 
+# What a checker of JSON schemas needs in order to name the valid values; pydantic itself never reads it.
+_TEMPLATE = {"type": "string", "pattern": r"\{\{"}
+_PATH = {"pattern": r"[/\\.{]"}
+
+
+def _presets_or_a_path(schema: dict[str, Any]) -> None:
+    """Tell a preset, which has to be one of few names, from a folder and from refiners in full."""
+    *_, in_full = schema.pop("anyOf")
+    name = {"if": _PATH, "else": {"enum": list(PRESET_NAMES)}}
+    schema |= {"if": {"type": "string"}, "then": name, "else": in_full}
+
+
+def _fields_of_the_policy(schema: dict[str, Any]) -> None:
+    fields = _POLICY.json_schema()["properties"]
+    schema["properties"] = {name: {"if": _TEMPLATE, "else": field} for name, field in fields.items()}
+    schema["additionalProperties"] = False
+
+
 class _NamedCorpus(BaseModel):
     """The first of the settings: pydantic orders fields by their class, the last base first."""
 
@@ -67,13 +101,15 @@ class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):
 
     refiners: str | RefinerPair = Field(
         default="rules",
-        description="A preset (bundled, rules, prox-web, prox-math, keep-all), a folder of the refiner lab, or both "
+        description=f"A preset ({', '.join(PRESET_NAMES)}), a folder of the refiner lab, such as lab/my_lab, or both "
         "refiners in full.",
+        json_schema_extra=_presets_or_a_path,
     )
     policy: dict[str, Any] = Field(
         default_factory=dict,
         description="How programs are executed: fields of ExecutionPolicy. Thresholds not named here are the "
         "refiners' own.",
+        json_schema_extra=_fields_of_the_policy,
     )
 
     @cached_property

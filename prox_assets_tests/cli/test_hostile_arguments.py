@@ -24,7 +24,7 @@ def prox(*arguments: str | Path, expected: int = 1) -> str:
 def refined(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("refined")
     write_pages(folder / "p.jsonl", ["Home\nA page of words that goes on for a while and ends here."])
-    prox("refine", folder / "p.jsonl", "--output", folder / "lake", "--corpus", "web", expected=0)
+    prox("refine", folder / "p.jsonl", "--lake", folder / "lake", "--corpus", "web", expected=0)
     return folder
 
 
@@ -35,7 +35,7 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_corpus_of_that_name_is_refused_and_nothing_is_written(refined, name):
     before = files(refined.parent)
-    output = prox("refine", refined / "p.jsonl", "--output", refined / "lake", "--corpus", name)
+    output = prox("refine", refined / "p.jsonl", "--lake", refined / "lake", "--corpus", name)
     assert output.startswith("error: ")
     assert output.count("\n") == 1
     assert files(refined.parent) == before
@@ -61,7 +61,7 @@ def test_looking_for_a_shard_or_corpus_of_that_name_finds_nothing_and_reads_noth
 @pytest.mark.parametrize(
     "command",
     [
-        ("shards",),
+        ("shards", "--lake"),
         ("sql", "SELECT 1", "--lake"),
         ("trace", "x", "--lake"),
         ("replay", "--lake"),
@@ -87,7 +87,7 @@ def test_a_lake_that_cannot_be_is_told_in_a_line(url, command):
     ],
 )
 def test_an_input_that_cannot_be_is_told_in_a_line(tmp_path, url, message):
-    output = prox("refine", url, "--output", tmp_path / "lake")
+    output = prox("refine", url, "--lake", tmp_path / "lake")
     assert message in output
     assert "secret" not in output
     assert not (tmp_path / "lake").exists()
@@ -95,7 +95,7 @@ def test_an_input_that_cannot_be_is_told_in_a_line(tmp_path, url, message):
 
 def test_a_file_name_cannot_obey_the_terminal(tmp_path):
     (tmp_path / "a\x1b[2J\u202e.jsonl").write_text("{}\n{}\n")
-    output = prox("refine", tmp_path, "--output", tmp_path / "lake", "--corpus", "web")
+    output = prox("refine", tmp_path, "--lake", tmp_path / "lake", "--corpus", "web")
     assert ".jsonl" in output
     assert "\x1b[2J" not in output
     assert "\u202e" not in output
@@ -112,7 +112,7 @@ def test_hostile_file_names_become_keys_inside_the_lake(tmp_path):
     ]
     for number, name in enumerate(names):
         write_pages(tmp_path / "raw" / name, [f"Home\nPage {number} of words that goes on for a while and ends."])
-    prox("refine", tmp_path / "raw", "--output", tmp_path / "lake", "--corpus", "web", expected=0)
+    prox("refine", tmp_path / "raw", "--lake", tmp_path / "lake", "--corpus", "web", expected=0)
     refined = sorted((tmp_path / "lake" / "web" / "refined").iterdir())
     assert len(refined) == len(names)
     assert files(tmp_path) - {name for name in files(tmp_path) if name.startswith(("raw", "lake"))} == set()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.local_lake
 @pytest.fixture(params=["strict", "reference"])
 def refine(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[str | Path, ...]:
     pages = write_pages(tmp_path / SHARD, TEXTS)
-    return ("refine", pages, "--output", tmp_path / "lake", "--policy", f"mode={request.param}")
+    return ("refine", pages, "--lake", tmp_path / "lake", "--policy", f"mode={request.param}")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_it_is_current_and_nothing_is_done_again(refine, lake: Path) -> None:
     before = snapshot(lake)
     assert "everything was current" in prox(*refine)
     assert snapshot(lake) == before
-    assert "1 done" in prox("shards", lake)
+    assert "1 done" in prox("shards", "--lake", lake)
 
 
 def test_it_is_replayed_equal(lake: Path) -> None:

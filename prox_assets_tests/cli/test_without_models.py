@@ -35,7 +35,7 @@ def prox_without_models(tmp_path):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from prox_assets.cli import main; main()", "refine"]
-        command += [str(tmp_path / "raw"), "-o", str(tmp_path / "lake"), "--corpus", "pages", *arguments]
+        command += [str(tmp_path / "raw"), "--lake", str(tmp_path / "lake"), "--corpus", "pages", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
     return run

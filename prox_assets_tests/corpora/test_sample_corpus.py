@@ -33,7 +33,9 @@ def test_the_committed_shards_are_what_the_pages_make(tmp_path):
 
 def test_there_are_three_shards_whatever_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [shard.key for shard in list_shards(sample_source())] == [*C4_SHARDS, FINEWEB_SHARD]
+    shards = list_shards(sample_source())
+    assert [shard.source_file for shard in shards] == [*C4_SHARDS, FINEWEB_SHARD]
+    assert [shard.key for shard in shards] == ["c4-00000", "c4-00001", "fineweb-00000"]
 
 
 def test_it_has_120_documents_and_one_corrupt_row(items, documents):

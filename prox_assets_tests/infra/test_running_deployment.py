@@ -28,7 +28,7 @@ from prox_assets_tests.infra.deployment_files import INFRA, compose_services
 from prox_assets_tests.infra.postgres_server import PostgresServer
 
 CORPUS = "sample"
-SHARD = "c4-00000.json.gz"
+SHARD = "c4-00000"
 # One is enough: what the others do does not depend on the deployment.
 ASSETS = ["raw_shards"]
 POOLS = {"gpu": 1, "cpu": 3}

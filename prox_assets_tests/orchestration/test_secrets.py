@@ -144,7 +144,7 @@ def test_a_refinement_through_server_and_object_store_writes_and_prints_no_secre
     page = tmp_path / "trace.html"
     doc_id = next(lake.rows(CORPUS, Table.DOCUMENTS, "pages.jsonl"))["doc_id"]
     for command in (
-        ["shards", bucket],
+        ["shards", "--lake", bucket],
         ["trace", doc_id, "--lake", bucket, "--html", str(page)],
         ["stats", "totals", "--lake", bucket],
         ["sql", "SELECT * FROM outcomes", "--lake", bucket, "--format", "json"],

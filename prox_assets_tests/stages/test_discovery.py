@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -17,7 +18,7 @@ from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
+from prox_assets.stages.discovery import discover_shards, record_shard
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets_tests.lakes import files_of
@@ -176,3 +177,19 @@ def test_a_bucket_of_that_name_on_another_server_is_another_place(bucket):
     assert other.owns(other.storage.fs, "both/lake")
     assert not other.owns(other.storage.fs, "both/lakes")
     assert not other.owns(Lake(os.curdir).storage.fs, "both/lake")
+
+
+def test_new_corpora_get_keys_without_doubled_extensions_and_old_ones_keep_theirs(tmp_path):
+    for name in ("a.jsonl.gz", "b.jsonl"):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / name).write_bytes(b"")
+    plan = plan_of(tmp_path / "raw")
+    new, old = Lake(str(tmp_path / "new")), Lake(str(tmp_path / "old"))
+    [first, second] = discover_shards(new, plan, "run").shards
+    assert [first.key, second.key] == ["a", "b.jsonl"]
+    record_shard(old, "web", replace(first, key="a.jsonl.gz"), "an earlier release")
+    (tmp_path / "raw" / "c.jsonl.zst").write_bytes(b"")
+    assert [shard.key for shard in discover_shards(old, plan, "run").shards] == ["a.jsonl.gz", "b.jsonl", "c.jsonl.zst"]
+    assert [shard.key for shard in discover_shards(new, plan, "run").shards] == ["a", "b.jsonl", "c"]
+    for lake in (new, old):
+        assert discover_shards(lake, plan, "run").added == ()

@@ -6,9 +6,10 @@ import typer
 from rich import box
 from rich.table import Table
 
-from prox_assets.cli.console import console, plain_errors
+from prox_assets.cli.console import console, errors, plain_errors
 from prox_assets.cli.options import sharing
 from prox_assets.cli.plan_options import Planned, planned
+from prox_assets.cli.views.progress import progress_on
 from prox_assets.stages.cost_estimate import Estimate, estimate_cost
 
 
@@ -25,8 +26,8 @@ def estimate(
     their size. Loading the model (start) is timed separately, because a backfill pays for it once per run, not per
     shard. Nothing is written.
     """
-    with console.status("reading and timing the sample"):
-        result = estimate_cost(given.plan, sample, seed)
+    with progress_on(errors) as report:
+        result = estimate_cost(given.plan, sample, seed, report)
     console.print(_table(result))
     console.print(
         f"{result.documents:,} documents in {result.files:,} {'file' if result.files == 1 else 'files'} "

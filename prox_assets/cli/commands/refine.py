@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from prox_assets.cli.console import console, errors, fail, plain_errors, say
-from prox_assets.cli.options import sharing
+from prox_assets.cli.options import LakeOption, sharing
 from prox_assets.cli.plan_options import Planned, planned
 from prox_assets.cli.views.outcomes import outcome_table, program_warning
 from prox_assets.cli.views.progress import progress_on
@@ -22,7 +22,7 @@ from prox_assets.stages.worker_processes import refine_shards_in_processes
 @plain_errors()
 def refine(
     given: Planned,
-    output: Annotated[str, typer.Option("--output", "-o", metavar="LAKE", help="Folder or URL of the lake.")],
+    lake: LakeOption = "lake",
     limit: Annotated[int | None, typer.Option(min=1, help="Refine only the first N documents.")] = None,
     workers: Annotated[
         int,
@@ -45,19 +45,19 @@ def refine(
             "every core by itself"
         )
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
-    lake = Lake(output)
+    opened = Lake(lake)
     # Two files with the same name belong to one corpus only if the user says so.
-    found = discover_shards(lake, plan, run_id, may_move=given.is_named, whole=given.is_whole)
+    found = discover_shards(opened, plan, run_id, may_move=given.is_named, whole=given.is_whole)
     if found.changed:
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
     refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)
     try:
         with progress_on(errors) as report:
-            result = refine_all(lake, plan, found.shards, run_id, limit=limit, report=report)
+            result = refine_all(opened, plan, found.shards, run_id, limit=limit, report=report)
     except KeyboardInterrupt:
         say("stopped; finished work is kept, and the same command resumes here")
         raise typer.Exit(130) from None
-    _print_result(lake, plan.corpus, result)
+    _print_result(opened, plan.corpus, result)
     if result.errors or rejected_whole(result):
         raise typer.Exit(1)
 

@@ -1,15 +1,13 @@
 """`prox shards`: list a corpus's shards and the state of each."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from prox_assets.cli.console import console, plain_errors, say
-from prox_assets.cli.options import CorpusFileOption, CorpusOption, corpora_of
+from prox_assets.cli.options import CorpusFileOption, CorpusOption, LakeOption, corpora_of
 from prox_assets.cli.plan_options import plan_of
 from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
@@ -23,9 +21,7 @@ _FINGERPRINT_DIGITS = 8
 
 @plain_errors()
 def shards(
-    lake: Annotated[
-        str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
-    ] = "lake",
+    lake: LakeOption = "lake",
     corpus: CorpusOption = None,
     settings: CorpusFileOption = None,
 ) -> None:

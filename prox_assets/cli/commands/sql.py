@@ -27,4 +27,4 @@ def sql(
     executions only; `manifests` and `document_index` are views, too. The query can read nothing outside the lake,
     write nothing and load no extension.
     """
-    show_rows(run_select(Lake(lake), query, QueryLimits(memory, seconds, rows)), form, output)
+    show_rows(run_select(Lake(lake), query, QueryLimits(memory, seconds, rows)), form, output, verbatim=True)

@@ -30,6 +30,9 @@ def trace(
     find: Annotated[
         str | None, typer.Option("--find", metavar="TEXT", help="Find the document by its URL or a line of its text.")
     ] = None,
+    ignore_case: Annotated[
+        bool, typer.Option("--ignore-case", "-i", help="With --find, upper and lower case count as equal.")
+    ] = False,
     span: Annotated[
         str | None,
         typer.Option("--span", metavar="START:END", help="Where these characters of the refined text came from."),
@@ -51,7 +54,7 @@ def trace(
     if doc_id is not None:
         place = _place(opened, doc_id, corpora, shard)
     else:
-        hits = _hits(opened, find or "", corpora, shard)
+        hits = _hits(opened, find or "", corpora, shard, ignore_case)
         if len(hits) > 1:
             _list(hits, as_json)
             if html is not None or wanted is not None:
@@ -116,15 +119,15 @@ def _place(lake: Lake, doc_id: str, corpora: list[str], shard: str | None) -> Do
 _ID_DIGITS = 32
 
 
-def _hits(lake: Lake, text: str, corpora: list[str], shard: str | None) -> list[Hit]:
+def _hits(lake: Lake, text: str, corpora: list[str], shard: str | None, ignore_case: bool) -> list[Hit]:
     try:
-        hits = find_documents(lake, text, corpora, shard)
+        hits = find_documents(lake, text, corpora, shard, ignore_case=ignore_case)
     except ValueError as error:
         raise fail(str(error)) from error
     if not hits:
         raise fail(
-            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. Case "
-            "and spaces count"
+            f"no id, URL, raw or refined text in the lake {lake.url} ({_where(corpora, shard)}) matches {text!r}. "
+            + ("Spaces count" if ignore_case else "Case and spaces count; -i ignores case")
         )
     return hits
 

@@ -5,7 +5,10 @@ Corpus text is hostile: tables make control characters visible, and the other fo
 
 import json
 import sys
+import textwrap
+from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import typer
 from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -25,18 +30,26 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How rows are pri
 OutputOption = Annotated[Path | None, typer.Option("--output", help="File to write the rows to, instead of printing.")]
 LIMIT_HELP = "Maximum number of rows to show."
 
-CELL_CHARACTERS = 100
+CELL_CHARACTERS = 200
 # Nobody reads more rows in a terminal; the other formats have no such limit.
 TABLE_ROWS = 200
-WIDE_COLUMNS, TALL_ROWS = 10, 4
-_IDS = ("doc_id", "doc_id_second", "example")
+# Between two columns of a table.
+GAP = 2
+_NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
-def show_rows(rows: pa.Table, form: Format, output: Path | None) -> None:
-    """Print rows or write them to a file; exit with an error if that fails."""
+def show_rows(rows: pa.Table, form: Format, output: Path | None, *, verbatim: bool = False) -> None:
+    """Print rows or write them to a file; exit with an error if that fails.
+
+    Args:
+        rows: The rows.
+        form: The format.
+        output: The file; None prints.
+        verbatim: In tables, show column names and numbers as they are rather than as people like to read them.
+    """
     try:
         if form == "table":
-            _print_table(rows, output)
+            _print_table(rows, output, _verbatim if verbatim else _readable, verbatim)
         elif form == "json":
             _write(json.dumps(rows.to_pylist(), default=_plain, ensure_ascii=False, indent=1) + "\n", output)
         elif form == "csv":
@@ -51,57 +64,95 @@ def show_rows(rows: pa.Table, form: Format, output: Path | None) -> None:
         raise fail(f"cannot write {output}: {error}") from error
 
 
-def _print_table(rows: pa.Table, output: Path | None) -> None:
-    shown = rows.slice(0, TABLE_ROWS).to_pylist()
-    tall = rows.num_columns > WIDE_COLUMNS and len(shown) <= TALL_ROWS
-    table = _tall_table(shown) if tall else _wide_table(rows.schema, shown)
+def _print_table(rows: pa.Table, output: Path | None, cell: Callable[[str, object], str], verbatim: bool) -> None:
+    names = [printable(name) if verbatim else printable(name).replace("_", " ") for name in rows.column_names]
+    shown = [[cell(name, value) for name, value in row.items()] for row in rows.slice(0, TABLE_ROWS).to_pylist()]
     if output is not None:
         with output.open("w", encoding="utf-8") as file:
-            type(console)(file=file, width=console.width).print(table)
+            _draw(type(console)(file=file, width=console.width), rows.schema, names, shown, verbatim)
         return
     if not shown:
         console.print("no rows")
         return
-    console.print(table)
+    _draw(console, rows.schema, names, shown, verbatim)
     if rows.num_rows > TABLE_ROWS:
         console.print(
             f"{TABLE_ROWS} of {rows.num_rows:,} rows; --format csv, json or parquet gives all", highlight=False
         )
 
 
-def _wide_table(schema: pa.Schema, shown: list[dict[str, Any]]) -> Table:
-    table = _table()
-    for field in schema:
-        numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        # People copy ids, so they are never wrapped.
-        is_id = field.name in _IDS
-        table.add_column(_heading(field.name), justify="right" if numeric else "left", overflow="fold", no_wrap=is_id)
-    for row in shown:
-        table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
-    return table
+def _draw(place: Console, schema: pa.Schema, names: list[str], shown: list[list[str]], verbatim: bool) -> None:
+    """Draw rows as a table, as one turned on its side, or as blocks: the first that breaks nothing people copy."""
+    longest = cell_len if verbatim else _longest_word
+    columns = [
+        max((longest(name), *map(longest, column)))
+        for name, column in zip(names, _columns(shown, len(names)), strict=True)
+    ]
+    rows = [max(map(longest, row)) for row in shown]
+    if _width(columns) <= place.width:
+        table = _table()
+        for field, name, width, column in zip(schema, names, columns, _columns(shown, len(names)), strict=True):
+            numeric = any(kind(field.type) for kind in _NUMERIC)
+            # rich takes room from any column that may wrap, whatever its minimum.
+            whole = all(cell_len(text) <= width for text in column)
+            heading = "\n".join(textwrap.wrap(name, width)) if whole and cell_len(name) > width else name
+            table.add_column(Text(heading), justify="right" if numeric else "left", no_wrap=whole, min_width=width)
+        for row in shown:
+            table.add_row(*map(Text, row))
+        place.print(table)
+    elif len(shown) > 1 and _width([max(map(cell_len, names)), *rows]) <= place.width:
+        table = _table(show_header=False)
+        table.add_column(no_wrap=True, style="dim")
+        for width in rows:
+            table.add_column(justify="right", min_width=width)
+        for name, column in zip(names, _columns(shown, len(names)), strict=True):
+            table.add_row(Text(name), *map(Text, column))
+        place.print(table)
+    else:
+        _draw_blocks(place, names, shown)
 
 
-def _tall_table(shown: list[dict[str, Any]]) -> Table:
-    """Return a table with one line per column, for rows that are too wide for a terminal."""
-    table = _table(show_header=False)
-    table.add_column(no_wrap=True, style="dim")
-    for _ in shown:
-        table.add_column(justify="right", overflow="fold")
-    for name in shown[0] if shown else ():
-        table.add_row(_heading(name), *(Text(_cell(name, row[name])) for row in shown))
-    return table
+def _columns(shown: list[list[str]], count: int) -> list[tuple[str, ...]]:
+    return list(zip(*shown, strict=True)) if shown else [()] * count
+
+
+def _width(columns: list[int]) -> int:
+    return sum(columns) + GAP * len(columns)
+
+
+def _longest_word(text: str) -> int:
+    """Return the width of what has to stay in one line: prose and headings may wrap between words."""
+    return max(map(cell_len, text.split()), default=0)
 
 
 def _table(**settings: Any) -> Table:  # noqa: ANN401 (rich's own)
     return Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, **settings)
 
 
-def _heading(name: str) -> Text:
-    """Return a column's name with spaces, so it wraps between words."""
-    return Text(printable(name).replace("_", " "))
+def _draw_blocks(place: Console, names: list[str], shown: list[list[str]]) -> None:
+    width = max(map(cell_len, names)) + GAP
+    for number, row in enumerate(shown):
+        if number:
+            place.print()
+        for name, text in zip(names, row, strict=True):
+            # The terminal wraps long values, so they are copied whole.
+            place.print(Text.assemble((set_cell_size(name, width), "dim"), text), soft_wrap=True)
 
 
-def _cell(name: str, value: object) -> str:
+def _verbatim(_: str, value: object) -> str:
+    """Return a value as SQL gave it; only long texts are cut."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float | int | Decimal):
+        return str(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat(*(" ",) if isinstance(value, datetime) else ())
+    return _text(value)
+
+
+def _readable(name: str, value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -112,6 +163,10 @@ def _cell(name: str, value: object) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
+    return _text(value)
+
+
+def _text(value: object) -> str:
     text = printable(value if isinstance(value, str) else json.dumps(value, default=_plain, ensure_ascii=False))
     return text if len(text) <= CELL_CHARACTERS else text[:CELL_CHARACTERS] + "…"
 

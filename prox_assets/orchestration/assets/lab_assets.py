@@ -1,9 +1,13 @@
-"""The assets of a refiner lab: see `prox_assets.training.lab.stages`. Partitioned by level: doc and chunk."""
+"""The assets of a refiner lab: see `prox_assets.training.lab.stages`. Each level, doc and chunk, has its own four.
+
+The levels are no partitions: the document model starts from the chunk model, and Dagster lets only partitions in time
+depend on partitions of the same asset (measured with 1.13).
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -14,6 +18,7 @@ from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_usele
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LabResource
+from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.pages import PAGES_VARIABLE, SILVER_VARIABLE
 from prox_assets.training.lab.settings import LabFolder, LabPlan
@@ -23,9 +28,9 @@ TRAINING_SET = "refiner_training_set"
 MODEL = "refiner_model"
 EVALUATION = "refiner_evaluation"
 
-LEVELS = dg.StaticPartitionsDefinition(["doc", "chunk"])
 LOGGED_STEPS = 50
 
+Step = tuple[Level, str]
 Progress = Callable[[int, int], None]
 Announce = Callable[[str], None]
 Work = Callable[[LabPlan, LabFolder, Level, Progress, Announce], dict[str, Any]]
@@ -47,19 +52,27 @@ class LabSettings(LabPlan):
             return {**values, "pages": [path for path in named if path]}
         return values
 
-    def key(self, asset: str) -> dg.AssetKey:
+    def key(self, level: Level, asset: str) -> dg.AssetKey:
         """Return the key of one of the lab's assets."""
-        return dg.AssetKey([self.name, asset])
+        return dg.AssetKey([self.name, level, asset])
 
 
 def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
-    """Build the four assets; except for `start_from`, each level's model depends only on that level's annotations."""
-    refiners = {"doc": plan.doc.model_dump(mode="json"), "chunk": plan.chunk.model_dump(mode="json")}
+    """Build the four assets of each level."""
+    return [asset for level in LEVELS for asset in _assets_of_level(plan, level)]
+
+
+def _assets_of_level(plan: LabSettings, level: Level) -> list[dg.AssetsDefinition]:
+    spec = plan.spec(level)
+    # A language model is shown the chunks of documents that it has said to keep; people's labels need no such order.
+    decided: list[Step] = [("doc", SEED_ANNOTATIONS)] if level == "chunk" and plan.annotator is not None else []
+    start: list[Step] = [(spec.start_from, MODEL)] if spec.start_from is not None else []
     return [
         _asset(
             plan,
+            level,
             SEED_ANNOTATIONS,
-            None,
+            decided,
             "Decisions and programs to learn from, by people who labelled pages and by a strong language model.",
             {
                 "pages": _stamps(plan.pages),
@@ -72,37 +85,45 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
         ),
         _asset(
             plan,
+            level,
             TRAINING_SET,
-            SEED_ANNOTATIONS,
+            [(level, SEED_ANNOTATIONS)],
             "Annotations without duplicates and errors, split by site, with softened targets.",
-            {
-                "distillation": plan.distillation,
-                "seed": plan.seed,
-                "decoding": plan.chunk.refiner.decoding,
-                "inline": plan.chunk.refiner.line_labels.inline is not None,
-            },
+            {"seed": plan.seed, **(_targets_of_chunks(plan) if level == "chunk" else {})},
             _build_examples,
             {"parquet"},
         ),
         _asset(
             plan,
+            level,
             MODEL,
-            TRAINING_SET,
+            [(level, TRAINING_SET), *start],
             "The trained refiner: a folder that engines load, and that `refiners:` of a corpus may name.",
-            refiners,
+            {level: spec.model_dump(mode="json")},
             _train,
             {"pytorch"},
         ),
         _asset(
             plan,
+            level,
             EVALUATION,
-            MODEL,
+            [(level, MODEL)],
             "The refiner on validation sites, compared with keep-all, the rules and the previous refiner.",
             {"previous": plan.previous, "pages": _stamps(plan.pages), "seed": plan.seed},
             _evaluate,
             {"pytorch"},
         ),
     ]
+
+
+def _targets_of_chunks(plan: LabSettings) -> dict[str, Any]:
+    """Return the settings that decide what a chunk refiner learns, besides the annotations."""
+    refiner = plan.chunk.refiner
+    return {
+        "distillation": plan.distillation,
+        "decoding": refiner.decoding,
+        "inline": refiner.line_labels.inline is not None,
+    }
 
 
 def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -113,20 +134,20 @@ def _stamps(paths: Sequence[str]) -> list[tuple[str, int, int]]:
 
 def _asset(
     plan: LabSettings,
+    level: Level,
     name: str,
-    dep: str | None,
+    deps: Sequence[Step],
     description: str,
     configuration: Mapping[str, Any],
     work: Work,
     kinds: set[str],
 ) -> dg.AssetsDefinition:
     @dg.asset(
-        key=plan.key(name),
-        deps=[] if dep is None else [plan.key(dep)],
-        partitions_def=LEVELS,
+        key=plan.key(level, name),
+        deps=[plan.key(*dep) for dep in deps],
         group_name=plan.group,
         owners=plan.owners,
-        tags={"lab": plan.name, **plan.tags},
+        tags={"lab": plan.name, "level": level, **plan.tags},
         kinds=kinds,
         code_version=f"{__version__}-{fingerprint(dict(configuration))}",
         description=description,
@@ -135,7 +156,6 @@ def _asset(
     )
     def lab_asset(context: dg.AssetExecutionContext, lab: LabResource) -> dg.MaterializeResult:
         die_with_run_worker()
-        level = cast("Level", context.partition_key)
 
         def progress(done: int, total: int) -> None:
             if done % LOGGED_STEPS == 0 or done == total:

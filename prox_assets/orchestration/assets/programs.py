@@ -69,7 +69,7 @@ def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         backfill_policy=settings.inference_policy,
         retry_policy=RETRY_POLICY,
         pool=settings.pool_of_inference,
-        op_tags=settings.inference_tags,
+        op_tags=settings.tags_of_inference,
     )
     def programs(
         context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource, engines: EnginesResource

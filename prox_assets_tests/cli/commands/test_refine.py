@@ -63,7 +63,15 @@ def metrics(lake: Path, corpus: str, shard: str) -> dict:
 
 
 def test_a_real_process_refines_a_file_and_says_what_happened(pages, lake):
-    command = [sys.executable, "-c", "from prox_assets.cli import main; main()", "refine", str(pages), "-o", str(lake)]
+    command = [
+        sys.executable,
+        "-c",
+        "from prox_assets.cli import main; main()",
+        "refine",
+        str(pages),
+        "--lake",
+        str(lake),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}, timeout=120)
     assert done.returncode == 0, done.stderr
     row = metrics(lake, "pages", "pages.jsonl")
@@ -80,11 +88,11 @@ def test_a_real_process_refines_a_file_and_says_what_happened(pages, lake):
 
 
 def test_a_second_run_does_nothing_anew(pages, lake):
-    first = prox("refine", pages, "-o", lake)
+    first = prox("refine", pages, "--lake", lake)
     assert "documents pages.jsonl: 4 of 4" in first
     before = snapshot(lake)
 
-    again = prox("refine", pages, "-o", lake)
+    again = prox("refine", pages, "--lake", lake)
 
     assert "everything was current" in again
     assert "of 4" not in again
@@ -95,9 +103,9 @@ def test_a_second_run_does_nothing_anew(pages, lake):
 
 
 def test_another_threshold_executes_again_without_reading_or_inferring(pages, lake):
-    prox("refine", pages, "-o", lake)
+    prox("refine", pages, "--lake", lake)
     before = snapshot(lake)
-    prox("refine", pages, "-o", lake, "--policy", "min-kept-share=0.9")
+    prox("refine", pages, "--lake", lake, "--policy", "min-kept-share=0.9")
     changed = {path.split("/")[1] for path, time in snapshot(lake).items() if before.get(path) != time}
     assert changed == {
         "refined",
@@ -112,10 +120,10 @@ def test_another_threshold_executes_again_without_reading_or_inferring(pages, la
 
 
 def test_a_changed_file_is_read_again_and_said_to_be(pages, lake):
-    prox("refine", pages, "-o", lake)
+    prox("refine", pages, "--lake", lake)
     write_pages(pages, [PAGE])
     assert "changed since they were last read, so read again: pages.jsonl" in one_line(
-        prox("refine", pages, "-o", lake)
+        prox("refine", pages, "--lake", lake)
     )
     assert metrics(lake, "pages", "pages.jsonl")["documents_in"] == 1
 
@@ -125,8 +133,8 @@ def test_a_bad_file_is_reported_and_the_others_are_finished(tmp_path, lake):
     write_pages(folder / "good.jsonl", [PAGE])
     packed = gzip.compress(b"".join(json.dumps({"text": str(n) * 50}).encode() + b"\n" for n in range(200)))
     (folder / "cut.jsonl.gz").write_bytes(packed[: len(packed) // 2])
-    output = one_line(prox("refine", folder, "-o", lake, "--corpus", "raw", expected=1))
-    assert "error: cut.jsonl.gz:" in output
+    output = one_line(prox("refine", folder, "--lake", lake, "--corpus", "raw", expected=1))
+    assert "error: cut:" in output
     assert f"{folder}/cut.jsonl.gz" in output, "brackets are printed as they are"
     assert metrics(lake, "raw", "good.jsonl")["documents_in"] == 1
     assert Lake(str(lake)).shards("raw", Table.DOCUMENTS) == ["good.jsonl"]
@@ -135,29 +143,29 @@ def test_a_bad_file_is_reported_and_the_others_are_finished(tmp_path, lake):
 def test_bad_rows_are_counted_and_the_rest_goes_on(tmp_path, lake):
     path = write_pages(tmp_path / "pages.jsonl", [PAGE])
     path.write_text(path.read_text() + "{broken\n" + '{"text": 7}\n')
-    prox("refine", path, "-o", lake)
+    prox("refine", path, "--lake", lake)
     assert metrics(lake, "pages", "pages.jsonl")["rows_rejected"] == 2
 
 
 def test_a_limit_counts_documents_over_all_files(tmp_path, lake):
     for name in "abc":
         write_pages(tmp_path / "raw" / f"{name}.jsonl", [PAGE] * 3)
-    prox("refine", tmp_path / "raw", "-o", lake, "--limit", "4")
+    prox("refine", tmp_path / "raw", "--lake", lake, "--limit", "4")
     opened = Lake(str(lake))
     assert {s: opened.require("raw", Table.OUTCOMES, s).rows for s in opened.shards("raw", Table.OUTCOMES)} == {
         "a.jsonl": 3,
         "b.jsonl": 1,
     }
-    output = one_line(prox("shards", lake))
+    output = one_line(prox("shards", "--lake", lake))
     assert "first 1 done" in output
-    prox("refine", tmp_path / "raw", "-o", lake)
+    prox("refine", tmp_path / "raw", "--lake", lake)
     assert [opened.require("raw", Table.OUTCOMES, s).rows for s in opened.shards("raw", Table.OUTCOMES)] == [3, 3, 3]
 
 
 def test_a_limit_never_cuts_down_what_is_finished(pages, lake):
-    prox("refine", pages, "-o", lake)
+    prox("refine", pages, "--lake", lake)
     before = snapshot(lake)
-    prox("refine", pages, "-o", lake, "--limit", "1")
+    prox("refine", pages, "--lake", lake, "--limit", "1")
     assert snapshot(lake) == before
 
 
@@ -165,7 +173,7 @@ def test_a_limit_never_cuts_down_what_is_finished(pages, lake):
     ("level", "drops", "edits"), [("doc", True, False), ("chunk", False, True), ("both", True, True)]
 )
 def test_a_level_can_be_left_out(pages, lake, level, drops, edits):
-    prox("refine", pages, "-o", lake, "--level", level)
+    prox("refine", pages, "--lake", lake, "--level", level)
     row = metrics(lake, "pages", "pages.jsonl")
     # The empty document is dropped whoever judges.
     assert (row["dropped_by_document"] > 1, row["kept_edited"] > 0) == (drops, edits)
@@ -175,14 +183,14 @@ def test_format_columns_and_names_can_be_given(tmp_path, lake):
     path = tmp_path / "2024 Crawl.jsonl"
     path.write_text(json.dumps({"body": PAGE, "link": "https://example.org"}) + "\n")
     options = ["--format", "jsonl", "--text-column", "body", "--url-column", "link", "--corpus", "mine"]
-    prox("refine", path, "-o", lake, *options)
+    prox("refine", path, "--lake", lake, *options)
     [shard] = Lake(str(lake)).shards("mine", Table.DOCUMENTS)
     [document] = Lake(str(lake)).rows("mine", Table.DOCUMENTS, shard)
     assert (document["text"], document["url"]) == (PAGE, "https://example.org")
 
 
 def test_large_files_are_cut_into_shards(pages, lake):
-    prox("refine", pages, "-o", lake, "--rows-per-shard", "3")
+    prox("refine", pages, "--lake", lake, "--rows-per-shard", "3")
     assert Lake(str(lake)).shards("pages", Table.REFINED) == ["pages.jsonl@0-3", "pages.jsonl@3-4"]
 
 
@@ -196,7 +204,7 @@ chunk: {{name: rules, level: chunk, kind: rules}}
     )
     engine = tmp_path / "engine.yml"
     engine.write_text("kind: transformers\ndevice: cpu\ndtype: float32\n")
-    prox("refine", pages, "-o", lake, "--refiner", refiners, "--engine", engine, "--engine-option", "threads=1")
+    prox("refine", pages, "--lake", lake, "--refiner", refiners, "--engine", engine, "--engine-option", "threads=1")
     decisions = list(Lake(str(lake)).rows("pages", Table.DOC_PROGRAMS, "pages.jsonl"))
     assert [row["finish_reason"] for row in decisions] == ["scored", "skipped", "scored", "scored"]
     assert metrics(lake, "pages", "pages.jsonl")["tokens_in"] > 0
@@ -207,7 +215,7 @@ def test_a_model_that_is_not_there_is_one_error_however_many_files(tmp_path, lak
         write_pages(tmp_path / "raw" / f"{name}.jsonl", [PAGE])
     refiners = tmp_path / "mine.yaml"
     refiners.write_text(f"doc: {{name: gone, level: doc, model: {tmp_path}/no-model}}\n")
-    output = prox("refine", tmp_path / "raw", "-o", lake, "--refiner", refiners, expected=1)
+    output = prox("refine", tmp_path / "raw", "--lake", lake, "--refiner", refiners, expected=1)
     assert output.count("error:") == 1
     assert "no-model" in output
 
@@ -219,14 +227,14 @@ def test_a_defs_yaml_means_what_it_means_to_dagster(tmp_path, pages, lake, monke
         "type: prox_assets.RefinedCorpus\nattributes:\n  corpus: crawl\n  group: web\n  refiners: rules\n"
         "  urls: ['{{ env.PAGES_FOLDER }}/pages.jsonl']\n  policy: {doc_keep_threshold: 0.7, whole_words: false}\n"
     )
-    prox("refine", "--settings", defs, "-o", lake)
+    prox("refine", "--settings", defs, "--lake", lake)
     [row] = Lake(str(lake)).rows("crawl", Table.POLICIES, "pages.jsonl")
     policy = json.loads(row["configuration"])["policy"]
     assert (policy["doc_keep_threshold"], policy["whole_words"]) == (0.7, False)
     settings = RefinedCorpus.from_attributes_dict(attributes=yaml.safe_load(defs.read_text())["attributes"]).settings
     assert row["execution_fingerprint"] == settings.plan.execution_fingerprint
 
-    prox("refine", "--settings", defs, "-o", lake, "--policy", "doc_keep_threshold=0.5", "--corpus", "other")
+    prox("refine", "--settings", defs, "--lake", lake, "--policy", "doc_keep_threshold=0.5", "--corpus", "other")
     [row] = Lake(str(lake)).rows("other", Table.POLICIES, "pages.jsonl")
     policy = json.loads(row["configuration"])["policy"]
     assert (policy["doc_keep_threshold"], policy["whole_words"]) == (0.5, False)
@@ -235,7 +243,7 @@ def test_a_defs_yaml_means_what_it_means_to_dagster(tmp_path, pages, lake, monke
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("colour: green", "colour: Extra inputs"),
+        ("colour: green", "there is no setting colour; attributes knows corpus, urls, format, columns"),
         ("policy: {tempo: 1}", "policy does not know tempo; it knows mode"),
         ("engine: {kind: abacus}", "engine: Input tag 'abacus'"),
         ("engine: {kind: server, base_url: localhost}", "engine.base_url: String should match"),
@@ -247,10 +255,10 @@ def test_a_defs_yaml_means_what_it_means_to_dagster(tmp_path, pages, lake, monke
 )
 def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message):
     (tmp_path / "defs.yaml").write_text(line if line[0] == "-" else f"corpus: web\nurls: [x]\n{line}\n")
-    output = one_line(prox("refine", "--settings", tmp_path / "defs.yaml", "-o", lake, expected=1))
+    output = one_line(prox("refine", "--settings", tmp_path / "defs.yaml", "--lake", lake, expected=1))
     assert output.startswith("error: ")
     assert message in output
-    assert "name the raw files" in one_line(prox("refine", "-o", lake, expected=1))
+    assert "name the raw files" in one_line(prox("refine", "--lake", lake, expected=1))
 
 
 @pytest.mark.parametrize(
@@ -272,20 +280,20 @@ def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message)
         (["--policy", "doc_keep_threshold=1.5"], "doc_keep_threshold must lie in [0, 1]"),
         (["--corpus", "Not A Name"], "cannot name a corpus"),
         (["--format", "c4", "--text-column", "body"], "format 'c4' fixes its own columns"),
-        (["--output", "nonsense://bucket"], "nonsense://bucket cannot be a lake"),
+        (["--lake", "nonsense://bucket"], "nonsense://bucket cannot be a lake"),
     ],
 )
 def test_options_that_make_no_sense_are_told_in_one_line(tmp_path, pages, lake, arguments, message):
     (tmp_path / "empty.yaml").write_text("")
     arguments = [str(tmp_path / "empty.yaml") if argument == "EMPTY" else argument for argument in arguments]
-    output = prox("refine", pages, "-o", lake, *arguments, expected=1)
+    output = prox("refine", pages, "--lake", lake, *arguments, expected=1)
     assert message in one_line(output)
     assert output.startswith("error: ")
     assert not lake.exists()
 
 
 def test_inputs_that_match_nothing_are_told_with_a_remedy(tmp_path, lake):
-    output = one_line(prox("refine", tmp_path / "[none]" / "*.jsonl", "-o", lake, expected=1))
+    output = one_line(prox("refine", tmp_path / "[none]" / "*.jsonl", "--lake", lake, expected=1))
     assert f"{tmp_path}/[none]/*.jsonl" in output
     assert "matches no file" in output
 
@@ -307,16 +315,16 @@ def test_a_corpus_is_named_after_its_first_input(url, name):
 
 
 def test_another_file_of_the_same_name_is_refused_unless_the_corpus_is_named(tmp_path, pages, lake):
-    prox("refine", pages, "--output", lake)
+    prox("refine", pages, "--lake", lake)
     (tmp_path / "other").mkdir()
     other = write_pages(tmp_path / "other" / "pages.jsonl", [PAGE])
 
-    refused = one_line(prox("refine", other, "--output", lake, expected=1))
+    refused = one_line(prox("refine", other, "--lake", lake, expected=1))
 
     assert "already has shard" in refused
     assert "--corpus pages" in refused
     assert metrics(lake, "pages", "pages.jsonl")["documents_in"] == 4
-    prox("refine", other, "--output", lake, "--corpus", "pages")
+    prox("refine", other, "--lake", lake, "--corpus", "pages")
     assert metrics(lake, "pages", "pages.jsonl")["documents_in"] == 1
 
 
@@ -324,7 +332,7 @@ def test_files_of_any_name_are_refined(tmp_path, lake):
     for name in ("中文.jsonl", "_part0.jsonl", "-a.jsonl", "a[bold].jsonl"):
         write_pages(tmp_path / "odd" / name, [PAGE])
 
-    prox("refine", tmp_path / "odd" / "*.jsonl", "--output", lake, "--corpus", "odd")
+    prox("refine", tmp_path / "odd" / "*.jsonl", "--lake", lake, "--corpus", "odd")
 
     assert len(Lake(str(lake)).shards("odd", Table.REFINED)) == 4
 
@@ -333,7 +341,7 @@ def test_a_file_of_which_every_row_is_rejected_is_an_error(tmp_path, lake):
     path = tmp_path / "wrong.jsonl"
     path.write_text('{"body": "x"}\n{"body": "y"}\n')
 
-    output = one_line(prox("refine", path, "--output", lake, "--format", "c4", expected=1))
+    output = one_line(prox("refine", path, "--lake", lake, "--format", "c4", expected=1))
 
     assert "every row was rejected" in output
     assert metrics(lake, "wrong", "wrong.jsonl")["rows_rejected"] == 2
@@ -350,13 +358,13 @@ def test_an_error_that_nobody_foresaw_costs_one_shard_and_shows_its_traceback(tm
         read_raw_shard(run, limit)
 
     monkeypatch.setattr(pipeline, "read_raw_shard", read)
-    output = prox("refine", folder, "-o", lake, expected=1)
+    output = prox("refine", folder, "--lake", lake, expected=1)
     assert "error: b.jsonl: ValueError: year 10001 is out of range. That is a fault of prox_assets" in one_line(output)
     assert output.count("Traceback (most recent call last)") == 1
     assert Lake(str(lake)).shards("raw", Table.SHARD_METRICS) == ["a.jsonl", "c.jsonl"]
 
 
 def test_several_workers_refine_without_a_model_only(pages, lake):
-    assert "shard" in prox("refine", pages, "-o", lake, "--workers", "2")
-    refused = one_line(prox("refine", pages, "-o", lake, "--refiner", "bundled", "--workers", "2", expected=1))
+    assert "shard" in prox("refine", pages, "--lake", lake, "--workers", "2")
+    refused = one_line(prox("refine", pages, "--lake", lake, "--refiner", "bundled", "--workers", "2", expected=1))
     assert "error: --workers 2 is for refiners without a model; bundled has one" in refused

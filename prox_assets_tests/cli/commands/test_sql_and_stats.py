@@ -36,6 +36,44 @@ def test_rows_come_as_table_csv_json_and_parquet(lake, tmp_path):
     assert {row["outcome"]: row["documents"] for row in parquet} == COUNTS
 
 
+AS_THEY_ARE = """SELECT 1234567 AS number_of_documents, 0.1::DOUBLE + 0.2 AS share, NULL AS nothing, true AS yes,
+12345678901234567890123456789::HUGEINT AS huge, TIMESTAMP '2026-01-02 03:04:05.678' AS moment"""
+
+
+def test_sql_shows_names_and_numbers_as_they_are(lake):
+    table = prox("sql", AS_THEY_ARE, "--lake", lake)
+    for exact in ("number_of_documents", " 1234567", "0.30000000000000004", "NULL", "true"):
+        assert exact in table
+    assert "12345678901234567890123456789" in table
+    assert "2026-01-02 03:04:05.678000" in table
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sql", "SELECT * FROM outcomes"),
+        ("sql", "SELECT doc_id, url, outcome FROM outcomes JOIN documents USING (doc_id) LIMIT 2"),
+        ("stats", "totals"),
+        ("stats", "edits"),
+        ("stats", "sites"),
+        ("stats", "removed-lines"),
+        ("stats", "operations", "--by", "shard"),
+    ],
+)
+def test_ids_and_names_are_whole_in_a_narrow_terminal(lake, command):
+    """At 80 columns a row that does not fit becomes a block: nothing that somebody copies is broken or cut."""
+    [*asked] = command
+    rows = json.loads(prox(*asked, "--lake", lake, "--format", "json"))
+    table = prox(*asked, "--lake", lake)
+    lines = table.splitlines()
+    for row in rows:
+        for value in row.values():
+            if isinstance(value, str) and len(value.split()) == 1:
+                assert any(value in line.split() for line in lines), value
+    if command[0] == "sql":
+        assert all(any(name in line.split() for line in lines) for name in rows[0])
+
+
 def test_lists_and_structs_are_json_in_csv(lake):
     query = "SELECT operations, keep_probability_histogram FROM shard_metrics"
     [row] = csv.DictReader(io.StringIO(prox("sql", query, "--lake", lake, "--format", "csv")))

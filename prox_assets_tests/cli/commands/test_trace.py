@@ -178,6 +178,8 @@ def test_one_hit_is_traced_and_several_are_listed_with_their_ids(run):
     # Refined texts that hold it come first; only where there is none, raw ones are looked at.
     assert listed == {place_of(run, name).doc_id for name in ("edited", "bad-program", "cut-off")}
     assert "documents match; `prox trace ID` shows one" in output
+    assert prox(run, "--find", "MENU", "-i") == output
+    assert "-i ignores case" in " ".join(prox(run, "--find", "MENU", expected=1).split())
     hits = json.loads(prox(run, "--find", "menu", "--json"))
     assert {hit["place"]["doc_id"] for hit in hits} == listed
     assert "several documents match; name one by its id" in prox(run, "--find", "menu", "--span", "0:1", expected=1)
