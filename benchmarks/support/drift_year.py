@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
+from benchmarks.support.drift_refiner import NO_FAULT, RefinerFault, SimulatedRefiner, SimulatedSession
 from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, SimulatedCorpus, SimulatedPage
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
@@ -33,7 +33,6 @@ FIRST_FAULT = (16, 27)  # weeks, inclusive: the monitor needs a baseline first, 
 SECOND_FAULT = (35, 47)
 FAULT_WEEKS = 4
 RARE_LANGUAGE = 0.1
-NO_FAULT = RefinerFault()
 
 
 class Fault(StrEnum):
