@@ -4,6 +4,7 @@ readings.py reads the values off a row, statistics.py has the formulas, judge.py
 rows are laid out as arrays once: every row is compared with a baseline, and is part of dozens of others.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +31,8 @@ from prox_assets.monitoring.drift.statistics import (
     level_noise,
     pooled,
     psi,
+    rate_at,
     rate_noise,
-    rate_of,
 )
 
 # Which metrics exist is part of the schema too: a refiner that stops scoring leaves these columns null.
@@ -86,10 +87,11 @@ class RateChange(Change):
             pairs: (events, trials) of each of the baseline's shards, as if all trials were independent.
         """
         self._measure, self._before, self._current, self._pairs = measure, before.value, current.value, pairs
-        self._units = current.units
+        # A few documents seldom show how alike their lines are: the baseline knows better.
+        self._units = min(current.units, current.trials * before.units / before.trials)
         self.value = current.value - before.value
         self._upward = self.value >= 0 or measure in ONLY_UPWARD
-        self._chance = rate_noise(pairs, current.units)
+        self._chance = rate_noise(pairs, self._units)
 
     @property
     def size(self) -> float:  # noqa: D102
@@ -100,10 +102,10 @@ class RateChange(Change):
 
     def _noise(self, probability: float, upward: bool) -> float:
         low, high = self._chance.limits(probability)
-        expected = rate_of(self._chance.centre)
-        if upward:
-            return rate_of(high) - expected if high < np.pi / 2 else np.inf
-        return expected - rate_of(low) if low > 0 else np.inf
+        limit = rate_at(high if upward else low, self._units)
+        if not 0 <= limit <= 1:
+            return math.inf
+        return limit - self._before if upward else self._before - limit
 
     def limit(self, threshold: float, probability: float) -> float | None:  # noqa: D102
         limit = None if self._upward else self._limit(threshold, probability, upward=False)
@@ -134,7 +136,9 @@ class LevelChange(Change):
     def __init__(self, measure: Measure, before: Level, current: Level, pairs: Array) -> None:
         """Compare two levels; `pairs` has the level and the sampling variance of its logarithm, by baseline shard."""
         self._measure, self._before, self._current = measure, before.value, current.value
-        self._chance = level_noise(pairs, current.sampling_variance)
+        # A few documents seldom include the odd ones that make up most of the variance: the baseline has them.
+        variance = max(current.sampling_variance, before.variance_among(current.numerator))
+        self._chance = level_noise(pairs, variance)
         self.value = current.value / float(np.exp(self._chance.centre)) - 1
 
     def noise(self, probability: float) -> float:  # noqa: D102
@@ -287,12 +291,15 @@ class Series:
         total = shards.sum(axis=0).tolist()
         current = combined([part for number in judged if (part := self._parts[number]) is not None])
         if isinstance(current, Rate):
-            pairs = np.column_stack([shards[:, 0] / shards[:, 1] * shards[:, 2], shards[:, 2]])
-            return RateChange(self._measure, Rate(*total), current, pairs)
+            before = Rate(*total)
+            units = shards[:, 1] * before.units / before.trials
+            pairs = np.column_stack([shards[:, 0] / shards[:, 1] * units, units])
+            return RateChange(self._measure, before, current, pairs)
         if isinstance(current, Level):
-            variances = np.maximum(shards[:, 2] / shards[:, 0] ** 2, Level.LEAST_VARIANCE)
+            before = Level(*total)
+            variances = before.variance_among(shards[:, 0])
             pairs = np.column_stack([shards[:, 0] / shards[:, 1], variances])
-            return LevelChange(self._measure, Level(*total), current, pairs)
+            return LevelChange(self._measure, before, current, pairs)
         return None
 
     def _distribution(self, current: Array, shards: Array) -> Change:

@@ -236,21 +236,31 @@ class _Walk:
     def steps(self) -> Iterator[_Judged]:
         """Judge every row, with a baseline of earlier rows that did not deviate."""
         quiet: list[int] = []  # rows that have the measure and are not odd
+        before: list[int] = []  # the baseline before the present level was adopted
         run: list[int] = []  # the current run of shards that deviate
         odd: list[int] = []  # the current run of shards that deviate or are suspect
         alarms = 0  # shards at which it deviated or was suspect
-        alone = self._first  # where the last shard that deviated by itself ended: it has its own alarm
+        size = 0.0  # by how much it deviated last
+        alone = self._first  # where the last shard that deviated by itself ended: it has had its own alarm
         for number in range(self._first, len(self._rows)):
             window, baseline = self._windows.choose(number, alone, quiet, self._pinned)
             if not self._series.tells[number]:  # such a shard neither ends a run nor joins a baseline
                 yield self._judged(None, window, baseline, run)
                 continue
-            windows = [window] if len(window) == 1 else [range(number, number + 1), window]
-            verdicts = [] if len(baseline) < self._settings.min_baseline_shards else self._verdicts(windows, baseline)
+            verdicts = self._verdicts(window, baseline)
+            if run and verdicts and verdicts[0].severity is None and verdicts[0].limit > size:
+                # It is too small to show whether the run goes on: the shards of the run say more.
+                window, baseline = self._windows.choose(number, self._first, quiet, self._pinned)
+                verdicts = self._verdicts(window, baseline)
             worst = max(verdicts, key=lambda verdict: verdict.order, default=None)
             deviating = [] if worst is None or worst.severity is None else [*worst.window]
             run = [*run, *(shard for shard in deviating if not run or shard > run[-1])] if deviating else []
             yield self._judged(worst, window, baseline, run)
+            if deviating and worst is not None:
+                size = worst.change.size
+                if before and self._fits(worst.window, before):  # the level before is back: its end was the finding
+                    quiet, before, odd, run, alarms = [*before, number], [], [], [], 0
+                    continue
             if any(verdict.severity is not None and len(verdict.window) == 1 for verdict in verdicts):
                 alone = number + 1
             if not deviating and not (verdicts and self._suspect(verdicts[0].change)):
@@ -262,16 +272,22 @@ class _Walk:
             odd = sorted({*odd, number, *(shard for shard in deviating if self._series.tells[shard])})
             quiet = [shard for shard in quiet if shard not in deviating]
             if alarms == self._settings.adopt_after:  # from here on, the new level is the baseline
-                quiet, odd, run, alarms = odd, [], [], 0
+                before, quiet, odd, run, alarms = quiet, odd, [], [], 0
 
-    def _verdicts(self, windows: Sequence[range], baseline: Sequence[int]) -> list[_Verdict]:
-        """Judge some windows against one baseline; those that can tell nothing are left out."""
+    def _fits(self, window: range, baseline: list[int]) -> bool:
+        return all(verdict.severity is None for verdict in self._verdicts(window, baseline, alone=False))
+
+    def _verdicts(self, window: range, baseline: Sequence[int], *, alone: bool = True) -> list[_Verdict]:
+        """Judge the latest shard alone and all of the window together; leave out what can tell nothing."""
+        if len(baseline) < self._settings.min_baseline_shards:
+            return []
+        windows = [window[-1:], window] if alone and len(window) > 1 else [window]
         probability = self._settings.false_alarm_probability / len(windows)
         blocks = self._windows.blocks(baseline)
         found = []
-        for window in windows:
-            change = self._series.change(window, baseline, blocks)
-            if change is not None and (verdict := self._verdict(window, change, probability)) is not None:
+        for shards in windows:
+            change = self._series.change(shards, baseline, blocks)
+            if change is not None and (verdict := self._verdict(shards, change, probability)) is not None:
                 found.append(verdict)
         return found
 

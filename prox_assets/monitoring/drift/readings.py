@@ -76,6 +76,10 @@ class Level:
         """Sampling variance of the ratio's logarithm (Cochran, Sampling Techniques, 1977, section 2.11)."""
         return max(self.residual / self.numerator**2, self.LEAST_VARIANCE)
 
+    def variance_among(self, numerator: Any) -> Any:  # noqa: ANN401 - a number or an array
+        """Return the sampling variance of the ratio's logarithm over as many such documents as have this numerator."""
+        return self.sampling_variance * self.numerator / numerator
+
 
 Reading = Histogram | Rate | Level
 

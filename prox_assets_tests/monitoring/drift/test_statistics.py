@@ -15,8 +15,8 @@ from prox_assets.monitoring.drift.statistics import (
     level_noise,
     pooled,
     psi,
+    rate_at,
     rate_noise,
-    rate_of,
     student_quantile,
 )
 
@@ -109,7 +109,7 @@ def test_shards_that_differ_among_themselves_raise_the_noise_limit() -> None:
 def rate_limits(baseline: list[tuple[int, int]], trials: int, probability: float) -> tuple[float, float, float]:
     noise = rate_noise(baseline, trials)
     low, high = noise.limits(probability)
-    return rate_of(low), rate_of(noise.centre), rate_of(high)
+    return tuple(rate_at(angle, trials) for angle in (low, noise.centre, high))
 
 
 @pytest.mark.parametrize(("rate", "trials"), [(0.1, 300), (0.003, 300), (0.003, 30), (0.5, 20)])
