@@ -285,7 +285,7 @@ class Series:
             return SchemaChange([self._rows[number] for number in judged], [self._rows[number] for number in baseline])
         shards = self._values[baseline]
         if blocks is not None:
-            shards = np.add.reduceat(shards, blocks, axis=0)
+            shards = np.add.reduceat(shards[blocks[0] :], np.array(blocks) - blocks[0], axis=0)
         if KINDS[self._measure] is Kind.DISTRIBUTION:
             return self._distribution(self._values[judged].sum(axis=0), shards)
         total = shards.sum(axis=0).tolist()

@@ -283,10 +283,9 @@ class _Walk:
             return []
         windows = [window[-1:], window] if alone and len(window) > 1 else [window]
         probability = self._settings.false_alarm_probability / len(windows)
-        blocks = self._windows.blocks(baseline)
         found = []
         for shards in windows:
-            change = self._series.change(shards, baseline, blocks)
+            change = self._series.change(shards, baseline, self._windows.blocks(baseline, len(shards)))
             if change is not None and (verdict := self._verdict(shards, change, probability)) is not None:
                 found.append(verdict)
         return found

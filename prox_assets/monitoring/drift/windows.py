@@ -58,8 +58,16 @@ class Windows:
             documents += self._documents[quiet[-shards]]
         return list(quiet[len(quiet) - shards :])
 
-    def blocks(self, baseline: Sequence[int]) -> list[int] | None:
-        """Return where in a baseline the shards begin that count as one; None if each counts by itself."""
+    def blocks(self, baseline: Sequence[int], together: int) -> list[int] | None:
+        """Return where in a baseline the shards begin that count as one; None if each counts by itself.
+
+        Args:
+            baseline: The baseline's shards.
+            together: How many shards are judged together. As many of the baseline are then taken together, because
+                that shows how much such sums differ: less than single shards do, unless what differs lasts.
+        """
+        if together > 1 and len(baseline) >= together * self._settings.min_baseline_shards:
+            return list(range(len(baseline) % together, len(baseline), together))
         documents = [self._documents[number] for number in baseline]
         if not documents or min(documents) >= BLOCK_DOCUMENTS:
             return None
