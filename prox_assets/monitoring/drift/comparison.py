@@ -166,9 +166,12 @@ class DistributionChange(Change):
         # Bins must suit the judged sample, and the baseline's shards too: they tell how much shards differ.
         sample = min(float(current.sum()), float(before.sum()) / len(shards))
         self._groups = pooled(before.tolist(), sample)
+        self._modal = int(current.argmax())
+        if current[self._modal] >= COLLAPSE * current.sum():  # what has collapsed shows only in a bin of its own
+            self._groups = _split(self._groups, self._modal)
         starts = [group[0] for group in self._groups]
         self._before, self._current = np.add.reduceat(before, starts), np.add.reduceat(current, starts)
-        self._counts = before, current
+        self._counts, self._bins = (before, current), shards
         self._shards = np.add.reduceat(shards, starts, axis=1)
         self._chance = index_noise(float(current.sum()), self._shards)
         self.value = psi(self._current, self._before)
@@ -178,7 +181,7 @@ class DistributionChange(Change):
 
     def limit(self, threshold: float, probability: float) -> float | None:  # noqa: D102
         limit = max(threshold, self.noise(probability))
-        if threshold <= self.value < limit and self._collapsed(int(self._current.argmax()), probability):
+        if threshold <= self.value < limit and self._collapsed(probability):
             return self.value
         if limit <= threshold:
             return limit
@@ -186,18 +189,20 @@ class DistributionChange(Change):
         alone = [psi(size * unit, self._before) for unit in np.eye(len(self._groups))]
         if limit <= COLLAPSE * max(alone):
             return limit
-        possible = [alone[end] for end in (0, -1) if self._collapse(end, probability) is not None]
+        possible = [alone[end] for end in (0, -1) if self._collapse(self._shards[:, end], probability) is not None]
         return min(limit, max(possible)) if possible else None
 
-    def _collapse(self, group: int, probability: float) -> float | None:
-        """Return the share of a group from which on the distribution has collapsed to it."""
-        told = self._shards.sum(axis=1) > 0
-        pairs = np.column_stack([self._shards[told, group], self._shards[told].sum(axis=1)])
-        return collapse_from(pairs, float(self._current.sum()), probability / len(self._groups))
+    def _collapse(self, counts: Array, probability: float) -> float | None:
+        """Return the share from which on the judged histogram has collapsed to bins with these counts by shard."""
+        sizes = self._bins.sum(axis=1)
+        pairs = np.column_stack([counts[sizes > 0], sizes[sizes > 0]])
+        # Any bin may be the one.
+        return collapse_from(pairs, float(self._current.sum()), probability / self._bins.shape[1])
 
-    def _collapsed(self, group: int, probability: float) -> bool:
-        share = self._collapse(group, probability)
-        return share is not None and self._current[group] / self._current.sum() >= share
+    def _collapsed(self, probability: float) -> bool:
+        share = self._collapse(self._bins[:, self._modal], probability)
+        current = self._counts[1]
+        return share is not None and current[self._modal] / current.sum() >= share
 
     def deviation(self) -> Deviation:  # noqa: D102
         (before, current), names = self._counts, self._names
@@ -210,6 +215,15 @@ class DistributionChange(Change):
             for counts in self._counts
         )
         return Deviation(self._measure, self.value, then, now, shares)
+
+
+def _split(groups: list[list[int]], number: int) -> list[list[int]]:
+    """Give a bin a group of its own."""
+    parts = []
+    for group in groups:
+        cut = [[own for own in group if own < number], [number], [own for own in group if own > number]]
+        parts += [part for part in cut if part] if number in group else [group]
+    return parts
 
 
 class SchemaChange(Change):

@@ -145,7 +145,7 @@ class _Verdict(NamedTuple):
 
     @property
     def order(self) -> tuple[int, bool, float]:
-        """Order by severity, then findings about the latest shard alone, then by how near the change is to its limit."""
+        """Order by severity, then findings about the latest shard alone, then by how near the limit is."""
         severity = [None, Severity.WARN, Severity.ERROR].index(self.severity)
         return severity, severity > 0 and len(self.window) == 1, self.change.size / self.limit
 

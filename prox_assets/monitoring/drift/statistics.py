@@ -48,10 +48,10 @@ def _psi(current: Array, baseline: Array) -> Any:  # noqa: ANN401 - a number or 
 
 
 def _pearson(current: Array, baseline: Array) -> Array:
-    """Return Pearson's chi-square per document, row by row: sum((p - q)^2 / q), which the index is near for small changes.
+    """Return Pearson's chi-square per document, row by row: sum((p - q)^2 / q), near the index for small changes.
 
-    Its mean is that of the chi-square distribution for any size. That of the index is larger for small samples, and would
-    be taken for differences between shards: at 40 documents in four languages, by three times what they really are.
+    By chance alone, its mean is the degrees of freedom at any size. The smoothed index's is less (0.70 of it for 40
+    documents in twenty bins), so that real differences between small shards would pass for chance.
     """
     p = current / current.sum(axis=-1, keepdims=True)
     smoothed = baseline + SMOOTHING
@@ -234,7 +234,9 @@ def collapse_from(baseline: Pairs, trials: float, probability: float) -> float |
 def _beta(baseline: Pairs) -> tuple[float, float, float]:
     """Fit a beta distribution to the rates of a baseline's shards; return its two parameters and their sum.
 
-    By moments, with weights by size (Kleinman, JASA 68, 1973).
+    By moments, with weights by size (Kleinman, JASA 68, 1973). A spread between shards that chance explains, by the
+    chi-square test of homogeneity at one in twenty, counts as none: with six small shards, chance alone would seem to
+    allow anything.
     """
     events, trials = np.asarray(baseline, dtype=float).T
     # Without spread between shards, what is unknown is the one rate that they have in common: its Jeffreys posterior.
@@ -243,8 +245,8 @@ def _beta(baseline: Pairs) -> tuple[float, float, float]:
     weights = trials / trials.sum()
     spread = float((weights * (events / trials - rate) ** 2).sum()) / (rate * (1 - rate))
     total, sampling = float((weights * (1 - weights)).sum()), float((weights * (1 - weights) / trials).sum())
-    if spread > sampling:
-        correlation = min(1.0, (spread - sampling) / max(total - sampling, 1e-9))
+    if float(trials.sum()) * spread > chi_square_quantile(0.95, len(trials) - 1):
+        correlation = min(1.0, max((spread - sampling) / max(total - sampling, 1e-9), 1e-9))
         precision = min(precision, max(1 / correlation - 1, 1e-3))
     return rate * precision, (1 - rate) * precision, precision
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_pooled_bins_are_all_bins_in_order_and_expect_enough(counts: list[int], 
     groups = pooled(counts, size)
     assert [number for group in groups for number in group] == list(range(len(counts)))
     enough = 5 * sum(counts) * (1 - 1e-9)
-    for group, after in zip(groups, groups[1:], strict=False):
+    for group, after in pairwise(groups):
         assert max(sum(counts[number] for number in group), counts[after[0]]) * size >= enough
         assert sum(counts[number] for number in group[:-1]) * size <= enough * (1 + 1e-6)
 
