@@ -108,7 +108,8 @@ def _result(
         "share_of_limit": float(nearest.share_of_limit),
     }
     for gauge in gauges:
-        metadata |= {f"change/{gauge.measure}": float(gauge.value), f"limit/{gauge.measure}": float(gauge.limit)}
+        # The UI sorts by name: change and limit stand together.
+        metadata |= {f"{gauge.measure}/change": float(gauge.value), f"{gauge.measure}/limit": float(gauge.limit)}
     metadata["measures"] = dg.MetadataValue.md(gauges_markdown(gauges))
     if findings:
         metadata["what_moved"] = dg.MetadataValue.md(findings_markdown(findings))
@@ -119,10 +120,14 @@ def _result(
         passed=not findings,
         severity=_SEVERITIES[worst],
         description=" ".join(finding.message for finding in findings)
-        or f"{len(gauges)} measures are as in the baseline; nearest to its limit is {nearest.measure}, at "
+        or f"{_measures(len(gauges))} as in the baseline; nearest to its limit is {nearest.measure}, at "
         f"{nearest.share_of_limit:.0%} of it",
         metadata=metadata,
     )
+
+
+def _measures(number: int) -> str:
+    return "1 measure is" if number == 1 else f"{number} measures are"
 
 
 def gauges_markdown(gauges: Sequence[Gauge]) -> str:

@@ -110,7 +110,7 @@ def test_shards_that_differ_among_themselves_raise_the_noise_limit() -> None:
 def rate_limits(baseline: list[tuple[int, int]], trials: int, probability: float) -> tuple[float, float, float]:
     noise = rate_noise(baseline, trials)
     low, high = noise.limits(probability)
-    return tuple(rate_at(angle, trials) for angle in (low, noise.centre, high))
+    return rate_at(low, trials), rate_at(noise.centre, trials), rate_at(high, trials)
 
 
 @pytest.mark.parametrize(("rate", "trials"), [(0.1, 300), (0.003, 300), (0.003, 30), (0.5, 20)])

@@ -64,8 +64,8 @@ def test_every_check_has_the_change_and_the_limit_of_each_measure_passed_or_not(
     assert [check.passed for check in checks.values()].count(True) >= 2
     for gauge in latest.gauges:
         metadata = checks[NAMES[gauge.kind]].metadata
-        assert metadata[f"change/{gauge.measure}"] == dg.FloatMetadataValue(gauge.value)
-        assert metadata[f"limit/{gauge.measure}"] == dg.FloatMetadataValue(gauge.limit)
+        assert metadata[f"{gauge.measure}/change"] == dg.FloatMetadataValue(gauge.value)
+        assert metadata[f"{gauge.measure}/limit"] == dg.FloatMetadataValue(gauge.limit)
         assert metadata["share_of_limit"].value >= gauge.share_of_limit
         assert f"| {gauge.measure} |" in str(metadata["measures"].value)
     assert {gauge.kind for gauge in latest.gauges} == set(Kind)
@@ -95,7 +95,7 @@ def test_an_error_fails_its_check_with_numbers_a_table_and_a_link(make_town: Cal
     check = checks[NAMES[Kind.RATE]]
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.ERROR
-    assert check.metadata["change/no_op_programs"].value == pytest.approx(0.6, abs=0.1)
+    assert check.metadata["no_op_programs/change"].value == pytest.approx(0.6, abs=0.1)
     assert "since week-20 (2 shards)" in check.description
     assert "| error | no\\_op\\_programs" in check.metadata["what_moved"].value or "no_op_programs" in str(
         check.metadata["what_moved"].value
