@@ -9,7 +9,8 @@ large shards move none of these by its threshold are counted apart. A false alar
 measure and severity that has no fault and follows none within two weeks. Weeks too early to have a baseline do not
 count.
 
-With `--weekly`, weekly shards of some 160 to 260 pages go through the platform's own reader, executor and metrics.
+With `--weekly`, weekly shards of some 160 to 260 pages go through the platform's own reader, executor and metrics. With
+`--compare`, the metrics of both kinds of simulation are put side by side.
 """
 
 import sys
@@ -17,13 +18,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean, stdev
 
 from benchmarks.support.arguments import command_parser, positive
-from benchmarks.support.drift_days import DAYS_A_WEEK
+from benchmarks.support.drift_days import DAYS_A_WEEK, DailyCorpus
 from benchmarks.support.drift_rows import Year, simulated_days, simulated_weeks
-from benchmarks.support.drift_world import WEEKS
+from benchmarks.support.drift_world import CORPORA, WEEKS
 from benchmarks.support.drift_year import FAULT_WEEKS, Episode, Fault, episodes
 from prox_assets.monitoring.drift.judge import judge_arrivals
+from prox_assets.monitoring.drift.messages import summary
+from prox_assets.monitoring.drift.readings import reading
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 
 REPORT_SEEDS = "21-40"  # thresholds and statistics were tuned on other years (1-6 and 101-104)
@@ -142,10 +146,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default=REPORT_SEEDS, help="years to simulate, such as 1-20 or 3,5,8 (21-40)")
     parser.add_argument("--documents", type=positive, nargs="+", default=SIZES, help="pages a shard (40 400 10000)")
     parser.add_argument("--weekly", action="store_true", help="weekly shards, through the platform's own code")
+    parser.add_argument("--compare", action="store_true", help="metrics of weekly shards, simulated in both ways")
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="cache for the metrics of simulated years")
     parser.add_argument("--processes", type=positive, default=2, help="years to simulate in parallel (2)")
     options = parser.parse_args(arguments)
     seeds = _numbers(options.seeds)
+    if options.compare:
+        print("\n".join(comparison(simulated_weeks(seeds, options.folder, options.processes))))
+        return 0
     scores: dict[str, Score] = {}
     if options.weekly:
         scores["weekly, 160 to 260"] = _scored(simulated_weeks(seeds, options.folder, options.processes), 1)
@@ -189,6 +197,30 @@ def report(scores: dict[str, Score]) -> Iterable[str]:
             yield f"| {fault} | {put_in} | {_share(at_once, put_in)} | {_share(within, put_in)} | {named or '-'} |"
         for line in score.missed:
             yield f"Missed: {line}"
+
+
+def comparison(years: Iterable[Year]) -> Iterable[str]:
+    """Yield a table of each measure in quiet shards, simulated both ways: mean, and deviation within a year."""
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for year in years:
+        kind = next(kind for kind in CORPORA if kind.name == year.corpus)
+        counted = DailyCorpus(kind, year.seed, kind.documents)
+        disturbed = episodes(year.seed)[year.corpus]
+        weeks = [week for week in range(WEEKS) if not any(fault.active(week) for fault in disturbed)]
+        # Seven days of the counted world, of which one is looked at, pass in a week.
+        days = [counted.day(day) for day in range(WEEKS * DAYS_A_WEEK)]
+        for way, rows in (("code", year.rows), ("counts", days[::DAYS_A_WEEK])):
+            for measure in Measure:
+                levels = [summary(measure, read) for week in weeks if (read := reading(measure, [rows[week]]))]
+                told = [level for level in levels if level is not None]
+                if len(told) > 1:
+                    found.setdefault((measure, way), []).append([fmean(told), stdev(told)])
+    yield "| measure | mean, through the code | mean, counted | deviation, through the code | deviation, counted |"
+    yield "|---|---|---|---|---|"
+    for measure in Measure:
+        if (measure, "code") in found and (measure, "counts") in found:
+            means = [[fmean(column) for column in zip(*found[measure, way], strict=True)] for way in ("code", "counts")]
+            yield f"| {measure} | " + " | ".join(f"{means[way][of]:.3g}" for of in (0, 1) for way in (0, 1)) + " |"
 
 
 def _share(part: int, whole: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.support.drift_refiner import CHUNK_LINES, NO_FAULT, PROMPT_TOKENS, RefinerFault, count_tokens
-from benchmarks.support.drift_world import COMMON, CORPORA, CorpusKind, NewSite, sentence
+from benchmarks.support.drift_world import COMMON, CORPORA, CorpusKind, NewSite, paragraph, template_line, vocabulary
 from prox_assets.monitoring.metrics.texts import REPETITION_SAMPLE
 from prox_assets.monitoring.metrics.watched import (
     LENGTH_BINS,
@@ -32,7 +32,7 @@ TEMPLATE_LINES = 16
 MIN_KEPT_SHARE = 0.05  # ExecutionPolicy.min_kept_share
 HEAD_CHARACTERS = 6_000
 LANGUAGES = tuple(COMMON)
-ENGLISH = LANGUAGES.index("english")
+TEMPLATE = len(LANGUAGES)
 # Kinds of lines.
 BOILERPLATE, NOISE, CONTENT = range(3)
 
@@ -44,8 +44,8 @@ class WordStatistics:
     """Means and standard deviations per word, by language: of characters, and of tokens of the two tokenizers.
 
     Attributes:
-        characters: Shape (languages, 2).
-        tokens: Shape (2 tokenizers, languages, 2).
+        characters: Shape (languages + 1, 2); the last is of menus and footers.
+        tokens: Shape (2 tokenizers, languages + 1, 2).
     """
 
     characters: Array
@@ -57,8 +57,11 @@ def word_statistics(paragraphs: int = 300, words: int = 40) -> WordStatistics:
     """Measure words of the simulated languages, and how the simulated tokenizers cut them."""
     rng = np.random.default_rng(3)
     characters, tokens = [], ([], [])
-    for language in LANGUAGES:
-        texts = [" ".join(sentence(rng, language, words)) for _ in range(paragraphs)]
+    for language in (*LANGUAGES, None):
+        texts = [
+            paragraph(rng, language, words) if language else template_line(rng, vocabulary("english")[0], words)
+            for _ in range(paragraphs)
+        ]
         per_word = np.array([len(text) + 1 for text in texts]) / words
         characters.append((per_word.mean(), per_word.std() * math.sqrt(words)))
         for number, other in enumerate((False, True)):
@@ -99,7 +102,7 @@ class DailyCorpus:
         rng = self._rng
         self._lines[site] = lines or int(rng.integers(4, 14))
         words = rng.integers(2, 6, TEMPLATE_LINES)
-        mean, spread = word_statistics().characters[ENGLISH]
+        mean, spread = word_statistics().characters[TEMPLATE]
         drawn = rng.normal(words * mean, spread * np.sqrt(words)) - 1
         self._characters[site] = np.maximum(3, np.round(drawn))
         self._known[site] = rng.random(TEMPLATE_LINES) < recognised
@@ -128,6 +131,7 @@ class DailyCorpus:
         if new_site is not None and new_site != self._new:
             self._design(kind.sites, new_site.lines, recognised=0.0)
         self._new = new_site
+        # Fewer pages come in at weekends.
         weekend = 0.6 if day % DAYS_A_WEEK >= 5 else 1.0
         few = 0.2 if rng.random() < 0.05 else 1.0
         count = max(1, int(self._documents * weekend * few * math.exp(rng.normal(0, 0.15))))
@@ -223,12 +227,12 @@ def _lines(
     )
     of = statistics.tokens[int(fault.tokenizer)]
     mean, spread = of[language[content]].T
-    english, per_character = of[ENGLISH], of[ENGLISH, 0] / statistics.characters[ENGLISH, 0]
+    template, per_character = of[TEMPLATE], of[TEMPLATE, 0] / statistics.characters[TEMPLATE, 0]
     tokens = np.concatenate(
         [
             rng.normal(content_words * mean, spread * np.sqrt(content_words)),
-            boilerplate_characters * per_character * rng.normal(1, english[1] / english[0] / 2, len(boilerplate)),
-            rng.normal(9, 1, len(noise)),
+            boilerplate_characters * per_character * rng.normal(1, template[1] / template[0] / 2, len(boilerplate)),
+            rng.normal(12, 1, len(noise)),
         ]
     )
     lines = _Lines(

@@ -102,19 +102,19 @@ def _episode(fault: Fault, kind: CorpusKind, start: int, rng: np.random.Generato
             return Episode(fault, start, RefinerFault(tokenizer=True))
 
 
-def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) -> list[dict[str, Any]]:
-    """Return the shard_metrics rows of a corpus's 52 weeks, in order.
+def year_of_metrics(seed: int, kind: CorpusKind, number: int = WEEKS) -> list[dict[str, Any]]:
+    """Return the shard_metrics rows of a corpus's first weeks, in order.
 
     Args:
         seed: Seed of the year.
         kind: The corpus.
-        scratch: Folder for the temporary lake; the system's by default.
+        number: Number of weeks.
     """
-    folder = Path(tempfile.mkdtemp(prefix="drift-", dir=scratch))
+    folder = Path(tempfile.mkdtemp(prefix="drift-"))
     try:
         corpus, faults = SimulatedCorpus(kind, seed), episodes(seed)[kind.name]
         weeks: list[list[SimulatedPage]] = []
-        for week in range(WEEKS):
+        for week in range(number):
             now = next((episode for episode in faults if episode.active(week)), None)
             pages = corpus.week(week, now.new_site if now else None, now.language if now else None)
             _write(folder / "raw" / f"week-{week:02}.jsonl", pages)
