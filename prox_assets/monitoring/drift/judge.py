@@ -150,6 +150,11 @@ class _Verdict(NamedTuple):
         return severity, severity > 0 and len(self.window) == 1, self.change.size / self.limit
 
 
+def _shows(verdict: _Verdict, size: float) -> bool:
+    """Tell whether the latest shard by itself would have shown a change of this size."""
+    return len(verdict.window) == 1 and verdict.limit <= size
+
+
 class _Judged(NamedTuple):
     """One measure at a shard's arrival, and over which shards it was compared."""
 
@@ -248,8 +253,8 @@ class _Walk:
                 yield self._judged(None, window, baseline, run)
                 continue
             verdicts = self._verdicts(window, baseline)
-            if run and verdicts and verdicts[0].severity is None and verdicts[0].limit > size:
-                # It is too small to show whether the run goes on: the shards of the run say more.
+            if run and verdicts and not any(verdict.severity or _shows(verdict, size) for verdict in verdicts):
+                # It is too small to show by itself whether the run goes on: together with the run's shards it is not.
                 window, baseline = self._windows.choose(number, self._first, quiet, self._pinned)
                 verdicts = self._verdicts(window, baseline)
             worst = max(verdicts, key=lambda verdict: verdict.order, default=None)
@@ -258,7 +263,8 @@ class _Walk:
             yield self._judged(worst, window, baseline, run)
             if deviating and worst is not None:
                 size = worst.change.size
-                if before and self._fits(worst.window, before):  # the level before is back: its end was the finding
+                if before and self._pinned is None and self._fits(worst.window, before):
+                    # The level before is back, and this was the finding about it.
                     quiet, before, odd, run, alarms = [*before, number], [], [], [], 0
                     continue
             if any(verdict.severity is not None and len(verdict.window) == 1 for verdict in verdicts):
@@ -274,8 +280,9 @@ class _Walk:
             if alarms == self._settings.adopt_after:  # from here on, the new level is the baseline
                 before, quiet, odd, run, alarms = quiet, odd, [], [], 0
 
-    def _fits(self, window: range, baseline: list[int]) -> bool:
-        return all(verdict.severity is None for verdict in self._verdicts(window, baseline, alone=False))
+    def _fits(self, window: range, quiet: list[int]) -> bool:
+        verdicts = self._verdicts(window, self._windows.latest(quiet), alone=False)
+        return bool(verdicts) and all(verdict.severity is None for verdict in verdicts)
 
     def _verdicts(self, window: range, baseline: Sequence[int], *, alone: bool = True) -> list[_Verdict]:
         """Judge the latest shard alone and all of the window together; leave out what can tell nothing."""

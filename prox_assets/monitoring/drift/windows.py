@@ -43,11 +43,11 @@ class Windows:
         ):
             first -= 1
             documents += self._documents[first]
-        baseline = self._baseline(quiet[: bisect_left(quiet, first)]) if pinned is None else pinned
+        baseline = self.latest(quiet[: bisect_left(quiet, first)]) if pinned is None else pinned
         return range(first, number + 1), baseline
 
-    def _baseline(self, quiet: Sequence[int]) -> list[int]:
-        """Return the latest shards: `baseline_shards`, or more where they are small."""
+    def latest(self, quiet: Sequence[int]) -> list[int]:
+        """Return the latest quiet shards: `baseline_shards`, or more where they are small."""
         settings = self._settings
         shards = min(len(quiet), settings.baseline_shards)
         documents = sum(self._documents[number] for number in quiet[len(quiet) - shards :])
