@@ -177,3 +177,11 @@ def test_the_level_before_an_adopted_change_needs_no_second_adoption() -> None:
         if Measure.NO_OP_PROGRAMS in {finding.measure for finding in judgement.findings}
     ]
     assert alarmed == [f"week-{number}" for number in (*range(15, 23), 30)]
+
+
+@pytest.mark.parametrize("documents", [3, 12, 40, 150])
+@pytest.mark.parametrize("seed", range(3))
+def test_quiet_small_shards_have_no_findings(documents: int, seed: int) -> None:
+    judgements = judge_arrivals(weeks(60, documents=documents, seed=seed), DEFAULT)
+    assert len(judgements[-1].judged) > 10
+    assert [finding.measure for judgement in judgements for finding in judgement.findings] == []
