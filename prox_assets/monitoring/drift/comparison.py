@@ -108,9 +108,12 @@ class RateChange(Change):
         return limit - self._before if upward else self._before - limit
 
     def limit(self, threshold: float, probability: float) -> float | None:  # noqa: D102
-        limit = None if self._upward else self._limit(threshold, probability, upward=False)
+        fall = None if self._upward else self._limit(threshold, probability, upward=False)
+        if fall is not None:
+            return fall
         # A rate may be too low for any fall to count; then say how far it may rise.
-        return limit if limit is not None else self._limit(threshold, probability, upward=True)
+        rise = self._limit(threshold, probability, upward=True)
+        return None if rise is None or self.size >= rise > self.value else rise
 
     def _limit(self, threshold: float, probability: float, upward: bool) -> float | None:
         limit = max(threshold, self._noise(probability, upward))

@@ -188,7 +188,8 @@ class DriftSettings(BaseModel):
         gt=0,
         lt=0.5,
         description="Probability that chance alone causes a finding in one measure of one shard. Some fifteen measures "
-        "are judged, so 1e-4 means one false alarm in about twelve years of weekly shards, if noise is as modelled.",
+        "are judged, so 1e-4 means one false alarm in about twelve years of weekly shards, or in two of daily ones, if "
+        "noise is as modelled.",
     )
     thresholds: dict[Measure, Threshold] = Field(
         default_factory=dict, description="Thresholds per measure, in place of the defaults."
