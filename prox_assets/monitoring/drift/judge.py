@@ -150,11 +150,6 @@ class _Verdict(NamedTuple):
         return severity, severity > 0 and len(self.window) == 1, self.change.size / self.limit
 
 
-def _shows(verdict: _Verdict, size: float) -> bool:
-    """Tell whether the latest shard by itself would have shown a change of this size."""
-    return len(verdict.window) == 1 and verdict.limit <= size
-
-
 class _Judged(NamedTuple):
     """One measure at a shard's arrival, and over which shards it was compared."""
 
@@ -227,7 +222,17 @@ def nothing_judged(
 
 
 class _Walk:
-    """The judgement of one measure, shard by shard."""
+    """The judgement of one measure, shard by shard; shards go by their number.
+
+    Attributes:
+        quiet: Shards that have the measure and are not odd: the baseline is the latest of them.
+        before: The same of the level before the present one was adopted.
+        run: The current run of shards that deviate.
+        odd: The current run of shards that deviate or are suspect.
+        alarms: How many shards long that run is.
+        size: By how much the measure deviated last.
+        alone: The shard after the last one that deviated by itself, which has had its own alarm.
+    """
 
     def __init__(self, measure: Measure, pinned: Sequence[Row], rows: Sequence[Row], settings: DriftSettings) -> None:
         self._measure, self._settings = measure, settings
@@ -237,48 +242,53 @@ class _Walk:
         self._pinned = [number for number in range(len(pinned)) if self._series.tells[number]] if pinned else None
         self._first = len(pinned)
         self._windows = Windows(settings, [row["documents_in"] for row in self._rows])
+        self.quiet, self.before, self.run, self.odd = list[int](), list[int](), list[int](), list[int]()
+        self.alarms, self.size, self.alone = 0, 0.0, self._first
 
     def steps(self) -> Iterator[_Judged]:
         """Judge every row, with a baseline of earlier rows that did not deviate."""
-        quiet: list[int] = []  # rows that have the measure and are not odd
-        before: list[int] = []  # the baseline before the present level was adopted
-        run: list[int] = []  # the current run of shards that deviate
-        odd: list[int] = []  # the current run of shards that deviate or are suspect
-        alarms = 0  # shards at which it deviated or was suspect
-        size = 0.0  # by how much it deviated last
-        alone = self._first  # where the last shard that deviated by itself ended: it has had its own alarm
         for number in range(self._first, len(self._rows)):
-            window, baseline = self._windows.choose(number, alone, quiet, self._pinned)
+            window, baseline = self._windows.choose(number, self.alone, self.quiet, self._pinned)
             if not self._series.tells[number]:  # such a shard neither ends a run nor joins a baseline
-                yield self._judged(None, window, baseline, run)
+                yield self._judged(None, window, baseline)
                 continue
             verdicts = self._verdicts(window, baseline)
-            if run and verdicts and not any(verdict.severity or _shows(verdict, size) for verdict in verdicts):
+            if self.run and verdicts and not any(verdict.severity or self._shows(verdict) for verdict in verdicts):
                 # It is too small to show by itself whether the run goes on: together with the run's shards it is not.
-                window, baseline = self._windows.choose(number, self._first, quiet, self._pinned)
+                window, baseline = self._windows.choose(number, self._first, self.quiet, self._pinned)
                 verdicts = self._verdicts(window, baseline)
             worst = max(verdicts, key=lambda verdict: verdict.order, default=None)
             deviating = [] if worst is None or worst.severity is None else [*worst.window]
-            run = [*run, *(shard for shard in deviating if not run or shard > run[-1])] if deviating else []
-            yield self._judged(worst, window, baseline, run)
-            if deviating and worst is not None:
-                size = worst.change.size
-                if before and self._pinned is None and self._fits(worst.window, before):
-                    # The level before is back, and this was the finding about it.
-                    quiet, before, odd, run, alarms = [*before, number], [], [], [], 0
-                    continue
-            if any(verdict.severity is not None and len(verdict.window) == 1 for verdict in verdicts):
-                alone = number + 1
-            if not deviating and not (verdicts and self._suspect(verdicts[0].change)):
-                quiet.append(number)
-                odd, alarms = [], 0
-                continue
-            alarms += 1
-            # Shards that deviate together have not deviated alone, and have joined the baseline: take them out again.
-            odd = sorted({*odd, number, *(shard for shard in deviating if self._series.tells[shard])})
-            quiet = [shard for shard in quiet if shard not in deviating]
-            if alarms == self._settings.adopt_after:  # from here on, the new level is the baseline
-                before, quiet, odd, run, alarms = quiet, odd, [], [], 0
+            self.run = [*self.run, *(shard for shard in deviating if shard not in self.run)] if deviating else []
+            yield self._judged(worst, window, baseline)
+            self._learn(number, verdicts, worst, deviating)
+
+    def _shows(self, verdict: _Verdict) -> bool:
+        """Tell whether the latest shard by itself would have shown the change of the current run."""
+        return len(verdict.window) == 1 and verdict.limit <= self.size
+
+    def _learn(
+        self, number: int, verdicts: Sequence[_Verdict], worst: _Verdict | None, deviating: Sequence[int]
+    ) -> None:
+        """Let a shard join the baseline, or keep it out; a level that lasts becomes the baseline."""
+        if worst is not None and deviating:
+            self.size = worst.change.size
+            if self.before and self._pinned is None and self._fits(worst.window, self.before):
+                # The level before is back, and this was the finding about it.
+                self.quiet, self.before, self.odd, self.run, self.alarms = [*self.before, number], [], [], [], 0
+                return
+        if any(verdict.severity is not None and len(verdict.window) == 1 for verdict in verdicts):
+            self.alone = number + 1
+        if not deviating and not (verdicts and self._suspect(verdicts[0].change)):
+            self.quiet.append(number)
+            self.odd, self.alarms = [], 0
+            return
+        self.alarms += 1
+        # Shards that deviate together have not deviated alone, and have joined the baseline: take them out again.
+        self.odd = sorted({*self.odd, number, *(shard for shard in deviating if self._series.tells[shard])})
+        self.quiet = [shard for shard in self.quiet if shard not in deviating]
+        if self.alarms == self._settings.adopt_after:  # from here on, the new level is the baseline
+            self.before, self.quiet, self.odd, self.run, self.alarms = self.quiet, self.odd, [], [], 0
 
     def _fits(self, window: range, quiet: list[int]) -> bool:
         verdicts = self._verdicts(window, self._windows.latest(quiet), alone=False)
@@ -318,7 +328,7 @@ class _Walk:
             return False
         return change.size >= change.noise(max(SUSPECT_PROBABILITY, self._settings.false_alarm_probability))
 
-    def _judged(self, verdict: _Verdict | None, window: range, baseline: Sequence[int], run: Sequence[int]) -> _Judged:
+    def _judged(self, verdict: _Verdict | None, window: range, baseline: Sequence[int]) -> _Judged:
         judged = window if verdict is None else verdict.window
         compared = Compared(*(tuple(self._rows[n]["shard"] for n in numbers) for numbers in (baseline, judged)))
         if verdict is None:
@@ -337,7 +347,7 @@ class _Walk:
         )
         if verdict.severity is None:
             return _Judged(gauge, None, compared)
-        shards = tuple(self._rows[number]["shard"] for number in run)
+        shards = tuple(self._rows[number]["shard"] for number in self.run)
         finding = DriftFinding(
             measure=self._measure,
             kind=KINDS[self._measure],
@@ -353,9 +363,9 @@ class _Walk:
                 deviation,
                 verdict.passed,
                 [self._rows[number] for number in baseline],
-                [self._rows[number] for number in run],
+                [self._rows[number] for number in self.run],
                 together=len(judged),
             ),
-            examples=examples(self._measure, self._rows[run[0]]["corpus"], shards),
+            examples=examples(self._measure, self._rows[self.run[0]]["corpus"], shards),
         )
         return _Judged(gauge, finding, compared)
