@@ -16,7 +16,8 @@ from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import Compared, DriftError, DriftFinding, Gauge, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.messages import in_words
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.histograms import compare
@@ -56,6 +57,11 @@ class Drift:
     charts: tuple[charts.BarChart, ...]
     latest: ShardJudgement | None
     settings: DriftSettings
+
+    @property
+    def gauges(self) -> list[Gauge]:
+        """Every measure that was judged, those nearest to their limits first."""
+        return sorted(self.latest.gauges, key=lambda gauge: -gauge.share_of_limit) if self.latest else []
 
     @property
     def baseline_shards(self) -> int:
@@ -199,7 +205,7 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
         measures=len(latest.judged) if latest else 0,
         problem="",
         charts=tuple(
-            charts.bar_chart(c.title, _then(c.over.baseline), c.bins, c.baseline, c.current, percent)
+            charts.bar_chart(c.title, _over(c.over), c.bins, c.baseline, c.current, percent)
             for c in (compare(rows, latest.compared) if latest else ())
         ),
         latest=latest,
@@ -207,11 +213,13 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
     )
 
 
-def _then(baseline: Sequence[str]) -> str:
-    """Describe the shards of a baseline."""
-    if len(baseline) == 1:
-        return f"then: {printable(baseline[0])}"
-    return f"then: {len(baseline)} shards, {printable(baseline[0])} to {printable(baseline[-1])}"
+def _over(compared: Compared) -> str:
+    """Describe the shards of a baseline, and how many were judged against it."""
+    shards = compared.baseline
+    now = f"now: {len(compared.judged)} shards together; " if len(compared.judged) > 1 else ""
+    if len(shards) == 1:
+        return f"{now}then: {printable(shards[0])}"
+    return f"{now}then: {len(shards)} shards, {printable(shards[0])} to {printable(shards[-1])}"
 
 
 def render(report: Report) -> str:
@@ -225,6 +233,7 @@ def render(report: Report) -> str:
             watched=WATCHED,
             chart=charts,
             share=share,
+            in_words=in_words,
         )
     )
 

@@ -67,7 +67,7 @@ def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
         wanted = [name for name, _ in drift_checks.CHECKS.values() if step.checks(quality_metrics.ASSET, name)]
         if wanted:
             with no_retry_when_useless():
-                for result in drift_checks.results(settings, opened):
+                for result in drift_checks.results(settings, opened, context.log):
                     if result.check_name in wanted:
                         yield result
         yield from step.up_to_date(opened)

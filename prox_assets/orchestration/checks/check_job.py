@@ -46,7 +46,7 @@ def _log_all(context: dg.OpExecutionContext, lake: Lake, settings: CorpusSetting
             log_evaluation(context, result, blocking=True, partition=shard)
             failed += not result.passed
     of_corpus = [
-        *drift_checks.results(settings, lake),
+        *drift_checks.results(settings, lake, context.log),
         *up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)),
     ]
     for result in of_corpus:
