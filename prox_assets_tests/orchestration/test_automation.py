@@ -149,7 +149,8 @@ def test_a_failed_shard_holds_nothing_back_and_is_tried_again_once_it_has_change
 def test_off_defines_nothing_that_acts(automated: Automated) -> None:
     automated.configure(automation=False)  # a bare `off` in YAML
     assert automated.town.settings.automation is Automation.OFF
-    assert [sensor.name for sensor in automated.town.definitions.sensors or []] == ["town_shard_arrivals"]
+    sensors = [sensor.name for sensor in automated.town.definitions.sensors or []]
+    assert sensors == ["town_shard_arrivals", "town_alerts"]
     automated.write("a.jsonl")
     assert automated.tick() == {}
 

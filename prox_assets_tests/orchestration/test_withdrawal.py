@@ -42,7 +42,9 @@ def test_a_vanished_shard_is_observed_once_and_nothing_becomes_stale(town: Town,
             continue
         context = dg.build_sensor_context(town.instance)
         result = build_discovery_sensor(town.settings)(context, lake=LakeResource(url=town.lake.url))
-        events = result.asset_events if isinstance(result, dg.SensorResult) else []
+        found = result.asset_events if isinstance(result, dg.SensorResult) else []
+        key = town.settings.key("raw_shards")
+        events = [event for event in found if isinstance(event, dg.AssetObservation) and event.asset_key == key]
         assert len(events) == 1 - turn
         for event in events:
             town.instance.report_runless_asset_event(event)

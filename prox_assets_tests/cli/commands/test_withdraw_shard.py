@@ -22,9 +22,9 @@ def lake(tmp_path: Path) -> Path:
         write_pages(tmp_path / "raw" / f"{name}.jsonl", [PAGE])
     settings = tmp_path / "defs.yaml"
     settings.write_text(yaml.safe_dump({"attributes": {"corpus": "web", "urls": [f"{tmp_path}/raw/*.jsonl"]}}))
-    prox("refine", "--settings", settings, "-o", tmp_path / "lake")
+    prox("refine", "--settings", settings, "--lake", tmp_path / "lake")
     (tmp_path / "raw" / "a.jsonl").unlink()
-    prox("refine", "--settings", settings, "-o", tmp_path / "lake")
+    prox("refine", "--settings", settings, "--lake", tmp_path / "lake")
     return tmp_path / "lake"
 
 
@@ -42,7 +42,7 @@ def test_shards_say_what_is_gone_and_since_when(lake: Path) -> None:
 
 def test_files_that_a_command_names_are_not_the_whole_source(lake: Path, tmp_path: Path) -> None:
     write_pages(tmp_path / "raw" / "c.jsonl", [PAGE])
-    prox("refine", tmp_path / "raw" / "c.jsonl", "--corpus", "web", "-o", lake)
+    prox("refine", tmp_path / "raw" / "c.jsonl", "--corpus", "web", "--lake", lake)
     assert "3 shards, 3 done, 1 gone" in prox("shards", lake)
 
 
