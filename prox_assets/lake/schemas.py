@@ -5,8 +5,8 @@ without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
 they do not know. Adding a column to a metrics table keeps the version: the column can be recomputed from the lake, and
-readers return null where an older file lacks it (`ADDED_COLUMNS`). A new version would also make every stored program
-unreadable.
+readers return null where an older file lacks it (`ADDED_COLUMNS`). Renaming one keeps it too: readers find the values
+under the old name (`RENAMED_COLUMNS`). A new version would also make every stored program unreadable.
 """
 
 from enum import StrEnum
@@ -233,7 +233,7 @@ _METRICS: list[Column] = [
     ("words_out", _COUNT, "Runs of non-whitespace in refined text."),
     ("lines_in", _COUNT, "Lines of all documents."),
     ("lines_out", _COUNT, "Lines of refined text."),
-    ("character_retention", _REAL, "characters_out / characters_in."),
+    ("retention", _REAL, "characters_out / characters_in."),
     ("drop_rate", _REAL, "Share of documents dropped at either level."),
     ("keep_probability_histogram", pa.list_(_COUNT), "Documents per 1/20 of keep probability; null if not scored."),
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
@@ -265,6 +265,11 @@ ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     table: frozenset(name for name, _, _ in _WATCHED) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
 }
 """Columns that are missing from files of this SCHEMA_VERSION written by an earlier release; they read as null."""
+
+RENAMED_COLUMNS: dict[Table, dict[str, str]] = {
+    table: {"retention": "character_retention"} for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+}
+"""Columns, with the name that they have in files of an earlier release; such files are read under today's name."""
 
 SCHEMAS: dict[Table, pa.Schema] = {
     table: pa.schema([pa.field(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()

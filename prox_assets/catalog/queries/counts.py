@@ -42,7 +42,7 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
     Returns:
         The keys (corpus, shard | corpus | doc_refiner, chunk_refiner | corpus, day), then shards, documents_in,
         documents_out, each outcome, rows_rejected, characters_in, characters_out, tokens_in, tokens_out (null if any
-        shard lacks token counts), character_retention, token_retention, drop_rate (shares in [0, 1]).
+        shard lacks token counts), retention, token_retention, drop_rate (shares in [0, 1]).
     """
     selected, keys = _keys(by)
     condition, parameters = scope.of_metrics()
@@ -70,7 +70,7 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
             FROM {_source(by)} WHERE {condition} GROUP BY ALL
         )
         SELECT *,
-            characters_out / nullif(characters_in, 0) AS character_retention,
+            characters_out / nullif(characters_in, 0) AS retention,
             tokens_out / nullif(tokens_in, 0) AS token_retention,
             (dropped_by_document + dropped_by_chunks) / nullif(documents_in, 0) AS drop_rate
         FROM counted ORDER BY {keys}

@@ -150,7 +150,7 @@ def _breakdowns(lake: Lake, corpus: str, shards: Sequence[str]) -> tuple[tuple[P
         shards,
     )
     largest = sites.sort("characters_in", "site", descending=[True, False])
-    poorest = sites.filter((pl.col("documents") >= FEWEST_DOCUMENTS) & pl.col("site").is_not_null())
+    poorest = sites.filter((pl.col("documents_in") >= FEWEST_DOCUMENTS) & pl.col("site").is_not_null())
     first, second = (
         tuple((row["site"] or "(no address)", row) for row in frame.head(SITES).to_dicts())
         for frame in (largest, poorest)

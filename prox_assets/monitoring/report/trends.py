@@ -60,35 +60,37 @@ def _mean_keep_probability(row: Row) -> float | None:
 
 
 TRENDS: tuple[Trend, ...] = (
-    Trend("Text kept", "Characters of refined text per character read.", {"": lambda row: row["character_retention"]}),
-    Trend("Tokens kept", "The same in tokens, counted with the refiner's tokenizer.", _of("tokens_out", "tokens_in")),
-    Trend("Documents kept", "Share of documents that have refined text.", _of("documents_out", "documents_in")),
-    Trend("Documents edited", "Share of documents that were kept and edited.", _of("kept_edited", "documents_in")),
+    Trend("Retention", "Characters of refined text per character read.", {"": lambda row: row["retention"]}),
     Trend(
-        "Taken from kept documents",
+        "Token retention", "The same in tokens, counted with the refiner's tokenizer.", _of("tokens_out", "tokens_in")
+    ),
+    Trend("Drop rate", "Share of documents dropped at either level.", {"": lambda row: row["drop_rate"]}),
+    Trend("Edited documents", "Share of documents that were kept and edited.", _of("kept_edited", "documents_in")),
+    Trend(
+        "Removed fraction",
         "Share of the characters of kept documents that was removed.",
         {"": lambda row: share(row["characters_removed"], row["characters_out"] + row["characters_removed"])},
     ),
     Trend("Keep probability", "Mean over scored documents, from the histogram.", {"": _mean_keep_probability}),
     Trend(
-        "Programs without effect",
+        "No-op programs",
         "Share of executed chunk programs that changed nothing.",
         _of("programs_no_op", "programs_executed"),
     ),
-    Trend("Programs refused", "Share of chunk programs that were refused as a whole.", _programs("programs_failed")),
-    Trend("Programs cut off", "Share of chunk programs that hit the token limit.", _programs("programs_truncated")),
-    Trend("Programs looping", "Share of chunk programs that repeat the same call.", _programs("programs_looping")),
+    Trend("Failed programs", "Share of chunk programs that were refused as a whole.", _programs("programs_failed")),
+    Trend("Truncated programs", "Share of chunk programs that hit the token limit.", _programs("programs_truncated")),
+    Trend("Looping programs", "Share of chunk programs that repeat the same call.", _programs("programs_looping")),
     Trend(
-        "Documents quarantined", "Share of documents whose inference kept failing.", _of("quarantined", "documents_in")
+        "Quarantined documents", "Share of documents whose inference kept failing.", _of("quarantined", "documents_in")
     ),
     Trend(
-        "Rows rejected",
+        "Rejected rows",
         "Share of raw rows that could not become documents.",
         {"": lambda row: share(row["rows_rejected"], row["rows_rejected"] + row["documents_in"])},
     ),
     Trend(
-        "Median length",
-        "Characters per document; after refinement, per kept document.",
+        "Document length",
+        "Median of the characters of a document; after refinement, of a kept document.",
         {
             "before": _median("document_characters_in_quantiles"),
             "after": _median("document_characters_out_quantiles"),

@@ -32,7 +32,7 @@ def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
         summary = stage.read_raw_shard(run)
         return {
             "documents": summary.documents,
-            "rejected_rows": sum(summary.rejects.values()),
+            "rows_rejected": sum(summary.rejects.values()),
             "rejects_by_reason": summary.rejects,
             "characters": summary.characters,
             "source_changed": summary.source_changed,

@@ -34,9 +34,9 @@ def build_refined_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
         summary = stage.refine_shard(run)
         before = summary.characters_before
         return {
-            "documents": summary.documents,
+            "documents_in": summary.documents,
             **summary.outcomes,
-            "character_retention": summary.characters_after / before if before else 0.0,
+            "retention": summary.characters_after / before if before else 0.0,
             "operations_applied": summary.operations_applied,
             "operations_failed": summary.operations_failed,
             "execution_id": summary.execution_id,

@@ -10,7 +10,6 @@ import dagster as dg
 
 from prox_assets import __version__
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
@@ -62,8 +61,10 @@ def _numbers(report: Report) -> dict[str, float | int]:
     totals = report.history.totals
     return numbers(
         {
-            **{name: totals[name] for name in ("shards", "documents_in", "character_retention", "tokens_out")},
-            "documents_kept": share(totals["documents_out"], totals["documents_in"]),
+            **{
+                name: totals[name]
+                for name in ("shards", "documents_in", "documents_out", "retention", "tokens_out", "drop_rate")
+            },
             "drift_findings": len(report.drift.findings),
         }
     )

@@ -60,7 +60,12 @@ def assert_harmless(page: Page) -> None:
 
 def test_the_page_says_what_became_of_the_documents(tmp_path: Path):
     page = page_of(measured_run(tmp_path).lake)
-    for words in ("web: refinement report", "66.7%", "of documents kept", "dropped by document 1", "remove_lines"):
+    for words in (
+        "web: refinement report",
+        "documents kept (66.7%); drop rate 33.3%",
+        "dropped by document 1",
+        "remove_lines",
+    ):
         assert words in " ".join(page.text.split()), words
     assert "example.org" in page.text
     assert TEXTS[2] in page.text, "a dropped document is shown"
@@ -104,13 +109,13 @@ def test_trends_have_a_point_per_shard_and_hollow_ones_for_what_was_measured_bef
     run = measured_run(tmp_path)
     row = measured_row(run)
     for week in range(5):
-        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.5 + week / 20)
-    add_measurement(run.lake, row, "week-2", 9, character_retention=0.9)
+        add_measurement(run.lake, row, f"week-{week}", week, retention=0.5 + week / 20)
+    add_measurement(run.lake, row, "week-2", 9, retention=0.9)
     measured_again(run)
 
     report = assemble(run.lake, CORPUS)
 
-    kept = next(chart for chart in report.trends if chart.title == "Text kept")
+    kept = next(chart for chart in report.trends if chart.title == "Retention")
     assert [row["shard"] for row in report.history.latest] == [*(f"week-{week}" for week in range(5)), KEY]
     assert [point.label for point in kept.lines[0].points][1:4] == ["week-1: 55%", "week-2: 90%", "week-3: 65%"]
     assert kept.lines[0].earlier[0].label == "week-2, measured before: 60%"
@@ -120,20 +125,20 @@ def test_trends_have_a_point_per_shard_and_hollow_ones_for_what_was_measured_bef
 def test_what_was_always_zero_is_named_and_not_drawn(tmp_path: Path):
     run = measured_run(tmp_path)
     report = assemble(run.lake, CORPUS)
-    assert "Documents quarantined" in {trend.title for trend in report.always_zero}
-    assert "Documents quarantined" not in {chart.title for chart in report.trends}
+    assert "Quarantined documents" in {trend.title for trend in report.always_zero}
+    assert "Quarantined documents" not in {chart.title for chart in report.trends}
     add_measurement(run.lake, measured_row(run), "other", 1, quarantined=1)
-    assert "Documents quarantined" in {chart.title for chart in assemble(run.lake, CORPUS).trends}
+    assert "Quarantined documents" in {chart.title for chart in assemble(run.lake, CORPUS).trends}
 
 
 def test_the_shard_that_differs_most_comes_first_with_its_reason(tmp_path: Path):
     run = measured_run(tmp_path)
     row = measured_row(run)
     for week in range(8):
-        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.7 + week / 1000)
+        add_measurement(run.lake, row, f"week-{week}", week, retention=0.7 + week / 1000)
     add_measurement(run.lake, row, "bad", 9, quarantined=2)
     first = assemble(run.lake, CORPUS).outliers[0]
-    assert (first.row["shard"], first.title, first.usual) == ("bad", "Documents quarantined", 0.0)
+    assert (first.row["shard"], first.title, first.usual) == ("bad", "Quarantined documents", 0.0)
 
 
 def test_a_finding_is_shown_with_its_words_and_its_query(tmp_path: Path):
@@ -206,7 +211,7 @@ def test_every_measure_is_drawn_beside_its_own_baseline(tmp_path: Path):
     drift = assemble(run.lake, CORPUS, DriftSettings(order="key", accepted_from="week-00")).drift
     notes = {chart.title: chart.note for chart in drift.charts}
     assert notes["Keep probability"] == "then: 12 shards, week-01 to week-13"
-    assert notes["Text left of a document"] == "then: 12 shards, week-02 to week-13"
+    assert notes["Retention per document"] == "then: 12 shards, week-02 to week-13"
 
 
 def test_a_pinned_shard_that_is_not_measured_yet_does_not_cost_the_rest_of_the_page(tmp_path: Path):
@@ -226,9 +231,9 @@ def test_metrics_of_an_earlier_release_are_shown_without_what_they_lack(tmp_path
 
 def test_shards_without_documents_make_a_page(tmp_path: Path):
     run = measured_run(tmp_path, ["x"])
-    assert "of documents kept" in page_of(run.lake).text
+    assert "documents kept (0%); drop rate 100%" in page_of(run.lake).text
     empty = dict.fromkeys((name for name, value in measured_row(run).items() if type(value) is int), 0)
-    add_measurement(run.lake, measured_row(run), "empty", 1, **empty, character_retention=None, drop_rate=None)
+    add_measurement(run.lake, measured_row(run), "empty", 1, **empty, retention=None, drop_rate=None)
     assert_harmless(page_of(run.lake))
 
 
