@@ -220,6 +220,7 @@ _METRICS: list[Column] = [
     ("measured_at", pa.timestamp("us", tz="UTC"), "When the metrics were computed, in UTC."),
     ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
     ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
+    ("refiners", _NAME, "Name of the two refiners together, as the execution's configuration has it."),
     ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
     ("rows_rejected", _COUNT, "Raw rows that could not become documents."),
     ("documents_in", _COUNT, "Documents read."),
@@ -262,7 +263,8 @@ _COLUMNS[Table.SHARD_METRICS] = _METRICS
 _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
-    table: frozenset(name for name, _, _ in _WATCHED) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+    table: frozenset({"refiners", *(name for name, _, _ in _WATCHED)})
+    for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
 }
 """Columns that are missing from files of this SCHEMA_VERSION written by an earlier release; they read as null."""
 

@@ -1,5 +1,6 @@
 """Asset `quality_metrics`: a shard's row of `shard_metrics`, and one more row of its history."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,7 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
         row = {
             **shard_metrics(tables, _token_counter(run.plan)),
             "measured_at": datetime.now(UTC),
+            "refiners": _name_of_refiners(run, execution_id),
             "execution_fingerprint": outcomes.fingerprint,
             "execution_id": execution_id,
             "run_id": run.run_id,
@@ -70,6 +72,14 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
                     everything.write(earlier)
             everything.write(row)
     return row
+
+
+def _name_of_refiners(run: ShardRun, execution_id: str | None) -> str | None:
+    """Return the name, which the next execution may overwrite in `policies`; None where the configuration is gone."""
+    for row in run.lake.rows(run.corpus, Table.POLICIES, run.shard):
+        if row["execution_id"] == execution_id:
+            return json.loads(row["configuration"])["refiners"]["name"]
+    return None
 
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:

@@ -14,12 +14,14 @@ from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries import breakdowns
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.monitoring.completeness import Completeness, completeness
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.histograms import compare
 from prox_assets.monitoring.report.history import History, Row, read_history, share
+from prox_assets.monitoring.report.numbers import Numbers, numbers_table
 from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples
 from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
@@ -31,6 +33,7 @@ SAMPLED_SHARDS = 3
 SITES = 12
 # With fewer documents, a site's retention says little.
 FEWEST_DOCUMENTS = 5
+NONE_KEPT = "none kept"
 
 Part = tuple[str, Row]
 """Documents that have something in common: its name, and their row of counts (catalog/queries/breakdowns.py)."""
@@ -71,6 +74,7 @@ class Report:
     written: datetime
     version: str
     history: History
+    completeness: Completeness
     trends: tuple[charts.LineChart, ...]
     always_zero: tuple[Trend, ...]
     drift: Drift
@@ -79,6 +83,7 @@ class Report:
     poorest_sites: tuple[Part, ...]
     lengths: tuple[Part, ...]
     breakdown_shards: int
+    numbers: Numbers
     outliers: tuple[Outlier, ...]
     samples: tuple[Sample, ...]
 
@@ -102,6 +107,10 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
     newest = _newest_with_documents(lake, history)
     broken_down = _shards_up_to(newest, BREAKDOWN_DOCUMENTS)
     largest, poorest, lengths = _breakdowns(lake, corpus, broken_down)
+    drift = _drift(lake, corpus, settings or DriftSettings())
+    moved = {shard for finding in drift.findings for shard in finding.shards}
+    drifted, others = ([row["shard"] for row in newest if (row["shard"] in moved) is odd] for odd in (True, False))
+    families = tuple(family_changes(history))
     zero = tuple(trend for trend in TRENDS if _is_always_zero(trend, history))
     return Report(
         corpus=corpus,
@@ -109,18 +118,20 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         written=datetime.now(UTC),
         version=__version__,
         history=history,
+        completeness=completeness(lake, corpus),
         trends=tuple(
             chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
         ),
         always_zero=zero,
-        drift=_drift(lake, corpus, settings or DriftSettings()),
-        families=tuple(family_changes(history)),
+        drift=drift,
+        families=families,
         largest_sites=largest,
         poorest_sites=poorest,
         lengths=lengths,
         breakdown_shards=len(broken_down),
+        numbers=numbers_table(history, families, number, percent),
         outliers=tuple(outliers(history.latest)),
-        samples=tuple(samples(lake, corpus, [row["shard"] for row in newest[:SAMPLED_SHARDS]])),
+        samples=tuple(samples(lake, corpus, others[:SAMPLED_SHARDS], drifted[:SAMPLED_SHARDS])),
     )
 
 
@@ -178,6 +189,7 @@ def _trend_chart(trend: Trend, history: History) -> charts.LineChart | None:
         percent if trend.unit == "share" else number,
         share=trend.unit == "share",
         earlier={name: earlier(read) for name, read in trend.series.items()},
+        absent=NONE_KEPT if trend.of_kept and not history.latest[-1]["documents_out"] else "–",
     )
 
 
@@ -222,6 +234,7 @@ def render(report: Report) -> str:
             watched=WATCHED,
             chart=charts,
             share=share,
+            none_kept=NONE_KEPT,
         )
     )
 

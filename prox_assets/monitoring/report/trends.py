@@ -23,12 +23,14 @@ class Trend:
         note: How it is computed, in a sentence.
         series: One function per line, by the line's name; a single line has the name "".
         unit: "share", "characters" or "rate".
+        of_kept: Whether its (last) line is about kept documents alone, so that it has no value where none was kept.
     """
 
     title: str
     note: str
     series: dict[str, Read]
     unit: str = "share"
+    of_kept: bool = False
 
 
 def _of(part: str, whole: str) -> dict[str, Read]:
@@ -70,12 +72,23 @@ TRENDS: tuple[Trend, ...] = (
         "Removed fraction",
         "Share of the characters of kept documents that was removed.",
         {"": lambda row: share(row["characters_removed"], row["characters_out"] + row["characters_removed"])},
+        of_kept=True,
     ),
     Trend("Keep probability", "Mean over scored documents, from the histogram.", {"": _mean_keep_probability}),
     Trend(
         "No-op programs",
         "Share of executed chunk programs that changed nothing.",
         _of("programs_no_op", "programs_executed"),
+    ),
+    Trend(
+        "Over-deletion",
+        "Share of executed documents that lost four fifths or more of their characters.",
+        _of("documents_over_deleted", "documents_executed"),
+    ),
+    Trend(
+        "Repeated lines",
+        "Share of refined lines that other documents have too, expected among 30 documents.",
+        _of("repetition_expected", "repetition_lines"),
     ),
     Trend("Failed programs", "Share of chunk programs that were refused as a whole.", _programs("programs_failed")),
     Trend("Truncated programs", "Share of chunk programs that hit the token limit.", _programs("programs_truncated")),
@@ -96,12 +109,14 @@ TRENDS: tuple[Trend, ...] = (
             "after": _median("document_characters_out_quantiles"),
         },
         unit="characters",
+        of_kept=True,
     ),
     *[
         Trend(
             family.title,
             f"Share of documents that pass all rules ({family.source}).",
             _before_and_after(passes(family)),
+            of_kept=True,
         )
         for family in FAMILIES
     ],

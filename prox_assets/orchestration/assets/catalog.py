@@ -10,9 +10,10 @@ from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.completeness import completeness
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
-from prox_assets.orchestration.metadata import numbers
+from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import quality_metrics
@@ -34,7 +35,11 @@ def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
             done = compact(opened, settings.corpus)
             context.log.info("%s shards had changed; rows written: %s", done.shards_changed, dict(done.rows))
             return dg.MaterializeResult(
-                metadata={"shards_changed": done.shards_changed, **_totals(opened, settings.corpus)}
+                metadata={
+                    "shards_changed": done.shards_changed,
+                    **_totals(opened, settings.corpus),
+                    **completeness_metadata(completeness(opened, settings.corpus)),
+                }
             )
 
     return dg.asset(
@@ -50,4 +55,4 @@ def _totals(lake: Lake, corpus: str) -> dict[str, Any]:
     """Return the corpus's totals, which the UI plots over time."""
     with open_catalog(lake, (corpus,), ("shard_metrics",)) as connection:
         rows = totals(connection, "corpus", Scope((corpus,))).to_dicts()
-    return numbers(rows[0]) if rows else {}
+    return numbers({name: rows[0][name] for name in ("shards", *HEADLINES)}) if rows else {}

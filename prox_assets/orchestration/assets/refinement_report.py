@@ -16,7 +16,7 @@ from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
-from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, link, numbers
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import quality_metrics
@@ -42,6 +42,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
                 "dagster/uri": written.place,
                 "bytes": written.size,
                 **_numbers(written.report),
+                **completeness_metadata(written.report.completeness),
                 "drift": dg.MetadataValue.md(_findings(written.report)),
             }
         )
@@ -61,10 +62,7 @@ def _numbers(report: Report) -> dict[str, float | int]:
     totals = report.history.totals
     return numbers(
         {
-            **{
-                name: totals[name]
-                for name in ("shards", "documents_in", "documents_out", "retention", "tokens_out", "drop_rate")
-            },
+            **{name: totals[name] for name in ("shards", *HEADLINES)},
             "drift_findings": len(report.drift.findings),
         }
     )
