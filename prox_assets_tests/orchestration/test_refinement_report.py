@@ -55,6 +55,7 @@ def test_one_page_tells_of_all_shards_and_every_materialization_links_to_it(make
     assert (shown["shards"], shown["documents_in"], shown["drift_findings"]) == (2, 10, 0)
     assert (shown["documents_out"], shown["drop_rate"]) == (10, 0.0)
     assert shown["report"] == shown["dagster/uri"] == str(page)
+    assert (shown["shards_missing"], shown["shards_outdated"], "left_out" in shown) == (0, 0, False)
     for asset in ALL:
         linked = metadata(runs[1], asset)
         assert linked["report"] == str(page)
@@ -112,3 +113,16 @@ def test_a_report_on_nothing_fails_once_and_says_what_to_do(make_town: Callable[
     assert not result.success
     assert "materialize quality_metrics" in failures(result)
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def test_a_shard_that_failed_is_named_by_the_report_and_the_catalog(make_town: Callable[..., Town]) -> None:
+    town = make_town(refiners=CHUNK_ONLY)
+    write_pages(town.folder / "a.json.gz")
+    (town.folder / "broken.json.gz").write_bytes(b"no gzip")
+    good, broken = town.discover()
+    assert town.run(*ALL, shard=good).success
+
+    for asset in (REPORT, "catalog"):
+        shown = metadata(town.run(asset), asset)
+        assert (shown["shards_missing"], shown["missing"]) == (1, {broken: "raw_shards"})
+        assert shown["left_out"].startswith(f"1 of 2 shards is not measured: {broken} (raw_shards failed")

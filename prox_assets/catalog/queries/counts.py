@@ -21,6 +21,33 @@ _KEYS: dict[Grouping, tuple[str, ...]] = {
 }
 
 
+_SUMMED = (
+    "documents_in",
+    "documents_out",
+    "kept_unchanged",
+    "kept_edited",
+    "dropped_by_document",
+    "dropped_by_chunks",
+    "quarantined",
+    "rows_rejected",
+    "characters_in",
+    "characters_out",
+)
+_TOKENS = ("tokens_in", "tokens_out")
+
+COUNTED_COLUMNS = (
+    "corpus",
+    "shard",
+    "doc_refiner",
+    "chunk_refiner",
+    "measured_at",
+    *_SUMMED,
+    *_TOKENS,
+    "operations",
+)
+"""The columns that `totals` and `operations` need: a fraction of the metrics, and in files since the first release."""
+
+
 def _keys(by: Grouping) -> tuple[str, str]:
     columns = _KEYS[by]
     return ", ".join(columns), ", ".join(column.rpartition(" ")[2] for column in columns)
@@ -46,23 +73,10 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
     """
     selected, keys = _keys(by)
     condition, parameters = scope.of_metrics()
-    summed = (
-        "documents_in",
-        "documents_out",
-        "kept_unchanged",
-        "kept_edited",
-        "dropped_by_document",
-        "dropped_by_chunks",
-        "quarantined",
-        "rows_rejected",
-        "characters_in",
-        "characters_out",
-    )
-    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in summed)
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMMED)
     # A sum over only some of the shards would look like the total.
     tokens = ", ".join(
-        f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT) AS {name}"
-        for name in ("tokens_in", "tokens_out")
+        f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT) AS {name}" for name in _TOKENS
     )
     query = f"""
         WITH counted AS (

@@ -153,15 +153,15 @@ class FamilyChange:
 
 def family_changes(history: History) -> list[FamilyChange]:
     """Compare signals before and after, weighting each shard by its documents."""
+    # By name once: of 2,000 shards, searching each list for each signal took a second.
+    by_name = [
+        (when, [{entry["signal"]: entry["mean"] for entry in row[f"signals_{when}"] or ()} for row in history.latest])
+        for when in ("in", "out")
+    ]
+    weights = {when: [row[f"documents_{when}"] for row in history.latest] for when in ("in", "out")}
 
     def means(name: str) -> dict[str, float | None]:
-        weights = {"in": "documents_in", "out": "documents_out"}
-        return {
-            when: weighted_mean(
-                [signal(row, when, name) for row in history.latest], [row[weight] for row in history.latest]
-            )
-            for when, weight in weights.items()
-        }
+        return {when: weighted_mean([found.get(name) for found in of_rows], weights[when]) for when, of_rows in by_name}
 
     def change(name: str, meaning: str, rule: Rule | None) -> SignalChange:
         found: dict[str, Any] = means(name)
