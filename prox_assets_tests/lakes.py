@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, Table
 
 _BUCKET = "tests"
 _LAKES = "PROX_TEST_LAKES"
@@ -93,6 +93,15 @@ def table_file(lake: Lake, corpus: str, table: Table, shard: str) -> LakeFile:
 def as_an_earlier_release_executed_it(lake: Lake, corpus: str, shard: str) -> None:
     """Take away the table that an earlier release did not write."""
     table_file(lake, corpus, Table.CHUNK_OUTCOMES, shard).unlink()
+
+
+def as_an_earlier_release_wrote_it(file: LakeFile, table: Table) -> None:
+    """Take the added columns out of a file, and give the renamed ones their old names; its footer stays."""
+    old = file.read_table()
+    footer = old.schema.metadata
+    old = old.drop_columns([name for name in ADDED_COLUMNS[table] if name in old.schema.names])
+    old = old.rename_columns([RENAMED_COLUMNS[table].get(name, name) for name in old.schema.names])
+    file.write_table(old.replace_schema_metadata(footer))
 
 
 def files_of(lake: Lake) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from prox_assets.catalog.places import pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows, quoted, quoted_list
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
 FOLDER = "compacted"
 # Readers may still use the second-newest compaction; a reader that outlives two compactions must reopen the catalog.
@@ -193,10 +193,13 @@ def rows_query(
         columns: The columns to read; all by default.
     """
     columns = columns or tuple(_types(what))
-    # Files of an earlier release lack the columns that were added since; these read as null.
+    types = {name: kind for name, kind in _types(what).items() if name in columns}
+    # Files of an earlier release lack the columns that were added since, and have others under an older name.
     added = next((names for table, names in ADDED_COLUMNS.items() if table == what), frozenset())
-    may_lack = not added.isdisjoint(columns)
-    queries = [no_rows({name: kind for name, kind in _types(what).items() if name in columns})] if may_lack else []
+    renamed = next((names for table, names in RENAMED_COLUMNS.items() if table == what), {})
+    renamed = {new: old for new, old in renamed.items() if new in columns}
+    may_lack = bool(renamed) or not added.isdisjoint(columns)
+    queries = [no_rows({**types, **{old: types[new] for new, old in renamed.items()}})] if may_lack else []
     fresh: list[str] = []
     for part in parts:
         if part.uri is not None:
@@ -206,7 +209,11 @@ def rows_query(
         fresh += part.fresh
     if fresh:
         queries.append(_fresh_rows(what, fresh, columns, may_lack=may_lack))
-    return " UNION ALL BY NAME ".join(queries) or no_rows(_types(what))
+    rows = " UNION ALL BY NAME ".join(queries) or no_rows(_types(what))
+    if not renamed:
+        return rows
+    todays = ", ".join(f"coalesce({new}, {old}) AS {new}" for new, old in renamed.items())
+    return f"SELECT * EXCLUDE ({', '.join(renamed.values())}) REPLACE ({todays}) FROM ({rows})"
 
 
 def _fresh_rows(what: Compacted, uris: Sequence[str], columns: Sequence[str], *, may_lack: bool) -> str:

@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.open_table import OpenTable, open_table, replaced_error
-from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
+from prox_assets.lake.schemas import (
+    ADDED_COLUMNS,
+    EXECUTION_TABLES,
+    RENAMED_COLUMNS,
+    SCHEMA_VERSION,
+    SCHEMAS,
+    WRITTEN_BY,
+    Table,
+)
 from prox_assets.lake.storage import TEMPORARY, Storage
 from prox_assets.lake.store_scan import store_scan
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
@@ -244,7 +252,8 @@ class Lake:
         # Without a schema polars opens the first file twice, for its footer and for its rows. If the file is replaced
         # in between, polars reports damage or panics: 2,048 of 6,940 reads next to a writer failed without a schema,
         # none of 7,228 with one.
-        reading: dict[str, Any] = {"schema": schema}
+        renamed = RENAMED_COLUMNS.get(table, {})
+        reading: dict[str, Any] = {"schema": {**schema, **{old: schema[new] for new, old in renamed.items()}}}
         if table in ADDED_COLUMNS:
             # Files of an earlier release lack the columns added since, which read as null; files of a later release
             # have extra ones.
@@ -252,6 +261,9 @@ class Lake:
         # Paths are literal: no globbing, and no columns derived from folder names.
         uris = [self.storage.uri(path) for path in present]
         frame = pl.scan_parquet(uris, glob=False, hive_partitioning=False, **reading)
+        if renamed:
+            todays = [pl.coalesce(new, old).alias(new) for new, old in renamed.items()]
+            frame = frame.with_columns(todays).drop(renamed.values())
         if table in EXECUTION_TABLES:
             published = self.executions(corpus, wanted)
             frame = frame.filter(pl.col("execution_id").is_in(list(published.values())))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import LakeError, ReplacedTableError
-from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.table_files import FileInfo, value_range
 
@@ -66,12 +66,14 @@ class OpenTable:
         footer = self.parquet.metadata
         added = self._may_lack - set(self.parquet.schema_arrow.names)
         lacking = dict.fromkeys(name for name in columns or SCHEMAS[self.table].names if name in added)
-        wanted = [name for name in columns if name not in lacking] if columns else None
+        stored = self._stored_names
+        wanted = [stored.get(name, name) for name in columns if name not in lacking] if columns else None
+        todays = {old: new for new, old in stored.items()}
         size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
         batch_rows = max(1, min(READ_BATCH_ROWS, READ_BATCH_BYTES * footer.num_rows // max(size, 1)))
         for group in range(footer.num_row_groups):
             for batch in self.parquet.iter_batches(batch_rows, row_groups=[group], columns=wanted):
-                for row in batch.to_pylist():
+                for row in batch.rename_columns([todays.get(name, name) for name in batch.schema.names]).to_pylist():
                     yield {**row, **lacking}
 
     def rows_of_document(self, source_row: int) -> list[dict[str, Any]]:
@@ -121,14 +123,19 @@ class OpenTable:
         return None if execution is None or values == (execution, execution) else pl.col("execution_id") == execution
 
     def _read(self, group: int, names: Sequence[str]) -> pl.DataFrame:
-        present = [name for name in names if name in self.parquet.schema_arrow.names]
+        there = self.parquet.schema_arrow.names
+        stored = {name: self._stored_names.get(name, name) for name in names}
+        present = [name for name in names if stored[name] in there]
         if missing := set(names) - set(present) - self._may_lack:
             raise pa.ArrowInvalid(f"no column {', '.join(sorted(missing))}")
         fields = [SCHEMAS[self.table].field(name) for name in names]
         rows = self.parquet.metadata.row_group(group).num_rows
-        table = self.parquet.read_row_group(group, columns=present)
+        table = self.parquet.read_row_group(group, columns=[stored[name] for name in present])
         frame = pl.DataFrame(
-            {field.name: table[field.name] if field.name in present else pa.nulls(rows, field.type) for field in fields}
+            {
+                field.name: table[stored[field.name]] if field.name in present else pa.nulls(rows, field.type)
+                for field in fields
+            }
         )
         if frame.schema != pl.Schema(pa.schema(fields)):
             raise pa.ArrowInvalid(f"columns of other types than the table's: {frame.schema}")
@@ -137,6 +144,13 @@ class OpenTable:
     @property
     def _may_lack(self) -> frozenset[str]:
         return ADDED_COLUMNS.get(self.table, frozenset())
+
+    @property
+    def _stored_names(self) -> dict[str, str]:
+        """The columns that an earlier release named otherwise, with their name in this file."""
+        there = self.parquet.schema_arrow.names
+        renamed = RENAMED_COLUMNS.get(self.table, {})
+        return {new: old for new, old in renamed.items() if new not in there and old in there}
 
 
 @contextmanager

@@ -5,8 +5,9 @@ without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
 they do not know. Adding a column to a metrics table or to `shards` keeps the version: the column can be recomputed from
-the lake, or by the next listing, and readers return null where an older file lacks it (`ADDED_COLUMNS`). A new version
-would also make every stored program unreadable.
+the lake, or by the next listing, and readers return null where an older file lacks it (`ADDED_COLUMNS`). Renaming one
+keeps it too: readers find the values under the old name (`RENAMED_COLUMNS`). A new version would also make every stored
+program unreadable.
 """
 
 from enum import StrEnum
@@ -222,6 +223,7 @@ _METRICS: list[Column] = [
     ("measured_at", _TIME, "When the metrics were computed, in UTC."),
     ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
     ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
+    ("refiners", _NAME, "Name of the two refiners together, as the execution's configuration has it."),
     ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
     ("rows_rejected", _COUNT, "Raw rows that could not become documents."),
     ("documents_in", _COUNT, "Documents read."),
@@ -235,7 +237,7 @@ _METRICS: list[Column] = [
     ("words_out", _COUNT, "Runs of non-whitespace in refined text."),
     ("lines_in", _COUNT, "Lines of all documents."),
     ("lines_out", _COUNT, "Lines of refined text."),
-    ("character_retention", _REAL, "characters_out / characters_in."),
+    ("retention", _REAL, "characters_out / characters_in."),
     ("drop_rate", _REAL, "Share of documents dropped at either level."),
     ("keep_probability_histogram", pa.list_(_COUNT), "Documents per 1/20 of keep probability; null if not scored."),
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
@@ -266,11 +268,16 @@ _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     Table.SHARDS: frozenset({"gone_since"}),
     **{
-        table: frozenset(name for name, _, _ in _WATCHED)
+        table: frozenset({"refiners", *(name for name, _, _ in _WATCHED)})
         for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
     },
 }
 """Columns that are missing from files of this SCHEMA_VERSION written by an earlier release; they read as null."""
+
+RENAMED_COLUMNS: dict[Table, dict[str, str]] = {
+    table: {"retention": "character_retention"} for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+}
+"""Columns, with the name that they have in files of an earlier release; such files are read under today's name."""
 
 SCHEMAS: dict[Table, pa.Schema] = {
     table: pa.schema([pa.field(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()

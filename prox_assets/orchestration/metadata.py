@@ -8,7 +8,11 @@ import pyarrow as pa
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
+from prox_assets.monitoring.completeness import Completeness
 from prox_assets.monitoring.report.write import report_place
+
+HEADLINES = ("documents_in", "documents_out", "retention", "drop_rate", "tokens_out", "quarantined", "rows_rejected")
+"""The numbers that tell how a refinement went, of one shard or of all; the report has the others."""
 
 _TYPE_NAMES = {pa.large_string(): "string", pa.bool_(): "bool"}
 
@@ -43,6 +47,16 @@ def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[st
 def link(place: str) -> dg.MetadataValue:
     """Return a path or URL as the metadata type that the UI renders best."""
     return dg.MetadataValue.url(place) if "://" in place else dg.MetadataValue.path(place)
+
+
+def completeness_metadata(found: Completeness) -> dict[str, Any]:
+    """Return how many shards a page or table about the whole corpus leaves out, which, and what to do about it."""
+    shown: dict[str, Any] = {"shards_missing": len(found.missing), "shards_outdated": len(found.outdated)}
+    if found.missing:
+        shown["missing"] = dg.MetadataValue.json(dict(found.missing))
+    if found.sentences:
+        shown["left_out"] = "\n".join(found.sentences)
+    return shown
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float | int]:

@@ -1,5 +1,6 @@
 """Asset `quality_metrics`: a shard's row of `shard_metrics`, and one more row of its history."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,7 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
         row = {
             **shard_metrics(tables, _token_counter(run.plan)),
             "measured_at": datetime.now(UTC),
+            "refiners": _name_of_refiners(run, execution_id),
             "execution_fingerprint": outcomes.fingerprint,
             "execution_id": execution_id,
             "run_id": run.run_id,
@@ -85,6 +87,14 @@ def _is_measured(run: ShardRun, execution_id: str | None) -> bool:
     except LakeError:
         return False  # a damaged file is written again
     return all(info is not None and info.identity == metrics_identity(execution_id) for info in files)
+
+
+def _name_of_refiners(run: ShardRun, execution_id: str | None) -> str | None:
+    """Return the name, which the next execution may overwrite in `policies`; None where the configuration is gone."""
+    for row in run.lake.rows(run.corpus, Table.POLICIES, run.shard):
+        if row["execution_id"] == execution_id:
+            return json.loads(row["configuration"])["refiners"]["name"]
+    return None
 
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:

@@ -5,15 +5,15 @@ import shutil
 import time
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.catalog.compaction import GENERATIONS_KEPT, Compacted, compact, coverage
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.document_index import find_by_id
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import ADDED_COLUMNS, Table
+from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
+from prox_assets_tests.lakes import LakeFile, as_an_earlier_release_wrote_it, table_file
 
 SMALL = tuple(what.value for what in Compacted)
 
@@ -143,13 +143,17 @@ def test_a_document_whose_shard_is_gone_is_not_found(local_lake):
 
 
 def test_metrics_of_an_earlier_release_stand_beside_those_of_this_one(local_lake, tmp_path):
-    path = Path(local_lake.storage.root) / local_lake.table_path("web", Table.SHARD_METRICS, "one.jsonl")
-    old = pq.read_table(path).drop_columns(list(ADDED_COLUMNS[Table.SHARD_METRICS]))
-    pq.write_table(old.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+    """Its columns of other names too: those of a shard's file, and those of a compaction that it left."""
+    table = Table.SHARD_METRICS
+    [row] = local_lake.rows("web", table, "one.jsonl", ["retention"])
+    as_an_earlier_release_wrote_it(table_file(local_lake, "web", table, "one.jsonl"), table)
     compact(local_lake, "web")
+    [copy] = [name for name in local_lake.storage.list_files("web/compacted") if name.startswith(f"{table}-")]
+    as_an_earlier_release_wrote_it(LakeFile(local_lake, f"web/compacted/{copy}"), table)
     refine_pages(local_lake, tmp_path / "raw", (Page("a new shard"),), shard="two.jsonl")
-    query = "SELECT shard, programs_no_op IS NULL FROM shard_metrics ORDER BY shard"
+    query = "SELECT shard, programs_no_op IS NULL, retention FROM shard_metrics ORDER BY shard"
     for _ in range(2):
         with open_catalog(local_lake) as catalog:
-            assert catalog.sql(query).fetchall() == [("one.jsonl", True), ("two.jsonl", False)]
+            assert catalog.sql(query).fetchall() == [("one.jsonl", True, row["retention"]), ("two.jsonl", False, 1.0)]
+            assert catalog.sql("FROM shard_metrics").columns == SCHEMAS[table].names
         compact(local_lake, "web")

@@ -21,7 +21,7 @@ def test_totals_add_up_by_shard_corpus_refiner_and_day(refined_lake, tmp_path):
         by_shard = counts.totals(con, "shard")
         assert by_shard["shard"].to_list() == ["one.jsonl", "two.jsonl"]
         assert by_shard["documents_in"].to_list() == [9, 1]
-        assert by_shard["character_retention"].to_list()[1] == 1.0
+        assert by_shard["retention"].to_list()[1] == 1.0
         [corpus] = counts.totals(con, "corpus").to_dicts()
         [refiner] = counts.totals(con, "refiner").to_dicts()
         [day] = counts.totals(con, "day").to_dicts()
@@ -119,9 +119,9 @@ def test_sites_are_hosts_without_user_port_and_www_ordered_by_what_is_left(refin
         rows = breakdowns.sites(con).to_dicts()
         most = breakdowns.sites(con, most_retained=True, min_documents=2).to_dicts()
     assert {row["site"] for row in rows} == {"example.org", "trees.example", None}
-    shares = [row["character_retention"] for row in rows]
+    shares = [row["retention"] for row in rows]
     assert shares == sorted(shares)
-    assert [(row["site"], row["documents"], row["kept"]) for row in most] == [("example.org", 7, 5)]
+    assert [(row["site"], row["documents_in"], row["documents_out"]) for row in most] == [("example.org", 7, 5)]
 
 
 def test_the_biggest_edits_come_first(refined_lake):
@@ -190,7 +190,7 @@ def test_programs_that_an_earlier_release_executed_are_counted_as_unknown(local_
 def test_documents_are_binned_by_keep_probability(refined_lake):
     with open_catalog(refined_lake) as con:
         rows = programs.keep_probabilities(con, bins=10).to_dicts()
-    assert [(row["from_probability"], row["documents"], row["kept"]) for row in rows] == [
+    assert [(row["from_probability"], row["documents_in"], row["documents_out"]) for row in rows] == [
         (0.0, 1, 0),
         (0.6, 1, 1),
         (0.7, 2, 1),

@@ -22,9 +22,9 @@ LENGTHS = (250, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000)
 """Upper ends of the bins of raw length, in characters; the last bin is open."""
 
 _COUNTS = f"""
-    count(*) AS documents, count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS kept,
+    count(*) AS documents_in, count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS documents_out,
     CAST(sum(characters_before) AS BIGINT) AS characters_in, CAST(sum(characters_after) AS BIGINT) AS characters_out,
-    sum(characters_after) / nullif(sum(characters_before), 0) AS character_retention
+    sum(characters_after) / nullif(sum(characters_before), 0) AS retention
 """
 
 
@@ -45,8 +45,8 @@ def sites(
         most_retained: Put the highest retention first.
 
     Returns:
-        site (host of the URL without www; null where a document has no URL), documents, kept, characters_in,
-        characters_out, character_retention, example (a doc_id).
+        site (host of the URL without www; null where a document has no URL), documents_in, documents_out,
+        characters_in, characters_out, retention, example (a doc_id).
     """
     condition, parameters = scope.of_documents()
     query = f"""
@@ -55,7 +55,7 @@ def sites(
         SELECT {SITE} AS site, {_COUNTS}, arg_max(doc_id, characters_before - characters_after) AS example
         FROM told JOIN pages USING (corpus, shard, source_row)
         GROUP BY site HAVING count(*) >= ?
-        ORDER BY character_retention {"DESC" if most_retained else "ASC"} NULLS LAST, documents DESC, site LIMIT ?
+        ORDER BY retention {"DESC" if most_retained else "ASC"} NULLS LAST, documents_in DESC, site LIMIT ?
     """
     return con.sql(query, params=[*parameters, *parameters, min_documents, limit]).pl()
 
@@ -64,8 +64,8 @@ def lengths(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.DataFra
     """Return documents by raw length, shortest first.
 
     Returns:
-        bin (its place in LENGTHS; len(LENGTHS) for longer documents), documents, kept, characters_in, characters_out,
-        character_retention; bins without documents are left out.
+        bin (its place in LENGTHS; len(LENGTHS) for longer documents), documents_in, documents_out, characters_in,
+        characters_out, retention; bins without documents are left out.
     """
     condition, parameters = scope.of_documents()
     query = f"""

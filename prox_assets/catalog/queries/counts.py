@@ -21,6 +21,33 @@ _KEYS: dict[Grouping, tuple[str, ...]] = {
 }
 
 
+_SUMMED = (
+    "documents_in",
+    "documents_out",
+    "kept_unchanged",
+    "kept_edited",
+    "dropped_by_document",
+    "dropped_by_chunks",
+    "quarantined",
+    "rows_rejected",
+    "characters_in",
+    "characters_out",
+)
+_TOKENS = ("tokens_in", "tokens_out")
+
+COUNTED_COLUMNS = (
+    "corpus",
+    "shard",
+    "doc_refiner",
+    "chunk_refiner",
+    "measured_at",
+    *_SUMMED,
+    *_TOKENS,
+    "operations",
+)
+"""The columns that `totals` and `operations` need: a fraction of the metrics, and in files since the first release."""
+
+
 def _keys(by: Grouping) -> tuple[str, str]:
     columns = _KEYS[by]
     return ", ".join(columns), ", ".join(column.rpartition(" ")[2] for column in columns)
@@ -42,27 +69,14 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
     Returns:
         The keys (corpus, shard | corpus | doc_refiner, chunk_refiner | corpus, day), then shards, documents_in,
         documents_out, each outcome, rows_rejected, characters_in, characters_out, tokens_in, tokens_out (null if any
-        shard lacks token counts), character_retention, token_retention, drop_rate (shares in [0, 1]).
+        shard lacks token counts), retention, token_retention, drop_rate (shares in [0, 1]).
     """
     selected, keys = _keys(by)
     condition, parameters = scope.of_metrics()
-    summed = (
-        "documents_in",
-        "documents_out",
-        "kept_unchanged",
-        "kept_edited",
-        "dropped_by_document",
-        "dropped_by_chunks",
-        "quarantined",
-        "rows_rejected",
-        "characters_in",
-        "characters_out",
-    )
-    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in summed)
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMMED)
     # A sum over only some of the shards would look like the total.
     tokens = ", ".join(
-        f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT) AS {name}"
-        for name in ("tokens_in", "tokens_out")
+        f"CAST(CASE WHEN count({name}) = count(*) THEN sum({name}) END AS BIGINT) AS {name}" for name in _TOKENS
     )
     query = f"""
         WITH counted AS (
@@ -70,7 +84,7 @@ def totals(con: "DuckDBPyConnection", by: Grouping = "corpus", scope: Scope = EV
             FROM {_source(by)} WHERE {condition} GROUP BY ALL
         )
         SELECT *,
-            characters_out / nullif(characters_in, 0) AS character_retention,
+            characters_out / nullif(characters_in, 0) AS retention,
             tokens_out / nullif(tokens_in, 0) AS token_retention,
             (dropped_by_document + dropped_by_chunks) / nullif(documents_in, 0) AS drop_rate
         FROM counted ORDER BY {keys}

@@ -34,31 +34,31 @@ def configurations(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.
     Returns:
         doc_refiner, chunk_refiner, execution_fingerprint (fingerprints), code_version, shards (whose latest measurement
         has this configuration), measurements (superseded ones included), runs (that measured, newest first), first,
-        last (times of the first and last measurement), name (of the refiners; null if the policy of the shard that was
-        measured last has been overwritten since).
+        last (times of the first and last measurement), name (of the refiners; null only where an earlier release, which
+        did not note it, made the measurements, and every policy of these refiners has been overwritten since).
     """
     condition, parameters = scope.of_metrics()
     query = f"""
         WITH measured AS (
             SELECT *, row_number() OVER (PARTITION BY corpus, shard ORDER BY measured_at DESC) = 1 AS is_latest
             FROM shard_metrics_history WHERE {condition}
+        ), policy AS (
+            SELECT corpus, shard, execution_id, json_extract_string(configuration, '$.refiners.name') AS configured
+            FROM policies
         ), runs AS (
             SELECT doc_refiner, chunk_refiner, execution_fingerprint, code_version, run_id,
                 count(*) AS measurements, count(*) FILTER (is_latest) AS shards, min(measured_at) AS first,
-                max(measured_at) AS last, arg_max((corpus, shard), (measured_at, shard)) AS place
-            FROM measured GROUP BY ALL
+                max(measured_at) AS last, arg_max(coalesce(refiners, configured), measured_at) AS name
+            FROM measured LEFT JOIN policy USING (corpus, shard, execution_id) GROUP BY ALL
         ), used AS (
             SELECT doc_refiner, chunk_refiner, execution_fingerprint, code_version,
                 CAST(sum(shards) AS BIGINT) AS shards, CAST(sum(measurements) AS BIGINT) AS measurements,
                 list(run_id ORDER BY last DESC, run_id) AS runs, min(first) AS first, max(last) AS last,
-                arg_max(place, last) AS place
+                arg_max(name, last) AS name
             FROM runs GROUP BY ALL
-        ), names AS (
-            SELECT (corpus, shard) AS place, execution_fingerprint,
-                json_extract_string(configuration, '$.refiners.name') AS name
-            FROM policies
         )
-        SELECT * EXCLUDE (place) FROM used LEFT JOIN names USING (place, execution_fingerprint)
+        -- An execution under another policy has the same refiners, and so their name.
+        SELECT * REPLACE (coalesce(name, max(name) OVER (PARTITION BY doc_refiner, chunk_refiner)) AS name) FROM used
         ORDER BY last DESC, execution_fingerprint
     """
     return con.sql(query, params=parameters).pl()

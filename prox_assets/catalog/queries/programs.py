@@ -102,8 +102,8 @@ def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bin
     """Return scored documents by keep probability; values outside [0, 1], NaN among them, decided nothing.
 
     Returns:
-        corpus, from_probability, to_probability (the last bin includes 1), documents, kept, characters_in, example (a
-        doc_id); bins without documents are left out.
+        corpus, from_probability, to_probability (the last bin includes 1), documents_in, documents_out,
+        characters_in, example (a doc_id); bins without documents are left out.
     """
     condition, parameters = scope.of_documents()
     query = f"""
@@ -113,8 +113,8 @@ def keep_probabilities(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, bin
         ), fates AS (
             SELECT corpus, shard, source_row, outcome, characters_before FROM outcomes WHERE {condition}
         )
-        SELECT corpus, bin / ? AS from_probability, (bin + 1) / ? AS to_probability, count(*) AS documents,
-            count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS kept,
+        SELECT corpus, bin / ? AS from_probability, (bin + 1) / ? AS to_probability, count(*) AS documents_in,
+            count(*) FILTER ({one_of("outcome", KEPT_OUTCOMES)}) AS documents_out,
             CAST(sum(characters_before) AS BIGINT) AS characters_in, min(doc_id) AS example
         FROM scored LEFT JOIN fates USING (corpus, shard, source_row)
         GROUP BY corpus, bin ORDER BY corpus, bin

@@ -33,3 +33,5 @@ def report(
     for name in names:
         written = write_report(opened, name, drift, output)
         say(f"{name}: {written.place} ({written.size / 1000:,.0f} kB)")
+        for sentence in written.report.completeness.sentences:
+            say(sentence)

@@ -121,9 +121,11 @@ def sites(
     scope: Scope,
     limit: Limit = 20,
     min_documents: Annotated[int, typer.Option(min=1, help="Leave out sites with fewer documents.")] = 1,
-    most_retained: Annotated[bool, typer.Option("--most-retained", help="The sites that keep most first.")] = False,
+    most_retained: Annotated[
+        bool, typer.Option("--most-retained", help="The sites with the highest retention first.")
+    ] = False,
 ) -> "pl.DataFrame":
-    """Sites by the share of their text that is kept."""
+    """Sites by retention, the lowest first."""
     return breakdowns.sites(con, scope, limit, min_documents, most_retained)
 
 
@@ -139,7 +141,7 @@ def bad_programs(
     scope: Scope,
     examples: Annotated[int, typer.Option(min=0, help="Show this many programs of each kind instead of counts.")] = 0,
 ) -> "pl.DataFrame":
-    """Chunk programs that failed, were cut off, looped or are missing; --examples shows them."""
+    """Chunk programs that failed, were truncated, looped or are missing; --examples shows them."""
     return programs.bad_program_examples(con, scope, examples) if examples else programs.bad_programs(con, scope)
 
 
@@ -163,7 +165,7 @@ def compare(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """Compare two refiners on the same documents: agreement, kept text, and where they differ most."""
+    """Compare two refiners on the same documents: agreement, refined text, and where they differ most."""
     if first == second:
         raise fail("name two different corpora to compare")
     opened = Lake(lake)
@@ -191,11 +193,11 @@ def _say_agreement(first: str, second: str, agreed: comparison.Agreement) -> Non
         f"only {first} keeps {agreed.only_first_keeps:,}, only {second} keeps {agreed.only_second_keeps:,}"
     )
     say(
-        f"text kept: {first} {agreed.characters_first:,} characters, {second} {agreed.characters_second:,} "
+        f"refined text: {first} {agreed.characters_first:,} characters, {second} {agreed.characters_second:,} "
         f"({agreed.characters_second - agreed.characters_first:+,})"
     )
     if agreed.tokens_first is not None and agreed.tokens_second is not None:
         say(
-            f"tokens kept: {first} {agreed.tokens_first:,}, {second} {agreed.tokens_second:,} "
+            f"refined tokens: {first} {agreed.tokens_first:,}, {second} {agreed.tokens_second:,} "
             f"({agreed.tokens_second - agreed.tokens_first:+,})"
         )

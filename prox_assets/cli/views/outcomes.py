@@ -19,12 +19,12 @@ FAILED_PROGRAMS_WORTH_A_WARNING = 0.036
 def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table of documents and their outcomes, with a row per shard and a total.
 
-    In = kept + dropped + quarantined; kept includes edited. Rejects are raw rows that never became documents. Retention
-    is characters out / characters in.
+    In = kept + dropped + quarantined; kept includes edited. Rejected are raw rows that never became documents.
+    Retention is characters out / characters in.
     """
     table = Table(title="Documents", title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("shard", overflow="fold")
-    for name in ("in", "kept", "edited", "dropped", "quarantined", "rejects", "retention"):
+    for name in ("in", "kept", "edited", "dropped", "quarantined", "rejected", "retention"):
         table.add_column(name, justify="right")
     counts = {shard: _counts(row) for shard, row in metrics.items()}
     for shard, of_shard in counts.items():

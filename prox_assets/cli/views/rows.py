@@ -172,7 +172,7 @@ def _text(value: object) -> str:
 
 
 def _is_share(name: str) -> bool:
-    return name == "share" or name.endswith(("_share", "_retention", "_rate"))
+    return name in ("share", "retention") or name.endswith(("_share", "_retention", "_rate"))
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 (whatever JSON does not know)

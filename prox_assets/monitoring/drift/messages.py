@@ -17,23 +17,23 @@ SHARDS_NAMED = 20
 FINGERPRINT_DIGITS = 8
 
 _NAMES: dict[Measure, str] = {
-    Measure.KEEP_PROBABILITY: "keep probabilities",
-    Measure.RETENTION: "shares of characters retained per document",
-    Measure.REMOVED_FRACTION: "shares of characters removed per kept document",
-    Measure.DOCUMENT_LENGTH: "lengths of documents",
-    Measure.OPERATIONS_PER_DOCUMENT: "operations applied per document",
-    Measure.LANGUAGE_MIX: "languages of documents",
-    Measure.REPEATED_LINES: "refined lines that several documents share",
-    Measure.FAILED_PROGRAMS: "chunk programs refused",
-    Measure.TRUNCATED_PROGRAMS: "chunk programs cut off by the token limit",
-    Measure.LOOPING_PROGRAMS: "chunk programs that loop",
-    Measure.NO_OP_PROGRAMS: "chunk programs that change nothing",
-    Measure.OVER_DELETION: "documents that lost four fifths or more",
-    Measure.DROPPED_DOCUMENTS: "documents dropped",
-    Measure.QUARANTINED_DOCUMENTS: "documents quarantined",
-    Measure.REJECTED_ROWS: "raw rows rejected",
-    Measure.DOC_TOKENS_PER_CHARACTER: "document-level prompt tokens per character",
-    Measure.CHUNK_TOKENS_PER_CHARACTER: "chunk-level prompt tokens per character",
+    Measure.KEEP_PROBABILITY: "keep probability",
+    Measure.RETENTION: "retention per document",
+    Measure.REMOVED_FRACTION: "removed fraction per kept document",
+    Measure.DOCUMENT_LENGTH: "document length",
+    Measure.OPERATIONS_PER_DOCUMENT: "operations per document",
+    Measure.LANGUAGE_MIX: "language mix",
+    Measure.REPEATED_LINES: "repeated lines",
+    Measure.FAILED_PROGRAMS: "failed programs",
+    Measure.TRUNCATED_PROGRAMS: "truncated programs",
+    Measure.LOOPING_PROGRAMS: "looping programs",
+    Measure.NO_OP_PROGRAMS: "no-op programs",
+    Measure.OVER_DELETION: "over-deletion (documents that lost four fifths or more)",
+    Measure.DROPPED_DOCUMENTS: "dropped documents",
+    Measure.QUARANTINED_DOCUMENTS: "quarantined documents",
+    Measure.REJECTED_ROWS: "rejected rows",
+    Measure.DOC_TOKENS_PER_CHARACTER: "document-level tokens per character",
+    Measure.CHUNK_TOKENS_PER_CHARACTER: "chunk-level tokens per character",
     Measure.SCHEMA: "columns",
 }
 
@@ -116,7 +116,7 @@ def _moved(deviation: Deviation, limit: float) -> str:
                 f"{bin_name(deviation.measure, first, last)} {before:.1%} to {now:.1%}"
                 for first, last, before, now in most
             )
-            return f"The distribution of {name} shifted (PSI {deviation.value:.2f}, limit {limit:.3g}): {bins}"
+            return f"{name.capitalize()} shifted (PSI {deviation.value:.2f}, limit {limit:.3g}): {bins}"
 
 
 def _configuration(baseline: Sequence[Row], first: Row) -> str:

@@ -69,7 +69,7 @@ def _outcome_metrics(documents_in: int, outcomes: pl.LazyFrame) -> dict[str, Any
         **totals,
         "documents_in": documents_in,
         **{outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
-        "character_retention": totals["characters_out"] / totals["characters_in"] if totals["characters_in"] else None,
+        "retention": totals["characters_out"] / totals["characters_in"] if totals["characters_in"] else None,
         "drop_rate": dropped / documents_in if documents_in else None,
         "document_characters_in_quantiles": _quantiles(outcomes, "characters_before"),
         "document_characters_out_quantiles": _quantiles(outcomes.filter(kept), "characters_after"),

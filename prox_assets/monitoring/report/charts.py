@@ -92,6 +92,7 @@ def line_chart(
     *,
     share: bool,
     earlier: dict[str, Sequence[tuple[int, float]]] | None = None,
+    absent: str = "–",
 ) -> LineChart | None:
     """Lay out lines over equally spaced measurements; return None if no value is known.
 
@@ -103,6 +104,7 @@ def line_chart(
         text: Formats a value for people.
         share: Whether values lie in [0, 1], so that the axis ends there.
         earlier: Per line, places and values that later ones have replaced; left out if places are grouped.
+        absent: What stands for the last measurement's value where it has none.
     """
     known = [value for values in series.values() for value in values if value is not None]
     if not known:
@@ -132,12 +134,12 @@ def line_chart(
             points.append(at(place, value, f"{f'{name}, ' if name else ''}{where}: {text(value)}"))
             path.append(f"{'L' if pen_down else 'M'}{points[-1].x} {points[-1].y}")
             pen_down = True
-        latest = next((value for value in reversed(values) if value is not None), None)
+        latest = values[-1]
         before = tuple(
             at(place, value, f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}")
             for place, value in replaced.get(name, ())
         )
-        lines.append(ChartLine(name, " ".join(path), tuple(points), before, "–" if latest is None else text(latest)))
+        lines.append(ChartLine(name, " ".join(path), tuple(points), before, absent if latest is None else text(latest)))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
     return LineChart(title, note, ticks, names[0], names[-1], tuple(lines), per_point)
 

@@ -46,10 +46,10 @@ def _count_bin(number: int) -> str:
 
 HISTOGRAMS: dict[Measure, tuple[str, int, Callable[[int], str]]] = {
     Measure.KEEP_PROBABILITY: ("Keep probability", SHARE_BINS, _share_bin),
-    Measure.RETENTION: ("Text left of a document", SHARE_BINS, _share_bin),
-    Measure.REMOVED_FRACTION: ("Taken from a kept document", SHARE_BINS, _share_bin),
-    Measure.DOCUMENT_LENGTH: ("Characters of a document", LENGTH_BINS, _count_bin),
-    Measure.OPERATIONS_PER_DOCUMENT: ("Operations applied to a document", OPERATION_BINS, _count_bin),
+    Measure.RETENTION: ("Retention per document", SHARE_BINS, _share_bin),
+    Measure.REMOVED_FRACTION: ("Removed fraction per kept document", SHARE_BINS, _share_bin),
+    Measure.DOCUMENT_LENGTH: ("Document length (characters)", LENGTH_BINS, _count_bin),
+    Measure.OPERATIONS_PER_DOCUMENT: ("Operations per document", OPERATION_BINS, _count_bin),
 }
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prox_assets.catalog.connection import ask_corpus
-from prox_assets.catalog.queries.counts import operations, totals
+from prox_assets.catalog.connection import ask_corpus, read_once
+from prox_assets.catalog.queries.counts import COUNTED_COLUMNS, operations, totals
 from prox_assets.catalog.queries.metrics_history import configurations, measurements
 from prox_assets.lake.errors import MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 Row = dict[str, Any]
 
-TABLES = (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY, Table.POLICIES)
+MEASURED_TABLES = (Table.SHARD_METRICS_HISTORY, Table.POLICIES)
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,19 @@ def read_history(lake: Lake, corpus: str) -> History:
             f"corpus {corpus!r} of the lake {lake.url} has no measured shard (corpora there: {known}); materialize "
             "quality_metrics, or run `prox refine`"
         )
-    questions = (measurements, totals, operations, configurations)
-    rows, [total], by_operation, used = ask_corpus(
-        lake, corpus, lambda con: [question(con).to_dicts() for question in questions], TABLES
-    )
+    rows, used = ask_corpus(lake, corpus, _of_every_measurement, MEASURED_TABLES)
+    [total], by_operation = ask_corpus(lake, corpus, _of_latest, (Table.SHARD_METRICS,), columns=COUNTED_COLUMNS)
     return History(corpus, tuple(rows), total, tuple(by_operation), tuple(used))
+
+
+def _of_every_measurement(con: "DuckDBPyConnection") -> tuple[list[Row], list[Row]]:
+    read_once(con, Table.SHARD_METRICS_HISTORY)
+    return measurements(con).to_dicts(), configurations(con).to_dicts()
+
+
+def _of_latest(con: "DuckDBPyConnection") -> tuple[list[Row], list[Row]]:
+    read_once(con, Table.SHARD_METRICS)
+    return totals(con).to_dicts(), operations(con).to_dicts()
 
 
 def share(part: float | None, whole: float | None) -> float | None:

@@ -14,13 +14,13 @@ SMALLEST_SPREAD = 0.01
 MAD_TO_DEVIATION = 1.4826
 
 _TITLES = (
-    "Text kept",
-    "Documents kept",
-    "Programs refused",
-    "Programs cut off",
-    "Programs looping",
-    "Documents quarantined",
-    "Rows rejected",
+    "Retention",
+    "Drop rate",
+    "Failed programs",
+    "Truncated programs",
+    "Looping programs",
+    "Quarantined documents",
+    "Rejected rows",
 )
 WATCHED: tuple[Trend, ...] = tuple(trend for trend in TRENDS if trend.title in _TITLES)
 

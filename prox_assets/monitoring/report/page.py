@@ -15,6 +15,7 @@ from prox_assets.catalog.queries import breakdowns
 from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.monitoring.completeness import Completeness, completeness
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import Compared, DriftError, DriftFinding, Gauge, ShardJudgement, judge_arrivals
 from prox_assets.monitoring.drift.messages import in_words
@@ -22,6 +23,7 @@ from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.histograms import compare
 from prox_assets.monitoring.report.history import History, Row, read_history, share
+from prox_assets.monitoring.report.numbers import Numbers, numbers_table
 from prox_assets.monitoring.report.outliers import WATCHED, Outlier, outliers
 from prox_assets.monitoring.report.samples import Sample, samples
 from prox_assets.monitoring.report.trends import TRENDS, FamilyChange, Read, Trend, family_changes
@@ -33,6 +35,7 @@ SAMPLED_SHARDS = 3
 SITES = 12
 # With fewer documents, a site's retention says little.
 FEWEST_DOCUMENTS = 5
+NONE_KEPT = "none kept"
 
 Part = tuple[str, Row]
 """Documents that have something in common: its name, and their row of counts (catalog/queries/breakdowns.py)."""
@@ -79,6 +82,7 @@ class Report:
     version: str
     history: History
     gone: tuple[tuple[str, datetime], ...]
+    completeness: Completeness
     trends: tuple[charts.LineChart, ...]
     always_zero: tuple[Trend, ...]
     drift: Drift
@@ -87,6 +91,7 @@ class Report:
     poorest_sites: tuple[Part, ...]
     lengths: tuple[Part, ...]
     breakdown_shards: int
+    numbers: Numbers
     outliers: tuple[Outlier, ...]
     samples: tuple[Sample, ...]
 
@@ -110,6 +115,10 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
     newest = _newest_with_documents(lake, history)
     broken_down = _shards_up_to(newest, BREAKDOWN_DOCUMENTS)
     largest, poorest, lengths = _breakdowns(lake, corpus, broken_down)
+    drift = _drift(lake, corpus, settings or DriftSettings())
+    moved = {shard for finding in drift.findings for shard in finding.shards}
+    drifted, others = ([row["shard"] for row in newest if (row["shard"] in moved) is odd] for odd in (True, False))
+    families = tuple(family_changes(history))
     zero = tuple(trend for trend in TRENDS if _is_always_zero(trend, history))
     return Report(
         corpus=corpus,
@@ -118,18 +127,20 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         version=__version__,
         history=history,
         gone=tuple(ask_corpus(lake, corpus, gone_shards, [Table.SHARDS], columns=GONE_COLUMNS)),
+        completeness=completeness(lake, corpus),
         trends=tuple(
             chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
         ),
         always_zero=zero,
-        drift=_drift(lake, corpus, settings or DriftSettings()),
-        families=tuple(family_changes(history)),
+        drift=drift,
+        families=families,
         largest_sites=largest,
         poorest_sites=poorest,
         lengths=lengths,
         breakdown_shards=len(broken_down),
+        numbers=numbers_table(history, families, number, percent),
         outliers=tuple(outliers(history.latest)),
-        samples=tuple(samples(lake, corpus, [row["shard"] for row in newest[:SAMPLED_SHARDS]])),
+        samples=tuple(samples(lake, corpus, others[:SAMPLED_SHARDS], drifted[:SAMPLED_SHARDS])),
     )
 
 
@@ -159,7 +170,7 @@ def _breakdowns(lake: Lake, corpus: str, shards: Sequence[str]) -> tuple[tuple[P
         shards,
     )
     largest = sites.sort("characters_in", "site", descending=[True, False])
-    poorest = sites.filter((pl.col("documents") >= FEWEST_DOCUMENTS) & pl.col("site").is_not_null())
+    poorest = sites.filter((pl.col("documents_in") >= FEWEST_DOCUMENTS) & pl.col("site").is_not_null())
     first, second = (
         tuple((row["site"] or "(no address)", row) for row in frame.head(SITES).to_dicts())
         for frame in (largest, poorest)
@@ -187,6 +198,7 @@ def _trend_chart(trend: Trend, history: History) -> charts.LineChart | None:
         percent if trend.unit == "share" else number,
         share=trend.unit == "share",
         earlier={name: earlier(read) for name, read in trend.series.items()},
+        absent=NONE_KEPT if trend.of_kept and not history.latest[-1]["documents_out"] else "–",
     )
 
 
@@ -234,6 +246,7 @@ def render(report: Report) -> str:
             chart=charts,
             share=share,
             in_words=in_words,
+            none_kept=NONE_KEPT,
         )
     )
 

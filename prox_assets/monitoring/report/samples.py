@@ -4,7 +4,7 @@ The templates add the markup: they escape every piece of text and mark it by its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable, printable_lines
@@ -54,12 +54,26 @@ class Sample:
     more: int
 
 
-def samples(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Sample]:
+def samples(lake: Lake, corpus: str, shards: Sequence[str], drifted: Sequence[str] = ()) -> list[Sample]:
     """Return sample documents: edited ones around the median removal, those that lost most, and dropped ones.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shards: The shards to choose from.
+        drifted: Shards in which something has moved: their documents come first, with the same numbers of each kind.
 
     Raises:
         LakeError: A file is damaged; the message names it.
     """
+    found: list[Sample] = []
+    for some, note in ((drifted, " · from a shard that drifted"), (shards, "")):
+        if some:
+            found += [replace(sample, why=f"{sample.why}{note}") for sample in _samples(lake, corpus, some)]
+    return found
+
+
+def _samples(lake: Lake, corpus: str, shards: Sequence[str]) -> list[Sample]:
     chosen = ask_corpus(
         lake, corpus, lambda con: documents_to_show(con, EDITED, MOST_REMOVED, DROPPED), (Table.OUTCOMES,), shards
     )

@@ -9,9 +9,10 @@ from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.completeness import completeness
 from prox_assets.orchestration.assets.corpus_asset import corpus_asset
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import numbers
+from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, numbers
 
 ASSET = "catalog"
 DESCRIPTION = """The corpus's metrics, manifests and an index of its documents, each in one file.
@@ -26,7 +27,11 @@ def build_catalog(settings: CorpusSettings) -> dg.AssetsDefinition:
     def work(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, Any]:
         done = compact(lake, settings.corpus)
         context.log.info("%s shards had changed; rows written: %s", done.shards_changed, dict(done.rows))
-        return {"shards_changed": done.shards_changed, **_totals(lake, settings.corpus)}
+        return {
+            "shards_changed": done.shards_changed,
+            **_totals(lake, settings.corpus),
+            **completeness_metadata(completeness(lake, settings.corpus)),
+        }
 
     return corpus_asset(settings, ASSET, DESCRIPTION, {"duckdb", "parquet"}, work)
 
@@ -35,4 +40,4 @@ def _totals(lake: Lake, corpus: str) -> dict[str, Any]:
     """Return the corpus's totals, which the UI plots over time."""
     with open_catalog(lake, (corpus,), ("shard_metrics",)) as connection:
         rows = totals(connection, "corpus", Scope((corpus,))).to_dicts()
-    return numbers(rows[0]) if rows else {}
+    return numbers({name: rows[0][name] for name in ("shards", *HEADLINES)}) if rows else {}

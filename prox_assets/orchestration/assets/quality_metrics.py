@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import dagster as dg
-
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.report.trends import TRENDS, signal
-from prox_assets.monitoring.signals import FAMILIES, passes
+from prox_assets.monitoring.report.history import share
 from prox_assets.orchestration.assets.shard_assets import ShardAsset
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import numbers
+from prox_assets.orchestration.metadata import HEADLINES, numbers
 from prox_assets.stages import quality_metrics as stage
 from prox_assets.stages.execution import refined_shards
 from prox_assets.stages.identities import METRICS_VERSION
@@ -17,13 +14,6 @@ from prox_assets.stages.identities import METRICS_VERSION
 DESCRIPTION = """Numbers about a shard's refinement: documents, text in and out, outcomes, programs, signals, cost.
 
 Writes `shard_metrics` (the latest) and `shard_metrics_history` (every run)."""
-
-WHEN = {"before": "in", "after": "out"}
-# Spelled out, because Dagster cannot infer the columns of a table without records.
-OPERATION_COLUMNS = dg.TableSchema(
-    [dg.TableColumn("operation"), dg.TableColumn("status"), dg.TableColumn("count", "int")]
-)
-SIGNAL_COLUMNS = dg.TableSchema([dg.TableColumn("signal"), *[dg.TableColumn(when) for when in WHEN]])
 
 
 def quality_metrics_asset(settings: CorpusSettings) -> ShardAsset:
@@ -40,38 +30,8 @@ def quality_metrics_asset(settings: CorpusSettings) -> ShardAsset:
 
 
 def shown_metrics(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a metrics row that the UI shows.
-
-    The UI plots every number: counts as they are in the table, shares for comparing shards of different sizes, and the
-    share of documents that pass each family of rules. The signals themselves, twice forty, form a table.
-    """
-    shares = {
-        f"share/{trend.title.lower().replace(' ', '_')}": trend.series[""](row)
-        for trend in TRENDS
-        if trend.unit == "share" and list(trend.series) == [""]
-    }
-    passing = {
-        f"{passes(family)}/{when}": signal(row, column, passes(family))
-        for family in FAMILIES
-        for when, column in WHEN.items()
-    }
-    return {
-        **numbers(row),
-        **numbers(shares),
-        **numbers(passing),
-        "operations": dg.MetadataValue.table([dg.TableRecord(entry) for entry in row["operations"]], OPERATION_COLUMNS),
-        "signals": dg.MetadataValue.table(
-            [
-                dg.TableRecord(
-                    {"signal": name, **{when: _text(signal(row, column, name)) for when, column in WHEN.items()}}
-                )
-                for family in FAMILIES
-                for name in family.signals
-            ],
-            SIGNAL_COLUMNS,
-        ),
-    }
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    """Return the headline numbers of a metrics row, which the UI plots over shards; the report has all the others."""
+    programs = row["chunks"] - row["chunks_skipped"]
+    return numbers(
+        {**{name: row[name] for name in HEADLINES}, "failed_programs": share(row["programs_failed"], programs)}
+    )

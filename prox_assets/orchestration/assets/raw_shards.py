@@ -68,7 +68,7 @@ def _read(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
         metadata={
             **table,
             "documents": summary.documents,
-            "rejected_rows": sum(summary.rejects.values()),
+            "rows_rejected": sum(summary.rejects.values()),
             "rejects_by_reason": summary.rejects,
             "characters": summary.characters,
             "source_changed": summary.source_changed,

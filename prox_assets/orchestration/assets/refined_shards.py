@@ -4,10 +4,12 @@ from typing import Any
 
 import dagster as dg
 
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.metrics.previews import as_markdown, edit_previews
+from prox_assets.monitoring.report.history import share
 from prox_assets.orchestration.assets.shard_assets import ShardAsset
 from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.metadata import numbers
 from prox_assets.stages.execution import refined_shards as stage
 from prox_assets.stages.inference import chunk_programs
 from prox_assets.stages.run import ShardRun
@@ -33,14 +35,27 @@ def refined_shards_asset(settings: CorpusSettings) -> ShardAsset:
 
 def shown_refinement(run: ShardRun, summary: stage.RefinementSummary) -> dict[str, Any]:
     """Return what the UI shows of an execution."""
-    before = summary.characters_before
     return {
-        "documents": summary.documents,
-        **summary.outcomes,
-        "character_retention": summary.characters_after / before if before else 0.0,
+        "documents_in": summary.documents,
+        **_shares(summary),
         "operations_applied": summary.operations_applied,
         "operations_failed": summary.operations_failed,
         "execution_id": summary.execution_id,
         "already_current": summary.reused,
         "excerpts": dg.MetadataValue.md(as_markdown(edit_previews(run.lake, run.corpus, run.shard))),
+    }
+
+
+def _shares(summary: stage.RefinementSummary) -> dict[str, float | int]:
+    """Return what became of the documents and of their text, under the names that metrics give them."""
+    outcomes = summary.outcomes
+    dropped = outcomes[Outcome.DROPPED_BY_DOCUMENT] + outcomes[Outcome.DROPPED_BY_CHUNKS]
+    shares = {
+        "retention": share(summary.characters_after, summary.characters_before),
+        "drop_rate": share(dropped, summary.documents),
+    }
+    return {
+        "documents_out": sum(outcomes[outcome] for outcome in KEPT_OUTCOMES),
+        **{outcome.value: outcomes[outcome] for outcome in (Outcome.KEPT_EDITED, Outcome.QUARANTINED)},
+        **numbers(shares),
     }

@@ -11,14 +11,13 @@ import dagster as dg
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.assets.corpus_asset import corpus_asset
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, link, numbers
 from prox_assets.orchestration.resources import LakeResource
 
 ASSET = "refinement_report"
@@ -39,6 +38,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
             "dagster/uri": written.place,
             "bytes": written.size,
             **_numbers(written.report),
+            **completeness_metadata(written.report.completeness),
             "drift": dg.MetadataValue.md(_findings(written.report)),
         }
 
@@ -51,8 +51,7 @@ def _numbers(report: Report) -> dict[str, float | int]:
     totals = report.history.totals
     return numbers(
         {
-            **{name: totals[name] for name in ("shards", "documents_in", "character_retention", "tokens_out")},
-            "documents_kept": share(totals["documents_out"], totals["documents_in"]),
+            **{name: totals[name] for name in ("shards", *HEADLINES)},
             "drift_findings": len(report.drift.findings),
         }
     )

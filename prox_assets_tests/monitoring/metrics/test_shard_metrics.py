@@ -62,7 +62,7 @@ def test_numbers_are_those_counted_by_hand(tmp_path):
         "rows_rejected": 0,
         "characters_in": characters_in,
         "characters_out": characters_out,
-        "character_retention": characters_out / characters_in,
+        "retention": characters_out / characters_in,
         "characters_removed": len("menu\n"),
         "lines_in": 9,
         "lines_out": 6,
@@ -183,7 +183,7 @@ def test_a_shard_without_documents_is_measured(tmp_path):
     infer(run)
     refine_shard(run)
     row = measure_shard(run)
-    assert (row["documents_in"], row["characters_in"], row["character_retention"], row["drop_rate"]) == (
+    assert (row["documents_in"], row["characters_in"], row["retention"], row["drop_rate"]) == (
         0,
         0,
         None,

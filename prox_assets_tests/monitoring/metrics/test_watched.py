@@ -9,14 +9,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from prox_assets.lake.schemas import ADDED_COLUMNS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMAS, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.monitoring.metrics.watched import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, prompted_of, repetition_of
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets_tests.lakes import table_file
+from prox_assets_tests.lakes import as_an_earlier_release_wrote_it, table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_pages, read_shard_of
 
@@ -86,29 +86,32 @@ def test_a_shard_without_documents_has_empty_histograms(tmp_path: Path) -> None:
     assert (row["doc_prompted"], row["documents_by_language"], row["repetition_residual"]) == (None, [], 0.0)
 
 
-def as_an_earlier_release_wrote_it(run: ShardRun, table: Table) -> None:
-    """Take the added columns out of the file; its footer stays."""
-    file = table_file(run.lake, run.corpus, table, run.shard)
-    file.write_table(file.read_table().drop_columns(list(ADDED_COLUMNS[table])))
-
-
 def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_path: Path) -> None:
     run = refined_run(tmp_path)
-    measure_shard(run)
+    measured = measure_shard(run)
     for table in ADDED_COLUMNS:
-        as_an_earlier_release_wrote_it(run, table)
+        as_an_earlier_release_wrote_it(table_file(run.lake, run.corpus, table, run.shard), table)
     [row] = run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard)
     assert row["documents_in"] == 7
     assert row["metadata_keys"] is None
+    assert row["retention"] == measured["retention"] > 0
     [scanned] = arrivals(run.lake, run.corpus, DriftSettings())
     assert scanned == row
-    [part] = run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard, ["shard", "programs_no_op"])
-    assert part == {"shard": run.shard, "programs_no_op": None}
+    columns = ["shard", "programs_no_op", "retention"]
+    [part] = run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard, columns)
+    assert part == {"shard": run.shard, "programs_no_op": None, "retention": row["retention"]}
+    info = run.lake.require(run.corpus, Table.SHARD_METRICS, run.shard)
+    [frame] = run.lake.frames(run.corpus, Table.SHARD_METRICS, run.shard, columns, info.identity)
+    assert frame.to_dicts() == [part]
+    assert run.lake.scan(run.corpus, Table.SHARD_METRICS).select(columns).collect().to_dicts() == [part]
 
     measure_shard(replace(run, run_id="later"))
 
     old, new = run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
     assert (old["programs_no_op"], new["programs_no_op"]) == (None, 2)
+    assert old["retention"] == new["retention"] == row["retention"]
+    names = SCHEMAS[Table.SHARD_METRICS].names
+    assert run.lake.scan(run.corpus, Table.SHARD_METRICS_HISTORY).collect().columns == names
 
 
 def test_metrics_of_a_later_release_are_read_without_the_columns_that_it_added(tmp_path: Path) -> None:

@@ -32,10 +32,14 @@ def test_the_page_opens_offline_and_nothing_in_it_runs(tmp_path: Path, scheme: s
         page.on("dialog", lambda dialog: messages.append(dialog.message))
         page.goto(Path(place).as_uri())
         title, wide = page.title(), page.evaluate("document.documentElement.scrollWidth")
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        on_a_phone = page.evaluate("document.documentElement.scrollWidth")
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         browser.close()
     assert requests == [Path(place).as_uri()]
     assert messages == []
     assert title == "web: refinement report"
     assert wide <= 1366
+    assert on_a_phone <= 400
     assert (sum(map(int, background[4:-1].split(","))) < 3 * 128) == (scheme == "dark")

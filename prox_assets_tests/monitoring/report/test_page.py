@@ -1,17 +1,23 @@
 """The report's page: what it shows, and that nothing of the web gets out of its place in it."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
+from prox_assets.monitoring.completeness import completeness
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 from prox_assets.monitoring.report.page import assemble, render
+from prox_assets.monitoring.report.samples import samples
 from prox_assets.monitoring.report.write import write_report
+from prox_assets.stages.execution.refined_shards import refine_shard
+from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets_tests.lakes import files_of, table_file
 from prox_assets_tests.monitoring.report.lakes import (
     CORPUS,
@@ -21,7 +27,7 @@ from prox_assets_tests.monitoring.report.lakes import (
     measured_row,
     measured_run,
 )
-from prox_assets_tests.stages.shard_runs import KEY
+from prox_assets_tests.stages.shard_runs import KEY, with_policy
 
 HOSTILE = "</td></table><script>alert(1)</script><img src=x onerror=alert(2)>{{ 70707 * 3 }}\u202e"
 HOSTILE_NAME = "<script>alert(3)&lt;\"'><img src=x onerror=alert(4)>"
@@ -60,7 +66,12 @@ def assert_harmless(page: Page) -> None:
 
 def test_the_page_says_what_became_of_the_documents(tmp_path: Path):
     page = page_of(measured_run(tmp_path).lake)
-    for words in ("web: refinement report", "66.7%", "of documents kept", "dropped by document 1", "remove_lines"):
+    for words in (
+        "web: refinement report",
+        "documents kept (66.7%); drop rate 33.3%",
+        "dropped by document 1",
+        "remove_lines",
+    ):
         assert words in " ".join(page.text.split()), words
     assert "example.org" in page.text
     assert TEXTS[2] in page.text, "a dropped document is shown"
@@ -104,13 +115,13 @@ def test_trends_have_a_point_per_shard_and_hollow_ones_for_what_was_measured_bef
     run = measured_run(tmp_path)
     row = measured_row(run)
     for week in range(5):
-        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.5 + week / 20)
-    add_measurement(run.lake, row, "week-2", 9, character_retention=0.9)
+        add_measurement(run.lake, row, f"week-{week}", week, retention=0.5 + week / 20)
+    add_measurement(run.lake, row, "week-2", 9, retention=0.9)
     measured_again(run)
 
     report = assemble(run.lake, CORPUS)
 
-    kept = next(chart for chart in report.trends if chart.title == "Text kept")
+    kept = next(chart for chart in report.trends if chart.title == "Retention")
     assert [row["shard"] for row in report.history.latest] == [*(f"week-{week}" for week in range(5)), KEY]
     assert [point.label for point in kept.lines[0].points][1:4] == ["week-1: 55%", "week-2: 90%", "week-3: 65%"]
     assert kept.lines[0].earlier[0].label == "week-2, measured before: 60%"
@@ -120,20 +131,20 @@ def test_trends_have_a_point_per_shard_and_hollow_ones_for_what_was_measured_bef
 def test_what_was_always_zero_is_named_and_not_drawn(tmp_path: Path):
     run = measured_run(tmp_path)
     report = assemble(run.lake, CORPUS)
-    assert "Documents quarantined" in {trend.title for trend in report.always_zero}
-    assert "Documents quarantined" not in {chart.title for chart in report.trends}
+    assert "Quarantined documents" in {trend.title for trend in report.always_zero}
+    assert "Quarantined documents" not in {chart.title for chart in report.trends}
     add_measurement(run.lake, measured_row(run), "other", 1, quarantined=1)
-    assert "Documents quarantined" in {chart.title for chart in assemble(run.lake, CORPUS).trends}
+    assert "Quarantined documents" in {chart.title for chart in assemble(run.lake, CORPUS).trends}
 
 
 def test_the_shard_that_differs_most_comes_first_with_its_reason(tmp_path: Path):
     run = measured_run(tmp_path)
     row = measured_row(run)
     for week in range(8):
-        add_measurement(run.lake, row, f"week-{week}", week, character_retention=0.7 + week / 1000)
+        add_measurement(run.lake, row, f"week-{week}", week, retention=0.7 + week / 1000)
     add_measurement(run.lake, row, "bad", 9, quarantined=2)
     first = assemble(run.lake, CORPUS).outliers[0]
-    assert (first.row["shard"], first.title, first.usual) == ("bad", "Documents quarantined", 0.0)
+    assert (first.row["shard"], first.title, first.usual) == ("bad", "Quarantined documents", 0.0)
 
 
 def test_a_finding_is_shown_with_its_words_and_its_query(tmp_path: Path):
@@ -206,7 +217,7 @@ def test_every_measure_is_drawn_beside_its_own_baseline(tmp_path: Path):
     drift = assemble(run.lake, CORPUS, DriftSettings(order="key", accepted_from="week-00", judged_documents=1)).drift
     notes = {chart.title: chart.note for chart in drift.charts}
     assert notes["Keep probability"] == "then: 12 shards, week-01 to week-13"
-    assert notes["Text left of a document"] == "then: 12 shards, week-02 to week-13"
+    assert notes["Retention per document"] == "then: 12 shards, week-02 to week-13"
 
 
 def test_a_pinned_shard_that_is_not_measured_yet_does_not_cost_the_rest_of_the_page(tmp_path: Path):
@@ -226,9 +237,9 @@ def test_metrics_of_an_earlier_release_are_shown_without_what_they_lack(tmp_path
 
 def test_shards_without_documents_make_a_page(tmp_path: Path):
     run = measured_run(tmp_path, ["x"])
-    assert "of documents kept" in page_of(run.lake).text
+    assert "documents kept (0%); drop rate 100%" in page_of(run.lake).text
     empty = dict.fromkeys((name for name, value in measured_row(run).items() if type(value) is int), 0)
-    add_measurement(run.lake, measured_row(run), "empty", 1, **empty, character_retention=None, drop_rate=None)
+    add_measurement(run.lake, measured_row(run), "empty", 1, **empty, retention=None, drop_rate=None)
     assert_harmless(page_of(run.lake))
 
 
@@ -265,3 +276,97 @@ def test_damage_behind_a_whole_footer_is_an_error_of_the_lake(tmp_path: Path):
     path.write_bytes(bytes(data))
     with pytest.raises(LakeError, match=r"web of the lake .* cannot be read|outcomes/.*is damaged"):
         write_report(run.lake, CORPUS)
+
+
+def test_a_number_is_never_that_of_another_shard(tmp_path: Path):
+    """Where the last shard kept nothing, its families showed the share of the shard before: 100 % after."""
+    run = measured_run(tmp_path)
+    passing = [{"signal": "passes_gopher_quality", "mean": 1.0}]
+    row = {**measured_row(run), "signals_in": passing, "signals_out": passing}
+    add_measurement(run.lake, row, "good", 1)
+    nothing = {"documents_out": 0, "characters_out": 0, "characters_removed": 0, "retention": 0.0, "signals_out": []}
+    gone = {**nothing, "drop_rate": 1.0, "document_characters_out_quantiles": None}
+    add_measurement(run.lake, row, "spam", 5000, **gone)
+    trends = {chart.title: chart for chart in assemble(run.lake, CORPUS).trends}
+    for title in ("Gopher quality", "Document length"):
+        before, after = trends[title].lines
+        assert (after.name, after.last) == ("after", "none kept"), title
+        assert before.last != "none kept"
+    assert trends["Removed fraction"].lines[0].last == "none kept"
+    assert trends["Retention"].lines[0].last == "0%"
+
+
+def test_shards_that_are_not_measured_are_named_with_what_they_wait_for(tmp_path: Path):
+    run = measured_run(tmp_path)
+    for shard in ("unread.jsonl", "HOSTILE<b>.jsonl"):
+        stamp = FileStamp("f", "i", "run-1", "1.0")
+        with run.lake.write(CORPUS, shard, [Table.SHARDS], stamp) as [writer]:
+            writer.write(
+                dict.fromkeys(("url", "source_file", "format", "row_start", "row_end", "etag", "bytes"))
+                | {"rows": None, "file_rows": None}
+            )
+    found = completeness(run.lake, CORPUS)
+    assert dict(found.missing) == {"HOSTILE<b>.jsonl": "raw_shards", "unread.jsonl": "raw_shards"}
+    assert (found.shards, found.outdated) == (3, ())
+    text = " ".join(page_of(run.lake).text.split())
+    assert "2 of 3 shards are not measured: HOSTILE<b>.jsonl (raw_shards failed or has not run), unread.jsonl" in text
+
+    table_file(run.lake, CORPUS, Table.SHARD_METRICS, KEY).unlink()
+    assert completeness(run.lake, CORPUS).missing[KEY] == "quality_metrics"
+
+
+def test_metrics_older_than_the_execution_are_told_and_the_refiner_keeps_its_name(tmp_path: Path):
+    """The name stood only in the policy of the last execution, so that a re-execution took it away."""
+    run = measured_run(tmp_path)
+    names = [row["name"] for row in assemble(run.lake, CORPUS).history.configurations]
+    assert len(names) == 1
+    assert names[0]
+    again = replace(with_policy(run, min_kept_characters=3), run_id="run-2")
+
+    refine_shard(again)
+
+    report = assemble(run.lake, CORPUS)
+    assert report.completeness.outdated == (KEY,)
+    assert "1 shard was executed again since its metrics were measured" in page_of(run.lake).text
+    assert [row["name"] for row in report.history.configurations] == names
+    measure_shard(again)
+    report = assemble(run.lake, CORPUS)
+    assert report.completeness.sentences == []
+    assert [row["name"] for row in report.history.configurations] == names * 2
+
+
+def test_measurements_of_an_earlier_release_get_the_name_from_a_policy_of_the_same_refiners(tmp_path: Path):
+    run = measured_run(tmp_path)
+    row = measured_row(run)
+    add_measurement(run.lake, row, "before", 1, refiners=None, execution_fingerprint="other", execution_id="gone")
+    names = [row["name"] for row in assemble(run.lake, CORPUS).history.configurations]
+    assert names == [row["refiners"]] * 2
+
+
+def test_every_number_of_the_metrics_is_in_the_report(tmp_path: Path):
+    run = measured_run(tmp_path)
+    add_measurement(run.lake, measured_row(run), "later", 5000, documents_executed=4711)
+    page = page_of(run.lake)
+    rows = {row.name: row.cells for group in assemble(run.lake, CORPUS).numbers.groups.values() for row in group}
+    numeric = [field.name for field in SCHEMAS[Table.SHARD_METRICS] if field.type in (pa.int64(), pa.float64())]
+    measured = [entry["signal"] for entry in measured_row(run)["signals_in"] if "passes_" not in entry["signal"]]
+    assert len(measured) > 30
+    for name in (*numeric, *(name.replace("_", " ") for name in measured)):
+        assert name in rows, name
+        assert name in page.text
+    assert rows["documents_executed"] == ("4,713", "4,711", "2")
+
+
+def test_documents_of_drifted_shards_come_first(tmp_path: Path):
+    run = measured_run(tmp_path, [f"line {n}\nThe rest stays." for n in range(40)])
+    found = samples(run.lake, CORPUS, [KEY], [KEY])
+    notes = ["drifted" in sample.why for sample in found]
+    assert notes == sorted(notes, reverse=True)
+    assert {True, False} == set(notes)
+    row = measured_row(run)
+    for week in range(8):
+        add_measurement(run.lake, row, f"a-{week}", week)
+    add_measurement(run.lake, row, KEY, 5000, programs_failed=39, programs_executed=39)
+    report = assemble(run.lake, CORPUS)
+    assert [str(finding.measure) for finding in report.drift.findings] == ["failed_programs"]
+    assert all("drifted" in sample.why for sample in report.samples)
