@@ -25,6 +25,7 @@ class RefinedCorpus(SettingsComponent[CorpusSettings]):
     """
 
     settings_model = CorpusSettings
+    name_setting = "corpus"
     resource_names = ("lake", "engines")
 
     @classmethod

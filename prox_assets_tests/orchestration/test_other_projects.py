@@ -166,6 +166,15 @@ def test_a_component_without_attributes_names_those_that_it_needs(
     assert "RefinedCorpus needs attributes: corpus and urls" in broken(definitions)["empty/broken_configuration"]
 
 
+def test_a_name_given_twice_breaks_these_two_only(load: Callable[..., dg.Definitions], raw: Path) -> None:
+    """A folder is copied, and its corpus not renamed: two assets of one key would stop the whole code location."""
+    definitions = load({folder: corpus(folder.strip("2"), raw) for folder in ("north", "north2", "south")})
+    shown = broken(definitions)
+    assert set(shown) == {"north/broken_configuration", "north2/broken_configuration"}
+    assert "north2/defs.yaml:3: corpus 'north' is that of " in shown["north2/broken_configuration"]
+    assert len(definitions.resolve_asset_graph().materializable_asset_keys) == 7
+
+
 def run_dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
@@ -181,7 +190,13 @@ def run_dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_what_is_valid(
     tmp_path: Path, raw: Path
 ) -> None:
-    wrong = {"refiners": "prox-poetry", "engine": {"kind": "abacus"}, "policy": {"min_kept": 7}, "colour": "green"}
+    wrong = {
+        "refiners": "prox-poetry",
+        "engine": {"kind": "abacus"},
+        "policy": {"min_kept": 7},
+        "colour": "green",
+        "rows_per_shard": "many",
+    }
     write_foreign_project(tmp_path, "shop", {"north": corpus("north", raw, **wrong)})
     checked = run_dg(tmp_path, "check", "yaml")
     assert checked.returncode == 1
@@ -191,6 +206,7 @@ def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_wh
         (8, "'abacus' is not one of ['server', 'transformers', 'vllm']"),
         (10, "'min_kept' was unexpected"),
         (11, "'colour' was unexpected"),
+        (12, "'many' is not of type 'integer'"),
         (2, "'colour' is not one of ['corpus', 'urls', "),
     ):
         [found] = [text for text in shown.splitlines() if message in text and "defs.yaml:" in text]
