@@ -54,6 +54,7 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
         ({"max_rows_per_file": 0}, "max_rows_per_file"),
+        ({"group": "{{ nowhere.at_all }}"}, "'nowhere' not found in scope"),
     ],
 )
 def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: dict[str, object], message: str) -> None:

@@ -136,6 +136,7 @@ def broken(definitions: dg.Definitions) -> dict[str, str]:
         ({"policy": {"min_kept": 7}}, 7, "policy does not know min_kept; it knows mode, .*min_kept_share"),
         ({"rows_per_shard": "many"}, 6, "rows_per_shard: .*integer"),
         ({"owners": ["nobody in particular"]}, 7, "nobody in particular"),
+        ({"group": "{{ nowhere.at_all }}"}, 6, "nowhere"),
         ({"report_schedule": "at noon"}, 6, "'at noon' is not a cron expression"),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dagster.components.resolved.errors import ResolutionException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -59,6 +60,10 @@ def problems_of(
         return [Problem(_explained(item, model), _place(positions, item["loc"])) for item in items_of(error)]
     if isinstance(error, RefinerError):
         return [Problem(f"refiners: {error}", _place(positions, ("refiners",)))]
+    if isinstance(error, ResolutionException):
+        # Dagster's own message begins with "file:line - setting" and goes on with a piece of the file.
+        lines = str(error).strip().splitlines()
+        return [Problem(lines[-1], lines[0].partition(" - ")[0] if positions is not None else None)]
     return [Problem(str(error), _place(positions, _first_mentioned(str(error), attributes)))]
 
 

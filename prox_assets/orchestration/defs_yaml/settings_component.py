@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import dagster as dg
 from dagster.components.core.decl import YamlDecl
-from pydantic import BaseModel, GetJsonSchemaHandler, RootModel, ValidationError
+from dagster.components.resolved.errors import ResolutionException
+from pydantic import BaseModel, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from prox_assets.orchestration.defs_yaml.problems import Positions, Problem, problems_of
+from prox_assets.orchestration.defs_yaml.problems import ATTRIBUTES, Positions, Problem, problems_of
 from prox_assets.orchestration.defs_yaml.schema import schema_of
 from prox_assets.orchestration.preview_warnings import without_preview_warnings
 from prox_assets.orchestration.resources import resources_of_project
@@ -27,7 +28,8 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 BROKEN = "broken_configuration"
 # Dagster sets it for `dg check defs`, so that code can tell (`dg check defs --help`).
 VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
-MISTAKES = (ValidationError, ValueError, TypeError, RefinerError, dg.DagsterError)
+# A pydantic error is a ValueError; what a template cannot resolve is an error of Dagster's own.
+MISTAKES = (ValueError, RefinerError, dg.DagsterError, ResolutionException)
 
 _logger = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
             if not written:
                 required = [name for name, field in cls.settings_model.model_fields.items() if field.is_required()]
                 raise ValueError(f"{cls.__name__} needs attributes: {' and '.join(required)} at least")
-            resolved = cast("dict[str, Any]", context.resolution_context.resolve_value(written))
+            resolved = cast("dict[str, Any]", context.resolution_context.at_path(ATTRIBUTES).resolve_value(written))
             settings = cast("SettingsT", cls.settings_model.model_validate(resolved))
             cls.check(settings)
             if positions is not None:
