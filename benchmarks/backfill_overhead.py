@@ -1,10 +1,11 @@
 """Dagster's overhead per partition in a backfill: ranged runs against one run per partition.
 
-    python -m benchmarks.backfill_overhead [--partitions 40] [--per-run 1 8 40]
+    python -m benchmarks.backfill_overhead [--step inference] [--partitions 40] [--per-run 1 8 40]
 
 A deployment of real processes (webserver, daemon, code server, run workers, step processes; the project's dagster.yaml)
-backfills `doc_programs` and `chunk_programs` of tiny shards the way the UI does, once for each number of partitions per
-run (`shards_per_run` of the corpus). The same stages are timed on the same shards without Dagster. Overhead per
+backfills `doc_programs` and `chunk_programs` of tiny shards (or with `--step refinement` `refined_shards` and
+`quality_metrics`) the way the UI does, once for each number of partitions per run (`shards_per_run`, or
+`cpu_shards_per_run`, of the corpus). The same stages are timed on the same shards without Dagster. Overhead per
 partition is (backfill wall time - stage time) / partitions. Two more tables show where a run's time goes (medians over
 runs, from Dagster's event log) and how long the code location takes to load. Needs no labelled pages: the refiners are
 `rules`, and the shards are so small that their text does not matter.
@@ -26,13 +27,15 @@ from benchmarks.support.arguments import command_parser, positive
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
+from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.testing.dagster_deployment import PROJECT_ROOT, Deployment, running_deployment, wait_for
 
-ASSETS = ["doc_programs", "chunk_programs"]
+ASSETS = {"inference": ["doc_programs", "chunk_programs"], "refinement": ["refined_shards", "quality_metrics"]}
 DOCUMENTS = 5
 BACKFILL_SECONDS = 1_500
 LOADS = 3
@@ -70,6 +73,7 @@ class Backfill:
 def main(arguments: list[str] | None = None) -> int:
     """Run the backfills and print the tables; return 1 if one failed."""
     parser = command_parser("backfill_overhead", __doc__, pages=False)
+    parser.add_argument("--step", choices=sorted(ASSETS), default="inference", help="what is backfilled (inference)")
     parser.add_argument("--partitions", type=positive, default=40, help="partitions to backfill (40)")
     parser.add_argument(
         "--per-run", type=positive, nargs="+", default=[1, 8, 40], help="partitions per run, one backfill each (1 8 40)"
@@ -77,26 +81,26 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="prox-backfill-") as folder:
         try:
-            _measure(Path(folder), options.partitions, sorted(set(options.per_run)))
+            _measure(Path(folder), options.step, options.partitions, sorted(set(options.per_run)))
         except BackfillFailedError as error:
             print(error, file=sys.stderr)
             return 1
     return 0
 
 
-def _measure(folder: Path, partitions: int, sizes: list[int]) -> None:
+def _measure(folder: Path, step: str, partitions: int, sizes: list[int]) -> None:
     print("| code location, all that its start takes | s |\n|---|---|")
     for name, code in LOADING.items():
         print(f"| {name} | {statistics.median(_seconds_of(code) for _ in range(LOADS)):.2f} |", flush=True)
     raw = write_shards(folder / "raw", partitions)
-    corpora = {f"per_run_{size}": attributes(raw, size) for size in sizes}
-    alone = stages_alone(folder / "alone", corpora, partitions)
+    corpora = {f"per_run_{size}": attributes(raw, step, size) for size in sizes}
+    alone = stages_alone(folder / "alone", step, corpora, partitions)
     print(f"\nstages of {partitions} partitions without Dagster: {alone:.2f} s")
     with (
         running_deployment(folder / "deployment", corpora) as deployment,
         dg.DagsterInstance.from_config(str(deployment.home)) as instance,
     ):
-        done = {size: backfill(deployment, instance, f"per_run_{size}") for size in sizes}
+        done = {size: backfill(deployment, instance, step, f"per_run_{size}") for size in sizes}
     print("\n| partitions per run | runs | wall, s | overhead per partition, s | without the last look, s | ratio |")
     print("|---|---|---|---|---|---|")
     first = done[sizes[0]]
@@ -140,50 +144,65 @@ def write_shards(folder: Path, partitions: int) -> str:
     return str(folder / "*.jsonl")
 
 
-def attributes(raw: str, per_run: int) -> dict[str, object]:
-    """Return the attributes of a corpus whose inference runs have at most `per_run` partitions."""
-    return {"urls": [raw], "format": "jsonl", "refiners": "rules", "shards_per_run": per_run, "report_schedule": None}
+def attributes(raw: str, step: str, per_run: int) -> dict[str, object]:
+    """Return the attributes of a corpus whose runs have at most `per_run` partitions."""
+    sizes = {"shards_per_run": per_run, "cpu_shards_per_run": per_run}
+    if step == "refinement":
+        sizes["shards_per_run"] = per_run + 1  # two equal sizes would not stay equal
+    return {"urls": [raw], "format": "jsonl", "refiners": "rules", **sizes, "report_schedule": None}
 
 
-def stages_alone(folder: Path, corpora: dict[str, dict[str, object]], partitions: int) -> float:
-    """Return the seconds the two stages take on all shards in this process, without Dagster."""
+def stages_alone(folder: Path, step: str, corpora: dict[str, dict[str, object]], partitions: int) -> float:
+    """Return the seconds that the step's two stages take on all shards in this process, without Dagster."""
     name, given = next(iter(corpora.items()))
     settings = CorpusSettings.model_validate({"corpus": name, **given})
     lake = Lake(str(folder))
     with dg.instance_for_test() as instance:
-        runs = _read_shards(instance, lake, settings)
+        runs = _prepare(instance, lake, settings, step)
     if len(runs) != partitions:
         raise BackfillFailedError(f"found {len(runs)} shards instead of {partitions}")
     start = time.monotonic()
+    (_infer if step == "inference" else _refine)(settings, runs)
+    return time.monotonic() - start
+
+
+def _prepare(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings, step: str) -> list[ShardRun]:
+    """Register the partitions and make what the step reads, without Dagster; return a run for each."""
+    found = prepare_partitions(instance, lake, settings, "raw")
+    runs = [ShardRun(lake, settings.plan, shard.key, "raw") for shard in found.shards]
+    for run in runs:
+        read_raw_shard(run)
+    if step == "refinement":
+        _infer(settings, runs)
+    return runs
+
+
+def _infer(settings: CorpusSettings, runs: list[ShardRun]) -> None:
     with settings.plan.session("doc") as doc:
         for run in runs:
             write_document_programs(run, doc)
     with settings.plan.session("chunk") as chunk:
         for run in runs:
             write_chunk_programs(run, chunk)
-    return time.monotonic() - start
 
 
-def _read_shards(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings) -> list[ShardRun]:
-    """Register the partitions and read their documents; return a run for each."""
-    found = prepare_partitions(instance, lake, settings, "raw")
-    runs = [ShardRun(lake, settings.plan, shard.key, "raw") for shard in found.shards]
+def _refine(settings: CorpusSettings, runs: list[ShardRun]) -> None:
     for run in runs:
-        read_raw_shard(run)
-    return runs
+        refine_shard(run)
+        measure_shard(run)
 
 
-def backfill(deployment: Deployment, instance: dg.DagsterInstance, corpus: str) -> Backfill:
-    """Read a corpus's documents without Dagster, then backfill its programs; return how long the backfill took.
+def backfill(deployment: Deployment, instance: dg.DagsterInstance, step: str, corpus: str) -> Backfill:
+    """Backfill a step's assets for all shards of a corpus; return how long the backfill took.
 
     Raises:
         BackfillFailedError: The backfill did not succeed.
     """
     file = deployment.home.parent / "shop" / "defs" / corpus / "defs.yaml"
     settings = CorpusSettings.model_validate(yaml.safe_load(file.read_text())["attributes"])
-    keys = [run.shard for run in _read_shards(instance, Lake(str(deployment.lake)), settings)]
+    keys = [run.shard for run in _prepare(instance, Lake(str(deployment.lake)), settings, step)]
     launched = time.time()
-    backfill_id = deployment.launch_backfill(corpus, ASSETS, keys)
+    backfill_id = deployment.launch_backfill(corpus, ASSETS[step], keys)
 
     def ended() -> bool:
         found = instance.get_backfill(backfill_id)

@@ -2,12 +2,15 @@
 
 import re
 import shlex
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.stages.discovery import known_shard, record_shard
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.cli.commands.test_refine import prox
 
@@ -18,13 +21,15 @@ LINE = "boats leave the harbour with the tide"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Two shards of `crawl`, one with a row that cannot be read, and the first of them refined otherwise."""
+    """Two shards of `crawl`, one with a row that cannot be read, one gone since; the first once more in `crawl_two`."""
     folder = tmp_path_factory.mktemp("questions")
     lake = Lake(str(folder / "lake"))
     pages = (*PAGES, Page(f"Home\n{LINE}", "remove_lines(0, 0)"), Page("fails", error="the engine gave up"))
     refine_pages(lake, folder / "raw", pages, corpus="crawl", bad_rows=1)
     refine_pages(lake, folder / "raw", PAGES[:4], corpus="crawl", shard="two.jsonl")
     refine_pages(lake, folder / "raw", tuple(Page(page.text) for page in pages), corpus="crawl_two", bad_rows=1)
+    gone = replace(known_shard(lake, "crawl", "two.jsonl"), gone_since=datetime.now(UTC))
+    record_shard(lake, "crawl", gone, "run-2")
     return lake
 
 

@@ -49,6 +49,9 @@ class RefinerFault:
     tokenizer: bool = False
 
 
+NO_FAULT = RefinerFault()
+
+
 @cache
 def _encoding(size: int) -> "Tokenizer":
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers

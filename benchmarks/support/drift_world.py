@@ -204,9 +204,7 @@ class SimulatedCorpus:
         rng = self._rng
         total = lines or int(rng.integers(4, 14))
         words = vocabulary("english")[0]
-        template = [
-            " ".join(str(word).capitalize() for word in rng.choice(words, rng.integers(2, 6))) for _ in range(total)
-        ]
+        template = [template_line(rng, words, int(rng.integers(2, 6))) for _ in range(total)]
         cut = max(1, total * 2 // 3)
         return Site(
             name,
@@ -229,7 +227,7 @@ class SimulatedCorpus:
         left = int(min(max(words, 12), 3_000))
         while left > 0:
             length = min(left, int(rng.integers(25, 90)))
-            lines.append((_paragraph(rng, language, length), "c"))
+            lines.append((paragraph(rng, language, length), "c"))
             left -= length
             if rng.random() < 0.25:
                 lines.append((_noise(rng), "n"))
@@ -269,7 +267,13 @@ def sentence(rng: np.random.Generator, language: str, length: int) -> list[str]:
     return chosen
 
 
-def _paragraph(rng: np.random.Generator, language: str, length: int) -> str:
+def template_line(rng: np.random.Generator, words: np.ndarray, length: int) -> str:
+    """Return a line of a menu or footer: capitalised words, drawn with equal probabilities."""
+    return " ".join(str(word).capitalize() for word in rng.choice(words, length))
+
+
+def paragraph(rng: np.random.Generator, language: str, length: int) -> str:
+    """Return a paragraph of so many words, in sentences."""
     words = sentence(rng, language, length)
     end = 0
     while end < length - 1:

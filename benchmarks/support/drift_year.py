@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.drift_refiner import RefinerFault, SimulatedRefiner, SimulatedSession
+from benchmarks.support.drift_refiner import NO_FAULT, RefinerFault, SimulatedRefiner, SimulatedSession
 from benchmarks.support.drift_world import COMMON, CORPORA, WEEKS, CorpusKind, NewSite, SimulatedCorpus, SimulatedPage
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
@@ -33,7 +33,6 @@ FIRST_FAULT = (16, 27)  # weeks, inclusive: the monitor needs a baseline first, 
 SECOND_FAULT = (35, 47)
 FAULT_WEEKS = 4
 RARE_LANGUAGE = 0.1
-NO_FAULT = RefinerFault()
 
 
 class Fault(StrEnum):
@@ -103,19 +102,19 @@ def _episode(fault: Fault, kind: CorpusKind, start: int, rng: np.random.Generato
             return Episode(fault, start, RefinerFault(tokenizer=True))
 
 
-def year_of_metrics(seed: int, kind: CorpusKind, scratch: Path | None = None) -> list[dict[str, Any]]:
-    """Return the shard_metrics rows of a corpus's 52 weeks, in order.
+def year_of_metrics(seed: int, kind: CorpusKind, number: int = WEEKS) -> list[dict[str, Any]]:
+    """Return the shard_metrics rows of a corpus's first weeks, in order.
 
     Args:
         seed: Seed of the year.
         kind: The corpus.
-        scratch: Folder for the temporary lake; the system's by default.
+        number: Number of weeks.
     """
-    folder = Path(tempfile.mkdtemp(prefix="drift-", dir=scratch))
+    folder = Path(tempfile.mkdtemp(prefix="drift-"))
     try:
         corpus, faults = SimulatedCorpus(kind, seed), episodes(seed)[kind.name]
         weeks: list[list[SimulatedPage]] = []
-        for week in range(WEEKS):
+        for week in range(number):
             now = next((episode for episode in faults if episode.active(week)), None)
             pages = corpus.week(week, now.new_site if now else None, now.language if now else None)
             _write(folder / "raw" / f"week-{week:02}.jsonl", pages)

@@ -8,14 +8,17 @@ import typer
 
 from prox_assets import __version__
 from prox_assets.cli.commands import catalog, stats
+from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.trace import trace
+from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -63,6 +66,9 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.command()(report)
 app.command()(drift)
+app.command()(check)
+app.command()(metrics)
+app.command()(withdraw_shard)
 
 
 def main() -> None:

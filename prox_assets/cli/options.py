@@ -17,6 +17,10 @@ from prox_assets.stages.settings import POLICY_SETTINGS, checked_policy, describ
 
 LakeOption = Annotated[str, typer.Option("--lake", "-l", help="Folder or URL of the lake.", envvar="PROX_LAKE")]
 CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Only this corpus; all of the lake by default.")]
+CorpusFileOption = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="A corpus's defs.yaml, by whose configuration shards are judged."),
+]
 DriftSettingsOption = Annotated[
     Path | None,
     typer.Option(

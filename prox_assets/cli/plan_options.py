@@ -24,10 +24,17 @@ Level = Literal["doc", "chunk", "both"]
 
 
 class Planned(NamedTuple):
-    """A plan, and whether the user named its corpus (or it is named after the first input)."""
+    """A plan, and what the user said.
+
+    Attributes:
+        plan: The plan.
+        is_named: The user named the corpus; otherwise it is named after the first input.
+        is_whole: The files are those of a defs.yaml; otherwise some that the command names.
+    """
 
     plan: RefinementPlan
     is_named: bool
+    is_whole: bool
 
 
 def _setting(key: str, *names: str, **options: Any) -> Any:  # noqa: ANN401 (typer's own)
@@ -114,9 +121,19 @@ def planned(
         if chunk_engine or values.get("chunk_engine"):
             values["chunk_engine"] = _engine_settings(chunk_engine or values["chunk_engine"], engine_option)
         values["policy"] = {**values.get("policy", {}), **policy_values(policy)}
-        return Planned(RefinementSettings.model_validate(values).plan, named is not None)
+        return Planned(RefinementSettings.model_validate(values).plan, named is not None, not inputs)
     except ValidationError as error:
         raise fail(described(error)) from error
+    except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
+        raise fail(str(error)) from error
+
+
+def plan_of(path: Path) -> RefinementPlan:
+    """Return the plan of a corpus's defs.yaml; exit with code 1 and a plain message if it is invalid."""
+    try:
+        return RefinementSettings.model_validate(_read_settings(path)).plan
+    except ValidationError as error:
+        raise fail(f"{path}: {described(error)}") from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
 

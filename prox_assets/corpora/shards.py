@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
 
 from prox_assets.corpora.document import Document, Reject
@@ -36,6 +37,7 @@ class Shard:
         etag: Version of the source: the store's content tag, else "modified" and a time; None if unknown.
         rows: Rows of the shard, including rejects; None until counted.
         file_rows: Rows of the whole file; None until counted.
+        gone_since: When a listing first missed its file; None while the source has it.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Shard:
     etag: str | None
     rows: int | None
     file_rows: int | None = None
+    gone_since: datetime | None = None
 
     @property
     def version(self) -> tuple[int | None, str | None]:
@@ -98,7 +101,7 @@ def relist_shard(source: CorpusSource, shard: Shard) -> Shard:
         SourceUnavailableError: The file is gone, or its storage does not answer.
     """
     size, version = file_state(source, shard.url)
-    return replace(shard, size=size, etag=version)
+    return replace(shard, size=size, etag=version, gone_since=None)
 
 
 def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject]:

@@ -4,9 +4,9 @@ Every table has one file per shard. Rows are in the order of `source_row`, so re
 without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
-they do not know. Adding a column to a metrics table keeps the version: the column can be recomputed from the lake, and
-readers return null where an older file lacks it (`ADDED_COLUMNS`). A new version would also make every stored program
-unreadable.
+they do not know. Adding a column to a metrics table or to `shards` keeps the version: the column can be recomputed from
+the lake, or by the next listing, and readers return null where an older file lacks it (`ADDED_COLUMNS`). A new version
+would also make every stored program unreadable.
 """
 
 from enum import StrEnum
@@ -46,6 +46,7 @@ Column = tuple[str, pa.DataType, str]
 _TEXT = pa.large_string()  # a row group of raw text can pass the 2 GiB of pa.string()
 _NAME = pa.string()
 _COUNT = pa.int64()
+_TIME = pa.timestamp("us", tz="UTC")
 _REAL = pa.float64()
 _REALS = pa.list_(_REAL)
 _NAMED_MEANS = pa.list_(pa.struct([("signal", _NAME), ("mean", _REAL)]))
@@ -94,6 +95,7 @@ _COLUMNS: dict[Table, list[Column]] = {
         ("bytes", _COUNT, "Size of the raw file."),
         ("rows", _COUNT, "Rows in the shard, rejects included; null until counted."),
         ("file_rows", _COUNT, "Rows in the whole file; null until counted."),
+        ("gone_since", _TIME, "When a listing first missed the raw file, in UTC; null while the source has it."),
         *_RUN,
     ],
     Table.DOCUMENTS: [
@@ -217,7 +219,7 @@ _WATCHED: list[Column] = [
 
 _METRICS: list[Column] = [
     *_PLACE,
-    ("measured_at", pa.timestamp("us", tz="UTC"), "When the metrics were computed, in UTC."),
+    ("measured_at", _TIME, "When the metrics were computed, in UTC."),
     ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
     ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
     ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
@@ -262,7 +264,11 @@ _COLUMNS[Table.SHARD_METRICS] = _METRICS
 _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
-    table: frozenset(name for name, _, _ in _WATCHED) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+    Table.SHARDS: frozenset({"gone_since"}),
+    **{
+        table: frozenset(name for name, _, _ in _WATCHED)
+        for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+    },
 }
 """Columns that are missing from files of this SCHEMA_VERSION written by an earlier release; they read as null."""
 

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
+from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.assets.catalog import build_catalog
-from prox_assets.orchestration.assets.programs import build_chunk_programs, build_doc_programs
-from prox_assets.orchestration.assets.quality_metrics import build_quality_metrics
+from prox_assets.orchestration.assets.programs import build_programs
 from prox_assets.orchestration.assets.raw_shards import build_raw_shards
-from prox_assets.orchestration.assets.refined_shards import build_refined_shards
+from prox_assets.orchestration.assets.refinement import build_refinement
 from prox_assets.orchestration.assets.refinement_report import build_refinement_report, build_report_schedule
-from prox_assets.orchestration.checks.drift_checks import build_drift_checks
-from prox_assets.orchestration.checks.shard_checks import build_shard_checks
+from prox_assets.orchestration.assets.source_files import build_source_files
+from prox_assets.orchestration.automation import build_automation_sensor
+from prox_assets.orchestration.checks.check_job import build_check_job
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.defs_yaml.scaffolder import RefinedCorpusScaffolder
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
@@ -39,25 +40,26 @@ class RefinedCorpus(SettingsComponent[CorpusSettings]):
 
 
 def corpus_definitions(settings: CorpusSettings) -> dg.Definitions:
-    """Return the assets, checks, job, sensor and schedule of a corpus.
+    """Return the assets, checks, jobs, sensors and schedule of a corpus.
 
     There is no job over the assets on purpose: its backfills would start an engine for every shard, because a job takes
-    the smallest `max_partitions_per_run` of its assets, which is one.
+    the smallest `max_partitions_per_run` of its assets.
     """
-    schedule = build_report_schedule(settings)
-    assets = [
-        build_raw_shards(settings),
-        build_doc_programs(settings),
-        build_chunk_programs(settings),
-        build_refined_shards(settings),
-        build_quality_metrics(settings),
-        build_catalog(settings),
-        build_refinement_report(settings),
-    ]
+    schedule, automation = build_report_schedule(settings), build_automation_sensor(settings)
     return dg.Definitions(
-        assets=assets,
-        asset_checks=[build_shard_checks(settings), build_drift_checks(settings)],
-        jobs=[build_discovery_job(settings)],
-        sensors=[build_discovery_sensor(settings)],
+        assets=[
+            build_source_files(settings),
+            build_raw_shards(settings),
+            build_programs(settings),
+            build_refinement(settings),
+            build_catalog(settings),
+            build_refinement_report(settings),
+        ],
+        jobs=[build_discovery_job(settings), build_check_job(settings)],
+        sensors=[
+            build_discovery_sensor(settings),
+            build_alert_sensor(settings),
+            *([automation] if automation is not None else []),
+        ],
         schedules=[schedule] if schedule is not None else [],
     )

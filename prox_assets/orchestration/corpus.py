@@ -1,23 +1,53 @@
 """A corpus's settings: what its defs.yaml may say, and what its assets, checks and sensors need to know."""
 
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Literal
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from prox_assets.engines.devices import may_use_gpu
 from prox_assets.monitoring.drift.settings import DriftSettings
-from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.alerts.settings import AlertSettings
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.stages.settings import RefinementSettings
 
 GPU_TAGS = {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"}
 
 
+class Automation(StrEnum):
+    """What Dagster makes by itself."""
+
+    OFF = "off"
+    ON_NEW_SHARDS = "on_new_shards"
+    EAGER = "eager"
+
+
 class CorpusSettings(RefinementSettings):
     """The attributes of a RefinedCorpus. Strings may contain templates such as {{ env.PROX_BUCKET }}."""
 
+    automation: Automation | Literal[False] = Field(
+        default=Automation.ON_NEW_SHARDS,
+        validate_default=True,
+        description="What is made with nobody clicking: off; on_new_shards: whatever shards are missing; eager: also "
+        "what has become stale through changed inputs or configuration. Both also refresh the report and the catalog.",
+    )
+    automation_min_shards: int = Field(
+        default=4,
+        ge=1,
+        description="Automation starts an engine once this many shards wait for it. Refiners without a model never "
+        "wait.",
+    )
+    automation_max_wait_minutes: float = Field(
+        default=15.0, ge=0, description="Automation starts an engine for fewer shards after this long."
+    )
+    automation_interval_seconds: int = Field(
+        default=30, ge=1, description="Shortest time between two looks at what automation has to make."
+    )
     shards_per_run: int = Field(default=8, ge=1, description="Most shards that one engine start serves in a backfill.")
+    cpu_shards_per_run: int = Field(
+        default=50, ge=1, description="Most shards that one run reads, or executes and measures, in a backfill."
+    )
     inference_pool: str | None = Field(
         default=None,
         description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
@@ -30,7 +60,7 @@ class CorpusSettings(RefinementSettings):
         "one GPU and 32Gi of memory, or no accelerator where no engine uses one.",
     )
     discovery_interval_seconds: int = Field(
-        default=300, ge=30, description="Shortest time between two listings of the source."
+        default=300, ge=1, description="Shortest time between two listings of the source."
     )
     report_schedule: str | None = Field(
         default="0 5 * * *",
@@ -45,9 +75,18 @@ class CorpusSettings(RefinementSettings):
         default_factory=DriftSettings,
         description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
     )
+    alerts: AlertSettings | None = Field(
+        default=None, description="Where failed checks and failed runs are told (docs/alerts.md); nowhere by default."
+    )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
+
+    @field_validator("automation", mode="before")
+    @classmethod
+    def _off_is_no_boolean(cls, value: object) -> object:
+        """YAML reads a bare `off` as false."""
+        return Automation.OFF if value is False else value
 
     @field_validator("report_schedule")
     @classmethod
@@ -96,16 +135,35 @@ class CorpusSettings(RefinementSettings):
         """Return the key of one of the corpus's assets."""
         return dg.AssetKey([self.corpus, asset])
 
-    def asset_arguments(self, asset: str, deps: tuple[str, ...]) -> dict[str, Any]:
-        """Return the `dg.asset` arguments that all assets of the corpus share."""
-        return {
-            "key": self.key(asset),
-            "deps": [self.key(dep) for dep in deps],
-            "group_name": self.group or self.corpus,
-            "owners": self.owners,
-            "tags": {"corpus": self.corpus, **self.tags},
-            "retry_policy": RETRY_POLICY,
-        }
+    @property
+    def asset_group(self) -> str:
+        """The group of the corpus's assets."""
+        return self.group or self.corpus
+
+    @property
+    def asset_tags(self) -> dict[str, str]:
+        """The tags of the corpus's assets."""
+        return {"corpus": self.corpus, **self.tags}
+
+    @property
+    def inference_policy(self) -> dg.BackfillPolicy:
+        """How many shards share a run, and so an engine start."""
+        return dg.BackfillPolicy.multi_run(max_partitions_per_run=self.shards_per_run)
+
+    @property
+    def cpu_policy(self) -> dg.BackfillPolicy:
+        """How many shards share a run of a step without a model.
+
+        It must differ from the inference policy: Dagster puts assets of one policy into one run, and skips every step
+        after the first in a run over several shards (measured with 1.13).
+        """
+        size = self.cpu_shards_per_run
+        return dg.BackfillPolicy.multi_run(max_partitions_per_run=size + 1 if size == self.shards_per_run else size)
+
+    @property
+    def selection(self) -> dg.AssetSelection:
+        """All assets that the corpus makes."""
+        return dg.AssetSelection.key_prefixes([self.corpus]).materializable()
 
 
 def shard_partitions(corpus: str) -> dg.DynamicPartitionsDefinition:

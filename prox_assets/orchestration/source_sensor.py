@@ -8,11 +8,16 @@ import dagster as dg
 
 from prox_assets.corpora.errors import CorpusError
 from prox_assets.lake.lake import Lake
+from prox_assets.orchestration.assets.source_files import observations
+from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.versions import evaluation
+from prox_assets.orchestration.withdrawal import vanishings
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
+from prox_assets.stages.shard_states import STAGES
 
 
 def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
@@ -49,15 +54,24 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
         target=dg.AssetSelection.assets(settings.key(raw_shards.ASSET)),
     )
     def shard_arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
+        opened = lake.open()
         try:
-            found = discover_shards(lake.open(), settings.plan, run_id="discovery")
+            found = discover_shards(opened, settings.plan, run_id="discovery")
         except CorpusError as error:
             return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
         known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
         new = [shard.key for shard in found.shards if shard.key not in known]
-        if not new:
+        events = [
+            *observations(context.instance, settings, found.shards),
+            *vanishings(settings, found),
+            *_news(context.instance, settings, opened),
+        ]
+        if not new and not events:
             return dg.SkipReason(describe(found))
-        return dg.SensorResult(dynamic_partitions_requests=[settings.partitions.build_add_request(new)])
+        return dg.SensorResult(
+            dynamic_partitions_requests=[settings.partitions.build_add_request(new)] if new else [],
+            asset_events=events,
+        )
 
     return shard_arrivals
 
@@ -66,7 +80,24 @@ def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: Corpu
     """Discover a corpus's shards and add them to a Dagster instance as partitions."""
     found = discover_shards(lake, settings.plan, run_id)
     instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
+    for event in [*observations(instance, settings, found.shards), *vanishings(settings, found)]:
+        instance.report_runless_asset_event(event)
     return found
+
+
+def _news(instance: dg.DagsterInstance, settings: CorpusSettings, lake: Lake) -> list[dg.AssetCheckEvaluation]:
+    """Evaluate the checks `up_to_date`, and return those that say something else than they last did.
+
+    So a changed configuration shows within minutes of being loaded, with no run.
+    """
+    news: list[dg.AssetCheckEvaluation] = []
+    for result in up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)):
+        event = evaluation(instance, result, blocking=False)
+        last = instance.event_log_storage.get_latest_asset_check_execution_by_key([event.asset_check_key])
+        recorded = next((record.evaluation for record in last.values()), None)
+        if recorded is None or (recorded.passed, recorded.description) != (event.passed, event.description):
+            news.append(event)
+    return news
 
 
 def describe(found: Discovery) -> str:
@@ -75,5 +106,7 @@ def describe(found: Discovery) -> str:
     if found.changed:
         parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
     if found.gone:
-        parts.append(f"no longer in the source; their results stay: {', '.join(found.gone)}")
+        parts.append(
+            f"no longer in the source; their results stay until `prox withdraw-shard`: {', '.join(found.gone)}"
+        )
     return "; ".join(parts)

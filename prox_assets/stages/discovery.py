@@ -1,11 +1,12 @@
 """Listing a corpus's source and recording its shards in the lake.
 
-Discovery only adds: a shard that has left the source keeps its results in the lake. A source file that has changed
-since it was read is reported.
+Discovery only adds: a shard that has left the source keeps its results in the lake, and its record says since when it
+is gone. A source file that has changed since it was read is reported.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from prox_assets import __version__
@@ -18,7 +19,7 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
 
 # Columns of `shards` that a Shard has under the same name.
-_SAME_NAMES = ("url", "source_file", "format", "row_start", "row_end", "etag", "rows", "file_rows")
+_SAME_NAMES = ("url", "source_file", "format", "row_start", "row_end", "etag", "rows", "file_rows", "gone_since")
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,19 @@ class Discovery:
         added: Keys that are new to the lake.
         changed: Keys whose source file differs from the one recorded.
         gone: Keys that the lake knows but the source no longer has.
+        vanished: Those of them that were still there at the last listing.
     """
 
     shards: tuple[Shard, ...]
     added: tuple[str, ...]
     changed: tuple[str, ...]
     gone: tuple[str, ...]
+    vanished: tuple[str, ...] = ()
 
 
-def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True) -> Discovery:
+def discover_shards(
+    lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True, whole: bool = True
+) -> Discovery:
     """List the source, record new and changed shards, and return the differences.
 
     The lake may lie inside the folder of the raw files; its own files are never listed as raw ones.
@@ -48,6 +53,7 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
         plan: The corpus's configuration.
         run_id: Written into recorded rows.
         may_move: Whether a known shard may have a new URL, as when a corpus has moved.
+        whole: Whether the plan names the corpus's whole source. Otherwise nothing follows from a shard's absence.
 
     Raises:
         CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
@@ -64,12 +70,17 @@ def discover_shards(lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: 
     for shard in found:
         if known.get(shard.key) != shard:
             record_shard(lake, plan.corpus, shard, run_id)
-    keys = {shard.key for shard in found}
+    gone = known.keys() - {shard.key for shard in found}
+    vanished = sorted(key for key in gone if known[key].gone_since is None) if whole else []
+    now = datetime.now(UTC)
+    for key in vanished:
+        record_shard(lake, plan.corpus, replace(known[key], gone_since=now), run_id)
     return Discovery(
         shards=tuple(found),
         added=tuple(shard.key for shard in found if shard.key not in known),
         changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
-        gone=tuple(sorted(set(known) - keys)),
+        gone=tuple(sorted(gone)),
+        vanished=tuple(vanished),
     )
 
 

@@ -25,7 +25,6 @@ from prox_assets.stages.identities import (
     chunk_programs_identity,
     doc_programs_identity,
     documents_identity,
-    metrics_identity,
     refined_identity,
 )
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
@@ -122,7 +121,7 @@ def refine_shards(
         alive = list(each(alive, lambda key: decide(key, doc)))
     with plan.session("chunk") as chunk:
         alive = list(each(alive, lambda key: edit(key, chunk)))
-    alive = list(each(alive, lambda key: _refine(run_for("execute", key), made[key])))
+    alive = list(each(alive, lambda key: refine_shard(run_for("execute", key), made[key])))
     for key in each(alive, lambda key: _measure(run_for("measure", key), made[key])):
         row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
         result.metrics[key] = row
@@ -184,28 +183,10 @@ def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
         read_raw_shard(run, None if uncounted else limit)
 
 
-def _refine(run: ShardRun, chunk_programs: str) -> None:
-    """Execute the shard's programs unless the published execution already used them under this policy."""
-    outcomes = run.lake.info(run.corpus, Table.OUTCOMES, run.shard)
-    run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
-    if (
-        outcomes is None
-        or outcomes.identity != refined_identity(run.plan, chunk_programs)
-        or outcomes.notes["execution_id"] != run.lake.execution(run.corpus, run.shard)
-    ):
-        refine_shard(run, chunk_programs)
-
-
 def _measure(run: ShardRun, chunk_programs: str) -> None:
-    """Measure the shard unless its metrics and its history already describe the published execution."""
+    """Measure what this run executed, or found executed."""
     run.check_inputs({Table.OUTCOMES: refined_identity(run.plan, chunk_programs)})
-    wanted = metrics_identity(run.lake.execution(run.corpus, run.shard))
-    # Check both files: after a kill between them, the history would otherwise lack this execution forever.
-    for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
-        info = run.lake.info(run.corpus, table, run.shard)
-        if info is None or info.identity != wanted:
-            measure_shard(run)
-            break
+    measure_shard(run)
     # Clear leases of killed runs whose work is finished: nobody will ever take them again.
     for asset in (raw_shards.ASSET, refined_shards.ASSET, quality_metrics.ASSET):
         run.lease(asset).clear_if_abandoned()

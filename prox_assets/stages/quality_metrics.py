@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from prox_assets.lake.errors import ReplacedTableError
+from prox_assets.lake.errors import LakeError, ReplacedTableError
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
@@ -18,6 +18,8 @@ ASSET = "quality_metrics"
 
 def measure_shard(run: ShardRun) -> dict[str, Any]:
     """Measure a refined shard; write the latest row and add it to the history; return it.
+
+    Metrics that already describe the published execution are left as they are, unless the run forces a measurement.
 
     Raises:
         MissingTableError: The shard has not been refined.
@@ -49,6 +51,8 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
                     f"shard {run.shard!r} was executed again while it was measured; run quality_metrics again"
                 )
 
+        if not run.force and _is_measured(run, execution_id):
+            return next(run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard))
         row = {
             **shard_metrics(tables, _token_counter(run.plan)),
             "measured_at": datetime.now(UTC),
@@ -70,6 +74,17 @@ def measure_shard(run: ShardRun) -> dict[str, Any]:
                     everything.write(earlier)
             everything.write(row)
     return row
+
+
+def _is_measured(run: ShardRun, execution_id: str | None) -> bool:
+    """Check both files: after a kill between them, the history would otherwise lack this execution forever."""
+    try:
+        files = [
+            run.lake.info(run.corpus, table, run.shard) for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
+        ]
+    except LakeError:
+        return False  # a damaged file is written again
+    return all(info is not None and info.identity == metrics_identity(execution_id) for info in files)
 
 
 def _token_counter(plan: RefinementPlan) -> CountTokens | None:

@@ -109,6 +109,17 @@ class Deployment:
             b=backfill,
         )["partitionBackfillOrError"]["status"]
 
+    def reload(self) -> None:
+        """Reload the code location, as the UI's button does after a changed defs.yaml."""
+        answer = self.graphql(
+            """mutation($l: String!) { reloadRepositoryLocation(repositoryLocationName: $l) {
+                 __typename ... on WorkspaceLocationEntry { locationOrLoadError { __typename
+                   ... on PythonError { message } } } } }""",
+            l=LOCATION,
+        )["reloadRepositoryLocation"]
+        loaded = answer.get("locationOrLoadError") or {}
+        assert loaded.get("__typename") == "RepositoryLocation", answer
+
     def run_status(self, run: str) -> str:
         return self.graphql("query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }", r=run)["runOrError"][
             "status"
@@ -204,10 +215,15 @@ def write_project(folder: Path, corpora: dict[str, dict[str, Any]]) -> None:
     (package / "defs" / "__init__.py").write_text("")
     for name, attributes in corpora.items():
         (package / "defs" / name).mkdir()
-        component = {"type": "prox_assets.RefinedCorpus", "attributes": {"corpus": name, **attributes}}
-        (package / "defs" / name / "defs.yaml").write_text(yaml.safe_dump(component))
+        write_corpus(folder, name, attributes)
     workspace = {"python_module": {"module_name": f"{LOCATION}.definitions", "location_name": LOCATION}}
     (folder / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [workspace]}))
+
+
+def write_corpus(folder: Path, name: str, attributes: dict[str, Any]) -> None:
+    """Write a corpus's defs.yaml; nothing happens by itself unless the attributes say so."""
+    component = {"type": "prox_assets.RefinedCorpus", "attributes": {"corpus": name, "automation": "off", **attributes}}
+    (folder / LOCATION / "defs" / name / "defs.yaml").write_text(yaml.safe_dump(component))
 
 
 def instance_configuration(folder: Path) -> Path:

@@ -18,6 +18,16 @@ from prox_assets_tests.lakes import lake_at
 CORPUS = "town"
 
 
+def materialization(result: dg.ExecuteInProcessResult, corpus: str, asset: str) -> dg.AssetMaterialization:
+    """Return the one materialization of an asset in a run."""
+    key = dg.AssetKey([corpus, asset])
+    events = [
+        event.step_materialization_data.materialization for event in result.all_events if event.is_step_materialization
+    ]
+    [found] = [event for event in events if event.asset_key == key]
+    return found
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return lake_at(tmp_path / "lake")

@@ -13,7 +13,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets_tests.orchestration.conftest import CORPUS, Town
+from prox_assets_tests.orchestration.conftest import CORPUS, Town, materialization
 
 ALL = ("raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics")
 PROSE = "\n".join(f"The {n}th boat of the day left the harbour with the tide, and that was that." for n in range(12))
@@ -46,7 +46,7 @@ def lose_first_row(lake: Lake, table: Table, shard: str) -> None:
 
 def tick(town: Town) -> Any:
     """Evaluate the corpus's sensor once, as the daemon does."""
-    [sensor] = list(town.definitions.sensors or [])
+    [sensor] = [each for each in town.definitions.sensors or [] if each.name == "town_shard_arrivals"]
     assert isinstance(sensor, dg.SensorDefinition)
     resources = {"lake": LakeResource(url=town.lake.url)}
     return sensor.evaluate_tick(dg.build_sensor_context(instance=town.instance, resources=resources))
@@ -74,10 +74,10 @@ def test_the_bundled_corpus_goes_from_raw_shards_to_metrics(
     assert evaluations["reconciliation"].passed
     assert evaluations["schema"].passed
     [metrics] = lake.rows("sample", Table.SHARD_METRICS, shards[0])
-    materialization = result.asset_materializations_for_node("sample__quality_metrics")[0]
-    assert materialization.metadata["documents_in"].value == metrics["documents_in"] > 40
-    assert materialization.partition == shards[0]
-    excerpts = result.asset_materializations_for_node("sample__refined_shards")[0].metadata["excerpts"].value
+    measured = materialization(result, "sample", "quality_metrics")
+    assert measured.metadata["documents_in"].value == metrics["documents_in"] > 40
+    assert measured.partition == shards[0]
+    excerpts = materialization(result, "sample", "refined_shards").metadata["excerpts"].value
     assert isinstance(excerpts, str)
     assert excerpts.count("```diff") == 3
 
@@ -188,16 +188,14 @@ def test_materializing_again_infers_nothing_unless_forced(make_town: Callable[..
 
     again = town.run("doc_programs", shard=shard)
 
-    [materialization] = again.asset_materializations_for_node("town__doc_programs")
-    assert materialization.metadata["already_current"].value is True
+    assert materialization(again, CORPUS, "doc_programs").metadata["already_current"].value is True
     forced = town.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=town.instance,
         partition_key=shard,
         asset_selection=[town.settings.key("doc_programs")],
-        run_config={"ops": {"town__doc_programs": {"config": {"force": True}}}},
+        run_config={"ops": {"town__programs": {"config": {"force": True}}}},
     )
-    [materialization] = forced.asset_materializations_for_node("town__doc_programs")
-    assert materialization.metadata["documents_inferred"].value == 5
+    assert materialization(forced, CORPUS, "doc_programs").metadata["documents_inferred"].value == 5
 
 
 @pytest.mark.parametrize("asset", ["doc_programs", "chunk_programs"])

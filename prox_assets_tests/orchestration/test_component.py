@@ -24,7 +24,7 @@ def component(**attributes: object) -> RefinedCorpus:  # pyright: ignore[reportI
 
 def test_a_corpus_needs_a_name_and_urls_only() -> None:
     settings = component().settings
-    assert settings.corpus == settings.asset_arguments("raw_shards", ())["group_name"] == "pages"
+    assert settings.corpus == settings.asset_group == "pages"
     assert settings.plan.refiners.name == "rules"
 
 
@@ -32,6 +32,15 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
     monkeypatch.setenv("PAGES_BUCKET", "s3://crawl")
     settings = component(urls=["{{ env.PAGES_BUCKET }}/part-*.parquet"]).settings
     assert settings.plan.source.urls == ["s3://crawl/part-*.parquet"]
+
+
+def test_a_webhook_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "https://hooks.example/secret")
+    alerts = {"webhook": "{{ env.HOOK }}", "headers": {"Authorization": "{{ env.HOOK }}"}, "format": "slack"}
+    settings = component(alerts=alerts).settings
+    assert settings.alerts is not None
+    assert settings.alerts.webhook == settings.alerts.headers["Authorization"] == "https://hooks.example/secret"
+    assert "secret" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +64,9 @@ def test_templates_in_strings_are_resolved_from_the_environment(monkeypatch: pyt
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
         ({"max_rows_per_file": 0}, "max_rows_per_file"),
         ({"group": "{{ nowhere.at_all }}"}, "'nowhere' not found in scope"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "fromat": "slack"}}, "fromat"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "format": "pigeon"}}, "'json' or 'slack'"),
+        ({"alerts": {"webhook": "https://hooks.example/secret", "headers": "none"}}, "alerts.headers"),
     ],
 )
 def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: dict[str, object], message: str) -> None:
@@ -184,12 +196,18 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "chunk_engine": None,
         "window_documents": 256,
         "request_attempts": 3,
+        "automation": "on_new_shards",
+        "automation_min_shards": 4,
+        "automation_max_wait_minutes": 15.0,
+        "automation_interval_seconds": 30,
         "shards_per_run": 8,
+        "cpu_shards_per_run": 50,
         "inference_pool": None,
         "inference_tags": None,
         "cpu_pool": "cpu",
         "discovery_interval_seconds": 300,
         "report_schedule": "0 5 * * *",
         "report_freshness_hours": 36.0,
+        "alerts": None,
         "group": None,
     }

@@ -17,8 +17,8 @@ SNAPSHOT = Path(__file__).parent / "snapshots" / "asset_specs.json"
 UPDATE = "PROX_UPDATE_SNAPSHOTS"
 
 
-def describe(assets: dg.AssetsDefinition) -> dict[str, Any]:
-    [spec] = list(assets.specs)
+def describe(assets: dg.AssetsDefinition, key: dg.AssetKey) -> dict[str, Any]:
+    spec = assets.get_asset_spec(key)
     policy = assets.backfill_policy
     retry = assets.op.retry_policy
     schema = spec.metadata.get("dagster/column_schema")
@@ -39,6 +39,7 @@ def describe(assets: dg.AssetsDefinition) -> dict[str, Any]:
         "shards_per_run": policy.max_partitions_per_run if policy else 1,
         "retries": retry.max_retries if retry else 0,
         "freshness": str(spec.freshness_policy) if spec.freshness_policy else None,
+        "automation": spec.automation_condition is not None,
     }
 
 
@@ -49,7 +50,7 @@ def snapshot() -> dict[str, Any]:
         definitions = build_defs()
     repository = definitions.get_repository_def()
     assets = {
-        key.to_user_string(): describe(asset)
+        key.to_user_string(): describe(asset, key)
         for key, asset in repository.assets_defs_by_key.items()
         if asset.is_executable
     }
@@ -59,7 +60,7 @@ def snapshot() -> dict[str, Any]:
             "description": check.description,
             "partitioned": check.partitions_def is not None,
         }
-        for asset in repository.asset_checks_defs_by_key.values()
+        for asset in repository.assets_defs_by_key.values()
         for check in asset.check_specs
     }
     jobs = sorted(name for name in repository.job_names if not name.startswith("__"))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prox_assets.monitoring.report.write import report_place
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets_tests.orchestration.conftest import CORPUS, Town
+from prox_assets_tests.orchestration.conftest import CORPUS, Town, materialization
 from prox_assets_tests.orchestration.test_assets import ALL, failures, write_pages
 
 REPORT = "refinement_report"
@@ -30,10 +30,9 @@ def tick(town: Town) -> Any:
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    [materialization] = result.asset_materializations_for_node(f"{CORPUS}__{asset}")
     return {
         name: value.records if isinstance(value, dg.TableMetadataValue) else value.value
-        for name, value in materialization.metadata.items()
+        for name, value in materialization(result, CORPUS, asset).metadata.items()
     }
 
 

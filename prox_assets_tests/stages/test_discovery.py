@@ -13,6 +13,7 @@ from prox_assets.catalog.compaction import compact
 from prox_assets.corpora.shards import CorpusError
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
+from prox_assets.monitoring.alert_status import AlertStatus, write_alert_status
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
@@ -48,6 +49,7 @@ def fill(lake: Lake) -> None:
     write_report(lake, "web")
     lake.storage.write_bytes("_resume/web/doc_programs/a.jsonl/0/0.parquet", b"unfinished")
     lake.storage.write_bytes("_leases/web/raw_shards/a.jsonl.json", b"{}")
+    write_alert_status(lake, "web", AlertStatus(open=0, untold=0, failed_attempts=0, changed_at=0.0))
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from prox_assets.catalog.printable import printable
@@ -11,7 +13,8 @@ from prox_assets.cli.console import console, plain_errors, say
 from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftFinding, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import DriftFinding, Gauge, ShardJudgement, judge_arrivals, nothing_judged
+from prox_assets.monitoring.drift.messages import in_words
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 
 _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
@@ -28,7 +31,8 @@ def drift(
 ) -> None:
     """Judge the latest shards of each corpus against the earlier ones, as the checks in Dagster do.
 
-    Every finding comes with a query for its documents; run it with `prox sql`. Exits with 1 if a finding is an error.
+    Lists every measure with its change and the limit from which on it is a finding, the nearest first. Every finding
+    comes with a query for its documents; run it with `prox sql`. Exits with 1 if a finding is an error.
     """
     chosen = drift_settings(settings)
     worst = False
@@ -44,22 +48,33 @@ def drift(
 
 def _print_latest(corpus: str, judgements: Sequence[ShardJudgement], settings: DriftSettings) -> bool:
     """Print what moved in the latest shard; return whether any of it is an error."""
-    latest = judgements[-1] if judgements else None
-    if latest is None or not latest.judged:
-        needed = settings.min_baseline_shards + 1
+    nothing = nothing_judged(judgements, settings)
+    if nothing is not None:
         say(
-            f"{corpus}: nothing to judge yet: {len(judgements)} shards are measured, and {needed} with the same "
-            "measures are needed. `prox refine` and quality_metrics measure shards of an earlier release again."
+            f"{corpus}: nothing to judge yet: {nothing}. `prox refine` and quality_metrics measure shards of an "
+            "earlier release again."
         )
         return False
+    latest = judgements[-1]
     say(
         f"{corpus}: {len(latest.findings)} of {len(latest.judged)} measures moved, judged at {latest.shard}"
         if latest.findings
         else f"{corpus}: {len(latest.judged)} measures are as before, judged at {latest.shard}"
     )
+    _print_gauges(latest.gauges)
     for finding in sorted(latest.findings, key=lambda finding: finding.severity is Severity.WARN):
         _print_finding(finding)
     return any(finding.severity is Severity.ERROR for finding in latest.findings)
+
+
+def _print_gauges(gauges: Sequence[Gauge]) -> None:
+    table = Table("measure", "change", "limit", "of limit", "shards", box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for gauge in sorted(gauges, key=lambda gauge: -gauge.share_of_limit):
+        change, limit = in_words(gauge.kind, gauge.value), in_words(gauge.kind, gauge.limit, signed=False)
+        table.add_row(gauge.measure, change, limit, f"{gauge.share_of_limit:.0%}", str(gauge.shards))
+    console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _print_finding(finding: DriftFinding) -> None:

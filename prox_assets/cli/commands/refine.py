@@ -47,7 +47,7 @@ def refine(
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     opened = Lake(lake)
     # Two files with the same name belong to one corpus only if the user says so.
-    found = discover_shards(opened, plan, run_id, may_move=given.is_named)
+    found = discover_shards(opened, plan, run_id, may_move=given.is_named, whole=given.is_whole)
     if found.changed:
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
     refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)

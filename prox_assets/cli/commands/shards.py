@@ -6,11 +6,14 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.console import console, plain_errors
-from prox_assets.cli.options import CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.console import console, plain_errors, say
+from prox_assets.cli.options import CorpusFileOption, CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.plan_options import plan_of
+from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.shard_states import ShardState, State, shard_states
+from prox_assets.stages.staleness import staleness
 
 _COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
 _FINGERPRINT_DIGITS = 8
@@ -20,13 +23,23 @@ _FINGERPRINT_DIGITS = 8
 def shards(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
+    settings: CorpusFileOption = None,
 ) -> None:
     """List the shards in a lake with the state of each.
 
-    A stage is stale if its inputs or its source file have changed since. What a changed configuration would redo is
-    shown by Dagster, on each asset.
+    A stage is stale if its inputs or its source file have changed since. A shard is gone if its file had left the
+    source when that was last listed; its results stay until `prox withdraw-shard`. With --settings, a stage is also
+    stale if the corpus's configuration has changed: for each stage, how many shards are, why, and what making them
+    again costs.
     """
     opened = Lake(lake)
+    if settings is not None:
+        plan = plan_of(settings)
+        corpora_of(opened, plan.corpus)
+        known = list(known_shards(opened, plan.corpus).values())
+        say(f"corpus {plan.corpus}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {settings}")
+        print_staleness(staleness(opened, plan, known))
+        return
     for name in corpora_of(opened, corpus):
         known = known_shards(opened, name)
         console.print(_table(name, shard_states(opened, name, known.values())))
@@ -35,6 +48,8 @@ def shards(
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:
     done = sum(all(state is State.DONE for state in shard.stages.values()) for shard in states)
     title = f"corpus {corpus}: {len(states)} {'shard' if len(states) == 1 else 'shards'}, {done} done"
+    if gone := sum(state.shard.gone_since is not None for state in states):
+        title += f", {gone} gone from the source"
     refiners = {_refiners(state) for state in states if state.doc_refiner}
     # Show refiners per shard only where they differ; shard keys need the width.
     mixed = len(refiners) > 1
@@ -49,11 +64,16 @@ def _table(corpus: str, states: Sequence[ShardState]) -> Table:
         table.add_row(
             escape(state.shard.key),
             _documents(state),
-            _first_open_stage(state),
+            _first_open_stage(state) + _gone(state),
             *([_refiners(state)] if mixed else []),
             f"{state.updated:%Y-%m-%d %H:%M}" if state.updated else "-",
         )
     return table
+
+
+def _gone(state: ShardState) -> str:
+    since = state.shard.gone_since
+    return f"[red], gone since {since:%Y-%m-%d}[/]" if since is not None else ""
 
 
 def _refiners(state: ShardState) -> str:

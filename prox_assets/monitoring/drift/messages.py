@@ -44,9 +44,7 @@ class Deviation:
 
     Attributes:
         measure: The measure.
-        statistic: Name of the statistic that was compared.
-        value: Its value.
-        noise: The value that chance and the baseline's spread explain.
+        value: The change.
         baseline: The measure over the baseline, if one number can express it.
         current: The same over the judged shards.
         groups: For a distribution, (first bin, last bin, share before, share now); for a schema, (column, "gone" or
@@ -54,9 +52,7 @@ class Deviation:
     """
 
     measure: Measure
-    statistic: str
     value: float
-    noise: float
     baseline: float | None
     current: float | None
     groups: tuple[tuple[Any, Any, float, float], ...]
@@ -71,16 +67,31 @@ def summary(measure: Measure, value: Reading) -> float | None:
             return mean_of(measure, value)
 
 
-def message(deviation: Deviation, limit: float, baseline: Sequence[Row], run: Sequence[Row]) -> str:
+def message(deviation: Deviation, limit: float, baseline: Sequence[Row], run: Sequence[Row], together: int = 1) -> str:
     """Describe what moved, by how much (the limit is `limit`) and since when, and whether the refiner changed with it.
 
-    The run is the shards that deviate.
+    The run is the shards that deviate; `together` is how many of the latest were judged as one.
     """
     shards = f"the {len(baseline)} shards before" if len(baseline) != 1 else "the shard before"
     since = f"since {printable(run[0]['shard'])}"
     if len(run) > 1:
         since += f" ({len(run)} shards)"
+    if together > 1:
+        since += f", judged over the last {together} shards"
     return f"{_moved(deviation, limit)} against {shards}, {since}.{_configuration(baseline, run[0])}"
+
+
+def in_words(kind: Kind, change: float, *, signed: bool = True) -> str:
+    """Return a change, or a limit of one, in the unit that messages use for its kind."""
+    match kind:
+        case Kind.RATE:
+            return f"{100 * change:{'+' if signed else ''}.1f} points"
+        case Kind.LEVEL:
+            return f"{change:{'+' if signed else ''}.1%}"
+        case Kind.SCHEMA:
+            return f"{change:.0f} columns"
+        case Kind.DISTRIBUTION:
+            return f"PSI {change:.3g}"
 
 
 def _moved(deviation: Deviation, limit: float) -> str:
@@ -89,12 +100,12 @@ def _moved(deviation: Deviation, limit: float) -> str:
         case Kind.RATE:
             return (
                 f"{name.capitalize()}: {deviation.current:.1%}, was {deviation.baseline:.1%} "
-                f"({100 * deviation.value:+.1f} points, limit {100 * limit:.1f})"
+                f"({in_words(Kind.RATE, deviation.value)}, limit {100 * limit:.1f})"
             )
         case Kind.LEVEL:
             return (
-                f"{name.capitalize()}: {deviation.current:.4g}, was {deviation.baseline:.4g} ({deviation.value:+.1%}, "
-                f"limit {limit:.1%})"
+                f"{name.capitalize()}: {deviation.current:.4g}, was {deviation.baseline:.4g} "
+                f"({in_words(Kind.LEVEL, deviation.value)}, limit {limit:.1%})"
             )
         case Kind.SCHEMA:
             changes = ", ".join(f"{printable(str(column))} is {change}" for column, change, _, _ in deviation.groups)

@@ -7,7 +7,7 @@ formulas, judge.py the judgement.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from prox_assets.monitoring.drift.settings import Measure
 from prox_assets.monitoring.metrics.watched import SHARE_BINS
@@ -60,6 +60,8 @@ class Level:
         residual: Sum of (numerator - denominator * ratio) squared.
     """
 
+    LEAST_VARIANCE: ClassVar[float] = 1e-9
+
     numerator: int
     denominator: int
     residual: float
@@ -72,7 +74,11 @@ class Level:
     @property
     def sampling_variance(self) -> float:
         """Sampling variance of the ratio's logarithm (Cochran, Sampling Techniques, 1977, section 2.11)."""
-        return max(self.residual / self.numerator**2, 1e-9)
+        return max(self.residual / self.numerator**2, self.LEAST_VARIANCE)
+
+    def variance_among(self, numerator: Any) -> Any:  # noqa: ANN401 - a number or an array
+        """Return the sampling variance of the ratio's logarithm over as many such documents as have this numerator."""
+        return self.sampling_variance * self.numerator / numerator
 
 
 Reading = Histogram | Rate | Level
@@ -83,16 +89,20 @@ def reading(measure: Measure, rows: Sequence[Row]) -> Reading | None:
 
     Rows written by an earlier release lack the watched columns.
     """
-    found = [part for part in (_READ[measure](row) for row in rows) if part is not None]
-    if not found:
-        return None
-    first = found[0]
+    return combined([part for part in (_READ[measure](row) for row in rows) if part is not None])
+
+
+def combined(parts: Sequence[Reading]) -> Reading | None:
+    """Add up the readings of one measure over several shards; None if there are none."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    first = parts[0]
     if isinstance(first, Histogram):
         counts: Counter[Any] = Counter()
-        for part in found:
+        for part in parts:
             counts.update(part.counts)  # pyright: ignore[reportAttributeAccessIssue] - a measure has one type
         return Histogram(counts, first.ordered)
-    sums = [sum(values) for values in zip(*(vars(part).values() for part in found), strict=True)]
+    sums = [sum(values) for values in zip(*(vars(part).values() for part in parts), strict=True)]
     return type(first)(*sums)
 
 

@@ -70,6 +70,15 @@ KINDS: dict[Measure, Kind] = {
 }
 
 
+STATISTICS: dict[Kind, tuple[str, str]] = {
+    Kind.DISTRIBUTION: ("psi", "population stability index"),
+    Kind.RATE: ("change of rate", "fraction, 0.01 is one percentage point"),
+    Kind.LEVEL: ("relative change", "fraction, 0.01 is one percent"),
+    Kind.SCHEMA: ("columns", "columns that came or went"),
+}
+"""What is compared with the thresholds of each kind of measure: name and unit."""
+
+
 class Threshold(BaseModel):
     """When a measure's change matters. Units follow the measure's kind.
 
@@ -144,9 +153,16 @@ class DriftSettings(BaseModel):
         description="Smallest baseline; a handful of shards says too little about the spread to judge others by.",
     )
     judged_shards: int = Field(
-        default=1,
+        default=7,
         ge=1,
-        description="Number of latest shards that are judged together; raise it where shards are small.",
+        description="Where shards are small, the latest is judged alone and then together with those before it, at "
+        "most this many in all (7 daily shards are a week). 1: always alone.",
+    )
+    judged_documents: int = Field(
+        default=400,
+        ge=1,
+        description="A shard with this many documents is judged alone; smaller ones are judged together until they "
+        "have as many, and against a baseline that is longer by as much.",
     )
     order: Literal["arrival", "key"] = Field(
         default="arrival",
@@ -172,7 +188,8 @@ class DriftSettings(BaseModel):
         gt=0,
         lt=0.5,
         description="Probability that chance alone causes a finding in one measure of one shard. Some fifteen measures "
-        "are judged, so 1e-4 means one false alarm in about twelve years of weekly shards, if noise is as modelled.",
+        "are judged, so 1e-4 means one false alarm in about twelve years of weekly shards, or in two of daily ones, if "
+        "noise is as modelled.",
     )
     thresholds: dict[Measure, Threshold] = Field(
         default_factory=dict, description="Thresholds per measure, in place of the defaults."

@@ -12,10 +12,12 @@ from prox_assets import __version__
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries import breakdowns
+from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
-from prox_assets.monitoring.drift.judge import DriftError, DriftFinding, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.judge import Compared, DriftError, DriftFinding, Gauge, ShardJudgement, judge_arrivals
+from prox_assets.monitoring.drift.messages import in_words
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.histograms import compare
@@ -57,6 +59,11 @@ class Drift:
     settings: DriftSettings
 
     @property
+    def gauges(self) -> list[Gauge]:
+        """Every measure that was judged, those nearest to their limits first."""
+        return sorted(self.latest.gauges, key=lambda gauge: -gauge.share_of_limit) if self.latest else []
+
+    @property
     def baseline_shards(self) -> int:
         """Number of shards in the largest baseline of any measure."""
         return max((len(over.baseline) for over in self.latest.compared.values()), default=0) if self.latest else 0
@@ -71,6 +78,7 @@ class Report:
     written: datetime
     version: str
     history: History
+    gone: tuple[tuple[str, datetime], ...]
     trends: tuple[charts.LineChart, ...]
     always_zero: tuple[Trend, ...]
     drift: Drift
@@ -109,6 +117,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         written=datetime.now(UTC),
         version=__version__,
         history=history,
+        gone=tuple(ask_corpus(lake, corpus, gone_shards, [Table.SHARDS], columns=GONE_COLUMNS)),
         trends=tuple(
             chart for trend in TRENDS if trend not in zero and (chart := _trend_chart(trend, history)) is not None
         ),
@@ -196,7 +205,7 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
         measures=len(latest.judged) if latest else 0,
         problem="",
         charts=tuple(
-            charts.bar_chart(c.title, _then(c.over.baseline), c.bins, c.baseline, c.current, percent)
+            charts.bar_chart(c.title, _over(c.over), c.bins, c.baseline, c.current, percent)
             for c in (compare(rows, latest.compared) if latest else ())
         ),
         latest=latest,
@@ -204,11 +213,13 @@ def _drift(lake: Lake, corpus: str, settings: DriftSettings) -> Drift:
     )
 
 
-def _then(baseline: Sequence[str]) -> str:
-    """Describe the shards of a baseline."""
-    if len(baseline) == 1:
-        return f"then: {printable(baseline[0])}"
-    return f"then: {len(baseline)} shards, {printable(baseline[0])} to {printable(baseline[-1])}"
+def _over(compared: Compared) -> str:
+    """Describe the shards of a baseline, and how many were judged against it."""
+    shards = compared.baseline
+    now = f"now: {len(compared.judged)} shards together; " if len(compared.judged) > 1 else ""
+    if len(shards) == 1:
+        return f"{now}then: {printable(shards[0])}"
+    return f"{now}then: {len(shards)} shards, {printable(shards[0])} to {printable(shards[-1])}"
 
 
 def render(report: Report) -> str:
@@ -222,6 +233,7 @@ def render(report: Report) -> str:
             watched=WATCHED,
             chart=charts,
             share=share,
+            in_words=in_words,
         )
     )
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prox_assets.lake.errors import LakeError
+from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.monitoring.report.page import Report, assemble, render
 
@@ -34,6 +36,26 @@ def report_place(lake: Lake, corpus: str) -> str:
     return lake.storage.uri(report_path(corpus))
 
 
+def report_is_current(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> bool:
+    """Tell whether the page in the lake shows the present measurements, judged by these settings.
+
+    Raises:
+        LakeError: The lake cannot be read.
+    """
+    page = lake.storage.read_bytes(report_path(corpus))
+    return page is not None and page.endswith(_mark(_version(lake, corpus, settings)))
+
+
+def _version(lake: Lake, corpus: str, settings: DriftSettings | None) -> str:
+    """Return what decides a page's contents: the files of measurements, and how drift is judged."""
+    judged = (settings or DriftSettings()).model_dump(mode="json")
+    return fingerprint([lake.storage.list_stamps(f"{corpus}/{Table.SHARD_METRICS_HISTORY}"), judged])
+
+
+def _mark(version: str) -> bytes:
+    return f"\n<!-- measurements {version} -->\n".encode()
+
+
 def write_report(
     lake: Lake, corpus: str, settings: DriftSettings | None = None, output: Path | None = None
 ) -> WrittenReport:
@@ -49,8 +71,9 @@ def write_report(
         MissingTableError: Nothing has been measured yet.
         LakeError: A file of the lake is damaged, or the page cannot be written.
     """
+    version = _version(lake, corpus, settings)  # before reading, so that a change in between shows
     report = assemble(lake, corpus, settings)
-    page = render(report).encode()
+    page = render(report).encode() + _mark(version)
     if output is None:
         lake.storage.write_bytes(report_path(corpus), page)
         return WrittenReport(report_place(lake, corpus), len(page), report)

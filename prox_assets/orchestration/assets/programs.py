@@ -1,12 +1,25 @@
-"""Assets `doc_programs` and `chunk_programs`: see `prox_assets.stages.inference`."""
+"""Assets `doc_programs` and `chunk_programs`, made in one step: see `prox_assets.stages.inference`."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal
 
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.assets.shard_assets import ShardAsset, inference_asset
+from prox_assets.orchestration.assets.shard_assets import ForceConfig, ShardAsset, shard_run
+from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.metadata import table_metadata
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages import raw_shards
 from prox_assets.stages.inference import chunk_programs, doc_programs
+from prox_assets.stages.inference.program_table import InferenceSummary
+from prox_assets.stages.run import ShardRun
 
 DOC_PROGRAMS = """The document refiner's decision on every document: `keep_doc()`, `drop_doc()`, or a probability.
 
@@ -17,28 +30,83 @@ CHUNK_PROGRAMS = """The chunk refiner's programs for every document that the doc
 One row per chunk: the program verbatim, or each line's keep probability. If only the document refiner has changed,
 rows of documents that it kept before are reused."""
 
+Level = Literal["doc", "chunk"]
+Write = Callable[[ShardRun, RefinerSession], InferenceSummary]
+LEVELS: dict[Level, tuple[str, Table, Write]] = {
+    "doc": (doc_programs.ASSET, Table.DOC_PROGRAMS, doc_programs.write_document_programs),
+    "chunk": (chunk_programs.ASSET, Table.CHUNK_PROGRAMS, chunk_programs.write_chunk_programs),
+}
 
-def build_doc_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
-    """Build `doc_programs`."""
-    asset = ShardAsset(
-        doc_programs.ASSET,
-        Table.DOC_PROGRAMS,
-        deps=(raw_shards.ASSET,),
-        fingerprint=settings.plan.refiner_settings_fingerprint("doc"),
-        kinds=frozenset({"parquet", settings.runs_on("doc")}),
-        description=DOC_PROGRAMS,
+
+def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
+    """Build both assets: a run takes up to `shards_per_run` shards through one engine start per level."""
+    assets = [
+        ShardAsset(
+            doc_programs.ASSET,
+            Table.DOC_PROGRAMS,
+            deps=(raw_shards.ASSET,),
+            fingerprint=settings.plan.refiner_settings_fingerprint("doc"),
+            kinds=frozenset({"parquet", settings.runs_on("doc")}),
+            description=DOC_PROGRAMS,
+            waits_for_more=True,
+        ),
+        ShardAsset(
+            chunk_programs.ASSET,
+            Table.CHUNK_PROGRAMS,
+            deps=(doc_programs.ASSET,),
+            fingerprint=settings.plan.refiner_settings_fingerprint("chunk"),
+            kinds=frozenset({"parquet", settings.runs_on("chunk")}),
+            description=CHUNK_PROGRAMS,
+            joins_dep=True,
+        ),
+    ]
+
+    @dg.multi_asset(
+        name=f"{settings.corpus}__programs",
+        specs=[asset.spec(settings) for asset in assets],
+        check_specs=up_to_date.specs(settings, [asset.name for asset in assets]),
+        can_subset=True,
+        backfill_policy=settings.inference_policy,
+        retry_policy=RETRY_POLICY,
+        pool=settings.pool_of_inference,
+        op_tags=settings.tags_of_inference,
     )
-    return inference_asset(settings, asset, "doc", doc_programs.write_document_programs)
+    def programs(
+        context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource, engines: EnginesResource
+    ) -> Iterator[Result]:
+        die_with_run_worker()
+        opened = lake.open()
+        step = ShardStep(context, settings)
+
+        def work(level: Level, session: RefinerSession, key: str) -> Iterator[Result]:
+            name, table, write = LEVELS[level]
+            summary = write(shard_run(context, opened, settings, key, config.force), session)
+            shown = table_metadata(opened, settings.corpus, table, key)
+            yield dg.MaterializeResult(
+                asset_key=settings.key(name),
+                data_version=dg.DataVersion(shown["identity"]),
+                metadata={**shown, **_describe(summary)},
+            )
+
+        for level, (name, _, _) in LEVELS.items():
+            if step.makes(name) and step.keys:
+                with engines.open(settings.plan, level) as session:
+                    yield from step.each((name,), partial(work, level, session))
+        yield from step.up_to_date(opened)
+        step.finish()
+
+    return programs
 
 
-def build_chunk_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
-    """Build `chunk_programs`."""
-    asset = ShardAsset(
-        chunk_programs.ASSET,
-        Table.CHUNK_PROGRAMS,
-        deps=(doc_programs.ASSET,),
-        fingerprint=settings.plan.refiner_settings_fingerprint("chunk"),
-        kinds=frozenset({"parquet", settings.runs_on("chunk")}),
-        description=CHUNK_PROGRAMS,
-    )
-    return inference_asset(settings, asset, "chunk", chunk_programs.write_chunk_programs)
+def _describe(summary: InferenceSummary) -> dict[str, Any]:
+    rate = summary.prompt_tokens / summary.engine_seconds if summary.engine_seconds else 0.0
+    return {
+        "documents": summary.documents,
+        "documents_inferred": summary.documents_inferred,
+        "documents_failed": summary.failed,
+        "windows_resumed": summary.windows_resumed,
+        "already_current": summary.reused,
+        "prompt_tokens": summary.prompt_tokens,
+        "engine_seconds": round(summary.engine_seconds, 3),
+        "prompt_tokens_per_second": round(rate, 1),
+    }

@@ -7,13 +7,12 @@ import dagster as dg
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.trends import TRENDS, signal
 from prox_assets.monitoring.signals import FAMILIES, passes
-from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
+from prox_assets.orchestration.assets.shard_assets import ShardAsset
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import numbers
 from prox_assets.stages import quality_metrics as stage
 from prox_assets.stages.execution import refined_shards
 from prox_assets.stages.identities import METRICS_VERSION
-from prox_assets.stages.run import ShardRun
 
 DESCRIPTION = """Numbers about a shard's refinement: documents, text in and out, outcomes, programs, signals, cost.
 
@@ -27,21 +26,17 @@ OPERATION_COLUMNS = dg.TableSchema(
 SIGNAL_COLUMNS = dg.TableSchema([dg.TableColumn("signal"), *[dg.TableColumn(when) for when in WHEN]])
 
 
-def build_quality_metrics(settings: CorpusSettings) -> dg.AssetsDefinition:
-    """Build the asset."""
-    asset = ShardAsset(
+def quality_metrics_asset(settings: CorpusSettings) -> ShardAsset:
+    """Describe the asset; refinement.py makes it."""
+    return ShardAsset(
         name=stage.ASSET,
         table=Table.SHARD_METRICS,
         deps=(refined_shards.ASSET,),
         fingerprint=METRICS_VERSION,
         kinds=frozenset({"polars", "parquet"}),
         description=DESCRIPTION,
+        joins_dep=True,
     )
-
-    def work(run: ShardRun) -> dict[str, Any]:
-        return shown_metrics(stage.measure_shard(run))
-
-    return cpu_asset(settings, asset, work)
 
 
 def shown_metrics(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """Asset `raw_shards`: see `prox_assets.stages.raw_shards`."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
+from prox_assets.orchestration.assets import source_files
+from prox_assets.orchestration.assets.shard_assets import ShardAsset, shard_run
+from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import link
+from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.metadata import link, table_metadata
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import raw_shards as stage
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.run import ShardRun
@@ -22,21 +28,50 @@ def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
     asset = ShardAsset(
         name=stage.ASSET,
         table=Table.DOCUMENTS,
-        deps=(),
+        deps=(source_files.ASSET,),
         fingerprint=settings.plan.ingest_fingerprint,
         kinds=frozenset({"python", "parquet"}),
         description=DESCRIPTION,
     )
 
-    def work(run: ShardRun) -> dict[str, Any]:
-        summary = stage.read_raw_shard(run)
-        return {
+    @dg.multi_asset(
+        name=f"{settings.corpus}__{stage.ASSET}",
+        specs=[asset.spec(settings)],
+        check_specs=up_to_date.specs(settings, (stage.ASSET,)),
+        can_subset=True,
+        backfill_policy=settings.cpu_policy,
+        retry_policy=RETRY_POLICY,
+        pool=settings.cpu_pool,
+    )
+    def raw_shards(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Result]:
+        die_with_run_worker()
+        opened = lake.open()
+        step = ShardStep(context, settings)
+
+        def work(key: str) -> Iterator[Result]:
+            yield _read(shard_run(context, opened, settings, key), settings)
+
+        if step.makes(stage.ASSET):
+            yield from step.each((stage.ASSET,), work)
+        yield from step.up_to_date(opened)
+        step.finish()
+
+    return raw_shards
+
+
+def _read(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
+    summary = stage.read_raw_shard(run)
+    table = table_metadata(run.lake, run.corpus, Table.DOCUMENTS, run.shard)
+    return dg.MaterializeResult(
+        asset_key=settings.key(stage.ASSET),
+        data_version=dg.DataVersion(table["identity"]),
+        metadata={
+            **table,
             "documents": summary.documents,
             "rejected_rows": sum(summary.rejects.values()),
             "rejects_by_reason": summary.rejects,
             "characters": summary.characters,
             "source_changed": summary.source_changed,
             "source": link(known_shard(run.lake, run.corpus, run.shard).url),
-        }
-
-    return cpu_asset(settings, asset, work)
+        },
+    )

@@ -6,7 +6,7 @@ import dagster as dg
 
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.previews import as_markdown, edit_previews
-from prox_assets.orchestration.assets.shard_assets import ShardAsset, cpu_asset
+from prox_assets.orchestration.assets.shard_assets import ShardAsset
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.stages.execution import refined_shards as stage
 from prox_assets.stages.inference import chunk_programs
@@ -19,9 +19,9 @@ program) and `edits` (every operation's effect) as one execution. No model is ne
 executor, only this asset runs."""
 
 
-def build_refined_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
-    """Build the asset."""
-    asset = ShardAsset(
+def refined_shards_asset(settings: CorpusSettings) -> ShardAsset:
+    """Describe the asset; refinement.py makes it."""
+    return ShardAsset(
         name=stage.ASSET,
         table=Table.REFINED,
         deps=(chunk_programs.ASSET,),
@@ -30,17 +30,17 @@ def build_refined_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
         description=DESCRIPTION,
     )
 
-    def work(run: ShardRun) -> dict[str, Any]:
-        summary = stage.refine_shard(run)
-        before = summary.characters_before
-        return {
-            "documents": summary.documents,
-            **summary.outcomes,
-            "character_retention": summary.characters_after / before if before else 0.0,
-            "operations_applied": summary.operations_applied,
-            "operations_failed": summary.operations_failed,
-            "execution_id": summary.execution_id,
-            "excerpts": dg.MetadataValue.md(as_markdown(edit_previews(run.lake, run.corpus, run.shard))),
-        }
 
-    return cpu_asset(settings, asset, work)
+def shown_refinement(run: ShardRun, summary: stage.RefinementSummary) -> dict[str, Any]:
+    """Return what the UI shows of an execution."""
+    before = summary.characters_before
+    return {
+        "documents": summary.documents,
+        **summary.outcomes,
+        "character_retention": summary.characters_after / before if before else 0.0,
+        "operations_applied": summary.operations_applied,
+        "operations_failed": summary.operations_failed,
+        "execution_id": summary.execution_id,
+        "already_current": summary.reused,
+        "excerpts": dg.MetadataValue.md(as_markdown(edit_previews(run.lake, run.corpus, run.shard))),
+    }

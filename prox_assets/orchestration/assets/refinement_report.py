@@ -5,22 +5,21 @@ so a failed or skipped refresh only makes it older; its freshness policy tells w
 """
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
-from prox_assets import __version__
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.history import share
 from prox_assets.monitoring.report.page import Report
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
+from prox_assets.orchestration.assets.corpus_asset import corpus_asset
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.metadata import link, numbers
-from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets.stages import quality_metrics
 
 ASSET = "refinement_report"
 
@@ -33,28 +32,18 @@ Reads all measurements; writes `report/index.html` in the corpus's folder of the
 def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
     """Build the asset."""
 
-    def refinement_report(lake: LakeResource) -> dg.MaterializeResult:
-        die_with_run_worker()
-        with no_retry_when_useless():
-            written = write_report(lake.open(), settings.corpus, settings.monitoring)
-        return dg.MaterializeResult(
-            metadata={
-                "report": link(written.place),
-                "dagster/uri": written.place,
-                "bytes": written.size,
-                **_numbers(written.report),
-                "drift": dg.MetadataValue.md(_findings(written.report)),
-            }
-        )
+    def work(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, Any]:
+        written = write_report(lake, settings.corpus, settings.monitoring)
+        return {
+            "report": link(written.place),
+            "dagster/uri": written.place,
+            "bytes": written.size,
+            **_numbers(written.report),
+            "drift": dg.MetadataValue.md(_findings(written.report)),
+        }
 
-    return dg.asset(
-        **settings.asset_arguments(ASSET, (quality_metrics.ASSET,)),
-        kinds={"polars", "html"},
-        code_version=__version__,
-        description=DESCRIPTION,
-        pool=settings.cpu_pool,
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
-    )(refinement_report)
+    freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours))
+    return corpus_asset(settings, ASSET, DESCRIPTION, {"polars", "html"}, work, freshness)
 
 
 def _numbers(report: Report) -> dict[str, float | int]:

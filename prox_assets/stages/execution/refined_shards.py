@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.corpora.document import text_hash
+from prox_assets.lake.errors import LakeError
 from prox_assets.lake.schemas import EXECUTION_TABLES, Outcome, Table
 from prox_assets.lake.table_files import TableWriter
 from prox_assets.stages.aligned_rows import (
@@ -25,12 +26,17 @@ ASSET = "refined_shards"
 
 Row = dict[str, Any]
 
+# An earlier release did not write chunk_outcomes; its executions stay current.
+_TEXT_TABLES = (Table.OUTCOMES, Table.REFINED, Table.EDITS)
 _TOTALS = ("characters_before", "characters_after", "operations_applied", "operations_failed")
 
 
 @dataclass(frozen=True)
 class RefinementSummary:
-    """Totals of a shard's execution: documents by outcome, and the text before and after."""
+    """Totals of a shard's execution: documents by outcome, and the text before and after.
+
+    `reused` tells that the published execution was current, so nothing was executed.
+    """
 
     documents: int
     outcomes: dict[str, int]
@@ -39,10 +45,13 @@ class RefinementSummary:
     operations_applied: int
     operations_failed: int
     execution_id: str
+    reused: bool = False
 
 
 def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> RefinementSummary:
     """Execute a shard's programs and publish the result as one execution.
+
+    An execution that is already current is left as it is, unless the run forces another.
 
     Args:
         run: The shard and its run.
@@ -67,6 +76,8 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
         run.check_inputs({Table.CHUNK_PROGRAMS: chunk_programs})
     inputs = inputs_of_execution(programs)
     identity = refined_identity(run.plan, programs.identity)
+    if not run.force and _is_published(run, identity):
+        return _published_summary(run)
     execution_id = uuid.uuid4().hex
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
     totals = dict.fromkeys(_TOTALS, 0)
@@ -127,6 +138,33 @@ def refine_shard(run: ShardRun, chunk_programs: str | None = None) -> Refinement
         run.lake.write_manifest(run.corpus, run.shard, execution_id, run.run_id, rows)
         run.progress(total, total)
     return RefinementSummary(total, counts, execution_id=execution_id, **totals)
+
+
+def _is_published(run: ShardRun, identity: str) -> bool:
+    """Tell whether the manifest names an execution with this identity, and its files are whole."""
+    try:
+        files = [run.lake.info(run.corpus, table, run.shard) for table in _TEXT_TABLES]
+        execution = run.lake.execution(run.corpus, run.shard)
+    except LakeError:
+        return False  # a damaged file is written again
+    outcomes = files[0]
+    return (
+        all(info is not None and info.identity == identity for info in files)
+        and outcomes is not None
+        and outcomes.notes["execution_id"] == execution
+    )
+
+
+def _published_summary(run: ShardRun) -> RefinementSummary:
+    outcomes = run.lake.scan(run.corpus, Table.OUTCOMES, [run.shard]).select("outcome", *_TOTALS).collect()
+    counted = dict(outcomes["outcome"].value_counts().iter_rows())
+    return RefinementSummary(
+        documents=outcomes.height,
+        outcomes={outcome.value: counted.get(outcome.value, 0) for outcome in Outcome},
+        execution_id=run.lake.execution(run.corpus, run.shard) or "",
+        reused=True,
+        **{name: int(outcomes[name].sum()) for name in _TOTALS},
+    )
 
 
 def _outcome_row(text: str, result: DocumentFate) -> Row:

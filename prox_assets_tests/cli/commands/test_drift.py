@@ -6,6 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
+from prox_assets.monitoring.drift.arrivals import arrivals
+from prox_assets.monitoring.drift.judge import judge_arrivals
+from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets_tests.monitoring.metric_lakes import metric_lake
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 
@@ -21,6 +24,20 @@ def test_a_quiet_corpus_exits_with_nought(tmp_path: Path) -> None:
     code, output = prox_drift("--lake", tmp_path)
     assert code == 0
     assert "measures are as before, judged at week-19" in output
+
+
+def test_every_measure_is_listed_with_its_limit_the_nearest_first(tmp_path: Path) -> None:
+    lake = metric_lake(tmp_path, [*weeks(20), week(20, no_op=0.7)])
+    _, output = prox_drift("--lake", tmp_path)
+    latest = judge_arrivals(arrivals(lake, "web", DriftSettings()), DriftSettings())[-1]
+    lines = [line.split() for line in output.splitlines()]
+    listed = [line for line in lines if line and line[0] in {*latest.judged} and len(line) > 4]
+    assert [line[0] for line in listed] == [
+        gauge.measure for gauge in sorted(latest.gauges, key=lambda gauge: -gauge.share_of_limit)
+    ]
+    shares = [int(word.rstrip("%")) for line in listed for word in line[-2:-1]]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] >= 100
 
 
 def test_an_error_is_printed_with_its_query_and_exits_with_one(tmp_path: Path) -> None:

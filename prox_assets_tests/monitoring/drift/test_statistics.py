@@ -2,18 +2,22 @@
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.monitoring.drift.statistics import (
+    COLLAPSE,
     chi_square_quantile,
-    level_limits,
+    collapse_from,
+    index_noise,
+    level_noise,
     pooled,
     psi,
-    psi_noise,
-    rate_limits,
+    rate_at,
+    rate_noise,
     student_quantile,
 )
 
@@ -65,8 +69,15 @@ def test_the_index_of_large_samples_is_that_of_their_shares() -> None:
 def test_pooled_bins_are_all_bins_in_order_and_expect_enough(counts: list[int], size: int) -> None:
     groups = pooled(counts, size)
     assert [number for group in groups for number in group] == list(range(len(counts)))
-    for group in groups[:-1]:
-        assert sum(counts[number] for number in group) * size >= 5 * sum(counts) * (1 - 1e-9)
+    enough = 5 * sum(counts) * (1 - 1e-9)
+    for group, after in pairwise(groups):
+        assert max(sum(counts[number] for number in group), counts[after[0]]) * size >= enough
+        assert sum(counts[number] for number in group[:-1]) * size <= enough * (1 + 1e-6)
+
+
+def test_rare_bins_are_not_pooled_with_a_frequent_one() -> None:
+    assert pooled([0, 1, 0, 99], 40) == [[0, 1, 2], [3]]
+    assert pooled([99, 0, 1, 0], 40) == [[0], [1, 2, 3]]
 
 
 def draw(rng: random.Random, shares: list[float], size: int) -> list[int]:
@@ -86,14 +97,20 @@ def test_chance_passes_the_noise_limit_of_the_index_as_rarely_as_was_asked(usual
         baseline = [draw(rng, shares, usual) for _ in range(12)]
         current = draw(rng, shares, judged)
         total = [sum(column) for column in zip(*baseline, strict=True)]
-        passed += psi(current, total) > psi_noise(judged, baseline, 0.01)
+        passed += psi(current, total) > index_noise(judged, baseline).limit(0.01)
     assert passed < 15
 
 
 def test_shards_that_differ_among_themselves_raise_the_noise_limit() -> None:
     steady = [[100, 100, 100] for _ in range(12)]
     swinging = [[100 + 40 * (-1) ** number, 100, 100 - 40 * (-1) ** number] for number in range(12)]
-    assert psi_noise(300, swinging, 1e-4) > 3 * psi_noise(300, steady, 1e-4)
+    assert index_noise(300, swinging).limit(1e-4) > 3 * index_noise(300, steady).limit(1e-4)
+
+
+def rate_limits(baseline: list[tuple[int, int]], trials: int, probability: float) -> tuple[float, float, float]:
+    noise = rate_noise(baseline, trials)
+    low, high = noise.limits(probability)
+    return rate_at(low, trials), rate_at(noise.centre, trials), rate_at(high, trials)
 
 
 @pytest.mark.parametrize(("rate", "trials"), [(0.1, 300), (0.003, 300), (0.003, 30), (0.5, 20)])
@@ -120,8 +137,53 @@ def test_the_limits_of_a_rate_close_in_on_a_larger_shard() -> None:
 
 def test_the_limits_of_a_level_hold_its_spread() -> None:
     baseline = [(0.25 * (1 + 0.01 * (number % 3 - 1)), 1e-5) for number in range(12)]
-    low, expected, high = level_limits(baseline, 1e-5, 1e-4)
+    noise = level_noise(baseline, 1e-5)
+    low, high, expected = (math.exp(value) for value in (*noise.limits(1e-4), noise.centre))
     assert expected == pytest.approx(0.25, rel=0.005)
     assert 0.25 * 1.02 < high < 0.25 * 1.10
     assert low * high == pytest.approx(expected**2)
-    assert level_limits(baseline, 1e-2, 1e-4)[2] > 0.25 * 1.3
+    assert math.exp(level_noise(baseline, 1e-2).limits(1e-4)[1]) > 0.25 * 1.3
+
+
+def binomial_tail(rate: float, trials: int, events: int) -> float:
+    numbers = range(events, trials + 1)
+    return sum(math.comb(trials, number) * rate**number * (1 - rate) ** (trials - number) for number in numbers)
+
+
+@pytest.mark.parametrize("rate", [0.0537, 0.2537, 0.4937, 0.7937, 0.9537])
+@pytest.mark.parametrize("trials", [1, 3, 10, 40, 400, 10_000])
+def test_a_sample_has_collapsed_exactly_where_the_binomial_says_so(rate: float, trials: int) -> None:
+    """Of a large and steady baseline, the rate is known: what is left is the binomial's own tail."""
+    million = 1_000_000
+    limit = collapse_from([(rate * million, million)] * 12, trials, 1e-4)
+    lowest = next(
+        (
+            events
+            for events in range(math.ceil(trials * (rate + COLLAPSE * (1 - rate)) - 1e-6), trials + 1)
+            if trials > 500 or binomial_tail(rate, trials, events) <= 1e-4
+        ),
+        None,
+    )
+    assert limit == (None if lowest is None else pytest.approx(lowest / trials))
+
+
+def test_what_a_baseline_does_by_itself_is_no_collapse() -> None:
+    """Where half the shards lose everything, one more that does is nothing new; in a steady baseline it is."""
+    assert collapse_from([(200, 400), (400, 400)] * 6, 400, 1e-4) is None
+    assert collapse_from([(295, 400), (305, 400)] * 6, 400, 1e-4) == pytest.approx(0.975, abs=0.005)
+
+
+@pytest.mark.parametrize(("rate", "spread", "trials"), [(0.5, 0.0, 8), (0.8, 0.0, 30), (0.6, 0.15, 12)])
+def test_chance_collapses_as_rarely_as_was_asked(rate: float, spread: float, trials: int) -> None:
+    """At 1 %: five in 500 are expected, and 15 would be a chance of one in ten thousand."""
+    rng = random.Random(7)
+
+    def events(number: int) -> int:
+        own = min(0.98, max(0.02, rng.gauss(rate, spread)))
+        return sum(rng.random() < own for _ in range(number))
+
+    passed = 0
+    for _ in range(500):
+        limit = collapse_from([(events(40), 40) for _ in range(30)], trials, 0.01)
+        passed += limit is not None and events(trials) / trials >= limit
+    assert passed < 15

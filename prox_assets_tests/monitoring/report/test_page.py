@@ -173,7 +173,7 @@ def test_a_shard_that_moved_is_no_baseline_for_those_after_it(tmp_path: Path):
     for week in range(10):
         add_measurement(run.lake, row, f"week-{week}", week, programs_failed=39 if week == 8 else 0)
     add_measurement(run.lake, row, "xweek", 10)
-    drift = assemble(run.lake, CORPUS, DriftSettings(order="key")).drift
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key", judged_documents=1)).drift
     assert drift.findings == ()
     assert drift.latest is not None
     baseline = drift.latest.compared[Measure.FAILED_PROGRAMS].baseline
@@ -188,7 +188,7 @@ def test_a_level_that_the_judge_has_adopted_is_what_the_page_compares_with(tmp_p
     for week in range(26):
         histogram = [20, *[0] * 18, 80] if week < 12 else [80, *[0] * 18, 20]
         add_measurement(run.lake, row, f"week-{week:02}", week, keep_probability_histogram=histogram)
-    settings = DriftSettings(order="key", accepted_from="week-00")
+    settings = DriftSettings(order="key", accepted_from="week-00", judged_documents=1)
     report = assemble(run.lake, CORPUS, settings)
     chart = next(chart for chart in report.drift.charts if chart.title == "Keep probability")
     assert report.drift.findings == ()
@@ -203,7 +203,7 @@ def test_every_measure_is_drawn_beside_its_own_baseline(tmp_path: Path):
     for week in range(15):
         histogram = [80, *[0] * 18, 20] if week == 10 else [20, *[0] * 18, 80]
         add_measurement(run.lake, row, f"week-{week:02}", week, keep_probability_histogram=histogram)
-    drift = assemble(run.lake, CORPUS, DriftSettings(order="key", accepted_from="week-00")).drift
+    drift = assemble(run.lake, CORPUS, DriftSettings(order="key", accepted_from="week-00", judged_documents=1)).drift
     notes = {chart.title: chart.note for chart in drift.charts}
     assert notes["Keep probability"] == "then: 12 shards, week-01 to week-13"
     assert notes["Text left of a document"] == "then: 12 shards, week-02 to week-13"

@@ -214,7 +214,7 @@ def test_metrics_are_not_measured_over_an_execution_that_was_cut_short(tmp_path)
     refine_shard(run)
     measure_shard(run)
     with pytest.raises(KeyboardInterrupt):
-        refine_shard(replace(run, lake=KilledBeforeManifest(run.lake.url)))
+        refine_shard(replace(run, lake=KilledBeforeManifest(run.lake.url), force=True))
     with pytest.raises(StaleInputError, match="cut short before it was published; materialize refined_shards again"):
         measure_shard(run)
     refine_shard(run)

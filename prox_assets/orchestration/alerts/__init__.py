@@ -1,0 +1,1 @@
+"""Alerts: failed checks and failed runs of a corpus, told once when they begin and once when they are over."""

@@ -1,0 +1,117 @@
+"""The step that executes programs and measures the result: assets `refined_shards` and `quality_metrics`.
+
+One step makes both, because a run over several shards can have one only (shard_step.py). It also evaluates their
+checks: a shard whose tables do not add up is not measured.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import dagster as dg
+
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.orchestration.assets.quality_metrics import quality_metrics_asset, shown_metrics
+from prox_assets.orchestration.assets.refined_shards import refined_shards_asset, shown_refinement
+from prox_assets.orchestration.assets.shard_assets import ForceConfig, shard_run
+from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
+from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.metadata import table_metadata
+from prox_assets.orchestration.process import die_with_run_worker
+from prox_assets.orchestration.resources import LakeResource
+from prox_assets.stages import quality_metrics
+from prox_assets.stages.execution import refined_shards
+from prox_assets.stages.run import ShardRun, StageError
+
+ASSETS = (refined_shards.ASSET, quality_metrics.ASSET)
+
+
+class UnreconciledError(StageError):
+    """A blocking check failed, so the shard is not measured."""
+
+
+def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
+    """Build both assets, with the checks on them."""
+
+    @dg.multi_asset(
+        name=f"{settings.corpus}__refinement",
+        specs=[refined_shards_asset(settings).spec(settings), quality_metrics_asset(settings).spec(settings)],
+        check_specs=[
+            *shard_checks.specs(settings),
+            *drift_checks.specs(settings),
+            *up_to_date.specs(settings, ASSETS),
+        ],
+        can_subset=True,
+        backfill_policy=settings.cpu_policy,
+        retry_policy=RETRY_POLICY,
+        pool=settings.cpu_pool,
+    )
+    def refinement(context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource) -> Iterator[Result]:
+        die_with_run_worker()
+        opened = lake.open()
+        step = ShardStep(context, settings)
+
+        def work(key: str) -> Iterator[Result]:
+            run = shard_run(context, opened, settings, key, config.force)
+            if step.makes(refined_shards.ASSET):
+                yield _refine(run, settings)
+            problems = yield from _check(step, opened, settings, key)
+            if step.makes(quality_metrics.ASSET):
+                if problems:
+                    raise UnreconciledError(f"{key} is not measured: {'; '.join(problems)}")
+                yield _measure(run, settings)
+
+        yield from step.each(ASSETS, work)
+        wanted = [name for name, _ in drift_checks.CHECKS.values() if step.checks(quality_metrics.ASSET, name)]
+        if wanted:
+            with no_retry_when_useless():
+                for result in drift_checks.results(settings, opened, context.log):
+                    if result.check_name in wanted:
+                        yield result
+        yield from step.up_to_date(opened)
+        step.finish()
+
+    return refinement
+
+
+def _refine(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
+    summary = refined_shards.refine_shard(run)
+    if summary.reused and _problems(run, settings):
+        # Nobody would materialize a shard whose tables do not add up in order to keep them.
+        summary = refined_shards.refine_shard(replace(run, force=True))
+    table = table_metadata(run.lake, run.corpus, Table.REFINED, run.shard)
+    return dg.MaterializeResult(
+        asset_key=settings.key(refined_shards.ASSET),
+        data_version=dg.DataVersion(table["identity"]),
+        metadata={**table, **shown_refinement(run, summary)},
+    )
+
+
+def _problems(run: ShardRun, settings: CorpusSettings) -> list[str]:
+    return [
+        str(result.description) for result in shard_checks.results(settings, run.lake, run.shard) if not result.passed
+    ]
+
+
+def _check(step: ShardStep, lake: Lake, settings: CorpusSettings, key: str) -> Generator[Result, None, list[str]]:
+    """Yield the selected checks of a shard; return what is wrong with it."""
+    problems: list[str] = []
+    if any(step.checks(refined_shards.ASSET, name) for name in shard_checks.DESCRIPTIONS):
+        for result in shard_checks.results(settings, lake, key):
+            if not result.passed:
+                problems.append(f"{result.check_name}: {result.description}")
+            if step.checks(refined_shards.ASSET, str(result.check_name)):
+                yield result
+    return problems
+
+
+def _measure(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
+    row = quality_metrics.measure_shard(run)
+    table = table_metadata(run.lake, run.corpus, Table.SHARD_METRICS, run.shard)
+    return dg.MaterializeResult(
+        asset_key=settings.key(quality_metrics.ASSET),
+        data_version=dg.DataVersion(table["identity"]),
+        metadata={**table, **shown_metrics(row)},
+    )

@@ -1,0 +1,142 @@
+"""What of a corpus is out of date under its present configuration: how much, why, and what doing it again costs.
+
+`shard_states` compares files with each other; this also compares them with the settings, so a moved threshold or
+another refiner shows before anything runs. `prox shards --settings` and the checks `up_to_date` print the same.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from prox_assets.corpora.shards import Shard
+from prox_assets.lake.chain import State
+from prox_assets.lake.identity import source_version
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.table_files import FileInfo
+from prox_assets.refiners.model.files import model_folder
+from prox_assets.stages.identities import metrics_identity
+from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.shard_states import STAGES
+
+# What making a stage again takes.
+COSTS = {
+    "raw_shards": "reading the raw file",
+    "doc_programs": "inference",
+    "chunk_programs": "inference",
+    "refined_shards": "execution, no inference",
+    "quality_metrics": "measuring, no inference",
+}
+# Footers are read at once from a store that answers slowly.
+READERS = 8
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """How a stage of a shard stands under the present configuration.
+
+    Attributes:
+        state: Done, stale or missing.
+        reason: Why it is not done; empty if it is.
+    """
+
+    state: State
+    reason: str = ""
+
+
+def staleness(lake: Lake, plan: RefinementPlan, shards: Iterable[Shard]) -> dict[str, dict[str, Staleness]]:
+    """Return how each stage of each shard stands, by shard key and stage.
+
+    Weights are compared if they lie on this machine: a hub model is not downloaded only to be hashed.
+
+    Raises:
+        RefinerError: A refiner's folder has no usable model.
+    """
+    refiners = {level: refiner_fingerprint(plan, level) for level in ("doc", "chunk")}
+    known = list(shards)
+    with ThreadPoolExecutor(READERS) as readers:
+        found = readers.map(partial(_of_shard, lake, plan, refiners), known)
+        return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
+
+
+def refiner_fingerprint(plan: RefinementPlan, level: Literal["doc", "chunk"]) -> str | None:
+    """Return the inference fingerprint of a level's refiner; None if its model is not on this machine."""
+    config = plan.refiner(level)
+    if config is not None and config.needs_engine and config.model and not model_folder(config.model).is_dir():
+        return None
+    return plan.session(level).fingerprint
+
+
+def summarize(stages: Iterable[Staleness]) -> str:
+    """Count states and their reasons in one line, such as `5 done, 2 stale: the document refiner has changed (2)`."""
+    found = list(stages)
+    counts = Counter(stage.state for stage in found)
+    reasons = Counter((stage.state, stage.reason) for stage in found if stage.state is not State.DONE)
+    parts = [f"{counts[State.DONE]} done"]
+    for state in (State.STALE, State.MISSING):
+        if counts[state]:
+            why = "; ".join(f"{reason} ({count})" for (kind, reason), count in reasons.most_common() if kind is state)
+            parts.append(f"{counts[state]} {state}: {why}")
+    return ", ".join(parts)
+
+
+def _of_shard(
+    lake: Lake, plan: RefinementPlan, refiners: Mapping[str, str | None], shard: Shard
+) -> dict[str, Staleness]:
+    files = {stage: lake.info(plan.corpus, table, shard.key) for stage, table in STAGES.items()}
+    execution = lake.execution(plan.corpus, shard.key)
+    documents, decisions, chunks, outcomes, metrics = (files[stage] for stage in STAGES)
+    # What would make a file stale, in the order in which a user would ask; the first that holds is the reason.
+    causes = {
+        "raw_shards": {
+            "the source file has changed": _note(documents, "source_version") != source_version(*shard.version),
+            "the reading settings have changed": _fingerprint(documents) != plan.ingest_fingerprint,
+        },
+        "doc_programs": {
+            "the document refiner has changed": _differs(decisions, refiners["doc"]),
+            "documents were read again": _note(decisions, "documents") != _identity(documents),
+        },
+        "chunk_programs": {
+            "the chunk refiner has changed": _differs(chunks, refiners["chunk"]),
+            "chunk_floor has changed": _note(chunks, "chunk_floor") != plan.chunk_floor,
+            "doc_programs are newer": _note(chunks, "doc_programs") != _identity(decisions),
+        },
+        "refined_shards": {
+            "thresholds or executor have changed": _fingerprint(outcomes) != plan.execution_fingerprint,
+            "chunk_programs are newer": _note(outcomes, "chunk_programs") != _identity(chunks),
+            "an execution was cut short": _note(outcomes, "execution_id") != execution,
+        },
+        "quality_metrics": {
+            "refined_shards are newer": metrics is not None and metrics.identity != metrics_identity(execution),
+        },
+    }
+    stages: dict[str, Staleness] = {}
+    waits_for: str | None = None
+    for stage in STAGES:
+        if files[stage] is None:
+            stages[stage] = Staleness(State.MISSING, f"waiting for {waits_for}" if waits_for else "never made")
+        else:
+            cause = next((cause for cause, holds in causes[stage].items() if holds), None)
+            reason = cause or (f"waiting for {waits_for}" if waits_for else "")
+            stages[stage] = Staleness(State.STALE if reason else State.DONE, reason)
+        if stages[stage].state is not State.DONE and waits_for is None:
+            waits_for = stage
+    return stages
+
+
+def _note(info: FileInfo | None, name: str) -> object:
+    return info.notes.get(name) if info else None
+
+
+def _identity(info: FileInfo | None) -> object:
+    return info.identity if info else None
+
+
+def _fingerprint(info: FileInfo | None) -> object:
+    return info.fingerprint if info else None
+
+
+def _differs(info: FileInfo | None, fingerprint: str | None) -> bool:
+    return info is not None and fingerprint is not None and info.fingerprint != fingerprint
