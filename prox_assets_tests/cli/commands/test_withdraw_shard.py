@@ -22,9 +22,9 @@ def lake(tmp_path: Path) -> Path:
         write_pages(tmp_path / "raw" / f"{name}.jsonl", [PAGE])
     settings = tmp_path / "defs.yaml"
     settings.write_text(yaml.safe_dump({"attributes": {"corpus": "web", "urls": [f"{tmp_path}/raw/*.jsonl"]}}))
-    prox("refine", "--settings", settings, "-o", tmp_path / "lake")
+    prox("refine", "--settings", settings, "--lake", tmp_path / "lake")
     (tmp_path / "raw" / "a.jsonl").unlink()
-    prox("refine", "--settings", settings, "-o", tmp_path / "lake")
+    prox("refine", "--settings", settings, "--lake", tmp_path / "lake")
     return tmp_path / "lake"
 
 
@@ -33,7 +33,7 @@ def keys(lake: Path) -> list[str]:
 
 
 def test_shards_say_what_is_gone_and_since_when(lake: Path) -> None:
-    output = prox("shards", lake)
+    output = prox("shards", "--lake", lake)
     assert "corpus web: 2 shards, 2 done, 1 gone from the source" in output
     first, second = [line for line in output.splitlines() if ".jsonl" in line]
     assert "done, gone since 20" in first
@@ -42,8 +42,8 @@ def test_shards_say_what_is_gone_and_since_when(lake: Path) -> None:
 
 def test_files_that_a_command_names_are_not_the_whole_source(lake: Path, tmp_path: Path) -> None:
     write_pages(tmp_path / "raw" / "c.jsonl", [PAGE])
-    prox("refine", tmp_path / "raw" / "c.jsonl", "--corpus", "web", "-o", lake)
-    assert "3 shards, 3 done, 1 gone" in prox("shards", lake)
+    prox("refine", tmp_path / "raw" / "c.jsonl", "--corpus", "web", "--lake", lake)
+    assert "3 shards, 3 done, 1 gone" in prox("shards", "--lake", lake)
 
 
 def test_a_shard_is_withdrawn_when_that_is_confirmed(lake: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_shard_is_withdrawn_when_that_is_confirmed(lake: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "in Dagster its partition stays: run this with --dagster" in one_line(done.output)
     assert keys(lake) == ["b.jsonl"]
-    assert "1 shard, 1 done" in prox("shards", lake)
+    assert "1 shard, 1 done" in prox("shards", "--lake", lake)
 
 
 def test_one_that_is_there_and_one_that_is_not_known_are_refused(lake: Path) -> None:
