@@ -49,7 +49,7 @@ def main() -> int:
     defs = lab_definitions()
     folder = LabResource().folder(LAB)
     for key in defs.resolve_asset_graph().toposorted_asset_keys:
-        name = " ".join(key.path[1:])
+        name = key.path[-1]
         if not _is_done(defs, instance, folder, key) and not _materialize(defs, instance, key):
             console.print(f"[bold red]{name} failed[/]; the same command resumes here")
             return 1
@@ -71,7 +71,7 @@ def lab_definitions() -> dg.Definitions:
 
 def _is_done(defs: dg.Definitions, instance: dg.DagsterInstance, folder: LabFolder, key: dg.AssetKey) -> bool:
     """Tell whether a step's result exists, has this configuration, and is newer than its inputs."""
-    level, asset = cast("Level", key.path[-2]), key.path[-1]
+    level, asset = cast("tuple[Level, str]", tuple(key.path[-1].split("_", 1)))
     results = {
         SEED_ANNOTATIONS: folder.annotations(level),
         TRAINING_SET: folder.training_set(level),

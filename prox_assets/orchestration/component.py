@@ -26,6 +26,7 @@ class RefinedCorpus(SettingsComponent[CorpusSettings]):
     """
 
     settings_model = CorpusSettings
+    name_setting = "corpus"
     resource_names = ("lake", "engines")
 
     @classmethod

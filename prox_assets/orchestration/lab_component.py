@@ -10,6 +10,7 @@ class RefinerLab(SettingsComponent[LabSettings]):
     """Your own refiners: seed annotations, training set, model and evaluation, per level (doc, chunk)."""
 
     settings_model = LabSettings
+    name_setting = "name"
     resource_names = ("lab",)
 
     def definitions(self) -> dg.Definitions:

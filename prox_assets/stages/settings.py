@@ -23,13 +23,14 @@ POLICY_SETTINGS = tuple(name for name in _POLICY_FIELDS if name not in ("dialect
 
 def described(error: ValidationError) -> str:
     """Describe a validation error in one line: each wrong key as it was written, and what is wrong with it."""
-    parts: list[str] = []
-    for item in error.errors():
-        # pydantic reports what is wrong with each of a union's branches.
-        if item["loc"] == ("refiners", "str") and error.error_count() > 1:
-            continue
-        parts.append(described_item(item))
-    return "; ".join(parts)
+    return "; ".join(map(described_item, items_of(error)))
+
+
+def items_of(error: ValidationError) -> list[ErrorDetails]:
+    """Return what a validation error says, without the branches of a union that were not meant."""
+    items = error.errors()
+    # Refiners in full are no string, either: pydantic reports what is wrong with each branch.
+    return [item for item in items if item["loc"] != ("refiners", "str") or len(items) == 1]
 
 
 def described_item(item: ErrorDetails) -> str:

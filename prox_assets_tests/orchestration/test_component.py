@@ -63,6 +63,7 @@ def test_a_webhook_comes_from_the_environment_and_is_not_shown(monkeypatch: pyte
         ({"urls": ["s3://key:secret@bucket/a.jsonl"]}, "a user name and a password"),
         ({"engine": {"kind": "server", "base_url": "http://me:secret@host:8000"}}, "base_url"),
         ({"max_rows_per_file": 0}, "max_rows_per_file"),
+        ({"group": "{{ nowhere.at_all }}"}, "'nowhere' not found in scope"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "fromat": "slack"}}, "fromat"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "format": "pigeon"}}, "'json' or 'slack'"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "headers": "none"}}, "alerts.headers"),

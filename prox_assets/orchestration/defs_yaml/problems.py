@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dagster.components.resolved.errors import ResolutionException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from prox_assets.orchestration.defs_yaml.schema import names_at
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.stages.settings import described_item, written_path
+from prox_assets.stages.settings import described_item, items_of, written_path
 
 ATTRIBUTES = "attributes"
 
@@ -56,16 +57,14 @@ def problems_of(
         positions: Where the document's parts stand; None if it comes from no file.
     """
     if isinstance(error, ValidationError):
-        items = [item for item in error.errors() if not _is_other_branch(item, error)]
-        return [Problem(_explained(item, model), _place(positions, item["loc"])) for item in items]
+        return [Problem(_explained(item, model), _place(positions, item["loc"])) for item in items_of(error)]
     if isinstance(error, RefinerError):
         return [Problem(f"refiners: {error}", _place(positions, ("refiners",)))]
+    if isinstance(error, ResolutionException):
+        # Dagster's own message begins with "file:line - setting" and goes on with a piece of the file.
+        lines = str(error).strip().splitlines()
+        return [Problem(lines[-1], lines[0].partition(" - ")[0] if positions is not None else None)]
     return [Problem(str(error), _place(positions, _first_mentioned(str(error), attributes)))]
-
-
-def _is_other_branch(item: ErrorDetails, error: ValidationError) -> bool:
-    # A refiner in full is no string, either: pydantic reports what is wrong with each branch.
-    return item["loc"] == ("refiners", "str") and error.error_count() > 1
 
 
 def _explained(item: ErrorDetails, model: type[BaseModel]) -> str:

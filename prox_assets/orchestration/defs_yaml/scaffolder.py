@@ -16,8 +16,8 @@ attributes:
   format: auto # or c4, redpajama_v2, fineweb, openwebmath, dclm, jsonl, parquet
   refiners: bundled # or rules, prox-web, prox-math, keep-all, a folder of the refiner lab such as lab/my_lab
   engine:
-    kind: transformers # on GPUs: vllm; against a running server: server with its base_url
-    device: cpu # or cuda
+    kind: transformers # or, with settings of their own: vllm on GPUs, server with the base_url of a running one
+    device: cpu # or cuda; only transformers has it
   owners: []
 """
 

@@ -29,6 +29,10 @@ def _rewritten(schema: Any) -> Any:  # noqa: ANN401 (any part of a JSON schema)
     tag = parts.get("discriminator", {}).get("propertyName")
     if tag and "oneOf" in parts:
         return _by_tag(parts, tag)
+    match parts.get("anyOf"):
+        case [given, {"type": "null"}]:
+            del parts["anyOf"]
+            parts |= {"if": {"type": "null"}, "else": given}
     return parts
 
 

@@ -11,11 +11,13 @@ from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import dagster as dg
-from pydantic import BaseModel, GetJsonSchemaHandler, RootModel, ValidationError
+from dagster.components.core.decl import YamlDecl
+from dagster.components.resolved.errors import ResolutionException
+from pydantic import BaseModel, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from prox_assets.orchestration.defs_yaml.problems import Positions, Problem, problems_of
+from prox_assets.orchestration.defs_yaml.problems import ATTRIBUTES, Positions, Problem, problems_of
 from prox_assets.orchestration.defs_yaml.schema import schema_of
 from prox_assets.orchestration.preview_warnings import without_preview_warnings
 from prox_assets.orchestration.resources import resources_of_project
@@ -26,7 +28,8 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 BROKEN = "broken_configuration"
 # Dagster sets it for `dg check defs`, so that code can tell (`dg check defs --help`).
 VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
-MISTAKES = (ValidationError, ValueError, TypeError, RefinerError, dg.DagsterError)
+# A pydantic error is a ValueError; what a template cannot resolve is an error of Dagster's own.
+MISTAKES = (ValueError, RefinerError, dg.DagsterError, ResolutionException)
 
 _logger = logging.getLogger(__name__)
 
@@ -40,10 +43,12 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
 
     Attributes:
         settings_model: The model of `attributes`.
+        name_setting: The setting that names a component; no two of a project may have the same.
         resource_names: The resources that its definitions use (resources.py).
     """
 
     settings_model: ClassVar[type[BaseModel]]
+    name_setting: ClassVar[str]
     resource_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: SettingsT, positions: Positions | None = None) -> None:
@@ -70,17 +75,31 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
             if not written:
                 required = [name for name, field in cls.settings_model.model_fields.items() if field.is_required()]
                 raise ValueError(f"{cls.__name__} needs attributes: {' and '.join(required)} at least")
-            resolved = cast("dict[str, Any]", context.resolution_context.resolve_value(written))
+            resolved = cast("dict[str, Any]", context.resolution_context.at_path(ATTRIBUTES).resolve_value(written))
             settings = cast("SettingsT", cls.settings_model.model_validate(resolved))
             cls.check(settings)
+            if positions is not None:
+                cls._check_name(getattr(settings, cls.name_setting), context)
         except MISTAKES as error:
             problems = problems_of(error, cls.settings_model, written, positions)
             if positions is None or VALIDATING in os.environ:
                 raise SettingsError("\n".join(map(str, problems))) from error
-            name = written.get("corpus") or written.get("name")
+            name = written.get(cls.name_setting)
             # Dagster asks a component for nothing but its definitions.
             return cast("Self", BrokenComponent(problems, name if isinstance(name, str) else None))
         return cls(settings, positions)
+
+    @classmethod
+    def _check_name(cls, name: str, context: dg.ComponentLoadContext) -> None:
+        """Raise an error if another file of the project has this name: Dagster would then load nothing at all."""
+        key = cls.name_setting
+        unnamed = cls.settings_model.model_fields[key].default
+        for decl in context.component_tree.find_root_decl().iterate_all_component_decls():
+            if not isinstance(decl, YamlDecl) or decl.loc == context.component_loc or decl.component_type is not cls:
+                continue
+            attributes = decl.component_file_model.attributes if decl.component_file_model else None
+            if (attributes or {}).get(key, unnamed) == name:
+                raise ValueError(f"{key} {name!r} is that of {decl.context.path}, too: each needs its own")
 
     @classmethod
     def check(cls, settings: SettingsT) -> None:
@@ -96,8 +115,7 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
             problems = problems_of(error, self.settings_model, written, self._positions)
             if self._positions is None or VALIDATING in os.environ:
                 raise SettingsError("\n".join(map(str, problems))) from error
-            name = written.get("corpus") or written.get("name")
-            return BrokenComponent(problems, name).build_defs(context)
+            return BrokenComponent(problems, getattr(self.settings, self.name_setting)).build_defs(context)
         return dg.Definitions.merge(own, dg.Definitions(resources=resources_of_project(context, self.resource_names)))
 
     def definitions(self) -> dg.Definitions:

@@ -65,7 +65,7 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
     base = _base(plan, folder, level)
     work = folder.training(level)
     if not folder.training_set(level).is_file():
-        raise RefinerError(f"There is no training set of level {level}: materialize refiner_training_set first.")
+        raise RefinerError(f"There is no training set of level {level}: materialize {level}_training_set first.")
     rows = [row for row in read_table(folder.training_set(level)) if row["split"] == "train"]
     if not rows:
         raise RefinerError(f"The training set of level {level} has no examples in its train split.")
