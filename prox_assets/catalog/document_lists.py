@@ -8,7 +8,7 @@ after some time, and the page says how far it came and where to go on.
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,8 @@ from prox_assets.catalog.connection import ask_catalog, damage_named
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.queries import documents as queries
 from prox_assets.catalog.queries import shards as shard_queries
-from prox_assets.catalog.queries.documents import Position, Wanted
+from prox_assets.catalog.queries.comparison import differing_documents
+from prox_assets.catalog.queries.documents import ANY, Position, Wanted
 from prox_assets.catalog.views import FEW_SHARDS, shard_views
 from prox_assets.lake.lake import Lake
 
@@ -30,6 +31,7 @@ PAGE_ROWS = 50
 SECONDS = 0.15
 TEXT_SECONDS = 2.0
 """A search of texts reads them all."""
+_LAST_ROW = 2**62
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class DocumentList:
 def list_documents(
     lake: Lake,
     corpus: str,
-    wanted: Wanted = Wanted(),
+    wanted: Wanted = ANY,
     after: Position | None = None,
     only: Collection[str] | None = None,
     limit: int = PAGE_ROWS,
@@ -75,29 +77,89 @@ def list_documents(
     allowed = (TEXT_SECONDS if wanted.text else SECONDS) if seconds is None else seconds
 
     def question(con: "DuckDBPyConnection") -> DocumentList:
-        started = monotonic()
         shards = [shard for shard, count in _candidates(con, corpus, wanted, only) if count != 0]
-        if after is not None:
-            shards = [shard for shard in shards if shard >= after.shard]
-        rows: list[Row] = []
-        searched = 0
-        for batch in _batches(shards):
-            _open(con, lake, corpus, batch)
-            rows += queries.documents(con, wanted, after, limit + 1 - len(rows)).to_dicts()
-            searched += len(batch)
-            if len(rows) > limit or monotonic() - started > allowed:
-                break
-        left = len(shards) - searched
-        following = None
-        if len(rows) > limit:
-            rows = rows[:limit]
-            following = Position(rows[-1]["shard"], rows[-1]["source_row"])
-            left += sum(shard > following.shard for shard in shards[:searched])
-        elif left:
-            following = Position(shards[searched - 1], 2**62)
-        return DocumentList(_with_openings(con, lake, corpus, rows), following, searched, left)
+
+        def search(batch: Sequence[str], most: int) -> list[Row]:
+            _open(con, lake, [corpus], batch)
+            return queries.documents(con, wanted, after, most).to_dicts()
+
+        found = _filled(shards, search, after, limit, allowed)
+        return replace(found, rows=_with_openings(con, lake, corpus, found.rows))
 
     return _ask(lake, corpus, question)
+
+
+def list_differences(
+    lake: Lake,
+    first: str,
+    second: str,
+    after: Position | None = None,
+    *,
+    only_one_keeps: bool = False,
+    limit: int = PAGE_ROWS,
+    seconds: float = SECONDS,
+) -> DocumentList:
+    """Return a page of the documents on which two corpora over the same files differ.
+
+    Args:
+        lake: The lake.
+        first: A corpus.
+        second: The other one; only shards of the same name are compared.
+        after: Where the page begins; at the beginning if None.
+        only_one_keeps: Leave out documents that both keep or both drop.
+        limit: Rows of a page.
+        seconds: Time after which no further shards are searched.
+
+    Returns:
+        Rows of `queries.comparison.differing_documents`, each with the `opening` of the first.
+
+    Raises:
+        LakeError: A file is damaged; the message names it.
+    """
+
+    def question(con: "DuckDBPyConnection") -> DocumentList:
+        both = set(shard_queries.listed_shards(con, second)["shard"])
+        shards = [shard for shard in shard_queries.listed_shards(con, first)["shard"] if shard in both]
+
+        def search(batch: Sequence[str], most: int) -> list[Row]:
+            _open(con, lake, [first, second], batch)
+            return differing_documents(con, first, second, after, most, only_one_keeps=only_one_keeps).to_dicts()
+
+        found = _filled(shards, search, after, limit, seconds)
+        return replace(found, rows=_with_openings(con, lake, first, found.rows))
+
+    with damage_named(lake, [first, second], queries.TABLES):
+        return ask_catalog(lake, question, [first, second], shard_queries.TABLES, columns=shard_queries.COLUMNS)
+
+
+def _filled(
+    shards: Sequence[str],
+    search: Callable[[Sequence[str], int], list[Row]],
+    after: Position | None,
+    limit: int,
+    seconds: float,
+) -> DocumentList:
+    """Search shards in order until a page is full or the time is up; `search` returns at most a number of rows."""
+    started = monotonic()
+    if after is not None:
+        shards = [shard for shard in shards if shard >= after.shard]
+    rows: list[Row] = []
+    searched = 0
+    for batch in _batches(shards):
+        # One more than a page holds tells whether there is another page.
+        rows += search(batch, limit + 1 - len(rows))
+        searched += len(batch)
+        if len(rows) > limit or monotonic() - started > seconds:
+            break
+    left = len(shards) - searched
+    following = None
+    if len(rows) > limit:
+        rows = rows[:limit]
+        following = Position(rows[-1]["shard"], rows[-1]["source_row"])
+        left += sum(shard > following.shard for shard in shards[:searched])
+    elif left:
+        following = Position(shards[searched - 1], _LAST_ROW)
+    return DocumentList(tuple(rows), following, searched, left)
 
 
 def draw_documents(
@@ -126,7 +188,7 @@ def draw_documents(
         names = sorted(draws)
         for start in range(0, len(names), FEW_SHARDS):
             batch = names[start : start + FEW_SHARDS]
-            _open(con, lake, corpus, batch)
+            _open(con, lake, [corpus], batch)
             found += queries.drawn_documents(con, wanted, [(shard, draws[shard]) for shard in batch], seed)
         rng.shuffle(found)
         return [DocumentPlace(corpus, shard, doc_id, row) for doc_id, shard, row in found]
@@ -159,8 +221,8 @@ def _batches(shards: Sequence[str]) -> Iterator[Sequence[str]]:
         start, size = start + size, min(4 * size, FEW_SHARDS)
 
 
-def _open(con: "DuckDBPyConnection", lake: Lake, corpus: str, shards: Sequence[str]) -> None:
-    for statement in shard_views(lake, [corpus], queries.TABLES, shards):
+def _open(con: "DuckDBPyConnection", lake: Lake, corpora: Sequence[str], shards: Sequence[str]) -> None:
+    for statement in shard_views(lake, corpora, queries.TABLES, shards):
         con.execute(statement)
 
 
@@ -169,7 +231,7 @@ def _with_openings(con: "DuckDBPyConnection", lake: Lake, corpus: str, rows: Seq
     shards = list(dict.fromkeys(row["shard"] for row in rows))
     for start in range(0, len(shards), FEW_SHARDS):
         batch = shards[start : start + FEW_SHARDS]
-        _open(con, lake, corpus, batch)
+        _open(con, lake, [corpus], batch)
         places = [Position(row["shard"], row["source_row"]) for row in rows if row["shard"] in batch]
         found |= queries.openings(con, places)
     return tuple({**row, "opening": found.get(Position(row["shard"], row["source_row"]), "")} for row in rows)

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from prox_assets.cli.commands import catalog, stats
+from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.refine import refine
@@ -44,6 +45,7 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.command()(report)
 app.command()(drift)
+app.command()(browse)
 
 
 def main() -> None:

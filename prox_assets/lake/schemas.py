@@ -1,7 +1,7 @@
 """The tables of the lake: one Arrow schema each, every column with a description.
 
-Every table that a step writes has one file per shard. Its rows are in the order of `source_row`, so readers can walk two
-tables side by side without loading either.
+Every table that a step writes has one file per shard. Its rows are in the order of `source_row`, so readers can walk
+two tables side by side without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
 they do not know. Adding a column to a metrics table keeps the version: the column can be recomputed from the lake, and

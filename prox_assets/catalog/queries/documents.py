@@ -61,6 +61,9 @@ class Wanted:
         return " AND ".join(parts) or "true", parameters
 
 
+ANY = Wanted()
+
+
 @dataclass(frozen=True, order=True)
 class Position:
     """A document's place in the order of lists: by shard, then by row of the source file."""
