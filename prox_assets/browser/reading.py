@@ -20,7 +20,6 @@ from prox_assets.catalog.document_lists import draw_documents
 from prox_assets.catalog.lookup import places_of_id
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.trace.read import read_trace
-from prox_assets.catalog.trace.record import DocumentTrace
 from prox_assets.lake.schemas import Table
 
 SAMPLE_DOCUMENTS = 20

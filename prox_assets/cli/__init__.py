@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from prox_assets.cli.commands import catalog, stats
+from prox_assets.cli.commands import catalog, judgements, stats
 from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
@@ -43,6 +43,7 @@ app.command()(replay)
 app.command()(sql)
 app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(judgements.app, name="judgements")
 app.command()(report)
 app.command()(drift)
 app.command()(browse)

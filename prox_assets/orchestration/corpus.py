@@ -40,6 +40,11 @@ class CorpusSettings(RefinementSettings):
         default_factory=DriftSettings,
         description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
     )
+    browser_url: str | None = Field(
+        default=None,
+        description="Where `prox browse` serves the lake, such as http://localhost:3001: materializations and assets "
+        "then link to its pages instead of to files.",
+    )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")

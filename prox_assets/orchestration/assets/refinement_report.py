@@ -17,7 +17,7 @@ from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
-from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.metadata import corpus_pages, numbers, report_link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import quality_metrics
@@ -35,11 +35,12 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
 
     def refinement_report(lake: LakeResource) -> dg.MaterializeResult:
         die_with_run_worker()
+        opened = lake.open()
         with no_retry_when_useless():
-            written = write_report(lake.open(), settings.corpus, settings.monitoring)
+            written = write_report(opened, settings.corpus, settings.monitoring)
         return dg.MaterializeResult(
             metadata={
-                "report": link(written.place),
+                "report": report_link(opened, settings.corpus, settings.browser_url),
                 "dagster/uri": written.place,
                 "bytes": written.size,
                 **_numbers(written.report),
@@ -52,6 +53,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
         kinds={"polars", "html"},
         code_version=__version__,
         description=DESCRIPTION,
+        metadata=corpus_pages(settings.corpus, settings.browser_url),
         pool=settings.cpu_pool,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.report_freshness_hours)),
     )(refinement_report)

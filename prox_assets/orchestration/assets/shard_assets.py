@@ -16,7 +16,7 @@ from prox_assets import __version__
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import is_deterministic, no_retry_when_useless
-from prox_assets.orchestration.metadata import column_schema, table_metadata
+from prox_assets.orchestration.metadata import column_schema, corpus_pages, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.refiners.session import RefinerSession
@@ -52,6 +52,7 @@ class ShardAsset:
             "metadata": {
                 "dagster/column_schema": column_schema(self.table),
                 "lake_table": f"{settings.corpus}/{self.table}",
+                **corpus_pages(settings.corpus, settings.browser_url),
             },
             "description": self.description,
         }
@@ -69,7 +70,10 @@ def cpu_asset(
         with no_retry_when_useless():
             metadata = work(run)
             return dg.MaterializeResult(
-                metadata={**table_metadata(run.lake, run.corpus, asset.table, run.shard), **metadata}
+                metadata={
+                    **table_metadata(run.lake, run.corpus, asset.table, run.shard, settings.browser_url),
+                    **metadata,
+                }
             )
 
     return dg.asset(**asset.arguments(settings), pool=settings.cpu_pool)(shard_asset)
@@ -115,7 +119,10 @@ def inference_asset(
                     context.log.exception("%s failed; the run continues with its other shards", key)
                     failures[key] = error
                     continue
-                metadata = {**table_metadata(opened, settings.corpus, asset.table, key), **_describe(summary)}
+                metadata = {
+                    **table_metadata(opened, settings.corpus, asset.table, key, settings.browser_url),
+                    **_describe(summary),
+                }
                 context.add_asset_metadata(metadata, partition_key=key)
                 if len(keys) > 1:
                     # The step's own events come only after all shards; one failure would then leave none marked.
