@@ -134,5 +134,6 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "discovery_interval_seconds": 300,
         "report_schedule": "0 5 * * *",
         "report_freshness_hours": 36.0,
+        "browser_url": None,
         "group": None,
     }
