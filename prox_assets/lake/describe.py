@@ -15,8 +15,8 @@ inference), `_leases/` (who is writing) and, in a local lake, `_tmp/` (unfinishe
 known until it is executed again.
 
 `judgements` is written by people, not by steps: a file for every judgement, named by its time and a random number, so
-that nobody has to wait for anybody. Compacting the catalog merges these files. A view of the catalog shows the rows that
-count: each person's latest on each document.
+that nobody has to wait for anybody. Compacting the catalog merges these files. Its view shows the rows that count: each
+person's latest on each document.
 
 Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
 `prox.schema_version` and `prox.notes`. The current schema version is {SCHEMA_VERSION}.

@@ -49,6 +49,13 @@ class CorpusSettings(RefinementSettings):
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
 
+    @field_validator("browser_url")
+    @classmethod
+    def _opens_in_a_browser(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://", "{{")):
+            raise ValueError(f"{value!r} is not an address that opens in a browser, such as http://localhost:3001")
+        return value
+
     @field_validator("report_schedule")
     @classmethod
     def _is_a_cron_expression(cls, value: str | None) -> str | None:

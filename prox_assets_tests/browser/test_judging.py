@@ -31,6 +31,12 @@ def lake(tmp_path) -> Lake:
     return read_lake(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory) -> Lake:
+    """A lake for tests in which nothing is written."""
+    return read_lake(tmp_path_factory.mktemp("judged"))
+
+
 def kept(lake: Lake) -> list[dict]:
     with open_catalog(lake) as catalog:
         return judgements(catalog).to_dicts()
@@ -110,12 +116,12 @@ def test_the_latest_of_a_person_counts_and_everyone_has_one(lake):
         {"origin": SERVER, "host": "evil.example"},
     ],
 )
-def test_another_site_writes_nothing(lake, headers):
-    place = place_of_page(lake, "Home\nabout rivers")
-    form = judgement_form(lake, place, "good_edit")
-    answer = client_of(lake).post(links.judge(CORPUS, place.doc_id), data=form, headers=headers)
+def test_another_site_writes_nothing(untouched, headers):
+    place = place_of_page(untouched, "Home\nabout rivers")
+    form = judgement_form(untouched, place, "good_edit")
+    answer = client_of(untouched).post(links.judge(CORPUS, place.doc_id), data=form, headers=headers)
     assert answer.status_code in (400, 403)
-    assert not lake.shards(CORPUS, Table.JUDGEMENTS)
+    assert not untouched.shards(CORPUS, Table.JUDGEMENTS)
 
 
 @pytest.mark.parametrize(
@@ -130,20 +136,20 @@ def test_another_site_writes_nothing(lake, headers):
         ({"note": "x" * 40_000}, 413),
     ],
 )
-def test_what_is_no_judgement_is_refused(lake, change, status):
-    place = place_of_page(lake, "Home\nabout rivers")
-    form = {**judgement_form(lake, place, "good_edit"), **change}
-    answer = client_of(lake).post(links.judge(CORPUS, place.doc_id), data=form, headers=OWN)
+def test_what_is_no_judgement_is_refused(untouched, change, status):
+    place = place_of_page(untouched, "Home\nabout rivers")
+    form = {**judgement_form(untouched, place, "good_edit"), **change}
+    answer = client_of(untouched).post(links.judge(CORPUS, place.doc_id), data=form, headers=OWN)
     assert answer.status_code == status
-    assert not lake.shards(CORPUS, Table.JUDGEMENTS)
+    assert not untouched.shards(CORPUS, Table.JUDGEMENTS)
 
 
-@pytest.mark.parametrize("then", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-def test_a_form_leads_nowhere_else(lake, then):
+def test_a_form_leads_nowhere_else(lake):
     place = place_of_page(lake, "Home\nabout rivers")
-    form = judgement_form(lake, place, "good_edit", then=then)
-    answer = client_of(lake).post(links.judge(CORPUS, place.doc_id), data=form, headers=OWN, follow_redirects=False)
-    assert answer.headers["location"] == links.document(CORPUS, place.doc_id, place.shard)
+    for then in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+        form = judgement_form(lake, place, "good_edit", then=then)
+        answer = client_of(lake).post(links.judge(CORPUS, place.doc_id), data=form, headers=OWN, follow_redirects=False)
+        assert answer.headers["location"] == links.document(CORPUS, place.doc_id, place.shard)
 
 
 def test_a_judgement_outlives_a_new_refinement_and_says_so(lake, tmp_path):
