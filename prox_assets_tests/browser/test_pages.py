@@ -159,7 +159,8 @@ def test_hostile_text_is_shown_and_nothing_else(lake, client):
         assert not {name for name in page.attributes if name.startswith("on") or name == "style"}
         assert not any(link.startswith("javascript:") for link in page.links)
         assert not {c for c in source if not c.isprintable() and c != "\n"}
-    assert "<script>document.title = 'owned'</script>" in page.text
+        if "/documents/" in address:
+            assert "<script>document.title = 'owned'</script>" in page.text
 
 
 def test_two_refiners_stand_side_by_side(lake, client):
