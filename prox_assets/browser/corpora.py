@@ -143,7 +143,7 @@ def only_shards(browser: Browser, corpus: str, filters: Filters) -> frozenset[st
         shards = frozenset(
             ask_catalog(
                 browser.lake,
-                lambda con: shard_queries.listed_shards(con, corpus)["shard"].to_list(),
+                lambda con: dict(shard_queries.shards_that_may_hold(con, corpus)),
                 [corpus],
                 shard_queries.TABLES,
                 columns=shard_queries.COLUMNS,

@@ -83,7 +83,10 @@ def place_of(request: Request, corpus: str, doc_id: str) -> DocumentPlace:
 def _page(request: Request, place: DocumentPlace, sample: Sample | None) -> Response:
     browser = browser_of(request)
     trace = read_trace(browser.lake, place)
-    view = request.query_params.get("view", VIEWS[0])
+    # Of a document that was not kept there is only the raw text, and who judges it has to read that.
+    views = VIEWS if trace.refined_text is not None else VIEWS[-1:]
+    asked = request.query_params.get("view")
+    view = asked if asked in views else views[0]
     told = ask_corpus(
         browser.lake,
         place.corpus,
@@ -96,9 +99,9 @@ def _page(request: Request, place: DocumentPlace, sample: Sample | None) -> Resp
         "document.html",
         corpus=place.corpus,
         trace=trace,
-        view=view if view in VIEWS else VIEWS[0],
+        view=view,
         views=[
-            (name, str(request.url.include_query_params(view=name)).partition(request.url.netloc)[2]) for name in VIEWS
+            (name, str(request.url.include_query_params(view=name)).partition(request.url.netloc)[2]) for name in views
         ],
         groups=trace.diff(),
         sample=sample,

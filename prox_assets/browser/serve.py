@@ -1,6 +1,7 @@
 """Runs the server of pages until it is stopped."""
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 
 import uvicorn
@@ -18,7 +19,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(browser: Browser, host: str, port: int, allowed_hosts: Sequence[str] = ()) -> None:
-    """Serve the pages until the process is stopped; exits the process if the port is taken.
+    """Serve the pages until the process is stopped.
 
     Args:
         browser: What to show.
@@ -26,8 +27,13 @@ def serve(browser: Browser, host: str, port: int, allowed_hosts: Sequence[str] =
         port: Port to listen on.
         allowed_hosts: Further names by which the server may be asked, such as that of a proxy. On an address that
             others reach, any name will do unless some are given.
+
+    Raises:
+        OSError: The address cannot be listened on, as when the port is taken.
     """
     hosts = [*LOOPBACK, host, *allowed_hosts] if is_loopback(host) or allowed_hosts else ["*"]
-    uvicorn.run(
-        browser_app(browser, hosts), host=host, port=port, log_level="warning", server_header=False, access_log=False
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listener:
+        app = browser_app(browser, hosts)
+        config = uvicorn.Config(app, log_level="warning", server_header=False, access_log=False)
+        uvicorn.Server(config).run(sockets=[listener])

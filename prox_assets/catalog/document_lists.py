@@ -77,7 +77,7 @@ def list_documents(
     allowed = (TEXT_SECONDS if wanted.text else SECONDS) if seconds is None else seconds
 
     def question(con: "DuckDBPyConnection") -> DocumentList:
-        shards = [shard for shard, count in _candidates(con, corpus, wanted, only) if count != 0]
+        shards = [shard for shard, _ in _candidates(con, corpus, wanted, only)]
 
         def search(batch: Sequence[str], most: int) -> list[Row]:
             _open(con, lake, [corpus], batch)
@@ -118,8 +118,8 @@ def list_differences(
     """
 
     def question(con: "DuckDBPyConnection") -> DocumentList:
-        both = set(shard_queries.listed_shards(con, second)["shard"])
-        shards = [shard for shard in shard_queries.listed_shards(con, first)["shard"] if shard in both]
+        both = dict(shard_queries.shards_that_may_hold(con, second))
+        shards = [shard for shard, _ in shard_queries.shards_that_may_hold(con, first) if shard in both]
 
         def search(batch: Sequence[str], most: int) -> list[Row]:
             _open(con, lake, [first, second], batch)
@@ -204,13 +204,9 @@ def _ask(lake: Lake, corpus: str, question: Callable[["DuckDBPyConnection"], T])
 def _candidates(
     con: "DuckDBPyConnection", corpus: str, wanted: Wanted, only: Collection[str] | None
 ) -> list[tuple[str, int | None]]:
-    """Return the shards in order, each with the number of documents that match by outcome; None where unknown."""
-    rows = shard_queries.listed_shards(con, corpus).to_dicts()
-    return [
-        (row["shard"], shard_queries.may_hold(row, wanted.outcomes, wanted.edited))
-        for row in rows
-        if only is None or row["shard"] in only
-    ]
+    """Return the shards to search in order, each with the number of documents that match by outcome, where known."""
+    found = shard_queries.shards_that_may_hold(con, corpus, wanted.outcomes, wanted.edited)
+    return found if only is None else [(shard, count) for shard, count in found if shard in only]
 
 
 def _batches(shards: Sequence[str]) -> Iterator[Sequence[str]]:

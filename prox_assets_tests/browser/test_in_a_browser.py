@@ -61,6 +61,7 @@ def test_reading_and_judging_with_keys(tmp_path, scheme, width):
         first = page.title().removeprefix("Document ")
         page.keyboard.press("n")
         page.keyboard.type("2 of 3 lines")
+        page.keyboard.press("Enter")
         page.keyboard.press("Escape")
         page.keyboard.press("2")
         page.wait_for_url("**/samples/*/2?*")

@@ -141,6 +141,14 @@ def test_a_document_can_be_read_in_every_view(lake, client, view):
     assert 'normalize(source_str=" rivers", target_str="")' in Parsed(page).text
 
 
+def test_a_document_that_was_not_kept_is_shown_raw(lake, client):
+    place = place_of_page(lake, "dropped")
+    for view in ("changes", "refined", "raw"):
+        page = client.get(links.with_query(links.document(CORPUS, place.doc_id), {"view": view})).text
+        assert "Rightly dropped" in page
+        assert '<div class="line" dir="auto">dropped</div>' in page
+
+
 def test_hostile_text_is_shown_and_nothing_else(lake, client):
     place = place_of_page(lake, ATTACK[:20])
     addresses = [

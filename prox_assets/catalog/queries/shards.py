@@ -1,7 +1,6 @@
 """Shards as the lake lists them, with what was last measured on each."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prox_assets.lake.schemas import Outcome
 
@@ -43,34 +42,43 @@ def listed_shards(
         limit: Maximum number of rows; None for all.
 
     Returns:
-        shard, url (of the raw file), documents_in, documents_out, each outcome, character_retention, measured_at (null
-        where nothing was measured), executed (whether an execution is published), measured (whether the metrics are of
-        that execution).
+        shard, url (of the raw file), documents_in, documents_out, character_retention, measured_at (null where nothing
+        was measured).
     """
-    query = f"""
-        SELECT s.shard, s.url, documents_in, documents_out, {", ".join(Outcome)}, character_retention, measured_at,
-            e.shard IS NOT NULL AS executed, coalesce(m.execution_id = e.execution_id, false) AS measured
+    query = """
+        SELECT s.shard, s.url, documents_in, documents_out, character_retention, measured_at
         FROM (SELECT * FROM shards WHERE corpus = ? AND shard > ? AND contains(lower(shard), lower(?))) s
         LEFT JOIN (SELECT * FROM shard_metrics WHERE corpus = ?) m USING (shard)
-        LEFT JOIN (SELECT * FROM manifests WHERE corpus = ?) e USING (shard)
         ORDER BY s.shard LIMIT ?
     """
-    return con.sql(query, params=[corpus, after, piece, corpus, corpus, limit]).pl()
+    return con.sql(query, params=[corpus, after, piece, corpus, limit]).pl()
 
 
-def may_hold(shard: Mapping[str, Any], outcomes: tuple[Outcome, ...], edited: bool | None) -> int | None:
-    """Return how many documents of a shard have one of the outcomes, from its metrics; None where they cannot say.
+def shards_that_may_hold(
+    con: "DuckDBPyConnection", corpus: str, outcomes: tuple[Outcome, ...] = (), edited: bool | None = None
+) -> list[tuple[str, int | None]]:
+    """Return the shards that may hold certain documents, by name, each with how many it holds according to its metrics.
 
     Args:
-        shard: A row of `listed_shards`.
+        con: A catalog with the views of TABLES.
+        corpus: The corpus.
         outcomes: The outcomes; any if empty.
         edited: Whether documents are wanted in which something was changed (or was not); None for either.
+
+    Returns:
+        (shard, documents); None where the metrics cannot say, because they are missing or of an earlier execution.
     """
-    if not shard["executed"] and outcomes:
-        return 0
-    if not shard["measured"]:
-        return None
     if edited and not outcomes:
         # Operations count in documents that were dropped by chunks, too.
         outcomes = (Outcome.KEPT_EDITED, Outcome.DROPPED_BY_CHUNKS, Outcome.QUARANTINED)
-    return sum(shard[outcome] for outcome in outcomes) if outcomes else shard["documents_in"]
+    unexecuted = "WHEN e.shard IS NULL THEN 0" if outcomes else ""
+    query = f"""
+        SELECT * FROM (
+            SELECT s.shard, CASE {unexecuted}
+                WHEN m.execution_id = e.execution_id THEN {" + ".join(outcomes) or "documents_in"} END AS documents
+            FROM (SELECT shard FROM shards WHERE corpus = ?) s
+            LEFT JOIN (SELECT * FROM shard_metrics WHERE corpus = ?) m USING (shard)
+            LEFT JOIN (SELECT * FROM manifests WHERE corpus = ?) e USING (shard)
+        ) WHERE documents IS NULL OR documents > 0 ORDER BY shard
+    """
+    return con.sql(query, params=[corpus, corpus, corpus]).fetchall()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from prox_assets.cli.console import errors, plain_errors, say
+from prox_assets.cli.console import errors, fail, plain_errors, say
 from prox_assets.cli.options import DriftSettingsOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 
@@ -51,4 +51,7 @@ def browse(
         )
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{port} shows the lake {opened.url}; Ctrl-C stops")
-    serve(browser, host, port, allow_host or ())
+    try:
+        serve(browser, host, port, allow_host or ())
+    except OSError as error:
+        raise fail(f"cannot listen on {shown}:{port}: {error}. Choose another --port") from error
