@@ -142,7 +142,8 @@ def _filled(
     """Search shards in order until a page is full or the time is up; `search` returns at most a number of rows."""
     started = monotonic()
     if after is not None:
-        shards = [shard for shard in shards if shard >= after.shard]
+        # A shard that was searched to its end must not be searched again, or a search might never get past it.
+        shards = [shard for shard in shards if Position(shard, _LAST_ROW) > after]
     rows: list[Row] = []
     searched = 0
     for batch in _batches(shards):
