@@ -12,7 +12,7 @@ from prox_assets.browser.settings import Browser
 from prox_assets.browser.templating import page
 from prox_assets.catalog.connection import ask_catalog, ask_corpus, damage_named
 from prox_assets.catalog.document_lists import list_documents
-from prox_assets.catalog.queries import shards as shard_queries
+from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.queries.scope import Scope

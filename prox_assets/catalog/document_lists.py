@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prox_assets.catalog.connection import ask_catalog, damage_named
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.queries import documents as queries
-from prox_assets.catalog.queries import shards as shard_queries
+from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.comparison import differing_documents
 from prox_assets.catalog.queries.documents import ANY, Position, Wanted
 from prox_assets.catalog.views import FEW_SHARDS, shard_views
