@@ -5,15 +5,13 @@ from typing import Annotated
 import typer
 
 from prox_assets.cli.console import errors, fail, plain_errors, say
-from prox_assets.cli.options import DriftSettingsOption, corpora_of, drift_settings
+from prox_assets.cli.options import DriftSettingsOption, LakeOption, corpora_of, drift_settings
 from prox_assets.lake.lake import Lake
 
 
 @plain_errors()
 def browse(
-    lake: Annotated[
-        str, typer.Argument(metavar="LAKE", help="Folder or URL of the lake.", envvar="PROX_LAKE")
-    ] = "lake",
+    lake: LakeOption = "lake",
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 3001,
     dagster_url: Annotated[

@@ -42,7 +42,7 @@ def test_it_serves_the_lake_until_it_is_stopped(tmp_path):
     refine_pages(lake, tmp_path / "raw")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with browsing(lake.url, "--port", str(port), "--judge", "zoë", "--allow-host", "pages.example") as process:
+    with browsing("--lake", lake.url, "--port", str(port), "--judge", "zoë", "--allow-host", "pages.example") as process:
         page = answer(address)
         assert page.status_code == 200
         assert ">web<" in page.text
@@ -50,7 +50,7 @@ def test_it_serves_the_lake_until_it_is_stopped(tmp_path):
         assert answer(address, host="pages.example").status_code == 200
         assert answer(address, host="evil.example").status_code == 400
         assert "server" not in page.headers
-        with browsing(lake.url, "--port", str(port)) as second:
+        with browsing("--lake", lake.url, "--port", str(port)) as second:
             assert second.wait(60) == 1
         process.terminate()
         said, warned = process.communicate(timeout=60)
@@ -62,7 +62,7 @@ def test_it_warns_where_others_reach_it(tmp_path):
     lake = lake_at(tmp_path / "lake")
     refine_pages(lake, tmp_path / "raw")
     port = free_port()
-    with browsing(lake.url, "--host", "0.0.0.0", "--port", str(port)) as process:  # noqa: S104 (that is the point)
+    with browsing("--lake", lake.url, "--host", "0.0.0.0", "--port", str(port)) as process:  # noqa: S104 (that is the point)
         assert answer(f"http://127.0.0.1:{port}").status_code == 200
         process.terminate()
         _, warned = process.communicate(timeout=60)
@@ -71,7 +71,7 @@ def test_it_warns_where_others_reach_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["nowhere"], "has no corpus yet"), (["lake", "--settings", "missing.yaml"], "cannot be read as settings")],
+    [(["--lake", "nowhere"], "has no corpus yet"), (["--settings", "missing.yaml"], "cannot be read as settings")],
 )
 def test_what_cannot_be_served_is_said_at_once(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
