@@ -42,7 +42,9 @@ def test_it_serves_the_lake_until_it_is_stopped(tmp_path):
     refine_pages(lake, tmp_path / "raw")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with browsing("--lake", lake.url, "--port", str(port), "--judge", "zoë", "--allow-host", "pages.example") as process:
+    with browsing(
+        "--lake", lake.url, "--port", str(port), "--judge", "zoë", "--allow-host", "pages.example"
+    ) as process:
         page = answer(address)
         assert page.status_code == 200
         assert ">web<" in page.text
