@@ -89,7 +89,7 @@ def test_a_corpus_shows_its_shards_with_state_and_counts(client):
 
 def test_a_shard_links_its_steps_and_runs_to_dagster(lake, client):
     page = parsed(client, links.shard(CORPUS, SHARD))
-    assert f"http://dagster.example/assets/web/refined_shards?partition={SHARD}" in page.links
+    assert f"http://dagster.example/assets/web/refined_shards?view=partitions&partition={SHARD}" in page.links
     assert "http://dagster.example/runs/run-1" in page.links
     assert not any("dagster" in link for link in parsed(client_of(lake), links.shard(CORPUS, SHARD)).links)
 
