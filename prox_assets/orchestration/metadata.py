@@ -52,9 +52,9 @@ def corpus_pages(corpus: str, browser_url: str | None) -> dict[str, dg.MetadataV
     if not browser_url:
         return {}
     return {
-        "shards": link(links.corpus(corpus, browser_url)),
-        "documents": link(links.documents(corpus, server=browser_url)),
-        "sample": link(links.new_sample(corpus, server=browser_url)),
+        "shards_page": link(links.corpus(corpus, browser_url)),
+        "documents_page": link(links.documents(corpus, server=browser_url)),
+        "sample_page": link(links.new_sample(corpus, server=browser_url)),
     }
 
 
@@ -63,8 +63,8 @@ def shard_pages(corpus: str, shard: str, browser_url: str | None) -> dict[str, d
     if not browser_url:
         return {}
     return {
-        "shard": link(links.shard(corpus, shard, browser_url)),
-        "documents": link(links.documents(corpus, {"shard": shard}, browser_url)),
+        "shard_page": link(links.shard(corpus, shard, browser_url)),
+        "documents_page": link(links.documents(corpus, {"shard": shard}, browser_url)),
     }
 
 

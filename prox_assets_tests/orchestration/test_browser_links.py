@@ -23,11 +23,12 @@ def test_links_of_materializations_and_assets_open_as_pages(make_town: Callable[
         pages = [value for value in values.values() if isinstance(value, str) and value.startswith(SERVER)]
         assert f"{SERVER}/corpora/{CORPUS}/report" in pages
         assert (f"{SERVER}/corpora/{CORPUS}/shards/{shard}" in pages) == (asset in ALL)
+        assert (f"{SERVER}/corpora/{CORPUS}/documents?shard={shard}" in pages) == (asset in ALL)
         for page in pages:
             assert client.get(page).status_code == 200, page
     for key, spec in ((spec.key, spec) for spec in town.definitions.resolve_all_asset_specs()):
         if key.path[-1] in (*ALL, REPORT):
-            linked = spec.metadata["documents"]
+            linked = spec.metadata["documents_page"]
             assert isinstance(linked, dg.UrlMetadataValue)
             assert client.get(linked.url or "").status_code == 200
 
