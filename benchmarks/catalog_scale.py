@@ -4,6 +4,8 @@ Builds a lake with all the shards and one with a tenth (benchmarks/synthetic_lak
 this run. Looking up one document and everything done to it is compared with scanning the corpus for it. Look-ups and
 corpus statistics are compared between the large lake and the small one. Each time is a median over several queries, and
 includes opening the catalog. Put --work on a RAM disk to keep the disk out of the measurement.
+
+A second table has the pages of `prox browse`, each asked for as a browser would, without the network between.
 """
 
 import random
@@ -14,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.support.arguments import command_parser, positive
+from benchmarks.support.browser_pages import page_times
 from benchmarks.synthetic_lake import CORPUS, DOCUMENTS_PER_SHARD, make_lake
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
@@ -65,6 +68,11 @@ def main() -> None:
     for name, (small, large) in rows:
         print(f"| {name} | {small:.3f} | {large:.3f} | {large / small:.2f} |")
     print(f"\nlarge lake, one document: a look-up is {scans[1] / points[1]:,.0f} times as fast as reading the corpus")
+    print("\n| page | small, ms | large, ms | large / small |\n|---|---|---|---|")
+    times = [page_times(lake, CORPUS) for lake in lakes]
+    for name, small in times[0].items():
+        large = times[1][name]
+        print(f"| {name} | {1000 * small:.0f} | {1000 * large:.0f} | {large / small:.2f} |")
     if not arguments.keep:
         shutil.rmtree(arguments.work)
 

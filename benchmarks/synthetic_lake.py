@@ -96,7 +96,7 @@ def _refined_shard(work: Path, documents: int, seed: int) -> dict[Table, tuple[p
     if done.errors:
         raise RuntimeError(f"the template shard failed: {done.errors}")
     tables: dict[Table, tuple[pa.Table, dict[str, str]]] = {}
-    for table in Table:
+    for table in set(Table) - {Table.JUDGEMENTS}:
         with lake.storage.open(lake.table_path(CORPUS, table, shard)) as file:
             parquet = pq.ParquetFile(file)
             footer = {k.decode(): v.decode() for k, v in (parquet.metadata.metadata or {}).items()}

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.catalog.places import pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows, quoted, quoted_list
+from prox_assets.lake.judgements import fold_judgements
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
@@ -135,10 +136,13 @@ def coverage(lake: Lake, corpus: str, what: Compacted, shards: Collection[str] |
 def compact(lake: Lake, corpus: str) -> CompactionSummary:
     """Write a new compaction of each table of a corpus, copying unchanged shards from the previous one.
 
+    It also folds the files of people's judgements.
+
     Raises:
         LakeError: The lake cannot be read or written.
         duckdb.Error: A file of the lake is damaged; the message names it.
     """
+    fold_judgements(lake, corpus)
     rows: dict[str, int] = {}
     changed: set[str] = set()
     for what in Compacted:
@@ -190,9 +194,9 @@ def rows_query(
         what: The table.
         parts: The coverage of each corpus.
         shards: Shards that the parts were asked about; all by default.
-        columns: The columns to read; all by default.
+        columns: The columns to read, where the table has them; all by default.
     """
-    columns = columns or tuple(_types(what))
+    columns = tuple(name for name in _types(what) if columns is None or name in columns)
     types = {name: kind for name, kind in _types(what).items() if name in columns}
     # Files of an earlier release lack the columns that were added since, and have others under an older name.
     added = next((names for table, names in ADDED_COLUMNS.items() if table == what), frozenset())

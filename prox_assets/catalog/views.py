@@ -2,7 +2,7 @@
 
 Rows of EXECUTION_TABLES count only if the shard's manifest names their execution. Views of these tables therefore show
 only published executions, and a reader never sees two executions mixed. A table without any files becomes an empty view
-with the right columns.
+with the right columns. `judgements` shows the rows that count: each person's latest on each document.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,9 +10,15 @@ from itertools import chain
 
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
 from prox_assets.catalog.places import lasting_pattern, pattern
-from prox_assets.catalog.sql_parts import duckdb_type, no_rows, parquet_rows
+from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows
+from prox_assets.lake.judgements import LATEST
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
+
+# Up to this many shards, asking for each file is faster than listing a folder of ten thousand, which takes 100 ms on a
+# disk. A store answers either question in tens of milliseconds, and lists a thousand files at once.
+FEW_SHARDS = 20
+FEW_SHARDS_OF_A_STORE = 2
 
 
 def compacted_views(
@@ -40,14 +46,27 @@ def compacted_views(
             parts = [coverage(lake, corpus, what, shards) for corpus in corpora]
             yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts, shards, columns)}"
 
+    yield from shard_views(lake, corpora, only, shards)
+
+
+def shard_views(
+    lake: Lake, corpora: Sequence[str], only: Collection[str] | None = None, shards: Collection[str] | None = None
+) -> Iterator[str]:
+    """Yield the statements of `compacted_views` for tables that are never compacted; they need the view of manifests.
+
+    A connection that walks through shards runs them again for the next ones.
+    """
+
     def files(corpus: str, table: Table) -> list[str]:
-        there = lake.shards(corpus, table)
-        if shards is None:
-            return [f"{pattern(lake, f'{corpus}/{table}')}/*.parquet"] if there else []
+        if shards is None or table is Table.JUDGEMENTS:
+            return [f"{pattern(lake, f'{corpus}/{table}')}/*.parquet"] if lake.shards(corpus, table) else []
         paths = {shard: lake.table_path(corpus, table, shard) for shard in shards}  # rejects invalid names
+        if len(paths) <= (FEW_SHARDS if lake.storage.is_local else FEW_SHARDS_OF_A_STORE):
+            return [pattern(lake, path) for path in paths.values() if lake.storage.exists(path)]
+        there = lake.shards(corpus, table)
         return [pattern(lake, path) for shard, path in paths.items() if shard in there]
 
-    yield from _shard_views(corpora, files, only)
+    yield from _shard_views(corpora, files, only, shards)
 
 
 def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
@@ -73,7 +92,10 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
 
 
 def _shard_views(
-    corpora: Sequence[str], files: Callable[[str, Table], list[str]], only: Collection[str] | None = None
+    corpora: Sequence[str],
+    files: Callable[[str, Table], list[str]],
+    only: Collection[str] | None = None,
+    shards: Collection[str] | None = None,
 ) -> Iterator[str]:
     """Yield the views of tables that are never compacted, because they are as large as the corpus.
 
@@ -81,6 +103,7 @@ def _shard_views(
         corpora: Corpora that the views cover.
         files: Takes a corpus and a table, and returns patterns of the files to read.
         only: Names of the views to create; all by default.
+        shards: Shards that the views cover; all by default.
     """
     compacted = {what.value for what in Compacted}
     for table in Table:
@@ -91,6 +114,9 @@ def _shard_views(
             rows = f"SELECT * FROM {parquet_rows(patterns)}"
             if table in EXECUTION_TABLES:
                 rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
+            if table is Table.JUDGEMENTS:
+                covered = "" if shards is None else f" WHERE {one_of('shard', shards)}"
+                rows += f"{covered} QUALIFY {LATEST}"
         else:
             rows = no_rows({field.name: duckdb_type(field.type) for field in SCHEMAS[table]})
         yield f"CREATE OR REPLACE VIEW {table} AS {rows}"

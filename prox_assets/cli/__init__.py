@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from prox_assets import __version__
-from prox_assets.cli.commands import catalog, stats
+from prox_assets.cli.commands import catalog, judgements, stats
+from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
@@ -64,11 +65,13 @@ app.command()(replay)
 app.command()(sql)
 app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(judgements.app, name="judgements")
 app.command()(report)
 app.command()(drift)
 app.command()(check)
 app.command()(metrics)
 app.command()(withdraw_shard)
+app.command()(browse)
 
 
 def main() -> None:

@@ -15,6 +15,10 @@ inference), `_leases/` (who is writing), `_alerts/` (how many incidents are open
 `edits` belong together. A shard that an earlier release executed has no `chunk_outcomes`, so that its verdicts are not
 known until it is executed again.
 
+`judgements` is written by people, not by steps: a file for every judgement, named by its time and a random number, so
+that nobody has to wait for anybody. Compacting the catalog merges these files. Its view shows the rows that count: each
+person's latest on each document.
+
 Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
 `prox.schema_version` and `prox.notes`. The current schema version is {SCHEMA_VERSION}.
 

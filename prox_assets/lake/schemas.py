@@ -1,7 +1,7 @@
 """The tables of the lake: one Arrow schema each, every column with a description.
 
-Every table has one file per shard. Rows are in the order of `source_row`, so readers can walk two tables side by side
-without loading either.
+Every table that a step writes has one file per shard. Its rows are in the order of `source_row`, so readers can walk
+two tables side by side without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
 they do not know. Adding a column to a metrics table or to `shards` keeps the version: the column can be recomputed from
@@ -34,6 +34,17 @@ class Table(StrEnum):
     POLICIES = "policies"
     SHARD_METRICS = "shard_metrics"
     SHARD_METRICS_HISTORY = "shard_metrics_history"
+    JUDGEMENTS = "judgements"
+    """Written by people, one small file per judgement or fold (judgements.py); the other tables have one per shard."""
+
+
+class Judgement(StrEnum):
+    """What a person says about the refinement of a document."""
+
+    GOOD_EDIT = "good_edit"
+    BAD_EDIT = "bad_edit"
+    SHOULD_DROP = "should_drop"
+    SHOULD_KEEP = "should_keep"
 
 
 KEPT_OUTCOMES = (Outcome.KEPT_UNCHANGED, Outcome.KEPT_EDITED)
@@ -193,6 +204,22 @@ _COLUMNS: dict[Table, list[Column]] = {
     ],
 }
 
+_COLUMNS[Table.JUDGEMENTS] = [
+    *_DOCUMENT,
+    ("judged_at", pa.timestamp("us", tz="UTC"), "When, in UTC; a person's latest judgement on a document counts."),
+    ("judge", _NAME, "Who, as they call themselves: nobody checks it."),
+    ("judgement", _NAME, "What they say: " + ", ".join(Judgement) + "."),
+    ("note", _TEXT, "Their own words, or null."),
+    ("outcome", _NAME, "What had become of the document; null where it was not executed yet, like the next five."),
+    ("refined_hash", _NAME, "Hash of the refined text that they saw; null if the document was not kept."),
+    ("doc_refiner", _NAME, "Inference fingerprint of the document refiner."),
+    ("chunk_refiner", _NAME, "Inference fingerprint of the chunk refiner."),
+    ("execution_fingerprint", _NAME, "Fingerprint of the execution policy."),
+    ("execution_id", _NAME, "Execution whose result they saw."),
+    _TEXT_HASH,
+    ("code_version", _NAME, "Version of prox_assets that showed it."),
+]
+
 # The columns that drift checks read (monitoring/metrics/watched.py). Bins are fixed, so shards can be compared and
 # summed.
 _WATCHED: list[Column] = [
@@ -296,5 +323,6 @@ WRITTEN_BY: dict[Table, str] = {
     **dict.fromkeys((*EXECUTION_TABLES, Table.POLICIES), "refined_shards"),
     Table.SHARD_METRICS: "quality_metrics",
     Table.SHARD_METRICS_HISTORY: "quality_metrics",
+    Table.JUDGEMENTS: "prox browse",
 }
 """The step that writes each table, for errors that say what to run again."""

@@ -78,6 +78,11 @@ class CorpusSettings(RefinementSettings):
     alerts: AlertSettings | None = Field(
         default=None, description="Where failed checks and failed runs are told (docs/alerts.md); nowhere by default."
     )
+    browser_url: str | None = Field(
+        default=None,
+        description="Where `prox browse` serves the lake, such as http://localhost:3001: materializations and assets "
+        "then link to its pages instead of to files.",
+    )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of every asset.")
@@ -87,6 +92,13 @@ class CorpusSettings(RefinementSettings):
     def _off_is_no_boolean(cls, value: object) -> object:
         """YAML reads a bare `off` as false."""
         return Automation.OFF if value is False else value
+
+    @field_validator("browser_url")
+    @classmethod
+    def _opens_in_a_browser(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://", "{{")):
+            raise ValueError(f"{value!r} is not an address that opens in a browser, such as http://localhost:3001")
+        return value
 
     @field_validator("report_schedule")
     @classmethod

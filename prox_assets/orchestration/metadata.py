@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from prox_assets.browser import links
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMAS, Table
 from prox_assets.monitoring.completeness import Completeness
@@ -29,8 +30,8 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, Any]:
-    """Return the metadata of every materialization of a shard: rows, columns, place, fingerprint, the report."""
+def table_metadata(lake: Lake, corpus: str, table: Table, shard: str, browser_url: str | None = None) -> dict[str, Any]:
+    """Return the metadata of every materialization of a shard: rows, columns, place, fingerprint, pages to open."""
     info = lake.require(corpus, table, shard)
     uri = lake.uri(corpus, table, shard)
     return {
@@ -38,9 +39,36 @@ def table_metadata(lake: Lake, corpus: str, table: Table, shard: str) -> dict[st
         "dagster/column_schema": column_schema(table),
         "dagster/uri": uri,
         "file": link(uri),
-        "report": link(report_place(lake, corpus)),
+        **shard_pages(corpus, shard, browser_url),
+        "report": report_link(lake, corpus, browser_url),
         "fingerprint": info.fingerprint,
         "identity": info.identity,
+    }
+
+
+def report_link(lake: Lake, corpus: str, browser_url: str | None) -> dg.MetadataValue:
+    """Return the link to a corpus's report: to its page where `prox browse` serves it, else to the file."""
+    return link(links.report(corpus, browser_url) if browser_url else report_place(lake, corpus))
+
+
+def corpus_pages(corpus: str, browser_url: str | None) -> dict[str, dg.MetadataValue]:
+    """Return links to the pages about a corpus, for its assets; none where nothing serves them."""
+    if not browser_url:
+        return {}
+    return {
+        "shards_page": link(links.corpus(corpus, browser_url)),
+        "documents_page": link(links.documents(corpus, server=browser_url)),
+        "sample_page": link(links.new_sample(corpus, server=browser_url)),
+    }
+
+
+def shard_pages(corpus: str, shard: str, browser_url: str | None) -> dict[str, dg.MetadataValue]:
+    """Return links to the pages about a shard; none where nothing serves them."""
+    if not browser_url:
+        return {}
+    return {
+        "shard_page": link(links.shard(corpus, shard, browser_url)),
+        "documents_page": link(links.documents(corpus, {"shard": shard}, browser_url)),
     }
 
 

@@ -19,7 +19,7 @@ def test_a_view_shows_the_rows_of_its_table(refined_lake, table):
     with open_catalog(refined_lake) as catalog:
         shown = catalog.sql(f"FROM {table}").to_arrow_table().to_pylist()
     assert shown == wanted
-    assert wanted or table is Table.REJECTS
+    assert wanted or table in (Table.REJECTS, Table.JUDGEMENTS)
 
 
 @pytest.mark.parametrize("table", list(Table))

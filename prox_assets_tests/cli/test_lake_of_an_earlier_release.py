@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.browser import links
+from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
+from prox_assets_tests.browser.lakes import SERVER, client_of, judgement_form
 from prox_assets_tests.cli.commands.test_refine import PAGE, metrics, one_line, prox, snapshot
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it
 from prox_assets_tests.stages.shard_runs import write_pages
@@ -72,3 +75,23 @@ def test_executed_again_it_has_verdicts(refine, lake: Path) -> None:
     for table in EXECUTION_TABLES:
         assert {row["execution_id"] for row in opened.rows("pages", table, SHARD)} == {execution}
     assert prox("stats", "programs", "--lake", lake, "--format", "json").strip() == "[]"
+
+
+def test_its_documents_can_be_read_and_judged(lake: Path) -> None:
+    opened = Lake(str(lake))
+    client = client_of(opened)
+    [row, *_] = opened.rows("pages", Table.OUTCOMES, SHARD)
+    place = DocumentPlace("pages", SHARD, row["doc_id"], row["source_row"])
+    for address in (
+        links.corpus("pages"),
+        links.shard("pages", SHARD),
+        links.documents("pages", {"edits": "yes"}),
+        links.document("pages", row["doc_id"]),
+    ):
+        assert client.get(address).status_code == 200, address
+    judged = client.post(
+        links.judge("pages", row["doc_id"]),
+        data=judgement_form(opened, place, "good_edit"),
+        headers={"origin": SERVER},
+    )
+    assert judged.status_code == 200

@@ -209,5 +209,6 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "report_schedule": "0 5 * * *",
         "report_freshness_hours": 36.0,
         "alerts": None,
+        "browser_url": None,
         "group": None,
     }

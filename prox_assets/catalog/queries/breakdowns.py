@@ -3,7 +3,10 @@
 These queries need a row per document, so they open the shards that they are about.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
 from prox_assets.catalog.sql_parts import one_of, quoted
@@ -26,6 +29,14 @@ _COUNTS = f"""
     CAST(sum(characters_before) AS BIGINT) AS characters_in, CAST(sum(characters_after) AS BIGINT) AS characters_out,
     sum(characters_after) / nullif(sum(characters_before), 0) AS retention
 """
+
+
+def sites_of(urls: Sequence[str | None]) -> list[str | None]:
+    """Return the site of each URL as `SITE` defines it."""
+    with duckdb.connect() as connection:
+        return [
+            connection.execute(f"SELECT {SITE} FROM (SELECT ?::VARCHAR AS url)", [url]).fetchall()[0][0] for url in urls
+        ]
 
 
 def sites(

@@ -7,6 +7,7 @@ attached by the caller's connection).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prox_assets.catalog.queries.documents import Position
 from prox_assets.catalog.sql_parts import one_of
 from prox_assets.lake.schemas import KEPT_OUTCOMES
 
@@ -120,3 +121,39 @@ def differences(con: "DuckDBPyConnection", first: str, second: str, limit: int =
         ORDER BY kept = kept_two, abs(characters_after - after_two) DESC, doc_id LIMIT ?
     """
     return con.sql(query, params=[first, second, first, second, limit]).pl()
+
+
+def differing_documents(
+    con: "DuckDBPyConnection",
+    first: str,
+    second: str,
+    after: Position | None,
+    limit: int,
+    *,
+    only_one_keeps: bool = False,
+) -> "pl.DataFrame":
+    """Return the documents whose refined texts differ, in the order of lists.
+
+    Args:
+        con: A catalog; it may cover only some shards, the same ones of both corpora.
+        first: A corpus.
+        second: Another over the same files.
+        after: Where to begin; None for the beginning.
+        limit: Maximum number of rows.
+        only_one_keeps: Leave out documents that both keep or both drop.
+
+    Returns:
+        The columns of `differences`, and source_row.
+    """
+    where = "kept <> kept_two" if only_one_keeps else "refined_hash IS DISTINCT FROM refined_hash_two"
+    place: list[object] = []
+    if after is not None:
+        where += " AND (shard > ? OR (shard = ? AND source_row > ?))"
+        place = [after.shard, after.shard, after.source_row]
+    query = f"""
+        WITH {_PAIRS}
+        SELECT url, shard, source_row, doc_id, doc_id_two AS doc_id_second, outcome, outcome_two AS outcome_second,
+            characters_before, characters_after, after_two AS characters_after_second
+        FROM pairs WHERE {where} ORDER BY shard, source_row LIMIT ?
+    """
+    return con.sql(query, params=[first, second, first, second, *place, limit]).pl()

@@ -15,7 +15,7 @@ from prox_assets.catalog.trace.record import DocumentTrace
 
 def trace_page(trace: DocumentTrace) -> str:
     """Return the page; text from the web and from models is escaped, and control characters are made visible."""
-    return _template().render(trace=trace, sentences=sentences)
+    return _template().render(trace=trace, sentences=sentences, run_link=lambda _: None)
 
 
 @cache

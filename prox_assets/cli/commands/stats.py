@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prox_assets.catalog.connection import ask_catalog
-from prox_assets.catalog.queries import breakdowns, comparison, counts, programs, removals
+from prox_assets.catalog.queries import breakdowns, comparison, counts, judgements, programs, removals
 from prox_assets.catalog.queries.counts import Grouping
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.cli.console import fail, plain_errors, say
@@ -153,6 +153,12 @@ def probabilities(
 ) -> "pl.DataFrame":
     """Scored documents by keep probability."""
     return programs.keep_probabilities(con, scope, bins)
+
+
+@_command("judgements", ("judgements",))
+def judged(con: "DuckDBPyConnection", scope: Scope) -> "pl.DataFrame":
+    """What people said about refined documents, per corpus and refiners; `prox browse` asks them."""
+    return judgements.judgement_counts(con, scope)
 
 
 @app.command("compare")

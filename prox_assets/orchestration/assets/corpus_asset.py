@@ -12,6 +12,7 @@ from prox_assets.orchestration.automation import corpus_condition
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.metadata import corpus_pages
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.stages import quality_metrics
@@ -37,6 +38,7 @@ def corpus_asset(
         code_version=__version__,
         automation_condition=corpus_condition(settings),
         freshness_policy=freshness_policy,
+        metadata=corpus_pages(settings.corpus, settings.browser_url),
         description=description,
     )
 

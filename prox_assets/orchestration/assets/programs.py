@@ -81,7 +81,7 @@ def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         def work(level: Level, session: RefinerSession, key: str) -> Iterator[Result]:
             name, table, write = LEVELS[level]
             summary = write(shard_run(context, opened, settings, key, config.force), session)
-            shown = table_metadata(opened, settings.corpus, table, key)
+            shown = table_metadata(opened, settings.corpus, table, key, settings.browser_url)
             yield dg.MaterializeResult(
                 asset_key=settings.key(name),
                 data_version=dg.DataVersion(shown["identity"]),
@@ -103,7 +103,7 @@ def _describe(summary: InferenceSummary) -> dict[str, Any]:
     return {
         "documents": summary.documents,
         "documents_inferred": summary.documents_inferred,
-        "documents_failed": summary.failed,
+        "quarantined": summary.failed,
         "windows_resumed": summary.windows_resumed,
         "already_current": summary.reused,
         "prompt_tokens": summary.prompt_tokens,

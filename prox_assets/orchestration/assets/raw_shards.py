@@ -61,7 +61,7 @@ def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
 
 def _read(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
     summary = stage.read_raw_shard(run)
-    table = table_metadata(run.lake, run.corpus, Table.DOCUMENTS, run.shard)
+    table = table_metadata(run.lake, run.corpus, Table.DOCUMENTS, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(stage.ASSET),
         data_version=dg.DataVersion(table["identity"]),

@@ -81,7 +81,7 @@ def _refine(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
     if summary.reused and _problems(run, settings):
         # Nobody would materialize a shard whose tables do not add up in order to keep them.
         summary = refined_shards.refine_shard(replace(run, force=True))
-    table = table_metadata(run.lake, run.corpus, Table.REFINED, run.shard)
+    table = table_metadata(run.lake, run.corpus, Table.REFINED, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(refined_shards.ASSET),
         data_version=dg.DataVersion(table["identity"]),
@@ -109,7 +109,7 @@ def _check(step: ShardStep, lake: Lake, settings: CorpusSettings, key: str) -> G
 
 def _measure(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
     row = quality_metrics.measure_shard(run)
-    table = table_metadata(run.lake, run.corpus, Table.SHARD_METRICS, run.shard)
+    table = table_metadata(run.lake, run.corpus, Table.SHARD_METRICS, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(quality_metrics.ASSET),
         data_version=dg.DataVersion(table["identity"]),

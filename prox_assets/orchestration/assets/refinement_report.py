@@ -17,7 +17,7 @@ from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.assets.corpus_asset import corpus_asset
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, link, numbers
+from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, numbers, report_link
 from prox_assets.orchestration.resources import LakeResource
 
 ASSET = "refinement_report"
@@ -34,7 +34,7 @@ def build_refinement_report(settings: CorpusSettings) -> dg.AssetsDefinition:
     def work(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, Any]:
         written = write_report(lake, settings.corpus, settings.monitoring)
         return {
-            "report": link(written.place),
+            "report": report_link(lake, settings.corpus, settings.browser_url),
             "dagster/uri": written.place,
             "bytes": written.size,
             **_numbers(written.report),

@@ -10,7 +10,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.automation import shard_condition
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.metadata import column_schema
+from prox_assets.orchestration.metadata import column_schema, corpus_pages
 from prox_assets.stages.run import Progress, ShardRun
 
 
@@ -54,6 +54,7 @@ class ShardAsset:
             metadata={
                 "dagster/column_schema": column_schema(self.table),
                 "lake_table": f"{settings.corpus}/{self.table}",
+                **corpus_pages(settings.corpus, settings.browser_url),
             },
             description=self.description,
         )

@@ -1,0 +1,101 @@
+"""Templates: every text is escaped, and characters that a browser or reader would obey are made visible first."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from prox_assets import __version__
+from prox_assets.browser import links
+from prox_assets.browser.settings import Browser
+from prox_assets.catalog.printable import printable
+from prox_assets.catalog.trace import sentences
+from prox_assets.lake.schemas import Judgement, Outcome
+from prox_assets.monitoring.report.page import number, percent, utc
+
+SAFE_ADDRESSES = ("http://", "https://")
+
+
+def page(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page."""
+    browser: Browser = request.app.state.browser
+    text = environment().get_template(template).render(browser=browser, here=request.url.path, **values)
+    return HTMLResponse(text, status)
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment; the trace's templates are shared with `prox trace --html`."""
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader("prox_assets.browser"), PackageLoader("prox_assets.catalog.trace")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "percent": percent,
+        "number": number,
+        "utc": utc,
+        "count": "{:,}".format,
+        "words": lambda name: str(name).replace("_", " "),
+        "title": _title,
+        "address": _address,
+    }
+    made.globals |= {
+        "links": links,
+        "sentences": sentences,
+        "Outcome": Outcome,
+        "Judgement": Judgement,
+        "version": __version__,
+        "stacked": stacked,
+    }
+    return made
+
+
+@cache
+def style_sheet() -> str:
+    """Return the style sheet: the report's, so that both look alike, then the pages' own."""
+    report = files("prox_assets.monitoring.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
+    own = files("prox_assets.browser").joinpath("static", "browser.css").read_text(encoding="utf-8")
+    return f"{report}\n{own}"
+
+
+@cache
+def script() -> str:
+    """Return the script of the keys."""
+    return files("prox_assets.browser").joinpath("static", "keys.js").read_text(encoding="utf-8")
+
+
+def stacked(row: Mapping[str, Any]) -> list[tuple[str, float, float, int]]:
+    """Lay out the outcomes of a row of counts as (outcome, start, width, documents), in percent of all documents."""
+    total = sum(row[outcome] or 0 for outcome in Outcome)
+    bars: list[tuple[str, float, float, int]] = []
+    start = 0.0
+    for outcome in Outcome:
+        documents = row[outcome] or 0
+        if documents:
+            width = 100 * documents / total
+            bars.append((str(outcome), round(start, 3), round(width, 3), documents))
+            start += width
+    return bars
+
+
+def _shown(value: object) -> object:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _title(opening: str) -> str:
+    """Return how a text begins, as one line."""
+    return " ".join(opening.split())
+
+
+def _address(url: str | None) -> str | None:
+    """Return a URL that may be followed; None for any other, such as javascript:."""
+    return url if url and url.startswith(SAFE_ADDRESSES) else None
