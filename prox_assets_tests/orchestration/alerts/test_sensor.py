@@ -7,6 +7,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.alerts import sensor as sensor_module
 from prox_assets.testing.webhook_server import WebhookServer
 from prox_assets_tests.orchestration.alerts.world import (
+    CATALOG,
     CORPUS,
     KEY,
     REPORT,
@@ -97,6 +98,17 @@ def test_a_check_that_cannot_judge_is_a_failed_run_until_it_gives_a_verdict(worl
     world.run(REPORT)
     world.tick()
     assert told(webhook.messages[1]) == ([], [(*unjudged, "evaluated")])
+
+
+def test_a_step_that_writes_an_asset_and_makes_its_check_is_one_incident(world: World, webhook: WebhookServer):
+    world.broken.add("catalog")
+    world.run(CATALOG)
+    world.tick()
+    world.broken.clear()
+    world.run(CATALOG)
+    world.tick()
+    catalog = ("failed_run", "town/catalog", None, None, None, "ERROR")
+    assert [told(message) for message in webhook.messages] == [([catalog], []), ([], [(*catalog, "materialized")])]
 
 
 def test_a_failed_discovery_is_over_when_the_job_succeeds(world: World, webhook: WebhookServer):

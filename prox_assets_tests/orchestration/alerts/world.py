@@ -11,6 +11,7 @@ from prox_assets.orchestration.resources import LakeResource
 CORPUS = "town"
 KEY = dg.AssetKey([CORPUS, "refined_shards"])
 REPORT = dg.AssetKey([CORPUS, "report"])
+CATALOG = dg.AssetKey([CORPUS, "catalog"])
 SHARDS = ["a", "b", "c"]
 
 
@@ -29,7 +30,7 @@ class World:
         self.sensor = build_alert_sensor(self.settings)
         self.resources = {"lake": LakeResource(url=lake)}
         self.definitions = dg.Definitions(
-            assets=[self._refined(), self._report()],
+            assets=[self._refined(), self._report(), self._catalog()],
             asset_checks=[self._schema(), self._drift()],
             sensors=[self.sensor],
             jobs=[self._discovery()],
@@ -54,6 +55,17 @@ class World:
                 raise ValueError("no room")
 
         return report
+
+    def _catalog(self) -> dg.AssetsDefinition:
+        """Its own step makes its check."""
+
+        @dg.asset(key=CATALOG, check_specs=[dg.AssetCheckSpec("inner", asset=CATALOG)])
+        def catalog() -> dg.MaterializeResult:
+            if "catalog" in self.broken:
+                raise ValueError("no room")
+            return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="inner", passed=True)])
+
+        return catalog
 
     def _schema(self) -> dg.AssetChecksDefinition:
         @dg.asset_check(asset=KEY, name="schema", blocking=True, partitions_def=self.settings.partitions)
