@@ -30,7 +30,7 @@ from prox_assets.monitoring.drift.messages import summary
 from prox_assets.monitoring.drift.readings import reading
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 
-REPORT_SEEDS = "21-40"  # thresholds and statistics were tuned on other years (1-6 and 101-104)
+REPORT_SEEDS = "21-40"  # thresholds and statistics were tuned on other years (1-6 and 101-112)
 SIZES = (40, 400, 10_000)
 DEFAULT_FOLDER = Path("build/drift-simulation")
 # What is judged together still holds faulty shards in the week after a fault, and its end is a change as well.

@@ -37,6 +37,8 @@ from prox_assets.monitoring.drift.statistics import (
 
 # Which metrics exist is part of the schema too: a refiner that stops scoring leaves these columns null.
 _OPTIONAL_COLUMNS = ("keep_probability_histogram", "doc_prompted", "chunk_prompted")
+# So does a handful of documents that are all too long, or all dropped.
+_FEWEST_WITHOUT = 5
 
 
 class Change(ABC):
@@ -237,12 +239,11 @@ class SchemaChange(Change):
         current = {key for row in window for key in row["metadata_keys"]}
         gone = set.intersection(*({*row["metadata_keys"]} for row in baseline)) - current
         come = current - {key for row in baseline for key in row["metadata_keys"]}
+        shown = min(sum(row["documents_in"] for row in window), sum(row["chunks"] for row in window))
         for column in _OPTIONAL_COLUMNS:
-            had, has = (
-                [row.get(column) is not None for row in baseline],
-                any(row.get(column) is not None for row in window),
-            )
-            if all(had) and not has:
+            had = [row.get(column) is not None for row in baseline]
+            has = any(row.get(column) is not None for row in window)
+            if all(had) and not has and shown >= _FEWEST_WITHOUT:
                 gone.add(column)
             if has and not any(had):
                 come.add(column)

@@ -179,6 +179,13 @@ def test_the_level_before_an_adopted_change_needs_no_second_adoption() -> None:
     assert alarmed == [f"week-{number}" for number in (*range(15, 23), 30)]
 
 
+@pytest.mark.parametrize(("documents", "found"), [(4, False), (40, True)])
+def test_a_handful_of_documents_without_prompts_is_no_change_of_schema(documents: int, found: bool) -> None:
+    row = week(30, documents=documents, drop=0.0) | {"doc_prompted": None}
+    latest = judge_arrivals([*weeks(30, documents=40), row], DEFAULT)[-1]
+    assert (Measure.SCHEMA in {finding.measure for finding in latest.findings}) is found
+
+
 @pytest.mark.parametrize("documents", [3, 12, 40, 150])
 @pytest.mark.parametrize("seed", range(3))
 def test_quiet_small_shards_have_no_findings(documents: int, seed: int) -> None:

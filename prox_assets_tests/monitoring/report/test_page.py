@@ -12,6 +12,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.completeness import completeness
+from prox_assets.monitoring.drift.messages import in_words
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.monitoring.report.samples import samples
@@ -162,6 +163,10 @@ def test_a_finding_is_shown_with_its_words_and_its_query(tmp_path: Path):
     assert report.drift.findings[0].message in page.text
     assert report.drift.findings[0].examples in page.text
     assert "Drift (1)" in page.text
+    assert "Every measure and its limit" in page.text
+    shown = [page.text.index(in_words(gauge.kind, gauge.limit, signed=False)) for gauge in report.drift.gauges]
+    assert len(shown) == report.drift.measures
+    assert report.drift.gauges[0].measure == report.drift.findings[0].measure
 
 
 def test_distributions_are_compared_with_the_baseline(tmp_path: Path):
