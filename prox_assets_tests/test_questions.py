@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.browser.judging import judge_document
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import Judgement, Outcome, Table
+from prox_assets_tests.browser.lakes import place_of_page
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.cli.commands.test_refine import prox
 
@@ -18,13 +20,15 @@ LINE = "boats leave the harbour with the tide"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Two shards of `crawl`, one with a row that cannot be read, and the first of them refined otherwise."""
+    """Two shards of `crawl`, one with a row that cannot be read, and the first of them refined otherwise; somebody judged."""
     folder = tmp_path_factory.mktemp("questions")
     lake = Lake(str(folder / "lake"))
     pages = (*PAGES, Page(f"Home\n{LINE}", "remove_lines(0, 0)"), Page("fails", error="the engine gave up"))
     refine_pages(lake, folder / "raw", pages, corpus="crawl", bad_rows=1)
     refine_pages(lake, folder / "raw", PAGES[:4], corpus="crawl", shard="two.jsonl")
     refine_pages(lake, folder / "raw", tuple(Page(page.text) for page in pages), corpus="crawl_two", bad_rows=1)
+    place = place_of_page(lake, f"Home\n{LINE}", "crawl")
+    judge_document(lake, place, "ada", Judgement.GOOD_EDIT, None, lake.execution("crawl", place.shard))
     return lake
 
 
