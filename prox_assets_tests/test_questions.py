@@ -20,7 +20,7 @@ LINE = "boats leave the harbour with the tide"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Two shards of `crawl`, one with a row that cannot be read, and the first of them refined otherwise; somebody judged."""
+    """Two shards of `crawl`, one with a row that cannot be read, the first once more in `crawl_two`; a judgement."""
     folder = tmp_path_factory.mktemp("questions")
     lake = Lake(str(folder / "lake"))
     pages = (*PAGES, Page(f"Home\n{LINE}", "remove_lines(0, 0)"), Page("fails", error="the engine gave up"))
