@@ -84,7 +84,9 @@ def dagster_partition(corpus_name: str, asset: str, key: str, dagster: str | Non
     """Return the address of an asset's partition in Dagster's UI; None where there is no UI."""
     if not dagster:
         return None
-    return with_query(f"{dagster.rstrip('/')}/assets/{_part(corpus_name)}/{_part(asset)}", {"view": "partitions", "partition": key})
+    return with_query(
+        f"{dagster.rstrip('/')}/assets/{_part(corpus_name)}/{_part(asset)}", {"view": "partitions", "partition": key}
+    )
 
 
 def _part(name: str) -> str:
