@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.browser.judging import judge_document
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Outcome, Table
+from prox_assets.lake.schemas import Judgement, Outcome, Table
 from prox_assets.stages.discovery import known_shard, record_shard
+from prox_assets_tests.browser.lakes import place_of_page
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.cli.commands.test_refine import prox
 
@@ -21,7 +23,7 @@ LINE = "boats leave the harbour with the tide"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
-    """Two shards of `crawl`, one with a row that cannot be read, one gone since; the first once more in `crawl_two`."""
+    """Two shards of `crawl`, one with a bad row, one gone since; the first again in `crawl_two`; a judgement."""
     folder = tmp_path_factory.mktemp("questions")
     lake = Lake(str(folder / "lake"))
     pages = (*PAGES, Page(f"Home\n{LINE}", "remove_lines(0, 0)"), Page("fails", error="the engine gave up"))
@@ -30,6 +32,8 @@ def lake(tmp_path_factory) -> Lake:
     refine_pages(lake, folder / "raw", tuple(Page(page.text) for page in pages), corpus="crawl_two", bad_rows=1)
     gone = replace(known_shard(lake, "crawl", "two.jsonl"), gone_since=datetime.now(UTC))
     record_shard(lake, "crawl", gone, "run-2")
+    place = place_of_page(lake, f"Home\n{LINE}", "crawl")
+    judge_document(lake, place, "ada", Judgement.GOOD_EDIT, None, lake.execution("crawl", place.shard))
     return lake
 
 

@@ -20,6 +20,7 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.judge import DriftError
+from prox_assets.monitoring.prometheus import CONTENT_TYPE, lake_metrics
 from prox_assets.monitoring.report.write import report_path
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.shard_states import STAGES, State, shard_states
@@ -168,6 +169,16 @@ def report(request: Request) -> Response:
     return Response(written, media_type="text/html", headers={"Content-Security-Policy": policy})
 
 
+def metrics(request: Request) -> Response:
+    """Serve the lake's metrics for Prometheus, as `prox metrics` prints them."""
+    browser = browser_of(request)
+    corpora = browser.lake.corpora()
+    return Response(
+        lake_metrics(browser.lake, corpora, dict.fromkeys(corpora, browser.drift)),
+        headers={"content-type": CONTENT_TYPE},
+    )
+
+
 def _state(lake: Lake, corpus: str, shard: str) -> tuple[str, State]:
     """Return the first stage that is not done with its state; the last stage if all are."""
     try:
@@ -187,6 +198,7 @@ def _drifted(browser: Browser, corpus: str) -> tuple[frozenset[str] | None, str]
 
 ROUTES = (
     Route("/", home),
+    Route("/metrics", metrics),
     Route("/corpora/{corpus}", corpus_page),
     Route("/corpora/{corpus}/shards/{shard}", shard_page),
     Route("/corpora/{corpus}/documents", documents_page),

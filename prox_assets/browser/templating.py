@@ -45,6 +45,7 @@ def environment() -> Environment:
         "utc": utc,
         "count": "{:,}".format,
         "words": lambda name: str(name).replace("_", " "),
+        "retention": _retention,
         "title": _title,
         "address": _address,
     }
@@ -89,6 +90,11 @@ def stacked(row: Mapping[str, Any]) -> list[tuple[str, float, float, int]]:
 
 def _shown(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _retention(row: Mapping[str, Any]) -> float | None:
+    """Return the share of text that is left, from a row of counts."""
+    return row["characters_out"] / row["characters_in"] if row["characters_in"] else None
 
 
 def _title(opening: str) -> str:

@@ -7,7 +7,7 @@ after some time, and the page says how far it came and where to go on.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 PAGE_ROWS = 50
-SECONDS = 0.15
+SECONDS = 0.1
 TEXT_SECONDS = 2.0
 """A search of texts reads them all."""
 _LAST_ROW = 2**62
@@ -97,7 +97,7 @@ def list_differences(
     *,
     only_one_keeps: bool = False,
     limit: int = PAGE_ROWS,
-    seconds: float = SECONDS,
+    seconds: float = SECONDS / 2,
 ) -> DocumentList:
     """Return a page of the documents on which two corpora over the same files differ.
 
@@ -145,13 +145,17 @@ def _filled(
         # A shard that was searched to its end must not be searched again, or a search might never get past it.
         shards = [shard for shard in shards if Position(shard, _LAST_ROW) > after]
     rows: list[Row] = []
-    searched = 0
-    for batch in _batches(shards):
+    # One shard mostly fills a page. Otherwise more are searched at a time, as many as the rest of the time allows.
+    searched, size = 0, 1
+    while searched < len(shards):
+        batch = shards[searched : searched + size]
         # One more than a page holds tells whether there is another page.
         rows += search(batch, limit + 1 - len(rows))
         searched += len(batch)
-        if len(rows) > limit or monotonic() - started > seconds:
+        elapsed = max(monotonic() - started, 1e-9)
+        if len(rows) > limit or elapsed > seconds:
             break
+        size = max(1, min(4 * size, FEW_SHARDS, int(searched * (seconds / elapsed - 1))))
     left = len(shards) - searched
     following = None
     if len(rows) > limit:
@@ -208,14 +212,6 @@ def _candidates(
     """Return the shards to search in order, each with the number of documents that match by outcome, where known."""
     found = shard_queries.shards_that_may_hold(con, corpus, wanted.outcomes, wanted.edited)
     return found if only is None else [(shard, count) for shard, count in found if shard in only]
-
-
-def _batches(shards: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield one shard, which mostly fills the page, then more at a time."""
-    start, size = 0, 1
-    while start < len(shards):
-        yield shards[start : start + size]
-        start, size = start + size, min(4 * size, FEW_SHARDS)
 
 
 def _open(con: "DuckDBPyConnection", lake: Lake, corpora: Sequence[str], shards: Sequence[str]) -> None:

@@ -240,6 +240,12 @@ def test_no_path_leaves_the_lake(lake, client):
         assert ids(client, links.documents(CORPUS, {"shard": shard})) == []
 
 
+def test_prometheus_gets_the_lake_s_metrics(client):
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'prox_documents{corpus="web",outcome="dropped_by_document"} 1.0' in answer.text
+
+
 def test_every_answer_forbids_what_a_document_could_want(client):
     for path in ("/", links.documents(CORPUS), "/nothing", "/static/keys.js"):
         said = client.get(path).headers

@@ -21,7 +21,6 @@ COLUMNS = (
     "rows_rejected",
     "characters_in",
     "characters_out",
-    "character_retention",
     "measured_at",
     "execution_id",
     "run_id",
@@ -42,11 +41,12 @@ def listed_shards(
         limit: Maximum number of rows; None for all.
 
     Returns:
-        shard, url (of the raw file), documents_in, documents_out, character_retention, measured_at (null where nothing
+        shard, url (of the raw file), documents_in, documents_out, retention, measured_at (null where nothing
         was measured).
     """
     query = """
-        SELECT s.shard, s.url, documents_in, documents_out, character_retention, measured_at
+        SELECT s.shard, s.url, documents_in, documents_out,
+            characters_out / nullif(characters_in, 0) AS retention, measured_at
         FROM (SELECT * FROM shards WHERE corpus = ? AND shard > ? AND contains(lower(shard), lower(?))) s
         LEFT JOIN (SELECT * FROM shard_metrics WHERE corpus = ?) m USING (shard)
         ORDER BY s.shard LIMIT ?
