@@ -100,7 +100,7 @@ def as_an_earlier_release_wrote_it(file: LakeFile, table: Table) -> None:
     old = file.read_table()
     footer = old.schema.metadata
     old = old.drop_columns([name for name in ADDED_COLUMNS[table] if name in old.schema.names])
-    old = old.rename_columns([RENAMED_COLUMNS[table].get(name, name) for name in old.schema.names])
+    old = old.rename_columns([RENAMED_COLUMNS.get(table, {}).get(name, name) for name in old.schema.names])
     file.write_table(old.replace_schema_metadata(footer))
 
 

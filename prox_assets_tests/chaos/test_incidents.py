@@ -115,8 +115,8 @@ def test_a_step_retried_after_its_last_write_counts_once_in_the_history(tmp_path
     infer(run)
     refine_shard(run)
     measure_shard(run)
-    measure_shard(run)
-    measure_shard(replace(run, run_id="run-2"))
+    measure_shard(replace(run, force=True))
+    measure_shard(replace(run, run_id="run-2", force=True))
     assert [row["run_id"] for row in rows(run, Table.SHARD_METRICS_HISTORY)] == ["run-1", "run-2"]
 
 

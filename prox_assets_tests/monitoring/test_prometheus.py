@@ -66,7 +66,7 @@ def lake(tmp_path: Path) -> Lake:
     plan = make_plan(tmp_path / "raw", refiners=preset("keep-all"))
     shards = discover_shards(lake, plan, "run").shards
     assert refine_shards(lake, plan, shards[:2], "run", report=lambda *_: lambda *_: None).errors == {}
-    refine_shard(ShardRun(lake, plan, "b.jsonl", "run-2"))
+    refine_shard(ShardRun(lake, plan, "b.jsonl", "run-2", force=True))
     read_raw_shard(ShardRun(lake, plan, "c.jsonl", "run"))
     (tmp_path / "raw" / "d.jsonl").unlink()
     discover_shards(lake, plan, "run-3")

@@ -159,7 +159,7 @@ def test_a_refinement_through_server_and_object_store_writes_and_prints_no_secre
     assert found_in(printed.encode()) == []
 
     stored = objects()
-    assert {Path(key).parts[2] for key in stored} >= set(SCHEMAS) - {Table.REJECTS}
+    assert {Path(key).parts[2] for key in stored} >= set(SCHEMAS) - {Table.REJECTS, Table.JUDGEMENTS}
     searched = {name: readable(tmp_path, name, data) for name, data in stored.items()}
     searched |= {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert any(b"chunk_programs" in data for name, data in searched.items() if name.startswith(str(home)))

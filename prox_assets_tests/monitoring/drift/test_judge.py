@@ -49,7 +49,7 @@ def test_a_finding_says_what_moved_by_how_much_since_when_and_where_to_look() ->
     assert finding.current == pytest.approx(0.6, abs=0.06)
     assert finding.since == "week-20"
     assert finding.shards == ("week-20", "week-21", "week-22")
-    for part in ("change nothing", "points", "since week-20 (3 shards)"):
+    for part in ("No-op programs", "points", "since week-20 (3 shards)"):
         assert part in finding.message
     assert "week-22" in finding.examples
 

@@ -139,7 +139,7 @@ def test_of_a_shard_that_an_earlier_release_executed_only_the_verdicts_are_not_k
     run = make(tmp_path)
     known = measure_shard(run)
     as_an_earlier_release_executed_it(run.lake, run.corpus, run.shard)
-    row = measure_shard(replace(run, run_id="later"))
+    row = measure_shard(replace(run, run_id="later", force=True))
     unknown = ("programs_failed", "programs_executed", "programs_no_op")
     assert {name: row[name] for name in unknown} == dict.fromkeys(unknown)
     changing = (*unknown, "measured_at", "run_id")
@@ -153,7 +153,7 @@ def test_verdicts_of_another_execution_say_nothing_of_the_published_one(tmp_path
     run = refined_run(tmp_path)
     file = table_file(run.lake, run.corpus, Table.CHUNK_OUTCOMES, run.shard)
     before = file.read_bytes()
-    refine_shard(run)
+    refine_shard(replace(run, force=True))
     file.write_bytes(before)
     assert measure_shard(run)["programs_failed"] is None
 
@@ -214,7 +214,7 @@ def test_tokens_are_counted_by_the_given_tokenizer(tmp_path):
 def test_the_latest_row_is_replaced_and_the_history_grows(tmp_path):
     run = refined_run(tmp_path)
     first = measure_shard(run)
-    refine_shard(run)
+    refine_shard(replace(run, force=True))
     second = measure_shard(replace(run, run_id="run-2"))
     assert [row["run_id"] for row in rows(run, Table.SHARD_METRICS)] == ["run-2"]
     history = rows(run, Table.SHARD_METRICS_HISTORY)

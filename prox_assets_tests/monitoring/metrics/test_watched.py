@@ -105,7 +105,7 @@ def test_metrics_of_an_earlier_release_are_read_and_their_history_is_kept(tmp_pa
     assert frame.to_dicts() == [part]
     assert run.lake.scan(run.corpus, Table.SHARD_METRICS).select(columns).collect().to_dicts() == [part]
 
-    measure_shard(replace(run, run_id="later"))
+    measure_shard(replace(run, run_id="later", force=True))
 
     old, new = run.lake.rows(run.corpus, Table.SHARD_METRICS_HISTORY, run.shard)
     assert (old["programs_no_op"], new["programs_no_op"]) == (None, 2)

@@ -307,7 +307,7 @@ def test_shards_that_are_not_measured_are_named_with_what_they_wait_for(tmp_path
         stamp = FileStamp("f", "i", "run-1", "1.0")
         with run.lake.write(CORPUS, shard, [Table.SHARDS], stamp) as [writer]:
             writer.write(
-                dict.fromkeys(("url", "source_file", "format", "row_start", "row_end", "etag", "bytes"))
+                dict.fromkeys(("url", "source_file", "format", "row_start", "row_end", "etag", "bytes", "gone_since"))
                 | {"rows": None, "file_rows": None}
             )
     found = completeness(run.lake, CORPUS)
