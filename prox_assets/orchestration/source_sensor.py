@@ -7,7 +7,11 @@ the rows of large compressed files; run the job once before that, because counts
 import dagster as dg
 
 from prox_assets.corpora.errors import CorpusError
+from prox_assets.lake.chain import CHAIN
+from prox_assets.lake.errors import LakeError
+from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets.source_files import observations
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
@@ -61,16 +65,15 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
             return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
         known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
         new = [shard.key for shard in found.shards if shard.key not in known]
-        events = [
-            *observations(context.instance, settings, found.shards),
-            *vanishings(settings, found),
-            *_news(context.instance, settings, opened),
-        ]
-        if not new and not events:
-            return dg.SkipReason(describe(found))
+        events = [*observations(context.instance, settings, found.shards), *vanishings(settings, found)]
+        version = _version(opened, settings)
+        if version != context.cursor:
+            events += _news(context, settings, opened)
         return dg.SensorResult(
+            skip_reason=None if new or events else dg.SkipReason(describe(found)),
             dynamic_partitions_requests=[settings.partitions.build_add_request(new)] if new else [],
             asset_events=events,
+            cursor=version,
         )
 
     return shard_arrivals
@@ -85,15 +88,31 @@ def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: Corpu
     return found
 
 
-def _news(instance: dg.DagsterInstance, settings: CorpusSettings, lake: Lake) -> list[dg.AssetCheckEvaluation]:
+def _version(lake: Lake, settings: CorpusSettings) -> str:
+    """Return what decides whether the checks `up_to_date` can have changed: the configuration, and the lake's files.
+
+    A handful of listings, where the checks open five files of each shard.
+    """
+    plan, tables = settings.plan, (Table.SHARDS, *CHAIN, Table.SHARD_METRICS_HISTORY)
+    configuration = {**plan.model_dump(mode="json"), "monitoring": settings.monitoring.model_dump(mode="json")}
+    return fingerprint([configuration, *(lake.storage.list_stamps(f"{plan.corpus}/{table}") for table in tables)])
+
+
+def _news(context: dg.SensorEvaluationContext, settings: CorpusSettings, lake: Lake) -> list[dg.AssetCheckEvaluation]:
     """Evaluate the checks `up_to_date`, and return those that say something else than they last did.
 
-    So a changed configuration shows within minutes of being loaded, with no run.
+    So a changed configuration shows within minutes of being loaded, with no run. Listing the source matters more than
+    these checks, so a lake that cannot be read is only logged.
     """
     news: list[dg.AssetCheckEvaluation] = []
-    for result in up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)):
-        event = evaluation(instance, result, blocking=False)
-        last = instance.event_log_storage.get_latest_asset_check_execution_by_key([event.asset_check_key])
+    try:
+        results = list(up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)))
+    except LakeError as error:
+        context.log.warning("the checks up_to_date were not evaluated: %s", error)
+        return []
+    for result in results:
+        event = evaluation(context.instance, result, blocking=False)
+        last = context.instance.event_log_storage.get_latest_asset_check_execution_by_key([event.asset_check_key])
         recorded = next((record.evaluation for record in last.values()), None)
         if recorded is None or (recorded.passed, recorded.description) != (event.passed, event.description):
             news.append(event)

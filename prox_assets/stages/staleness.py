@@ -5,7 +5,7 @@ another refiner shows before anything runs. `prox shards --settings` and the che
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +13,12 @@ from typing import Literal
 
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State
+from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
+from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import model_folder
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
@@ -46,27 +49,37 @@ class Staleness:
     reason: str = ""
 
 
-def staleness(lake: Lake, plan: RefinementPlan, shards: Iterable[Shard]) -> dict[str, dict[str, Staleness]]:
+def staleness(
+    lake: Lake, plan: RefinementPlan, shards: Iterable[Shard], last: str = "quality_metrics"
+) -> dict[str, dict[str, Staleness]]:
     """Return how each stage of each shard stands, by shard key and stage.
 
-    Weights are compared if they lie on this machine: a hub model is not downloaded only to be hashed.
+    Weights are compared if they lie on this machine: a hub model is not downloaded only to be hashed. A damaged file is
+    one more reason, and hides nothing else.
 
-    Raises:
-        RefinerError: A refiner's folder has no usable model.
+    Args:
+        lake: The lake.
+        plan: The present configuration.
+        shards: The shards as last listed.
+        last: The last stage that is asked about; the files of later ones are not opened.
     """
     refiners = {level: refiner_fingerprint(plan, level) for level in ("doc", "chunk")}
-    known = list(shards)
+    known, stages = list(shards), tuple(STAGES)
+    wanted = stages[: stages.index(last) + 1]
     with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(partial(_of_shard, lake, plan, refiners), known)
+        found = readers.map(partial(_of_shard, lake, plan, refiners, wanted), known)
         return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
 
 
 def refiner_fingerprint(plan: RefinementPlan, level: Literal["doc", "chunk"]) -> str | None:
-    """Return the inference fingerprint of a level's refiner; None if its model is not on this machine."""
+    """Return the inference fingerprint of a level's refiner; None if this machine has no usable copy of its model."""
     config = plan.refiner(level)
     if config is not None and config.needs_engine and config.model and not model_folder(config.model).is_dir():
         return None
-    return plan.session(level).fingerprint
+    try:
+        return plan.session(level).fingerprint
+    except RefinerError:
+        return None
 
 
 def summarize(stages: Iterable[Staleness]) -> str:
@@ -83,10 +96,18 @@ def summarize(stages: Iterable[Staleness]) -> str:
 
 
 def _of_shard(
-    lake: Lake, plan: RefinementPlan, refiners: Mapping[str, str | None], shard: Shard
+    lake: Lake, plan: RefinementPlan, refiners: Mapping[str, str | None], wanted: Sequence[str], shard: Shard
 ) -> dict[str, Staleness]:
-    files = {stage: lake.info(plan.corpus, table, shard.key) for stage, table in STAGES.items()}
-    execution = lake.execution(plan.corpus, shard.key)
+    damaged: set[str] = set()
+    files: dict[str, FileInfo | None] = dict.fromkeys(STAGES)
+    execution: str | None = None
+    for stage in wanted:
+        try:
+            files[stage] = lake.info(plan.corpus, STAGES[stage], shard.key)
+            if STAGES[stage] is Table.OUTCOMES:
+                execution = lake.execution(plan.corpus, shard.key)
+        except LakeError:
+            damaged.add(stage)
     documents, decisions, chunks, outcomes, metrics = (files[stage] for stage in STAGES)
     # What would make a file stale, in the order in which a user would ask; the first that holds is the reason.
     causes = {
@@ -114,8 +135,10 @@ def _of_shard(
     }
     stages: dict[str, Staleness] = {}
     waits_for: str | None = None
-    for stage in STAGES:
-        if files[stage] is None:
+    for stage in wanted:
+        if stage in damaged:
+            stages[stage] = Staleness(State.STALE, "its file is damaged")
+        elif files[stage] is None:
             stages[stage] = Staleness(State.MISSING, f"waiting for {waits_for}" if waits_for else "never made")
         else:
             cause = next((cause for cause, holds in causes[stage].items() if holds), None)

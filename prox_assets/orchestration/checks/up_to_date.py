@@ -34,12 +34,11 @@ def results(settings: CorpusSettings, lake: Lake, assets: Sequence[str]) -> Iter
     """Evaluate the checks of some of the corpus's assets.
 
     Raises:
-        LakeError: The lake cannot be read.
-        RefinerError: A refiner's folder has no usable model.
+        LakeError: The lake cannot be listed.
     """
-    stages = [asset for asset in assets if asset in STAGES]
+    stages = [stage for stage in STAGES if stage in assets]
     if stages:
-        found = staleness(lake, settings.plan, known_shards(lake, settings.corpus).values())
+        found = staleness(lake, settings.plan, known_shards(lake, settings.corpus).values(), stages[-1])
         for stage in stages:
             yield _of_stage(settings, stage, [shard[stage] for shard in found.values()])
     if CATALOG in assets:
