@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from prox_assets.orchestration.corpus import Automation, CorpusSettings
+from prox_assets.stages.shard_states import STAGES
 
 AC = dg.AutomationCondition
 # A waiting time is forgotten if nothing waited for this long: a few missed ticks are no new beginning.
@@ -26,7 +27,9 @@ def shard_condition(settings: CorpusSettings, *, joins_dep: bool, waits: bool) -
     """
     if settings.automation is Automation.OFF:
         return None
-    changed = AC.code_version_changed() | AC.any_deps_match(AC.data_version_changed())
+    # What a run made of an input says nothing about the asset if the same run was to make the asset, and failed.
+    elsewhere = AC.data_version_changed() & ~AC.executed_with_root_target()
+    changed = AC.code_version_changed() | AC.any_deps_match(elsewhere)
     # The same expression in both modes: changes noticed while only new shards were made count after a switch to eager.
     unhandled = changed.since(AC.newly_requested() | AC.newly_updated()).with_label("changed since it was made")
     missing = AC.missing() & (~AC.execution_failed() | unhandled)
@@ -34,6 +37,12 @@ def shard_condition(settings: CorpusSettings, *, joins_dep: bool, waits: bool) -
     if joins_dep:
         wanted = wanted | AC.any_deps_match(AC.will_be_requested())
     condition = wanted & ~AC.any_deps_missing() & ~AC.any_deps_in_progress() & ~AC.in_progress()
+    if settings.automation is Automation.EAGER:
+        # An input that is still to be made anew, such as one that waits for an engine, would make this twice.
+        upstream = due = unhandled & ~AC.will_be_requested()
+        for _ in range(len(STAGES) - 1):
+            upstream = due | AC.any_deps_match(upstream)
+        condition = condition & ~AC.any_deps_match(upstream).with_label("an input is to be made again first")
     if waits and settings.plan.needs_engine:
         minimum, longest = settings.automation_min_shards, timedelta(minutes=settings.automation_max_wait_minutes)
         condition = condition & EnoughShards(minimum, longest)
@@ -47,7 +56,7 @@ def corpus_condition(settings: CorpusSettings) -> dg.AutomationCondition | None:
     """
     if settings.automation is Automation.OFF:
         return None
-    measured = ~AC.all_deps_match(AC.missing())
+    measured = AC.any_deps_match(~AC.missing())
     # A run is not taken as handling the changes that were made during it, so only requests reset this.
     unhandled = AC.any_deps_match(AC.data_version_changed()).since(AC.newly_requested())
     wanted = (AC.missing() & ~AC.execution_failed() & measured) | unhandled.with_label("metrics changed")

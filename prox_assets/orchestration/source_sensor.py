@@ -6,6 +6,7 @@ the rows of large compressed files; run the job once before that, because counts
 
 import dagster as dg
 
+from prox_assets.catalog.compaction import FOLDER as COMPACTIONS
 from prox_assets.corpora.errors import CorpusError
 from prox_assets.lake.chain import CHAIN
 from prox_assets.lake.errors import LakeError
@@ -21,7 +22,9 @@ from prox_assets.orchestration.versions import evaluation
 from prox_assets.orchestration.withdrawal import vanishings
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
+from prox_assets.stages.identities import METRICS_VERSION
 from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.staleness import refiner_fingerprint
 
 
 def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
@@ -66,9 +69,10 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
         known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
         new = [shard.key for shard in found.shards if shard.key not in known]
         events = [*observations(context.instance, settings, found.shards), *vanishings(settings, found)]
-        version = _version(opened, settings)
-        if version != context.cursor:
-            events += _news(context, settings, opened)
+        version = context.cursor
+        if not new:  # adding partitions does not wait for the checks, which take seconds in a large lake
+            news, version = _news(context, settings, opened)
+            events += news
         return dg.SensorResult(
             skip_reason=None if new or events else dg.SkipReason(describe(found)),
             dynamic_partitions_requests=[settings.partitions.build_add_request(new)] if new else [],
@@ -89,34 +93,46 @@ def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: Corpu
 
 
 def _version(lake: Lake, settings: CorpusSettings) -> str:
-    """Return what decides whether the checks `up_to_date` can have changed: the configuration, and the lake's files.
+    """Return what decides the checks `up_to_date`: configuration, weights on this machine, and the lake's files.
 
     A handful of listings, where the checks open five files of each shard.
     """
-    plan, tables = settings.plan, (Table.SHARDS, *CHAIN, Table.SHARD_METRICS_HISTORY)
-    configuration = {**plan.model_dump(mode="json"), "monitoring": settings.monitoring.model_dump(mode="json")}
-    return fingerprint([configuration, *(lake.storage.list_stamps(f"{plan.corpus}/{table}") for table in tables)])
+    plan = settings.plan
+    configuration = [
+        plan.ingest_fingerprint,
+        [refiner_fingerprint(plan, "doc"), refiner_fingerprint(plan, "chunk"), plan.chunk_floor],
+        plan.execution_fingerprint,
+        METRICS_VERSION,
+        settings.monitoring.model_dump(mode="json"),
+    ]
+    folders = (Table.SHARDS, *CHAIN, Table.SHARD_METRICS_HISTORY, COMPACTIONS, "report")
+    return fingerprint([configuration, [lake.storage.list_stamps(f"{plan.corpus}/{folder}") for folder in folders]])
 
 
-def _news(context: dg.SensorEvaluationContext, settings: CorpusSettings, lake: Lake) -> list[dg.AssetCheckEvaluation]:
-    """Evaluate the checks `up_to_date`, and return those that say something else than they last did.
+def _news(
+    context: dg.SensorEvaluationContext, settings: CorpusSettings, lake: Lake
+) -> tuple[list[dg.AssetCheckEvaluation], str | None]:
+    """Return the checks `up_to_date` that say something else than they last did, and the version they were made from.
 
     So a changed configuration shows within minutes of being loaded, with no run. Listing the source matters more than
-    these checks, so a lake that cannot be read is only logged.
+    these checks, so a lake that cannot be read is only logged, and looked at again.
     """
     news: list[dg.AssetCheckEvaluation] = []
     try:
+        version = _version(lake, settings)
+        if version == context.cursor:
+            return [], version
         results = list(up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)))
     except LakeError as error:
         context.log.warning("the checks up_to_date were not evaluated: %s", error)
-        return []
+        return [], context.cursor
     for result in results:
         event = evaluation(context.instance, result, blocking=False)
         last = context.instance.event_log_storage.get_latest_asset_check_execution_by_key([event.asset_check_key])
         recorded = next((record.evaluation for record in last.values()), None)
         if recorded is None or (recorded.passed, recorded.description) != (event.passed, event.description):
             news.append(event)
-    return news
+    return news, version
 
 
 def describe(found: Discovery) -> str:

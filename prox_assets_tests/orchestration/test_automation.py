@@ -146,6 +146,49 @@ def test_a_failed_shard_holds_nothing_back_and_is_tried_again_once_it_has_change
     assert automated.town.materialized("quality_metrics") == {"bad.jsonl", "good.jsonl"}
 
 
+def test_eager_never_makes_anything_of_an_input_that_waits(automated: Automated) -> None:
+    """The refiner has changed and waits for more shards: chunks are not inferred from the old decisions meanwhile."""
+    automated.configure(automation="eager")
+    automated.write("a.jsonl")
+    list(automated.until_quiet())
+    model = {"model": "/no/such/folder", "prompt_format": "plain"}
+    refiners = {"name": "m"} | {level: {"name": f"m-{level}", "level": level, **model} for level in ("doc", "chunk")}
+    automated.configure(
+        automation="eager", refiners=refiners, policy={"line_keep_threshold": 0.9}, automation_max_wait_minutes=10
+    )
+    requested = [automated.tick(minutes=2) for _ in range(8)]
+    first = next(number for number, found in enumerate(requested) if found)
+    assert 4 <= first <= 6
+    assert requested[:first] == [{}] * first
+    assert {"doc_programs", "chunk_programs"} <= set(requested[first])
+
+
+def test_what_fails_after_its_input_in_one_run_is_not_tried_again(
+    automated: Automated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> tuple[str, ...]:
+        return ("documents has no file",)
+
+    monkeypatch.setattr("prox_assets.orchestration.checks.shard_checks.schema_problems", refuse)
+    automated.write("a.jsonl")
+    assert len(list(automated.until_quiet())) == 1
+    assert automated.town.materialized("refined_shards") == {"a.jsonl"}
+    assert automated.town.materialized("quality_metrics") == set()
+    assert not automated.town.run("quality_metrics", shard="a.jsonl").success
+
+
+def test_a_broken_shard_does_not_hold_the_first_report_back(automated: Automated) -> None:
+    automated.configure(automation="off")
+    automated.write("a.jsonl")
+    (automated.town.folder / "bad.jsonl").write_bytes(b"\x00\x01" * 100)
+    automated.town.discover()
+    for step in STEPS[:3]:
+        assert automated.town.run(*step, shard="a.jsonl").success
+    assert not automated.town.run("raw_shards", shard="bad.jsonl").success
+    automated.configure()
+    assert automated.tick() == OF_CORPUS
+
+
 def test_off_defines_nothing_that_acts(automated: Automated) -> None:
     automated.configure(automation=False)  # a bare `off` in YAML
     assert automated.town.settings.automation is Automation.OFF
@@ -179,7 +222,9 @@ def test_an_engine_starts_for_enough_shards_or_after_the_longest_wait(automated:
             automated.town.instance.report_runless_asset_event(
                 dg.AssetMaterialization(automated.town.settings.key(asset), partition=key)
             )
-    assert set(automated.tick()) == {"catalog", "refinement_report"}
+    assert automated.tick() == OF_CORPUS
+    for asset in OF_CORPUS:
+        automated.town.instance.report_runless_asset_event(dg.AssetMaterialization(automated.town.settings.key(asset)))
 
     automated.write("d.jsonl")
     assert list(read()) == ["raw_shards"]

@@ -137,16 +137,12 @@ def _failed_subjects(instance: dg.DagsterInstance, run: dg.DagsterRun, corpus: s
         yield Subject(Kind.FAILED_RUN, job=run.job_name), "; ".join(errors.values()) or "the run's process died"
     done = {subject for event in events if event.event_type in _DONE for subject in _subjects(event)}
     blamed = errors.keys() or started or {step for step, _ in planned}
-    missing = {
-        subject: errors.get(step, "the run's process died")
-        for step, subject in planned
-        if step in blamed and subject not in done and subject.asset and subject.asset.startswith(f"{corpus}/")
-    }
-    unwritten = {(subject.asset, subject.partition) for subject in missing if subject.check is None}
-    for subject, message in missing.items():
-        # A check that the asset's own step makes has nothing to judge while the asset is not written.
-        if subject.check is None or (subject.asset, subject.partition) not in unwritten:
-            yield subject, message
+    # A check in a step that makes assets has nothing to judge while they are not written, and may be skipped.
+    making = {step for step, subject in planned if subject.check is None}
+    for step, subject in planned:
+        concerned = step in blamed and subject not in done and (subject.check is None or step not in making)
+        if concerned and subject.asset and subject.asset.startswith(f"{corpus}/"):
+            yield subject, errors.get(step, "the run's process died")
 
 
 def _subjects(event: dg.DagsterEvent) -> list[Subject]:

@@ -17,7 +17,7 @@ from prox_assets.orchestration.assets.shard_assets import ForceConfig, shard_run
 from prox_assets.orchestration.assets.shard_step import Result, ShardStep
 from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
-from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
+from prox_assets.orchestration.failures import RETRY_POLICY
 from prox_assets.orchestration.metadata import table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
@@ -66,10 +66,8 @@ def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
         yield from step.each(ASSETS, work)
         wanted = [name for name, _ in drift_checks.CHECKS.values() if step.checks(quality_metrics.ASSET, name)]
         if wanted:
-            with no_retry_when_useless():
-                for result in drift_checks.results(settings, opened, context.log):
-                    if result.check_name in wanted:
-                        yield result
+            drift = drift_checks.results(settings, opened, context.log)
+            yield from step.of_corpus(result for result in drift if result.check_name in wanted)
         yield from step.up_to_date(opened)
         step.finish()
 
@@ -98,7 +96,8 @@ def _problems(run: ShardRun, settings: CorpusSettings) -> list[str]:
 def _check(step: ShardStep, lake: Lake, settings: CorpusSettings, key: str) -> Generator[Result, None, list[str]]:
     """Yield the selected checks of a shard; return what is wrong with it."""
     problems: list[str] = []
-    if any(step.checks(refined_shards.ASSET, name) for name in shard_checks.DESCRIPTIONS):
+    asked = any(step.checks(refined_shards.ASSET, name) for name in shard_checks.DESCRIPTIONS)
+    if asked or step.makes(quality_metrics.ASSET):  # a run of the metrics alone selects no check of refined_shards
         for result in shard_checks.results(settings, lake, key):
             if not result.passed:
                 problems.append(f"{result.check_name}: {result.description}")

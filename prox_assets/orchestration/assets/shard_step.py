@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
@@ -83,8 +84,21 @@ class ShardStep:
         """Evaluate the checks `up_to_date` that this run selected."""
         keys = self.context.selected_asset_check_keys
         names = [key.asset_key.path[-1] for key in keys if key.name == up_to_date.CHECK]
-        with no_retry_when_useless():
-            yield from up_to_date.results(self.settings, lake, names)
+        yield from self.of_corpus(up_to_date.results(self.settings, lake, names))
+
+    def of_corpus(self, results: Iterable[dg.AssetCheckResult]) -> Iterator[dg.AssetCheckResult]:
+        """Yield results of checks of the whole corpus.
+
+        In a step that has made shards, an error in them is logged only: it must not hide which shards failed, nor fail
+        those that did not.
+        """
+        try:
+            with no_retry_when_useless():
+                yield from results
+        except (LakeError, dg.Failure) as error:
+            if not self.context.selected_asset_keys:
+                raise
+            self.context.log.warning("checks of the whole corpus were not evaluated: %s", error)
 
     def finish(self) -> None:
         """Fail the step if a shard failed.
