@@ -1,10 +1,14 @@
 """The sensor on real runs and verdicts: what is an incident, when it begins and when it is over."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.alerts import sensor as sensor_module
+from prox_assets.orchestration.alerts.sensor import build_alert_sensor
+from prox_assets.orchestration.resources import LakeResource
 from prox_assets.testing.webhook_server import WebhookServer
 from prox_assets_tests.orchestration.alerts.world import (
     CATALOG,
@@ -18,6 +22,7 @@ from prox_assets_tests.orchestration.alerts.world import (
     World,
     told,
 )
+from prox_assets_tests.orchestration.conftest import Town
 
 
 def test_a_failed_check_of_one_shard_is_told_once_and_again_when_it_passes(world: World, webhook: WebhookServer):
@@ -195,3 +200,16 @@ def test_mild_and_ignored_checks_are_left_out(instance: dg.DagsterInstance, lake
     world.tick()
     schema_of_a = (*SCHEMA_OF_B[:3], "a", None, "ERROR")
     assert [told(message) for message in webhook.messages] == [([schema_of_a], []), ([], [(*schema_of_a, "milder")])]
+
+
+def test_a_broken_shard_of_a_real_corpus_is_one_incident(make_town: Callable[..., Town], webhook: WebhookServer):
+    """The steps of a corpus also have checks of the whole corpus, which a failed run leaves without a verdict."""
+    town = make_town(alerts={"webhook": webhook.url})
+    (town.folder / "bad.jsonl").write_bytes(b"\x00\x01" * 100)
+    [shard] = town.discover()
+    town.run("raw_shards", shard=shard)
+    resources = {"lake": LakeResource(url=town.lake.url)}
+    context = dg.build_sensor_context(town.instance, definitions=town.definitions, resources=resources)
+    build_alert_sensor(town.settings).evaluate_tick(context)
+    [opened] = webhook.messages[0]["opened"]
+    assert (opened["asset"], opened["partition"], opened["check"]) == (f"{CORPUS}/raw_shards", shard, None)
