@@ -18,7 +18,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export PROX_LAKE ?= $(CURDIR)/lake
 export PROX_LAB ?= $(CURDIR)/lab
 
-.PHONY: help demo test ui lint format bench chaos refiner bundle clean
+.PHONY: help demo test trials ui lint format bench chaos refiner bundle clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
 	$(BIN)/python -m pytest -m 'not ($(LIGHT))'
+
+trials: $(VENV)/.dev ## Longer trials with the real daemon: a backfill of 100 shards
+	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance

@@ -1,6 +1,10 @@
-"""Backfills of 1, 7 and 100 shards by the real daemon: every event once, nothing skipped, nothing stale that is not."""
+"""Backfills by the real daemon: every event once, nothing skipped, nothing stale that is not.
+
+Of 1 and 7 shards; with PROX_TRIALS=1, as in `make trials`, also of 100.
+"""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,7 @@ import pytest
 
 from prox_assets.testing.dagster_deployment import Deployment, running_deployment, wait_for
 
-SIZES = {"single": 1, "seven": 7, "hundred": 100}
+SIZES = {"single": 1, "seven": 7, **({"hundred": 100} if os.environ.get("PROX_TRIALS") else {})}
 ASSETS = ["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics"]
 PROSE = "\n".join(f"The {n}th boat of the day left the harbour with the tide, and that was that." for n in range(12))
 BROKEN, REPLACED = "s003.jsonl", "s005.jsonl"
