@@ -186,7 +186,8 @@ def report(scores: dict[str, Score]) -> Iterable[str]:
         )
     for name, score in scores.items():
         yield ""
-        yield f"{name} pages a shard; too weak to count: {score.too_weak}, of which {score.too_weak_found} were found"
+        weak = f"{score.too_weak} faults were too weak to count, and {score.too_weak_found} of them were found"
+        yield f"{name} pages a shard; {weak}"
         yield ""
         yield "| fault | put in | found in the first shard | within a week | by |"
         yield "|---|---|---|---|---|"
@@ -207,7 +208,7 @@ def comparison(years: Iterable[Year]) -> Iterable[str]:
         counted = DailyCorpus(kind, year.seed, kind.documents)
         disturbed = episodes(year.seed)[year.corpus]
         weeks = [week for week in range(WEEKS) if not any(fault.active(week) for fault in disturbed)]
-        # Seven days of the counted world, of which one is looked at, pass in a week.
+        # A week is seven days of the counted world; one of them is looked at.
         days = [counted.day(day) for day in range(WEEKS * DAYS_A_WEEK)]
         for way, rows in (("code", year.rows), ("counts", days[::DAYS_A_WEEK])):
             for measure in Measure:

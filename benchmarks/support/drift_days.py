@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.support.drift_refiner import CHUNK_LINES, NO_FAULT, PROMPT_TOKENS, RefinerFault, count_tokens
-from benchmarks.support.drift_world import COMMON, CORPORA, CorpusKind, NewSite, paragraph, template_line, vocabulary
+from benchmarks.support.drift_world import (
+    COMMON,
+    CORPORA,
+    CorpusKind,
+    NewSite,
+    language_mix,
+    paragraph,
+    template_line,
+    vocabulary,
+)
 from prox_assets.monitoring.metrics.texts import REPETITION_SAMPLE
 from prox_assets.monitoring.metrics.watched import (
     LENGTH_BINS,
@@ -151,16 +160,8 @@ class DailyCorpus:
         return _metrics(rng, kind, lines, logits, language, fault, skill, f"day-{day:03}")
 
     def _mix(self, season: float, extra: tuple[str, float] | None) -> tuple[Array, Array]:
-        shares = dict(self._kind.languages)
-        first = next(iter(shares))
-        for language in list(shares)[1:]:
-            shares[language] *= max(0.0, 1 + 0.2 * season + self._rng.normal(0, 0.08))
-        shares[first] = max(0.05, 1 - sum(share for language, share in shares.items() if language != first))
-        if extra is not None:
-            shares = {language: share * (1 - extra[1]) for language, share in shares.items()}
-            shares[extra[0]] = shares.get(extra[0], 0.0) + extra[1]
-        values = np.array(list(shares.values()))
-        return np.array([LANGUAGES.index(language) for language in shares]), values / values.sum()
+        shares, values = language_mix(self._kind.languages, self._rng, season, extra)
+        return np.array([LANGUAGES.index(language) for language in shares]), values
 
     def resized(self, documents: int) -> "DailyCorpus":
         """Return a copy of the corpus as it is now, with this many pages a day."""

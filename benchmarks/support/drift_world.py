@@ -7,6 +7,7 @@ quality, and the design of sites, which change at random weeks.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -177,7 +178,7 @@ class SimulatedCorpus:
         count = int(self.kind.documents * math.exp(rng.normal(0, 0.15)) * (0.2 if rng.random() < 0.05 else 1))
         season = math.sin(2 * math.pi * week / WEEKS + self._phase)
         mood, stretch = rng.normal(0, 0.12) + 0.15 * season, rng.normal(0, 0.04) + 0.06 * season
-        languages, shares = self._mix(season, extra_language)
+        languages, shares = language_mix(self.kind.languages, self._rng, season, extra_language)
         numbers = rng.choice(self.kind.sites, count, p=self._weights / self._weights.sum())
         pages = []
         for number in numbers:
@@ -187,18 +188,6 @@ class SimulatedCorpus:
             language = str(rng.choice(languages, p=shares))
             pages.append(self._page(site, language, mood, stretch))
         return pages
-
-    def _mix(self, season: float, extra: tuple[str, float] | None) -> tuple[list[str], np.ndarray]:
-        shares = dict(self.kind.languages)
-        first = next(iter(shares))
-        for language in list(shares)[1:]:
-            shares[language] *= max(0.0, 1 + 0.2 * season + self._rng.normal(0, 0.08))
-        shares[first] = max(0.05, 1 - sum(share for language, share in shares.items() if language != first))
-        if extra is not None:
-            shares = {language: share * (1 - extra[1]) for language, share in shares.items()}
-            shares[extra[0]] = shares.get(extra[0], 0.0) + extra[1]
-        values = np.array(list(shares.values()))
-        return list(shares), values / values.sum()
 
     def _site(self, name: str, lines: int | None = None, recognised: float = 0.9) -> Site:
         rng = self._rng
@@ -292,3 +281,26 @@ def _noise(rng: np.random.Generator) -> str:
     return (f"Posted by {who} on {when}", f"Share this | {rng.integers(2, 400)} comments", f"[{who}] {when} reply")[
         int(rng.integers(3))
     ]
+
+
+def language_mix(
+    languages: Mapping[str, float], rng: np.random.Generator, season: float, extra: tuple[str, float] | None
+) -> tuple[list[str], np.ndarray]:
+    """Return the languages of a shard and their shares, which sum to 1.
+
+    Args:
+        languages: Usual shares; the first language takes what the others leave.
+        rng: Varies the shares from shard to shard.
+        season: From -1 to 1; moves the shares of all languages but the first by up to a fifth.
+        extra: A language that takes this share of the shard, as a fault does.
+    """
+    shares = dict(languages)
+    first = next(iter(shares))
+    for language in list(shares)[1:]:
+        shares[language] *= max(0.0, 1 + 0.2 * season + rng.normal(0, 0.08))
+    shares[first] = max(0.05, 1 - sum(share for language, share in shares.items() if language != first))
+    if extra is not None:
+        shares = {language: share * (1 - extra[1]) for language, share in shares.items()}
+        shares[extra[0]] = shares.get(extra[0], 0.0) + extra[1]
+    values = np.array(list(shares.values()))
+    return list(shares), values / values.sum()

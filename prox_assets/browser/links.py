@@ -28,7 +28,7 @@ def report(corpus_name: str, server: str = "") -> str:
 
 
 def documents(corpus_name: str, query: Mapping[str, object] | None = None, server: str = "") -> str:
-    """Return the address of a list of documents; the query holds its filters, of which empty ones are left out."""
+    """Return the address of a list of documents; the query holds its filters, without the empty ones."""
     return with_query(f"{corpus(corpus_name, server)}/documents", query)
 
 

@@ -48,15 +48,9 @@ def latest_record(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: s
     return None
 
 
-def latest_versions(instance: dg.DagsterInstance, asset: dg.AssetKey, observed: bool = False) -> dict[str, str]:
-    """Return the data version of each partition of an asset, in one query.
-
-    Args:
-        instance: Dagster's instance.
-        asset: The asset.
-        observed: Look at observations rather than materializations.
-    """
-    kind = dg.DagsterEventType.ASSET_OBSERVATION if observed else dg.DagsterEventType.ASSET_MATERIALIZATION
+def observed_versions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str]:
+    """Return the data version that was last observed of each partition of an asset, in one query."""
+    kind = dg.DagsterEventType.ASSET_OBSERVATION
     found = instance.event_log_storage.get_latest_tags_by_partition(asset, kind, [DATA_VERSION_TAG])
     return {partition: tags[DATA_VERSION_TAG] for partition, tags in found.items()}
 

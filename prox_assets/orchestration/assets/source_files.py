@@ -13,7 +13,7 @@ from prox_assets.lake.identity import source_version
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_versions
+from prox_assets.orchestration.versions import DATA_VERSION_TAG, observed_versions
 from prox_assets.stages.discovery import discover_shards
 
 ASSET = "source_files"
@@ -44,7 +44,7 @@ def observations(
     instance: dg.DagsterInstance, settings: CorpusSettings, shards: Iterable[Shard]
 ) -> list[dg.AssetObservation]:
     """Return an observation for each shard whose version differs from the one that was last observed."""
-    known = latest_versions(instance, settings.key(ASSET), observed=True)
+    known = observed_versions(instance, settings.key(ASSET))
     versions = {shard.key: source_version(*shard.version) for shard in shards}
     return [
         dg.AssetObservation(settings.key(ASSET), partition=key, tags={DATA_VERSION_TAG: version})
