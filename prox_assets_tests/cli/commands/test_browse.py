@@ -77,6 +77,7 @@ def test_it_warns_where_others_reach_it(tmp_path):
 )
 def test_what_cannot_be_served_is_said_at_once(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PROX_LAKE", raising=False)  # `make test` sets it
     refine_pages(lake_at(tmp_path / "lake"), tmp_path / "raw")
     done = CliRunner().invoke(app, ["browse", *arguments])
     assert done.exit_code == 1
