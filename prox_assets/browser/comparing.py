@@ -5,7 +5,6 @@ A shard has one refinement at a time, so the second refiner has a corpus of its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import zip_longest
 
 from starlette.exceptions import HTTPException
@@ -13,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from prox_assets.browser import links
 from prox_assets.browser.corpora import browser_of, named_corpus
 from prox_assets.browser.filters import position_query, read_position
 from prox_assets.browser.reading import place_of
@@ -87,7 +85,6 @@ def pair_page(request: Request) -> Response:
         "pair.html",
         sides=(one, two),
         groups=folded(paired(one, two)),
-        run_link=partial(links.dagster_run, dagster=browser.dagster_url),
     )
 
 

@@ -174,7 +174,7 @@ def metrics(request: Request) -> Response:
     browser = browser_of(request)
     corpora = browser.lake.corpora()
     return Response(
-        lake_metrics(browser.lake, corpora, dict.fromkeys(corpora, browser.drift)),
+        lake_metrics(browser.lake, corpora, browser.settings.drift(corpora)),
         headers={"content-type": CONTENT_TYPE},
     )
 

@@ -111,7 +111,7 @@ def _page(request: Request, place: DocumentPlace, sample: Sample | None) -> Resp
         own=next((row for row in told if row["judge"] == judge), None),
         back=_path(request),
         compared=[name for name in browser.lake.corpora() if name != place.corpus],
-        run_link=partial(links.dagster_run, dagster=browser.dagster_url),
+        run_link=partial(links.dagster_run, dagster=browser.dagster_url(place.corpus)),
     )
 
 

@@ -11,7 +11,7 @@ from time import monotonic
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import judge_arrivals
-from prox_assets.monitoring.drift.settings import DriftSettings
+from prox_assets.stages.settings import WatchedCorpora
 
 # Judging two hundred shards takes a second, so a page waits only this long for it, and the result is kept for a while.
 PAGE_WAITS = 0.05
@@ -59,21 +59,24 @@ class Browser:
 
     Attributes:
         lake: The lake that it shows.
-        dagster_url: Address of Dagster's UI, for links to runs and partitions; None for no links.
         judge: The name under which judgements are kept unless a reader gives another.
-        drift: When a shard counts as drifted.
+        settings: When a shard of a corpus counts as drifted, and where Dagster's UI is.
         drifted: The drifted shards.
     """
 
     lake: Lake
-    dagster_url: str | None = None
     judge: str = field(default_factory=user_name)
-    drift: DriftSettings = field(default_factory=DriftSettings)
+    settings: WatchedCorpora = field(default_factory=WatchedCorpora)
     drifted: DriftedShards = field(init=False)
 
     def __post_init__(self) -> None:
         self.drifted = DriftedShards(self._judge)
 
+    def dagster_url(self, corpus: str) -> str | None:
+        """Return the address of Dagster's UI for links from a corpus's pages; None for no links."""
+        return self.settings.of(corpus).dagster_url
+
     def _judge(self, corpus: str) -> frozenset[str]:
-        rows = arrivals(self.lake, corpus, self.drift)
-        return frozenset(told.shard for told in judge_arrivals(rows, self.drift) if told.findings)
+        drift = self.settings.of(corpus).monitoring
+        judged = judge_arrivals(arrivals(self.lake, corpus, drift), drift)
+        return frozenset(told.shard for told in judged if told.findings)

@@ -24,6 +24,11 @@ def fail(message: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def warn(message: str) -> None:
+    """Print a warning, verbatim."""
+    errors.print(f"warning: {_harmless(message)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Print an error that a user can fix in one line and exit with code 1; also decorates a whole command."""

@@ -3,32 +3,17 @@
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from pydantic import ValidationError
 
 from prox_assets.cli.console import fail
 from prox_assets.lake.lake import Lake
-from prox_assets.monitoring.drift.settings import DriftSettings
-from prox_assets.stages.settings import POLICY_SETTINGS, checked_policy, described
+from prox_assets.stages.settings import POLICY_SETTINGS, checked_policy
 
 LakeOption = Annotated[str, typer.Option("--lake", "-l", help="Folder or URL of the lake.", envvar="PROX_LAKE")]
 CorpusOption = Annotated[str | None, typer.Option("--corpus", help="Only this corpus; all of the lake by default.")]
-CorpusFileOption = Annotated[
-    Path | None,
-    typer.Option("--settings", metavar="FILE", help="A corpus's defs.yaml, by whose configuration shards are judged."),
-]
-DriftSettingsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--settings",
-        metavar="FILE",
-        help="YAML file with baseline and thresholds: the fields of `monitoring:`, or a defs.yaml that has it.",
-    ),
-]
 PolicyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,21 +65,6 @@ def corpora_of(lake: Lake, corpus: str | None) -> list[str]:
     if corpus is not None and corpus not in present:
         raise fail(f"the lake {lake.url} has no corpus {corpus!r}; it has: {', '.join(present)}")
     return present if corpus is None else [corpus]
-
-
-def drift_settings(path: Path | None) -> DriftSettings:
-    """Read the settings of drift from a file, which may be a defs.yaml; return the defaults if `path` is None."""
-    if path is None:
-        return DriftSettings()
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if isinstance(values, dict) and isinstance(values.get("attributes"), dict):
-            values = values["attributes"].get("monitoring")
-        return DriftSettings.model_validate({} if values is None else values)
-    except ValidationError as error:
-        raise fail(f"{path}: {described(error)}") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise fail(f"{path} cannot be read as settings: {error}") from error
 
 
 def policy_values(options: list[str] | None) -> dict[str, Any]:

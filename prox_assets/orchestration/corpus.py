@@ -7,10 +7,9 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from prox_assets.engines.devices import may_use_gpu
-from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.orchestration.alerts.settings import AlertSettings
 from prox_assets.refiners.folder import LEVELS
-from prox_assets.stages.settings import RefinementSettings
+from prox_assets.stages.settings import RefinementSettings, WatchSettings
 
 GPU_TAGS = {"prox/accelerator": "gpu", "prox/gpu_count": "1", "prox/memory": "32Gi"}
 
@@ -23,7 +22,7 @@ class Automation(StrEnum):
     EAGER = "eager"
 
 
-class CorpusSettings(RefinementSettings):
+class CorpusSettings(WatchSettings, RefinementSettings):
     """The attributes of a RefinedCorpus. Strings may contain templates such as {{ env.PROX_BUCKET }}."""
 
     automation: Automation | Literal[False] = Field(
@@ -71,17 +70,8 @@ class CorpusSettings(RefinementSettings):
         gt=0,
         description="Age at which the report counts as stale; longer than the schedule's longest pause.",
     )
-    monitoring: DriftSettings = Field(
-        default_factory=DriftSettings,
-        description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
-    )
     alerts: AlertSettings | None = Field(
         default=None, description="Where failed checks and failed runs are told (docs/alerts.md); nowhere by default."
-    )
-    browser_url: str | None = Field(
-        default=None,
-        description="Where `prox browse` serves the lake, such as http://localhost:3001: materializations and assets "
-        "then link to its pages instead of to files.",
     )
     group: str | None = Field(default=None, description="Asset group; the corpus's name by default.")
     owners: list[str] = Field(default_factory=list, description="Owners of the assets: e-mail addresses or team:name.")
@@ -92,13 +82,6 @@ class CorpusSettings(RefinementSettings):
     def _off_is_no_boolean(cls, value: object) -> object:
         """YAML reads a bare `off` as false."""
         return Automation.OFF if value is False else value
-
-    @field_validator("browser_url")
-    @classmethod
-    def _opens_in_a_browser(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://", "{{")):
-            raise ValueError(f"{value!r} is not an address that opens in a browser, such as http://localhost:3001")
-        return value
 
     @field_validator("report_schedule")
     @classmethod

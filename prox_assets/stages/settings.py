@@ -1,24 +1,29 @@
 """A corpus's settings as people write them, in a defs.yaml or as options, and the plan that they stand for."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from prox_assets.corpora.source import CorpusSource, SourceSettings
 from prox_assets.engines.config import ENGINE_CONFIGS
+from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import PRESET_NAMES, named_refiners
 from prox_assets.stages.plan import InferenceSettings, RefinementPlan
 
 _POLICY = TypeAdapter(ExecutionPolicy)
-_POLICY_FIELDS = tuple(field.name for field in dataclasses.fields(ExecutionPolicy))
+_POLICY_FIELDS = tuple(each.name for each in fields(ExecutionPolicy))
 # What a user may set; the refiner's prompts decide the other two.
 POLICY_SETTINGS = tuple(name for name in _POLICY_FIELDS if name not in ("dialect", "line_numbers"))
+# Settings of earlier releases, by their path, and where they stand now.
+MOVED: dict[tuple[int | str, ...], str] = {
+    ("alerts", "dagster_url"): "alerts.dagster_url has moved: write dagster_url outside alerts, beside browser_url"
+}
 
 
 def described(error: ValidationError) -> str:
@@ -40,6 +45,8 @@ def described_item(item: ErrorDetails) -> str:
             f"{item['input']!r} cannot name a corpus: use lower-case letters, digits and underscores, beginning with a "
             "letter"
         )
+    if item["type"] == "extra_forbidden" and item["loc"] in MOVED:
+        return MOVED[item["loc"]]
     place = written_path(item["loc"])
     message = item["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
@@ -95,6 +102,65 @@ class _NamedCorpus(BaseModel):
 
     # The plan checks the name: here it may still be a template, such as {{ env.PROX_CORPUS }}.
     corpus: str = Field(description=CorpusSource.model_fields["name"].description)
+
+
+class WatchSettings(BaseModel):
+    """How a corpus is watched: when a shard counts as drifted, and where its pages are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    monitoring: DriftSettings = Field(
+        default_factory=DriftSettings,
+        description="When a shard counts as drifted: baseline, thresholds and severities (docs/drift.md).",
+    )
+    browser_url: str | None = Field(
+        default=None,
+        description="Where `prox browse` serves the lake, such as http://localhost:3001: materializations and assets "
+        "then link to its pages instead of to files.",
+    )
+    dagster_url: str | None = Field(
+        default=None,
+        description="Where Dagster's UI is, such as http://localhost:3000: alerts and the pages of `prox browse` then "
+        "link to runs.",
+    )
+
+    @field_validator("browser_url", "dagster_url")
+    @classmethod
+    def _opens_in_a_browser(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is not an address that opens in a browser, such as http://localhost:3000")
+        return value
+
+
+@dataclass(frozen=True)
+class WatchedCorpora:
+    """How each corpus of a lake is watched.
+
+    Attributes:
+        named: The settings of single corpora, by name.
+        others: The settings of every other corpus.
+    """
+
+    named: Mapping[str, WatchSettings] = field(default_factory=dict)
+    others: WatchSettings = field(default_factory=WatchSettings)
+
+    def of(self, corpus: str) -> WatchSettings:
+        """Return the settings of a corpus."""
+        return self.named.get(corpus, self.others)
+
+    def with_dagster_url(self, url: str) -> Self:
+        """Return the same with another address of Dagster's UI for every corpus.
+
+        Raises:
+            ValidationError: No browser opens the address.
+        """
+        update = {"dagster_url": WatchSettings(dagster_url=url).dagster_url}
+        named = {name: settings.model_copy(update=update) for name, settings in self.named.items()}
+        return replace(self, named=named, others=self.others.model_copy(update=update))
+
+    def drift(self, corpora: Iterable[str]) -> dict[str, DriftSettings]:
+        """Return when a shard counts as drifted, by corpus."""
+        return {corpus: self.of(corpus).monitoring for corpus in corpora}
 
 
 class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):

@@ -10,6 +10,7 @@ from prox_assets.browser import links
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.write import write_report
+from prox_assets.stages.settings import WatchedCorpora, WatchSettings
 from prox_assets_tests.browser.lakes import ATTACK, CORPUS, SHARD, client_of, place_of_page, read_lake
 from prox_assets_tests.lakes import table_file
 
@@ -43,7 +44,7 @@ def lake(tmp_path_factory) -> Lake:
 
 @pytest.fixture(scope="module")
 def client(lake) -> TestClient:
-    return client_of(lake, dagster_url="http://dagster.example/")
+    return client_of(lake, settings=WatchedCorpora(others=WatchSettings(dagster_url="http://dagster.example/")))
 
 
 def parsed(client: TestClient, address: str, status: int = 200) -> Parsed:

@@ -65,6 +65,11 @@ def test_a_webhook_comes_from_the_environment_and_is_not_shown(monkeypatch: pyte
         ({"max_rows_per_file": 0}, "max_rows_per_file"),
         ({"group": "{{ nowhere.at_all }}"}, "'nowhere' not found in scope"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "fromat": "slack"}}, "fromat"),
+        (
+            {"alerts": {"webhook": "https://hooks.example/secret", "dagster_url": "http://localhost:3000"}},
+            "alerts.dagster_url has moved: write dagster_url outside alerts",
+        ),
+        ({"dagster_url": "localhost:3000"}, "'localhost:3000' is not an address that opens in a browser"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "format": "pigeon"}}, "'json' or 'slack'"),
         ({"alerts": {"webhook": "https://hooks.example/secret", "headers": "none"}}, "alerts.headers"),
     ],
@@ -210,5 +215,6 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "report_freshness_hours": 36.0,
         "alerts": None,
         "browser_url": None,
+        "dagster_url": None,
         "group": None,
     }

@@ -137,6 +137,7 @@ def broken(definitions: dg.Definitions) -> dict[str, str]:
         ({"rows_per_shard": "many"}, 6, "rows_per_shard: .*integer"),
         ({"owners": ["nobody in particular"]}, 7, "nobody in particular"),
         ({"group": "{{ nowhere.at_all }}"}, 6, "nowhere"),
+        ({"alerts": {"format": "json", "dagster_url": "http://x"}}, 8, "has moved: write dagster_url outside alerts"),
         ({"report_schedule": "at noon"}, 6, "'at noon' is not a cron expression"),
     ],
 )

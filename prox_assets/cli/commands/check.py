@@ -4,8 +4,9 @@ import typer
 from rich.text import Text
 
 from prox_assets.cli.console import console, plain_errors, say
-from prox_assets.cli.options import CorpusFileOption, CorpusOption, LakeOption, corpora_of, drift_settings
+from prox_assets.cli.options import CorpusOption, LakeOption
 from prox_assets.cli.plan_options import plan_of
+from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -18,21 +19,23 @@ from prox_assets.stages.staleness import staleness
 
 
 @plain_errors()
-def check(lake: LakeOption = "lake", corpus: CorpusOption = None, settings: CorpusFileOption = None) -> None:
+def check(lake: LakeOption = "lake", corpus: CorpusOption = None, settings: SettingsOption = None) -> None:
     """Run the checks that Dagster runs: tables add up and have the lake's schema, and nothing has drifted.
 
-    With --settings, drift is judged by the file's `monitoring:`, and what its configuration makes out of date is told
-    as well. Exits with 1 if a shard's tables are wrong or a finding of drift is an error.
+    With the --settings of some corpora, only those are checked: drift by their `monitoring:`, and what their
+    configuration makes out of date is told as well. Exits with 1 if a shard's tables are wrong or a finding of drift is
+    an error.
     """
+    files = settings_files(settings)
     opened = Lake(lake)
-    plan = plan_of(settings) if settings is not None else None
-    judged_by = drift_settings(settings)
+    names = files.named_corpora(opened, corpus)
+    plans = {name: plan_of(path) for name, path in files.paths.items() if name in names}
     failed = False
-    for name in corpora_of(opened, plan.corpus if plan is not None else corpus):
+    for name in names:
         failed |= _check_shards(opened, name)
-        failed |= _check_drift(opened, name, judged_by)
-        if plan is not None:
-            print_staleness(staleness(opened, plan, known_shards(opened, name).values()))
+        failed |= _check_drift(opened, name, files.watched.of(name).monitoring)
+        if name in plans:
+            print_staleness(staleness(opened, plans[name], known_shards(opened, name).values()))
     if failed:
         raise typer.Exit(1)
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from prox_assets.catalog.printable import printable
 from prox_assets.cli.console import console, plain_errors, say
-from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
+from prox_assets.cli.options import CorpusOption, LakeOption
+from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftFinding, Gauge, ShardJudgement, judge_arrivals, nothing_judged
@@ -24,7 +25,7 @@ _COLOURS = {Severity.WARN: "yellow", Severity.ERROR: "bold red"}
 def drift(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
-    settings: DriftSettingsOption = None,
+    settings: SettingsOption = None,
     history: Annotated[
         bool, typer.Option("--history", help="Also list the findings of every earlier shard, as of its arrival.")
     ] = False,
@@ -34,10 +35,11 @@ def drift(
     Lists every measure with its change and the limit from which on it is a finding, the nearest first. Every finding
     comes with a query for its documents; run it with `prox sql`. Exits with 1 if a finding is an error.
     """
-    chosen = drift_settings(settings)
+    files = settings_files(settings)
     worst = False
     opened = Lake(lake)
-    for name in corpora_of(opened, corpus):
+    for name in files.corpora(opened, corpus):
+        chosen = files.watched.of(name).monitoring
         judgements = judge_arrivals(arrivals(opened, name, chosen), chosen)
         if history:
             _print_history(name, judgements)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from prox_assets.cli.console import fail, plain_errors
-from prox_assets.cli.options import CorpusOption, DriftSettingsOption, LakeOption, corpora_of, drift_settings
+from prox_assets.cli.options import CorpusOption, LakeOption
+from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.prometheus import lake_metrics
 
@@ -15,7 +16,7 @@ from prox_assets.monitoring.prometheus import lake_metrics
 def metrics(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
-    settings: DriftSettingsOption = None,
+    settings: SettingsOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write here, atomically; for the textfile collector."),
@@ -25,10 +26,10 @@ def metrics(
 
     The names and their meaning are in docs/monitoring.md, and infra/grafana has a dashboard over them.
     """
-    drift = drift_settings(settings)
+    files = settings_files(settings)
     opened = Lake(lake)
-    names = corpora_of(opened, corpus)
-    text = lake_metrics(opened, names, dict.fromkeys(names, drift))
+    names = files.corpora(opened, corpus)
+    text = lake_metrics(opened, names, files.watched.drift(names))
     if output is None:
         typer.echo(text, nl=False)
         return

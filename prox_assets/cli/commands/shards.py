@@ -6,9 +6,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.console import console, plain_errors, say
-from prox_assets.cli.options import CorpusFileOption, CorpusOption, LakeOption, corpora_of
+from prox_assets.cli.console import console, fail, plain_errors, say
+from prox_assets.cli.options import CorpusOption, LakeOption
 from prox_assets.cli.plan_options import plan_of
+from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.discovery import known_shards
@@ -23,26 +24,27 @@ _FINGERPRINT_DIGITS = 8
 def shards(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
-    settings: CorpusFileOption = None,
+    settings: SettingsOption = None,
 ) -> None:
     """List the shards in a lake with the state of each.
 
     A stage is stale if its inputs or its source file have changed since. A shard is gone if its file had left the
-    source when that was last listed; its results stay until `prox withdraw-shard`. With --settings, a stage is also
-    stale if the corpus's configuration has changed: for each stage, how many shards are, why, and what making them
-    again costs.
+    source when that was last listed; its results stay until `prox withdraw-shard`. With the --settings of a corpus, a
+    stage is also stale if the corpus's configuration has changed: for each stage, how many shards are, why, and what
+    making them again costs.
     """
+    files = settings_files(settings)
+    if files.others is not None:
+        raise fail(f"{files.others} names no corpus: shards are judged by the configuration in a corpus's defs.yaml")
     opened = Lake(lake)
-    if settings is not None:
-        plan = plan_of(settings)
-        corpora_of(opened, plan.corpus)
-        known = list(known_shards(opened, plan.corpus).values())
-        say(f"corpus {plan.corpus}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {settings}")
-        print_staleness(staleness(opened, plan, known))
-        return
-    for name in corpora_of(opened, corpus):
-        known = known_shards(opened, name)
-        console.print(_table(name, shard_states(opened, name, known.values())))
+    for name in files.named_corpora(opened, corpus):
+        known = list(known_shards(opened, name).values())
+        if name not in files.paths:
+            console.print(_table(name, shard_states(opened, name, known)))
+            continue
+        path = files.paths[name]
+        say(f"corpus {name}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {path}")
+        print_staleness(staleness(opened, plan_of(path), known))
 
 
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from prox_assets.browser import links
 from prox_assets.orchestration.alerts.incidents import Closed, Failure
-from prox_assets.orchestration.alerts.settings import AlertFormat, AlertSettings
+from prox_assets.orchestration.alerts.settings import AlertFormat
 
 VERSION = 1
 # Slack cuts a text off at 40,000 characters, and nobody reads that many.
@@ -19,7 +20,8 @@ def payload(
     *,
     more: int,
     still_open: int,
-    settings: AlertSettings,
+    format: AlertFormat,  # noqa: A002 (the setting's name)
+    dagster_url: str | None,
     now: float,
 ) -> dict[str, Any]:
     """Return a message as what `json.dumps` takes.
@@ -30,25 +32,26 @@ def payload(
         closed: Incidents that ended.
         more: Further ones that are not listed.
         still_open: Incidents that are open now, listed or not.
-        settings: The format, and where the UI is.
+        format: The shape of the message.
+        dagster_url: Where Dagster's UI is; None for a message without links.
         now: Time of the message, in seconds since 1970.
     """
-    if settings.format is AlertFormat.SLACK:
-        return {"text": _slack(corpus, opened, closed, more, still_open, settings)}
+    if format is AlertFormat.SLACK:
+        return {"text": _slack(corpus, opened, closed, more, still_open, dagster_url)}
     return {
         "version": VERSION,
         "corpus": corpus,
         "sent_at": _time(now),
-        "opened": [_described(failure, settings) for failure in opened],
+        "opened": [_described(failure, dagster_url) for failure in opened],
         "closed": [
-            {**_described(item.failure, settings), "until": _time(item.at), "reason": item.reason} for item in closed
+            {**_described(item.failure, dagster_url), "until": _time(item.at), "reason": item.reason} for item in closed
         ],
         "not_listed": more,
         "open": still_open,
     }
 
 
-def _described(failure: Failure, settings: AlertSettings) -> dict[str, Any]:
+def _described(failure: Failure, dagster_url: str | None) -> dict[str, Any]:
     subject = failure.subject
     return {
         "kind": subject.kind.value,
@@ -60,13 +63,8 @@ def _described(failure: Failure, settings: AlertSettings) -> dict[str, Any]:
         "since": _time(failure.at),
         "message": failure.message,
         "run_id": failure.run_id,
-        "run_url": run_url(failure, settings),
+        "run_url": links.dagster_run(failure.run_id, dagster_url),
     }
-
-
-def run_url(failure: Failure, settings: AlertSettings) -> str | None:
-    """Return the page of the run that failed, if it is known where Dagster's UI is."""
-    return f"{settings.dagster_url.rstrip('/')}/runs/{failure.run_id}" if settings.dagster_url else None
 
 
 def opened_line(failure: Failure) -> str:
@@ -87,9 +85,9 @@ def _slack(
     closed: Sequence[Closed],
     more: int,
     still_open: int,
-    settings: AlertSettings,
+    dagster_url: str | None,
 ) -> str:
-    lines = [_opened_in_slack(failure, settings) for failure in opened]
+    lines = [_opened_in_slack(failure, dagster_url) for failure in opened]
     lines += [f":white_check_mark: {_escaped(closed_line(item))}" for item in closed]
     more += max(0, len(lines) - SLACK_LINES)
     lines = lines[:SLACK_LINES]
@@ -98,8 +96,8 @@ def _slack(
     return "\n".join([f"*{_escaped(corpus)}*: {still_open:,} open", *lines])
 
 
-def _opened_in_slack(failure: Failure, settings: AlertSettings) -> str:
-    url = run_url(failure, settings)
+def _opened_in_slack(failure: Failure, dagster_url: str | None) -> str:
+    url = links.dagster_run(failure.run_id, dagster_url)
     link = f" (<{url}|run>)" if url else ""
     return f":rotating_light: {_escaped(opened_line(failure))}{link}"
 

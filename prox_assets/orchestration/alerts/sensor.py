@@ -96,7 +96,7 @@ def build_alert_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
         state, logged = _look(context, settings, alerts, before, now)
         for line in logged:
             context.log.warning("%s: %s", settings.corpus, line)
-        state, outcome = _tell(state, settings.corpus, alerts, now)
+        state, outcome = _tell(state, settings, alerts, now)
         outcome += _record(lake, settings.corpus, before, state, now)
         if state.attempts:
             context.log.error("%s: %s", settings.corpus, outcome)
@@ -165,7 +165,7 @@ def _checks(context: dg.SensorEvaluationContext, corpus: str, alerts: AlertSetti
     )
 
 
-def _tell(state: AlertState, corpus: str, alerts: AlertSettings, now: float) -> tuple[AlertState, str]:
+def _tell(state: AlertState, settings: CorpusSettings, alerts: AlertSettings, now: float) -> tuple[AlertState, str]:
     """Send what has not been told; return the state after it, and the tick's outcome in one line."""
     summary = f"{len(state.open)} open"
     told = {"opened": (), "closed": (), "more": 0, "attempts": 0}
@@ -177,12 +177,13 @@ def _tell(state: AlertState, corpus: str, alerts: AlertSettings, now: float) -> 
     if alerts.webhook is None:
         return state.model_copy(update=told), f"{news}; {summary}; logged, no webhook is set"
     message = payload(
-        corpus,
+        settings.corpus,
         state.opened,
         state.closed,
         more=state.more,
         still_open=len(state.open),
-        settings=alerts,
+        format=alerts.format,
+        dagster_url=settings.dagster_url,
         now=now,
     )
     problem = send(alerts, message)

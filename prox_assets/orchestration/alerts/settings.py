@@ -46,6 +46,3 @@ class AlertSettings(BaseModel):
         description="Names of checks that are never told. By default those that say what is stale, because every new "
         "shard makes them fail for a while.",
     )
-    dagster_url: str | None = Field(
-        default=None, description="Address of Dagster's UI, for links to runs, e.g. http://localhost:3000."
-    )

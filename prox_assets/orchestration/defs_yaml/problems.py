@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from prox_assets.orchestration.defs_yaml.schema import names_at
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.stages.settings import described_item, items_of, written_path
+from prox_assets.stages.settings import MOVED, described_item, items_of, written_path
 
 ATTRIBUTES = "attributes"
 
@@ -68,7 +68,7 @@ def problems_of(
 
 
 def _explained(item: ErrorDetails, model: type[BaseModel]) -> str:
-    if item["type"] == "extra_forbidden":
+    if item["type"] == "extra_forbidden" and item["loc"] not in MOVED:
         *above, name = item["loc"]
         return (
             f"there is no setting {name}; {written_path(above) or ATTRIBUTES} knows {', '.join(names_at(model, above))}"

@@ -42,9 +42,11 @@ def test_it_serves_the_lake_until_it_is_stopped(tmp_path):
     refine_pages(lake, tmp_path / "raw")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with browsing(
-        "--lake", lake.url, "--port", str(port), "--judge", "zoë", "--allow-host", "pages.example"
-    ) as process:
+    refine_pages(lake, tmp_path / "raw", corpus="news")
+    settings = tmp_path / "defs.yaml"
+    settings.write_text("attributes: {corpus: web, urls: [x], dagster_url: 'http://dagster.example'}")
+    options = ("--judge", "zoë", "--allow-host", "pages.example", "--settings", str(settings))
+    with browsing("--lake", lake.url, "--port", str(port), *options) as process:
         page = answer(address)
         assert page.status_code == 200
         assert ">web<" in page.text
@@ -52,6 +54,8 @@ def test_it_serves_the_lake_until_it_is_stopped(tmp_path):
         assert answer(address, host="pages.example").status_code == 200
         assert answer(address, host="evil.example").status_code == 400
         assert "server" not in page.headers
+        assert "http://dagster.example/runs/run-1" in answer(f"{address}/corpora/web/shards/one.jsonl").text
+        assert "dagster.example" not in answer(f"{address}/corpora/news/shards/one.jsonl").text
         with browsing("--lake", lake.url, "--port", str(port)) as second:
             assert second.wait(60) == 1
         process.terminate()
@@ -64,8 +68,13 @@ def test_it_warns_where_others_reach_it(tmp_path):
     lake = lake_at(tmp_path / "lake")
     refine_pages(lake, tmp_path / "raw")
     port = free_port()
-    with browsing("--lake", lake.url, "--host", "0.0.0.0", "--port", str(port)) as process:  # noqa: S104 (that is the point)
-        assert answer(f"http://127.0.0.1:{port}").status_code == 200
+    settings = tmp_path / "defs.yaml"
+    settings.write_text("attributes: {corpus: web, urls: [x], dagster_url: 'http://dagster.example'}")
+    options = ("--settings", str(settings), "--dagster-url", "https://other.example/")
+    with browsing("--lake", lake.url, "--host", "0.0.0.0", "--port", str(port), *options) as process:  # noqa: S104 (that is the point)
+        page = answer(f"http://127.0.0.1:{port}/corpora/web/shards/one.jsonl")
+        assert "https://other.example/runs/run-1" in page.text
+        assert "dagster.example" not in page.text
         process.terminate()
         _, warned = process.communicate(timeout=60)
     assert "the pages have no login" in " ".join(warned.split())

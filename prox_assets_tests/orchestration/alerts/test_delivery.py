@@ -71,8 +71,8 @@ def test_a_dead_webhook_gets_everything_when_it_is_back(instance: dg.DagsterInst
 
 
 def test_slack_gets_text_that_it_takes_as_it_is(instance: dg.DagsterInstance, lake: Lake, webhook: WebhookServer):
-    alerts = {"webhook": webhook.url, "format": "slack", "dagster_url": "http://dagster.example/"}
-    world = World(instance, lake.url, alerts)
+    alerts = {"webhook": webhook.url, "format": "slack"}
+    world = World(instance, lake.url, alerts, dagster_url="http://dagster.example/")
     world.tick()
     world.broken.add("b")
     run = world.run(KEY, shard="b")
@@ -177,6 +177,7 @@ def test_the_docs_show_the_settings_that_there_are() -> None:
     settings = CorpusSettings.model_validate(yaml.safe_load(text)["attributes"])
     assert settings.alerts is not None
     assert settings.alerts.model_fields_set == set(type(settings.alerts).model_fields)
+    assert settings.dagster_url is not None
     defaults = type(settings.alerts)()
     for name in ("format", "timeout_seconds", "min_severity", "ignore_checks"):
         assert getattr(settings.alerts, name) == getattr(defaults, name)

@@ -18,9 +18,9 @@ SHARDS = ["a", "b", "c"]
 class World:
     """Small assets whose fate a test decides, and the corpus's alert sensor over them."""
 
-    def __init__(self, instance: dg.DagsterInstance, lake: str, alerts: dict[str, Any] | None) -> None:
+    def __init__(self, instance: dg.DagsterInstance, lake: str, alerts: dict[str, Any] | None, **settings: Any) -> None:
         self.instance = instance
-        values: dict[str, Any] = {"corpus": CORPUS, "urls": ["x"], "alerts": alerts}
+        values: dict[str, Any] = {"corpus": CORPUS, "urls": ["x"], "alerts": alerts, **settings}
         self.settings = CorpusSettings.model_validate(values)
         instance.add_dynamic_partitions(self.settings.partitions.name or "", SHARDS)
         self.broken: set[str] = set()
