@@ -14,6 +14,7 @@ from typing import Literal
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State
 from prox_assets.lake.errors import LakeError
+from prox_assets.lake.footers import Footers
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -50,7 +51,12 @@ class Staleness:
 
 
 def staleness(
-    lake: Lake, plan: RefinementPlan, shards: Iterable[Shard], last: str = "quality_metrics"
+    lake: Lake,
+    plan: RefinementPlan,
+    shards: Iterable[Shard],
+    last: str = "quality_metrics",
+    *,
+    remember: bool = False,
 ) -> dict[str, dict[str, Staleness]]:
     """Return how each stage of each shard stands, by shard key and stage.
 
@@ -62,13 +68,20 @@ def staleness(
         plan: The present configuration.
         shards: The shards as last listed.
         last: The last stage that is asked about; the files of later ones are not opened.
+        remember: Leave in the lake what files say of themselves, so that the next call opens only those written since.
+
+    Raises:
+        LakeError: The lake cannot be listed.
     """
     refiners = {level: refiner_fingerprint(plan, level) for level in ("doc", "chunk")}
     known, stages = list(shards), tuple(STAGES)
     wanted = stages[: stages.index(last) + 1]
+    footers = Footers(lake, plan.corpus, [STAGES[stage] for stage in wanted])
     with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(partial(_of_shard, lake, plan, refiners, wanted), known)
-        return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
+        found = [*readers.map(partial(_of_shard, footers, plan, refiners, wanted), known)]
+    if remember:
+        footers.remember()
+    return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
 
 
 def refiner_fingerprint(plan: RefinementPlan, level: Literal["doc", "chunk"]) -> str | None:
@@ -96,16 +109,16 @@ def summarize(stages: Iterable[Staleness]) -> str:
 
 
 def _of_shard(
-    lake: Lake, plan: RefinementPlan, refiners: Mapping[str, str | None], wanted: Sequence[str], shard: Shard
+    footers: Footers, plan: RefinementPlan, refiners: Mapping[str, str | None], wanted: Sequence[str], shard: Shard
 ) -> dict[str, Staleness]:
     damaged: set[str] = set()
     files: dict[str, FileInfo | None] = dict.fromkeys(STAGES)
     execution: str | None = None
     for stage in wanted:
         try:
-            files[stage] = lake.info(plan.corpus, STAGES[stage], shard.key)
+            files[stage] = footers.info(STAGES[stage], shard.key)
             if STAGES[stage] is Table.OUTCOMES:
-                execution = lake.execution(plan.corpus, shard.key)
+                execution = footers.execution(shard.key)
         except LakeError:
             damaged.add(stage)
     documents, decisions, chunks, outcomes, metrics = (files[stage] for stage in STAGES)

@@ -6,6 +6,7 @@ Compactions notice that its files are gone; the report and a catalog file show i
 from contextlib import ExitStack
 
 from prox_assets.corpora.shards import Shard
+from prox_assets.lake.footers import forget_footers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.resume import remove_leftover_ledgers
@@ -55,4 +56,5 @@ def withdraw_shard(lake: Lake, corpus: str, key: str, run_id: str, *, even_if_in
             remove_leftover_ledgers(lake, corpus, table, key)
         for table in sorted(Table, key=lambda table: table is Table.SHARDS):
             lake.storage.remove(lake.table_path(corpus, table, key))
+        forget_footers(lake, corpus)
     return shard

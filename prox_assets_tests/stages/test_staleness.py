@@ -1,5 +1,6 @@
 """What is out of date under a configuration, why, and how it is told."""
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 
 from prox_assets.lake.chain import State
+from prox_assets.lake.footers import forget_footers
+from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards, known_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
@@ -18,7 +22,7 @@ from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.stages.shard_states import STAGES
 from prox_assets.stages.staleness import Staleness, staleness, summarize
-from prox_assets_tests.lakes import table_file
+from prox_assets_tests.lakes import files_of, table_file
 from prox_assets_tests.stages.shard_runs import KEY, read_shard_of, write_pages
 
 ALL = list(STAGES)
@@ -92,6 +96,73 @@ def test_later_stages_are_not_opened_when_nobody_asks(run: ShardRun) -> None:
     table_file(run.lake, "web", Table.DOC_PROGRAMS, run.shard).write_bytes(b"no parquet")
     [stages] = staleness(run.lake, run.plan, known_shards(run.lake, "web").values(), "raw_shards").values()
     assert stages == {"raw_shards": Staleness(State.DONE)}
+
+
+def remembered(run: ShardRun) -> dict[str, Staleness]:
+    [stages] = staleness(run.lake, run.plan, known_shards(run.lake, "web").values(), remember=True).values()
+    return stages
+
+
+def opened(run: ShardRun, monkeypatch: pytest.MonkeyPatch) -> list[Table]:
+    """Return the tables whose files a look opens; the look says what one says that remembers nothing."""
+    tables: list[Table] = []
+    read = Lake.info
+
+    def counted(lake: Lake, corpus: str, table: Table, shard: str) -> FileInfo | None:
+        if table in STAGES.values():
+            tables.append(table)
+        return read(lake, corpus, table, shard)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(Lake, "info", counted)
+        stages = remembered(run)
+    forget_footers(run.lake, "web")
+    assert stages == remembered(run)
+    return tables
+
+
+def test_only_files_that_were_replaced_are_opened_again(run: ShardRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_stages(remembered(run)) == {}
+    assert opened(run, monkeypatch) == []
+    again = ShardRun(run.lake, run.plan, run.shard, "run-2", force=True)
+    refine_shard(again)
+    assert open_stages(remembered(run)) == {"quality_metrics": "refined_shards are newer"}
+    measure_shard(again)
+    assert opened(run, monkeypatch) == [Table.SHARD_METRICS]
+    assert open_stages(remembered(run)) == {}
+
+
+def test_a_file_that_is_gone_or_damaged_since_the_last_look_is_told(run: ShardRun) -> None:
+    remembered(run)
+    file = table_file(run.lake, "web", Table.OUTCOMES, run.shard)
+    written = file.read_bytes()
+    file.write_bytes(b"no parquet")
+    for _ in range(2):
+        assert open_stages(remembered(run))["refined_shards"] == "its file is damaged"
+    file.unlink()
+    assert remembered(run)["refined_shards"] == Staleness(State.MISSING, "never made")
+    file.write_bytes(written)
+    run.lake.storage.remove(run.lake.manifest_path("web", run.shard))
+    assert open_stages(remembered(run))["refined_shards"] == "an execution was cut short"
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b'{"version": 0, "files": {"no": {}}}')]
+)
+def test_a_memory_that_cannot_be_read_is_none(run: ShardRun, kept: bytes) -> None:
+    run.lake.storage.write_bytes("_footers/web.json.gz", kept)
+    assert open_stages(remembered(run)) == {}
+
+
+def test_a_memory_that_cannot_be_kept_is_no_error(run: ShardRun) -> None:
+    run.lake.storage.write_bytes("_footers", b"a file where the folder should be")
+    assert open_stages(remembered(run)) == {}
+
+
+def test_a_look_from_the_command_line_writes_nothing(run: ShardRun) -> None:
+    before = files_of(run.lake)
+    found(run)
+    assert files_of(run.lake) == before
 
 
 def test_what_was_never_made_is_missing(tmp_path: Path) -> None:

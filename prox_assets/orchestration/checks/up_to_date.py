@@ -38,7 +38,8 @@ def results(settings: CorpusSettings, lake: Lake, assets: Sequence[str]) -> Iter
     """
     stages = [stage for stage in STAGES if stage in assets]
     if stages:
-        found = staleness(lake, settings.plan, known_shards(lake, settings.corpus).values(), stages[-1])
+        known = known_shards(lake, settings.corpus).values()
+        found = staleness(lake, settings.plan, known, stages[-1], remember=True)
         for stage in stages:
             yield _of_stage(settings, stage, [shard[stage] for shard in found.values()])
     if CATALOG in assets:
