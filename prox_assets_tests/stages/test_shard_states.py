@@ -104,5 +104,5 @@ def test_a_damaged_record_of_a_shard_is_named(tmp_path):
     run = read_shard_of(tmp_path, ["one"])
     path = run.lake.table_path("web", Table.SHARDS, KEY)
     run.lake.storage.write_bytes(path, b"nonsense")
-    with pytest.raises(LakeError, match="run shard discovery again"):
+    with pytest.raises(LakeError, match="run the corpus's discovery"):
         known_shards(run.lake, "web")
