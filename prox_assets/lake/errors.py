@@ -9,6 +9,10 @@ class MissingTableError(LakeError):
     """A table that a step needs has no file for the shard yet; the message names the step that writes it."""
 
 
+class DamagedTableError(LakeError):
+    """A table's file cannot be read: it is cut off, or holds something else; the message names it and its writer."""
+
+
 class RetryableLakeError(LakeError):
     """Trying again may help: the storage did not answer, or the obstacle has since gone or been removed."""
 

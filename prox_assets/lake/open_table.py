@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prox_assets.lake.errors import LakeError, ReplacedTableError
+from prox_assets.lake.errors import DamagedTableError, LakeError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.table_files import FileInfo, value_range
@@ -158,7 +158,8 @@ def open_table(storage: Storage, path: str, table: Table, shard: str) -> Iterato
     """Open a table's file for the duration of the block; None where there is none.
 
     Raises:
-        LakeError: The file has another schema version, or is damaged (also raised when the block reads rows).
+        LakeError: The file has another schema version.
+        DamagedTableError: The file is damaged (also raised when the block reads rows).
         RetryableLakeError: The store does not answer, or the file has since been replaced.
     """
     with ExitStack() as stack:
@@ -182,7 +183,9 @@ def open_table(storage: Storage, path: str, table: Table, shard: str) -> Iterato
             yield OpenTable(table, shard, parquet)
         except (pa.ArrowException, OSError) as error:
             detail = " ".join(str(error).split())  # Arrow's messages may hold line breaks
-            raise LakeError(f"{storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again") from error
+            raise DamagedTableError(
+                f"{storage.uri(path)} is damaged ({detail}); run {WRITTEN_BY[table]} again"
+            ) from error
 
 
 def footer_notes(parquet: pq.ParquetFile) -> dict[str, str]:

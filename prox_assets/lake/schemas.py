@@ -315,7 +315,7 @@ DESCRIPTIONS: dict[Table, dict[str, str]] = {
 }
 
 WRITTEN_BY: dict[Table, str] = {
-    Table.SHARDS: "shard discovery",
+    Table.SHARDS: "the corpus's discovery (`prox refine`, or in Dagster the job discover_<corpus>_shards)",
     Table.DOCUMENTS: "raw_shards",
     Table.REJECTS: "raw_shards",
     Table.DOC_PROGRAMS: "doc_programs",

@@ -1,8 +1,9 @@
 """When Dagster makes a corpus's assets by itself: `automation` in defs.yaml as declarative conditions.
 
-`on_new_shards` makes what is missing; `eager` also what has become stale through changed inputs or configuration. Both
-refresh the report and the catalog when metrics have changed. A condition looks at data versions, so a shard that comes
-out identical requests nothing. A failed shard is tried again only after its inputs or configuration have changed.
+`on_new_shards` makes what is missing, and shards that come back after they were withdrawn; `eager` also what has become
+stale through changed inputs or configuration. Both refresh the report and the catalog when metrics have changed. A
+condition looks at data versions, so a shard that comes out identical requests nothing. A failed shard is tried again
+only after its inputs or configuration have changed.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from prox_assets.orchestration.corpus import Automation, CorpusSettings
+from prox_assets.orchestration.withdrawal import Withdrawn
 from prox_assets.stages.shard_states import STAGES
 
 AC = dg.AutomationCondition
@@ -29,14 +31,16 @@ def shard_condition(settings: CorpusSettings, *, joins_dep: bool, waits: bool) -
         return None
     # What a run made of an input says nothing about the asset if the same run was to make the asset, and failed.
     elsewhere = AC.data_version_changed() & ~AC.executed_with_root_target()
-    changed = AC.code_version_changed() | AC.any_deps_match(elsewhere)
+    withdrawn = Withdrawn()
+    changed = AC.code_version_changed() | AC.any_deps_match(elsewhere) | withdrawn.newly_true()
     # The same expression in both modes: changes noticed while only new shards were made count after a switch to eager.
     unhandled = changed.since(AC.newly_requested() | AC.newly_updated()).with_label("changed since it was made")
-    missing = AC.missing() & (~AC.execution_failed() | unhandled)
+    missing = (AC.missing() | withdrawn) & (~AC.execution_failed() | unhandled)
     wanted = missing | unhandled if settings.automation is Automation.EAGER else missing
     if joins_dep:
         wanted = wanted | AC.any_deps_match(AC.will_be_requested())
-    condition = wanted & ~AC.any_deps_missing() & ~AC.any_deps_in_progress() & ~AC.in_progress()
+    no_input = AC.any_deps_match((AC.missing() | withdrawn) & ~AC.will_be_requested()).with_label("an input is missing")
+    condition = wanted & ~no_input & ~AC.any_deps_in_progress() & ~AC.in_progress()
     if settings.automation is Automation.EAGER:
         # An input that is still to be made anew, such as one that waits for an engine, would make this twice.
         upstream = due = unhandled & ~AC.will_be_requested()

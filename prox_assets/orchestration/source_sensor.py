@@ -13,15 +13,14 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.assets.source_files import observations
+from prox_assets.orchestration.assets.source_files import enter, list_source
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.versions import evaluation
-from prox_assets.orchestration.withdrawal import vanishings
 from prox_assets.stages import raw_shards
-from prox_assets.stages.discovery import Discovery, discover_shards
+from prox_assets.stages.discovery import Discovery
 from prox_assets.stages.identities import METRICS_VERSION
 from prox_assets.stages.shard_states import STAGES
 from prox_assets.stages.staleness import refiner_fingerprint
@@ -31,9 +30,11 @@ def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
     """Build the job `discover_{corpus}_shards`, which lists the source now and adds new shards."""
 
     @dg.op(name=f"list_{settings.corpus}_source", description="List the source, record and add new shards.")
-    def list_source(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+    def list_now(context: dg.OpExecutionContext, lake: LakeResource) -> None:
         with no_retry_when_useless():
             found = prepare_partitions(context.instance, lake.open(), settings, context.run_id)
+        for warning in found.warnings:
+            context.log.warning(warning)
         context.log.info(describe(found))
         context.add_output_metadata(
             {"shards": len(found.shards), "added": list(found.added), "changed": list(found.changed)}
@@ -45,7 +46,7 @@ def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
         tags={"prox/corpus": settings.corpus},
     )
     def discover() -> None:
-        list_source()
+        list_now()
 
     return discover
 
@@ -63,18 +64,18 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
     def shard_arrivals(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
         opened = lake.open()
         try:
-            found = discover_shards(opened, settings.plan, run_id="discovery")
+            listing = list_source(context.instance, opened, settings, "discovery")
         except CorpusError as error:
             return dg.SkipReason(f"the source could not be listed, nothing was changed: {error}")
-        known = set(context.instance.get_dynamic_partitions(settings.partitions.name or ""))
-        new = [shard.key for shard in found.shards if shard.key not in known]
-        events = [*observations(context.instance, settings, found.shards), *vanishings(settings, found)]
-        version = context.cursor
+        for warning in listing.found.warnings:
+            context.log.warning(warning)
+        events: list[dg.AssetObservation | dg.AssetCheckEvaluation] = [*listing.notes, *listing.versions]
+        new, version = list(listing.new), context.cursor
         if not new:  # adding partitions does not wait for the checks, which take seconds in a large lake
             news, version = _news(context, settings, opened)
             events += news
         return dg.SensorResult(
-            skip_reason=None if new or events else dg.SkipReason(describe(found)),
+            skip_reason=None if new or events else dg.SkipReason(describe(listing.found)),
             dynamic_partitions_requests=[settings.partitions.build_add_request(new)] if new else [],
             asset_events=events,
             cursor=version,
@@ -85,11 +86,9 @@ def build_discovery_sensor(settings: CorpusSettings) -> dg.SensorDefinition:
 
 def prepare_partitions(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettings, run_id: str) -> Discovery:
     """Discover a corpus's shards and add them to a Dagster instance as partitions."""
-    found = discover_shards(lake, settings.plan, run_id)
-    instance.add_dynamic_partitions(settings.partitions.name or "", [shard.key for shard in found.shards])
-    for event in [*observations(instance, settings, found.shards), *vanishings(settings, found)]:
-        instance.report_runless_asset_event(event)
-    return found
+    listing = list_source(instance, lake, settings, run_id)
+    enter(instance, settings, listing.new, [*listing.notes, *listing.versions])
+    return listing.found
 
 
 def _version(lake: Lake, settings: CorpusSettings) -> str:

@@ -6,7 +6,7 @@ tags. An event that we log has to carry the same tags: without the input's tags 
 ever; without the code version Dagster falls back to times (measured with 1.13).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,6 +17,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
+# Dagster fetches at most 1,000 records at a time, unless its environment says otherwise.
+RECORDS_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ def latest_record(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: s
             if version is not None:
                 return EventRecord(record.storage_id, version, record.run_id, record.timestamp)
     return None
+
+
+def latest_observations(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Collection[str]
+) -> dict[str, dg.EventLogRecord]:
+    """Return the latest observation of each of some partitions of an asset that has one."""
+    kind = dg.DagsterEventType.ASSET_OBSERVATION
+    # Dagster would name all partitions in one query, and SQLite has a limit to what a query may name.
+    latest = instance.event_log_storage.get_latest_storage_id_by_partition(asset, kind)
+    ids = sorted(number for partition, number in latest.items() if partition in partitions)
+    found: dict[str, dg.EventLogRecord] = {}
+    for start in range(0, len(ids), RECORDS_AT_A_TIME):
+        batch = ids[start : start + RECORDS_AT_A_TIME]
+        of_batch = dg.AssetRecordsFilter(asset, storage_ids=batch)
+        for record in instance.fetch_observations(of_batch, limit=len(batch)).records:
+            if record.partition_key is not None:
+                found[record.partition_key] = record
+    return found
 
 
 def observed_versions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str]:

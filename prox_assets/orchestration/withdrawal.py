@@ -1,17 +1,27 @@
-"""Shards whose file has left the source: telling so in Dagster, and deleting the partition of a withdrawn one.
+"""Shards whose file has left the source, and shards that were withdrawn: what Dagster is told, and what it forgets.
 
-A partition is never deleted under a run that may still be working on it.
+Dagster cannot forget what it recorded of one partition: its storages do not implement that. So a withdrawn shard that
+comes back would count as materialized. A withdrawal is therefore logged, as an observation of each asset of the shard,
+and `Withdrawn` tells automation which partitions have been materialized before it only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
 from prox_assets.orchestration.corpus import CorpusSettings, shard_partitions
+from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_observations
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery
 from prox_assets.stages.run import StageError
+from prox_assets.stages.shard_states import STAGES
 
+# The asset of the raw files as listed (assets/source_files.py), and its data version while a shard is withdrawn.
+SOURCE_FILES = "source_files"
+WITHDRAWN = "withdrawn"
+# The asset whose observations `Withdrawn` looks at: it has no others, while raw_shards is observed for shards that are
+# gone.
+_TELLING = list(STAGES)[-1]
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -26,21 +36,83 @@ class WorkUnderWayError(StageError):
     """Runs or backfills of the corpus are under way; the message names them."""
 
 
-def vanishings(settings: CorpusSettings, found: Discovery) -> list[dg.AssetObservation]:
-    """Return an observation of `raw_shards` for each shard that a listing was the first to miss.
+def vanishings(instance: dg.DagsterInstance, settings: CorpusSettings, found: Discovery) -> list[dg.AssetObservation]:
+    """Return an observation of `raw_shards` for each shard that is gone, unless it was logged before.
 
-    It shows among the partition's events, and changes nothing about what is stale.
+    It shows among the partition's events, and changes nothing about what is stale. It names the time of the listing
+    that first missed the file, so it is logged once, whoever listed the source then.
     """
-    return [
+    key = settings.key(raw_shards.ASSET)
+    logged = latest_observations(instance, key, found.gone) if found.gone else {}
+    observations = [
         dg.AssetObservation(
-            settings.key(raw_shards.ASSET),
+            key,
             partition=shard,
             description="The raw file has left the source. The shard's results stay until it is withdrawn: "
             "prox withdraw-shard (docs/monitoring.md).",
-            metadata={"in_source": False},
+            metadata={"in_source": False, "gone_since": dg.MetadataValue.timestamp(since)},
         )
-        for shard in found.vanished
+        for shard, since in found.gone.items()
     ]
+    return [event for event in observations if not _is_logged(event, logged.get(event.partition or ""))]
+
+
+def _is_logged(event: dg.AssetObservation, record: dg.EventLogRecord | None) -> bool:
+    last = record.asset_observation if record else None
+    return last is not None and last.metadata.get("gone_since") == event.metadata["gone_since"]
+
+
+def withdrawals(corpus: str, shards: Collection[str]) -> list[dg.AssetObservation]:
+    """Return what is logged of shards that the lake has let go of.
+
+    The source file's data version changes, so that it is observed anew when it is back, even if it is the same. The
+    observations of the other assets have none: data versions are those of materializations there.
+    """
+    description = "The shard was withdrawn from the lake, with all that had been made of it."
+    return [
+        dg.AssetObservation(
+            dg.AssetKey([corpus, asset]),
+            partition=shard,
+            description=description,
+            metadata={WITHDRAWN: True},
+            tags={DATA_VERSION_TAG: WITHDRAWN} if asset == SOURCE_FILES else None,
+        )
+        for shard in shards
+        for asset in (SOURCE_FILES, *STAGES)
+    ]
+
+
+class Withdrawn(dg.AutomationCondition[dg.AssetKey]):
+    """True for partitions of a shard's asset that were not materialized since the shard was withdrawn."""
+
+    @property
+    def name(self) -> str:
+        """What the UI shows."""
+        return "withdrawn, and not made since"
+
+    def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
+        """Compare two numbers of the event log for each shard that was ever withdrawn; usually there is none."""
+        corpus, asset = context.key.path
+        if asset not in STAGES:
+            return dg.AutomationResult(context, context.get_empty_subset())
+        candidates = context.candidate_subset
+        among = candidates.expensively_compute_partition_keys()
+        shards = withdrawn_since_made(context.asset_graph_view.instance, corpus, asset, among)
+        return dg.AutomationResult(context, candidates.compute_intersection_with_partition_keys(shards))
+
+
+def withdrawn_since_made(instance: dg.DagsterInstance, corpus: str, asset: str, among: Collection[str]) -> set[str]:
+    """Return those of some shards that were withdrawn after an asset of theirs was last materialized, if ever."""
+    told, kinds = dg.AssetKey([corpus, _TELLING]), dg.DagsterEventType
+    ids = instance.event_log_storage.get_latest_storage_id_by_partition
+    at = {shard: number for shard, number in ids(told, kinds.ASSET_OBSERVATION).items() if shard in among}
+    if not at:
+        return set()
+    made = ids(dg.AssetKey([corpus, asset]), kinds.ASSET_MATERIALIZATION)
+    later = {shard for shard, number in at.items() if made.get(shard, 0) < number}
+    records = latest_observations(instance, told, later) if later else {}
+    events = {shard: record.asset_observation for shard, record in records.items()}
+    return {shard for shard, event in events.items() if event is not None and WITHDRAWN in event.metadata}
 
 
 def require_idle(instance: dg.DagsterInstance, corpus: str) -> None:
@@ -71,10 +143,15 @@ def _backfills(instance: dg.DagsterInstance, corpus: str) -> Iterator[str]:
             yield backfill.backfill_id
 
 
-def delete_partition(instance: dg.DagsterInstance, corpus: str, shard: str) -> bool:
-    """Delete a shard's partition; return whether there was one. What Dagster recorded about it stays in its log."""
+def forget_shard(instance: dg.DagsterInstance, corpus: str, shard: str) -> bool:
+    """Delete the partition of a withdrawn shard and log the withdrawal; return whether there was a partition.
+
+    The partition goes first: automation must not find one that reads as withdrawn while its file is away.
+    """
     name = shard_partitions(corpus).name or ""
     there = instance.has_dynamic_partition(name, shard)
     if there:
         instance.delete_dynamic_partition(name, shard)
+        for event in withdrawals(corpus, [shard]):
+            instance.report_runless_asset_event(event)
     return there

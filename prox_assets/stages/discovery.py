@@ -1,16 +1,20 @@
 """Listing a corpus's source and recording its shards in the lake.
 
 Discovery only adds: a shard that has left the source keeps its results in the lake, and its record says since when it
-is gone. A source file that has changed since it was read is reported.
+is gone. A source file that has changed since it was read is reported. A damaged record is written anew from the
+listing, so that one of them never stops a corpus.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
+
 from prox_assets import __version__
 from prox_assets.corpora.shards import Shard, list_shards
+from prox_assets.lake.errors import DamagedTableError, LakeError, RetryableLakeError
 from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -30,15 +34,16 @@ class Discovery:
         shards: Every shard that the source has now, in order.
         added: Keys that are new to the lake.
         changed: Keys whose source file differs from the one recorded.
-        gone: Keys that the lake knows but the source no longer has.
-        vanished: Those of them that were still there at the last listing.
+        gone: Shards that the lake knows but the source no longer has, each with the time of the listing that first
+            missed it.
+        warnings: What to tell about damaged records, a sentence each.
     """
 
     shards: tuple[Shard, ...]
     added: tuple[str, ...]
     changed: tuple[str, ...]
-    gone: tuple[str, ...]
-    vanished: tuple[str, ...] = ()
+    gone: Mapping[str, datetime]
+    warnings: tuple[str, ...] = ()
 
 
 def discover_shards(
@@ -58,10 +63,18 @@ def discover_shards(
     Raises:
         CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
         StageError: A known shard has a new URL although `may_move` is false.
+        LakeError: The lake cannot be read, or was written by another release.
     """
-    known = known_shards(lake, plan.corpus)
-    found = [_with_known_rows(shard, known.get(shard.key)) for shard in list_shards(plan.source, known, lake.owns)]
+    known, damaged = _recorded(lake, plan.corpus)
+    remnants = {key: shard for key in damaged if (shard := _remnant(lake, plan.corpus, key)) is not None}
+    listed = list_shards(plan.source, known | remnants, lake.owns)
+    found = [_with_known_rows(shard, known.get(shard.key)) for shard in listed]
     for shard in found:
+        if not may_move and shard.key in damaged:
+            raise StageError(
+                f"{damaged[shard.key]}. It would tell whether {shard.url} is the file that the lake has; if it "
+                f"is, name the corpus (--corpus {plan.corpus})."
+            )
         if not may_move and shard.key in known and known[shard.key].url != shard.url:
             raise StageError(
                 f"the lake already has shard {shard.key!r} of corpus {plan.corpus!r} from {known[shard.key].url}; "
@@ -70,17 +83,30 @@ def discover_shards(
     for shard in found:
         if known.get(shard.key) != shard:
             record_shard(lake, plan.corpus, shard, run_id)
-    gone = known.keys() - {shard.key for shard in found}
-    vanished = sorted(key for key in gone if known[key].gone_since is None) if whole else []
+    here = {shard.key for shard in found}
+    gone = {key: known[key].gone_since for key in sorted(known.keys() - here)}
     now = datetime.now(UTC)
-    for key in vanished:
-        record_shard(lake, plan.corpus, replace(known[key], gone_since=now), run_id)
+    for key, since in gone.items():
+        if whole and since is None:
+            gone[key] = now
+            record_shard(lake, plan.corpus, replace(known[key], gone_since=now), run_id)
     return Discovery(
         shards=tuple(found),
-        added=tuple(shard.key for shard in found if shard.key not in known),
+        added=tuple(shard.key for shard in found if shard.key not in known and shard.key not in damaged),
         changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
-        gone=tuple(sorted(gone)),
-        vanished=tuple(vanished),
+        gone={key: since for key, since in gone.items() if since is not None},
+        warnings=tuple(_of_damage(lake.uri(plan.corpus, Table.SHARDS, key), key, here) for key in sorted(damaged)),
+    )
+
+
+def _of_damage(uri: str, key: str, here: Collection[str]) -> str:
+    if key in here:
+        return (
+            f"{uri} was damaged and has been written anew from the listing; its row count is unknown until it is read"
+        )
+    return (
+        f"{uri} is damaged, and the files that were listed do not have shard {key!r}, so it cannot be written anew. If "
+        "the shard has left the source, `prox withdraw-shard --force` removes it"
     )
 
 
@@ -99,9 +125,51 @@ def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
 
 
 def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
-    """Return every recorded shard of a corpus by key, in order of the keys."""
-    frame = lake.scan(corpus, Table.SHARDS).sort("shard").collect()
-    return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}
+    """Return every recorded shard of a corpus by key, in order of the keys.
+
+    Raises:
+        DamagedTableError: A record is damaged; the message names the file. The next discovery writes it anew.
+        LakeError: The lake cannot be read.
+    """
+    known, damaged = _recorded(lake, corpus)
+    for error in damaged.values():
+        raise error
+    return known
+
+
+def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
+    """Return the recorded shards by key, in order of the keys, and the error of each record that is damaged."""
+    try:
+        frame = lake.scan(corpus, Table.SHARDS).sort("shard").collect()
+        return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, {}
+    except RetryableLakeError:
+        raise
+    except (DamagedTableError, pl.exceptions.PolarsError) as error:
+        known: dict[str, Shard] = {}
+        damaged: dict[str, DamagedTableError] = {}
+        for key in lake.shards(corpus, Table.SHARDS):
+            try:
+                for row in lake.rows(corpus, Table.SHARDS, key):
+                    known[key] = _shard(row)
+            except DamagedTableError as damage:
+                damaged[key] = damage
+        if not damaged and isinstance(error, pl.exceptions.PolarsError):
+            raise LakeError(f"the table shards of {corpus!r} in {lake.url} cannot be read: {error}") from error
+        return known, damaged
+
+
+def _remnant(lake: Lake, corpus: str, key: str) -> Shard | None:
+    """Return what the lake's documents tell about a shard whose record is damaged, or None.
+
+    It is the file that the shard was read from. With it, a listing gives the file its old key again, also where an
+    earlier release named it.
+    """
+    try:
+        for row in lake.rows(corpus, Table.DOCUMENTS, key, ["source_file"]):
+            return Shard(key, "", row["source_file"], "", None, None, None, None, None)
+    except DamagedTableError:
+        pass
+    return None
 
 
 def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
@@ -109,6 +177,7 @@ def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
 
     Raises:
         StageError: It was never discovered.
+        DamagedTableError: Its record is damaged.
     """
     for row in lake.rows(corpus, Table.SHARDS, key):
         return _shard(row)

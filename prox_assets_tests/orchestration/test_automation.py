@@ -8,9 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.component import corpus_definitions
 from prox_assets.orchestration.corpus import Automation, CorpusSettings
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.withdrawal import forget_shard
+from prox_assets.stages.withdrawal import withdraw_shard
 from prox_assets_tests.orchestration.conftest import Town
 
 STEPS = (
@@ -161,6 +164,57 @@ def test_eager_never_makes_anything_of_an_input_that_waits(automated: Automated)
     assert 4 <= first <= 6
     assert requested[:first] == [{}] * first
     assert {"doc_programs", "chunk_programs"} <= set(requested[first])
+
+
+@pytest.mark.parametrize(
+    ("automation", "with_dagster", "looks_meanwhile"),
+    [
+        (Automation.ON_NEW_SHARDS, True, True),
+        (Automation.ON_NEW_SHARDS, False, False),
+        (Automation.EAGER, True, False),
+        (Automation.EAGER, False, True),
+    ],
+)
+def test_a_withdrawn_shard_that_comes_back_as_it_was_is_made_again_once(
+    automated: Automated, automation: Automation, *, with_dagster: bool, looks_meanwhile: bool
+) -> None:
+    """Its file keeps its bytes, size and time of change, so that all data versions come out as they were."""
+    town, key = automated.town, "a.jsonl"
+    automated.configure(automation=automation)
+    for name in (key, "b.jsonl"):
+        automated.write(name)
+    list(automated.until_quiet())
+    (town.folder / key).rename(town.folder.parent / key)
+    town.discover()
+    withdraw_shard(town.lake, "town", key, "test")
+    if with_dagster:
+        assert forget_shard(town.instance, "town", key)
+    if looks_meanwhile:
+        town.discover()
+        assert list(automated.until_quiet()) == []
+    (town.folder.parent / key).rename(town.folder / key)
+    for _ in range(2):
+        town.discover()
+    assert list(automated.until_quiet()) == [of(SHARD_ASSETS, key), OF_CORPUS]
+    town.discover()
+    assert list(automated.until_quiet()) == []
+
+
+def test_a_shard_that_comes_back_and_fails_is_not_tried_again(automated: Automated) -> None:
+    town, key = automated.town, "a.jsonl"
+    for name in (key, "b.jsonl"):
+        automated.write(name)
+    list(automated.until_quiet())
+    (town.folder / key).unlink()
+    town.discover()
+    withdraw_shard(town.lake, "town", key, "test")
+    assert forget_shard(town.instance, "town", key)
+    (town.folder / key).write_bytes(b"\x00\x01" * 100)
+    town.discover()
+    assert list(automated.until_quiet()) == [of(SHARD_ASSETS, key)]
+    automated.write(key)
+    list(automated.until_quiet())
+    assert town.lake.shards("town", Table.SHARD_METRICS) == [key, "b.jsonl"]
 
 
 def test_what_fails_after_its_input_in_one_run_is_not_tried_again(

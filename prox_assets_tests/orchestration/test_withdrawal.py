@@ -7,10 +7,11 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
+from prox_assets.orchestration.assets.source_files import build_source_files
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.source_sensor import build_discovery_sensor
-from prox_assets.orchestration.withdrawal import WorkUnderWayError, delete_partition, require_idle
-from prox_assets.stages.discovery import known_shard
+from prox_assets.orchestration.withdrawal import WorkUnderWayError, forget_shard, require_idle
+from prox_assets.stages.discovery import discover_shards, known_shard
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 
 PAGES = {"a.jsonl": "Menu\nA page that is kept as it is.", "b.jsonl": "Another page, of another shard."}
@@ -33,12 +34,25 @@ def observations(town: Town) -> list[tuple[str | None, str | None]]:
     return [(event.partition, event.description) for event in found if event is not None]
 
 
-@pytest.mark.parametrize("through", ["sensor", "job"])
-def test_a_vanished_shard_is_observed_once_and_nothing_becomes_stale(town: Town, through: str) -> None:
+def resources(town: Town) -> dict[str, LakeResource]:
+    return {"lake": LakeResource(url=town.lake.url)}
+
+
+@pytest.mark.parametrize("first", ["another caller", "nobody"])
+@pytest.mark.parametrize("through", ["sensor", "job", "op"])
+def test_a_vanished_shard_is_observed_once_and_nothing_becomes_stale(town: Town, through: str, first: str) -> None:
     (town.folder / "a.jsonl").unlink()
+    if first == "another caller":  # such as `prox refine`, which lists the source without Dagster
+        assert discover_shards(town.lake, town.settings.plan, "cli").gone.keys() == {"a.jsonl"}
     for turn in range(2):
         if through == "job":
             town.discover()
+            continue
+        if through == "op":
+            source = build_source_files(town.settings)
+            job = dg.define_asset_job("observe", [source.key])
+            definitions = dg.Definitions(assets=[source], jobs=[job], resources=resources(town))
+            assert definitions.resolve_job_def("observe").execute_in_process(instance=town.instance).success
             continue
         context = dg.build_sensor_context(town.instance)
         result = build_discovery_sensor(town.settings)(context, lake=LakeResource(url=town.lake.url))
@@ -59,11 +73,33 @@ def test_a_vanished_shard_is_observed_once_and_nothing_becomes_stale(town: Town,
     assert known_shard(town.lake, CORPUS, "a.jsonl").gone_since is not None
 
 
+def test_a_shard_that_is_back_and_gone_again_is_observed_again(town: Town) -> None:
+    file, away = town.folder / "a.jsonl", town.folder.parent / "a.jsonl"
+    for _ in range(2):
+        file.rename(away)
+        town.discover()
+        away.rename(file)
+        town.discover()
+    assert [partition for partition, _ in observations(town)] == ["a.jsonl", "a.jsonl"]
+
+
 def test_a_withdrawn_shard_loses_its_partition(town: Town) -> None:
     require_idle(town.instance, CORPUS)
-    assert delete_partition(town.instance, CORPUS, "a.jsonl")
+    assert forget_shard(town.instance, CORPUS, "a.jsonl")
     assert town.instance.get_dynamic_partitions(town.settings.partitions.name or "") == ["b.jsonl"]
-    assert not delete_partition(town.instance, CORPUS, "a.jsonl")
+    assert not forget_shard(town.instance, CORPUS, "a.jsonl")
+    [(partition, description)] = observations(town)
+    assert (partition, description) == (
+        "a.jsonl",
+        "The shard was withdrawn from the lake, with all that had been made of it.",
+    )
+
+
+def test_a_lake_that_is_not_there_withdraws_nothing(town: Town) -> None:
+    """An empty lake, as where a disk is not mounted, is no reason to refine a whole corpus again."""
+    town.lake = Lake(f"{town.lake.url}-elsewhere")
+    assert town.discover() == list(PAGES)
+    assert observations(town) == []
 
 
 @pytest.mark.parametrize(

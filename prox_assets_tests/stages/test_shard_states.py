@@ -70,11 +70,11 @@ def test_discovery_reports_new_changed_and_gone_shards(tmp_path):
     for name in "ab":
         write_pages(tmp_path / "raw" / f"{name}.jsonl", ["one"])
     found = discover_shards(lake, plan, "run")
-    assert (found.added, found.changed, found.gone) == (("a.jsonl", "b.jsonl"), (), ())
+    assert (found.added, found.changed, tuple(found.gone)) == (("a.jsonl", "b.jsonl"), (), ())
     write_pages(tmp_path / "raw" / "a.jsonl", ["one", "more"])
     (tmp_path / "raw" / "b.jsonl").rename(tmp_path / "raw" / "c.jsonl")
     found = discover_shards(lake, plan, "run")
-    assert (found.added, found.changed, found.gone) == (("c.jsonl",), ("a.jsonl",), ("b.jsonl",))
+    assert (found.added, found.changed, tuple(found.gone)) == (("c.jsonl",), ("a.jsonl",), ("b.jsonl",))
     assert list(known_shards(lake, "web")) == ["a.jsonl", "b.jsonl", "c.jsonl"], "nothing is forgotten"
     assert discover_shards(lake, plan, "run").changed == ()
 
@@ -104,5 +104,5 @@ def test_a_damaged_record_of_a_shard_is_named(tmp_path):
     run = read_shard_of(tmp_path, ["one"])
     path = run.lake.table_path("web", Table.SHARDS, KEY)
     run.lake.storage.write_bytes(path, b"nonsense")
-    with pytest.raises(LakeError, match="run shard discovery again"):
+    with pytest.raises(LakeError, match="run the corpus's discovery"):
         known_shards(run.lake, "web")

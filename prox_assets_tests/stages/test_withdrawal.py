@@ -55,12 +55,11 @@ def gone_in(lake: Lake) -> dict[str, datetime]:
 
 def test_a_listing_notes_when_it_first_missed_a_file(lake: Lake, plan: RefinementPlan) -> None:
     before = datetime.now(UTC)
-    assert discover_shards(lake, plan, "run-2").vanished == (GONE,)
+    assert discover_shards(lake, plan, "run-2").gone.keys() == {GONE}
     since = known_shard(lake, "web", GONE).gone_since
     assert since is not None
     assert before - timedelta(seconds=1) <= since <= datetime.now(UTC)
-    found = discover_shards(lake, plan, "run-3")
-    assert (found.gone, found.vanished) == ((GONE,), ()), "it is told once"
+    assert discover_shards(lake, plan, "run-3").gone == {GONE: since}
     assert known_shards(lake, "web")[GONE].gone_since == since, "and since the first time"
     assert known_shard(lake, "web", STAYS).gone_since is None
     assert gone_in(lake) == {GONE: since}
@@ -70,7 +69,7 @@ def test_a_file_that_is_back_is_not_gone(lake: Lake, raw: Path, plan: Refinement
     discover_shards(lake, plan, "run-2")
     (raw.parent / GONE).rename(raw / GONE)
     found = discover_shards(lake, plan, "run-3")
-    assert (found.gone, found.added, found.changed) == ((), (), ())
+    assert (found.gone, found.added, found.changed) == ({}, (), ())
     assert known_shard(lake, "web", GONE).gone_since is None
     assert gone_in(lake) == {}
     assert refine_shards(lake, plan, found.shards, "run-4", report=lambda *_: lambda *_: None).unchanged == {
@@ -88,7 +87,7 @@ def test_a_file_that_can_be_read_is_not_gone(lake: Lake, raw: Path, plan: Refine
 
 def test_nothing_follows_from_files_that_a_command_does_not_name(lake: Lake, raw: Path) -> None:
     found = discover_shards(lake, make_plan(raw / STAYS), "run-2", whole=False)
-    assert (found.gone, found.vanished) == ((GONE,), ())
+    assert found.gone == {}
     assert known_shard(lake, "web", GONE).gone_since is None
 
 
@@ -124,7 +123,7 @@ def test_a_withdrawn_shard_leaves_nothing_and_the_others_stay_as_they_are(lake: 
     with open_catalog(lake) as con:
         for view in (*SCHEMAS, "document_index"):
             assert set(con.view(view).pl()["shard"]) <= {STAYS}, view
-    assert discover_shards(lake, plan, "run-4").gone == ()
+    assert discover_shards(lake, plan, "run-4").gone == {}
 
 
 def test_a_shard_whose_file_is_there_is_withdrawn_only_if_insisted_on(lake: Lake) -> None:

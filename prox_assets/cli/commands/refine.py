@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from prox_assets.cli.console import console, errors, fail, plain_errors, say
 from prox_assets.cli.options import LakeOption, sharing
@@ -48,6 +49,8 @@ def refine(
     opened = Lake(lake)
     # Two files with the same name belong to one corpus only if the user says so.
     found = discover_shards(opened, plan, run_id, may_move=given.is_named, whole=given.is_whole)
+    for warning in found.warnings:
+        errors.print(f"[bold yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if found.changed:
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
     refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)

@@ -21,7 +21,9 @@ def withdraw_shard(
     dagster: Annotated[
         bool, typer.Option("--dagster", help="Also delete its partition from the Dagster instance in DAGSTER_HOME.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if its file is still in the source.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if its file is still in the source, or its record is damaged.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that the lake holds about a shard: documents, programs, refined text, metrics, their history.
@@ -31,7 +33,8 @@ def withdraw_shard(
     backfill of the corpus is under way.
     """
     opened = Lake(lake)
-    known_shard(opened, corpus, shard)
+    if not force:
+        known_shard(opened, corpus, shard)
     if not yes and not typer.confirm(f"Remove shard {shard!r} of corpus {corpus!r} from the lake {lake} for good?"):
         raise typer.Exit(1)
     run_id = f"prox-withdraw-{uuid.uuid4().hex[:12]}"
@@ -45,12 +48,12 @@ def withdraw_shard(
     # Dagster takes 1.4 s to import.
     import dagster as dg
 
-    from prox_assets.orchestration.withdrawal import delete_partition, require_idle
+    from prox_assets.orchestration.withdrawal import forget_shard, require_idle
 
     with dg.DagsterInstance.get() as instance:
         require_idle(instance, corpus)
         withdraw(opened, corpus, shard, run_id, even_if_in_source=force)
-        there = delete_partition(instance, corpus, shard)
+        there = forget_shard(instance, corpus, shard)
     say(f"{shard} is withdrawn{'' if there else '; Dagster had no partition of it'}")
     say(f"materialize {corpus}/catalog and {corpus}/refinement_report, or wait for their schedule: they still show it")
 
