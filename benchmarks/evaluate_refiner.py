@@ -1,8 +1,7 @@
 """Evaluate a refiner against reference methods on the validation sites of labelled pages.
 
 `python -m benchmarks.evaluate_refiner --pages FILE [--silver FILE] [--refiner bundled]` prints Markdown tables. One of
-the references is a classical classifier, fitted on the training sites with a threshold chosen on the development sites.
-Fitting takes minutes; --no-classifier skips it.
+the references is a classical classifier, fitted on the training sites. Fitting takes minutes; --no-classifier skips it.
 """
 
 import sys
@@ -17,14 +16,7 @@ from prox_assets.refiners.presets import named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.page_annotations import chunk_annotations
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Regime, read_labelled_pages
-from prox_assets.training.evaluation.evaluate import (
-    NO_FLOOR,
-    ChunkEvaluation,
-    chunk_programs,
-    evaluate_chunks,
-    measure_chunks,
-)
-from prox_assets.training.evaluation.selection import THRESHOLDS
+from prox_assets.training.evaluation.evaluate import NO_FLOOR, ChunkEvaluation, evaluate_chunks
 from prox_assets.training.evaluation.table import chunk_table, type_table
 from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, validation_pages
@@ -37,34 +29,17 @@ def references(
     chosen = validation_pages(pages)
     labels = {page.text(regime): page.labels(regime) for page in chosen}
     found = {
-        "lines of 8+ words": _evaluate(ScoringReference(long_lines), chosen, regime, 0.5),
-        "labels themselves": _evaluate(ScoringReference(from_labels(labels)), chosen, regime, 0.5),
+        "lines of 8+ words": _evaluate(ScoringReference(long_lines), chosen, regime),
+        "labels themselves": _evaluate(ScoringReference(from_labels(labels)), chosen, regime),
     }
     if ensemble is not None:
-        refiner = ScoringReference(boosted(ensemble))
-        best = _best_threshold(refiner, [page for page in pages if page.split == "development"], regime)
-        found[f"boosted classifier, threshold {best}"] = _evaluate(refiner, chosen, regime, best)
+        found["boosted classifier"] = _evaluate(ScoringReference(boosted(ensemble)), chosen, regime)
     return found
 
 
-def _best_threshold(refiner: ScoringReference, pages: Sequence[LabelledPage], regime: Regime) -> float:
-    development = [page for page in pages if not page.is_silver]
-    programs = chunk_programs(refiner, [page.text(regime) for page in development])
-
-    def score(threshold: float) -> float:
-        return measure_chunks(development, regime, programs, _policy(threshold)).word_f1
-
-    return max(THRESHOLDS, key=score)
-
-
-def _policy(threshold: float) -> ExecutionPolicy:
-    return ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold, **NO_FLOOR)
-
-
-def _evaluate(
-    refiner: ScoringReference, pages: Sequence[LabelledPage], regime: Regime, threshold: float
-) -> ChunkEvaluation:
-    return evaluate_chunks(refiner, pages, regime, _policy(threshold))
+def _evaluate(refiner: ScoringReference, pages: Sequence[LabelledPage], regime: Regime) -> ChunkEvaluation:
+    policy = ExecutionPolicy(dialect="line-labels", line_decision="expected_f1", **NO_FLOOR)
+    return evaluate_chunks(refiner, pages, regime, policy)
 
 
 def fit(pages: Sequence[LabelledPage]) -> LineEnsemble:

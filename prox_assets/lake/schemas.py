@@ -228,7 +228,16 @@ _WATCHED: list[Column] = [
     ("length_histogram", _COUNTS, "Documents by characters: 0, then 1, 2-3, 4-7, ... up to 2**23 and more."),
     ("operations_histogram", _COUNTS, "Executed documents by operations applied: 0, 1, 2-3, 4-7, ... 128 and more."),
     ("documents_executed", _COUNT, "Documents whose chunk programs ran: neither dropped before nor quarantined."),
-    ("documents_over_deleted", _COUNT, "Of these, those that lost at least 4/5 of their characters, dropped or not."),
+    (
+        "documents_over_deleted",
+        _COUNT,
+        "Of these, those that lost at least 4/5 of their characters, dropped or not, and those reverted.",
+    ),
+    (
+        "documents_reverted",
+        _COUNT,
+        "Of these, those kept as they were because their programs left too little; null without verdicts.",
+    ),
     ("programs_executed", _COUNT, "Chunk programs of executed documents, skipped ones aside; null without verdicts."),
     ("programs_no_op", _COUNT, "Of these, those that ran and changed nothing; null likewise."),
     ("doc_prompted", _PROMPTED, "What the document refiner's model was shown whole; null without a model."),

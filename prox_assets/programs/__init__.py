@@ -9,6 +9,7 @@ from prox_assets.programs.dialects.line_labels import labelled_program, operatio
 from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseErrorReason, parse
 from prox_assets.programs.execution.document_decision import DocumentDecision, DocumentReason, decide_document
 from prox_assets.programs.execution.executor import ChunkProgram, execute
+from prox_assets.programs.execution.line_decision import expected_f1_cutoff
 from prox_assets.programs.execution.provenance import (
     Provenance,
     ProvenanceError,
@@ -16,7 +17,7 @@ from prox_assets.programs.execution.provenance import (
     SegmentKind,
     execute_with_provenance,
 )
-from prox_assets.programs.execution.stored_programs import stored_program
+from prox_assets.programs.execution.stored_programs import line_cutoff, stored_programs
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.programs.operations import (
     DropDoc,
@@ -77,10 +78,12 @@ __all__ = [
     "document_grammar",
     "execute",
     "execute_with_provenance",
+    "expected_f1_cutoff",
     "labelled_program",
+    "line_cutoff",
     "operations_from_probabilities",
     "pack_lines",
     "parse",
     "render",
-    "stored_program",
+    "stored_programs",
 ]

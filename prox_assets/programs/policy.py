@@ -1,6 +1,7 @@
 """How programs are executed: every choice that affects the result, in one value with a fingerprint."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
@@ -14,6 +15,15 @@ EXECUTOR_VERSION = 2
 Mode = Literal["strict", "reference"]
 Dialect = Literal["prox", "line-labels"]
 LineNumbers = Literal["document", "chunk"]
+LineDecision = Literal["threshold", "expected_f1"]
+OnEmpty = Literal["keep", "drop"]
+
+_BEFORE_THEY_EXISTED: dict[str, Any] = {"line_decision": "threshold", "line_f1_beta": 1.0, "on_empty": "drop"}
+"""Fields of later releases, each with what the releases before it did.
+
+A stored policy without such a field means this value, and a policy with this value is stored without the field, so
+policies of earlier releases keep their results and their fingerprints.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +37,20 @@ class ExecutionPolicy:
             mode) or restart at 0 in each chunk.
         error_limit: A chunk stays as it was if its program has at least this many errors (strict). Errors are
             unreadable pieces, line numbers outside the chunk, reversed ranges and document-level calls.
-        min_kept_share: An edited document is dropped if a smaller share of its non-whitespace characters is left
-            (strict). 0.05 is the released executor's bound (threshold_2 = 0.95), which counts words.
-        min_kept_characters: An edited document is dropped if fewer non-whitespace characters are left (strict). 1 drops
-            only blank results; the released executor's FineWeb rule, more than ten words, is about 50 in English.
+        min_kept_share: Too little is left of an edited document if it is a smaller share of its non-whitespace
+            characters (strict; see `on_empty`). 0.05 is the released executor's bound (threshold_2 = 0.95), which
+            counts words.
+        min_kept_characters: Too little is left if it has fewer non-whitespace characters (strict). With 1 that is a
+            blank result; the released executor's FineWeb rule, more than ten words, is about 50 in English.
         whole_words: Skip matches of normalize that would cut a word or a number (strict).
         doc_keep_threshold: A scored document is kept if P(keep) is at least this.
-        line_keep_threshold: A scored line is kept if P(keep) is at least this.
+        line_decision: Which scored lines are kept: "threshold" for those with a P(keep) of at least
+            `line_keep_threshold`, "expected_f1" for those that together maximise the document's expected word F1
+            (execution/line_decision.py). Reference mode: always "threshold".
+        line_keep_threshold: See `line_decision`.
+        line_f1_beta: Weight of recall against precision in `expected_f1`: above 1 keeps more lines, below 1 fewer.
+        on_empty: What becomes of an edited document of which too little is left: "keep" leaves it as it was, "drop"
+            drops it. Reference mode: always "drop".
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
@@ -50,13 +67,22 @@ class ExecutionPolicy:
     min_kept_characters: int = 1
     whole_words: bool = True
     doc_keep_threshold: float = 0.5
+    line_decision: LineDecision = "threshold"
     line_keep_threshold: float = 0.5
+    line_f1_beta: float = 1.0
+    on_empty: OnEmpty = "keep"
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
     reference_error_op: int = 2
 
     def __post_init__(self) -> None:
-        for name, choices in (("mode", Mode), ("dialect", Dialect), ("line_numbers", LineNumbers)):
+        for name, choices in (
+            ("mode", Mode),
+            ("dialect", Dialect),
+            ("line_numbers", LineNumbers),
+            ("line_decision", LineDecision),
+            ("on_empty", OnEmpty),
+        ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {get_args(choices)}, not {getattr(self, name)!r}")
         if self.mode == "reference" and self.line_numbers == "chunk":
@@ -68,18 +94,32 @@ class ExecutionPolicy:
         for name, least in (("error_limit", 1), ("min_kept_characters", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)!r}")
+        if not 0 < self.line_f1_beta < math.inf:
+            raise ValueError(f"line_f1_beta must be a positive number, not {self.line_f1_beta!r}")
+        if self.mode == "reference":  # the released executor knows none of them
+            for name, value in _BEFORE_THEY_EXISTED.items():
+                object.__setattr__(self, name, value)
 
     def first_line_number(self, chunk: Chunk) -> int:
         """Return the number that programs give to the first line of a chunk."""
         return chunk.line_start if self.line_numbers == "document" else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every field and the executor's version as JSON-compatible values."""
-        return {"executor_version": EXECUTOR_VERSION, **dataclasses.asdict(self)}
+        """Return the fields and the executor's version as JSON-compatible values.
+
+        A field that earlier releases did not have is left out where it says what they did.
+        """
+        values = dataclasses.asdict(self)
+        for name, before in _BEFORE_THEY_EXISTED.items():
+            if values[name] == before:
+                del values[name]
+        return {"executor_version": EXECUTOR_VERSION, **values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the policy that `as_dict` described; missing fields get their defaults.
+        """Return the policy that `as_dict` described.
+
+        A missing field gets its default or, if earlier releases did not have it, what they did.
 
         Raises:
             ValueError: A field is unknown, or the values belong to another version of the executor.
@@ -94,7 +134,18 @@ class ExecutionPolicy:
         unknown = sorted(fields.keys() - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ValueError(f"unknown execution policy fields: {', '.join(unknown)}")
-        return cls(**fields)
+        return cls(**{**_BEFORE_THEY_EXISTED, **fields})
+
+    def with_settings(self, **settings: Any) -> Self:  # noqa: ANN401 (the fields have many types)
+        """Return the policy with some settings changed; `line_keep_threshold` alone means the threshold rule too.
+
+        Raises:
+            ValueError: A value is out of range.
+            TypeError: There is no such setting.
+        """
+        if "line_keep_threshold" in settings:
+            settings = {"line_decision": "threshold", **settings}
+        return dataclasses.replace(self, **settings)
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that change with any field and with EXECUTOR_VERSION."""

@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an execution dropped a document or left all of it unchanged."""
+    """Why an execution dropped a document, or left all of it unchanged although its programs ask for changes."""
 
     NOTHING_LEFT = "nothing_left"
     KEPT_SHARE_TOO_SMALL = "kept_share_too_small"
@@ -53,6 +53,9 @@ class Verdict(StrEnum):
     """The token limit cut off the answer (strict only: the released executor runs the partial answer)."""
     CRASHED = "crashed"
     """Reference mode: the released executor has no result for the document."""
+    REVERTED = "reverted"
+    """It was executed and its changes were taken back, because the programs of all chunks left too little of the
+    document (`ExecutionPolicy.on_empty`; strict only)."""
     SKIPPED = "skipped"
     """There was no program, because the chunk was not shown to a refiner."""
 
@@ -100,6 +103,8 @@ class EditStatus(StrEnum):
     """A document-level call in a chunk program."""
     PROGRAM_REJECTED = "program_rejected"
     """The call itself was valid, but the program was rejected as a whole."""
+    REVERTED = "reverted"
+    """It had changed the text, and was taken back because too little of the document was left."""
     IGNORED = "ignored"
     """Reference mode: the released executor skips this line without counting an error."""
 
@@ -123,6 +128,7 @@ _NOT_FAILURES = frozenset(
         EditStatus.LOOPED,
         EditStatus.ALREADY_REMOVED,
         EditStatus.OVERLAPPED,
+        EditStatus.REVERTED,
     }
 )
 
@@ -207,6 +213,21 @@ def kept(
     """Return the Refinement of a document that is kept, edited if its text changed."""
     outcome = Outcome.KEPT_UNCHANGED if after == before else Outcome.KEPT_EDITED
     return _refinement(before, after, outcome, reason, chunks, edits)
+
+
+def reverted(before: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], reason: Reason) -> Refinement:
+    """Return the Refinement of a document that stays as it was, because its programs left nothing worth keeping."""
+    taken_back = [
+        ChunkOutcome(chunk.chunk_index, Verdict.REVERTED) if chunk.verdict is Verdict.APPLIED else chunk
+        for chunk in chunks
+    ]
+    undone = [
+        edit._replace(status=EditStatus.REVERTED, characters_removed=0, characters_added=0)
+        if edit.status is EditStatus.APPLIED
+        else edit
+        for edit in edits
+    ]
+    return kept(before, before, taken_back, undone, reason)
 
 
 def dropped(before: str, chunks: Sequence[ChunkOutcome], edits: Sequence[Edit], reason: Reason) -> Refinement:

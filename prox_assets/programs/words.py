@@ -1,4 +1,4 @@
-"""Word boundaries: the rule behind `ExecutionPolicy.whole_words`, and scripts written without spaces between words."""
+"""Words: their boundaries (`ExecutionPolicy.whole_words`) and their number, in scripts with and without spaces."""
 
 import re
 import unicodedata
@@ -16,6 +16,24 @@ UNSPACED = re.compile(
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"  # Kana extensions, Han extensions
     "]"
 )
+UNSPACED_CHARACTERS_PER_WORD = 2
+"""About the mean length of a Chinese word."""
+_ETHIOPIC_WORD_SPACE = "\u1361"
+
+
+def unspaced_characters(text: str) -> int:
+    """Return the number of characters of scripts written without spaces."""
+    return 0 if text.isascii() else len(UNSPACED.findall(text))
+
+
+def count_words(text: str) -> int:
+    """Return the number of words: runs between white space, plus half the characters of scripts without spaces."""
+    unspaced = unspaced_characters(text)
+    if _ETHIOPIC_WORD_SPACE in text:
+        text = text.replace(_ETHIOPIC_WORD_SPACE, " ")
+    if not unspaced:
+        return len(text.split())
+    return len(UNSPACED.sub(" ", text).split()) + -(-unspaced // UNSPACED_CHARACTERS_PER_WORD)
 
 
 def cuts_word(text: str, position: int) -> bool:

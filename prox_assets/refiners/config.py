@@ -81,8 +81,8 @@ class RefinerConfig(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Lowest P(keep) at which a document or line is kept, chosen where this refiner does best; the "
-        "execution policy overrides it. Not part of the inference fingerprint. None: 0.5.",
+        description="Lowest P(keep) at which a document or, under line_decision threshold, a line is kept: where this "
+        "refiner does best. The execution policy overrides it. Not part of the inference fingerprint. None: 0.5.",
     )
     line_labels: LineLabelsSettings = Field(default_factory=LineLabelsSettings, description="The line-labels dialect.")
     rules: RuleSettings = Field(default_factory=RuleSettings, description="Thresholds of kind rules.")
@@ -228,15 +228,19 @@ class RefinerPair(BaseModel):
         return self
 
     def policy(self, **settings: Any) -> ExecutionPolicy:  # noqa: ANN401 (a policy's fields have many types)
-        """Return an execution policy with these settings; thresholds not given come from the refiners.
+        """Return an execution policy with these settings; what is not given comes from the refiners.
+
+        Scored lines are kept by `expected_f1` unless `line_decision` or `line_keep_threshold` is given.
 
         Raises:
             ValueError: A value lies outside its range.
             TypeError: There is no such setting.
         """
-        own = {
+        own: dict[str, Any] = {
             name: config.keep_threshold
             for name, config in (("doc_keep_threshold", self.doc), ("line_keep_threshold", self.chunk))
             if config is not None and config.keep_threshold is not None
         }
-        return ExecutionPolicy(**{**own, **settings})
+        if self.chunk is not None and self.chunk.dialect == "line-labels":
+            own["line_decision"] = "expected_f1"
+        return ExecutionPolicy(**own).with_settings(**settings)

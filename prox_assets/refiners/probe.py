@@ -17,6 +17,7 @@ from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
 from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.words import count_words
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import ProbeError
 from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
@@ -24,7 +25,6 @@ from prox_assets.refiners.model.document_refiner import ModelDocumentRefiner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram, RefinerInput
-from prox_assets.refiners.rules.text_measures import count_words
 
 # Earlier formats win ties.
 AUTO_FORMATS = ("plain", "llama2-chat")
@@ -170,7 +170,8 @@ def _decision(program: str) -> bool | None:
 def _judge_chunks(
     config: RefinerConfig, samples: Sequence[RefinerInput], results: Sequence[ChunkPrograms]
 ) -> dict[str, float]:
-    policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers)
+    # A document that is emptied is what this looks for, so it must not stay as it was.
+    policy = ExecutionPolicy(dialect=config.dialect, line_numbers=config.line_numbers, on_empty="drop")
     texts = {sample.doc_id: sample.text for sample in samples}
     asked = [result for result in results if any(row.skip_reason is None for row in result.rows)]
     valid = with_operations = kept = words_before = words_after = 0

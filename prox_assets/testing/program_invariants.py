@@ -14,6 +14,7 @@ from prox_assets.programs import (
     ExecutionPolicy,
     Normalize,
     Outcome,
+    Reason,
     Refinement,
     RemoveAllLines,
     RemoveLines,
@@ -70,6 +71,7 @@ def check_strict(case: HostileInput) -> Refinement:
         assert refinement.text == "", "a dropped document has text"
         check_verdicts(case.text, case.programs, refinement)
         return refinement
+    check_reverting(case, refinement)
     result = refinement.text.split("\n")
     assert len(result) == len(allowed), f"{len(result)} lines are left where {len(allowed)} were kept"
     for left, (line, pairs) in zip(result, allowed, strict=True):
@@ -121,6 +123,22 @@ def check_document(text: str, program: str) -> None:
     decision = decide_document(text, program, None, REFERENCE)
     if text.strip():
         assert decision.keep == (execute_doc_program(text, program) == text), "the released decision differs"
+
+
+def check_reverting(case: HostileInput, refinement: Refinement) -> None:
+    """Check that what became of a document of which too little was left is what the policy says, and told honestly."""
+    reverted = refinement.reason is not None
+    assert not reverted or case.policy.on_empty == "keep", "what had to be dropped is kept"
+    if reverted:
+        assert refinement.text == case.text, "a document that stays as it was has another text"
+        assert refinement.reason in {
+            Reason.NOTHING_LEFT,
+            Reason.KEPT_SHARE_TOO_SMALL,
+            Reason.TOO_FEW_CHARACTERS,
+        }, "a document is reverted for another reason"
+    assert reverted == (Verdict.REVERTED in [chunk.verdict for chunk in refinement.chunks])
+    assert reverted == (EditStatus.REVERTED in [edit.status for edit in refinement.edits])
+    assert refinement.text.strip() or not case.text.strip() or case.policy.on_empty == "drop", "a document is emptied"
 
 
 def check_numbers(text: str, refinement: Refinement) -> None:

@@ -43,6 +43,7 @@ POLICIES = [
     ExecutionPolicy(error_limit=100, min_kept_share=0, min_kept_characters=0),
     ExecutionPolicy(error_limit=3, whole_words=False, line_numbers="chunk"),
     ExecutionPolicy(error_limit=100, min_kept_share=0.9, min_kept_characters=50, whole_words=False),
+    ExecutionPolicy(error_limit=100, min_kept_share=0.9, min_kept_characters=50, on_empty="drop"),
 ]
 
 

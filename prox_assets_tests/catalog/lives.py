@@ -80,8 +80,9 @@ class Chunks(Fake):
 
 
 def all_fates(folder: Path, **policy: Any) -> ShardRun:
-    """Read, infer and refine a shard with a document for each of TEXTS."""
-    run = with_policy(read_shard_of(folder, list(TEXTS.values())), **{"error_limit": 2, **policy})
+    """Read, infer and refine a shard with a document for each of TEXTS; what is emptied is dropped."""
+    rules = {"error_limit": 2, "on_empty": "drop", **policy}
+    run = with_policy(read_shard_of(folder, list(TEXTS.values())), **rules)
     infer(
         run,
         FakeDocuments(

@@ -64,13 +64,13 @@ def refine_pages(
         corpus: Name of the corpus.
         shard: Name of the raw file.
         bad_rows: Rows at its end that cannot be read.
-        policy: How programs are executed; the defaults if None.
+        policy: How programs are executed; if None, so that what is emptied is dropped.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = (json.dumps({"text": page.text, "url": page.url}) for page in pages)
     (folder / shard).write_text("".join(f"{row}\n" for row in rows) + "{broken\n" * bad_rows)
     source = CorpusSource(name=corpus, urls=[str(folder / "*.jsonl")])
-    plan = RefinementPlan(source=source, refiners=preset("rules"), policy=policy or ExecutionPolicy())
+    plan = RefinementPlan(source=source, refiners=preset("rules"), policy=policy or ExecutionPolicy(on_empty="drop"))
     discover_shards(lake, plan, "run-1")
     run = ShardRun(lake, plan, shard, "run-1", force=True)
     read_raw_shard(run)

@@ -154,6 +154,18 @@ def test_the_counts_of_bad_programs_are_those_of_the_metrics(refined_lake):
     assert counts.get("truncated", 0) == metrics["programs_truncated"]
 
 
+def test_programs_that_were_taken_back_are_counted_and_shown(local_lake, tmp_path):
+    run = refine_pages(local_lake, tmp_path / "keeping", corpus="keeping", policy=ExecutionPolicy())
+    [metrics] = local_lake.rows("keeping", Table.SHARD_METRICS, run.shard)
+    with open_catalog(local_lake, ["keeping"]) as con:
+        counts = {row["problem"]: row["programs"] for row in programs.bad_programs(con).to_dicts()}
+        shown = [
+            row["program"] for row in programs.bad_program_examples(con).to_dicts() if row["problem"] == "reverted"
+        ]
+    assert counts["reverted"] == metrics["documents_reverted"] == 1
+    assert shown == ["remove_lines(0, 0)"]
+
+
 def test_errors_below_the_policys_limit_refuse_no_program(local_lake, tmp_path):
     policy = ExecutionPolicy(error_limit=2)
     run = refine_pages(local_lake, tmp_path / "lenient", corpus="lenient", policy=policy)

@@ -48,6 +48,7 @@ def week(number: int, documents: int = 400, seed: int = 0, **rates: float) -> di
         "programs_no_op": count(rates.get("no_op", 0.1), executed),
         "documents_executed": executed,
         "documents_over_deleted": 0,
+        "documents_reverted": 0,
         "keep_probability_histogram": histogram(0),
         "retention_histogram": shares,
         "removed_fraction_histogram": shares[::-1],

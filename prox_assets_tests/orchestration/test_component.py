@@ -171,19 +171,22 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
 
 def test_the_plan_of_a_file_keeps_its_fingerprints() -> None:
     """Another fingerprint would show every shard of every lake as stale, and refine it again."""
-    plan = component(
-        refiners="prox-web",
-        format="jsonl",
-        columns={"text": "body", "url": None},
-        policy={"doc_keep_threshold": 0.7},
-        engine={"kind": "vllm"},
-        rows_per_shard=1000,
-        window_documents=32,
-    ).settings.plan
+    attributes: dict[str, object] = {
+        "refiners": "prox-web",
+        "format": "jsonl",
+        "columns": {"text": "body", "url": None},
+        "policy": {"doc_keep_threshold": 0.7},
+        "engine": {"kind": "vllm"},
+        "rows_per_shard": 1000,
+        "window_documents": 32,
+    }
+    plan = component(**attributes).settings.plan
     assert plan.ingest_fingerprint == "44a70e3a156d716d"
     assert plan.refiner_settings_fingerprint("doc") == "3874334dddcedf2f"
     assert plan.refiner_settings_fingerprint("chunk") == "83fd81ff939c52eb"
-    assert plan.execution_fingerprint == "563aba56fa7607b70e39c244c1ed6a1f"
+    assert plan.execution_fingerprint == "2e336ac349c648f7ffcced1af6198ee9"
+    attributes["policy"] = {"doc_keep_threshold": 0.7, "on_empty": "drop"}  # as earlier releases did
+    assert component(**attributes).settings.plan.execution_fingerprint == "563aba56fa7607b70e39c244c1ed6a1f"
     assert component(refiners=WITH_FLOOR).settings.plan.chunk_floor == 0.3
 
 

@@ -16,7 +16,10 @@ CHANGES = {
     "min_kept_characters": 50,
     "whole_words": False,
     "doc_keep_threshold": 0.7,
+    "line_decision": "expected_f1",
     "line_keep_threshold": 0.3,
+    "line_f1_beta": 2.0,
+    "on_empty": "drop",
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
     "reference_error_op": 5,
@@ -43,6 +46,48 @@ def test_a_policy_survives_being_stored_as_json():
     assert ExecutionPolicy.from_dict(json.loads(json.dumps(original.as_dict()))) == original
 
 
+PINNED = {
+    "4bcc15ba84339119b7b574655ca4bcb5": {},
+    "204dfc47ed34f6f572e57b37ba2f823f": {"mode": "reference"},
+}
+"""Policies of a release that had neither line_decision nor on_empty, by their fingerprints then."""
+
+
+@pytest.mark.parametrize(("fingerprint", "fields"), PINNED.items())
+def test_a_policy_of_before_is_read_as_what_it_meant_and_keeps_its_fingerprint(fingerprint, fields):
+    stored = {"executor_version": 2, "mode": "strict", "line_keep_threshold": 0.5, **fields}
+    replayed = ExecutionPolicy.from_dict(stored)
+
+    assert (replayed.line_decision, replayed.line_f1_beta, replayed.on_empty) == ("threshold", 1.0, "drop")
+    assert replayed.fingerprint() == fingerprint
+    assert ExecutionPolicy(**fields, on_empty="drop").fingerprint() == fingerprint
+    assert not {"line_decision", "line_f1_beta", "on_empty"} & replayed.as_dict().keys()
+
+
+@pytest.mark.parametrize("changes", [{}, {"line_decision": "expected_f1"}, {"line_f1_beta": 0.5}, {"on_empty": "drop"}])
+def test_what_the_policy_says_of_lines_and_empty_documents_is_stored(changes):
+    original = ExecutionPolicy(**changes)
+
+    assert ExecutionPolicy.from_dict(json.loads(json.dumps(original.as_dict()))) == original
+
+
+def test_the_reference_mode_knows_neither_line_decision_nor_on_empty():
+    released = ExecutionPolicy(mode="reference")
+
+    assert released == ExecutionPolicy(mode="reference", line_decision="expected_f1", line_f1_beta=3, on_empty="keep")
+    assert (released.line_decision, released.on_empty) == ("threshold", "drop")
+    assert dataclasses.replace(ExecutionPolicy(line_decision="expected_f1"), mode="reference") == released
+
+
+def test_a_threshold_alone_means_the_threshold_rule():
+    scored = ExecutionPolicy(line_decision="expected_f1")
+
+    assert scored.with_settings(line_keep_threshold=0.7) == ExecutionPolicy(line_keep_threshold=0.7)
+    both = scored.with_settings(line_keep_threshold=0.7, line_decision="expected_f1")
+    assert (both.line_decision, both.line_keep_threshold) == ("expected_f1", 0.7)
+    assert scored.with_settings(min_kept_characters=3).line_decision == "expected_f1"
+
+
 def test_a_policy_of_another_executor_version_is_refused():
     stored = ExecutionPolicy().as_dict() | {"executor_version": 999}
 
@@ -57,7 +102,17 @@ def test_unknown_fields_are_named():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("mode", "lenient"), ("error_limit", 0), ("min_kept_share", 1.5), ("doc_keep_threshold", float("nan"))],
+    [
+        ("mode", "lenient"),
+        ("error_limit", 0),
+        ("min_kept_share", 1.5),
+        ("doc_keep_threshold", float("nan")),
+        ("line_decision", "best"),
+        ("line_f1_beta", 0),
+        ("line_f1_beta", float("nan")),
+        ("line_f1_beta", float("inf")),
+        ("on_empty", "ask"),
+    ],
 )
 def test_values_outside_their_range_are_refused(field, value):
     with pytest.raises(ValueError, match=field):

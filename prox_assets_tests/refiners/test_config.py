@@ -95,6 +95,23 @@ def test_line_rules_count_for_both_levels_and_document_rules_for_documents_only(
     assert rules("doc", default) != rules("chunk", default)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("bundled", {}, ("expected_f1", 0.3)),
+        ("bundled", {"line_keep_threshold": 0.6}, ("threshold", 0.6)),
+        ("bundled", {"line_decision": "threshold"}, ("threshold", 0.3)),
+        ("bundled", {"mode": "reference"}, ("threshold", 0.3)),
+        ("prox-web", {}, ("threshold", 0.5)),
+        ("rules", {}, ("threshold", 0.5)),
+    ],
+)
+def test_scored_lines_are_kept_for_the_expected_f1_unless_a_threshold_is_asked_for(name, settings, expected):
+    policy = preset(name).policy(**settings)
+    assert (policy.line_decision, policy.line_keep_threshold) == expected
+    assert policy.on_empty == ("drop" if settings.get("mode") == "reference" else "keep")
+
+
 def test_a_model_that_writes_programs_keeps_the_fingerprint_of_earlier_releases():
     """A large model reads a corpus again where it changes; smaller ones and rules may."""
     released = preset("prox-web")

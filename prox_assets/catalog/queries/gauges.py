@@ -25,7 +25,7 @@ _SUMMED = (
     "chunk_engine_seconds",
 )
 # Null for shards without a model, or executed by an earlier release: a sum over the others would look like the total.
-_KNOWN_FOR_ALL = ("tokens_in", "tokens_out", "programs_failed")
+_KNOWN_FOR_ALL = ("tokens_in", "tokens_out", "programs_failed", "documents_reverted")
 
 MEASURED_COLUMNS = ("shard", "execution_id", "measured_at", *_SUMMED, *_KNOWN_FOR_ALL)
 

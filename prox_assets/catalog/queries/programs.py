@@ -1,4 +1,4 @@
-"""What refiners answered: failed, truncated and looping programs, and documents by keep probability.
+"""What refiners answered: failed, reverted, truncated and looping programs, and documents by keep probability.
 
 What the answers did to texts is in removals.py.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prox_assets.catalog.queries.scope import EVERYTHING, Scope
 from prox_assets.catalog.sql_parts import one_of
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
-from prox_assets.programs import REFUSALS, EditStatus
+from prox_assets.programs import REFUSALS, EditStatus, Verdict
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +35,7 @@ _BAD_PROGRAMS = f"""
         FROM edits WHERE {{condition}} GROUP BY ALL
     ), asked AS (
         SELECT c.*, m.errors, m.looping, {one_of("s.verdict", REFUSALS)} AS failed,
-            e.executed AND s.verdict IS NULL AS unknown
+            s.verdict = '{Verdict.REVERTED}' AS reverted, e.executed AND s.verdict IS NULL AS unknown
         FROM (SELECT * FROM chunk_programs WHERE skip_reason IS NULL AND {{condition}}) c
         LEFT JOIN said s USING (corpus, shard, doc_id, chunk_index)
         LEFT JOIN marked m USING (corpus, shard, doc_id, chunk_index)
@@ -44,6 +44,7 @@ _BAD_PROGRAMS = f"""
         SELECT corpus, shard, doc_id, chunk_index, refiner, program, errors,
             unnest(list_concat(
                 CASE WHEN failed THEN ['failed'] ELSE [] END,
+                CASE WHEN reverted THEN ['reverted'] ELSE [] END,
                 CASE WHEN finish_reason = 'length' THEN ['truncated'] ELSE [] END,
                 CASE WHEN looping THEN ['looping'] ELSE [] END,
                 CASE WHEN error IS NOT NULL THEN ['no answer'] ELSE [] END,
@@ -56,11 +57,12 @@ _CONDITIONS = 4
 
 
 def bad_programs(con: "DuckDBPyConnection", scope: Scope = EVERYTHING) -> "pl.DataFrame":
-    """Return how many chunk programs failed, were truncated or looped, per refiner, as a share of all chunks shown.
+    """Return how many chunk programs had which problem, per refiner, as a share of all chunks shown.
 
-    A program may have several problems. `failed`: the executor rejected it as a whole; `truncated`: cut off by the
-    token limit; `looping`: the same call over and over; `no answer`: inference kept failing; `unknown verdict`: an
-    earlier release executed it, so whether it failed is unknown until refined_shards is run again.
+    A program may have several. `failed`: the executor rejected it as a whole; `reverted`: its changes were taken back,
+    since too little of the document would have been left; `truncated`: cut off by the token limit; `looping`: the same
+    call over and over; `no answer`: inference kept failing; `unknown verdict`: an earlier release executed it, so
+    whether it failed is unknown until refined_shards is run again.
 
     Returns:
         corpus, refiner (fingerprint), problem, programs, share (of the refiner's chunks shown to the model; for

@@ -28,7 +28,8 @@ from prox_assets.programs import (
     Provenance,
     ProvenanceError,
     execute_with_provenance,
-    stored_program,
+    line_cutoff,
+    stored_programs,
 )
 
 Row = dict[str, Any]
@@ -93,6 +94,7 @@ class _Reader:
             refined_text=refined["text"] if refined is not None else None,
             refined_hash=refined["refined_hash"] if refined is not None else None,
             policy=policy,
+            line_cutoff=_line_cutoff(document["text"], chunk_rows, policy),
             execution_id=self._execution,
             execution_fingerprint=policy_row["execution_fingerprint"] if policy_row is not None else None,
             steps=steps,
@@ -252,6 +254,16 @@ def _chunks(rows: list[Row], outcome_rows: list[Row], edit_rows: list[Row]) -> t
     return tuple(traces)
 
 
+def _line_cutoff(raw: str, chunk_rows: list[Row], stored: Mapping[str, Any] | None) -> float | None:
+    """Return the P(keep) from which lines were kept; None where that is not known or no line was scored."""
+    if stored is None or all(row["line_keep_probabilities"] is None for row in chunk_rows):
+        return None
+    try:
+        return line_cutoff(raw, chunk_rows, ExecutionPolicy.from_dict(stored))
+    except (ValueError, TypeError):
+        return None  # a policy of another version: `_provenance` says so
+
+
 def _provenance(
     raw: str, refined: str, chunk_rows: list[Row], stored: Mapping[str, Any] | None
 ) -> tuple[Provenance | None, str | None]:
@@ -260,8 +272,7 @@ def _provenance(
         return None, "the rules of the execution are not known"
     try:
         policy = ExecutionPolicy.from_dict(stored)
-        programs = [stored_program(row, policy) for row in chunk_rows]
-        refinement, provenance = execute_with_provenance(raw, programs, policy)
+        refinement, provenance = execute_with_provenance(raw, stored_programs(raw, chunk_rows, policy), policy)
     except ProvenanceError as error:
         return None, str(error)
     except (ValueError, TypeError) as error:

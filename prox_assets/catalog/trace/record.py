@@ -162,6 +162,7 @@ class DocumentTrace:
         refined_text: The refined text; None unless the document was kept.
         refined_hash: Hash of the refined text.
         policy: The execution policy, as stored.
+        line_cutoff: Scored lines were kept if P(keep) is at least this; None if no line was scored or executed.
         execution_id: The published execution.
         execution_fingerprint: Fingerprint of the execution policy.
         steps: The steps from raw file to result, in order.
@@ -186,6 +187,7 @@ class DocumentTrace:
     refined_text: str | None
     refined_hash: str | None
     policy: Mapping[str, Any] | None
+    line_cutoff: float | None
     execution_id: str | None
     execution_fingerprint: str | None
     steps: tuple[ShardStep, ...]

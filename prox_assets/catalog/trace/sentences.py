@@ -93,6 +93,7 @@ _VERDICTS: dict[str, str] = {
     Verdict.NO_CHANGE: "carried out, without a change",
     Verdict.REFUSED: "refused as a whole",
     Verdict.CUT_OFF: "refused as a whole, since it was cut off",
+    Verdict.REVERTED: "carried out and taken back, since too little of the document would be left",
     Verdict.CRASHED: "not carried out, since the released executor has no result for the document",
 }
 
@@ -119,7 +120,7 @@ def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> s
 
 
 class ScoredLine(NamedTuple):
-    """A line with its P(keep); `removed` says that it lies below the threshold in force."""
+    """A line with its P(keep); `removed` says that it lies below the cutoff in force."""
 
     number: int
     probability: float
@@ -129,24 +130,22 @@ class ScoredLine(NamedTuple):
 
 def scored_lines(trace: DocumentTrace, part: ChunkTrace) -> list[ScoredLine]:
     """Return the scored lines of a chunk, numbered as in the document; [] where lines were not scored."""
-    threshold = _line_threshold(trace)
+    cutoff = trace.line_cutoff
     lines = trace.raw_text.split("\n")[part.line_start : part.line_end + 1]
     return [
-        ScoredLine(part.line_start + offset, probability, threshold is not None and probability < threshold, line)
+        ScoredLine(part.line_start + offset, probability, cutoff is not None and probability < cutoff, line)
         for offset, (probability, line) in enumerate(zip(part.line_keep_probabilities or (), lines, strict=False))
     ]
 
 
 def scores(trace: DocumentTrace, lines: list[ScoredLine]) -> str:
     """Sum up scored lines."""
-    threshold = _line_threshold(trace)
-    if threshold is None:
+    if trace.line_cutoff is None or trace.policy is None:
         return f"{len(lines):,} lines scored"
-    return f"{len(lines):,} lines scored, {sum(line.removed for line in lines):,} below line_keep_threshold {threshold}"
-
-
-def _line_threshold(trace: DocumentTrace) -> float | None:
-    return trace.policy.get("line_keep_threshold") if trace.policy is not None else None
+    below = sum(line.removed for line in lines)
+    if trace.policy.get("line_decision") != "expected_f1":
+        return f"{len(lines):,} lines scored, {below:,} below line_keep_threshold {trace.line_cutoff}"
+    return f"{len(lines):,} lines scored; lines kept at P >= {trace.line_cutoff:.3f} (expected F1), {below:,} below"
 
 
 def no_chunks(trace: DocumentTrace) -> str:

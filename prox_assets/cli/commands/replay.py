@@ -86,7 +86,7 @@ def _replay(
     """Replay shard by shard; return the problems of shards that could not be replayed."""
 
     def change(policy: ExecutionPolicy) -> ExecutionPolicy:
-        return dataclasses.replace(policy, **changes)
+        return policy.with_settings(**changes)
 
     problems: list[str] = []
     for key in shards:

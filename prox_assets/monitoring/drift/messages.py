@@ -28,7 +28,7 @@ _NAMES: dict[Measure, str] = {
     Measure.TRUNCATED_PROGRAMS: "truncated programs",
     Measure.LOOPING_PROGRAMS: "looping programs",
     Measure.NO_OP_PROGRAMS: "no-op programs",
-    Measure.OVER_DELETION: "over-deletion (documents that lost four fifths or more)",
+    Measure.OVER_DELETION: "over-deletion (documents that lost four fifths or more, or would have been emptied)",
     Measure.DROPPED_DOCUMENTS: "dropped documents",
     Measure.QUARANTINED_DOCUMENTS: "quarantined documents",
     Measure.REJECTED_ROWS: "rejected rows",
@@ -185,6 +185,12 @@ _EXAMPLES: dict[Measure, str] = {
         "SELECT shard, doc_id, chunk_index, finish_reason, left(program, 200) AS program FROM chunk_programs "
         "WHERE {where} AND (corpus, shard, doc_id, chunk_index) IN (SELECT (corpus, shard, doc_id, chunk_index) "
         "FROM chunk_outcomes WHERE {where} AND verdict = 'no_change') LIMIT 20"
+    ),
+    # A document that was reverted would have lost too much, although its characters say otherwise.
+    Measure.OVER_DELETION: (
+        "SELECT shard, doc_id, outcome, reason, characters_before, characters_after FROM outcomes WHERE {where} "
+        "ORDER BY CASE WHEN reason IN ('nothing_left', 'kept_share_too_small', 'too_few_characters') THEN 0 "
+        "ELSE characters_after / greatest(characters_before, 1) END, doc_id LIMIT 20"
     ),
     Measure.DROPPED_DOCUMENTS: (
         "SELECT reason, outcome, count(*) AS documents, min(doc_id) AS example FROM outcomes "

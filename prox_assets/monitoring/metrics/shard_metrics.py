@@ -43,8 +43,8 @@ def shard_metrics(
     metrics |= _program_metrics(tables)
     if before is not None and after is not None:
         metrics |= _signal_metrics(before, after)
-    metrics |= program_counts(tables)
-    metrics |= watched_columns(tables, raw, refined)
+    counts = program_counts(tables)
+    metrics |= counts | watched_columns(tables, raw, refined, counts["documents_reverted"] or 0)
     return metrics | {"tokens_in": raw.tokens, "tokens_out": refined.tokens}
 
 

@@ -28,12 +28,15 @@ REPETITION_AMONG = 30
 _EXECUTED = [*(outcome.value for outcome in KEPT_OUTCOMES), Outcome.DROPPED_BY_CHUNKS.value]
 
 
-def watched_columns(tables: ShardTables, raw: RawTexts, refined: RefinedTexts) -> dict[str, Any]:
-    """Compute the watched columns of one refined shard, all but the counts of programs (program_counts.py)."""
+def watched_columns(tables: ShardTables, raw: RawTexts, refined: RefinedTexts, reverted: int) -> dict[str, Any]:
+    """Compute the watched columns of one refined shard, all but the counts of programs (program_counts.py).
+
+    `reverted` is the number of documents that were kept as they were because their programs left too little.
+    """
     outcomes = tables.outcomes.lazy()
     languages = sorted(raw.languages.items())
     return {
-        **_outcome_histograms(outcomes),
+        **_outcome_histograms(outcomes, reverted),
         "doc_prompted": prompted_of(_document_prompts(tables.doc_programs.lazy()), outcomes),
         "chunk_prompted": prompted_of(_chunk_prompts(tables.chunk_programs.lazy()), outcomes),
         "documents_by_language": [{"language": language, "count": count} for language, count in languages],
@@ -60,7 +63,7 @@ def histogram(frame: pl.DataFrame, column: str, bins: int) -> list[int]:
     return [counts.get(number, 0) for number in range(bins)]
 
 
-def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
+def _outcome_histograms(outcomes: pl.LazyFrame, reverted: int) -> dict[str, Any]:
     kept = pl.col("outcome").is_in([outcome.value for outcome in KEPT_OUTCOMES])
     executed = pl.col("outcome").is_in(_EXECUTED)
     left = pl.when(pl.col("characters_before") > 0).then(pl.col("characters_after") / pl.col("characters_before"))
@@ -79,7 +82,8 @@ def _outcome_histograms(outcomes: pl.LazyFrame) -> dict[str, Any]:
         "length_histogram": histogram(frame, "length", LENGTH_BINS),
         "operations_histogram": histogram(frame, "operations", OPERATION_BINS),
         "documents_executed": int(frame["executed"].sum()),
-        "documents_over_deleted": int(frame["over_deleted"].sum()),
+        # A refiner that empties documents must not go unnoticed because the policy keeps them.
+        "documents_over_deleted": int(frame["over_deleted"].sum()) + reverted,
     }
 
 

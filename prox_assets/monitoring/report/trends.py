@@ -82,8 +82,13 @@ TRENDS: tuple[Trend, ...] = (
     ),
     Trend(
         "Over-deletion",
-        "Share of executed documents that lost four fifths or more of their characters.",
+        "Share of executed documents that lost four fifths or more of their characters, or would have been emptied.",
         _of("documents_over_deleted", "documents_executed"),
+    ),
+    Trend(
+        "Reverted documents",
+        "Share of executed documents that stayed as they were because their programs left too little.",
+        _of("documents_reverted", "documents_executed"),
     ),
     Trend(
         "Repeated lines",

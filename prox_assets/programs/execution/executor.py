@@ -1,7 +1,7 @@
 """Executes the programs of one document: the entry point of the package.
 
-It checks the chunks and programs for both modes, assembles strict chunks into a document, and drops edited documents
-that are too short. `strict` runs one chunk; `reference_mode` runs the released executor.
+It checks the chunks and programs for both modes, assembles strict chunks into a document, and drops or reverts edited
+documents of which too little is left. `strict` runs one chunk; `reference_mode` runs the released executor.
 """
 
 import math
@@ -14,7 +14,7 @@ from prox_assets.programs.execution.reference_mode import execute_as_released
 from prox_assets.programs.execution.strict import refine_chunk
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept
+from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept, reverted
 
 
 class ChunkProgram(NamedTuple):
@@ -107,7 +107,13 @@ def _execute_strictly(
     # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
     # removed, nothing was kept.
     reason = _too_little_left(text, refined, policy) if refined != text or not output else None
-    return dropped(text, chunks, edits, reason) if reason else kept(text, refined, chunks, edits)
+    if reason is None:
+        return kept(text, refined, chunks, edits)
+    if policy.on_empty == "drop":
+        return dropped(text, chunks, edits, reason)
+    if records is not None:
+        records.clear()  # a line without a record stayed as it was
+    return reverted(text, chunks, edits, reason)
 
 
 def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:

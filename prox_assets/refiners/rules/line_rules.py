@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import accumulate
 
+from prox_assets.programs.words import count_words
 from prox_assets.published_rules import c4
 from prox_assets.refiners.rules.config import LineRuleSettings
 from prox_assets.refiners.rules.sentences import ends_sentence
-from prox_assets.refiners.rules.text_measures import count_words
 
 # Controls that say nothing about their page. A line is removed only if it consists of nothing else.
 WIDGET = re.compile(

@@ -7,13 +7,12 @@ length of its words, so pages in other scripts and languages are measured by tex
 from collections import Counter
 from collections.abc import Collection
 
+from prox_assets.programs.words import count_words, unspaced_characters
 from prox_assets.published_rules.texts import published_lines, published_words
 from prox_assets.refiners.rules.text_measures import (
     LetterCounts,
     count_letters,
-    count_words,
     mean_word_length,
-    unspaced_characters,
     visible_lines,
     width,
     without_unseen,

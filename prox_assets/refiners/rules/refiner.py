@@ -10,6 +10,7 @@ from itertools import groupby
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Normalize, Operation, RemoveLines, render
+from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.rules.citations import citation_marks
@@ -57,7 +58,9 @@ def document_program(text: str, settings: RuleSettings) -> str:
     """Return `keep_doc()`, or `drop_doc()` and the first rule that the document breaks."""
     chunk = Chunk(0, 0, text.count("\n"))
     calls = tuple(operation for operation, _ in _edits(text, settings))
-    finding = first_finding(execute(text, [(chunk, calls)]).text, settings.documents)
+    # A document of which the line rules leave nothing is judged as empty, whatever execution will do with it.
+    left = execute(text, [(chunk, calls)], ExecutionPolicy(on_empty="drop")).text
+    finding = first_finding(left, settings.documents)
     return _call(KeepDoc()) if finding is None else _call(DropDoc(), str(finding))
 
 

@@ -15,15 +15,11 @@ from string import ascii_lowercase
 
 from prox_assets.programs.words import UNSPACED
 
-UNSPACED_CHARACTERS_PER_WORD = 2
-
-
 # Scripts in which one character is a syllable: Hangul, Ethiopic, Cherokee, Canadian syllabics, Vai.
 _SYLLABLE = re.compile(
     "[\uac00-\ud7a3\u1200-\u135a\u1380-\u138f\u2d80-\u2dde\uab01-\uab2e\u13a0-\u13fd\uab70-\uabbf\u1401-\u166c"
     "\u166f-\u167f\ua500-\ua60c]"
 )
-_ETHIOPIC_WORD_SPACE = "\u1361"
 # Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Syriac, Thaana, N'Ko, Georgian, and their presentation forms.
 _ALPHABET = re.compile(
     "[A-Za-z\u00aa-\u02af\u0370-\u052f\u0531-\u0588\u05d0-\u05f2\u0620-\u064a\u066e-\u06ff\u0710-\u072f\u074d-\u07ea"
@@ -98,21 +94,6 @@ def visible_lines(text: str) -> list[str]:
 def without_unseen(text: str) -> str:
     """Return a text without soft hyphens, joiners, direction marks and the like anywhere in it."""
     return text if text.isascii() else _UNSEEN_CHARACTER.sub("", text)
-
-
-def unspaced_characters(text: str) -> int:
-    """Return the number of characters of scripts written without spaces."""
-    return 0 if text.isascii() else len(UNSPACED.findall(text))
-
-
-def count_words(text: str) -> int:
-    """Return the number of words: runs between white space, plus half the characters of scripts without spaces."""
-    unspaced = unspaced_characters(text)
-    if _ETHIOPIC_WORD_SPACE in text:
-        text = text.replace(_ETHIOPIC_WORD_SPACE, " ")
-    if not unspaced:
-        return len(text.split())
-    return len(UNSPACED.sub(" ", text).split()) + -(-unspaced // UNSPACED_CHARACTERS_PER_WORD)
 
 
 def mean_word_length(words: Sequence[str]) -> float:

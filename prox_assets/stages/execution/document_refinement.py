@@ -14,7 +14,7 @@ from prox_assets.programs import (
     Refinement,
     decide_document,
     execute,
-    stored_program,
+    stored_programs,
 )
 from prox_assets.stages.run import StageError
 
@@ -69,7 +69,7 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
             f"document {document['doc_id']} is kept but has no chunk programs; materialize chunk_programs"
         )
     try:
-        refinement = execute(text, [stored_program(chunk, policy) for chunk in chunks], policy)
+        refinement = execute(text, stored_programs(text, chunks, policy), policy)
     except ValueError as error:
         raise StageError(
             f"the chunk programs of document {document['doc_id']} do not fit its text: {error}. Infer chunk_programs "

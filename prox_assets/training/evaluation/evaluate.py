@@ -15,7 +15,7 @@ from prox_assets.programs import (
     Refinement,
     decide_document,
     execute,
-    stored_program,
+    stored_programs,
 )
 from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentProgram, DocumentRefiner, RefinerInput
 from prox_assets.training.data.document_targets import document_target
@@ -152,7 +152,7 @@ def _in_order(results: Iterable[ProgramsT]) -> list[ProgramsT]:
 
 def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refinement:
     """Execute the programs of a text."""
-    return execute(text, [stored_program(asdict(row), policy) for row in programs.rows], policy)
+    return execute(text, stored_programs(text, [asdict(row) for row in programs.rows], policy), policy)
 
 
 def evaluate_chunks(

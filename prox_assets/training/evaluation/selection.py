@@ -33,8 +33,9 @@ class CheckpointResult:
     Attributes:
         step: Optimiser steps of its training so far.
         score: The number that checkpoints are compared by: F1 of removed lines (programs), mean page word F1 over both
-            regimes (scored lines), or mean F1 of keeping and dropping (documents).
-        threshold: The threshold on P(keep) that scores best; None for programs and for documents.
+            regimes under `expected_f1` (scored lines), or mean F1 of keeping and dropping (documents).
+        threshold: The threshold on P(keep) that is best under `line_decision: threshold`; None for programs and for
+            documents.
         measures: Measurements by name.
     """
 
@@ -80,13 +81,17 @@ def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage], folder: P
         full = measure_chunks(shown["text_full"], "text_full", programs["text_full"], policy)
         measures = {"word_f1": full.word_f1, "removed_line_f1": full.removed.f1}
         return CheckpointResult(0, full.removed.f1, None, measures)
-    trials: list[CheckpointResult] = []
-    for threshold in THRESHOLDS:
-        own = replace(policy, line_keep_threshold=threshold)
+
+    def measured(own: ExecutionPolicy) -> dict[str, float]:
         full, main = (measure_chunks(shown[regime], regime, programs[regime], own) for regime in REGIMES)
-        measures = {"word_f1": full.word_f1, "word_f1_main": main.word_f1, "removed_line_f1": full.removed.f1}
-        trials.append(CheckpointResult(0, (full.word_f1 + main.word_f1) / 2, threshold, measures))
-    return max(trials, key=lambda trial: trial.score)
+        return {"word_f1": full.word_f1, "word_f1_main": main.word_f1, "removed_line_f1": full.removed.f1}
+
+    def score(measures: dict[str, float]) -> float:
+        return (measures["word_f1"] + measures["word_f1_main"]) / 2
+
+    best = max(THRESHOLDS, key=lambda threshold: score(measured(policy.with_settings(line_keep_threshold=threshold))))
+    measures = measured(policy.with_settings(line_decision="expected_f1"))
+    return CheckpointResult(0, score(measures), best, measures)
 
 
 def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument], folder: Path) -> CheckpointResult:

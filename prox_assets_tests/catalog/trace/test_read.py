@@ -126,6 +126,30 @@ def test_scored_documents_show_probabilities_beside_the_thresholds_in_force(tmp_
     assert [kept.raw_text[start:end] for start, end in kept.provenance.removed()] == ["menu[1]\n", "share\n", "[2]"]
 
 
+def test_the_cutoff_of_the_document_is_told_where_the_expected_f1_decided(tmp_path):
+    run = scored(tmp_path, line_decision="expected_f1")
+    place = rows(run, Table.DOCUMENTS)[0]
+    life = read_trace(run.lake, DocumentPlace("web", run.shard, place["doc_id"], place["source_row"]))
+    lines = sentences.scored_lines(life, life.chunks[0])
+    # F1 is 2 * (.95 * 2 + .6 + .8 * 2) / (5 + .1 + 4.1), and the cutoff half of it.
+    assert life.line_cutoff == pytest.approx(4.1 / 9.2)
+    assert [line.removed for line in lines] == [True, False, False, False]
+    assert sentences.scores(life, lines) == "4 lines scored; lines kept at P >= 0.446 (expected F1), 1 below"
+    assert life.refined_text == "A sentence.\nshare\nAnother sentence."
+    assert life.provenance is not None
+
+
+def test_a_reverted_document_says_what_was_taken_back(tmp_path):
+    life = life_of(all_fates(tmp_path, on_empty="keep"), "emptied")
+    assert sentences.outcome(life).startswith("kept_unchanged (nothing_left), 11 to 11 characters")
+    assert sentences.chunk(life.chunks[0]).endswith(
+        "carried out and taken back, since too little of the document would be left"
+    )
+    assert [edit.status for edit in life.chunks[0].edits] == ["reverted"]
+    assert life.refined_text == life.raw_text
+    assert life.provenance is not None
+
+
 def test_the_refiner_of_each_level_is_the_one_recorded_beside_its_programs(run):
     life = life_of(run, "kept")
     for who, table in ((life.doc_refiner, Table.DOC_PROGRAMS), (life.chunk_refiner, Table.CHUNK_PROGRAMS)):

@@ -10,6 +10,7 @@ from prox_assets.cli import app
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, place_of, scored
+from prox_assets_tests.stages.shard_runs import rows
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,21 @@ def test_other_rules_show_transitions_and_examples_and_are_no_failure(run):
     assert ["kept_unchanged", "kept_edited", "1"] in cells(output)
     assert f"{place_of(run, 'bad-program').doc_id}  kept_unchanged -> kept_edited  36 -> 31 characters" in output
     assert "-menu\n+A page whose program is broken." in output
+
+
+def test_another_decision_about_lines_changes_the_text_of_a_lake_of_before_without_a_model(tmp_path):
+    before = scored(tmp_path, on_empty="drop")
+    assert "line_decision" not in rows(before, Table.POLICIES)[0]["configuration"]
+    assert ["equal", "3"] in cells(prox(before))
+    output = prox(before, "--policy", "line_decision=expected_f1", "--policy", "line_f1_beta=0.5")
+    assert "replayed under line_decision=expected_f1, line_f1_beta=0.5" in output
+    assert ["kept_edited", "another", "text", "1"] in cells(output)
+    assert "-share\n+Another sentence." in output
+
+
+def test_a_threshold_is_tried_where_the_expected_f1_has_decided(tmp_path):
+    run = scored(tmp_path, line_decision="expected_f1")
+    assert ["kept_edited", "another", "text", "1"] in cells(prox(run, "--policy", "line_keep_threshold=0.7"))
 
 
 def test_the_number_of_examples_can_be_chosen(run):

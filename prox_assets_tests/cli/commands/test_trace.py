@@ -86,6 +86,12 @@ def test_a_dropped_document_shows_its_probability_against_the_threshold(tmp_path
     assert "1 P(keep) 0.950   A sentence." in prox(run, documents[0]["doc_id"], "--all")
 
 
+def test_the_cutoff_that_the_document_led_to_is_shown(tmp_path):
+    run = scored(tmp_path, line_decision="expected_f1")
+    output = prox(run, rows(run, Table.DOCUMENTS)[0]["doc_id"])
+    assert "4 lines scored; lines kept at P >= 0.446 (expected F1), 1 below (all with --all)" in output
+
+
 def test_escape_sequences_and_markup_do_not_reach_the_terminal(run):
     for arguments in ((), ("--all",), ("--span", "0:40")):
         output = trace(run, "hostile", *arguments)

@@ -13,6 +13,8 @@ from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMAS, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.monitoring.metrics.watched import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, prompted_of, repetition_of
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.programs.policy import OnEmpty
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.run import ShardRun
@@ -34,8 +36,8 @@ PAGES = {
 }
 
 
-def refined_run(folder: Path, **changes: Any) -> ShardRun:
-    run = read_shard_of(folder, list(PAGES))
+def refined_run(folder: Path, on_empty: OnEmpty = "drop", **changes: Any) -> ShardRun:
+    run = read_shard_of(folder, list(PAGES), policy=ExecutionPolicy(on_empty=on_empty))
     documents = FakeDocuments(probability=lambda text: 0.1 if text == "dropped" else 0.9)
     infer(run, documents, FakeChunks(program=lambda text: PAGES[text], **changes))
     refine_shard(run)
@@ -58,7 +60,7 @@ def test_watched_columns_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert filled(row["length_histogram"]) == {3: 2, 6: 1, 7: 4}  # 4-7, 32-63, 64-127 characters
     assert len(row["operations_histogram"]) == OPERATION_BINS
     assert filled(row["operations_histogram"]) == {0: 3, 1: 3}
-    assert (row["documents_executed"], row["documents_over_deleted"]) == (6, 2)
+    assert (row["documents_executed"], row["documents_over_deleted"], row["documents_reverted"]) == (6, 2, 0)
     assert (row["programs_executed"], row["programs_no_op"]) == (6, 2)  # the refused one is no no-op
     # The fakes count characters as tokens.
     whole = sum(map(len, PAGES))
@@ -69,6 +71,14 @@ def test_watched_columns_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert (row["repetition_documents"], row["repetition_lines"]) == (4, 6)
     assert row["repetition_expected"] == pytest.approx(2 * (1 - (1 - 1 / 3) ** 29))
     assert row["metadata_keys"] == ["url"]
+
+
+def test_documents_that_the_policy_keeps_from_being_emptied_are_counted(tmp_path: Path) -> None:
+    row = measure_shard(refined_run(tmp_path, on_empty="keep"))
+    assert (row["documents_executed"], row["documents_over_deleted"], row["documents_reverted"]) == (6, 2, 2)
+    assert (row["kept_unchanged"], row["dropped_by_chunks"], row["drop_rate"]) == (5, 0, pytest.approx(1 / 7))
+    assert filled(row["retention_histogram"]) == {0: 1, 13: 1, 19: 5}
+    assert (row["programs_executed"], row["programs_no_op"], row["programs_failed"]) == (6, 2, 1)
 
 
 def test_an_answer_that_was_cut_off_is_no_no_op(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_chunk_without_lines_has_no_operations():
 def test_exactly_the_lines_at_or_above_the_threshold_are_left(probabilities, threshold, line_start):
     text = "\n".join(f"line {number}" for number in range(line_start + len(probabilities)))
     chunk = Chunk(0, line_start, line_start + len(probabilities) - 1)
-    policy = ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold, min_kept_share=0)
+    policy = ExecutionPolicy(dialect="line-labels", line_keep_threshold=threshold, min_kept_share=0, on_empty="drop")
     program = operations_from_probabilities(probabilities, threshold, policy.first_line_number(chunk))
 
     refinement = execute(text, [(chunk, program)], policy)

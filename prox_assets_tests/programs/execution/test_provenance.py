@@ -197,10 +197,18 @@ def test_a_program_that_costs_too_much_leaves_no_replacement_in_the_map():
 
 
 def test_a_dropped_document_is_removed_as_a_whole():
-    refinement, provenance = execute_with_provenance("menu\nshare", [((0, 1), (RemoveLines(0, 1),))])
+    programs = [((0, 1), (RemoveLines(0, 1),))]
+    refinement, provenance = execute_with_provenance("menu\nshare", programs, ExecutionPolicy(on_empty="drop"))
     assert refinement.outcome is Outcome.DROPPED_BY_CHUNKS
     assert provenance.segments == ()
     assert provenance.removed() == ((0, 10),)
+
+
+def test_a_reverted_document_is_copied_as_a_whole():
+    programs = [((0, 0), (RemoveLines(0, 0),)), ((1, 1), (Normalize("share", ""),))]
+    _, provenance = execute_with_provenance("menu\nshare", programs)
+    assert provenance.segments == (Segment(0, 10, 0, 10, SegmentKind.COPIED),)
+    assert provenance.removed() == ()
 
 
 @pytest.mark.parametrize("span", [(0, 0), (3, 2), (-1, 2), (0, 5), (9, 12)])

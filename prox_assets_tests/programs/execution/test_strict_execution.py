@@ -1,6 +1,7 @@
 """Strict mode of `execute`."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import (
     Chunk,
+    ChunkOutcome,
     ChunkProgram,
     EditStatus,
     ExecutionPolicy,
@@ -16,11 +18,14 @@ from prox_assets.programs import (
     Outcome,
     Reason,
     RemoveLines,
+    Verdict,
     execute,
     parse,
 )
 from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
 from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.program_invariants import check_provenance, check_strict
+from prox_assets.testing.program_mutations import HostileInput
 from prox_assets_tests.programs.cases import run, run_chunks, statuses
 
 PAGE = "Home | About\nThe title\nThe first paragraph.\nThe second paragraph.\nCopyright"
@@ -31,6 +36,7 @@ policies = st.builds(
     min_kept_share=st.floats(0, 1),
     min_kept_characters=st.integers(0, 20),
     whole_words=st.booleans(),
+    on_empty=st.sampled_from(["keep", "drop"]),
 )
 
 
@@ -42,7 +48,10 @@ def test_no_text_and_no_program_makes_execution_raise(document, policy):
 
     assert refinement.lines_before == text.count("\n") + 1
     assert refinement.characters_after == len(refinement.text)
-    assert (refinement.outcome is Outcome.DROPPED_BY_CHUNKS) == (refinement.reason is not None)
+    if policy.on_empty == "drop":
+        assert (refinement.outcome is Outcome.DROPPED_BY_CHUNKS) == (refinement.reason is not None)
+    else:
+        assert refinement.outcome is not Outcome.DROPPED_BY_CHUNKS
 
 
 @given(chunked_documents(), policies)
@@ -55,6 +64,28 @@ def test_output_lines_are_a_subsequence_of_input_lines_unless_a_normalize_applie
     ):
         remaining = iter(text.split("\n"))
         assert all(line in remaining for line in refinement.text.split("\n"))
+
+
+@given(chunked_documents(), policies)
+@settings(max_examples=300)
+def test_a_document_is_dropped_or_reverted_whole_and_every_record_says_so(document, policy):
+    text, programs = document
+    case = HostileInput(text, programs, policy)
+
+    check_provenance(case, check_strict(case))
+
+
+@given(chunked_documents(), policies)
+def test_keeping_changes_only_what_dropping_drops(document, policy):
+    text, programs = document
+    keeping, dropping = (execute(text, programs, replace(policy, on_empty=what)) for what in ("keep", "drop"))
+
+    if dropping.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        assert keeping == dropping
+    else:
+        assert (keeping.text, keeping.reason, keeping.operations_applied) == (text, dropping.reason, 0)
+        applied = [edit.status is EditStatus.APPLIED for edit in dropping.edits]
+        assert [edit.status is EditStatus.REVERTED for edit in keeping.edits] == applied
 
 
 @given(chunked_documents(), policies)
@@ -300,10 +331,28 @@ def test_matches_absurdly_many_are_given_up_as_a_whole():
     ],
 )
 def test_a_document_of_which_too_little_is_left_is_dropped(text, program, policy, reason):
-    refinement = run(text, program, **policy)
+    refinement = run(text, program, on_empty="drop", **policy)
 
     assert (refinement.text, refinement.outcome, refinement.reason) == ("", "dropped_by_chunks", reason)
     assert (refinement.characters_after, refinement.lines_after) == (0, 0)
+
+    refinement = run(text, program, **policy)
+
+    assert (refinement.text, refinement.outcome, refinement.reason) == (text, "kept_unchanged", reason)
+    assert (refinement.characters_after, refinement.lines_after) == (len(text), text.count("\n") + 1)
+    assert statuses(refinement) == ["reverted"]
+    assert refinement.chunks == (ChunkOutcome(0, Verdict.REVERTED),)
+    assert (refinement.operations_applied, refinement.operations_failed) == (0, 0)
+
+
+def test_reverting_a_document_leaves_other_verdicts_and_statuses_as_they_are():
+    programs = ["remove_lines(0, 0)\nremove_lines(0, 0)", "keep_chunk()", "remove_lines(9, 9)", "remove_lines(3, 3)"]
+    refinement = run_chunks("menu\n\n\nshare", 1, programs)
+
+    assert refinement.reason is Reason.NOTHING_LEFT
+    assert [chunk.verdict.value for chunk in refinement.chunks] == ["reverted", "no_change", "refused", "reverted"]
+    assert statuses(refinement) == ["reverted", "duplicate", "no_change", "out_of_range", "reverted"]
+    assert all(not edit.characters_removed for edit in refinement.edits)
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "Hi."])
@@ -320,7 +369,7 @@ def test_cost_does_not_grow_with_the_size_of_ranges_nor_with_ranges_times_lines(
     program = f"remove_lines(0, {10**15})\n" + "\n".join(f"remove_lines({n}, {line_count - 2})" for n in range(20_000))
 
     # 4 * 10^9 lines are named; minutes or more if each were touched.
-    assert run(text, program, error_limit=9).operations_applied == 1
+    assert run(text, program, error_limit=9, on_empty="drop").operations_applied == 1
 
 
 @pytest.mark.timeout(60)

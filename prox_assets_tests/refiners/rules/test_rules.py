@@ -14,6 +14,7 @@ from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.operations import DropDoc, KeepDoc, Normalize, RemoveLines
+from prox_assets.programs.words import count_words
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.presets import preset
 from prox_assets.refiners.protocol import RefinerInput
@@ -21,7 +22,6 @@ from prox_assets.refiners.rules.citations import citation_marks
 from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner, chunk_program, document_program
 from prox_assets.refiners.rules.sentences import count_sentences
-from prox_assets.refiners.rules.text_measures import count_words
 
 DEFAULT = RuleSettings()
 PROSE = [

@@ -6,10 +6,10 @@ import unicodedata
 import pytest
 import regex
 
+from prox_assets.programs.words import count_words
 from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 from prox_assets.refiners.rules.refiner import chunk_program, document_program
 from prox_assets.refiners.rules.sentences import count_sentences, ends_sentence
-from prox_assets.refiners.rules.text_measures import count_words
 from prox_assets_tests.refiners.sound_prose import SOUND_PROSE
 
 DEFAULT = RuleSettings()

@@ -37,8 +37,8 @@ PROGRAMS = {
 }
 
 
-def all_outcomes(folder) -> ShardRun:
-    run = read_shard_of(folder, list(TEXTS.values()))
+def all_outcomes(folder, **policy) -> ShardRun:
+    run = read_shard_of(folder, list(TEXTS.values()), policy=ExecutionPolicy(**{"on_empty": "drop", **policy}))
     infer(
         run,
         FakeDocuments(
@@ -81,6 +81,33 @@ def test_every_outcome_is_reached_with_its_reason(tmp_path):
         Outcome.QUARANTINED: 2,
     }
     assert summary.documents == sum(summary.outcomes.values()) == len(TEXTS)
+
+
+def test_a_document_that_its_programs_empty_stays_as_it_was_and_the_tables_say_so(tmp_path):
+    run = all_outcomes(tmp_path, on_empty="keep")
+    assert refine_shard(run).outcomes[Outcome.DROPPED_BY_CHUNKS] == 0
+    outcome = by_name(run, Table.OUTCOMES)["emptied"]
+    assert (outcome["outcome"], outcome["reason"]) == ("kept_unchanged", "nothing_left")
+    assert outcome["characters_after"] == len(TEXTS["emptied"])
+    assert (outcome["operations_applied"], outcome["operations_failed"]) == (0, 0)
+    refined = by_name(run, Table.REFINED)["emptied"]
+    assert (refined["text"], refined["refined_hash"]) == (TEXTS["emptied"], refined["raw_hash"])
+    of_it = [[row for row in rows(run, t) if row["doc_id"] == outcome["doc_id"]] for t in EXECUTION_TABLES[2:]]
+    [[verdict], [edit]] = of_it
+    assert (verdict["verdict"], verdict["removed_lines"]) == ("reverted", [])
+    assert (edit["status"], edit["characters_removed"]) == ("reverted", 0)
+
+
+def test_lines_are_kept_for_the_expected_f1_of_the_document(tmp_path):
+    text = "menu\nA sentence of main content.\nshare this\nAnother sentence of main content."
+    run = read_shard_of(tmp_path, [text], refiners=with_floor(0.5, dialect="line-labels"))
+    infer(run, chunks=FakeChunks(line_probabilities=lambda _: (0.1, 0.4, 0.2, 0.4)))
+    expected = {"threshold": text, "expected_f1": "A sentence of main content.\nAnother sentence of main content."}
+    for decision, refined in expected.items():
+        moved = with_policy(run, line_decision=decision)
+        assert write_chunk_programs(moved, FakeSession("chunk", FakeChunks())).reused
+        refine_shard(moved)
+        assert [row["text"] for row in rows(moved, Table.REFINED)] == [refined]
 
 
 def test_outcomes_edits_and_refined_agree(tmp_path):

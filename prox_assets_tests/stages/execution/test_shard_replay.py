@@ -56,6 +56,7 @@ def rewrite(run: ShardRun, table: Table, change) -> None:
         {"min_kept_share": 0.9, "whole_words": False},
         {"mode": "reference"},
         {"doc_keep_threshold": 0.9},
+        {"on_empty": "keep"},
     ],
 )
 def test_under_the_stored_rules_every_document_comes_out_as_it_was_stored(tmp_path, policy):
@@ -68,21 +69,39 @@ def test_under_the_stored_rules_every_document_comes_out_as_it_was_stored(tmp_pa
     assert found.executor_versions == {EXECUTOR_VERSION}
 
 
-def test_scored_documents_come_out_as_they_were_stored(tmp_path):
-    found = replayed(scored(tmp_path, line_keep_threshold=0.7))
+@pytest.mark.parametrize("policy", [{"line_keep_threshold": 0.7}, {"line_decision": "expected_f1"}])
+def test_scored_documents_come_out_as_they_were_stored(tmp_path, policy):
+    found = replayed(scored(tmp_path, **policy))
     assert (found.documents, found.equal) == (3, 3)
+
+
+def test_a_lake_of_before_is_replayed_under_the_expected_f1_without_a_model(tmp_path):
+    run = scored(tmp_path, on_empty="drop")
+    [row] = rows(run, Table.POLICIES)
+    stored = json.loads(row["configuration"])["policy"]
+    assert not {"line_decision", "line_f1_beta", "on_empty"} & stored.keys(), "earlier releases had no such fields"
+    assert replayed(run).equal == 3
+    found = replayed(run, line_decision="expected_f1", line_f1_beta=0.5)
+    assert found.differences == {Transition("kept_edited", "kept_edited"): 1}
+    assert found.examples[0].first_difference == ("share", "Another sentence.")
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"error_limit": 1}, {"error_limit": 100}, {"min_kept_characters": 40}, {"mode": "reference"}],
+    [
+        {"error_limit": 1},
+        {"error_limit": 100},
+        {"min_kept_characters": 40},
+        {"min_kept_characters": 40, "on_empty": "keep"},
+        {"mode": "reference"},
+    ],
 )
 def test_a_replay_under_other_rules_says_what_executing_under_them_gives(tmp_path, changes):
     run = all_fates(tmp_path)
     before = {row["doc_id"]: row["outcome"] for row in rows(run, Table.OUTCOMES)}
     texts_before = {row["doc_id"]: row["refined_hash"] for row in rows(run, Table.REFINED)}
     found = replayed(run, examples=100, **changes)
-    refine_shard(with_policy(run, **{"error_limit": 2, **changes}))
+    refine_shard(with_policy(run, **{"error_limit": 2, "on_empty": "drop", **changes}))
     after = {row["doc_id"]: row["outcome"] for row in rows(run, Table.OUTCOMES)}
     texts_after = {row["doc_id"]: row["refined_hash"] for row in rows(run, Table.REFINED)}
     different = {
@@ -113,7 +132,7 @@ def test_examples_are_limited_for_each_transition_over_all_shards(tmp_path):
             "web",
             run.shard,
             found,
-            lambda _: ExecutionPolicy(error_limit=2, min_kept_characters=1000),
+            lambda _: ExecutionPolicy(error_limit=2, min_kept_characters=1000, on_empty="drop"),
             examples=1,
         )
     assert found.documents == 2 * len(TEXTS)

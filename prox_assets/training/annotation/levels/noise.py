@@ -24,8 +24,10 @@ from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
 from prox_assets.training.data.line_targets import visible_characters
 
-# The removed share is bounded after merging, so the executor's floors are off here.
-_POLICY = ExecutionPolicy(mode="strict", line_numbers="chunk", min_kept_share=0.0, min_kept_characters=0)
+# The removed share is bounded after merging, so the executor's floors are off here, and nothing is reverted.
+_POLICY = ExecutionPolicy(
+    mode="strict", line_numbers="chunk", min_kept_share=0.0, min_kept_characters=0, on_empty="drop"
+)
 
 
 @dataclass(frozen=True, slots=True)
