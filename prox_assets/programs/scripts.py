@@ -10,6 +10,12 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import chain
 
+OUTSIDE_TRAINING = "outside_training"
+"""Why a text was not shown to a refiner: its script is none of those that the refiner was trained on."""
+
+# Raise this when texts are given to other scripts: refiners then abstain from other texts.
+SCRIPTS_VERSION = 1
+
 LATIN = "latin"
 HAN = "han"
 KANA = "kana"

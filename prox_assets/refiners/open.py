@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.engines.protocol import Engine
+from prox_assets.refiners.abstaining import abstaining_chunks, abstaining_documents
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
@@ -43,7 +44,7 @@ def open_document_refiner(
     if not config.needs_engine:
         return RulesDocumentRefiner(config.rules)
     probed, engine, tokenizer = _probed(config, engine, model_path)
-    return ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed))
+    return abstaining_documents(config, ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed)))
 
 
 def open_chunk_refiner(
@@ -57,7 +58,7 @@ def open_chunk_refiner(
     if not config.needs_engine:
         return RulesChunkRefiner(config.rules)
     probed, engine, tokenizer = _probed(config, engine, model_path)
-    return ModelChunkRefiner(probed, engine, tokenizer, prompts(probed))
+    return abstaining_chunks(config, ModelChunkRefiner(probed, engine, tokenizer, prompts(probed)))
 
 
 def _check_level(config: RefinerConfig, level: Level) -> None:

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from prox_assets.engines.protocol import Completion, Score
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
+from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.prompts.makers import DocumentPromptMaker
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 
@@ -36,7 +38,9 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
             for batch in with_prompts(documents, self._prompts):
                 for document, prompt in batch:
                     if prompt is None:
-                        skipped.append(DocumentProgram(doc_id=document.doc_id, finish_reason="skipped"))
+                        skipped.append(
+                            DocumentProgram(doc_id=document.doc_id, finish_reason="skipped", skip_reason=BLANK)
+                        )
                     else:
                         ids = prompt.token_ids + self._maker.shared_answer
                         yield Request((document.doc_id, prompt.truncated), ids, (len(ids) - 1,))
@@ -44,18 +48,20 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
         for (doc_id, truncated), answer in self._answers(requests()):
             while skipped:
                 yield skipped.popleft()
-            yield _program(doc_id, truncated, answer)
+            yield _program(doc_id, truncated, answer, self._config.calibration)
         yield from skipped
 
 
-def _program(doc_id: str, truncated: bool, answer: Completion | Score) -> DocumentProgram:
+def _program(
+    doc_id: str, truncated: bool, answer: Completion | Score, calibration: Calibration | None
+) -> DocumentProgram:
     error, program, probability, completion_tokens = answer.error, None, None, 0
     finish_reason = "scored"
     if isinstance(answer, Completion):
         finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
         program = answer.text if error is None else None
     elif error is None:
-        probability = keep_probability(*answer.log_probabilities[0])
+        probability = keep_probability(*answer.log_probabilities[0], calibration=calibration)
         if probability is None:
             error = "the model gave neither answer any probability"
     return DocumentProgram(

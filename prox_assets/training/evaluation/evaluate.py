@@ -253,7 +253,7 @@ def evaluate_documents(
     right: dict[str, list[float]] = {}
     scored: list[tuple[float, bool]] = []
     for document, answer in zip(documents, programs, strict=True):
-        decision = decide_document(document.text, answer.program, answer.keep_probability, policy)
+        decision = decide_document(document.text, answer.program, answer.keep_probability, policy, answer.skip_reason)
         kept = decision.keep and decision.reason is not DocumentReason.UNREADABLE
         keep.add(kept, document.keep)
         drop.add(not kept, not document.keep)
