@@ -46,8 +46,8 @@ _SCRIPT_WORDS = {
 def script_of(character: str) -> str | None:
     """Return the script of a character, such as "latin" or "khmer"; None for what is no letter or belongs to no script.
 
-    It is the first word of the character's Unicode name in lower case, save for "han" and "kana". For letters of scripts
-    in use today this agrees with the Unicode property Script.
+    It is the first word of the character's Unicode name in lower case, save for "han" and "kana". For letters of
+    scripts in use today this agrees with the Unicode property Script.
     """
     if not character.isalpha():
         return None

@@ -13,8 +13,8 @@ HEAD_CHARACTERS = 2_000
 MIN_FUNCTION_WORDS = 3
 UNKNOWN = "unknown"
 
-# Scripts of programs/scripts.py by their Unicode names, as the regex engine of polars knows them. Another one would look
-# like a new mix of languages in every corpus that has it, since its documents have been counted as unknown so far.
+# Scripts of programs/scripts.py by their Unicode names, as the regex engine of polars knows them. Another one would
+# look like a new mix of languages in every corpus that has it, whose documents have been counted as unknown so far.
 SCRIPTS = {
     LATIN: r"\p{Latin}",
     "cyrillic": r"\p{Cyrillic}",
