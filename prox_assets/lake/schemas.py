@@ -270,6 +270,7 @@ _METRICS: list[Column] = [
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
     ("chunks", _COUNT, "Chunks, skipped ones counted."),
     ("chunks_skipped", _COUNT, "Chunks that were not shown to the model."),
+    ("documents_outside_training", _COUNT, "Documents kept because no refiner was trained on their script."),
     ("programs_failed", _COUNT, f"Chunk programs with verdict {', '.join(sorted(REFUSALS))}; null without verdicts."),
     ("programs_truncated", _COUNT, "Chunk programs cut off by the token limit."),
     ("programs_looping", _COUNT, "Chunk programs that repeat the same call over and over."),
@@ -296,7 +297,7 @@ ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     Table.SHARDS: frozenset({"gone_since"}),
     Table.DOC_PROGRAMS: frozenset({"skip_reason"}),
     **{
-        table: frozenset({"refiners", *(name for name, _, _ in _WATCHED)})
+        table: frozenset({"refiners", "documents_outside_training", *(name for name, _, _ in _WATCHED)})
         for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
     },
 }
