@@ -6,8 +6,12 @@ training/evaluation/calibration.py fits both numbers.
 """
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, DocumentProgram
 
 
 class Calibration(BaseModel):
@@ -18,13 +22,9 @@ class Calibration(BaseModel):
     slope: float = Field(gt=0, allow_inf_nan=False, description="Factor of the log-odds; below 1 makes them less sure.")
     offset: float = Field(default=0.0, allow_inf_nan=False, description="Added to the log-odds afterwards.")
 
-    def log_odds(self, log_odds: float) -> float:
-        """Return corrected log-odds; infinite ones stay infinite."""
-        return self.slope * log_odds + self.offset
-
     def probability(self, probability: float) -> float:
         """Return a corrected probability; 0 and 1 stay."""
-        return sigmoid(self.log_odds(logit(probability)))
+        return sigmoid(self.slope * logit(probability) + self.offset)
 
     def uncorrected(self, probability: float) -> float:
         """Return the probability that was corrected to this one, up to rounding."""
@@ -44,3 +44,30 @@ def sigmoid(log_odds: float) -> float:
         return 1.0 / (1.0 + math.exp(-log_odds))
     odds = math.exp(log_odds)
     return odds / (1.0 + odds)
+
+
+def calibrated_documents(
+    programs: Iterable[DocumentProgram], calibration: Calibration | None
+) -> Iterator[DocumentProgram]:
+    """Yield document programs with P(keep) corrected; unchanged without a calibration."""
+    for program in programs:
+        keep = program.keep_probability
+        if calibration is None or keep is None:
+            yield program
+        else:
+            yield replace(program, keep_probability=calibration.probability(keep))
+
+
+def calibrated_chunks(programs: Iterable[ChunkPrograms], calibration: Calibration | None) -> Iterator[ChunkPrograms]:
+    """Yield chunk programs with P(keep) of each line corrected; unchanged without a calibration."""
+    for answer in programs:
+        if calibration is None:
+            yield answer
+        else:
+            yield replace(answer, rows=tuple(_calibrated_row(row, calibration) for row in answer.rows))
+
+
+def _calibrated_row(row: ChunkProgramRow, calibration: Calibration) -> ChunkProgramRow:
+    if row.line_keep_probabilities is None:
+        return row
+    return replace(row, line_keep_probabilities=tuple(map(calibration.probability, row.line_keep_probabilities)))

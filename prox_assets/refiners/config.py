@@ -139,6 +139,10 @@ class RefinerConfig(BaseModel):
             raise ValueError("trained_scripts and calibration belong to a model; rules are not trained")
         if self.calibration is not None and self.decoding != "score":
             raise ValueError("only scored answers have probabilities to calibrate: set decoding to score")
+        if self.trained_scripts == ():
+            raise ValueError(
+                "trained_scripts needs at least one script; leave it out for a refiner that never abstains"
+            )
         if unknown := unknown_scripts(self.trained_scripts or ()):
             raise ValueError(f"no script is called {', '.join(unknown)}: names are lower-case, such as latin or khmer")
         if self.answer_tokens >= self.window:

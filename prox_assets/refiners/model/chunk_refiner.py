@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from prox_assets.engines.protocol import Completion, Score
 from prox_assets.programs.chunking import Chunk
-from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
@@ -140,7 +139,7 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
             finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
             program = answer.text if error is None else None
         elif error is None:
-            lines = _line_probabilities(scores, self._config.calibration)
+            lines = _line_probabilities(scores)
             probabilities = tuple(line for line in lines if line is not None)
             if len(probabilities) < len(lines):
                 error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
@@ -160,11 +159,11 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
         )
 
 
-def _line_probabilities(readings: Sequence[Score], calibration: Calibration | None) -> list[float | None]:
+def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
     """Return P(keep) of each line, from log-odds averaged over the readings; None if both labels have probability 0."""
     tables = [reading.log_probabilities for reading in readings]
     return [
-        keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)), calibration=calibration)
+        keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)))
         for rows in zip(*tables, strict=True)
     ]
 

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from prox_assets.engines.protocol import Completion, Score
-from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
@@ -48,20 +47,18 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
         for (doc_id, truncated), answer in self._answers(requests()):
             while skipped:
                 yield skipped.popleft()
-            yield _program(doc_id, truncated, answer, self._config.calibration)
+            yield _program(doc_id, truncated, answer)
         yield from skipped
 
 
-def _program(
-    doc_id: str, truncated: bool, answer: Completion | Score, calibration: Calibration | None
-) -> DocumentProgram:
+def _program(doc_id: str, truncated: bool, answer: Completion | Score) -> DocumentProgram:
     error, program, probability, completion_tokens = answer.error, None, None, 0
     finish_reason = "scored"
     if isinstance(answer, Completion):
         finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
         program = answer.text if error is None else None
     elif error is None:
-        probability = keep_probability(*answer.log_probabilities[0], calibration=calibration)
+        probability = keep_probability(*answer.log_probabilities[0])
         if probability is None:
             error = "the model gave neither answer any probability"
     return DocumentProgram(

@@ -1,4 +1,4 @@
-"""Refiners that abstain: what is set aside, what a refiner is still asked about, and what the configuration accepts."""
+"""What a refiner's training tells of it: what it abstains from, what it is still asked about, how sure it is."""
 
 import math
 from collections import Counter
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prox_assets.engines.protocol import Score
-from prox_assets.refiners.abstaining import MOST_ASIDE, abstaining_chunks, abstaining_documents
+from prox_assets.refiners.calibration import Calibration, sigmoid
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
 from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
-from prox_assets.refiners.protocol import RefinerInput
+from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
+from prox_assets.refiners.trained import MOST_ASIDE, trained_chunks, trained_documents
 from prox_assets_tests.refiners.conftest import LINE_LABELS
 from prox_assets_tests.refiners.scripted_engine import ScriptedEngine
 from prox_assets_tests.refiners.test_config import FILES
@@ -56,7 +57,7 @@ class Patient:
 def test_every_document_has_one_result_and_only_trained_scripts_are_asked_about(texts):
     asked = Asked()
     documents = [RefinerInput(str(number), text) for number, text in enumerate(texts)]
-    results = list(abstaining_documents(DOC, asked).write_programs(documents))
+    results = list(trained_documents(DOC, asked).write_programs(documents))
     assert sorted(int(result.doc_id) for result in results) == list(range(len(texts)))
     for result in results:
         aside = texts[int(result.doc_id)] == KHMER
@@ -74,14 +75,14 @@ def test_a_corpus_of_other_scripts_is_not_read_ahead_without_end():
             taken += 1
             yield RefinerInput(str(number), ENGLISH if number == 0 else KHMER)
 
-    results = abstaining_documents(DOC, Patient()).write_programs(documents())
+    results = trained_documents(DOC, Patient()).write_programs(documents())
     for _ in range(3 * MOST_ASIDE):
         next(results)
     assert taken <= 4 * MOST_ASIDE
 
 
 def test_a_document_in_another_script_is_one_skipped_chunk():
-    [english, khmer] = abstaining_chunks(CHUNK, KeepAllChunks()).write_programs(
+    [english, khmer] = trained_chunks(CHUNK, KeepAllChunks()).write_programs(
         [RefinerInput("en", ENGLISH), RefinerInput("km", f"{KHMER}\n{KHMER}\nHome")]
     )
     assert english.rows[0].program == "keep_chunk()"
@@ -111,9 +112,38 @@ def test_chunks_in_another_script_are_not_shown_in_a_mixed_document(line_labels_
     assert shown == len(answer.rows) - len(skipped)
 
 
+class Scores:
+    """Gives each document the log-odds that its text says."""
+
+    def write_programs(self, documents):
+        for document in documents:
+            yield DocumentProgram(
+                doc_id=document.doc_id, keep_probability=sigmoid(float(document.text)), finish_reason="scored"
+            )
+
+
+def test_calibrated_refiners_answer_with_corrected_probabilities():
+    config = RefinerConfig(name="d", level="doc", model="tiny", calibration=Calibration(slope=0.5, offset=1.0))
+    answers = trained_documents(config, Scores()).write_programs([RefinerInput("a", "-4"), RefinerInput("b", "900")])
+    assert [answer.keep_probability for answer in answers] == pytest.approx([sigmoid(-1.0), 1.0])
+
+
+def test_lines_are_calibrated_where_they_are_read_off(line_labels_tokenizer):
+    def score(request):
+        return Score(request.request_id, ((0.0, 2.0),) * len(request.positions), len(request.prompt_token_ids))
+
+    config = CHUNK.model_copy(update={"calibration": Calibration(slope=2.0, offset=1.0)})
+    model = ModelChunkRefiner(config, ScriptedEngine(score=score), line_labels_tokenizer)
+    document = RefinerInput("a", f"{ENGLISH}\n{ENGLISH}")
+    [plain] = model.write_programs([document])
+    [corrected] = trained_chunks(config, model).write_programs([document])
+    assert plain.rows[0].line_keep_probabilities == pytest.approx((sigmoid(-2.0),) * 2)
+    assert corrected.rows[0].line_keep_probabilities == pytest.approx((sigmoid(-3.0),) * 2)
+
+
 def test_no_trained_scripts_is_the_refiner_itself():
     refiner = KeepAllDocuments()
-    assert abstaining_documents(DOC.model_copy(update={"trained_scripts": None}), refiner) is refiner
+    assert trained_documents(DOC.model_copy(update={"trained_scripts": None}), refiner) is refiner
 
 
 def test_fingerprints_know_scripts_and_calibration_only_where_they_are_set():
@@ -132,6 +162,7 @@ def test_fingerprints_know_scripts_and_calibration_only_where_they_are_set():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"trained_scripts": []}, "at least one script"),
         ({"trained_scripts": ["Latin"]}, "no script is called Latin"),
         ({"calibration": {"slope": 0}}, "greater than 0"),
         ({"calibration": {"slope": math.inf}}, "finite"),
