@@ -29,7 +29,13 @@ from prox_assets.training.evaluation.evaluate import (
     evaluate_documents,
     labelled_documents,
 )
-from prox_assets.training.evaluation.table import chunk_table, document_table, reliability_table, site_table, type_table
+from prox_assets.training.evaluation.table import (
+    chunk_table,
+    document_table,
+    reliability_tables,
+    site_table,
+    type_table,
+)
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.lab.stages import labelled_pages
 
@@ -118,7 +124,9 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
             refiner = session.chunk_refiner()
             for regime in REGIMES:
                 shown = [page for page in pages if page.text(regime).strip()]
-                results[regime][name] = evaluate_chunks(refiner, shown, regime, _policy(pair))
+                results[regime][name] = evaluate_chunks(
+                    refiner, shown, regime, _policy(pair), pair.chunk.calibration if pair.chunk else None
+                )
             clean[name] = damage(refiner, pages, _policy(pair))
         numbers[name] = {
             **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
@@ -134,7 +142,7 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
     ]
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
-        parts += ["### Reliability of P(keep) of lines", reliability_table(own)]
+        parts += reliability_tables("Reliability of P(keep) of lines", own)
         parts += ["### Worst sites", site_table(own, {page.page_id: page.site for page in pages})]
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
@@ -156,7 +164,8 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     for name, pair in systems.items():
         with RefinerSession(pair.doc, "doc", TransformersEngineConfig()) as session:
             for which, documents in sets.items():
-                result = evaluate_documents(session.document_refiner(), documents, _policy(pair))
+                calibration = pair.doc.calibration if pair.doc else None
+                result = evaluate_documents(session.document_refiner(), documents, _policy(pair), calibration)
                 results[which][name] = result
                 numbers[name][which] = {
                     **asdict(result),
@@ -170,5 +179,5 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
         kept = sum(document.keep for document in documents)
         parts += [f"### {which}: {len(documents)}, of which {kept} to keep", document_table(results[which])]
     if NEW in systems:
-        parts += ["### Reliability of P(keep)", reliability_table(results["pages and synthetic documents"][NEW])]
+        parts += reliability_tables("Reliability of P(keep)", results["pages and synthetic documents"][NEW])
     return {"numbers": numbers, "report": "\n\n".join(parts)}
