@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+import polars as pl
+
+from prox_assets.monitoring.metrics.languages import FUNCTION_WORDS, UNKNOWN, language_of
 from prox_assets.programs import (
     DocumentReason,
     ExecutionPolicy,
@@ -47,6 +50,7 @@ class ChunkEvaluation:
         pages: Number of pages.
         word_f1: Mean over pages of the word F1 of refined text against gold text (`measures.word_f1`).
         word_f1_by_type: The same mean by page type.
+        word_f1_by_language: The same mean by group of languages: English, other Latin, other scripts, unknown.
         word_f1_by_page: Word F1 by page_id, for paired comparisons and to find the worst sites.
         removed: Removed lines against lines labelled boilerplate, pooled over the labelled lines of all pages: the
             paper's chunk measure.
@@ -63,6 +67,7 @@ class ChunkEvaluation:
     pages: int
     word_f1: float
     word_f1_by_type: dict[str, float]
+    word_f1_by_language: dict[str, float]
     word_f1_by_page: dict[str, float]
     removed: BinaryCounts
     removed_by_page: float
@@ -188,16 +193,19 @@ def measure_chunks(
 ) -> ChunkEvaluation:
     """Measure programs written earlier, under any policy: this tries out a threshold without inference."""
     scores: dict[str, float] = {}
+    languages = language_groups([page.text(regime) for page in pages])
+    by_language: dict[str, list[float]] = {}
     by_type: dict[str, list[float]] = {}
     pooled = BinaryCounts()
     by_page: list[float] = []
     scored: list[tuple[float, bool]] = []
     chunks = invalid = words = kept = 0
-    for page, answer in zip(pages, programs, strict=True):
+    for page, answer, language in zip(pages, programs, languages, strict=True):
         text = page.text(regime)
         refinement = refine(text, answer, policy)
         scores[page.page_id] = word_f1(refinement.text, page.gold)
         by_type.setdefault(page.page_type or "unknown", []).append(scores[page.page_id])
+        by_language.setdefault(language, []).append(scores[page.page_id])
         labels = labelled_lines(page, regime)
         removed = _removed_lines(refinement, text)
         own = BinaryCounts()
@@ -218,6 +226,7 @@ def measure_chunks(
         pages=len(pages),
         word_f1=mean(scores.values()),
         word_f1_by_type={kind: mean(values) for kind, values in sorted(by_type.items())},
+        word_f1_by_language={group: mean(values) for group, values in sorted(by_language.items())},
         word_f1_by_page=scores,
         removed=pooled,
         removed_by_page=mean(by_page),
@@ -229,6 +238,18 @@ def measure_chunks(
         prompt_tokens=sum(row.prompt_tokens for answer in programs for row in answer.rows),
         seconds=seconds,
     )
+
+
+def language_groups(texts: Sequence[str]) -> list[str]:
+    """Return the group of each text's language: English, other Latin, other scripts, or unknown."""
+    languages = pl.DataFrame({"text": texts}, schema={"text": pl.String}).select(language_of())
+    return [_group(language) for [language] in languages.iter_rows()]
+
+
+def _group(language: str) -> str:
+    if language in ("english", UNKNOWN):
+        return language
+    return "other Latin" if language in FUNCTION_WORDS else "other scripts"
 
 
 def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: ExecutionPolicy) -> float:

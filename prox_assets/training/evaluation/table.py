@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from prox_assets.training.evaluation.bootstrap import paired_difference
 from prox_assets.training.evaluation.evaluate import ChunkEvaluation, DocumentEvaluation
 from prox_assets.training.evaluation.measures import ReliabilityBin, calibration_error
 
@@ -31,9 +32,29 @@ def chunk_table(results: Mapping[str, ChunkEvaluation]) -> str:
 
 def type_table(results: Mapping[str, ChunkEvaluation]) -> str:
     """Return page word F1 by page type, one column per system."""
-    kinds = sorted({kind for result in results.values() for kind in result.word_f1_by_type})
-    rows = [(kind, *(f"{result.word_f1_by_type.get(kind, 0):.3f}" for result in results.values())) for kind in kinds]
-    return markdown(("page type", *results), rows)
+    return _group_table("page type", {name: result.word_f1_by_type for name, result in results.items()})
+
+
+def language_table(results: Mapping[str, ChunkEvaluation]) -> str:
+    """Return page word F1 by group of languages, one column per system."""
+    return _group_table("language", {name: result.word_f1_by_language for name, result in results.items()})
+
+
+def _group_table(title: str, scores: Mapping[str, Mapping[str, float]]) -> str:
+    groups = sorted({group for found in scores.values() for group in found})
+    rows = [(group, *(f"{found.get(group, 0):.3f}" for found in scores.values())) for group in groups]
+    return markdown((title, *scores), rows)
+
+
+def difference_table(results: Mapping[str, ChunkEvaluation], sites: Mapping[str, str], against: str) -> str:
+    """Return by how much each system's page word F1 exceeds that of one of them, with 95 % intervals over sites."""
+    other = results[against].word_f1_by_page
+    rows: list[tuple[str, ...]] = []
+    for name, result in results.items():
+        if name != against:
+            found = paired_difference(result.word_f1_by_page, other, sites)
+            rows.append((name, f"{found.mean:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}"))
+    return markdown(("system", f"page word F1, minus that of {against}", "95 % interval"), rows)
 
 
 def site_table(result: ChunkEvaluation, sites: Mapping[str, str]) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.refiners.protocol import ChunkRefiner
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.page_annotations import SYNTHETIC_PER_PAGE
 from prox_assets.training.data.pages import REGIMES, LabelledPage
@@ -31,7 +33,9 @@ from prox_assets.training.evaluation.evaluate import (
 )
 from prox_assets.training.evaluation.table import (
     chunk_table,
+    difference_table,
     document_table,
+    language_table,
     reliability_tables,
     site_table,
     type_table,
@@ -76,14 +80,27 @@ def validation_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
 
 
 def evaluate_systems(
-    level: Level, systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int
+    level: Level,
+    systems: Mapping[str, RefinerPair],
+    pages: Sequence[LabelledPage],
+    seed: int,
+    references: Mapping[str, ChunkRefiner] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate systems by name on the same pages with gold text; the seed is that of synthetic documents.
+    """Evaluate systems by name on the same pages with gold text.
+
+    Args:
+        level: The level to evaluate.
+        systems: Refiners by name; the first one is what the others are compared with.
+        pages: Pages with gold text.
+        seed: Seed of synthetic documents.
+        references: Further chunk refiners by name, which score lines: rules of thumb, or the labels themselves.
 
     Returns:
         `numbers` (everything measured, per system) and `report` (Markdown).
     """
-    return _evaluate_chunks(systems, pages) if level == "chunk" else _evaluate_documents(systems, pages, seed)
+    if level == "chunk":
+        return _evaluate_chunks(systems, pages, references or {})
+    return _evaluate_documents(systems, pages, seed)
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -115,27 +132,38 @@ def _policy(pair: RefinerPair) -> ExecutionPolicy:
     return pair.policy(dialect=pair.chunk.dialect, line_numbers=pair.chunk.line_numbers, **NO_FLOOR)
 
 
-def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage]) -> dict[str, Any]:
+def _evaluate_chunks(
+    systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], references: Mapping[str, ChunkRefiner]
+) -> dict[str, Any]:
     results: dict[str, dict[str, ChunkEvaluation]] = {regime: {} for regime in REGIMES}
-    numbers: dict[str, Any] = {}
     clean: dict[str, float] = {}
+
+    def measure(
+        name: str, refiner: ChunkRefiner, policy: ExecutionPolicy, calibration: Calibration | None = None
+    ) -> None:
+        for regime in REGIMES:
+            shown = [page for page in pages if page.text(regime).strip()]
+            results[regime][name] = evaluate_chunks(refiner, shown, regime, policy, calibration)
+        clean[name] = damage(refiner, pages, policy)
+
     for name, pair in systems.items():
         with RefinerSession(pair.chunk, "chunk", TransformersEngineConfig()) as session:
-            refiner = session.chunk_refiner()
-            for regime in REGIMES:
-                shown = [page for page in pages if page.text(regime).strip()]
-                results[regime][name] = evaluate_chunks(
-                    refiner, shown, regime, _policy(pair), pair.chunk.calibration if pair.chunk else None
-                )
-            clean[name] = damage(refiner, pages, _policy(pair))
-        numbers[name] = {
+            measure(name, session.chunk_refiner(), _policy(pair), pair.chunk.calibration if pair.chunk else None)
+    for name, refiner in references.items():
+        measure(name, refiner, ExecutionPolicy(dialect="line-labels", **NO_FLOOR))
+    numbers: dict[str, Any] = {
+        name: {
             **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
-            "clean_prose_removed": clean[name],
+            "clean_prose_removed": share,
         }
+        for name, share in clean.items()
+    }
+    sites = {page.page_id: page.site for page in pages}
+    first = next(iter(clean))
     parts = []
     for regime, found in results.items():
-        pages_shown = next(iter(found.values())).pages
-        parts += [f"### {regime}, {pages_shown} pages", chunk_table(found), type_table(found)]
+        parts += [f"### {regime}, {found[first].pages} pages", chunk_table(found)]
+        parts += [difference_table(found, sites, first), type_table(found), language_table(found)]
     parts += [
         "### Clean prose",
         "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),
@@ -143,7 +171,7 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
         parts += reliability_tables("Reliability of P(keep) of lines", own)
-        parts += ["### Worst sites", site_table(own, {page.page_id: page.site for page in pages})]
+        parts += ["### Worst sites", site_table(own, sites)]
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
 
