@@ -16,7 +16,7 @@ from prox_assets.training.evaluation.evaluate import labelled_lines
 
 # With fewer texts, a calibration says more about them than about the model.
 MIN_TEXTS = 20
-# A prior for "no correction", as a normal distribution of this precision around slope 1 and offset 0: worth a text.
+# A prior for "no correction", worth a few texts: the precision of a normal distribution around slope 1 and offset 0.
 _PRIOR = 1.0
 _MAX_LOG_ODDS = 30.0
 _STEPS = 100
