@@ -20,6 +20,7 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
+from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
@@ -121,7 +122,8 @@ def year_of_metrics(seed: int, kind: CorpusKind, number: int = WEEKS) -> list[di
             weeks.append(pages)
         lake = Lake(str(folder / "lake"))
         source = CorpusSource(name=kind.name, urls=[str(folder / "raw" / "*.jsonl")])
-        plan = RefinementPlan(source=source, refiners=preset("rules"))
+        # drift_days.py drops emptied pages too.
+        plan = RefinementPlan(source=source, refiners=preset("rules"), policy=ExecutionPolicy(on_empty="drop"))
         rows = []
         for week, shard in enumerate(discover_shards(lake, plan, "simulation").shards):
             now = next((episode for episode in faults if episode.active(week)), None)
