@@ -1,4 +1,4 @@
-"""Reference systems to compare a refiner with: a classical classifier, a rule of thumb, and the labels themselves.
+"""Reference systems to compare a refiner with: a rule of thumb, and the labels themselves.
 
 They score lines behind the chunk refiner protocol, so the evaluation treats them like any refiner.
 """
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.training.data.line_targets import WORD
-from prox_assets.training.fit.line_ensemble import LineEnsemble
 
 # Maps a text to P(keep) of each of its lines.
 LineScorer = Callable[[str], Sequence[float]]
@@ -35,16 +34,6 @@ class ScoringReference:
                 finish_reason="scored",
             )
             yield ChunkPrograms(document.doc_id, (row,))
-
-
-def boosted(ensemble: LineEnsemble) -> LineScorer:
-    """Return the scorer of a fitted ensemble; blank lines stay."""
-
-    def score(text: str) -> list[float]:
-        opinion = ensemble.predict(text)
-        return [opinion.get(number, 1.0) for number in range(text.count("\n") + 1)]
-
-    return score
 
 
 def long_lines(text: str) -> list[float]:

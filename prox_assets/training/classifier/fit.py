@@ -27,12 +27,10 @@ class FittedLines:
     Attributes:
         model: Fitted on all examples.
         folds: Fitted on the examples of all other folds.
-        opinions: P(keep) of each row's non-blank lines by line number, of a classifier that saw no text of the site.
     """
 
     model: LineModel
     folds: list[LineModel]
-    opinions: list[dict[int, float]]
 
 
 def fit_lines(rows: Sequence[Mapping[str, Any]], recipe: ClassifierRecipe, steps: Steps) -> FittedLines:
@@ -44,21 +42,45 @@ def fit_lines(rows: Sequence[Mapping[str, Any]], recipe: ClassifierRecipe, steps
     Raises:
         RefinerError: There are too few sites, or all labels outside a fold are the same.
     """
+    models, _, _ = _fit(rows, ALL, recipe, steps)
+    return FittedLines(models[None], [models[fold] for fold in range(FOLDS)])
+
+
+def out_of_fold(rows: Sequence[Mapping[str, Any]], recipe: ClassifierRecipe) -> list[dict[int, float]]:
+    """Return P(keep) of each row's non-blank lines by line number, of classifiers that saw no text of the same site.
+
+    Raises:
+        RefinerError: As `fit_lines`.
+    """
+    models, examples, features = _fit(rows, ALL[1:], recipe, Steps())
+    keep = np.zeros(len(features))
+    for fold, model in models.items():
+        held = examples.folds == fold
+        if held.any():
+            keep[held] = 1 / (1 + np.exp(-model.trees.predict(features[held])))
+    lines = examples.lines
+    return [
+        dict(zip(lines.numbers[begin:end].tolist(), keep[begin:end].tolist(), strict=True))
+        for begin, end in zip(lines.begins.tolist(), lines.ends.tolist(), strict=True)
+    ]
+
+
+def _fit(
+    rows: Sequence[Mapping[str, Any]], which: Sequence[Fold], recipe: ClassifierRecipe, steps: Steps
+) -> tuple[dict[Fold, LineModel], LineExamples, np.ndarray]:
     examples = line_examples(rows)
     linear: dict[Fold, LinearWeights] = {}
-    for fold in ALL:
-        linear[fold] = steps.weights(
-            f"linear-{fold}", lambda fold=fold: fit_linear(examples.without(fold), recipe.decay, recipe.iterations)
-        )
+    for fold in which:
+        own = examples.without(fold)
+        linear[fold] = steps.weights(f"linear-{fold}", lambda own=own: fit_linear(own, recipe.decay, recipe.iterations))
     features = _features(examples, [linear[fold] for fold in range(FOLDS)])
     targets = (examples.targets >= 0.5).astype(np.float32)
     models: dict[Fold, LineModel] = {}
-    for fold in ALL:
+    for fold in which:
         weights = examples.without(fold).weights
         trees = steps.text(f"trees-{fold}", lambda weights=weights: fit_trees(features, targets, weights, recipe))
         models[fold] = LineModel(linear[fold], trees)
-    folds = [models[fold] for fold in range(FOLDS)]
-    return FittedLines(models[None], folds, _opinions(examples, features, folds))
+    return models, examples, features
 
 
 def _features(examples: LineExamples, folds: Sequence[LinearWeights]) -> np.ndarray:
@@ -71,16 +93,3 @@ def _features(examples: LineExamples, folds: Sequence[LinearWeights]) -> np.ndar
             own[held], scores[held] = found[0][held], found[1][held]
     functions = function_words(examples.lines, mixed(examples.lines.words, WORD_BITS))
     return tree_features(examples.lines, own, scores, functions)
-
-
-def _opinions(examples: LineExamples, features: np.ndarray, folds: Sequence[LineModel]) -> list[dict[int, float]]:
-    keep = np.zeros(len(features))
-    for fold, model in enumerate(folds):
-        held = examples.folds == fold
-        if held.any():
-            keep[held] = 1 / (1 + np.exp(-model.trees.predict(features[held])))
-    lines = examples.lines
-    return [
-        dict(zip(lines.numbers[begin:end].tolist(), keep[begin:end].tolist(), strict=True))
-        for begin, end in zip(lines.begins.tolist(), lines.ends.tolist(), strict=True)
-    ]
