@@ -12,8 +12,8 @@ FUNCTION_WORDS: dict[str, str] = {
     "entre cuando muy sin sobre también ha fue hay porque está ya desde todo nos",
     "Portuguese": "o a os as um uma e é não em de que por com para se seu sua ao do da dos das na no nos como mais mas "
     "foi ser são quando muito também já pelo pela isso está",
-    "Italian": "il lo la i gli le un una e è non in di che per con si del della dei delle al alla nel nella come più ma "
-    "sono anche da questo questa essere stato ha hanno",
+    "Italian": "il lo la i gli le un una e è non in di che per con si del della dei delle al alla nel nella come più "
+    "ma sono anche da questo questa essere stato ha hanno",
     "Dutch": "de het een en is niet in van dat op te voor met zijn aan er ook als maar om door naar bij uit wordt deze "
     "heeft ik je we ze hun nog dan wat",
     "Polish": "i w na z do się nie jest że to o jak po co dla ale od za przez przy oraz są był który która być tym",

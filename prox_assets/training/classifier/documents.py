@@ -16,7 +16,7 @@ from prox_assets.training.classifier.trees import fit_trees
 from prox_assets.training.data.page_annotations import CLEAN, KEEP_FROM, SYNTHETIC_SITE, TEXT_SEPARATOR
 
 # A hundred times fewer documents than lines: smaller trees, and smaller steps.
-DOCUMENT_TREES: dict[str, Any] = {"leaves": 10, "leaf_examples": 20, "learning_rate": 0.04}
+DOCUMENT_TREES: dict[str, Any] = {"trees": 400, "leaves": 16, "leaf_examples": 15, "learning_rate": 0.05}
 BATCH = 64
 
 

@@ -11,6 +11,9 @@ from prox_assets.training.data.pages import LabelledPage
 CUT_WORDS = (3, 25)
 KEYWORDS = (40, 400)
 BOILERPLATE_LINES = (10, 120)
+# Most lines of boilerplate on either side.
+FRAME_LINES = 25
+REAL_MENUS = 0.4
 
 
 def error_page(rng: random.Random, page: LabelledPage) -> str:
@@ -34,12 +37,17 @@ def _wall(rng: random.Random, page: LabelledPage) -> str:
     return _between_menus(rng, lines, page)
 
 
+def framed(rng: random.Random, lines: list[str], page: LabelledPage) -> str:
+    """Put lines between the boilerplate that a page begins with and the one that it ends with."""
+    own = [line for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True) if label == 0]
+    above, below = (min(len(own), rng.randint(0, FRAME_LINES)) for _ in range(2))
+    return "\n".join([*own[:above], *lines, *own[len(own) - below :]])
+
+
 def _between_menus(rng: random.Random, lines: list[str], page: LabelledPage) -> str:
     """Put lines between menus: made up, or a real page's."""
-    if rng.random() < 0.3:
-        own = [line for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True) if label == 0]
-        size = rng.randint(0, 25)
-        return "\n".join([*own[:size], *lines, *own[len(own) - min(size, len(own)) :]])
+    if rng.random() < REAL_MENUS:
+        return framed(rng, lines, page)
     menu = rng.sample(phrases.MENU, rng.randint(0, 12))
     return "\n".join([*menu[: len(menu) // 2], *lines, *menu[len(menu) // 2 :]])
 
@@ -220,5 +228,5 @@ FAMILIES: dict[str, Callable[[random.Random, LabelledPage], str]] = {
 }
 """Makers by family."""
 
-HELD_OUT = ("parked", "doorway", "word_salad", "crash", "link_farm")
+HELD_OUT = ("parked", "doorway", "word_salad", "comment_spam", "link_farm")
 """Families that no refiner is trained on."""

@@ -1,7 +1,8 @@
 """Sound documents of kinds and lengths that labelled pages lack: paragraphs, verse, lists, recipes and code.
 
 Their words are those of the main content of pages, so each belongs to its page's split. A refiner that has only seen
-whole pages takes a good paragraph for a broken page.
+whole pages takes a good paragraph for a broken page. Half of the documents stand between their page's menus, as on the
+short pages of a large site.
 """
 
 import random
@@ -9,11 +10,13 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
+from prox_assets.training.data.bad_documents import framed
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
 
 PARAGRAPH_WORDS = (50, 200)
 PARAGRAPHS_PER_PAGE = 3
+FRAMED = 0.5
 # Fewest words of a text whose every kind of rewriting still says something.
 ENOUGH_WORDS = 120
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
@@ -64,11 +67,15 @@ def sound_documents(page: LabelledPage, seed: int) -> Iterator[tuple[str, str]]:
         yield "main", text
     found = paragraphs(text)
     for number, paragraph in enumerate(rng.sample(found, min(PARAGRAPHS_PER_PAGE, len(found)))):
-        yield f"paragraph{number}", paragraph
+        yield f"paragraph{number}", _perhaps_framed(rng, paragraph, page)
     sentences = [sentence for line in text.split("\n") for sentence in _SENTENCE_END.split(line) if sentence.strip()]
     if word_count(text) >= ENOUGH_WORDS and len(sentences) > 4:
         kind = rng.choice(tuple(_KINDS))
-        yield kind, _KINDS[kind](rng, sentences)
+        yield kind, _perhaps_framed(rng, _KINDS[kind](rng, sentences), page)
+
+
+def _perhaps_framed(rng: random.Random, text: str, page: LabelledPage) -> str:
+    return framed(rng, text.split("\n"), page) if rng.random() < FRAMED else text
 
 
 def _run(rng: random.Random, sentences: Sequence[str], most: int) -> list[str]:

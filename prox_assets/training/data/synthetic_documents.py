@@ -28,7 +28,7 @@ class SyntheticDocument:
 def synthetic_documents(
     pages: Sequence[LabelledPage], count: int, seed: int, families: Sequence[str] = ALL_FAMILIES
 ) -> list[SyntheticDocument]:
-    """Return documents of these families in turn, with words and lines of these pages; equal arguments give equal ones."""
+    """Return documents of these families in turn, with words and lines of these pages; equal arguments, equal ones."""
     rng = random.Random(seed)  # noqa: S311 (nothing secret)
     documents: list[SyntheticDocument] = []
     for kind in islice(cycle(families), count if pages else 0):
