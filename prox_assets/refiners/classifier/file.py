@@ -22,7 +22,8 @@ def write_classifier(folder: Path, arrays: Mapping[str, np.ndarray], trees: str)
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     tensors[TREES] = np.frombuffer(trees.encode(), dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / CLASSIFIER_FILE, {"format": FORMAT, "hash": _hash(tensors)})
+    # One entry: safetensors writes several in any order.
+    save_file(tensors, folder / CLASSIFIER_FILE, {FORMAT: _hash(tensors)})
 
 
 def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, np.ndarray], str]:
@@ -48,9 +49,9 @@ def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tupl
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, SafetensorError, ValueError) as error:
         raise RefinerError(f"{file} cannot be read: {error}. Copy the folder again, or train it anew.") from error
-    if told.get("format") != FORMAT:
-        raise RefinerError(f"{file} is no classifier of this release (format {told.get('format')}): train it anew.")
-    if told.get("hash") != _hash(tensors):
+    if FORMAT not in told:
+        raise RefinerError(f"{file} is no classifier of this release ({FORMAT}): train it anew.")
+    if told[FORMAT] != _hash(tensors):
         raise RefinerError(f"{file} is damaged: its contents do not fit its hash. Copy the folder again.")
     found = {name: tensor.shape for name, tensor in tensors.items() if name != TREES}
     if TREES not in tensors or found != dict(shapes):

@@ -17,6 +17,9 @@ from prox_assets.training.data.page_annotations import CLEAN, KEEP_FROM, SYNTHET
 
 # A hundred times fewer documents than lines: smaller trees, and smaller steps.
 DOCUMENT_TREES: dict[str, Any] = {"trees": 400, "leaves": 16, "leaf_examples": 15, "learning_rate": 0.05}
+# Weight of all documents to drop together, against those to keep. At one half, development pages of errors were dropped
+# in 83 % of cases, while not one of 131 gold texts was.
+DROP_WEIGHT = 0.6
 BATCH = 64
 
 
@@ -50,9 +53,9 @@ def fit_documents(
 
 
 def weights(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Return a weight for each document, so that those to keep and those to drop weigh the same in all."""
+    """Return a weight for each document; how many of them are to keep does not matter (`DROP_WEIGHT`)."""
     keep = np.array([row["keep_target"] >= KEEP_FROM for row in rows])
-    return np.where(keep, 0.5 / max(1, keep.sum()), 0.5 / max(1, (~keep).sum()))
+    return np.where(keep, (1 - DROP_WEIGHT) / max(1, keep.sum()), DROP_WEIGHT / max(1, (~keep).sum()))
 
 
 def _is_clean(row: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ SYNTHETIC_SITE = "made"
 SOUND = 0.97
 # Synthetic documents per page of a split. A quarter of all documents are then plainly bad, about as many as in crawl
 # text (ProX drops 70 %, most of them for less obvious reasons).
-SYNTHETIC_PER_PAGE = 1.5
+SYNTHETIC_PER_PAGE = 3.0
 
 Row = dict[str, Any]
 
