@@ -1,4 +1,4 @@
-"""Synthetic documents: sound ones made of main content, and bad ones of families of which some are kept for evaluation."""
+"""Synthetic documents: sound ones made of main content, and bad ones of families, some kept for evaluation."""
 
 import random
 
