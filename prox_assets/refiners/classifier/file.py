@@ -1,6 +1,7 @@
 """The file of a classifier: arrays and trees as safetensors, with a hash of their contents."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import CLASSIFIER_FILE
 
 FORMAT = "prox-classifier-1"
-# Trees are LightGBM's own text, as bytes.
+# Trees are LightGBM's own text, as bytes that zlib packed to a quarter.
 TREES = "trees"
+ZLIB_LEVEL = 9
 
 
 def write_classifier(folder: Path, arrays: Mapping[str, np.ndarray], trees: str) -> None:
@@ -20,7 +22,7 @@ def write_classifier(folder: Path, arrays: Mapping[str, np.ndarray], trees: str)
     from safetensors.numpy import save_file
 
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    tensors[TREES] = np.frombuffer(trees.encode(), dtype=np.uint8)
+    tensors[TREES] = np.frombuffer(zlib.compress(trees.encode(), ZLIB_LEVEL), dtype=np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     # One entry: safetensors writes several in any order.
     save_file(tensors, folder / CLASSIFIER_FILE, {FORMAT: _hash(tensors)})
@@ -59,7 +61,7 @@ def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tupl
             f"{file} holds other arrays than this release reads: {json.dumps(found)} instead of "
             f"{json.dumps(dict(shapes))}. Train it anew."
         )
-    trees = tensors.pop(TREES).tobytes().decode()
+    trees = zlib.decompress(tensors.pop(TREES).tobytes()).decode()
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}, trees
 
 
