@@ -16,7 +16,13 @@ from prox_assets.training.classifier.trees import fit_trees
 from prox_assets.training.data.page_annotations import CLEAN, KEEP_FROM, SYNTHETIC_SITE, TEXT_SEPARATOR
 
 # A hundred times fewer documents than lines: smaller trees, and smaller steps.
-DOCUMENT_TREES: dict[str, Any] = {"trees": 400, "leaves": 16, "leaf_examples": 15, "learning_rate": 0.05}
+DOCUMENT_TREES: dict[str, Any] = {
+    "trees": 400,
+    "leaves": 16,
+    "leaf_examples": 15,
+    "learning_rate": 0.05,
+    "line_share": 0.8,
+}
 # Weight of all documents to drop together, against those to keep. At one half, development pages of errors were dropped
 # in 83 % of cases, while not one of 131 gold texts was.
 DROP_WEIGHT = 0.6

@@ -21,6 +21,8 @@ def fit_trees(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, re
         "min_data_in_leaf": recipe.leaf_examples,
         "lambda_l2": L2,
         "feature_fraction": recipe.feature_share,
+        "bagging_fraction": recipe.line_share,
+        "bagging_freq": 1,
         "max_bin": BINS,
         "seed": recipe.seed,
         "num_threads": 1,
