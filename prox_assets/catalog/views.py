@@ -13,7 +13,7 @@ from prox_assets.catalog.places import lasting_pattern, pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows
 from prox_assets.lake.judgements import LATEST
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
 
 # Up to this many shards, asking for each file is faster than listing a folder of ten thousand, which takes 100 ms on a
 # disk. A store answers either question in tens of milliseconds, and lists a thousand files at once.
@@ -110,13 +110,17 @@ def _shard_views(
         if table in compacted or (only is not None and table not in only):
             continue
         patterns = list(chain.from_iterable(files(corpus, table) for corpus in corpora))
+        empty = no_rows({field.name: duckdb_type(field.type) for field in SCHEMAS[table]})
         if patterns:
-            rows = f"SELECT * FROM {parquet_rows(patterns)}"
+            may_lack = table in ADDED_COLUMNS
+            rows = f"SELECT * FROM {parquet_rows(patterns, union_by_name=may_lack)}"
+            if may_lack:  # files of an earlier release lack columns, perhaps all of the files
+                rows = f"{empty} UNION ALL BY NAME {rows}"
             if table in EXECUTION_TABLES:
                 rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
             if table is Table.JUDGEMENTS:
                 covered = "" if shards is None else f" WHERE {one_of('shard', shards)}"
                 rows += f"{covered} QUALIFY {LATEST}"
         else:
-            rows = no_rows({field.name: duckdb_type(field.type) for field in SCHEMAS[table]})
+            rows = empty
         yield f"CREATE OR REPLACE VIEW {table} AS {rows}"

@@ -79,12 +79,14 @@ class OpenTable:
     def rows_of_document(self, source_row: int) -> list[dict[str, Any]]:
         """Return one document's rows; reads only the row groups whose statistics may include it."""
         rows: list[dict[str, Any]] = []
+        lacking = dict.fromkeys(self._may_lack - set(self.parquet.schema_arrow.names))
         for group in range(self.parquet.num_row_groups):
             span = value_range(self.parquet.metadata.row_group(group), "source_row")
             if span is not None and not span[0] <= source_row <= span[1]:
                 continue
             for batch in self.parquet.iter_batches(READ_BATCH_ROWS, row_groups=[group]):
-                rows += batch.filter(pc.field("source_row") == source_row).to_pylist()
+                found = batch.filter(pc.field("source_row") == source_row).to_pylist()
+                rows += [{**row, **lacking} for row in found]
                 if batch["source_row"][-1].as_py() > source_row:  # rows are in its order
                     return rows
         return rows

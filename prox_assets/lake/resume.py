@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMAS, Table
 
 _COST = b"prox.cost"
 
@@ -54,6 +54,7 @@ class ResumeLedger:
     ) -> None:
         self._storage = lake.storage
         self._schema = SCHEMAS[table]
+        self._may_lack = ADDED_COLUMNS.get(table, frozenset())
         self._fixed = fixed
         self._shard_folder = _shard_folder(corpus, table, shard)
         self._folder = f"{self._shard_folder}/{identity}"
@@ -106,7 +107,10 @@ class ResumeLedger:
         try:
             table = pq.read_table(pa.BufferReader(data or b""))
             seconds, prompt_tokens = json.loads((table.schema.metadata or {})[_COST])
-            return table.replace_schema_metadata(None).cast(self._schema), WindowCost(seconds, prompt_tokens)
+            for name in self._may_lack - set(table.schema.names):  # an earlier release wrote the window
+                table = table.append_column(name, pa.nulls(table.num_rows, self._schema.field(name).type))
+            table = table.replace_schema_metadata(None).select(self._schema.names).cast(self._schema)
+            return table, WindowCost(seconds, prompt_tokens)
         except (KeyError, pa.ArrowException, OSError) as error:
             self._storage.remove(path)
             raise RetryableLakeError(

@@ -4,10 +4,9 @@ Every table that a step writes has one file per shard. Its rows are in the order
 two tables side by side without loading either.
 
 Changing or removing a column requires a new SCHEMA_VERSION. Every file records its version, and readers reject versions
-they do not know. Adding a column to a metrics table or to `shards` keeps the version: the column can be recomputed from
-the lake, or by the next listing, and readers return null where an older file lacks it (`ADDED_COLUMNS`). Renaming one
-keeps it too: readers find the values under the old name (`RENAMED_COLUMNS`). A new version would also make every stored
-program unreadable.
+they do not know. Adding a column that may be null keeps the version: readers return null where an older file lacks it
+(`ADDED_COLUMNS`). Renaming one keeps it too: readers find the values under the old name (`RENAMED_COLUMNS`). A new
+version would also make every stored program unreadable.
 """
 
 from enum import StrEnum
@@ -137,6 +136,7 @@ _COLUMNS: dict[Table, list[Column]] = {
         _COMPLETION_TOKENS,
         ("truncated", pa.bool_(), "Only the head of the document was shown."),
         _FINISH,
+        ("skip_reason", _NAME, "Why the document was not shown to the refiner, or null."),
         _ERROR,
         _REFINER,
         *_RUN,
@@ -270,6 +270,7 @@ _METRICS: list[Column] = [
     ("operations", _NAMED_COUNTS, "Operations by kind and status."),
     ("chunks", _COUNT, "Chunks, skipped ones counted."),
     ("chunks_skipped", _COUNT, "Chunks that were not shown to the model."),
+    ("documents_outside_training", _COUNT, "Documents kept because no refiner was trained on their script."),
     ("programs_failed", _COUNT, f"Chunk programs with verdict {', '.join(sorted(REFUSALS))}; null without verdicts."),
     ("programs_truncated", _COUNT, "Chunk programs cut off by the token limit."),
     ("programs_looping", _COUNT, "Chunk programs that repeat the same call over and over."),
@@ -294,8 +295,9 @@ _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     Table.SHARDS: frozenset({"gone_since"}),
+    Table.DOC_PROGRAMS: frozenset({"skip_reason"}),
     **{
-        table: frozenset({"refiners", *(name for name, _, _ in _WATCHED)})
+        table: frozenset({"refiners", "documents_outside_training", *(name for name, _, _ in _WATCHED)})
         for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)
     },
 }

@@ -48,6 +48,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "prox_shards_gone": ("Shards whose file has left the source.", ("corpus",)),
     "prox_documents": ("Documents of measured shards by outcome.", ("corpus", "outcome")),
+    "prox_documents_outside_training": (
+        "Documents kept because no refiner was trained on their script; missing if any shard has no count.",
+        ("corpus",),
+    ),
     "prox_rows_rejected": ("Raw rows that could not become documents.", ("corpus",)),
     "prox_characters": ("Characters of all documents (raw) and of refined text (refined).", ("corpus", "text")),
     "prox_retention_ratio": ("Characters of refined text / characters of all documents.", ("corpus",)),
@@ -162,7 +166,13 @@ def _measured(lake: Lake, corpus: str) -> Iterable[Sample]:
     yield "prox_retention_ratio", (corpus,), _ratio(row["characters_out"], row["characters_in"])
     chunks = None if row["chunks"] is None else row["chunks"] - row["chunks_skipped"]
     yield "prox_chunk_programs", (corpus,), chunks
-    for name in ("rows_rejected", "programs_failed", "programs_truncated", "programs_looping"):
+    for name in (
+        "documents_outside_training",
+        "rows_rejected",
+        "programs_failed",
+        "programs_truncated",
+        "programs_looping",
+    ):
         yield f"prox_{name}", (corpus,), row[name]
     for level in ("doc", "chunk"):
         for name in ("prompt_tokens", "completion_tokens", "engine_seconds"):

@@ -17,7 +17,7 @@ class Chunk(NamedTuple):
         index: 0-based position of the chunk in its document.
         line_start: First line.
         line_end: Last line.
-        skip_reason: Why the chunk is not shown to a refiner ("line_longer_than_window"), or None.
+        skip_reason: Why the chunk is not shown to a refiner ("line_longer_than_window", "outside_training"), or None.
     """
 
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
+from prox_assets.programs.scripts import SCRIPTS_VERSION, unknown_scripts
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.classifier.version import CLASSIFIER_VERSION
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
@@ -17,6 +19,10 @@ from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).
 DOC_MAX_PROMPT_TOKENS = 2000
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class RefinerConfig(BaseModel):
@@ -97,6 +103,19 @@ class RefinerConfig(BaseModel):
         default="auto", description="Number format of weights and arithmetic; auto is the checkpoint's own."
     )
 
+    # The next two are left out of stored configurations where they are not set, which then stay as they were.
+    trained_scripts: tuple[str, ...] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Scripts that the model was trained on, such as latin, cyrillic, han or kana (Japanese). Documents "
+        "and chunks mostly in others are not shown to it and stay as they are. None: it is shown everything.",
+    )
+    calibration: Calibration | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="How scored probabilities are corrected, as fitted on development pages. None: not at all.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever the caller gave)
@@ -129,6 +148,16 @@ class RefinerConfig(BaseModel):
             raise ValueError("the line-labels dialect has no programs to generate: its answers are scored")
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
             raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
+        if self.kind == "rules" and (self.trained_scripts is not None or self.calibration is not None):
+            raise ValueError("trained_scripts and calibration belong to a model; rules are not trained")
+        if self.calibration is not None and self.decoding != "score":
+            raise ValueError("only scored answers have probabilities to calibrate: set decoding to score")
+        if self.trained_scripts == ():
+            raise ValueError(
+                "trained_scripts needs at least one script; leave it out for a refiner that never abstains"
+            )
+        if unknown := unknown_scripts(self.trained_scripts or ()):
+            raise ValueError(f"no script is called {', '.join(unknown)}: names are lower-case, such as latin or khmer")
         if self.answer_tokens >= self.window:
             raise ValueError(f"max_new_tokens={self.max_new_tokens} leaves no room in window={self.window}")
         return self
@@ -175,7 +204,16 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        return settings_fingerprint(self._inference_settings(files))
+        return settings_fingerprint({**self._inference_settings(files), **self._training_settings()})
+
+    def _training_settings(self) -> dict[str, object]:
+        """Return what the fingerprint covers of a trained refiner of any kind, if it is set."""
+        settings: dict[str, object] = {}
+        if self.trained_scripts is not None:
+            settings["trained_scripts"] = [SCRIPTS_VERSION, *sorted(set(self.trained_scripts))]
+        if self.calibration is not None:
+            settings["calibration"] = self.calibration.model_dump()
+        return settings
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":

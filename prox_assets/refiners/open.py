@@ -15,6 +15,7 @@ from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.prompts.makers import PromptStream
 from prox_assets.refiners.protocol import ChunkRefiner, DocumentRefiner
 from prox_assets.refiners.rules.refiner import RulesChunkRefiner, RulesDocumentRefiner
+from prox_assets.refiners.trained import trained_chunks, trained_documents
 
 PromptSource = Callable[[RefinerConfig], PromptStream[Any] | None]
 """Given the probed configuration, returns the stream that builds its prompts; None to build them in this process."""
@@ -48,7 +49,7 @@ def open_document_refiner(
 
         return open_document_classifier(_folder(config, model_path))
     probed, engine, tokenizer = _probed(config, engine, model_path)
-    return ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed))
+    return trained_documents(config, ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed)))
 
 
 def open_chunk_refiner(
@@ -66,7 +67,7 @@ def open_chunk_refiner(
 
         return open_chunk_classifier(_folder(config, model_path))
     probed, engine, tokenizer = _probed(config, engine, model_path)
-    return ModelChunkRefiner(probed, engine, tokenizer, prompts(probed))
+    return trained_chunks(config, ModelChunkRefiner(probed, engine, tokenizer, prompts(probed)))
 
 
 def _folder(config: RefinerConfig, model_path: Path | None) -> Path:

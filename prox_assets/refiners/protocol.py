@@ -27,7 +27,9 @@ class DocumentProgram:
         prompt_tokens: Tokens shown to the model.
         completion_tokens: Tokens generated.
         truncated: Whether only the head of the document fitted the window.
-        finish_reason: "stop", "length", "scored", "error", or "skipped" for a blank document, which no model sees.
+        finish_reason: "stop", "length", "scored", "skipped" or "error".
+        skip_reason: Why the document was not shown to the refiner: "blank", or "outside_training" where its script is
+            none that the refiner was trained on; None if it was shown.
         error: Why inference failed for this document; it is then quarantined.
     """
 
@@ -38,6 +40,7 @@ class DocumentProgram:
     completion_tokens: int = 0
     truncated: bool = False
     finish_reason: str
+    skip_reason: str | None = None
     error: str | None = None
 
 
@@ -55,8 +58,8 @@ class ChunkProgramRow:
         prompt_tokens: Tokens shown to the model, in all prompts for the chunk.
         completion_tokens: Tokens generated.
         finish_reason: "stop", "length", "scored", "skipped" or "error".
-        skip_reason: Why the chunk was not shown to the model: "line_longer_than_window", or "blank" for a document
-            without any text; None if it was shown.
+        skip_reason: Why the chunk was not shown to the refiner: "line_longer_than_window", "blank" for a document
+            without any text, or "outside_training" as above; None if it was shown.
     """
 
     chunk_index: int

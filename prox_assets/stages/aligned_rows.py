@@ -82,7 +82,7 @@ def documents_with_decisions(
         StageError: The files do not hold the same documents in the same order.
     """
     documents = lake.rows(corpus, Table.DOCUMENTS, shard, document_columns, inputs[Table.DOCUMENTS])
-    columns = ["doc_id", "program", "keep_probability", "finish_reason", "error"]
+    columns = ["doc_id", "program", "keep_probability", "finish_reason", "skip_reason", "error"]
     decisions = lake.rows(corpus, Table.DOC_PROGRAMS, shard, columns, inputs[Table.DOC_PROGRAMS])
     for document, decision in zip_longest(documents, decisions):
         if document is None or decision is None or decision["doc_id"] != document["doc_id"]:

@@ -10,7 +10,7 @@ from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.lake.rows import sample_row, write_rows
-from prox_assets_tests.lakes import lake_at, table_file
+from prox_assets_tests.lakes import as_an_earlier_release_wrote_it, lake_at, table_file
 
 
 @pytest.mark.parametrize("table", list(Table))
@@ -30,6 +30,25 @@ def test_a_table_that_has_no_file_is_empty_and_has_the_right_columns(tmp_path, r
 
     assert columns(Lake(str(tmp_path / "nothing"))) == columns(refined_lake)
     assert [name for name, _ in columns(refined_lake)] == SCHEMAS[table].names
+
+
+@pytest.mark.parametrize("old", [("a",), ("b",), ("a", "b")])
+def test_files_of_an_earlier_release_have_null_where_a_column_was_added(tmp_path, old):
+    lake = lake_at(tmp_path / "lake")
+    for shard in "ab":
+        write_rows(lake, Table.DOC_PROGRAMS, shard, 3)
+    wanted = [row for shard in "ab" for row in lake.rows("pages", Table.DOC_PROGRAMS, shard)]
+    assert all(row["skip_reason"] is not None for row in wanted)
+    for shard in old:
+        as_an_earlier_release_wrote_it(table_file(lake, "pages", Table.DOC_PROGRAMS, shard), Table.DOC_PROGRAMS)
+    wanted = [{**row, "skip_reason": None if row["shard"] in old else row["skip_reason"]} for row in wanted]
+    assert [row for shard in "ab" for row in lake.rows("pages", Table.DOC_PROGRAMS, shard)] == wanted
+    assert lake.scan("pages", Table.DOC_PROGRAMS).collect().to_dicts() == wanted
+    for row in wanted:
+        found = lake.rows_of_document("pages", Table.DOC_PROGRAMS, row["shard"], row["source_row"])
+        assert found == [row]
+    with open_catalog(lake) as catalog:
+        assert catalog.sql("FROM doc_programs ORDER BY shard, source_row").to_arrow_table().to_pylist() == wanted
 
 
 def test_rows_of_an_execution_that_was_never_published_are_not_shown(local_lake):

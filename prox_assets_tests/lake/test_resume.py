@@ -1,11 +1,12 @@
 """The resume ledger: windows that are finished stay finished, whatever else is thrown away."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.resume import ResumeLedger, WindowCost, remove_leftover_ledgers
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets_tests.lake.rows import sample_row
 from prox_assets_tests.lakes import LakeFile, lake_at
 
@@ -29,6 +30,18 @@ def test_windows_come_back_in_order_with_their_cost(lake):
     found = list(again.windows(2))
     assert [cost for _, cost in found] == [WindowCost(1.0, 10), WindowCost(2.5, 20)]
     assert [row["source_row"] for part, _ in found for row in part.to_pylist()] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_window_of_an_earlier_release_has_null_where_a_column_was_added(tmp_path):
+    opened = ledger(lake_at(tmp_path / "lake"))
+    opened.write_window(0, rows(0, 2), WindowCost(1.0, 10))
+    [path] = (tmp_path / "lake").rglob("*.parquet")
+    written = pq.read_table(path)
+    pq.write_table(written.drop_columns(["skip_reason"]), path)
+    [(part, cost)] = opened.windows(1)
+    assert cost == WindowCost(1.0, 10)
+    assert part.schema == SCHEMAS[Table.DOC_PROGRAMS]
+    assert part.to_pylist() == [{**row, "skip_reason": None} for row in written.to_pylist()]
 
 
 def test_rows_that_bring_their_own_run_keep_it(tmp_path):

@@ -41,6 +41,7 @@ def week(number: int, documents: int = 400, seed: int = 0, **rates: float) -> di
         "rows_rejected": 0,
         "chunks": executed,
         "chunks_skipped": 0,
+        "documents_outside_training": 0,
         "programs_failed": 0,
         "programs_truncated": count(rates.get("truncated", 0.003), executed),
         "programs_looping": 0,

@@ -18,6 +18,11 @@ PRESETS = [
     ("prox-math", "chunk", "0738a556e59fd032059948994efdd3e9", "210f8a3510450c02"),
     ("rules", "doc", "37be7de0f3eed56a0f9c1dcb84cb9f8f", "07a8fe7d7164d425"),
     ("rules", "chunk", "e13934b14ab8be889dcd0a41807568cb", "37358fe0b9c8c197"),
+    ("bundled", "doc", "127601af1fa55ff32d48588e1c3d498a", "f457676e7f0a9fd2"),
+    ("bundled", "chunk", "181399769c6b9f323c69e9e72c8ad044", "0c118c8beaf6caf9"),
+]
+# The bundled refiner as it was before it abstained: without trained scripts, a configuration is what it was.
+BEFORE_ABSTAINING = [
     ("bundled", "doc", "0a996065589cffd6a3e2e4f49110a6d0", "b259225ab95b6df0"),
     ("bundled", "chunk", "844b0626ecdb3f5bf583f1841d6fc221", "2dd5871aa6d282fa"),
 ]
@@ -111,6 +116,14 @@ def test_presets_keep_their_fingerprint_and_their_stored_form(name, level, finge
     config = preset(name).doc if level == "doc" else preset(name).chunk
     assert config is not None
     assert (config.fingerprint(files_of(config)), stored_form(config)) == (fingerprint, form)
+
+
+@pytest.mark.parametrize(("name", "level", "fingerprint", "form"), BEFORE_ABSTAINING)
+def test_a_refiner_that_never_abstains_keeps_its_fingerprint_and_its_stored_form(name, level, fingerprint, form):
+    config = preset(name).doc if level == "doc" else preset(name).chunk
+    assert config is not None
+    before = config.model_copy(update={"trained_scripts": None})
+    assert (before.fingerprint(files_of(before)), stored_form(before)) == (fingerprint, form)
 
 
 @pytest.mark.parametrize(("settings", "fingerprint", "form"), CONFIGURED)

@@ -24,8 +24,8 @@ _SUMMED = (
     "doc_engine_seconds",
     "chunk_engine_seconds",
 )
-# Null for shards without a model, or executed by an earlier release: a sum over the others would look like the total.
-_KNOWN_FOR_ALL = ("tokens_in", "tokens_out", "programs_failed")
+# Null for shards without a model, or of an earlier release: a sum over the others would look like the total.
+_KNOWN_FOR_ALL = ("tokens_in", "tokens_out", "programs_failed", "documents_outside_training")
 
 MEASURED_COLUMNS = ("shard", "execution_id", "measured_at", *_SUMMED, *_KNOWN_FOR_ALL)
 

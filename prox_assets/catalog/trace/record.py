@@ -65,6 +65,7 @@ class DecisionTrace:
             shard was not executed.
         truncated: Only the head of the document was shown.
         finish_reason: How the answer ended.
+        skip_reason: Why it was not shown to the refiner.
         error: Why inference failed.
         prompt_tokens: Tokens shown.
         completion_tokens: Tokens generated.
@@ -75,6 +76,7 @@ class DecisionTrace:
     threshold: float | None
     truncated: bool
     finish_reason: str
+    skip_reason: str | None
     error: str | None
     prompt_tokens: int
     completion_tokens: int

@@ -68,6 +68,8 @@ def decision(said: DecisionTrace | None) -> str:
         return "none: doc_programs holds nothing on this document"
     if said.error is not None:
         return f"failed: {said.error}"
+    if said.skip_reason is not None:
+        return f"not shown to the refiner ({said.skip_reason})"
     words = []
     if said.keep_probability is not None:
         words.append(f"P(keep) {said.keep_probability:.4f}{_against(said.keep_probability, said.threshold)}")

@@ -11,6 +11,7 @@ from rich.text import Text
 from prox_assets.catalog.printable import printable
 from prox_assets.lake.schemas import Outcome
 from prox_assets.monitoring.metrics.previews import Preview
+from prox_assets.programs import DocumentReason
 
 # Ten times the released chunk model's failure rate, 0.36 % of documents (paper, table 35).
 FAILED_PROGRAMS_WORTH_A_WARNING = 0.036
@@ -20,9 +21,10 @@ def outcome_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table of documents and their outcomes, with a row per shard and a total.
 
     In = kept + dropped + quarantined; kept includes edited. Rejected are raw rows that never became documents.
-    Retention is characters out / characters in.
+    Retention is characters out / characters in. Below is how many documents no refiner was asked about.
     """
     table = Table(title="Documents", title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.caption, table.caption_justify = _abstentions(metrics.values()), "left"
     table.add_column("shard", overflow="fold")
     for name in ("in", "kept", "edited", "dropped", "quarantined", "rejected", "retention"):
         table.add_column(name, justify="right")
@@ -61,6 +63,15 @@ def preview_lines(previews: Sequence[Preview]) -> list[Text]:
         lines += [Text(), Text.assemble((title, "bold"), "  ", printable(preview.url or ""))]
         lines += [Text(printable(line), style=colours.get(line[:1], "")) for line in preview.diff]
     return lines
+
+
+def _abstentions(metrics: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return how many documents were kept without asking a refiner, or None if there are none."""
+    count = sum(row["documents_outside_training"] or 0 for row in metrics)
+    if not count:
+        return None
+    documents = "1 document was" if count == 1 else f"{count:,} documents were"
+    return f"{documents} kept because no refiner was trained on their script ({DocumentReason.OUTSIDE_TRAINING})."
 
 
 def program_warning(metrics: Iterable[Mapping[str, Any]]) -> str | None:

@@ -6,13 +6,15 @@ it uses most. This needs no model, and it moves when the mix of languages in a c
 
 import polars as pl
 
+from prox_assets.programs.scripts import HAN, HAN_PER_KANA, KANA, LATIN
+
 # Enough to tell; the whole of a long page says no more and costs more.
 HEAD_CHARACTERS = 2_000
 MIN_FUNCTION_WORDS = 3
 UNKNOWN = "unknown"
-LATIN = "latin"
 
-# Unicode script names as the regex engine of polars knows them.
+# Scripts of programs/scripts.py by their Unicode names, as the regex engine of polars knows them. Another one would
+# look like a new mix of languages in every corpus that has it, whose documents have been counted as unknown so far.
 SCRIPTS = {
     LATIN: r"\p{Latin}",
     "cyrillic": r"\p{Cyrillic}",
@@ -22,8 +24,8 @@ SCRIPTS = {
     "devanagari": r"\p{Devanagari}",
     "thai": r"\p{Thai}",
     "hangul": r"\p{Hangul}",
-    "kana": r"[\p{Hiragana}\p{Katakana}]",
-    "han": r"\p{Han}",
+    KANA: r"[\p{Hiragana}\p{Katakana}]",
+    HAN: r"\p{Han}",
 }
 
 # Articles, prepositions, conjunctions, forms of "to be": a dozen of the commonest words of each language. Words
@@ -48,9 +50,8 @@ def language_of(text: str = "text") -> pl.Expr:
     A text without letters, and a Latin one with fewer than MIN_FUNCTION_WORDS of every language, is UNKNOWN.
     """
     head = pl.col(text).str.slice(0, HEAD_CHARACTERS)
-    # Japanese is written with both: a tenth of kana is enough to say so, whatever the share of Han.
     letters = {name: head.str.count_matches(pattern).cast(pl.Float64) for name, pattern in SCRIPTS.items()}
-    letters["kana"] = 10 * letters["kana"]
+    letters[KANA] = HAN_PER_KANA * letters[KANA]
     script = _largest(letters, at_least=1)
     lower = head.str.to_lowercase()
     words = {

@@ -58,6 +58,7 @@ def _outcome_metrics(documents_in: int, outcomes: pl.LazyFrame) -> dict[str, Any
             lines_in=pl.col("lines_before").sum(),
             lines_out=pl.col("lines_after").sum(),
             documents_out=kept.sum(),
+            documents_outside_training=pl.col("outside_training").sum(),
             characters_removed=(pl.col("characters_before") - pl.col("characters_after")).filter(kept).sum(),
             lines_removed=(pl.col("lines_before") - pl.col("lines_after")).filter(kept).sum(),
         )

@@ -9,6 +9,7 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileInfo
+from prox_assets.programs import DocumentReason
 
 MEASURED = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.REFINED, Table.OUTCOMES, Table.EDITS)
 _COST = ("prompt_tokens", "completion_tokens")
@@ -61,9 +62,12 @@ class ShardTables:
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
-        """What became of every document, without reasons."""
+        """What became of every document; of the reasons, only whether it is `outside_training`."""
         sizes = ("characters_before", "characters_after", "lines_before", "lines_after")
-        return self._whole(Table.OUTCOMES, "doc_id", "outcome", *sizes, "operations_applied")
+        outside = (pl.col("reason") == DocumentReason.OUTSIDE_TRAINING.value).fill_null(value=False)
+        return self._whole(
+            Table.OUTCOMES, "doc_id", "outcome", *sizes, "operations_applied", reason=outside.alias("outside_training")
+        )
 
     @cached_property
     def doc_programs(self) -> pl.DataFrame:
@@ -75,6 +79,8 @@ class ShardTables:
         """Every chunk's answer, without its text."""
         return self._whole(Table.CHUNK_PROGRAMS, "doc_id", "skip_reason", "finish_reason", *_COST, "error")
 
-    def _whole(self, table: Table, *columns: str) -> pl.DataFrame:
-        empty = pl.DataFrame(schema={name: pl.Schema(SCHEMAS[table])[name] for name in columns})
-        return pl.concat([empty, *self.frames(table, columns)])
+    def _whole(self, table: Table, *columns: str, **derived: pl.Expr) -> pl.DataFrame:
+        """Return some columns of a table, and what is derived from others that are too long to hold, by their names."""
+        read = [*columns, *derived]
+        empty = pl.DataFrame(schema={name: pl.Schema(SCHEMAS[table])[name] for name in read})
+        return pl.concat([frame.select(*columns, *derived.values()) for frame in (empty, *self.frames(table, read))])

@@ -97,6 +97,11 @@ TRENDS: tuple[Trend, ...] = (
         "Quarantined documents", "Share of documents whose inference kept failing.", _of("quarantined", "documents_in")
     ),
     Trend(
+        "Outside training",
+        "Share of documents that were kept because no refiner was trained on their script.",
+        _of("documents_outside_training", "documents_in"),
+    ),
+    Trend(
         "Rejected rows",
         "Share of raw rows that could not become documents.",
         {"": lambda row: share(row["rows_rejected"], row["rows_rejected"] + row["documents_in"])},

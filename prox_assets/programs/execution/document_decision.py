@@ -7,6 +7,7 @@ from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.execution.reference import execute_doc_program
 from prox_assets.programs.operations import DropDoc, KeepDoc
 from prox_assets.programs.policy import ExecutionPolicy
+from prox_assets.programs.scripts import OUTSIDE_TRAINING as _OUTSIDE_TRAINING
 
 
 class DocumentReason(StrEnum):
@@ -17,6 +18,8 @@ class DocumentReason(StrEnum):
     KEEP_PROBABILITY_BELOW_THRESHOLD = "keep_probability_below_threshold"
     UNREADABLE = "unreadable"
     """The answer was neither keep nor drop. The document is kept, because an unreadable answer must not lose data."""
+    OUTSIDE_TRAINING = _OUTSIDE_TRAINING
+    """The refiner was not asked, because it was not trained on the document's script. The document is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,11 @@ class DocumentDecision:
 
 
 def decide_document(
-    text: str, program: str | None, keep_probability: float | None, policy: ExecutionPolicy
+    text: str,
+    program: str | None,
+    keep_probability: float | None,
+    policy: ExecutionPolicy,
+    skip_reason: str | None = None,
 ) -> DocumentDecision:
     """Decide whether to keep or drop a document.
 
@@ -44,9 +51,12 @@ def decide_document(
         program: The document's program, if it has one.
         keep_probability: P(keep) if the document was scored; it then takes precedence over the program.
         policy: `doc_keep_threshold` and `mode`; in reference mode a program that contains "drop" anywhere drops.
+        skip_reason: Why the refiner was not asked, if it was not; "outside_training" keeps the document.
     """
     if not text.strip():
         return DocumentDecision(keep=False, reason=DocumentReason.EMPTY)
+    if skip_reason == DocumentReason.OUTSIDE_TRAINING:
+        return DocumentDecision(keep=True, reason=DocumentReason.OUTSIDE_TRAINING)
     if keep_probability is not None:
         if not 0 <= keep_probability <= 1:  # NaN too
             return _unreadable(f"keep probability {keep_probability}")

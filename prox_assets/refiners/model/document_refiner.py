@@ -10,6 +10,7 @@ from prox_assets.engines.protocol import Completion, Score
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
+from prox_assets.refiners.prompts.chunk_prompts import BLANK
 from prox_assets.refiners.prompts.makers import DocumentPromptMaker
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 
@@ -36,7 +37,9 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
             for batch in with_prompts(documents, self._prompts):
                 for document, prompt in batch:
                     if prompt is None:
-                        skipped.append(DocumentProgram(doc_id=document.doc_id, finish_reason="skipped"))
+                        skipped.append(
+                            DocumentProgram(doc_id=document.doc_id, finish_reason="skipped", skip_reason=BLANK)
+                        )
                     else:
                         ids = prompt.token_ids + self._maker.shared_answer
                         yield Request((document.doc_id, prompt.truncated), ids, (len(ids) - 1,))

@@ -4,9 +4,11 @@ One call builds the prompts of a level and dialect, in this process or in anothe
 their answers are in model/document_refiner.py and model/chunk_refiner.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.scripts import OUTSIDE_TRAINING, is_mostly_outside
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
@@ -74,6 +76,7 @@ class ChunkPromptMaker:
         """Prepare the planner of the configured dialect; raises as `DocumentPromptMaker`."""
         self.candidates: tuple[int, int] = (0, 0)
         self.judge: InlineJudge | None = None
+        self._scripts = config.trained_scripts
         self._planner: LineLabelsPlanner | ProgramChunkPlanner
         if config.dialect == "line-labels":
             settings = config.line_labels
@@ -93,6 +96,8 @@ class ChunkPromptMaker:
         return [self._asked(text, chunks) for text, chunks in zip(texts, self._planner.plan(texts), strict=True)]
 
     def _asked(self, text: str, chunks: list[PlannedChunk]) -> list[AskedChunk]:
+        if self._scripts is not None and len(chunks) > 1:
+            chunks = _without_other_scripts(text, chunks, self._scripts)
         if self.judge is None:
             return [AskedChunk(planned, []) for planned in chunks]
         lines = text.split("\n")
@@ -105,6 +110,20 @@ class ChunkPromptMaker:
             )
             for planned in chunks
         ]
+
+
+def _without_other_scripts(text: str, chunks: list[PlannedChunk], scripts: Collection[str]) -> list[PlannedChunk]:
+    """Return the chunks; those mostly in other scripts are skipped."""
+    lines = text.split("\n")
+
+    def is_skipped(chunk: Chunk) -> bool:
+        part = "\n".join(lines[chunk.line_start : chunk.line_end + 1])
+        return chunk.skip_reason is None and is_mostly_outside(part, scripts)
+
+    return [
+        PlannedChunk(planned.chunk._replace(skip_reason=OUTSIDE_TRAINING)) if is_skipped(planned.chunk) else planned
+        for planned in chunks
+    ]
 
 
 def prompt_maker(config: RefinerConfig, tokenizer: PromptTokenizer) -> DocumentPromptMaker | ChunkPromptMaker:

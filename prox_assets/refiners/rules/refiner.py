@@ -35,7 +35,7 @@ class RulesDocumentRefiner:
                 program = document_program(document.text, self.settings)
                 yield DocumentProgram(doc_id=document.doc_id, program=program, finish_reason="stop")
             else:
-                yield DocumentProgram(doc_id=document.doc_id, finish_reason="skipped")
+                yield DocumentProgram(doc_id=document.doc_id, finish_reason="skipped", skip_reason=BLANK)
 
 
 @dataclass(frozen=True)

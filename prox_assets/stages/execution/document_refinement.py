@@ -16,6 +16,7 @@ from prox_assets.programs import (
     execute,
     stored_program,
 )
+from prox_assets.programs.scripts import OUTSIDE_TRAINING
 from prox_assets.stages.run import StageError
 
 Row = dict[str, Any]
@@ -58,7 +59,7 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
     text = document["text"]
     if decision["error"] is not None:
         return DocumentFate(Outcome.QUARANTINED, f"document level: {decision['error']}", None)
-    verdict = decide_document(text, decision["program"], decision["keep_probability"], policy)
+    verdict = decide_document(text, decision["program"], decision["keep_probability"], policy, decision["skip_reason"])
     if not verdict.keep:
         return DocumentFate(Outcome.DROPPED_BY_DOCUMENT, _drop_reason(decision["program"], verdict), None)
     for chunk in chunks:
@@ -77,6 +78,8 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
         ) from error
     kept = refinement.outcome in KEPT_OUTCOMES
     reason = refinement.reason or verdict.reason
+    if reason is None and all(chunk["skip_reason"] == OUTSIDE_TRAINING for chunk in chunks):
+        reason = OUTSIDE_TRAINING
     return DocumentFate(refinement.outcome, reason, refinement.text if kept else None, refinement)
 
 

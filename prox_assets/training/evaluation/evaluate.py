@@ -17,6 +17,7 @@ from prox_assets.programs import (
     execute,
     stored_program,
 )
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentProgram, DocumentRefiner, RefinerInput
 from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.line_targets import visible_characters
@@ -51,6 +52,7 @@ class ChunkEvaluation:
             paper's chunk measure.
         removed_by_page: Mean over pages of the F1 of removed lines.
         reliability: P(keep) of labelled lines against their labels; empty for refiners without probabilities.
+        reliability_before: The same before calibration; empty for refiners that are not calibrated.
         invalid_programs: Share of chunks whose program was rejected or had a failed operation.
         chunks: Number of chunks.
         kept_words: Share of the words of all pages that stayed.
@@ -65,6 +67,7 @@ class ChunkEvaluation:
     removed: BinaryCounts
     removed_by_page: float
     reliability: list[ReliabilityBin]
+    reliability_before: list[ReliabilityBin]
     invalid_programs: float
     chunks: int
     kept_words: float
@@ -87,6 +90,7 @@ class DocumentEvaluation:
         drop: Decisions to drop, the class that is harder to find.
         accuracy_by_type: Share of correct decisions by page type or kind of synthetic document.
         reliability: P(keep) against the targets.
+        reliability_before: The same before calibration; empty for refiners that are not calibrated.
         prompt_tokens: Tokens shown to the model.
         seconds: Wall time, without starting the engine.
     """
@@ -96,6 +100,7 @@ class DocumentEvaluation:
     drop: BinaryCounts
     accuracy_by_type: dict[str, float]
     reliability: list[ReliabilityBin]
+    reliability_before: list[ReliabilityBin]
     prompt_tokens: int
     seconds: float
 
@@ -156,17 +161,21 @@ def refine(text: str, programs: ChunkPrograms, policy: ExecutionPolicy) -> Refin
 
 
 def evaluate_chunks(
-    refiner: ChunkRefiner, pages: Sequence[LabelledPage], regime: Regime, policy: ExecutionPolicy
+    refiner: ChunkRefiner,
+    pages: Sequence[LabelledPage],
+    regime: Regime,
+    policy: ExecutionPolicy,
+    calibration: Calibration | None = None,
 ) -> ChunkEvaluation:
     """Refine pages with gold text, and compare the result with gold text and labels.
 
-    The policy's `dialect` must be the refiner's.
+    The policy's `dialect` must be the refiner's; the calibration is the refiner's own.
     """
     texts = [page.text(regime) for page in pages]
     begin = time.perf_counter()
     programs = chunk_programs(refiner, texts)
     seconds = time.perf_counter() - begin
-    return measure_chunks(pages, regime, programs, policy, seconds)
+    return measure_chunks(pages, regime, programs, policy, seconds, calibration)
 
 
 def measure_chunks(
@@ -175,6 +184,7 @@ def measure_chunks(
     programs: Sequence[ChunkPrograms],
     policy: ExecutionPolicy,
     seconds: float = 0.0,
+    calibration: Calibration | None = None,
 ) -> ChunkEvaluation:
     """Measure programs written earlier, under any policy: this tries out a threshold without inference."""
     scores: dict[str, float] = {}
@@ -188,7 +198,7 @@ def measure_chunks(
         refinement = refine(text, answer, policy)
         scores[page.page_id] = word_f1(refinement.text, page.gold)
         by_type.setdefault(page.page_type or "unknown", []).append(scores[page.page_id])
-        labels = _labels(page, regime)
+        labels = labelled_lines(page, regime)
         removed = _removed_lines(refinement, text)
         own = BinaryCounts()
         for counts in (pooled, own):
@@ -212,6 +222,7 @@ def measure_chunks(
         removed=pooled,
         removed_by_page=mean(by_page),
         reliability=reliability(scored),
+        reliability_before=_before(scored, calibration),
         invalid_programs=invalid / max(1, chunks),
         chunks=chunks,
         kept_words=kept / max(1, words),
@@ -240,20 +251,33 @@ def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[La
 
 
 def evaluate_documents(
-    refiner: DocumentRefiner, documents: Sequence[LabelledDocument], policy: ExecutionPolicy
+    refiner: DocumentRefiner,
+    documents: Sequence[LabelledDocument],
+    policy: ExecutionPolicy,
+    calibration: Calibration | None = None,
 ) -> DocumentEvaluation:
     """Judge documents and compare the results with the correct decisions.
 
-    The policy's `doc_keep_threshold` turns P(keep) into a decision.
+    The policy's `doc_keep_threshold` turns P(keep) into a decision; the calibration is the refiner's own.
     """
     begin = time.perf_counter()
     programs = document_programs(refiner, [document.text for document in documents])
-    seconds = time.perf_counter() - begin
+    return measure_documents(documents, programs, policy, time.perf_counter() - begin, calibration)
+
+
+def measure_documents(
+    documents: Sequence[LabelledDocument],
+    programs: Sequence[DocumentProgram],
+    policy: ExecutionPolicy,
+    seconds: float = 0.0,
+    calibration: Calibration | None = None,
+) -> DocumentEvaluation:
+    """Measure decisions made earlier."""
     keep, drop = BinaryCounts(), BinaryCounts()
     right: dict[str, list[float]] = {}
     scored: list[tuple[float, bool]] = []
     for document, answer in zip(documents, programs, strict=True):
-        decision = decide_document(document.text, answer.program, answer.keep_probability, policy)
+        decision = decide_document(document.text, answer.program, answer.keep_probability, policy, answer.skip_reason)
         kept = decision.keep and decision.reason is not DocumentReason.UNREADABLE
         keep.add(kept, document.keep)
         drop.add(not kept, not document.keep)
@@ -266,12 +290,19 @@ def evaluate_documents(
         drop=drop,
         accuracy_by_type={kind: mean(values) for kind, values in sorted(right.items())},
         reliability=reliability(scored),
+        reliability_before=_before(scored, calibration),
         prompt_tokens=sum(answer.prompt_tokens for answer in programs),
         seconds=seconds,
     )
 
 
-def _labels(page: LabelledPage, regime: Regime) -> dict[int, int]:
+def _before(scored: Sequence[tuple[float, bool]], calibration: Calibration | None) -> list[ReliabilityBin]:
+    if calibration is None:
+        return []
+    return reliability((calibration.uncorrected(probability), keep) for probability, keep in scored)
+
+
+def labelled_lines(page: LabelledPage, regime: Regime) -> dict[int, int]:
     """Return the labels of labelled lines that are not blank, by line number."""
     labelled = zip(page.text(regime).split("\n"), page.labels(regime), strict=True)
     return {number: label for number, (line, label) in enumerate(labelled) if label >= 0 and line.strip()}

@@ -10,16 +10,19 @@ from pathlib import Path
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.calibration import Calibration, calibrated_chunks, calibrated_documents
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.pages import REGIMES, LabelledPage
 from prox_assets.training.data.tables import write_json
+from prox_assets.training.evaluation.calibration import Prediction, fit_calibration, line_predictions
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
     LabelledDocument,
     chunk_programs,
-    evaluate_documents,
+    document_programs,
     measure_chunks,
+    measure_documents,
 )
 
 RESULT = "development.json"
@@ -36,12 +39,14 @@ class CheckpointResult:
             regimes (scored lines), or mean F1 of keeping and dropping (documents).
         threshold: The threshold on P(keep) that scores best; None for programs and for documents.
         measures: Measurements by name.
+        calibration: Fields of the Calibration that suits its probabilities; None for programs, or with too few pages.
     """
 
     step: int
     score: float
     threshold: float | None
     measures: dict[str, float]
+    calibration: dict[str, float] | None = None
 
 
 def choose_checkpoint(
@@ -80,24 +85,40 @@ def judge_chunks(config: RefinerConfig, pages: Sequence[LabelledPage], folder: P
         full = measure_chunks(shown["text_full"], "text_full", programs["text_full"], policy)
         measures = {"word_f1": full.word_f1, "removed_line_f1": full.removed.f1}
         return CheckpointResult(0, full.removed.f1, None, measures)
+    calibration = fit_calibration(
+        predictions for regime in REGIMES for predictions in line_predictions(shown[regime], regime, programs[regime])
+    )
+    programs = {regime: list(calibrated_chunks(programs[regime], calibration)) for regime in REGIMES}
     trials: list[CheckpointResult] = []
     for threshold in THRESHOLDS:
         own = replace(policy, line_keep_threshold=threshold)
         full, main = (measure_chunks(shown[regime], regime, programs[regime], own) for regime in REGIMES)
         measures = {"word_f1": full.word_f1, "word_f1_main": main.word_f1, "removed_line_f1": full.removed.f1}
-        trials.append(CheckpointResult(0, (full.word_f1 + main.word_f1) / 2, threshold, measures))
+        score = (full.word_f1 + main.word_f1) / 2
+        trials.append(CheckpointResult(0, score, threshold, measures, _fields(calibration)))
     return max(trials, key=lambda trial: trial.score)
 
 
 def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument], folder: Path) -> CheckpointResult:
     """Judge a checkpoint of a document refiner on development documents; the threshold on P(keep) stays at 0.5."""
     with _open(config, folder) as session:
-        result = evaluate_documents(session.document_refiner(), documents, ExecutionPolicy())
+        programs = document_programs(session.document_refiner(), [document.text for document in documents])
+    calibration = fit_calibration(
+        [Prediction(answer.keep_probability, document.keep)]
+        for document, answer in zip(documents, programs, strict=True)
+        if answer.keep_probability is not None
+    )
+    result = measure_documents(documents, list(calibrated_documents(programs, calibration)), ExecutionPolicy())
     measures = {"keep_f1": result.keep.f1, "drop_f1": result.drop.f1}
-    return CheckpointResult(0, result.macro_f1, None, measures)
+    return CheckpointResult(0, result.macro_f1, None, measures, _fields(calibration))
+
+
+def _fields(calibration: Calibration | None) -> dict[str, float] | None:
+    return None if calibration is None else calibration.model_dump()
 
 
 def _open(config: RefinerConfig, folder: Path) -> RefinerSession:
-    """Return a session without a probe, because a checkpoint may be a bad one."""
-    own = config.model_copy(update={"model": str(folder), "revision": None, "probe": False})
+    """Return a session without a probe, because a checkpoint may be a bad one, and without what is not known yet."""
+    update = {"model": str(folder), "revision": None, "probe": False, "calibration": None, "trained_scripts": None}
+    own = config.model_copy(update=update)
     return RefinerSession(own, config.level, TransformersEngineConfig())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from prox_assets.training.evaluation.evaluate import ChunkEvaluation, DocumentEvaluation
+from prox_assets.training.evaluation.measures import ReliabilityBin, calibration_error
 
 WORST_SITES = 8
 
@@ -74,8 +75,22 @@ def _costs(result: ChunkEvaluation | DocumentEvaluation, count: int) -> tuple[st
     )
 
 
-def reliability_table(result: ChunkEvaluation | DocumentEvaluation) -> str:
-    """Return predictions in ten bins: their mean probability and how often they are true."""
+def reliability_tables(title: str, result: ChunkEvaluation | DocumentEvaluation) -> list[str]:
+    """Return titles and tables of predictions in ten bins: their mean probability and how often they are true.
+
+    For a calibrated refiner there are two tables, before and after.
+    """
+    if not result.reliability_before:
+        return [f"### {title}", _reliability(result.reliability)]
+    return [
+        f"### {title}, before calibration: expected error {calibration_error(result.reliability_before):.3f}",
+        _reliability(result.reliability_before),
+        f"### {title}, calibrated: expected error {result.calibration_error:.3f}",
+        _reliability(result.reliability),
+    ]
+
+
+def _reliability(bins: Sequence[ReliabilityBin]) -> str:
     rows = [
         (
             f"{entry.low:.1f} to {entry.high:.1f}",
@@ -83,7 +98,7 @@ def reliability_table(result: ChunkEvaluation | DocumentEvaluation) -> str:
             f"{entry.mean_probability:.3f}",
             f"{entry.share_true:.3f}",
         )
-        for entry in result.reliability
+        for entry in bins
     ]
     return markdown(("P(keep)", "count", "mean P(keep)", "share kept by label"), rows)
 

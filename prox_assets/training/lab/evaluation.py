@@ -36,7 +36,7 @@ from prox_assets.training.evaluation.evaluate import (
 from prox_assets.training.evaluation.table import (
     chunk_table,
     document_table,
-    reliability_table,
+    reliability_tables,
     right_table,
     site_table,
     type_table,
@@ -131,7 +131,9 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
             refiner = session.chunk_refiner()
             for regime in REGIMES:
                 shown = [page for page in pages if page.text(regime).strip()]
-                results[regime][name] = evaluate_chunks(refiner, shown, regime, _policy(pair))
+                results[regime][name] = evaluate_chunks(
+                    refiner, shown, regime, _policy(pair), pair.chunk.calibration if pair.chunk else None
+                )
             clean[name] = damage(refiner, pages, _policy(pair))
         numbers[name] = {
             **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
@@ -147,7 +149,7 @@ def _evaluate_chunks(systems: Mapping[str, RefinerPair], pages: Sequence[Labelle
     ]
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
-        parts += ["### Reliability of P(keep) of lines", reliability_table(own)]
+        parts += reliability_tables("Reliability of P(keep) of lines", own)
         parts += ["### Worst sites", site_table(own, {page.page_id: page.site for page in pages})]
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
@@ -174,7 +176,8 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     for name, pair in systems.items():
         with RefinerSession(pair.doc, "doc", TransformersEngineConfig()) as session:
             for which, documents in sets.items():
-                result = evaluate_documents(session.document_refiner(), documents, _policy(pair))
+                calibration = pair.doc.calibration if pair.doc else None
+                result = evaluate_documents(session.document_refiner(), documents, _policy(pair), calibration)
                 results[which][name] = result
                 numbers[name][which] = {
                     **asdict(result),
@@ -191,7 +194,7 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     if NEW in systems:
         families = results["pages and synthetic documents"][NEW].accuracy_by_type
         parts += ["### Right by page type and family", right_table(families)]
-        parts += ["### Reliability of P(keep)", reliability_table(results["pages and synthetic documents"][NEW])]
+        parts += reliability_tables("Reliability of P(keep)", results["pages and synthetic documents"][NEW])
     return {"numbers": numbers, "report": "\n\n".join(parts)}
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.engines.extras import packages_of
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import save_refiner
 from prox_assets.refiners.model.files import find_model
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.scripts import pages_by_script, scripts_with_enough
 from prox_assets.training.data.tables import read_table, write_json
 from prox_assets.training.evaluation.evaluate import labelled_documents
 from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
@@ -66,7 +68,14 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
     run = train(setup, spec.recipe, work, progress)
     best, results = choose_checkpoint(run.checkpoints, _judge(plan, config, level))
     model = folder.model(level)
-    finished = config.model_copy(update={"keep_threshold": best.threshold})
+    pages = pages_by_script(rows)
+    finished = config.model_copy(
+        update={
+            "keep_threshold": best.threshold,
+            "trained_scripts": config.trained_scripts or scripts_with_enough(pages),
+            "calibration": None if best.calibration is None else Calibration.model_validate(best.calibration),
+        }
+    )
     shown = {
         "steps": run.steps,
         "resumed_from": run.resumed_from,
@@ -74,6 +83,8 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
         "chosen_step": best.step,
         "development_score": best.score,
         "keep_threshold": best.threshold,
+        "calibration": best.calibration,
+        "pages_by_script": dict(pages.most_common()),
         **{f"development_{name}": value for name, value in best.measures.items()},
     }
     _publish(run.checkpoints[best.step], model, finished, {**shown, "recipe": spec.recipe.model_dump(mode="json")})

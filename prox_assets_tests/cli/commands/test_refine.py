@@ -210,6 +210,34 @@ chunk: {{name: rules, level: chunk, kind: rules}}
     assert metrics(lake, "pages", "pages.jsonl")["tokens_in"] > 0
 
 
+def test_pages_in_scripts_that_the_bundled_refiner_does_not_know_stay_as_they_are(tmp_path, lake):
+    texts = [
+        "ទំព័រដើម\nនៅពេលល្ងាច ទូកនេសាទបានត្រឡប់មកកំពង់ផែវិញ។\nចែករំលែក",
+        "ညနေခင်းတွင် ငါးဖမ်းလှေများ ဆိပ်ကမ်းသို့ ပြန်လာကြသည်။",
+        "དགོང་དྲོར་ཉ་གྲུ་རྣམས་གྲུ་ཁ་ལ་ཕྱིར་ལོག་བྱུང་།\nHome",
+        "Log in\nSign up",
+    ]
+    pages = write_pages(tmp_path / "pages.jsonl", texts)
+    output = prox("refine", pages, "--lake", lake, "--refiner", "bundled")
+    assert "3 documents were kept because no refiner was trained on their script" in one_line(output)
+    opened = Lake(str(lake))
+    outcomes = list(opened.rows("pages", Table.OUTCOMES, "pages.jsonl"))
+    assert [(row["outcome"], row["reason"]) for row in outcomes[:3]] == [("kept_unchanged", "outside_training")] * 3
+    assert outcomes[3]["reason"] != "outside_training"
+    refined = {row["source_row"]: row["text"] for row in opened.rows("pages", Table.REFINED, "pages.jsonl")}
+    assert [refined[row] for row in range(3)] == texts[:3]
+    for table in (Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS):
+        rows = list(opened.rows("pages", table, "pages.jsonl"))
+        assert [(row["finish_reason"], row["skip_reason"]) for row in rows[:3]] == [("skipped", "outside_training")] * 3
+    assert metrics(lake, "pages", "pages.jsonl")["documents_outside_training"] == 3
+    trace = one_line(prox("trace", outcomes[0]["doc_id"], "--lake", lake))
+    assert "kept_unchanged (outside_training)" in trace
+    assert "document level" in trace
+    assert trace.count("not shown to the refiner (outside_training)") == 2
+    gauges = prox("metrics", "--lake", lake)
+    assert 'prox_documents_outside_training{corpus="pages"} 3.0' in gauges
+
+
 def test_a_model_that_is_not_there_is_one_error_however_many_files(tmp_path, lake):
     for name in "abc":
         write_pages(tmp_path / "raw" / f"{name}.jsonl", [PAGE])

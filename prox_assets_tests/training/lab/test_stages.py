@@ -56,6 +56,7 @@ def test_the_finished_folders_hold_dialect_thresholds_and_fingerprint(lab):
     assert pair.chunk is not None
     assert pair.chunk.dialect == "line-labels"
     assert pair.chunk.keep_threshold is not None
+    assert pair.chunk.trained_scripts == ("latin",)
     curves = json.loads((folder.model("chunk") / "curves.json").read_text())
     assert curves["loss"][-1][1] < curves["loss"][0][1]
     assert [result["step"] for result in curves["development"]] == [40, 80, 120]
