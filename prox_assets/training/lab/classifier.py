@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.classifier.open import read_line_model, write_document_model, write_line_model
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.folder import save_refiner
@@ -14,13 +15,18 @@ from prox_assets.training.classifier.documents import fit_documents
 from prox_assets.training.classifier.examples import FOLDS
 from prox_assets.training.classifier.fit import ALL, fit_lines
 from prox_assets.training.classifier.steps import Steps
-from prox_assets.training.data.pages import LabelledPage
-from prox_assets.training.evaluation.evaluate import labelled_documents
+from prox_assets.training.data.scripts import pages_by_script, scripts_with_enough
 from prox_assets.training.evaluation.selection import CheckpointResult, judge_chunks, judge_documents
 from prox_assets.training.fit.trainer import Progress
-from prox_assets.training.lab.runs import begin_or_resume, identity, start_of, training_rows
+from prox_assets.training.lab.runs import (
+    begin_or_resume,
+    development_documents,
+    development_pages,
+    identity,
+    start_of,
+    training_rows,
+)
 from prox_assets.training.lab.settings import LabFolder, LabPlan
-from prox_assets.training.lab.stages import labelled_pages
 
 
 def train_classifier(
@@ -51,15 +57,23 @@ def train_classifier(
         folds = [read_line_model(_fold(folder, fold)) for fold in range(FOLDS)]
         fitted = fit_documents(rows, read_line_model(start), folds, spec.classifier, Steps(work, 1, progress))
         write_document_model(fitted, fresh)
-    pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
-    result = _judged(spec.refiner, pages, fresh) if pages else CheckpointResult(0, 0.0, None, {})
+    result = _judged(plan, spec.refiner, fresh)
+    pages = pages_by_script(rows)
     shown = {
         "examples": len(rows),
         "development_score": result.score,
         "keep_threshold": result.threshold,
+        "calibration": result.calibration,
+        "pages_by_script": dict(pages.most_common()),
         **{f"development_{name}": value for name, value in result.measures.items()},
     }
-    finished = spec.refiner.model_copy(update={"keep_threshold": result.threshold})
+    finished = spec.refiner.model_copy(
+        update={
+            "keep_threshold": result.threshold,
+            "trained_scripts": spec.refiner.trained_scripts or scripts_with_enough(pages),
+            "calibration": None if result.calibration is None else Calibration.model_validate(result.calibration),
+        }
+    )
     save_refiner(finished, fresh, {**shown, "recipe": spec.classifier.model_dump(mode="json")})
     shutil.rmtree(folder.model(level), ignore_errors=True)
     fresh.replace(folder.model(level))
@@ -71,7 +85,10 @@ def _fold(folder: LabFolder, fold: int) -> Path:
     return folder.training("chunk") / f"fold-{fold}"
 
 
-def _judged(config: RefinerConfig, pages: list[LabelledPage], folder: Path) -> CheckpointResult:
+def _judged(plan: LabPlan, config: RefinerConfig, folder: Path) -> CheckpointResult:
+    pages = development_pages(plan)
+    if not pages:
+        return CheckpointResult(0, 0.0, None, {})
     if config.level == "chunk":
         return judge_chunks(config, pages, folder)
-    return judge_documents(config, labelled_documents(pages, "text_full"), folder)
+    return judge_documents(config, development_documents(plan), folder)

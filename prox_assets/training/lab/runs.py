@@ -10,8 +10,12 @@ from typing import Any
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.pages import LabelledPage
+from prox_assets.training.data.synthetic_documents import TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.tables import read_table
+from prox_assets.training.evaluation.evaluate import LabelledDocument, labelled_documents
 from prox_assets.training.lab.settings import LabFolder, LabPlan
+from prox_assets.training.lab.stages import labelled_pages
 
 IDENTITY = "identity.txt"
 
@@ -52,6 +56,26 @@ def start_of(plan: LabPlan, folder: LabFolder, level: Level) -> Path:
     if not model.is_dir():
         raise RefinerError(f"The {level} refiner starts from the missing {start} refiner: train that first.")
     return model
+
+
+def development_pages(plan: LabPlan) -> list[LabelledPage]:
+    """Return the pages with gold text on which thresholds and calibrations are chosen.
+
+    Raises:
+        PagesError: See `labelled_pages`.
+    """
+    return [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
+
+
+def development_documents(plan: LabPlan) -> list[LabelledDocument]:
+    """Return the development pages of known type, and as many plainly bad documents with words of theirs.
+
+    Nearly all labelled pages are worth keeping: calibrated on them alone, a refiner would keep everything.
+    """
+    pages = development_pages(plan)
+    made = synthetic_documents(pages, len(pages), plan.seed, TRAINING_FAMILIES)
+    bad = [LabelledDocument(f"made-{place}", one.text, keep=False, kind=one.kind) for place, one in enumerate(made)]
+    return [*labelled_documents(pages, "text_full"), *bad]
 
 
 def identity(plan: LabPlan, folder: LabFolder, level: Level, base: str | None) -> str:

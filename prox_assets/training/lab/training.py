@@ -19,15 +19,21 @@ from prox_assets.refiners.model.files import find_model
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.scripts import pages_by_script, scripts_with_enough
 from prox_assets.training.data.tables import read_table, write_json
-from prox_assets.training.evaluation.evaluate import labelled_documents
 from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
 from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.scored_training import prepare_scored
 from prox_assets.training.fit.trainer import Progress, train
 from prox_assets.training.lab.classifier import train_classifier
-from prox_assets.training.lab.runs import begin_or_resume, identity, only_run, start_of, training_rows
+from prox_assets.training.lab.runs import (
+    begin_or_resume,
+    development_documents,
+    development_pages,
+    identity,
+    only_run,
+    start_of,
+    training_rows,
+)
 from prox_assets.training.lab.settings import LabFolder, LabPlan
-from prox_assets.training.lab.stages import labelled_pages
 
 # Losses and development scores by step, written into the folder of a finished refiner.
 CURVES = "curves.json"
@@ -102,12 +108,12 @@ def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
 
 def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path], CheckpointResult] | None:
     """Return a judge of checkpoints; None without development pages."""
-    pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
+    pages = development_pages(plan)
     if not pages:
         return None
     if level == "chunk":
         return partial(judge_chunks, config, pages)
-    return partial(judge_documents, config, labelled_documents(pages, "text_full"))
+    return partial(judge_documents, config, development_documents(plan))
 
 
 def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:
