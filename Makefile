@@ -47,11 +47,11 @@ format: $(VENV)/.dev ## Let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-refiner: $(VENV)/.lab ## Train refiners on labelled pages: make refiner PAGES=file.parquet [SILVER=more.parquet]
-	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner
+refiner: $(VENV)/.lab ## Train refiners on labelled pages: make refiner PAGES=file.parquet [SILVER=more.parquet] [KIND=classifier]
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner $(if $(KIND),--kind $(KIND))
 
 bundle: $(VENV)/.lab ## The same, and put the refiners into the package
-	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner --bundle
+	$(LAB_PAGES) $(BIN)/python -m prox_assets.cli.make_refiner $(if $(KIND),--kind $(KIND)) --bundle
 
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks

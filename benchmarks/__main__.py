@@ -68,6 +68,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     )
     yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
+    yield Benchmark("classifier_speed")
     yield Benchmark("workers")
     yield Benchmark("rule_signals")
     yield Benchmark("engine_efficiency", ("--shape", "bundled", "--documents", "300"), missing=no_vllm)

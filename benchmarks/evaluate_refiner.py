@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="measure every n-th page only")
     parser.add_argument("--level", choices=("doc", "chunk"), help="only this level")
     arguments = parser.parse_args()
-    pages = validation_pages(list(read_labelled_pages(Path(arguments.pages))))[:: arguments.every]
+    pages = validation_pages(list(read_labelled_pages(arguments.pages)))[:: arguments.every]
     chosen = {Path(name).name: named_refiners(name) for name in arguments.systems.split(",")}
     levels: tuple[Level, ...] = ("chunk", "doc") if arguments.level is None else (arguments.level,)
     for level in levels:

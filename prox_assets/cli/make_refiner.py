@@ -1,4 +1,4 @@
-"""`make refiner`: materialize the lab's assets for both levels, on the instance that `make ui` shows afterwards.
+"""`make refiner`: materialize a lab's assets for both levels, on the instance that `make ui` shows afterwards.
 
 A killed run resumes where it stopped: steps that are done for this configuration are not repeated, and training resumes
 from its newest checkpoint. Delete the lab's folder to start over.
@@ -27,12 +27,13 @@ from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepa
 from prox_assets.orchestration.resources import DEFAULTS, LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
-from prox_assets.refiners.presets import BUNDLED_PLACE
+from prox_assets.refiners.presets import BUNDLED, LINES, SHIPPED
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.pages import PAGES_VARIABLE
 from prox_assets.training.lab.settings import LabFolder
 
-LAB = "refiner_lab"
+# By the kind of refiner: the lab that makes it, and the preset that its refiners can become.
+LABS = {"model": ("refiner_lab", BUNDLED), "classifier": ("lines_lab", LINES)}
 LOG_INFO = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
@@ -40,14 +41,16 @@ def main() -> int:
     """Make the refiners; return the process's exit code."""
     parser = argparse.ArgumentParser(description="Train and evaluate the lab's refiners.")
     parser.add_argument("--bundle", action="store_true", help="Put the finished refiners into the package.")
+    parser.add_argument("--kind", choices=LABS, default="model", help="The kind of refiner (model).")
     arguments = parser.parse_args()
+    lab, shipped = LABS[arguments.kind]
     console = Console(highlight=False, soft_wrap=True)
     if not os.environ.get(PAGES_VARIABLE):
         console.print(f"[bold red]error:[/] {PAGES_VARIABLE} names no labelled pages: make refiner PAGES=file.parquet")
         return 1
     instance = prepare_instance(default_home(), Path(PROJECT_FILE))
-    defs = lab_definitions()
-    folder = LabResource().folder(LAB)
+    defs = lab_definitions(lab)
+    folder = LabResource().folder(lab)
     for key in defs.resolve_asset_graph().toposorted_asset_keys:
         name = key.path[-1]
         if not _is_done(defs, instance, folder, key) and not _materialize(defs, instance, key):
@@ -57,13 +60,13 @@ def main() -> int:
     for level in LEVELS:
         console.print(f"refiner: {folder.model(level)}; evaluation: {folder.evaluation(level)}")
     if arguments.bundle:
-        _bundle(folder, console)
+        _bundle(folder, SHIPPED[shipped], console)
     return 0
 
 
-def lab_definitions() -> dg.Definitions:
-    """Return only the lab's definitions: corpora may need the very refiners that this command makes."""
-    file = Path(__file__).parent.parent / "defs" / LAB / "defs.yaml"
+def lab_definitions(lab: str) -> dg.Definitions:
+    """Return only a lab's definitions: corpora may need the very refiners that this command makes."""
+    file = Path(__file__).parent.parent / "defs" / lab / "defs.yaml"
     attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
     settings = LabSettings.model_validate(attributes)
     return dg.Definitions(assets=build_lab_assets(settings), resources={"lab": DEFAULTS["lab"]})
@@ -99,9 +102,10 @@ def _materialize(defs: dg.Definitions, instance: dg.DagsterInstance, key: dg.Ass
     return result.success
 
 
-def _bundle(folder: LabFolder, console: Console) -> None:
+def _bundle(folder: LabFolder, shipped: str, console: Console) -> None:
     for level in LEVELS:
-        place = model_folder(f"{BUNDLED_PLACE}/{level}")
+        place = model_folder(f"{shipped}/{level}")
+        place.parent.mkdir(exist_ok=True)
         fresh = place.with_name(f".{level}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(folder.model(level), fresh)

@@ -9,6 +9,7 @@ from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.programs.scripts import SCRIPTS_VERSION, unknown_scripts
 from prox_assets.refiners.calibration import Calibration
+from prox_assets.refiners.classifier.version import CLASSIFIER_VERSION
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
@@ -31,8 +32,14 @@ class RefinerConfig(BaseModel):
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
-    kind: Literal["model", "rules"] = Field(default="model", description="rules: published heuristics, no engine.")
-    model: str | None = Field(default=None, description="Folder of a checkpoint, or a hub id (owner/name).")
+    kind: Literal["model", "rules", "classifier"] = Field(
+        default="model",
+        description="model: a language model, run by an engine. classifier: a linear layer and boosted trees. rules: "
+        "published heuristics. The last two need no engine.",
+    )
+    model: str | None = Field(
+        default=None, description="Folder of a checkpoint or classifier, or a hub id (owner/name)."
+    )
     revision: str | None = Field(
         default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
     )
@@ -116,6 +123,8 @@ class RefinerConfig(BaseModel):
         if not isinstance(values, dict):
             return values
         filled = dict(values)
+        if filled.get("kind") == "classifier":
+            filled.setdefault("dialect", "line-labels")  # it scores lines and documents like a model of that dialect
         line_labels = filled.get("dialect") == "line-labels"
         if filled.get("decoding") is None:
             filled["decoding"] = "score" if filled.get("level") == "doc" or line_labels else "complete"
@@ -129,6 +138,10 @@ class RefinerConfig(BaseModel):
     def _fits_together(self) -> Self:
         if self.kind == "model" and not self.model:
             raise ValueError("a refiner of kind model needs model: a checkpoint folder or a hub id (owner/name)")
+        if self.kind == "classifier" and not self.model:
+            raise ValueError("a refiner of kind classifier needs model: a folder that the refiner lab wrote")
+        if self.kind == "classifier" and self.dialect != "line-labels":
+            raise ValueError("a classifier scores: its dialect is line-labels")
         if (self.dialect == "line-labels") != (self.prompt_format == "line-labels"):
             raise ValueError("the dialect line-labels and the prompt format line-labels go together")
         if self.dialect == "line-labels" and self.decoding != "score":
@@ -186,7 +199,7 @@ class RefinerConfig(BaseModel):
         chooses on its built-in pages depends on the model alone.
 
         Args:
-            files: The model's files from `find_model`; None for rules.
+            files: The model's files from `folder.refiner_files`; None for rules.
 
         Raises:
             RefinerError: The refiner has a model but `files` is None.
@@ -211,6 +224,13 @@ class RefinerConfig(BaseModel):
             raise RefinerError(
                 f"The fingerprint of {self.name} needs its model files: pass find_model({self.model!r})."
             )
+        if self.kind == "classifier":
+            return {
+                "kind": "classifier",
+                "level": self.level,
+                "version": CLASSIFIER_VERSION,
+                "weights": files.weights_hash,
+            }
         settings: dict[str, object] = {
             "kind": "model",
             "level": self.level,

@@ -10,7 +10,7 @@ from typing import Any
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.files import find_model, model_folder
+from prox_assets.refiners.model.files import ModelFiles, find_classifier, find_model, model_folder
 from prox_assets.refiners.prompts.formats import Level
 
 REFINER_FILE = "refiner.json"
@@ -29,9 +29,20 @@ def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) 
     """
     placed = config.model_copy(update={"model": str(folder), "revision": None})
     settings = config.model_copy(update={"model": _HERE, "revision": None}).model_dump(mode="json")
-    content = {"refiner": settings, "fingerprint": placed.fingerprint(find_model(str(folder))), "training": training}
+    content = {"refiner": settings, "fingerprint": placed.fingerprint(refiner_files(placed)), "training": training}
     (folder / REFINER_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return placed
+
+
+def refiner_files(config: RefinerConfig) -> ModelFiles | None:
+    """Return a refiner's files on this machine, downloaded if need be; None for rules, which have none.
+
+    Raises:
+        RefinerError: They cannot be found or reached.
+    """
+    if config.kind == "rules" or config.model is None:
+        return None
+    return find_classifier(config.model) if config.kind == "classifier" else find_model(config.model, config.revision)
 
 
 def load_refiner(place: str) -> RefinerConfig:

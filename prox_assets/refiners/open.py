@@ -31,9 +31,9 @@ def open_document_refiner(
 
     Args:
         config: A configuration of level doc.
-        engine: The engine that runs its model; not used for rules.
-        model_path: Folder with the model's tokenizer; not used for rules.
-        prompts: Chooses where prompts are built; not used for rules.
+        engine: The engine that runs its model; only models use it.
+        model_path: Folder with the model's tokenizer, or of a classifier.
+        prompts: Chooses where prompts are built; only models use it.
 
     Raises:
         RefinerError: The level is wrong, or engine, model folder or tokenizer are missing or do not fit.
@@ -41,8 +41,13 @@ def open_document_refiner(
         EngineError: The engine died.
     """
     _check_level(config, "doc")
-    if not config.needs_engine:
+    if config.kind == "rules":
         return RulesDocumentRefiner(config.rules)
+    if config.kind == "classifier":
+        # Here rather than above: numpy and LightGBM would cost every Dagster process that only reads definitions.
+        from prox_assets.refiners.classifier.open import open_document_classifier
+
+        return trained_documents(config, open_document_classifier(_folder(config, model_path)))
     probed, engine, tokenizer = _probed(config, engine, model_path)
     return trained_documents(config, ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed)))
 
@@ -55,10 +60,20 @@ def open_chunk_refiner(
 ) -> ChunkRefiner:
     """Return the chunk refiner of a configuration; arguments and errors as `open_document_refiner`."""
     _check_level(config, "chunk")
-    if not config.needs_engine:
+    if config.kind == "rules":
         return RulesChunkRefiner(config.rules)
+    if config.kind == "classifier":
+        from prox_assets.refiners.classifier.open import open_chunk_classifier
+
+        return trained_chunks(config, open_chunk_classifier(_folder(config, model_path)))
     probed, engine, tokenizer = _probed(config, engine, model_path)
     return trained_chunks(config, ModelChunkRefiner(probed, engine, tokenizer, prompts(probed)))
+
+
+def _folder(config: RefinerConfig, model_path: Path | None) -> Path:
+    if model_path is None:
+        raise RefinerError(f"{config.name} is a classifier: give the folder that refiner_files() returns.")
+    return model_path
 
 
 def _check_level(config: RefinerConfig, level: Level) -> None:

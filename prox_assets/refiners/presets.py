@@ -12,6 +12,9 @@ from prox_assets.refiners.model.files import model_folder
 # This project's own small model, shipped inside the package; see the MODEL_CARD.md beside it.
 BUNDLED = "bundled"
 BUNDLED_PLACE = "package://prox_assets/refiners/bundled"
+# The classifier that is shipped beside it.
+LINES = "lines"
+SHIPPED = {BUNDLED: BUNDLED_PLACE, LINES: "package://prox_assets/refiners/lines"}
 # The released chunk script packs up to 1,500 tokens of lines, then adds a template of under 50 tokens.
 PROX_CHUNK_PROMPT_TOKENS = 1550
 
@@ -51,7 +54,7 @@ PRESETS: dict[str, RefinerPair] = {
 }
 
 
-PRESET_NAMES = tuple(sorted([BUNDLED, *PRESETS]))
+PRESET_NAMES = tuple(sorted([*SHIPPED, *PRESETS]))
 
 
 def named_refiners(name: str) -> RefinerPair:
@@ -60,7 +63,7 @@ def named_refiners(name: str) -> RefinerPair:
     Raises:
         RefinerError: Neither a preset nor a folder has this name; the message lists the presets.
     """
-    if name not in PRESETS and name != BUNDLED and model_folder(name).is_dir():
+    if name not in PRESET_NAMES and model_folder(name).is_dir():
         return load_refiner_pair(name)
     return preset(name)
 
@@ -71,8 +74,8 @@ def preset(name: str) -> RefinerPair:
     Raises:
         RefinerError: There is no preset of that name; the message lists the names.
     """
-    if name == BUNDLED:
-        return load_refiner_pair(BUNDLED_PLACE, BUNDLED)
+    if name in SHIPPED:
+        return load_refiner_pair(SHIPPED[name], name)
     if name not in PRESETS:
         raise RefinerError(
             f"There is no refiner preset {name!r}, nor a folder of that name; choose one of: {', '.join(PRESET_NAMES)}."

@@ -12,8 +12,9 @@ from prox_assets.engines.config import EngineConfig, ServerEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.folder import refiner_files
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
-from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.prompts.makers import PromptStream
@@ -55,9 +56,7 @@ class RefinerSession:
         Raises:
             RefinerError: The model cannot be found or reached.
         """
-        if self._config is None or self._config.model is None or not self._config.needs_engine:
-            return None
-        return find_model(self._config.model, self._config.revision)
+        return None if self._config is None else refiner_files(self._config)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -91,8 +90,8 @@ class RefinerSession:
         return self._refiner
 
     def token_counter(self) -> Callable[[Sequence[str]], list[int]] | None:
-        """Return a function from texts to their token counts with the model's tokenizer; None without a model."""
-        if self.files is None:
+        """Return a function from texts to their token counts with its tokenizer; None without a language model."""
+        if self.files is None or self._config is None or not self._config.needs_engine:
             return None
         tokenizer = load_tokenizer(self.files.path)
         return lambda texts: [len(encoded) for encoded in tokenizer.encode(texts)]
@@ -119,7 +118,7 @@ class RefinerSession:
                 self._engine = None
 
     def _open_engine(self) -> Engine | None:
-        if self.files is None:
+        if self.files is None or self._config is None or not self._config.needs_engine:
             return None
         if self._engine is None:
             self._engine = open_engine(self._engine_config, str(self.files.path))

@@ -7,12 +7,13 @@ import dagster as dg
 import pytest
 
 from prox_assets import RefinerLab
-from prox_assets.cli.make_refiner import LAB, _is_done, lab_definitions
+from prox_assets.cli.make_refiner import LABS, _is_done, lab_definitions
 from prox_assets.orchestration.assets.lab_assets import LabSettings, build_lab_assets
 from prox_assets.orchestration.resources import LabResource
 from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner
 from prox_assets_tests.training.synthetic_pages import write_pages
 
+LAB, _ = LABS["model"]
 SHORT = {**RECIPE, "shape": SHAPE, "steps": 6, "checkpoint_steps": 3}
 REFINERS = {
     "chunk": {"refiner": refiner("chunk"), "recipe": SHORT},
@@ -134,7 +135,8 @@ def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it
     assert not done("seed_annotations", definitions(tmp_path / "labs", **settings))
 
 
-def test_make_refiner_needs_no_corpus_and_does_every_step_of_both_levels() -> None:
-    order = [key.path[-1] for key in lab_definitions().resolve_asset_graph().toposorted_asset_keys]
+@pytest.mark.parametrize("lab", [lab for lab, _ in LABS.values()])
+def test_make_refiner_needs_no_corpus_and_does_every_step_of_both_levels(lab: str) -> None:
+    order = [key.path[-1] for key in lab_definitions(lab).resolve_asset_graph().toposorted_asset_keys]
     assert len(order) == 8
     assert order.index("chunk_refiner") < order.index("doc_refiner")

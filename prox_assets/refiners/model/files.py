@@ -11,6 +11,8 @@ import xxhash
 from prox_assets.refiners.errors import RefinerError
 
 WEIGHT_PATTERNS = ("*.safetensors",)
+# A classifier's only file; no pattern of its own, so that nobody takes it for the weights of a language model.
+CLASSIFIER_FILE = "classifier.safetensors"
 # The model's architecture and its end-of-answer tokens shape its output as much as the weights do.
 CONFIG_FILES = ("config.json", "generation_config.json", "model.safetensors.index.json")
 TOKENIZER_FILES = (
@@ -37,7 +39,7 @@ class ModelFiles:
         path: The folder that engines and tokenizers load.
         revision: The hub commit of the snapshot (40 hex digits); None for a local folder.
         weights_hash: Hash of the safetensors and configuration files: 32 hex digits.
-        tokenizer_hash: Hash of the tokenizer files: 32 hex digits.
+        tokenizer_hash: Hash of the tokenizer files: 32 hex digits; empty for a classifier, which has none.
     """
 
     path: Path
@@ -111,6 +113,19 @@ def _download(model: str, revision: str | None) -> Path:
             f"{type(error).__name__}. Fetch it where there is a network (hf download {model}) and copy the cache, set "
             "HF_ENDPOINT to a mirror, or configure the path of a local model folder."
         ) from error
+
+
+def find_classifier(place: str) -> ModelFiles:
+    """Return the file of a classifier, in a folder or at a package:// URL, with its hash.
+
+    Raises:
+        RefinerError: The folder holds no classifier.
+    """
+    folder = model_folder(place)
+    file = folder / CLASSIFIER_FILE
+    if not file.is_file():
+        raise RefinerError(f"{folder} holds no {CLASSIFIER_FILE}: name the folder of a classifier that the lab wrote.")
+    return ModelFiles(folder, None, _hash_files([file]), tokenizer_hash="")
 
 
 def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:

@@ -1,24 +1,26 @@
-"""Softens line targets: mixes the labels with the probabilities of an ensemble that has not seen the page."""
+"""Softens line targets: mixes the labels with the probabilities of classifiers that have not seen the site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
-from prox_assets.training.fit.line_ensemble import LineEnsemble
 
-# Weight of a line without a label, whose only target is the ensemble's.
+# Maps rows of TRAINING_CHUNKS to P(keep) of each row's non-blank lines, by line number.
+Judge = Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[int, float]]]
+
+# Weight of a line without a label, whose only target is the classifiers'.
 UNLABELLED_WEIGHT = 0.5
 
 
-def distil(rows: Sequence[dict[str, Any]], share: float, ensemble: LineEnsemble) -> None:
+def distil(rows: Sequence[dict[str, Any]], share: float, judge: Judge) -> None:
     """Set `distilled_targets` and `distilled_weights` on the rows of TRAINING_CHUNKS in the train split.
 
-    A labelled line's target becomes (1 - share) * label + share * P(keep), where P(keep) comes from an ensemble fitted
-    on pages of other sites. A line without a label takes the ensemble's P(keep) at half weight. Clean texts keep their
-    targets, because it is certain that all of their lines stay. The ensemble is fitted here.
+    A labelled line's target becomes (1 - share) * label + share * P(keep), where P(keep) is the judge's, which must
+    not know the row's site. A line without a label takes the judge's P(keep) at half weight. Clean texts keep their
+    targets, because it is certain that all of their lines stay.
     """
     chosen = [row for row in rows if row["split"] == "train" and not row["doc_id"].endswith(f"{TEXT_SEPARATOR}{CLEAN}")]
-    for row, opinion in zip(chosen, ensemble.fit(chosen), strict=True):
+    for row, opinion in zip(chosen, judge(chosen), strict=True):
         row["distilled_targets"], row["distilled_weights"] = _mixed(row, opinion, share)
 
 

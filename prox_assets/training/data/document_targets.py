@@ -1,9 +1,9 @@
-"""The rule behind document-level targets: which labelled pages are worth keeping.
+"""The rule behind document-level targets: which labelled pages are worth keeping, judged by what they are.
 
-A page is kept if it has enough prose: words in main-content lines of at least ten words. How many are enough depends on
-the page type: a listing or a shop page needs more of them to be more than a list with remarks. The median number of
-prose words among labelled training pages is 1,165 for articles, 1,947 for documentation, 774 for forums, 560 for
-services, 404 for collections, 294 for listings and 227 for products.
+A page is kept if a reader would keep what the chunk level leaves of it, however much boilerplate surrounds it. Pages
+that people read (articles, documentation, forums, services) need little main content for that, in lines of any length:
+code and poems have short ones. Pages that people look things up in (products, listings, collections) need as much
+connected text as a short article, or they are lists of names.
 """
 
 import math
@@ -11,35 +11,33 @@ import math
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
 
-MIN_LINE_WORDS = 10
-NEEDED_PROSE_WORDS = {
-    "article": 250,
-    "documentation": 250,
-    "forum": 250,
-    "service": 400,
-    "product": 500,
-    "listing": 500,
-    "collection": 500,
-}
+# Fewest words of a line that is part of connected text.
+PROSE_LINE_WORDS = 10
+# Words of main content: in all lines, or in lines of connected text.
+NEEDED_WORDS = {"article": 50, "documentation": 50, "forum": 50, "service": 50}
+NEEDED_PROSE_WORDS = {"product": 100, "listing": 150, "collection": 150}
 # A page with 1.42 times the needed words has a target of 0.73, and one with twice as many has 0.88: near the bound,
 # people who label such pages agree no better than that.
 SOFTNESS = 0.35
 
 
-def prose_words(page: LabelledPage) -> int:
-    """Return the number of words in main-content lines of `text_full` with at least ten words."""
+def main_words(page: LabelledPage, line_words: int = 1) -> int:
+    """Return the number of words in main-content lines of `text_full` with at least so many words."""
     counts = (
         len(WORD.findall(line))
         for line, label in zip(page.text_full.split("\n"), page.keep_full, strict=True)
         if label == 1
     )
-    return sum(count for count in counts if count >= MIN_LINE_WORDS)
+    return sum(count for count in counts if count >= line_words)
 
 
 def document_target(page: LabelledPage) -> float | None:
     """Return the target P(keep) in (0, 1), above 0.5 if the rule keeps the page; None for an unknown page type."""
-    needed = NEEDED_PROSE_WORDS.get(page.page_type or "")
-    if needed is None:
+    kind = page.page_type or ""
+    if kind in NEEDED_WORDS:
+        ratio = (main_words(page) + 1) / NEEDED_WORDS[kind]
+    elif kind in NEEDED_PROSE_WORDS:
+        ratio = (main_words(page, PROSE_LINE_WORDS) + 1) / NEEDED_PROSE_WORDS[kind]
+    else:
         return None
-    log_ratio = math.log((prose_words(page) + 1) / needed)
-    return 1.0 / (1.0 + math.exp(-log_ratio / SOFTNESS))
+    return 1.0 / (1.0 + math.exp(-math.log(ratio) / SOFTNESS))

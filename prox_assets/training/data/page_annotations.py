@@ -1,6 +1,7 @@
 """Annotation without a model: turns people's labels of pages into decisions and programs, as rows of the seed tables.
 
-line_targets.py and document_targets.py hold the rules for targets; synthetic_documents.py makes documents to drop.
+line_targets.py and document_targets.py hold the rules for targets; synthetic_documents.py makes documents to drop, and
+sound_documents.py others to keep.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,8 @@ from prox_assets.programs import KeepChunk, operations_from_probabilities, rende
 from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.line_targets import LineTargets, line_targets, visible_characters
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
-from prox_assets.training.data.synthetic_documents import synthetic_documents
+from prox_assets.training.data.sound_documents import sound_documents
+from prox_assets.training.data.synthetic_documents import TRAINING_FAMILIES, synthetic_documents
 
 KEEP_FROM = 0.5
 # Separates a page's name from the name of one of its texts; the part before it groups the texts of one page.
@@ -18,9 +20,11 @@ TEXT_SEPARATOR = "#"
 CLEAN = "gold"
 # The word in stored tables.
 SYNTHETIC_SITE = "made"
-# Synthetic documents per page of a split. A fifth of all documents are then plainly bad, about as many as in crawl text
-# (ProX drops 70 %, most of them for less obvious reasons).
-SYNTHETIC_PER_PAGE = 0.4
+# Target of the sound documents that are made from main content: a few of them are cut from pages of mixed quality.
+SOUND = 0.97
+# Synthetic documents per page of a split. A quarter of all documents are then plainly bad, about as many as in crawl
+# text (ProX drops 70 %, most of them for less obvious reasons).
+SYNTHETIC_PER_PAGE = 3.0
 
 Row = dict[str, Any]
 
@@ -43,18 +47,22 @@ def chunk_annotations(pages: Iterable[LabelledPage]) -> Iterator[Row]:
 def document_annotations(pages: Sequence[LabelledPage], seed: int) -> Iterator[Row]:
     """Yield one row of SEED_DOCUMENTS for each text of a page of known type, and for each synthetic document.
 
-    Synthetic documents depend on the seed, and those of a split draw only on pages of that split.
+    A page that is worth keeping, and a silver page, also gives sound documents of other lengths and kinds. Synthetic
+    documents depend on the seed, and those of a split draw only on pages of that split.
     """
     for page in pages:
         target = document_target(page)
-        if target is None:
-            continue
-        for name, text in (*((regime, page.text(regime)) for regime in REGIMES), (CLEAN, page.gold)):
-            if text.strip():
-                yield {**_place(page, name, text), **_decision(target)}
+        if target is not None:
+            for name, text in (*((regime, page.text(regime)) for regime in REGIMES), (CLEAN, page.gold)):
+                if text.strip():
+                    yield {**_place(page, name, text), **_decision(target)}
+        if page.is_silver if target is None else target >= KEEP_FROM:
+            for name, text in sound_documents(page, seed):
+                yield {**_place(page, name, text), **_decision(SOUND)}
     for split in get_args(Split):
         own = [page for page in pages if page.split == split and not page.is_silver]
-        for number, document in enumerate(synthetic_documents(own, round(SYNTHETIC_PER_PAGE * len(own)), seed)):
+        made = synthetic_documents(own, round(SYNTHETIC_PER_PAGE * len(own)), seed, TRAINING_FAMILIES)
+        for number, document in enumerate(made):
             yield {
                 "doc_id": f"{SYNTHETIC_SITE}-{split}-{number}{TEXT_SEPARATOR}{document.kind}",
                 "site": f"{SYNTHETIC_SITE}.{split}",

@@ -82,6 +82,11 @@ def document_table(results: Mapping[str, DocumentEvaluation]) -> str:
     return markdown(header, rows)
 
 
+def right_table(shares: Mapping[str, float]) -> str:
+    """Return how often the decision was right, by kind of document."""
+    return markdown(("kind", "right"), [(kind, f"{share:.3f}") for kind, share in shares.items()])
+
+
 def _costs(result: ChunkEvaluation | DocumentEvaluation, count: int) -> tuple[str, str, str]:
     """Return the cells for calibration error, prompt tokens and texts per second, empty where nothing was measured."""
     return (

@@ -7,19 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from prox_assets.corpora.sample.decisions import sound_pages
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner
-from prox_assets.refiners.presets import BUNDLED, named_refiners, preset
+from prox_assets.refiners.presets import SHIPPED, named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.protocol import ChunkRefiner
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.data.page_annotations import SYNTHETIC_PER_PAGE
+from prox_assets.training.data.bad_documents import HELD_OUT
+from prox_assets.training.data.document_targets import document_target
+from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import REGIMES, LabelledPage
-from prox_assets.training.data.synthetic_documents import synthetic_documents
+from prox_assets.training.data.sound_documents import paragraphs
+from prox_assets.training.data.synthetic_documents import ALL_FAMILIES, TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.tables import write_json
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
@@ -37,6 +41,7 @@ from prox_assets.training.evaluation.table import (
     document_table,
     language_table,
     reliability_tables,
+    right_table,
     site_table,
     type_table,
 )
@@ -44,6 +49,8 @@ from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.lab.stages import labelled_pages
 
 NEW = "this refiner"
+# Bad documents of each family per page: over the families, as many bad documents as pages.
+BAD_PER_PAGE = 1 / len(ALL_FAMILIES)
 
 
 def evaluate_lab(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:
@@ -120,9 +127,9 @@ def _previous(plan: LabPlan, level: Level) -> RefinerPair | None:
     try:
         pair = named_refiners(plan.previous)
     except RefinerError:
-        if plan.previous != BUNDLED:
+        if plan.previous not in SHIPPED:
             raise
-        return None  # the first bundled refiner has no predecessor
+        return None  # the first shipped refiner has no predecessor
     return pair if (pair.doc if level == "doc" else pair.chunk) is not None else None
 
 
@@ -182,11 +189,16 @@ def _chunk_numbers(result: ChunkEvaluation) -> dict[str, Any]:
 
 def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], seed: int) -> dict[str, Any]:
     sets = {f"pages, {regime}": labelled_documents(pages, regime) for regime in REGIMES}
-    synthetic = [
-        LabelledDocument(f"made-{number}", document.text, keep=False, kind=document.kind)
-        for number, document in enumerate(synthetic_documents(pages, round(SYNTHETIC_PER_PAGE * len(pages)), seed))
+    known, unknown = (_made(pages, families, seed) for families in (TRAINING_FAMILIES, HELD_OUT))
+    sets["pages and synthetic documents"] = sets["pages, text_full"] + known + unknown
+    sets["bad documents"] = known
+    sets["bad documents of families that nobody was trained on"] = unknown
+    kept = [page for page in pages if (document_target(page) or 0.0) >= KEEP_FROM and page.gold.strip()]
+    sets["main content as documents"] = [_sound(page, page.gold) for page in kept]
+    sets["paragraphs of 50 to 200 words"] = [_sound(page, text) for page in kept for text in paragraphs(page.gold)]
+    sets["sound pages of the sample"] = [
+        LabelledDocument(page.url, page.text, keep=True, kind=page.language) for page in sound_pages()
     ]
-    sets["pages and synthetic documents"] = sets["pages, text_full"] + synthetic
     results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
     numbers: dict[str, Any] = {name: {} for name in systems}
     for name, pair in systems.items():
@@ -200,12 +212,28 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
                     "keep_f1": result.keep.f1,
                     "drop_f1": result.drop.f1,
                     "macro_f1": result.macro_f1,
+                    "right": (result.keep.hits + result.drop.hits) / max(1, result.documents),
                     "calibration_error": result.calibration_error,
                 }
     parts = []
     for which, documents in sets.items():
-        kept = sum(document.keep for document in documents)
-        parts += [f"### {which}: {len(documents)}, of which {kept} to keep", document_table(results[which])]
+        wanted = sum(document.keep for document in documents)
+        parts += [f"### {which}: {len(documents)}, of which {wanted} to keep", document_table(results[which])]
     if NEW in systems:
+        families = results["pages and synthetic documents"][NEW].accuracy_by_type
+        parts += ["### Right by page type and family", right_table(families)]
         parts += reliability_tables("Reliability of P(keep)", results["pages and synthetic documents"][NEW])
     return {"numbers": numbers, "report": "\n\n".join(parts)}
+
+
+def _made(pages: Sequence[LabelledPage], families: Sequence[str], seed: int) -> list[LabelledDocument]:
+    count = round(BAD_PER_PAGE * len(families) * len(pages))
+    made = synthetic_documents(pages, count, seed, families)
+    return [
+        LabelledDocument(f"made-{document.kind}-{number}", document.text, keep=False, kind=document.kind)
+        for number, document in enumerate(made)
+    ]
+
+
+def _sound(page: LabelledPage, text: str) -> LabelledDocument:
+    return LabelledDocument(page.page_id, text, keep=True, kind=page.page_type or "unknown")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.annotation import AnnotatorConfig
+from prox_assets.training.classifier.recipe import ClassifierRecipe
 from prox_assets.training.fit.recipe import TrainingRecipe
 
 # A refiner has no folder until it is trained.
@@ -20,13 +21,22 @@ class RefinerSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     refiner: RefinerConfig = Field(description="Its configuration, without a model.")
-    recipe: TrainingRecipe = Field(description="Its hyperparameters.")
+    recipe: TrainingRecipe = Field(
+        default_factory=TrainingRecipe, description="Hyperparameters of a language model; a classifier reads none."
+    )
+    classifier: ClassifierRecipe = Field(
+        default_factory=ClassifierRecipe, description="Hyperparameters of a refiner of kind classifier."
+    )
     start_from: Literal["chunk"] | None = Field(
         default=None, description="Start from the lab's own model of this level, which must be trained first."
     )
 
     @model_validator(mode="after")
     def _has_one_start(self) -> Self:
+        if self.refiner.kind == "classifier":
+            if (self.start_from is not None) != (self.refiner.level == "doc"):
+                raise ValueError("a document classifier needs start_from: chunk, and a line classifier starts anew")
+            return self
         starts = (self.recipe.base, self.recipe.shape, self.start_from)
         if sum(start is not None for start in starts) != 1:
             raise ValueError("a refiner needs exactly one of recipe.base, recipe.shape and start_from to start from")

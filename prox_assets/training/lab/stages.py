@@ -5,6 +5,7 @@ training.py and evaluation.py hold the later steps; `orchestration` schedules an
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pyarrow as pa
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training import annotation
+from prox_assets.training.classifier.fit import out_of_fold
 from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations, page_name
 from prox_assets.training.data.pages import LabelledPage, PagesError, read_labelled_pages
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS, SeedDocument
 from prox_assets.training.data.tables import read_table, write_json, write_table
 from prox_assets.training.data.training_set import TRAINING_CHUNKS, TRAINING_DOCUMENTS, build_training_set, page_of
-from prox_assets.training.fit.line_ensemble import LineEnsemble
 from prox_assets.training.fit.trainer import Progress
 from prox_assets.training.lab.settings import LabFolder, LabPlan
 from prox_assets.training.spans.examples import span_examples
@@ -126,8 +127,9 @@ def _read_seeds(path: Path) -> list[SeedDocument]:
 def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:
     """Write the level's training set; return its statistics."""
     examples, statistics = build_training_set(level, read_table(folder.annotations(level)))
-    if level == "chunk" and plan.distillation > 0 and plan.chunk.refiner.decoding == "score":
-        distil(examples, plan.distillation, LineEnsemble(plan.seed))
+    chunk = plan.chunk.refiner
+    if level == "chunk" and plan.distillation > 0 and chunk.kind == "model" and chunk.decoding == "score":
+        distil(examples, plan.distillation, partial(out_of_fold, recipe=plan.chunk.classifier))
     schema = TRAINING_CHUNKS if level == "chunk" else TRAINING_DOCUMENTS
     write_table(folder.training_set(level), schema, examples)
     shown = statistics.as_dict()

@@ -3,11 +3,8 @@
 stages.py builds the training set, and training/fit/trainer.py does the run itself.
 """
 
-import fcntl
-import hashlib
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,15 +19,22 @@ from prox_assets.refiners.model.files import find_model
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.scripts import pages_by_script, scripts_with_enough
 from prox_assets.training.data.tables import read_table, write_json
-from prox_assets.training.evaluation.evaluate import labelled_documents
 from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
 from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.scored_training import prepare_scored
 from prox_assets.training.fit.trainer import Progress, train
+from prox_assets.training.lab.classifier import train_classifier
+from prox_assets.training.lab.runs import (
+    begin_or_resume,
+    development_documents,
+    development_pages,
+    identity,
+    only_run,
+    start_of,
+    training_rows,
+)
 from prox_assets.training.lab.settings import LabFolder, LabPlan
-from prox_assets.training.lab.stages import labelled_pages
 
-IDENTITY = "identity.txt"
 # Losses and development scores by step, written into the folder of a finished refiner.
 CURVES = "curves.json"
 
@@ -47,31 +51,17 @@ def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Prog
         RefinerError: The base or the training set is missing, the recipe does not fit the refiner, or another run is
             training in the folder.
     """
-    with _only_run(folder.level(level)), packages_of("lab", RefinerError):
-        return _train(plan, folder, level, progress)
-
-
-@contextmanager
-def _only_run(folder: Path) -> Iterator[None]:
-    """Allow one training per folder: a second one would delete the first one's unfinished checkpoint as incomplete."""
-    with (folder / "training.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RefinerError(f"another run is training in {folder}; wait for it") from error
-        yield
+    train_kind = train_classifier if plan.spec(level).refiner.kind == "classifier" else _train
+    with only_run(folder.level(level)), packages_of("lab", RefinerError):
+        return train_kind(plan, folder, level, progress)
 
 
 def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None) -> dict[str, Any]:
     spec = plan.spec(level)
     base = _base(plan, folder, level)
     work = folder.training(level)
-    if not folder.training_set(level).is_file():
-        raise RefinerError(f"There is no training set of level {level}: materialize {level}_training_set first.")
-    rows = [row for row in read_table(folder.training_set(level)) if row["split"] == "train"]
-    if not rows:
-        raise RefinerError(f"The training set of level {level} has no examples in its train split.")
-    _begin_or_resume(work, _identity(plan, folder, level, base))
+    rows = training_rows(folder, level)
+    begin_or_resume(work, identity(plan, folder, level, None if base is None else find_model(str(base)).weights_hash))
     config = spec.refiner
     if config.decoding == "score" and config.dialect == "line-labels":
         spans = folder.span_examples()
@@ -112,45 +102,18 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
 def _base(plan: LabPlan, folder: LabFolder, level: Level) -> Path | None:
     spec = plan.spec(level)
     if spec.start_from is not None:
-        base = folder.model(spec.start_from)
-        if not base.is_dir():
-            raise RefinerError(
-                f"The {level} refiner starts from the missing {spec.start_from} refiner: train that first."
-            )
-        return base
+        return start_of(plan, folder, level)
     return find_model(spec.recipe.base).path if spec.recipe.base is not None else None
-
-
-def _identity(plan: LabPlan, folder: LabFolder, level: Level, base: Path | None) -> str:
-    """Return a hash of everything that a checkpoint depends on: refiner, recipe, examples, base."""
-    spec = plan.spec(level)
-    digest = hashlib.sha256(spec.model_dump_json(exclude={"recipe": {"threads", "keep_checkpoints"}}).encode())
-    tables = [folder.training_set(level), *([folder.span_examples()] if level == "chunk" else [])]
-    for table in tables:
-        if table.is_file():
-            digest.update(table.read_bytes())
-    if base is not None:
-        digest.update(find_model(str(base)).weights_hash.encode())
-    return digest.hexdigest()
-
-
-def _begin_or_resume(work: Path, identity: str) -> None:
-    """Empty the folder of checkpoints unless they belong to this same training."""
-    file = work / IDENTITY
-    if work.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != identity):
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
-    file.write_text(identity, encoding="utf-8")
 
 
 def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path], CheckpointResult] | None:
     """Return a judge of checkpoints; None without development pages."""
-    pages = [page for page in labelled_pages(plan) if page.split == "development" and not page.is_silver]
+    pages = development_pages(plan)
     if not pages:
         return None
     if level == "chunk":
         return partial(judge_chunks, config, pages)
-    return partial(judge_documents, config, labelled_documents(pages, "text_full"))
+    return partial(judge_documents, config, development_documents(plan))
 
 
 def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:

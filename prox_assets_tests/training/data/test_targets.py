@@ -2,7 +2,7 @@
 
 import pytest
 
-from prox_assets.training.data.document_targets import document_target, prose_words
+from prox_assets.training.data.document_targets import document_target, main_words
 from prox_assets.training.data.line_targets import AMBIGUOUS_WEIGHT, BLANK_WEIGHT, line_targets
 from prox_assets.training.data.page_annotations import chunk_annotations
 from prox_assets_tests.training.synthetic_pages import labelled_page
@@ -38,8 +38,8 @@ def prose(words: int) -> dict[str, object]:
     return {"text_full": "\n".join([line] * (words // 10)), "keep_full": (1,) * (words // 10)}
 
 
-@pytest.mark.parametrize(("kind", "needed"), [("article", 250), ("service", 400), ("listing", 500)])
-def test_how_much_prose_a_page_needs_depends_on_its_type(kind, needed):
+@pytest.mark.parametrize(("kind", "needed"), [("article", 50), ("service", 50), ("product", 100), ("listing", 150)])
+def test_how_much_main_content_a_page_needs_depends_on_its_type(kind, needed):
     enough = document_target(labelled_page(page_type=kind, **prose(needed + 10)))
     too_little = document_target(labelled_page(page_type=kind, **prose(needed - 10)))
     assert enough is not None
@@ -47,9 +47,22 @@ def test_how_much_prose_a_page_needs_depends_on_its_type(kind, needed):
     assert too_little < 0.5 < enough
 
 
-def test_short_lines_and_boilerplate_are_no_prose_and_an_unknown_type_has_no_target():
+def test_short_lines_count_where_people_read_and_not_where_they_look_things_up():
+    lines = {"text_full": "\n".join(["word " * 9] * 40), "keep_full": (1,) * 40}
+    poem, names = (document_target(labelled_page(page_type=kind, **lines)) for kind in ("article", "collection"))
+    assert poem is not None
+    assert names is not None
+    assert names < 0.5 < poem
+
+
+def test_boilerplate_decides_nothing_and_an_unknown_type_has_no_target():
     page = labelled_page(text_full="\n".join(["word " * 9, "word " * 20, "word " * 30]), keep_full=(1, 0, 1))
-    assert prose_words(page) == 30
+    assert main_words(page) == 39
+    assert main_words(page, 10) == 30
+    more = labelled_page(
+        text_full="\n".join(["word " * 10] * 100), keep_full=(1,) * 10 + (0,) * 90, page_type="article"
+    )
+    assert document_target(more) == document_target(labelled_page(page_type="article", **prose(100)))
     assert document_target(labelled_page(page_type="poem")) is None
 
 

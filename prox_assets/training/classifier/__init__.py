@@ -1,0 +1,1 @@
+"""Training of classifiers: of lines, and of documents."""
