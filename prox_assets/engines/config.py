@@ -96,7 +96,10 @@ class ServerEngineConfig(_EngineConfigBase):
 
 
 class TransformersEngineConfig(_EngineConfigBase):
-    """Hugging Face transformers on torch: runs wherever the extra `models` is installed, with modest throughput."""
+    """Hugging Face transformers on torch: runs wherever the extra `models` is installed.
+
+    It scores without padding, and generates with modest throughput.
+    """
 
     kind: Literal["transformers"] = "transformers"
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="`auto` takes CUDA where there is one.")
@@ -104,7 +107,12 @@ class TransformersEngineConfig(_EngineConfigBase):
     look_ahead: int = Field(
         default=128, ge=1, description="Requests pulled ahead of the results returned; sorted by length into batches."
     )
-    batch_size: int = Field(default=32, ge=1, description="Requests per batch at most.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests per batch at most. Unset: 32 where batches are padded (generation, and scores by models "
+        "that cannot do without), no limit where they are packed.",
+    )
     batch_tokens: int = Field(
         default=16384, ge=1, description="Tokens per batch at most, padding included; a longer request runs alone."
     )

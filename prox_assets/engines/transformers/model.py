@@ -1,10 +1,12 @@
 """A causal language model on torch: generates greedily for one batch, or scores one batch.
 
-engine.py has the queue and the thread, and chooses the batches.
+engine.py has the queue and the thread, batches.py chooses the batches, and packing.py does without padding.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +14,7 @@ from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.extras import packages_of
 from prox_assets.engines.grammar_mask import GrammarMasks
 from prox_assets.engines.protocol import EngineError, EngineStartError
+from prox_assets.engines.transformers.packing import can_pack, packed_states
 
 if TYPE_CHECKING:
     import torch
@@ -168,22 +171,40 @@ class TorchModel:
 
         with torch.inference_mode():
             self._require_plain_head()
-            # Right padding: in a causal model, later tokens do not affect earlier positions.
-            token_ids, mask = self._pad(prompts, left=False)
-            hidden = self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
-            row_index = [row for row, wanted in enumerate(positions) for _ in wanted]
-            column_index = [position for wanted in positions for position in wanted]
-            states = hidden[row_index, column_index]
+            hidden = packed_states(self._model, prompts, self._device) if self.packs else self._padded_states(prompts)
+            states = torch.cat([row[list(wanted)] for row, wanted in zip(hidden, positions, strict=True)])
+            columns = self._columns(positions, candidates)
             head = self._model.get_output_embeddings()
-            answers: list[tuple[float, ...]] = []
-            for start in range(0, len(row_index), _LOGIT_ROWS):
-                log_probabilities = head(states[start : start + _LOGIT_ROWS]).float().log_softmax(-1)
-                for offset, values in enumerate(log_probabilities, start=start):
-                    answers.append(tuple(values[list(candidates[row_index[offset]])].tolist()))
-        tables: list[list[tuple[float, ...]]] = [[] for _ in prompts]
-        for row, answer in zip(row_index, answers, strict=True):
-            tables[row].append(answer)
-        return [tuple(table) for table in tables]
+            answers: list[list[float]] = []
+            for start in range(0, len(states), _LOGIT_ROWS):
+                logits = head(states[start : start + _LOGIT_ROWS]).float()
+                chosen = logits.gather(1, columns[start : start + _LOGIT_ROWS])
+                answers += (chosen - logits.logsumexp(-1, keepdim=True)).tolist()
+        rows = iter(answers)
+        return [
+            tuple(tuple(next(rows)[: len(scored)]) for _ in wanted)
+            for wanted, scored in zip(positions, candidates, strict=True)
+        ]
+
+    @cached_property
+    def packs(self) -> bool:
+        """Whether `score` runs without padding; otherwise batches are best made of prompts of similar length."""
+        return can_pack(self._model, self._device)
+
+    def _padded_states(self, prompts: Sequence[tuple[int, ...]]) -> "torch.Tensor":
+        """Return the last hidden states, shape (prompts, width of the longest, hidden size)."""
+        # Right padding: in a causal model, later tokens do not affect earlier positions.
+        token_ids, mask = self._pad(prompts, left=False)
+        return self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def _columns(self, positions: Sequence[Sequence[int]], candidates: Sequence[Sequence[int]]) -> "torch.Tensor":
+        """Return the candidates of every position as one tensor; shorter rows are filled up with token 0."""
+        import torch
+
+        most = max(map(len, candidates))
+        filled = [(*scored, *[0] * (most - len(scored))) for scored in candidates]
+        rows = chain.from_iterable([row] * len(wanted) for row, wanted in zip(filled, positions, strict=True))
+        return torch.tensor(list(rows), device=self._device)
 
     def _pad(self, prompts: Sequence[tuple[int, ...]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
         import torch
