@@ -146,6 +146,34 @@ def test_candidates_may_differ_in_number(tiny_llama: Path) -> None:
     assert both[0][0] == pytest.approx(model.score([one], [(4,)], [(7,)])[0][0], abs=1e-5)
 
 
+def test_bfloat16_without_instructions_for_it_is_kept_with_a_warning(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False})
+    assert load(tiny_llama, "bfloat16")._model.dtype is torch.bfloat16
+    assert "set dtype to float32" in caplog.text
+    caplog.clear()
+    load(tiny_llama)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    load(tiny_llama, "bfloat16")
+    assert caplog.text == ""
+
+
+@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="needs a GPU")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_on_a_gpu_a_batch_gives_what_a_processor_gives(tiny_llama: Path, tmp_path: Path, dtype: str) -> None:
+    folder = make_model(tmp_path / "model", tiny_llama, "llama", PACKED["llama"])
+    config = TransformersEngineConfig.model_validate({"device": "cuda", "dtype": dtype})
+    on_gpu = TorchModel(config, str(folder))
+    assert on_gpu.packs
+    prompts = prompts_of(LENGTHS)
+    for rows, expected_rows in zip(scores(on_gpu, prompts), scores(load(folder), prompts), strict=True):
+        for row, expected in zip(rows, expected_rows, strict=True):
+            assert row == pytest.approx(expected, abs=1e-2 if dtype == "float32" else 0.5)
+
+
 def test_a_packed_batch_is_filled_with_tokens_from_the_oldest_on() -> None:
     jobs = [Job(length) for length in (50, 900, 60, 30, 100, 10)]
     assert [job.length for job in packed_batch(jobs, None, 200)] == [50, 60, 30, 10]

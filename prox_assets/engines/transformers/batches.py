@@ -3,8 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+# Unless the configuration says otherwise:
+BATCH_TOKENS = 16384
+"""Tokens of a batch at most, padding included."""
+
+PACKED_BATCH_TOKENS_ON_CPU = 4096
+"""The same for packed batches on a CPU. 8 layers of 576 read 4 to 10 % more tokens a second than with 16,384."""
+
 PADDED_BATCH_SIZE = 32
-"""Requests of a padded batch at most, unless the configuration says otherwise."""
+"""Requests of a padded batch at most."""
 
 
 class _Job(Protocol):

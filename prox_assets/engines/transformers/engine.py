@@ -14,7 +14,12 @@ from prox_assets.engines.grammar_mask import GrammarError
 from prox_assets.engines.protocol import Completion, CompletionRequest, EngineError, Score, ScoreRequest
 from prox_assets.engines.request_checks import Limits, room_for_answer
 from prox_assets.engines.stream import Outbox, StreamingEngine, completion_error
-from prox_assets.engines.transformers.batches import packed_batch, padded_batch
+from prox_assets.engines.transformers.batches import (
+    BATCH_TOKENS,
+    PACKED_BATCH_TOKENS_ON_CPU,
+    packed_batch,
+    padded_batch,
+)
 from prox_assets.engines.transformers.model import GenerationRow, TorchModel
 
 
@@ -120,8 +125,10 @@ class TransformersEngine(StreamingEngine):
         """Return the jobs to run next, all of the oldest one's kind."""
         alike = [job for job in pending if type(job) is type(pending[0])]
         packed = isinstance(pending[0], _ScoreJob) and self._model.packs
-        choose = packed_batch if packed else padded_batch
-        return choose(alike, self._config.batch_size, self._config.batch_tokens)
+        if packed:
+            default = PACKED_BATCH_TOKENS_ON_CPU if self._model.device == "cpu" else BATCH_TOKENS
+            return packed_batch(alike, self._config.batch_size, self._config.batch_tokens or default)
+        return padded_batch(alike, self._config.batch_size, self._config.batch_tokens or BATCH_TOKENS)
 
     def _complete_batch(self, batch: list[_CompletionJob]) -> None:
         jobs: dict[GenerationRow, _CompletionJob] = {}
