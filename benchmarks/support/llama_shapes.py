@@ -48,6 +48,8 @@ SHAPES = {
     # The refiner that ships with the project, which CPUs run in practice. It scores lines rather than writing programs,
     # at the same cost per token.
     "bundled": LlamaShape(6144, 192, 512, 4, 3, 3, 2048, 1500, "float32"),
+    # The first 8 layers of a SmolLM2-135M (arXiv 2502.02737).
+    "smollm2-8": LlamaShape(49_152, 576, 1536, 8, 9, 3, 2048, 1500, "bfloat16"),
     # The smallest released ProX refiner (TLM-XS, arXiv 2409.17115, appendix B): 354,284,800 parameters. Chunks have at
     # most 1,500 tokens, as in section 3.1.
     "prox-xs": LlamaShape(32_000, 1280, 2048, 24, 16, 1, 2048, 1500, "bfloat16"),
@@ -66,12 +68,17 @@ def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int 
     Raises:
         ValueError: There are too few texts for the shape's vocabulary.
     """
+    save_weights(folder, shape, make_tokenizer(folder, shape, texts), seed)
+    return folder
+
+
+def save_weights(folder: Path, shape: LlamaShape, end: int, seed: int = 0) -> None:
+    """Save a Llama with random weights whose end-of-sequence token is `end`."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    end = make_tokenizer(folder, shape, texts)
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
@@ -89,7 +96,6 @@ def make_llama(folder: Path, shape: LlamaShape, texts: Sequence[str], seed: int 
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).to(getattr(torch, shape.dtype))
     model.save_pretrained(folder, safe_serialization=True)
-    return folder
 
 
 def make_tokenizer(folder: Path, shape: LlamaShape, texts: Sequence[str]) -> int:

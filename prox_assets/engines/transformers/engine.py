@@ -1,11 +1,10 @@
-"""The engine that runs a model with Hugging Face transformers: batches of similar length, one worker thread.
+"""The engine that runs a model with Hugging Face transformers: a queue and one worker thread.
 
-The work on tensors is in model.py.
+batches.py chooses the batches, and the work on tensors is in model.py.
 """
 
 import queue
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -15,6 +14,12 @@ from prox_assets.engines.grammar_mask import GrammarError
 from prox_assets.engines.protocol import Completion, CompletionRequest, EngineError, Score, ScoreRequest
 from prox_assets.engines.request_checks import Limits, room_for_answer
 from prox_assets.engines.stream import Outbox, StreamingEngine, completion_error
+from prox_assets.engines.transformers.batches import (
+    BATCH_TOKENS,
+    PACKED_BATCH_TOKENS_ON_CPU,
+    packed_batch,
+    padded_batch,
+)
 from prox_assets.engines.transformers.model import GenerationRow, TorchModel
 
 
@@ -101,7 +106,7 @@ class TransformersEngine(StreamingEngine):
                         return
                     pending.append(job)
                 pending = [job for job in pending if not job.outbox.closed]
-                batch = choose_batch(pending, self._config.batch_size, self._config.batch_tokens)
+                batch = self._next_batch(pending) if pending else []
                 taken = set(map(id, batch))
                 pending = [job for job in pending if id(job) not in taken]
                 if batch and isinstance(batch[0], _CompletionJob):
@@ -115,6 +120,15 @@ class TransformersEngine(StreamingEngine):
             )
             failure.__cause__ = error
             self._failure = failure
+
+    def _next_batch(self, pending: list[_Job]) -> list[_Job]:
+        """Return the jobs to run next, all of the oldest one's kind."""
+        alike = [job for job in pending if type(job) is type(pending[0])]
+        packed = isinstance(pending[0], _ScoreJob) and self._model.packs
+        if packed:
+            default = PACKED_BATCH_TOKENS_ON_CPU if self._model.device == "cpu" else BATCH_TOKENS
+            return packed_batch(alike, self._config.batch_size, self._config.batch_tokens or default)
+        return padded_batch(alike, self._config.batch_size, self._config.batch_tokens or BATCH_TOKENS)
 
     def _complete_batch(self, batch: list[_CompletionJob]) -> None:
         jobs: dict[GenerationRow, _CompletionJob] = {}
@@ -161,20 +175,3 @@ class TransformersEngine(StreamingEngine):
         )
         for job, table in zip(batch, tables, strict=True):
             job.outbox.put(Score(job.request.request_id, table, len(job.request.prompt_token_ids)))
-
-
-def choose_batch(pending: Sequence[_Job], batch_size: int, batch_tokens: int) -> list[_Job]:
-    """Return the jobs to run next: of one kind and as similar in length as possible, to minimise padding.
-
-    The longest go first, so that a batch that does not fit into memory fails early. Short jobs cannot starve, because
-    the look-ahead eventually fills up with them.
-
-    Args:
-        pending: The jobs to choose from.
-        batch_size: Maximum number of jobs.
-        batch_tokens: Maximum number of tokens, including padding; a single longer job runs in its own batch.
-    """
-    by_length = sorted(pending, key=lambda job: job.length, reverse=True)
-    alike = [job for job in by_length if type(job) is type(by_length[0])]
-    fitting = max(1, batch_tokens // alike[0].length) if alike else 0
-    return alike[: min(batch_size, fitting)]

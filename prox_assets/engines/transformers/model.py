@@ -1,10 +1,12 @@
 """A causal language model on torch: generates greedily for one batch, or scores one batch.
 
-engine.py has the queue and the thread, and chooses the batches.
+engine.py has the queue and the thread, batches.py chooses the batches, and packing.py does without padding.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +14,8 @@ from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.extras import packages_of
 from prox_assets.engines.grammar_mask import GrammarMasks
 from prox_assets.engines.protocol import EngineError, EngineStartError
+from prox_assets.engines.transformers.packing import can_pack, packed_states
+from prox_assets.engines.transformers.processor import warn_if_bfloat16_is_slow
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +68,9 @@ class TorchModel:
 
     Raises:
         EngineStartError: The folder cannot be loaded, or the device is not available.
+
+    Attributes:
+        device: Where it runs, "cpu" or "cuda".
     """
 
     def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
@@ -90,7 +97,9 @@ class TorchModel:
             self._model = model.to(device).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineStartError(f"transformers cannot load {model_path}: {error}") from error
-        self._device = device
+        if device == "cpu" and self._model.dtype is torch.bfloat16:
+            warn_if_bfloat16_is_slow(model_path)
+        self.device = device
         self.vocab_size: int = self._model.get_output_embeddings().weight.shape[0]
         window = self._model.config.max_position_embeddings
         self.max_model_len: int = min(window, config.max_model_len or window)
@@ -144,7 +153,7 @@ class TorchModel:
                     return
                 kept = [i for i, row in enumerate(running) if row.finish_reason is None and not row.cancelled()]
                 if len(kept) < len(running):
-                    index = torch.tensor(kept, dtype=torch.long, device=self._device)
+                    index = torch.tensor(kept, dtype=torch.long, device=self.device)
                     running = [running[i] for i in kept]
                     chosen, mask = chosen[index], mask[index]
                     cache.batch_select_indices(index)
@@ -168,22 +177,40 @@ class TorchModel:
 
         with torch.inference_mode():
             self._require_plain_head()
-            # Right padding: in a causal model, later tokens do not affect earlier positions.
-            token_ids, mask = self._pad(prompts, left=False)
-            hidden = self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
-            row_index = [row for row, wanted in enumerate(positions) for _ in wanted]
-            column_index = [position for wanted in positions for position in wanted]
-            states = hidden[row_index, column_index]
+            hidden = packed_states(self._model, prompts, self.device) if self.packs else self._padded_states(prompts)
+            states = torch.cat([row[list(wanted)] for row, wanted in zip(hidden, positions, strict=True)])
+            columns = self._columns(positions, candidates)
             head = self._model.get_output_embeddings()
-            answers: list[tuple[float, ...]] = []
-            for start in range(0, len(row_index), _LOGIT_ROWS):
-                log_probabilities = head(states[start : start + _LOGIT_ROWS]).float().log_softmax(-1)
-                for offset, values in enumerate(log_probabilities, start=start):
-                    answers.append(tuple(values[list(candidates[row_index[offset]])].tolist()))
-        tables: list[list[tuple[float, ...]]] = [[] for _ in prompts]
-        for row, answer in zip(row_index, answers, strict=True):
-            tables[row].append(answer)
-        return [tuple(table) for table in tables]
+            answers: list[list[float]] = []
+            for start in range(0, len(states), _LOGIT_ROWS):
+                logits = head(states[start : start + _LOGIT_ROWS]).float()
+                chosen = logits.gather(1, columns[start : start + _LOGIT_ROWS])
+                answers += (chosen - logits.logsumexp(-1, keepdim=True)).tolist()
+        rows = iter(answers)
+        return [
+            tuple(tuple(next(rows)[: len(scored)]) for _ in wanted)
+            for wanted, scored in zip(positions, candidates, strict=True)
+        ]
+
+    @cached_property
+    def packs(self) -> bool:
+        """Whether `score` runs without padding; otherwise batches are best made of prompts of similar length."""
+        return can_pack(self._model, self.device)
+
+    def _padded_states(self, prompts: Sequence[tuple[int, ...]]) -> "torch.Tensor":
+        """Return the last hidden states, shape (prompts, width of the longest, hidden size)."""
+        # Right padding: in a causal model, later tokens do not affect earlier positions.
+        token_ids, mask = self._pad(prompts, left=False)
+        return self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def _columns(self, positions: Sequence[Sequence[int]], candidates: Sequence[Sequence[int]]) -> "torch.Tensor":
+        """Return the candidates of every position as one tensor; shorter rows are filled up with token 0."""
+        import torch
+
+        most = max(map(len, candidates))
+        filled = [(*scored, *[0] * (most - len(scored))) for scored in candidates]
+        rows = chain.from_iterable([row] * len(wanted) for row, wanted in zip(filled, positions, strict=True))
+        return torch.tensor(list(rows), device=self.device)
 
     def _pad(self, prompts: Sequence[tuple[int, ...]], *, left: bool) -> "tuple[torch.Tensor, torch.Tensor]":
         import torch
@@ -195,7 +222,7 @@ class TorchModel:
             columns = slice(width - len(prompt), width) if left else slice(0, len(prompt))
             token_ids[row, columns] = torch.tensor(prompt)
             mask[row, columns] = 1
-        return token_ids.to(self._device), mask.to(self._device)
+        return token_ids.to(self.device), mask.to(self.device)
 
     def _find_eos_token_ids(self) -> frozenset[int]:
         """Return the end-of-sequence tokens of the tokenizer and of the generation configuration, as vLLM does."""
@@ -208,7 +235,7 @@ class TorchModel:
         import torch
 
         if self._head_is_plain is None:
-            probe = torch.zeros((1, 1), dtype=torch.long, device=self._device)
+            probe = torch.zeros((1, 1), dtype=torch.long, device=self.device)
             whole = self._model(input_ids=probe, use_cache=False).logits
             states = self._model.base_model(input_ids=probe, use_cache=False).last_hidden_state
             parts = self._model.get_output_embeddings()(states)
