@@ -13,7 +13,8 @@ from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
-from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.model.files import ModelFiles
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.prompts.makers import PromptStream

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.model.files import ModelFiles
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.presets import preset
 from prox_assets_tests.refiners.test_config import FILES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
-from prox_assets.refiners.line_labels.surroundings import SURROUNDING_TOKENS
+from prox_assets.refiners.line_labels.surroundings import LINE_TOKENS, SIZE_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -18,16 +18,11 @@ CHARACTERS_PER_TEXT = 20_000
 
 def special_tokens(settings: LineLabelsSettings) -> list[str]:
     """Return every special token of the line-labels dialect, each once; ids follow this order."""
-    tokens = [END_TOKEN, settings.start_token, settings.top_token, settings.bottom_token, settings.middle_token]
+    tokens = [settings.start_token, settings.top_token, settings.bottom_token, settings.middle_token]
     tokens += [settings.keep_token, settings.remove_token, settings.judge_token]
-    if settings.backward_token is not None:
-        tokens.append(settings.backward_token)
     if settings.inline is not None:
         tokens += settings.inline.tokens
-    tokens += settings.elision_tokens
-    if settings.surroundings:
-        tokens += SURROUNDING_TOKENS
-    tokens += (settings.number_format.format(number) for number in range(settings.max_lines))
+    tokens += [*settings.elision_tokens, *SIZE_TOKENS, *LINE_TOKENS]
     return list(dict.fromkeys(tokens))
 
 
@@ -47,7 +42,7 @@ def train_tokenizer(
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=special_tokens(settings),
+        special_tokens=[END_TOKEN, *special_tokens(settings)],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -27,9 +27,12 @@ class RefinerSpec(BaseModel):
 
     @model_validator(mode="after")
     def _has_one_start(self) -> Self:
-        starts = (self.recipe.base, self.recipe.shape, self.start_from)
+        recipe = self.recipe
+        starts = (recipe.base, recipe.adapter, recipe.shape, self.start_from)
         if sum(start is not None for start in starts) != 1:
-            raise ValueError("a refiner needs exactly one of recipe.base, recipe.shape and start_from to start from")
+            raise ValueError(
+                "a refiner needs exactly one of recipe.base, recipe.adapter, recipe.shape and start_from to start from"
+            )
         return self
 
     @model_validator(mode="before")

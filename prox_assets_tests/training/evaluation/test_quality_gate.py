@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prox_assets.refiners.config import RefinerPair
-from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.training.data.pages import PAGES_VARIABLE, read_labelled_pages
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, flat, validation_pages
