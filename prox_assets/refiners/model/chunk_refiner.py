@@ -36,8 +36,8 @@ class _Assembly:
 class _ChunkAnswers:
     """One chunk's answers as they arrive: to its own prompt, and to one prompt for each question about a span.
 
-    `missing` counts the prompts still in flight. `own` is the answer to the chunk's own prompt, and `keep` holds P(keep)
-    of each span.
+    `missing` counts the prompts still in flight. `own` is the answer to the chunk's own prompt. `keep` holds P(keep) of
+    each span.
     """
 
     assembly: _Assembly
