@@ -1,6 +1,6 @@
 """The settings of the line-labels dialect: its special tokens, and how long lines are shortened."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -51,3 +51,27 @@ class LineLabelsSettings(BaseModel):
         if self.head_tokens + self.tail_tokens > self.max_line_tokens:
             raise ValueError("head_tokens and tail_tokens together must not exceed max_line_tokens")
         return self
+
+
+# How refiners of another dialect are stored: with the default settings of earlier releases, which none of them reads.
+# Dagster's code versions cover the stored form, and a change would show every corpus that they refined as outdated.
+STORED_BY_OTHER_DIALECTS: dict[str, Any] = {
+    "start_token": "<doc>",
+    "top_token": "<top>",
+    "bottom_token": "<bot>",
+    "middle_token": "<mid>",
+    "keep_token": "<K>",
+    "remove_token": "<R>",
+    "backward_token": None,
+    "surroundings": False,
+    "judge_token": "<judge>",
+    "number_format": "[{:03d}]",
+    "max_lines": 128,
+    "max_line_tokens": 12,
+    "max_line_characters": 90,
+    "head_tokens": 9,
+    "tail_tokens": 2,
+    "elision_tokens": [f"<cut{bucket}>" for bucket in range(8)],
+    "elision_bounds": [4, 8, 16, 32, 64, 128, 256],
+    "inline": None,
+}

@@ -78,7 +78,7 @@ def line_tokens(lines: Sequence[str]) -> list[int | None]:
         2 * bisect_left(SHAPE_BOUNDS, count) + (SENTENCE_END.search(line) is not None)
         for line, count in zip(shown, words, strict=True)
     ]
-    followed = [*shapes[1:], _SHAPES - 1]
+    followed = [*shapes, _SHAPES - 1][1:]
     found: list[int | None] = [None] * len(lines)
     for number, line, following, (near, far) in zip(numbers, shown, followed, _means_ahead(words), strict=True):
         values = (
