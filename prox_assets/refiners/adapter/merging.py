@@ -8,7 +8,8 @@ import io
 import os
 import shutil
 import tempfile
-from contextlib import redirect_stderr
+import time
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 # Raise this when the same base and adapter give another model.
 _VERSION = 1
 CACHE_VARIABLE = "PROX_CACHE"
+# Making a model takes seconds.
+_ABANDONED_SECONDS = 3600
 
 
 def merged_model(folder: Path) -> ModelFiles:
@@ -50,14 +53,33 @@ def merged_model(folder: Path) -> ModelFiles:
     """
     settings = read_settings(folder)
     base = find_base(settings.base)
+    place = _place(folder, base)
+    if not place.is_dir():
+        _make(folder, settings, base, place)
+    return ModelFiles(place, None, place.name, xxhash.xxh3_128_hexdigest(f"tokenizer {place.name}".encode()))
+
+
+def forget_merged_model(folder: Path) -> None:
+    """Take the model of an adapter out of the cache, which it fills with 200 MB; `merged_model` makes it again.
+
+    Raises:
+        RefinerError: As `merged_model`.
+    """
+    place = _place(folder, find_base(read_settings(folder).base))
+    if place.is_dir():
+        # Renamed first, because nobody may take what is left of a folder for a whole one.
+        _remove(place.rename(place.with_name(f".{place.name}-{os.getpid()}")))
+
+
+def _place(folder: Path, base: BaseModel) -> Path:
     digest = xxhash.xxh3_128(f"{_VERSION} {base.weights_hash}".encode())
     for name in (SETTINGS_FILE, TENSORS_FILE):
         digest.update(file_hash(folder / name).encode())
-    identity = digest.hexdigest()
-    place = cache_folder() / identity
-    if not place.is_dir():
-        _make(folder, settings, base, place)
-    return ModelFiles(place, None, identity, xxhash.xxh3_128_hexdigest(f"tokenizer {identity}".encode()))
+    return cache_folder() / digest.hexdigest()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def cache_folder() -> Path:
@@ -72,6 +94,7 @@ def _make(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path)
     """Make the merged model in a folder beside its place, then move it there; another process may come first."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(place.parent)
         fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     except OSError as error:
         raise RefinerError(
@@ -87,7 +110,16 @@ def _make(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path)
             if not place.is_dir():
                 raise
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _remove(fresh)
+
+
+def _remove_abandoned(cache: Path) -> None:
+    """Remove what processes that were killed left half done."""
+    oldest = time.time() - _ABANDONED_SECONDS
+    for folder in cache.glob(".*-*"):
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < oldest:
+                _remove(folder)
 
 
 def _write(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path) -> None:
@@ -104,7 +136,7 @@ def _write(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path
     tokenizer = tokenizer_with(base, settings.tokens)
     try:
         weights = _merged(model.state_dict(), tensors, settings, tokenizer)
-    except (KeyError, RuntimeError, IndexError) as error:
+    except (KeyError, RuntimeError, IndexError, ValueError) as error:
         raise RefinerError(f"The adapter in {folder} does not fit the base {settings.base}: {error}") from error
     model.config.update(
         {
@@ -135,6 +167,10 @@ def _merged(
 
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     embeddings = state["model.embed_tokens.weight"].float()
+    if len(embeddings) + len(tensors[TABLE]) != len(tokenizer):
+        raise ValueError(
+            f"{len(embeddings)} vectors of the base and {len(tensors[TABLE])} of the adapter for {len(tokenizer)} tokens"
+        )
     # The table's -1 takes the row of zeros that follows the parts.
     parts = torch.cat([tensors[PARTS], torch.zeros(1, embeddings.shape[1])])
     weights = {"model.embed_tokens.weight": torch.cat([embeddings, parts[tensors[TABLE].long()].sum(1)])}
@@ -166,11 +202,15 @@ def load_base(base: BaseModel) -> Any:  # noqa: ANN401 (a model of transformers,
 
 
 def tokenizer_with(base: BaseModel, tokens: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """Return the base's tokenizer with special tokens added to its vocabulary."""
+    """Return the base's tokenizer with special tokens added to its vocabulary.
+
+    It has no beginning-of-sequence token: a prompt begins with a special token of the adapter's own.
+    """
     from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
     with redirect_stderr(io.StringIO()):  # transformers shows progress bars
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, **base.arguments())
+    tokenizer.bos_token = None
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens], special_tokens=True)
     return tokenizer

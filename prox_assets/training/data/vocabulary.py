@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
@@ -27,12 +27,12 @@ def special_tokens(settings: LineLabelsSettings) -> list[str]:
 
 
 def train_tokenizer(
-    texts: Iterable[str], vocabulary: int, settings: LineLabelsSettings, window: int
+    texts: Iterable[str], vocabulary: int, tokens: Sequence[str], window: int
 ) -> PreTrainedTokenizerFast:
     """Return a tokenizer with a vocabulary learned from the heads of the texts.
 
     It adds no tokens of its own to a prompt and has no chat template. `vocabulary` is the largest number of tokens,
-    including the 256 bytes and the special tokens; `window`, in tokens, goes into the tokenizer's configuration.
+    including the 256 bytes and the special `tokens`; `window`, in tokens, goes into the tokenizer's configuration.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -42,7 +42,7 @@ def train_tokenizer(
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[END_TOKEN, *special_tokens(settings)],
+        special_tokens=[END_TOKEN, *tokens],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -4,12 +4,15 @@ Checkpoints are tried with the same code that refines corpora.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.adapter.format import is_adapter
+from prox_assets.refiners.adapter.merging import forget_merged_model
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.pages import REGIMES, LabelledPage
@@ -97,7 +100,13 @@ def judge_documents(config: RefinerConfig, documents: Sequence[LabelledDocument]
     return CheckpointResult(0, result.macro_f1, None, measures)
 
 
-def _open(config: RefinerConfig, folder: Path) -> RefinerSession:
-    """Return a session without a probe, because a checkpoint may be a bad one."""
+@contextmanager
+def _open(config: RefinerConfig, folder: Path) -> Iterator[RefinerSession]:
+    """Open a session without a probe, because a checkpoint may be a bad one; of an adapter only its files stay."""
     own = config.model_copy(update={"model": str(folder), "revision": None, "probe": False})
-    return RefinerSession(own, config.level, TransformersEngineConfig())
+    try:
+        with RefinerSession(own, config.level, TransformersEngineConfig()) as session:
+            yield session
+    finally:
+        if is_adapter(folder):
+            forget_merged_model(folder)

@@ -99,7 +99,8 @@ def adapter_files(checkpoint: Path, adapter: Adapter, folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     state = load_file(checkpoint / "model.safetensors")
-    tensors = {_file_name(name): tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
+    trained = [name for name, parameter in adapter.model.named_parameters() if parameter.requires_grad]
+    tensors = {_file_name(name): state[name].to(torch.bfloat16).contiguous() for name in trained}
     tensors[names.TABLE] = cast("torch.Tensor", adapter.model.get_input_embeddings().table).to(torch.int16)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / names.TENSORS_FILE)

@@ -56,7 +56,7 @@ class _LabelledLines:
 
 
 class LinePrompts:
-    """Draws windows of lines from labelled texts, each line with its number and its target.
+    """Draws windows of lines from labelled texts, each line with its target.
 
     All lines are tokenized and shortened once.
 

@@ -15,7 +15,7 @@ from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
 from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
 from prox_assets.training.data.pages import REGIMES
-from prox_assets.training.data.vocabulary import train_tokenizer
+from prox_assets.training.data.vocabulary import special_tokens, train_tokenizer
 from prox_assets.training.fit.adapter import ADAPTER_LABELS, new_adapter, trained_adapter
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
@@ -65,7 +65,8 @@ def prepare_scored(
         if recipe.shape is None:
             raise RefinerError("The recipe has neither a base nor a shape.")
         texts = (row["text"] for row in rows)
-        train_tokenizer(texts, recipe.shape.vocabulary, config.line_labels, config.window).save_pretrained(place)
+        tokens = special_tokens(config.line_labels)
+        train_tokenizer(texts, recipe.shape.vocabulary, tokens, config.window).save_pretrained(place)
     prompt_tokenizer = load_tokenizer(place)
     tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     if base is None and recipe.shape is not None:
