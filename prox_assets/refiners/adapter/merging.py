@@ -146,9 +146,6 @@ def _write(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path
             "dtype": "bfloat16",
         }
     )
-    for name in ("quantization_config", "_name_or_path"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)
     stored = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in weights.items()}
     save_file(stored, place / "model.safetensors", metadata={"format": "pt"})
     model.config.save_pretrained(place)
@@ -168,9 +165,7 @@ def _merged(
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     embeddings = state["model.embed_tokens.weight"].float()
     if len(embeddings) + len(tensors[TABLE]) != len(tokenizer):
-        raise ValueError(
-            f"{len(embeddings)} vectors of the base and {len(tensors[TABLE])} of the adapter for {len(tokenizer)} tokens"
-        )
+        raise ValueError(f"there are {len(embeddings)} + {len(tensors[TABLE])} vectors for the {len(tokenizer)} tokens")
     # The table's -1 takes the row of zeros that follows the parts.
     parts = torch.cat([tensors[PARTS], torch.zeros(1, embeddings.shape[1])])
     weights = {"model.embed_tokens.weight": torch.cat([embeddings, parts[tensors[TABLE].long()].sum(1)])}
@@ -193,12 +188,21 @@ def _merged(
 
 def load_base(base: BaseModel) -> Any:  # noqa: ANN401 (a model of transformers, which is not imported here)
     """Return the base model in float32."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     with redirect_stderr(io.StringIO()):  # transformers shows progress bars
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             base.folder, dtype="float32", use_safetensors=True, trust_remote_code=False, **base.arguments()
         )
+    if base.gguf_file is None:
+        return model
+    # transformers goes on to call a model from a GGUF file quantized, and neither trains nor saves it.
+    del model.config.quantization_config
+    with torch.random.fork_rng(devices=[]):
+        plain = type(model)(model.config)
+    plain.load_state_dict(model.state_dict())
+    return plain.eval()
 
 
 def tokenizer_with(base: BaseModel, tokens: tuple[str, ...]) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""An adapter and its base become a plain model: the same numbers, put in place whole, and errors that say what to do."""
+"""An adapter and its base become a plain model: with the same numbers, put in place whole; errors say what to do."""
 
 import json
 import os
