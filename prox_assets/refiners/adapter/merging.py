@@ -191,6 +191,11 @@ def load_base(base: BaseModel) -> Any:  # noqa: ANN401 (a model of transformers,
     import torch
     from transformers import AutoModelForCausalLM
 
+    if base.gguf_file is not None:
+        # transformers imports both for such a file, and says which extra of its own lacks.
+        import accelerate  # noqa: F401
+        import gguf  # noqa: F401
+
     with redirect_stderr(io.StringIO()):  # transformers shows progress bars
         model = AutoModelForCausalLM.from_pretrained(
             base.folder, dtype="float32", use_safetensors=True, trust_remote_code=False, **base.arguments()
