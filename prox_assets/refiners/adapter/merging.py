@@ -197,7 +197,7 @@ def load_base(base: BaseModel) -> Any:  # noqa: ANN401 (a model of transformers,
         import gguf  # noqa: F401
 
     with redirect_stderr(io.StringIO()):  # transformers shows progress bars
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             base.folder, dtype="float32", use_safetensors=True, trust_remote_code=False, **base.arguments()
         )
     if base.gguf_file is None:

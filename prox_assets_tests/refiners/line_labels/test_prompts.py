@@ -1,6 +1,7 @@
 """The line-labels dialect: how lines become tokens."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +31,7 @@ def plain(tokenizer: PromptTokenizer, text: str) -> tuple[int, ...]:
     return tokenizer.encode([text])[0].token_ids
 
 
-def ends(tokenizer: PromptTokenizer, lines: list[str]) -> list[int]:
+def ends(tokenizer: PromptTokenizer, lines: Sequence[str]) -> list[int]:
     """Return the line token of each line that is not blank."""
     return [tokenizer.special_token_id(LINE_TOKENS[index]) for index in line_tokens(lines) if index is not None]
 
