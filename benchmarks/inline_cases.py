@@ -17,7 +17,7 @@ from benchmarks.support.arguments import command_parser, positive
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import ScoreRequest
-from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.spans.candidates import Candidate, find_candidates

@@ -33,7 +33,7 @@ from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.pages import PagesError
 
-SHAPE = SHAPES["smollm2-8"]
+SHAPE = SHAPES["bundled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 from prox_assets.engines.config import Dtype
-from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.training.data.vocabulary import train_tokenizer
 
 
@@ -45,11 +44,9 @@ class LlamaShape:
 SHAPES = {
     # Small enough for any machine. 512 tokens per chunk; with more, attention would dominate such a cheap model.
     "tiny": LlamaShape(2048, 64, 128, 2, 2, 2, 2048, 512, "float32"),
-    # The refiner that ships with the project, which CPUs run in practice. It scores lines rather than writing programs,
-    # at the same cost per token.
-    "bundled": LlamaShape(6144, 192, 512, 4, 3, 3, 2048, 1500, "float32"),
-    # The first 8 layers of a SmolLM2-135M (arXiv 2502.02737).
-    "smollm2-8": LlamaShape(49_152, 576, 1536, 8, 9, 3, 2048, 1500, "bfloat16"),
+    # Eight layers of SmolLM2-135M (arXiv 2502.02737), as in the refiner that ships with the project. It scores lines
+    # rather than writing programs, at the same cost per token. Its own vocabulary is larger than pages at hand give.
+    "bundled": LlamaShape(6144, 576, 1536, 8, 9, 3, 2048, 1500, "bfloat16"),
     # The smallest released ProX refiner (TLM-XS, arXiv 2409.17115, appendix B): 354,284,800 parameters. Chunks have at
     # most 1,500 tokens, as in section 3.1.
     "prox-xs": LlamaShape(32_000, 1280, 2048, 24, 16, 1, 2048, 1500, "bfloat16"),
@@ -104,8 +101,7 @@ def make_tokenizer(folder: Path, shape: LlamaShape, texts: Sequence[str]) -> int
     Raises:
         ValueError: There are too few texts for the shape's vocabulary.
     """
-    settings = LineLabelsSettings(max_lines=1, inline=None)
-    tokenizer = train_tokenizer(texts, shape.vocabulary, settings, shape.window)
+    tokenizer = train_tokenizer(texts, shape.vocabulary, (), shape.window)
     if len(tokenizer) != shape.vocabulary:
         raise ValueError(
             f"{len(texts)} texts give only {len(tokenizer):,} of {shape.vocabulary:,} tokens: use more pages"

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.canonical_json import settings_fingerprint
@@ -11,7 +11,7 @@ from prox_assets.programs.scripts import SCRIPTS_VERSION, unknown_scripts
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.classifier.version import CLASSIFIER_VERSION
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.line_labels.config import LineLabelsSettings
+from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
@@ -132,7 +132,13 @@ class RefinerConfig(BaseModel):
             filled["max_prompt_tokens"] = DOC_MAX_PROMPT_TOKENS
         if line_labels and filled.get("prompt_format", "auto") == "auto":
             filled["prompt_format"] = "line-labels"
+        if filled.get("line_labels") == STORED_BY_OTHER_DIALECTS and not line_labels:
+            del filled["line_labels"]
         return filled
+
+    @field_serializer("line_labels", mode="wrap")
+    def _line_labels_as_stored(self, settings: LineLabelsSettings, handler: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401
+        return handler(settings) if self.dialect == "line-labels" else STORED_BY_OTHER_DIALECTS
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -252,7 +258,7 @@ class RefinerConfig(BaseModel):
         elif self.level == "doc" and self.dialect == "prox":
             settings["answers"] = [self.keep_answer, self.drop_answer]
         if self.dialect == "line-labels":
-            chunk_only = {"backward_token", "inline"} if self.level == "doc" else set()
+            chunk_only = {"inline"} if self.level == "doc" else set()
             settings["lines"] = LINES_VERSION
             settings["line_labels"] = self.line_labels.model_dump(mode="json", exclude=chunk_only)
             if self.level == "chunk" and self.line_labels.inline is not None:

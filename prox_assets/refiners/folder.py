@@ -10,7 +10,8 @@ from typing import Any
 
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.files import ModelFiles, find_classifier, find_model, model_folder
+from prox_assets.refiners.model.files import ModelFiles, find_classifier, model_folder
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.prompts.formats import Level
 
 REFINER_FILE = "refiner.json"

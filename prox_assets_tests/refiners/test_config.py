@@ -44,7 +44,7 @@ def fingerprint(settings: dict[str, Any], files: ModelFiles | None = FILES) -> s
         (CHUNK, {"constrained": True}),
         ({**CHUNK, "constrained": True}, {"keep_call": "untouch_doc"}),
         ({**CHUNK, "constrained": True}, {"range_keywords": ("start", "end")}),
-        (LABELS, {"line_labels": LineLabelsSettings(max_lines=64)}),
+        (LABELS, {"line_labels": LineLabelsSettings(max_line_tokens=16)}),
     ],
 )
 def test_whatever_changes_inference_changes_the_fingerprint(settings, change):
@@ -61,7 +61,7 @@ def test_whatever_changes_inference_changes_the_fingerprint(settings, change):
         (SCORED_DOC, {"max_new_tokens": 8}),
         (SCORED_DOC, {"constrained": True}),
         (SCORED_DOC, {"line_numbers": "chunk"}),
-        (SCORED_DOC, {"line_labels": LineLabelsSettings(max_lines=64)}),
+        (SCORED_DOC, {"line_labels": LineLabelsSettings(max_line_tokens=16)}),
         (SCORED_DOC, {"rules": RuleSettings(documents=DocumentRuleSettings(min_words=1))}),
         (GENERATED_DOC, {"keep_answer": "keep"}),
         (CHUNK, {"chunk_floor": 0.2}),
@@ -179,3 +179,10 @@ def test_presets_name_the_released_models_and_an_unknown_one_lists_them():
 def test_a_configuration_survives_json():
     for pair in PRESETS.values():
         assert RefinerPair.model_validate_json(pair.model_dump_json()) == pair
+
+
+@pytest.mark.parametrize("settings", [SCORED_DOC, CHUNK, LABELS, INLINE_LABELS])
+def test_a_refiner_comes_back_from_its_stored_form(settings):
+    stored = RefinerConfig(**settings)
+    assert RefinerConfig.model_validate(stored.model_dump()) == stored
+    assert RefinerConfig.model_validate_json(stored.model_dump_json()) == stored

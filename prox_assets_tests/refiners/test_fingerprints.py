@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model.files import ModelFiles, find_model
+from prox_assets.refiners.model.files import ModelFiles
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.presets import preset
 from prox_assets_tests.refiners.test_config import FILES
 
@@ -65,10 +66,10 @@ CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
             "level": "doc",
             "model": "m",
             "dialect": "line-labels",
-            "line_labels": {"surroundings": True, "max_lines": 64},
+            "line_labels": {"max_line_tokens": 16},
         },
-        "ce30ba86e05e6f8f0c4278553fe4f116",
-        "2e8557bd5c50f37c",
+        "2fbb490a8eb5614531deed244079843c",
+        "e5c4804d0254a4b7",
     ),
     (
         {
@@ -77,10 +78,10 @@ CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
             "model": "m",
             "dialect": "line-labels",
             "max_prompt_tokens": 1000,
-            "line_labels": {"backward_token": "<back>", "inline": {"max_candidates": 9}},
+            "line_labels": {"inline": {"max_candidates": 9}},
         },
-        "2c4d041cdabb5d11e85812cc0eaf59c8",
-        "cc12dd6d918b2c93",
+        "32f95847bc0f4e242e198dd8751e6610",
+        "f37791bfa9d357cc",
     ),
     (
         {

@@ -8,7 +8,7 @@ import pytest
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import REFINER_FILE, load_refiner, load_refiner_pair, save_refiner
-from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.testing.tiny_models import make_tiny_llama
 

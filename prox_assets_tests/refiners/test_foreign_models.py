@@ -14,7 +14,8 @@ from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import EngineStartError
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.files import WEIGHT_PATTERNS, find_model
+from prox_assets.refiners.model.files import WEIGHT_PATTERNS
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.model.tokenization import load_tokenizer
 
 PACKAGE = Path(prox_assets.__file__).parent

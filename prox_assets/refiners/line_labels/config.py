@@ -1,6 +1,6 @@
 """The settings of the line-labels dialect: its special tokens, and how long lines are shortened."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,10 +8,11 @@ from prox_assets.refiners.spans.config import InlineSettings
 
 
 class LineLabelsSettings(BaseModel):
-    """How a chunk becomes tokens: a start token, two place tokens, then every line followed by its number token.
+    """How a chunk becomes tokens: a start token, two place tokens, the document's size, then every line.
 
-    The place tokens say whether the chunk is at the top of its document, at the bottom, or in the middle. Every token
-    named here must be a special token of the tokenizer.
+    The place tokens say whether the chunk is at the top of its document, at the bottom, or in the middle. A line ends
+    with a token that tells what surrounds it (surroundings.py). Every token named here or there must be a special token
+    of the tokenizer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,26 +23,11 @@ class LineLabelsSettings(BaseModel):
     middle_token: str = Field(default="<mid>", description="Replaces either where the chunk is not at that end.")
     keep_token: str = Field(default="<K>", description="The label of a line that stays.")
     remove_token: str = Field(default="<R>", description="The label of a line that goes.")
-    backward_token: str | None = Field(
-        default=None,
-        description="If set, chunks are read twice. The second reading begins with this token instead of start_token "
-        "and goes from the last line to the first. A line's log-odds are the mean of both readings: one has seen what "
-        "comes before the line, the other what comes after it.",
-    )
-    surroundings: bool = Field(
-        default=False,
-        description="Say in front of each line's number where in the document the line stands, its shape, and the "
-        "shapes and lengths of the lines ahead (surroundings.py). Say at the start how long the document is.",
-    )
     judge_token: str = Field(default="<judge>", description="Ends a document prompt; its label is read off there.")
-    number_format: str = Field(
-        default="[{:03d}]", description="Python format of a line's number token, 0-based in its chunk."
-    )
-    max_lines: int = Field(default=128, ge=1, description="Most lines of a chunk; each needs a number token.")
     max_line_tokens: int = Field(default=12, ge=1, description="A line with more tokens is shortened.")
     max_line_characters: int = Field(default=90, ge=1, description="A line with more characters is shortened too.")
     head_tokens: int = Field(default=9, ge=0, description="Tokens kept at the head of a shortened line.")
-    tail_tokens: int = Field(default=2, ge=0, description="Tokens kept at its tail.")
+    tail_tokens: int = Field(default=3, ge=0, description="Tokens kept at its tail.")
     elision_tokens: tuple[str, ...] = Field(
         default=tuple(f"<cut{bucket}>" for bucket in range(8)),
         min_length=1,
@@ -65,3 +51,27 @@ class LineLabelsSettings(BaseModel):
         if self.head_tokens + self.tail_tokens > self.max_line_tokens:
             raise ValueError("head_tokens and tail_tokens together must not exceed max_line_tokens")
         return self
+
+
+# How refiners of another dialect are stored: with the default settings of earlier releases, which none of them reads.
+# Dagster's code versions cover the stored form, and a change would show every corpus that they refined as outdated.
+STORED_BY_OTHER_DIALECTS: dict[str, Any] = {
+    "start_token": "<doc>",
+    "top_token": "<top>",
+    "bottom_token": "<bot>",
+    "middle_token": "<mid>",
+    "keep_token": "<K>",
+    "remove_token": "<R>",
+    "backward_token": None,
+    "surroundings": False,
+    "judge_token": "<judge>",
+    "number_format": "[{:03d}]",
+    "max_lines": 128,
+    "max_line_tokens": 12,
+    "max_line_characters": 90,
+    "head_tokens": 9,
+    "tail_tokens": 2,
+    "elision_tokens": [f"<cut{bucket}>" for bucket in range(8)],
+    "elision_bounds": [4, 8, 16, 32, 64, 128, 256],
+    "inline": None,
+}

@@ -1,25 +1,28 @@
-"""Tokens that tell a model about a line's surroundings: a few special tokens in front of the line's number.
+"""The token that ends each line of a prompt, which also tells what surrounds the line.
 
-A causal model decides on a line knowing only what it has read so far. A classical classifier gains most from how the
-text goes on, whether the line occurs again, and how far down the page it stands. These are cheap to count, so the
-prompt states them. prompts.py puts the tokens into prompts.
+A causal model decides on a line knowing only what it has read so far. A classifier gains most from how the text goes
+on, whether the line occurs again, and how far down the page it stands. All of that is cheap to count. One token per
+line says it, at no cost in prompt length, and the line's label is read off at that token. prompts.py puts the tokens
+into prompts.
+
+A line token stands for one value of each of `FACTORS`. There are thousands of them, too many to learn one by one, so
+training learns one vector per value and adds them up (training/fit/adapter.py).
 """
 
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from math import prod
 
 # Largest number of words in each bucket; the last bucket has no bound.
-WORD_BOUNDS = (1, 2, 4, 8, 15, 30, 60)
-PLACES = 10
-# How many of the next lines have their shapes shown, one by one.
-PEEKED_LINES = 3
-# How many lines ahead the two averages reach, and the largest mean number of words in each of their buckets.
+SHAPE_BOUNDS = (1, 4, 10, 25)
+MEAN_BOUNDS = (1.5, 3.0, 6.0, 11.0, 20.0)
+FAR_BOUNDS = (3.0, 7.0, 15.0)
+# How many of the next lines each mean reaches over.
 NEAR_LINES, FAR_LINES = 10, 40
-MEAN_BOUNDS = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0)
+PLACES = 6
 # Largest number of words of a document in each bucket; the last bucket has no bound.
 SIZE_BOUNDS = (60, 120, 250, 500, 1000, 2000, 4000)
 SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
@@ -27,59 +30,37 @@ SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
 _LETTERS_PER_WORD = 2
 
-
-# By the bucket of a line's length in words, whether it ends a sentence, and whether it occurs again.
-_SHAPES = {
-    (bucket, ends, again): f"<shape{bucket}{'.' if ends else ''}{'*' if again else ''}>"
-    for bucket in range(len(WORD_BOUNDS) + 1)
-    for ends in (False, True)
-    for again in (False, True)
+# Shapes of the next line: a bucket of words and whether it ends a sentence; the last shape means that there is none.
+_SHAPES = 2 * (len(SHAPE_BOUNDS) + 1) + 1
+FACTORS = {
+    "place": PLACES,
+    "next": _SHAPES,
+    "near": len(MEAN_BOUNDS) + 1,
+    "far": len(FAR_BOUNDS) + 1,
+    "again": 2,
+    "gap": 2,
 }
-END_TOKEN = "<shape->"  # noqa: S105 (no line there)
-_PLACES = [f"<place{tenth}>" for tenth in range(PLACES)]
-# By the bucket of the mean number of words in the lines that follow; last where none follow.
-_NEAR, _FAR = ([f"<{name}{bucket}>" for bucket in (*range(len(MEAN_BOUNDS) + 1), "-")] for name in ("near", "far"))
-_SIZES = [f"<size{bucket}>" for bucket in range(len(SIZE_BOUNDS) + 1)]
-SURROUNDING_TOKENS = (*_SHAPES.values(), END_TOKEN, *_PLACES, _NEAR[-1], *_NEAR[:-1], _FAR[-1], *_FAR[:-1], *_SIZES)
-"""All tokens of this module; each is a special token of the tokenizer."""
-TOKENS_PER_LINE = 1 + 1 + PEEKED_LINES + 2
+"""What a line token tells, each with its number of values.
+
+place: where in the document the line stands; next: the shape of the next line; near, far: mean words of the next 10 and
+40 lines; again: whether the line occurs more than once; gap: whether a blank line follows.
+"""
+LINE_TOKENS = tuple(f"<line{index}>" for index in range(prod(FACTORS.values())))
+SIZE_TOKENS = tuple(f"<size{bucket}>" for bucket in range(len(SIZE_BOUNDS) + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """The tokens about one line's surroundings.
-
-    Attributes:
-        forward: Tokens for reading downwards, where the lines ahead are the lines below.
-        backward: Tokens for reading upwards, where the lines ahead are the lines above.
-    """
-
-    forward: tuple[str, ...]
-    backward: tuple[str, ...]
+def line_token_values(index: int) -> tuple[int, ...]:
+    """Return the value of each of `FACTORS` that the line token at an index of `LINE_TOKENS` stands for."""
+    values: list[int] = []
+    for size in reversed(FACTORS.values()):
+        index, value = divmod(index, size)
+        values.append(value)
+    return tuple(reversed(values))
 
 
-def document_size(lines: Sequence[str]) -> str:
-    """Return the token of a document's length in words."""
-    return _SIZES[bisect_left(SIZE_BOUNDS, sum(map(word_count, lines)))]
-
-
-def surroundings(lines: Sequence[str]) -> list[Surroundings | None]:
-    """Return the surroundings of each line of a document; blank lines have none (None) and are no line's neighbour."""
-    numbers = [number for number, line in enumerate(lines) if line.strip()]
-    shown = [lines[number].strip() for number in numbers]
-    words = [word_count(line) for line in shown]
-    repeats = Counter(shown)
-    shapes = [
-        _SHAPES[bisect_left(WORD_BOUNDS, count), SENTENCE_END.search(line) is not None, repeats[line] > 1]
-        for line, count in zip(shown, words, strict=True)
-    ]
-    below = _ahead(shapes, words)
-    above = _ahead(shapes[::-1], words[::-1])[::-1]
-    found: list[Surroundings | None] = [None] * len(lines)
-    for number, shape, down, up in zip(numbers, shapes, below, above, strict=True):
-        own = (_PLACES[PLACES * number // len(lines)], shape)
-        found[number] = Surroundings((*own, *down), (*own, *up))
-    return found
+def document_size(lines: Sequence[str]) -> int:
+    """Return the index, in `SIZE_TOKENS`, of the token for a document's length in words."""
+    return bisect_left(SIZE_BOUNDS, sum(map(word_count, lines)))
 
 
 def word_count(line: str) -> int:
@@ -87,17 +68,38 @@ def word_count(line: str) -> int:
     return max(1, len(line.split()), len(_UNSPACED.findall(line)) // _LETTERS_PER_WORD)
 
 
-def _ahead(shapes: Sequence[str], words: Sequence[int]) -> list[tuple[str, ...]]:
-    """Return, for each line, the shapes of the next lines and the mean lengths of the next ten and forty."""
-    sums = [0, *accumulate(words)]
-    count = len(shapes)
-
-    def mean(tokens: Sequence[str], start: int, reach: int) -> str:
-        end = min(count, start + reach)
-        return tokens[bisect_left(MEAN_BOUNDS, (sums[end] - sums[start]) / (end - start)) if start < end else -1]
-
-    padded = [*shapes, *[END_TOKEN] * PEEKED_LINES]
-    return [
-        (*padded[place : place + PEEKED_LINES], mean(_NEAR, place, NEAR_LINES), mean(_FAR, place, FAR_LINES))
-        for place in range(1, count + 1)
+def line_tokens(lines: Sequence[str]) -> list[int | None]:
+    """Return the index, in `LINE_TOKENS`, of each line of a document; None for blank lines, which are not shown."""
+    numbers = [number for number, line in enumerate(lines) if line.strip()]
+    shown = [lines[number].strip() for number in numbers]
+    words = [word_count(line) for line in shown]
+    repeats = Counter(shown)
+    shapes = [
+        2 * bisect_left(SHAPE_BOUNDS, count) + (SENTENCE_END.search(line) is not None)
+        for line, count in zip(shown, words, strict=True)
     ]
+    followed = [*shapes, _SHAPES - 1][1:]
+    found: list[int | None] = [None] * len(lines)
+    for number, line, following, (near, far) in zip(numbers, shown, followed, _means_ahead(words), strict=True):
+        values = (
+            PLACES * number // len(lines),
+            following,
+            bisect_left(MEAN_BOUNDS, near),
+            bisect_left(FAR_BOUNDS, far),
+            repeats[line] > 1,
+            number + 1 < len(lines) and not lines[number + 1].strip(),
+        )
+        index = 0
+        for size, value in zip(FACTORS.values(), values, strict=True):
+            index = index * size + value
+        found[number] = index
+    return found
+
+
+def _means_ahead(words: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Yield, for each line, the mean words of the next 10 and 40 lines; 0 where none follows."""
+    sums = [0, *accumulate(words)]
+    for start in range(1, len(words) + 1):
+        ends = (min(len(words), start + reach) for reach in (NEAR_LINES, FAR_LINES))
+        near, far = ((sums[end] - sums[start]) / max(1, end - start) for end in ends)
+        yield near, far

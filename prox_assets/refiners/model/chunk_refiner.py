@@ -6,7 +6,7 @@ model_refiner.py sends the prompts.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prox_assets.engines.protocol import Completion, Score
 from prox_assets.programs.chunking import Chunk
@@ -34,24 +34,24 @@ class _Assembly:
 
 @dataclass(slots=True)
 class _ChunkAnswers:
-    """One chunk's answers as they arrive: to its own prompts, and to one prompt for each question about a span.
+    """One chunk's answers as they arrive: to its own prompt, and to one prompt for each question about a span.
 
-    `missing` counts the prompts still in flight. `readings` holds the answers to the chunk's own prompts, and `keep`
-    holds P(keep) of each span.
+    `missing` counts the prompts still in flight. `own` is the answer to the chunk's own prompt. `keep` holds P(keep) of
+    each span.
     """
 
     assembly: _Assembly
-    chunk: Chunk
+    planned: PlannedChunk
     lines: Sequence[str]
     questions: Sequence[SpanQuestion]
     missing: int
     keep: list[float]
     prompt_tokens: int = 0
-    readings: list[Completion | Score] = field(default_factory=list)
+    own: Completion | Score | None = None
     error: str | None = None
 
 
-# A chunk, and the index of the span that a prompt asks about; None for the chunk's own prompts.
+# A chunk, and the index of the span that a prompt asks about; None for the chunk's own prompt.
 _About = tuple[_ChunkAnswers, int | None]
 
 
@@ -99,13 +99,9 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
         document_lines = text.split("\n") if self._maker.judge is not None and asked else []
         for planned, questions in asked:
             lines = document_lines[planned.chunk.line_start : planned.chunk.line_end + 1]
-            readings = [(planned.prompt_token_ids, planned.positions)]
-            if planned.backward_token_ids:
-                readings.append((planned.backward_token_ids, planned.backward_positions))
-            missing, keep = len(readings) + len(questions), [1.0] * len(questions)
-            answers = _ChunkAnswers(assembly, planned.chunk, lines, questions, missing, keep)
-            for token_ids, positions in readings:
-                yield Request((answers, None), token_ids, positions)
+            answers = _ChunkAnswers(assembly, planned, lines, questions, 1 + len(questions), [1.0] * len(questions))
+            # Lines may share a position.
+            yield Request((answers, None), planned.prompt_token_ids, tuple(dict.fromkeys(planned.positions)))
             for index, question in enumerate(questions):
                 ids = question.prompt_token_ids
                 yield Request((answers, index), ids, (len(ids) - 1,))
@@ -115,7 +111,7 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
         answers.missing -= 1
         answers.prompt_tokens += result.prompt_tokens
         if question is None:
-            answers.readings.append(result)
+            answers.own = result
             answers.error = result.error or answers.error
         elif isinstance(result, Score):
             keep = None if result.error is not None else keep_probability(*result.log_probabilities[0])
@@ -129,17 +125,15 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
 
     def _finish(self, answers: _ChunkAnswers) -> None:
         """Turn a chunk's answers into its row."""
-        assembly, chunk = answers.assembly, answers.chunk
+        assembly, chunk = answers.assembly, answers.planned.chunk
         assembly.missing -= 1
         error, program, probabilities, completion_tokens = answers.error, None, None, 0
         finish_reason = "scored"
-        scores = [reading for reading in answers.readings if isinstance(reading, Score)]
-        if not scores:
-            [answer] = [reading for reading in answers.readings if isinstance(reading, Completion)]
-            finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
-            program = answer.text if error is None else None
-        elif error is None:
-            lines = _line_probabilities(scores)
+        if isinstance(answers.own, Completion):
+            finish_reason, completion_tokens = answers.own.finish_reason, answers.own.completion_tokens
+            program = answers.own.text if error is None else None
+        elif answers.own is not None and error is None:
+            lines = _line_probabilities(answers.own, answers.planned)
             probabilities = tuple(line for line in lines if line is not None)
             if len(probabilities) < len(lines):
                 error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
@@ -159,13 +153,11 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
         )
 
 
-def _line_probabilities(readings: Sequence[Score]) -> list[float | None]:
-    """Return P(keep) of each line, from log-odds averaged over the readings; None if both labels have probability 0."""
-    tables = [reading.log_probabilities for reading in readings]
-    return [
-        keep_probability(*(sum(label) / len(readings) for label in zip(*rows, strict=True)))
-        for rows in zip(*tables, strict=True)
-    ]
+def _line_probabilities(score: Score, planned: PlannedChunk) -> list[float | None]:
+    """Return P(keep) of each line; None where both labels have probability 0."""
+    asked = dict.fromkeys(planned.positions)
+    found = dict(zip(asked, (keep_probability(*row) for row in score.log_probabilities), strict=True))
+    return [found[position] for position in planned.positions]
 
 
 def _blank(text: str) -> AskedChunk:

@@ -1,4 +1,4 @@
-"""Finds, downloads and hashes a refiner's model files, from a local folder or a hub snapshot."""
+"""Finds, downloads and hashes the files of a whole model, in a local folder or a hub snapshot."""
 
 import re
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def model_folder(model: str) -> Path:
     return Path(str(files(module))) / path
 
 
-def find_model(model: str, revision: str | None = None) -> ModelFiles:
+def find_checkpoint(model: str, revision: str | None = None) -> ModelFiles:
     """Return the files of a local folder or a hub model, with their hashes; a hub model is downloaded if needed.
 
     Only safetensors, configuration and tokenizer files are fetched, because loading pickled weights can run code.
@@ -153,12 +153,17 @@ def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
 
 
 def _hash_files(files: list[Path]) -> str:
-    """Hash names and contents; a file's own hash is cached until its size or modification time changes."""
+    """Hash names and contents."""
     digest = xxhash.xxh3_128()
     for file in files:
-        status = file.stat()
-        digest.update(f"{file.name}\0{_file_hash(file.resolve(), status.st_size, status.st_mtime_ns)}\0".encode())
+        digest.update(f"{file.name}\0{file_hash(file)}\0".encode())
     return digest.hexdigest()
+
+
+def file_hash(file: Path) -> str:
+    """Return the xxh3 hash of a file's bytes, 32 hex digits; it is cached until the file's size or time changes."""
+    status = file.stat()
+    return _file_hash(file.resolve(), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=1024)

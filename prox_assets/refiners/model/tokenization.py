@@ -108,13 +108,22 @@ class PromptTokenizer:
         Raises:
             RefinerError: The vocabulary lacks the token, or has it as ordinary text, which a page could imitate.
         """
-        for token_id, added in self._backend.get_added_tokens_decoder().items():
-            if added.content == token and added.special:
-                return token_id
-        raise RefinerError(
-            f"The tokenizer has no special token {token!r}, which the line-labels dialect needs as a single token. "
-            "Use the tokenizer that this refiner was trained with, or change the refiner's line_labels settings."
-        )
+        token_id = self._special.get(token)
+        if token_id is None:
+            raise RefinerError(
+                f"The tokenizer has no special token {token!r}, which the line-labels dialect needs as a single token. "
+                "Use the tokenizer that this refiner was trained with, or change the refiner's line_labels settings."
+            )
+        return token_id
+
+    def special_token_ids(self, tokens: Sequence[str]) -> list[int]:
+        """Return the ids of several special tokens; raises as `special_token_id`."""
+        return [self.special_token_id(token) for token in tokens]
+
+    @cached_property
+    def _special(self) -> dict[str, int]:
+        added = self._backend.get_added_tokens_decoder()
+        return {token.content: token_id for token_id, token in added.items() if token.special}
 
 
 def load_tokenizer(folder: Path) -> PromptTokenizer:

@@ -28,16 +28,12 @@ class PlannedChunk:
     Attributes:
         chunk: The lines of the chunk, and the reason if it is skipped.
         prompt_token_ids: Exactly the tokens that the model will see.
-        positions: Where the answers are read off, one position per line, for dialects that score; else empty.
-        backward_token_ids: The prompt with the same lines in reverse, for dialects that read twice; else empty.
-        backward_positions: Where its answers are read off, one position per line in the order of the document.
+        positions: Where each line's answer is read off, for dialects that score; else empty. Lines may share one.
     """
 
     chunk: Chunk
     prompt_token_ids: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()
-    backward_token_ids: tuple[int, ...] = ()
-    backward_positions: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ Level = Literal["doc", "chunk"]
 # corpus with a large model is not worth it for the few pages that have carriage returns.
 PROMPTS_VERSION = 1
 # Raise this when the line-labels dialect shows lines differently. 2: without the carriage return at the end of a line.
-LINES_VERSION = 2
+# 3: each line ends with a token that tells its surroundings, and blank lines are not shown.
+LINES_VERSION = 3
 # Raise this when chunks of the prox dialect may end at other lines. 2: exact counts where line breaks are tokens.
 PACKING_VERSION = 2
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
-from prox_assets.refiners.line_labels.surroundings import SURROUNDING_TOKENS
+from prox_assets.refiners.line_labels.surroundings import LINE_TOKENS, SIZE_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -18,26 +18,21 @@ CHARACTERS_PER_TEXT = 20_000
 
 def special_tokens(settings: LineLabelsSettings) -> list[str]:
     """Return every special token of the line-labels dialect, each once; ids follow this order."""
-    tokens = [END_TOKEN, settings.start_token, settings.top_token, settings.bottom_token, settings.middle_token]
+    tokens = [settings.start_token, settings.top_token, settings.bottom_token, settings.middle_token]
     tokens += [settings.keep_token, settings.remove_token, settings.judge_token]
-    if settings.backward_token is not None:
-        tokens.append(settings.backward_token)
     if settings.inline is not None:
         tokens += settings.inline.tokens
-    tokens += settings.elision_tokens
-    if settings.surroundings:
-        tokens += SURROUNDING_TOKENS
-    tokens += (settings.number_format.format(number) for number in range(settings.max_lines))
+    tokens += [*settings.elision_tokens, *SIZE_TOKENS, *LINE_TOKENS]
     return list(dict.fromkeys(tokens))
 
 
 def train_tokenizer(
-    texts: Iterable[str], vocabulary: int, settings: LineLabelsSettings, window: int
+    texts: Iterable[str], vocabulary: int, tokens: Sequence[str], window: int
 ) -> PreTrainedTokenizerFast:
     """Return a tokenizer with a vocabulary learned from the heads of the texts.
 
     It adds no tokens of its own to a prompt and has no chat template. `vocabulary` is the largest number of tokens,
-    including the 256 bytes and the special tokens; `window`, in tokens, goes into the tokenizer's configuration.
+    including the 256 bytes and the special `tokens`; `window`, in tokens, goes into the tokenizer's configuration.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -47,7 +42,7 @@ def train_tokenizer(
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=special_tokens(settings),
+        special_tokens=[END_TOKEN, *tokens],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -4,12 +4,15 @@ Checkpoints are tried with the same code that refines corpora.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.adapter.format import is_adapter
+from prox_assets.refiners.adapter.merging import forget_merged_model
 from prox_assets.refiners.calibration import Calibration, calibrated_chunks, calibrated_documents
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.session import RefinerSession
@@ -121,8 +124,17 @@ def _fields(calibration: Calibration | None) -> dict[str, float] | None:
     return None if calibration is None else calibration.model_dump()
 
 
-def _open(config: RefinerConfig, folder: Path) -> RefinerSession:
-    """Return a session without a probe, because a checkpoint may be a bad one, and without what is not known yet."""
+@contextmanager
+def _open(config: RefinerConfig, folder: Path) -> Iterator[RefinerSession]:
+    """Open a session without a probe, because a checkpoint may be a bad one, and without what is not known yet.
+
+    Of an adapter only its files stay.
+    """
     update = {"model": str(folder), "revision": None, "probe": False, "calibration": None, "trained_scripts": None}
     own = config.model_copy(update=update)
-    return RefinerSession(own, config.level, TransformersEngineConfig())
+    try:
+        with RefinerSession(own, config.level, TransformersEngineConfig()) as session:
+            yield session
+    finally:
+        if is_adapter(folder):
+            forget_merged_model(folder)

@@ -23,6 +23,16 @@ class ModelShape(BaseModel):
         return self
 
 
+class AdapterRecipe(BaseModel):
+    """An adapter to train on a pretrained base."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field(default="smollm2-135m", description="Name of the base model (refiners/adapter/bases.py).")
+    layers: int = Field(default=8, ge=1, description="How many of the base's layers to use, from the first.")
+    rank: int = Field(default=32, ge=1, description="Rank of the updates of their matrices.")
+
+
 class TrainingRecipe(BaseModel):
     """The settings of a training run.
 
@@ -32,7 +42,11 @@ class TrainingRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str | None = Field(
-        default=None, description="Folder or hub id of a Llama-family model to start from; all its weights are trained."
+        default=None,
+        description="Folder or hub id of a Llama-family model to start from; all its weights are trained.",
+    )
+    adapter: AdapterRecipe | None = Field(
+        default=None, description="The adapter to train, for scored answers; instead of a base."
     )
     shape: ModelShape | None = Field(
         default=None, description="The model to train from scratch, with a tokenizer of its own; instead of a base."

@@ -23,9 +23,7 @@ POOL = 8
 # Six of ten windows are chunks as inference cuts them. The others begin and end anywhere, so that decisions do not
 # depend on where a chunk happens to begin.
 PLANNED_SHARE = 0.6
-MIN_WINDOW_LINES = 24
-# Where the dialect reads both ways, half the prompts run from the last line to the first.
-BACKWARD_SHARE = 0.5
+MIN_WINDOW_LINES, MAX_WINDOW_LINES = 24, 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class _LabelledLines:
 
 
 class LinePrompts:
-    """Draws windows of lines from labelled texts, each line with its number and its target.
+    """Draws windows of lines from labelled texts, each line with its target.
 
     All lines are tokenized and shortened once.
 
@@ -66,7 +64,6 @@ class LinePrompts:
         planner: Builds the prompts, as in inference.
         rows: Rows of TRAINING_CHUNKS.
         row_weights: Relative frequency of each row.
-        max_lines: Largest number of lines in a window.
     """
 
     def __init__(
@@ -74,18 +71,18 @@ class LinePrompts:
         planner: LineLabelsPlanner,
         rows: Sequence[Mapping[str, Any]],
         row_weights: Sequence[float],
-        max_lines: int,
     ) -> None:
         self._planner = planner
-        self._max_lines = max_lines
         self._texts: list[_LabelledLines] = []
         kept_weights: list[float] = []
         for row, weight in zip(rows, row_weights, strict=True):
             targets = row["distilled_targets"] or row["line_targets"]
             line_weights = row["distilled_weights"] or row["line_weights"]
+            [shown] = planner.show([row["text"].split("\n")])
+            # Blank lines are not shown.
+            line_weights = [weight if line else 0.0 for line, weight in zip(shown.lines, line_weights, strict=True)]
             if sum(line_weights) <= 0:
                 continue
-            [shown] = planner.show([row["text"].split("\n")])
             self._texts.append(_LabelledLines(shown, targets, line_weights, planner.chunks(shown.lines)))
             kept_weights.append(weight)
         self._cumulative_weights = list(accumulate(kept_weights))
@@ -97,27 +94,30 @@ class LinePrompts:
             chunk = self._window(text, rng)
             weights = text.weights[chunk.line_start : chunk.line_end + 1]
             if sum(weights) > 0:
-                return self._prompt(text, chunk, weights, rng)
+                return self._prompt(text, chunk, weights)
 
     def _window(self, text: _LabelledLines, rng: random.Random) -> Chunk:
         if rng.random() < PLANNED_SHARE:
             return rng.choice(text.chunks)
         count = len(text.shown.lines)
-        longest = min(count, self._max_lines)
+        longest = min(count, MAX_WINDOW_LINES)
         wanted = rng.randint(min(MIN_WINDOW_LINES, longest), longest)
         start = rng.choice((0, count - wanted, rng.randint(0, count - wanted)))
         # Take as many of the wanted lines as fit a prompt.
         first = self._planner.chunks(text.shown.lines[start : start + wanted])[0]
         return Chunk(0, start, start + first.line_end)
 
-    def _prompt(self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float], rng: random.Random) -> ScoredPrompt:
+    def _prompt(self, text: _LabelledLines, chunk: Chunk, weights: Sequence[float]) -> ScoredPrompt:
         planned = self._planner.prompt(chunk, text.shown)
-        targets = tuple(text.targets[chunk.line_start : chunk.line_end + 1])
+        targets = text.targets[chunk.line_start : chunk.line_end + 1]
         whole = sum(weights)
-        shares = tuple(weight / whole for weight in weights)
-        if planned.backward_token_ids and rng.random() < BACKWARD_SHARE:
-            return ScoredPrompt(planned.backward_token_ids, planned.backward_positions, targets, shares)
-        return ScoredPrompt(planned.prompt_token_ids, planned.positions, targets, shares)
+        decided = [
+            (position, target, weight / whole)
+            for position, target, weight in zip(planned.positions, targets, weights, strict=True)
+            if weight > 0
+        ]
+        positions, chosen, shares = zip(*decided, strict=True)
+        return ScoredPrompt(planned.prompt_token_ids, positions, chosen, shares)
 
 
 def single_prompts(

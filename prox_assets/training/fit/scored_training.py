@@ -1,9 +1,11 @@
 """Prepares training for refiners with scored answers: tokenizer, model and batches for the line-labels dialect."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from prox_assets.refiners.adapter.format import is_adapter
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
@@ -13,7 +15,8 @@ from prox_assets.refiners.spans.patterns import NoiseKind
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
 from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
 from prox_assets.training.data.pages import REGIMES
-from prox_assets.training.data.vocabulary import train_tokenizer
+from prox_assets.training.data.vocabulary import special_tokens, train_tokenizer
+from prox_assets.training.fit.adapter import ADAPTER_LABELS, new_adapter, trained_adapter
 from prox_assets.training.fit.initial_model import make_model
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_batches import LinePrompts, PromptSampler, ScoredBatches, single_prompts
@@ -51,16 +54,19 @@ def prepare_scored(
     Raises:
         RefinerError: Steps are not set, there is neither base nor shape, or the tokenizer of the base lacks a token.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     if recipe.steps is None:
         raise RefinerError("Scored answers are trained on windows drawn at random, so the recipe must set steps.")
+    if recipe.adapter is not None or (base is not None and is_adapter(base)):
+        return _prepare_adapter(config, recipe, base, rows, span_rows, folder)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     place = base if base is not None else folder / "tokenizer"
     if base is None and not (place / "tokenizer.json").is_file():
         if recipe.shape is None:
             raise RefinerError("The recipe has neither a base nor a shape.")
         texts = (row["text"] for row in rows)
-        train_tokenizer(texts, recipe.shape.vocabulary, config.line_labels, config.window).save_pretrained(place)
+        tokens = special_tokens(config.line_labels)
+        train_tokenizer(texts, recipe.shape.vocabulary, tokens, config.window).save_pretrained(place)
     prompt_tokenizer = load_tokenizer(place)
     tokenizer: Any = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     if base is None and recipe.shape is not None:
@@ -70,9 +76,34 @@ def prepare_scored(
             place, dtype="float32", use_safetensors=True, trust_remote_code=False
         )
     sources, labels = _sources(config, prompt_tokenizer, rows, span_rows)
+    return _setup(model, tokenizer, recipe, sources, labels)
+
+
+def _prepare_adapter(
+    config: RefinerConfig,
+    recipe: TrainingRecipe,
+    base: Path | None,
+    rows: Sequence[Row],
+    span_rows: Sequence[Row],
+    folder: Path,
+) -> TrainingSetup:
+    adapter = new_adapter(recipe, config.line_labels) if base is None else trained_adapter(base, bf16=recipe.bf16)
+    adapter.tokenizer.save_pretrained(folder / "tokenizer")
+    sources, _ = _sources(config, load_tokenizer(folder / "tokenizer"), rows, span_rows)
+    setup = _setup(adapter.model, adapter.tokenizer, recipe, sources, ADAPTER_LABELS)
+    return replace(setup, adapter=adapter)
+
+
+def _setup(
+    model: Any,  # noqa: ANN401 (a model of transformers)
+    tokenizer: Any,  # noqa: ANN401
+    recipe: TrainingRecipe,
+    sources: list[tuple[PromptSampler, float]],
+    labels: tuple[int, int],
+) -> TrainingSetup:
     batches = ScoredBatches(
         sources=sources,
-        steps=recipe.steps,
+        steps=recipe.steps or 0,
         batch_tokens=recipe.batch_tokens,
         seed=recipe.seed,
         token_noise=recipe.token_noise,
@@ -100,7 +131,7 @@ def _sources(
         return [(single_prompts(prompts, targets, row_weights(rows)), 1.0)], documents.candidates
     planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
     rows = _whole_documents(rows)
-    lines = LinePrompts(planner, rows, row_weights(rows), settings.max_lines)
+    lines = LinePrompts(planner, rows, row_weights(rows))
     if settings.inline is None or not span_rows:
         return [(lines, 1.0)], planner.candidates
     builder = InlinePromptBuilder(tokenizer, settings, config.prompt_budget)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_assets.training.fit.adapter import Adapter
 from prox_assets.training.fit.optimizer import muon_with_adamw
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
@@ -59,6 +60,7 @@ class TrainingSetup:
         dataset: Batches if `scored`, else single examples.
         collate: Turns items of the dataset into a batch.
         scored: Whether batches hold positions with soft targets (scored_batches.py) instead of labels.
+        adapter: What is trained of the model, where that is an adapter; checkpoints then hold nothing else.
     """
 
     model: PreTrainedModel
@@ -66,6 +68,7 @@ class TrainingSetup:
     dataset: Dataset[Any]
     collate: Callable[[Sequence[Any]], dict[str, torch.Tensor]]
     scored: bool
+    adapter: Adapter | None = None
 
 
 def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: Progress | None = None) -> TrainingRun:
@@ -187,7 +190,8 @@ def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Op
 
     if recipe.optimizer == "muon":
         return muon_with_adamw(model, recipe.learning_rate, recipe.weight_decay)
-    return torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def _rate(step: int, steps: int, recipe: TrainingRecipe) -> float:

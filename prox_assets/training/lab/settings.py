@@ -37,9 +37,12 @@ class RefinerSpec(BaseModel):
             if (self.start_from is not None) != (self.refiner.level == "doc"):
                 raise ValueError("a document classifier needs start_from: chunk, and a line classifier starts anew")
             return self
-        starts = (self.recipe.base, self.recipe.shape, self.start_from)
+        recipe = self.recipe
+        starts = (recipe.base, recipe.adapter, recipe.shape, self.start_from)
         if sum(start is not None for start in starts) != 1:
-            raise ValueError("a refiner needs exactly one of recipe.base, recipe.shape and start_from to start from")
+            raise ValueError(
+                "a refiner needs exactly one of recipe.base, recipe.adapter, recipe.shape and start_from to start from"
+            )
         return self
 
     @model_validator(mode="before")

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from prox_assets.engines.extras import packages_of
+from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, is_adapter
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import save_refiner
-from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training.data.scripts import pages_by_script, scripts_with_enough
 from prox_assets.training.data.tables import read_table, write_json
 from prox_assets.training.evaluation.selection import CheckpointResult, choose_checkpoint, judge_chunks, judge_documents
+from prox_assets.training.fit.adapter import adapter_files
 from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.scored_training import prepare_scored
 from prox_assets.training.fit.trainer import Progress, train
@@ -72,6 +74,9 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
     else:
         setup = prepare_programs(config, base, rows, plan.seed)
     run = train(setup, spec.recipe, work, progress)
+    if setup.adapter is not None:
+        for checkpoint in run.checkpoints.values():
+            adapter_files(checkpoint, setup.adapter, checkpoint)
     best, results = choose_checkpoint(run.checkpoints, _judge(plan, config, level))
     model = folder.model(level)
     pages = pages_by_script(rows)
@@ -118,16 +123,25 @@ def _judge(plan: LabPlan, config: RefinerConfig, level: Level) -> Callable[[Path
 
 def _publish(checkpoint: Path, model: Path, config: RefinerConfig, training: dict[str, Any]) -> None:
     """Write model, tokenizer and configuration to the refiner's folder; the old folder is replaced at the end."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     fresh = model.with_name(f".{model.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
+    if is_adapter(checkpoint):
+        fresh.mkdir(parents=True)
+        for name in (SETTINGS_FILE, TENSORS_FILE):
+            shutil.copy(checkpoint / name, fresh / name)
+    else:
+        _save_whole(checkpoint, fresh)
+    save_refiner(config, fresh, training)
+    shutil.rmtree(model, ignore_errors=True)
+    fresh.replace(model)
+
+
+def _save_whole(checkpoint: Path, folder: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     # bfloat16 halves the size, and changes results by less than the engines' own rounding; parity is tested.
     weights: Any = AutoModelForCausalLM.from_pretrained(
         checkpoint, dtype="bfloat16", use_safetensors=True, trust_remote_code=False
     )
-    weights.save_pretrained(fresh, safe_serialization=True)
-    AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False).save_pretrained(fresh)
-    save_refiner(config, fresh, training)
-    shutil.rmtree(model, ignore_errors=True)
-    fresh.replace(model)
+    weights.save_pretrained(folder, safe_serialization=True)
+    AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False).save_pretrained(folder)

@@ -7,7 +7,7 @@ import pytest
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.open import open_engine
-from prox_assets.engines.protocol import Completion, EngineError, Score
+from prox_assets.engines.protocol import Completion, EngineError, Score, ScoreRequest
 from prox_assets.programs.dialects.prox import parse
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
@@ -61,31 +61,47 @@ def test_programs_of_a_real_engine_are_put_together_in_order(tiny_folder):
 
 
 def test_line_labels_are_read_from_one_pass_and_learned_labels_come_back(line_labels_folder, tmp_path):
-    """The label after each number token is what the checkpoint was overfitted to: keep even lines, remove odd ones."""
+    """The label after each line's token is what the checkpoint was overfitted to: keep even lines, remove odd ones."""
     folder = tmp_path / "trained"
     shutil.copytree(line_labels_folder, folder)
-    tokenizer = load_tokenizer(folder)
-    few = LINE_LABELS.model_copy(update={"max_lines": 4})
-    planner = LineLabelsPlanner(tokenizer, few, 299)
+    planner = LineLabelsPlanner(load_tokenizer(folder), LINE_LABELS, 20)
     text = "\n".join(f"line {letter}" for letter in "abcdef")
     (chunks,) = planner.plan([text])
     keep, remove = planner.candidates
     pairs = [
         (item.prompt_token_ids[: position + 1], (remove if line % 2 else keep,))
         for item in chunks
-        for line, position in enumerate(item.positions)
+        for line, position in enumerate(item.positions, item.chunk.line_start)
     ]
     assert overfit(folder, pairs, steps=300) < 0.05
     with open_engine(TransformersEngineConfig(device="cpu", dtype="float32"), str(folder)) as engine:
-        config = LABELS.model_copy(update={"line_labels": few})
+        config = LABELS.model_copy(update={"window": 21})
         (result,) = open_chunk_refiner(config, engine, folder).write_programs([RefinerInput("d", text)])
-    assert [(row.line_start, row.line_end) for row in result.rows] == [(0, 3), (4, 5)]
+    assert [(row.line_start, row.line_end) for row in result.rows] == [
+        (item.chunk.line_start, item.chunk.line_end) for item in chunks
+    ]
+    assert len(result.rows) == 2
     for row in result.rows:
         assert row.program is None
         assert row.finish_reason == "scored"
         assert row.line_keep_probabilities is not None
         kept = [probability > 0.5 for probability in row.line_keep_probabilities]
-        assert kept == [line % 2 == 0 for line in range(len(kept))]
+        assert kept == [line % 2 == 0 for line in range(row.line_start, row.line_end + 1)]
+
+
+def test_blank_lines_take_the_label_of_the_line_before_them_and_are_asked_about_once(line_labels_tokenizer):
+    asked: list[ScoreRequest] = []
+
+    def score(request: ScoreRequest) -> Score:
+        asked.append(request)
+        rows = tuple((-0.1, -2.4) if place % 2 else (-2.4, -0.1) for place in range(len(request.positions)))
+        return Score(request.request_id, rows, len(request.prompt_token_ids))
+
+    refiner = ModelChunkRefiner(LABELS, ScriptedEngine(score=score), line_labels_tokenizer)
+    (result,) = refiner.write_programs([RefinerInput("d", "\nmenu\n\n\nprose\n")])
+    remove, keep = (pytest.approx(1 / (1 + math.exp(odds))) for odds in (2.3, -2.3))
+    assert result.rows[0].line_keep_probabilities == (remove, remove, remove, remove, keep, keep)
+    assert [len(request.positions) for request in asked] == [2]
 
 
 def test_chunks_that_come_back_in_any_order_are_put_in_theirs(tokenizer):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.files import find_model
+from prox_assets.refiners.model.find import find_model
 
 
 def copied(folder: Path, to: Path) -> Path:

@@ -14,13 +14,12 @@ import pytest
 from prox_assets.engines.config import ServerEngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.engines.protocol import EngineError, EngineStalledError
 from prox_assets.refiners.config import RefinerConfig
-from prox_assets.refiners.model.files import model_folder
 from prox_assets.refiners.model.tokenization import load_tokenizer
-from prox_assets.refiners.presets import BUNDLED, named_refiners
 from prox_assets.refiners.prompts.makers import prompt_maker
 from prox_assets.refiners.prompts.processes import PromptProcesses, process_count
 from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.session import RefinerSession
+from prox_assets_tests.refiners.conftest import INLINE_LABELS
 
 PATIENCE = 60.0
 CONFIG = RefinerConfig(
@@ -55,16 +54,22 @@ def children() -> set[int]:
 
 @pytest.mark.parametrize("level", ["doc", "chunk"])
 @pytest.mark.parametrize("dialect", ["prox", "line-labels"])
-def test_prompts_are_those_that_this_process_makes(level: str, dialect: str, tiny_folder: Path) -> None:
-    if dialect == "prox":
-        config = CONFIG.model_copy(update={"level": level, "window": 400})
-        folder = tiny_folder
-    else:
-        pair = named_refiners(BUNDLED)
-        found = pair.doc if level == "doc" else pair.chunk
-        assert found is not None
-        assert found.model is not None
-        config, folder = found, model_folder(found.model)
+def test_prompts_are_those_that_this_process_makes(
+    level: str, dialect: str, tiny_folder: Path, inline_folder: Path
+) -> None:
+    folder = tiny_folder if dialect == "prox" else inline_folder
+    config = RefinerConfig.model_validate(
+        {
+            "name": "refiner",
+            "level": level,
+            "model": str(folder),
+            "dialect": dialect,
+            "line_labels": INLINE_LABELS,
+            "window": 400,
+            "max_new_tokens": 40,
+            **({"prompt_format": "plain"} if dialect == "prox" else {}),
+        }
+    )
     groups = [TEXTS[:1], TEXTS[1:3], [], TEXTS[3:], TEXTS]
 
     with PromptProcesses(config, folder, 2, PATIENCE) as processes:

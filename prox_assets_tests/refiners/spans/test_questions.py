@@ -133,7 +133,7 @@ def test_chunks_have_their_own_spans(inline_tokenizer):
     lines = [f"Line {number} ends here.[{number}]" for number in range(40)]
     noise = {f"[{number}]" for number in range(0, 40, 2)}
     (result,) = refine(inline_tokenizer, judging(inline_tokenizer, noise), "\n".join(lines))
-    assert len(result.rows) == 3
+    assert len(result.rows) == 2
     programs = [((row.line_start, row.line_end), row.program) for row in result.rows]
     refined = execute("\n".join(lines), programs, ExecutionPolicy()).text
     expected = [line.partition("[")[0] if number % 2 == 0 else line for number, line in enumerate(lines)]

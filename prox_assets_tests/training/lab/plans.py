@@ -5,8 +5,8 @@ from typing import Any
 
 from prox_assets.training.lab.settings import LabPlan
 
-LINE_LABELS: dict[str, Any] = {"backward_token": "<back>", "max_lines": 48, "inline": {}}
-SHAPE = {"vocabulary": 700, "hidden": 64, "intermediate": 128, "layers": 2}
+LINE_LABELS: dict[str, Any] = {"inline": {}}
+SHAPE = {"vocabulary": 7000, "hidden": 64, "intermediate": 128, "layers": 2}
 RECIPE: dict[str, Any] = {
     "steps": 120,
     "batch_tokens": 2048,
