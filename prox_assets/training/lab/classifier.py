@@ -50,7 +50,7 @@ def train_classifier(
     shutil.rmtree(fresh, ignore_errors=True)
     if level == "chunk":
         begin_or_resume(work, identity(plan, folder, level, None))
-        fitted = fit_lines(rows, spec.classifier, Steps(work, 2 * len(ALL), progress))
+        fitted = fit_lines(rows, spec.classifier_recipe, Steps(work, 2 * len(ALL), progress))
         for fold, model in enumerate(fitted.folds):
             write_line_model(model, _fold(folder, fold))
         write_line_model(fitted.model, fresh)
@@ -58,7 +58,7 @@ def train_classifier(
         start = start_of(plan, folder, level)
         begin_or_resume(work, identity(plan, folder, level, find_classifier(str(start)).weights_hash))
         folds = [read_line_model(_fold(folder, fold)) for fold in range(FOLDS)]
-        fitted = fit_documents(rows, read_line_model(start), folds, spec.classifier, Steps(work, 1, progress))
+        fitted = fit_documents(rows, read_line_model(start), folds, spec.classifier_recipe, Steps(work, 1, progress))
         write_document_model(fitted, fresh)
     result = _judged(plan, spec.refiner, fresh)
     pages = pages_by_script(rows)
@@ -73,7 +73,7 @@ def train_classifier(
             "trained_scripts": spec.refiner.trained_scripts or scripts_with_enough(pages),
         }
     )
-    save_refiner(finished, fresh, {**shown, "recipe": spec.classifier.model_dump(mode="json")})
+    save_refiner(finished, fresh, {**shown, "recipe": spec.classifier_recipe.model_dump(mode="json")})
     shutil.rmtree(folder.model(level), ignore_errors=True)
     fresh.replace(folder.model(level))
     return {**shown, "curves": {"loss": [], "development": [asdict(result)]}}
