@@ -1,6 +1,7 @@
 """Classifiers as refiners: programs, folders, and files that are damaged or someone else's."""
 
 import json
+import sys
 import tracemalloc
 from typing import Any
 
@@ -99,6 +100,34 @@ def test_menus_go_and_prose_stays_and_pages_without_prose_are_worth_less(folder)
     )
     article, error = (answer.keep_probability or 0.0 for answer in answers)
     assert article > 0.5 > error > 0
+
+
+def test_paragraphs_in_scripts_that_it_was_not_trained_on_are_chunks_of_their_own_and_stay(folder):
+    khmer = "នេះជាអត្ថបទដ៏វែងមួយអំពីទន្លេមេគង្គ និងមនុស្សដែលរស់នៅក្បែរវា ដែលត្រូវបានសរសេរជាភាសាខ្មែរ"
+    english = "This is a long line about the river and the people who live beside it, written in English."
+    text = "\n".join(["Menu", english, khmer, "", khmer, "ភាសាខ្មែរ", english])
+    keep = open_chunk_classifier(folder / "chunk", ("latin",))
+    [answer] = keep.write_programs(inputs([text]))
+    found = [(row.line_start, row.line_end, row.skip_reason) for row in answer.rows]
+    assert found == [(0, 1, None), (2, 4, "outside_training"), (5, 6, None)]
+    assert [len(row.line_keep_probabilities or ()) for row in answer.rows] == [2, 0, 2]
+    [whole] = open_chunk_classifier(folder / "chunk").write_programs(inputs([text]))
+    [scored] = whole.rows
+    assert (scored.line_keep_probabilities or ())[:2] == answer.rows[0].line_keep_probabilities
+
+
+def test_a_machine_without_openmp_is_told_what_to_install(folder, monkeypatch):
+    missing = OSError("libgomp.so.1: cannot open shared object file")
+
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "lightgbm":
+                raise missing
+
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(RefinerError, match="libgomp1"):
+        open_chunk_classifier(folder / "chunk")
 
 
 def test_a_folder_of_both_levels_is_a_refiner_that_needs_no_engine(folder):
