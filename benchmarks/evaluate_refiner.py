@@ -1,13 +1,12 @@
 """Evaluate refiners on the validation sites of labelled pages, side by side: the table of the model cards.
 
-`python -m benchmarks.evaluate_refiner --pages FILE [--systems lines,bundled,cascade]` prints Markdown tables. A system
+`python -m benchmarks.evaluate_refiner --pages FILE [--systems lines,bundled]` prints Markdown tables. A system
 is a preset or a folder of the refiner lab; every released or trained model joins by its name. The rules of C4, Gopher
 and FineWeb, lines of eight and more words, and the labels themselves come with them. Intervals are paired bootstraps
 over sites against the first system.
 """
 
 import sys
-from pathlib import Path
 
 from benchmarks.support.arguments import command_parser
 from benchmarks.support.reference_refiners import ScoringReference, from_labels, long_lines, published_rules
@@ -38,7 +37,7 @@ def main() -> int:
     parser.add_argument("--level", choices=("doc", "chunk"), help="only this level")
     arguments = parser.parse_args()
     pages = validation_pages(list(read_labelled_pages(arguments.pages)))[:: arguments.every]
-    chosen = {Path(name).name: named_refiners(name) for name in arguments.systems.split(",")}
+    chosen = {name: named_refiners(name) for name in arguments.systems.split(",")}
     levels: tuple[Level, ...] = ("chunk", "doc") if arguments.level is None else (arguments.level,)
     for level in levels:
         systems: dict[str, RefinerPair] = {

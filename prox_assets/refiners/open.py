@@ -44,7 +44,7 @@ def open_document_refiner(
     if config.kind == "rules":
         return RulesDocumentRefiner(config.rules)
     if config.kind == "classifier":
-        # Here rather than above: numpy and LightGBM would cost every Dagster process that only reads definitions.
+        # Here rather than above: scipy and LightGBM would cost every Dagster process that only reads definitions.
         from prox_assets.refiners.classifier.open import open_document_classifier
 
         return trained_documents(config, open_document_classifier(_folder(config, model_path)))
@@ -65,7 +65,7 @@ def open_chunk_refiner(
     if config.kind == "classifier":
         from prox_assets.refiners.classifier.open import open_chunk_classifier
 
-        return trained_chunks(config, open_chunk_classifier(_folder(config, model_path)))
+        return trained_chunks(config, open_chunk_classifier(_folder(config, model_path), config.trained_scripts))
     probed, engine, tokenizer = _probed(config, engine, model_path)
     return trained_chunks(config, ModelChunkRefiner(probed, engine, tokenizer, prompts(probed)))
 

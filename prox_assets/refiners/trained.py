@@ -1,9 +1,9 @@
-"""What its training tells of a refiner of any kind: the scripts that it abstains from, and how sure it should be.
+"""What a refiner keeps from its training: the scripts that it abstains from, and how sure it should be.
 
 Documents in scripts that it was not trained on are kept as they are, with a reason: a model trained on Latin letters
 deletes Khmer. Whole documents are set aside here, for refiners of every kind; chunks of mixed documents are set aside
-where they are made (prompts/makers.py). Single lines are not: on pages in Latin letters, 92 % of the labelled lines in
-another script are boilerplate, such as links to the page in other languages.
+where they are made (prompts/makers.py, classifier/refiner.py). Short lines are not: on pages in Latin letters, 92 % of
+the labelled lines in another script are boilerplate, such as links to the page in other languages.
 """
 
 from collections import deque

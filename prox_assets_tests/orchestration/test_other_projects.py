@@ -130,7 +130,11 @@ def broken(definitions: dg.Definitions) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("attributes", "line", "message"),
     [
-        ({"refiners": "prox-poetry"}, 6, "no refiner preset 'prox-poetry', .*bundled, keep-all, prox-math, .*rules"),
+        (
+            {"refiners": "prox-poetry"},
+            6,
+            "no refiner preset 'prox-poetry', .*bundled, keep-all, lines, prox-math, .*rules",
+        ),
         ({"colour": "green"}, 6, "no setting colour; attributes knows corpus, urls, "),
         ({"engine": {"kind": "abacus"}}, 6, "engine: .*'vllm', 'server', 'transformers'"),
         ({"policy": {"min_kept": 7}}, 7, "policy does not know min_kept; it knows mode, .*min_kept_share"),
@@ -204,7 +208,7 @@ def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_wh
     assert checked.returncode == 1
     shown = checked.stdout
     for line, message in (
-        (6, "'prox-poetry' is not one of ['bundled', 'keep-all', 'prox-math', 'prox-web', 'rules']"),
+        (6, "'prox-poetry' is not one of ['bundled', 'keep-all', 'lines', 'prox-math', 'prox-web', 'rules']"),
         (8, "'abacus' is not one of ['server', 'transformers', 'vllm']"),
         (10, "'min_kept' was unexpected"),
         (11, "'colour' was unexpected"),

@@ -176,6 +176,18 @@ def test_presets_name_the_released_models_and_an_unknown_one_lists_them():
         preset("prox")
 
 
+def test_a_classifier_scores_and_needs_a_folder_but_no_engine():
+    settings = {"name": "c", "level": "chunk", "kind": "classifier"}
+    classifier = RefinerConfig.model_validate({**settings, "model": "lab/chunk/model"})
+    assert (classifier.dialect, classifier.decoding, classifier.needs_engine) == ("line-labels", "score", False)
+    with pytest.raises(ValidationError, match="needs model: a folder"):
+        RefinerConfig.model_validate(settings)
+    with pytest.raises(ValidationError, match="its dialect is line-labels"):
+        RefinerConfig.model_validate({**settings, "model": "m", "dialect": "prox", "decoding": "complete"})
+    with pytest.raises(RefinerError, match="needs its model files"):
+        classifier.fingerprint()
+
+
 def test_a_configuration_survives_json():
     for pair in PRESETS.values():
         assert RefinerPair.model_validate_json(pair.model_dump_json()) == pair

@@ -39,7 +39,7 @@ class RefinerTrace:
 
     Attributes:
         name: The refiner's name.
-        kind: "model", "rules", or None for one that keeps everything.
+        kind: "model", "classifier", "rules", or None for one that keeps everything.
         model: Folder or hub id of the model, if it has one.
         revision: The exact revision of the model's files, if the hub gave one; else the requested revision.
         dialect: "prox" or "line-labels".

@@ -52,6 +52,8 @@ def refiner(who: RefinerTrace | None) -> str:
     words = [who.name or "unnamed"]
     if who.kind == "rules":
         words.append("rules without a model")
+    if who.kind == "classifier":
+        words.append("a classifier")
     if who.model:
         words.append(f"model {who.model}")
     if who.revision:

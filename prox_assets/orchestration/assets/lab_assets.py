@@ -64,6 +64,7 @@ def build_lab_assets(plan: LabSettings) -> list[dg.AssetsDefinition]:
 
 def _assets_of_level(plan: LabSettings, level: Level) -> list[dg.AssetsDefinition]:
     spec = plan.spec(level)
+    tools = {"lightgbm" if spec.refiner.kind == "classifier" else "pytorch"}
     # A language model is shown the chunks of documents that it has said to keep; people's labels need no such order.
     decided: list[Step] = [("doc", SEED_ANNOTATIONS)] if level == "chunk" and plan.annotator is not None else []
     start: list[Step] = [(spec.start_from, MODEL)] if spec.start_from is not None else []
@@ -101,7 +102,7 @@ def _assets_of_level(plan: LabSettings, level: Level) -> list[dg.AssetsDefinitio
             "The trained refiner: a folder that engines load, and that `refiners:` of a corpus may name.",
             {level: spec.model_dump(mode="json")},
             _train,
-            {"pytorch"},
+            tools,
         ),
         _asset(
             plan,
@@ -111,7 +112,7 @@ def _assets_of_level(plan: LabSettings, level: Level) -> list[dg.AssetsDefinitio
             "The refiner on validation sites, compared with keep-all, the rules and the previous refiner.",
             {"previous": plan.previous, "pages": _stamps(plan.pages), "seed": plan.seed},
             _evaluate,
-            {"pytorch"},
+            tools,
         ),
     ]
 

@@ -129,12 +129,6 @@ def read_lines(texts: Sequence[str]) -> Lines:
     )
 
 
-def word_hash(word: str) -> int:
-    """Return the hash of a word as `Lines.words` has it."""
-    [found] = read_lines([word]).words.tolist()
-    return found
-
-
 def _hashed(read: Sequence[str], lengths: np.ndarray, spaces: np.ndarray) -> dict[str, np.ndarray]:
     joined = "".join(chain([BREAK], *((line, BREAK) for line in read)))
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -1,5 +1,6 @@
 """Opens classifiers: from a folder to a refiner, and back."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from prox_assets.refiners.classifier.document_model import DOCUMENT_SHAPES, DocumentModel
@@ -9,13 +10,17 @@ from prox_assets.refiners.classifier.linear import LINEAR_SHAPES
 from prox_assets.refiners.classifier.refiner import ClassifierChunkRefiner, ClassifierDocumentRefiner
 
 
-def open_chunk_classifier(folder: Path) -> ClassifierChunkRefiner:
+def open_chunk_classifier(folder: Path, scripts: Collection[str] | None = None) -> ClassifierChunkRefiner:
     """Return the chunk refiner in a folder.
+
+    Args:
+        folder: The folder.
+        scripts: The scripts that it was trained on; None for any.
 
     Raises:
         RefinerError: The folder holds no line classifier, or a damaged one.
     """
-    return ClassifierChunkRefiner(read_line_model(folder))
+    return ClassifierChunkRefiner(read_line_model(folder), scripts)
 
 
 def open_document_classifier(folder: Path) -> ClassifierDocumentRefiner:

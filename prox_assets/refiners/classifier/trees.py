@@ -20,8 +20,13 @@ class Trees:
     """
 
     def __init__(self, text: str) -> None:
-        import lightgbm
-
+        try:
+            import lightgbm
+        except OSError as error:  # its own library loads one of the system's
+            raise RefinerError(
+                f"LightGBM cannot be loaded: {error}. It needs OpenMP: apt-get install libgomp1 (macOS: brew install "
+                "libomp)."
+            ) from error
         try:
             self._booster: Booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:

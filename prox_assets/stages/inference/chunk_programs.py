@@ -73,7 +73,13 @@ def _work(run: ShardRun, inputs: Mapping[Table, str], floor: float, earlier: "_E
         known: list[Row] | None = None
         if (
             decision["error"] is not None
-            or not decide_document(document["text"], decision["program"], decision["keep_probability"], admission).keep
+            or not decide_document(
+                document["text"],
+                decision["program"],
+                decision["keep_probability"],
+                admission,
+                decision["skip_reason"],
+            ).keep
         ):
             known = []
         elif earlier is not None:

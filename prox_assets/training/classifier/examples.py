@@ -10,10 +10,13 @@ import xxhash
 from prox_assets.refiners.classifier.linear import LineMatrices, line_matrices
 from prox_assets.refiners.classifier.lines import Lines, read_lines
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.training.data.page_annotations import CLEAN, TEXT_SEPARATOR
 
 FOLDS = 5
 # A target that is half one, half the other says nothing; it keeps a tenth of its weight.
 LEAST_SURE = 0.1
+# Tripled, it took a quarter of the damage from clean texts, and .002 of the F1 of pages.
+CLEAN_WEIGHT = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,16 @@ class LineExamples:
 def line_examples(rows: Sequence[Mapping[str, Any]]) -> LineExamples:
     """Return the lines of rows of TRAINING_CHUNKS.
 
-    A text's total weight grows with the square root of its number of lines.
+    A text's total weight grows with the square root of its number of lines, and clean texts count `CLEAN_WEIGHT`.
     """
     lines = read_lines([row["text"] for row in rows])
     targets, weights = (_of_lines(rows, lines, name) for name in ("line_targets", "line_weights"))
     sure = np.maximum(LEAST_SURE, 2 * np.abs(targets - 0.5))
     counts = (lines.ends - lines.begins)[lines.text_of]
+    clean = np.array([row["doc_id"].endswith(f"{TEXT_SEPARATOR}{CLEAN}") for row in rows], dtype=bool)
+    importance = np.where(clean, CLEAN_WEIGHT, 1.0)[lines.text_of] / np.sqrt(counts)
     folds = np.array([fold_of(row["site"]) for row in rows], dtype=np.int64)
-    return LineExamples(lines, line_matrices(lines), targets, weights * sure / np.sqrt(counts), folds[lines.text_of])
+    return LineExamples(lines, line_matrices(lines), targets, weights * sure * importance, folds[lines.text_of])
 
 
 def fold_of(site: str) -> int:

@@ -79,9 +79,10 @@ def _columns(matrix: csr_matrix, present: np.ndarray) -> csr_matrix:
     """Return the matrix with only these columns, which hold all of its entries."""
     from scipy.sparse import csr_matrix
 
-    places = np.zeros(matrix.shape[1], dtype=np.int32)
+    rows, columns = matrix.get_shape()
+    places = np.zeros(columns, dtype=np.int32)
     places[present] = np.arange(len(present), dtype=np.int32)
-    return csr_matrix((matrix.data, places[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(present)))
+    return csr_matrix((matrix.data, places[matrix.indices], matrix.indptr), shape=(rows, len(present)))
 
 
 def _unpacked(packed: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> LinearWeights:

@@ -1,6 +1,6 @@
 """The phrases that synthetic bad documents are made of."""
 
-ERRORS = (
+ERRORS: tuple[tuple[int, str], ...] = (
     *((404, "Page not found"), (403, "Forbidden"), (500, "Internal Server Error"), (502, "Bad Gateway")),
     *((503, "Service temporarily unavailable"), (410, "This page is gone"), (429, "Too many requests")),
     *((401, "Please sign in to continue"), (404, "Seite nicht gefunden"), (404, "Página no encontrada")),
@@ -11,7 +11,7 @@ ERRORS = (
         (504, "Gateway Timeout"),
     ),
 )
-ERROR_REMARKS = (
+ERROR_REMARKS: tuple[str, ...] = (
     "The page you are looking for may have been moved, renamed or deleted.",
     "You do not have permission to view this page.",
     "Something went wrong on our side. Please try again later.",
@@ -28,7 +28,7 @@ ERROR_REMARKS = (
     "No results were found for your search. Try other words.",
     "There was a problem loading this item. If it keeps happening, tell the webmaster what you were doing.",
 )
-WALLS = (
+WALLS: tuple[str, ...] = (
     "Please enable JavaScript and cookies to continue.",
     "Checking your browser before you are taken to the site. This can take up to five seconds.",
     "Verify that you are a human by completing the action below.",
@@ -43,20 +43,48 @@ WALLS = (
     "Already a subscriber? Sign in to keep reading.",
     "Choose your country and language to continue.",
 )
-WALL_BUTTONS = ("Accept all", "Reject all", "Manage options", "Sign in", "Subscribe now", "Start free trial", "OK")
-HEADS = ("Oops!", "Sorry!", "Uh-oh.", "Hmm.", "Attention required", "Access denied", "Just a moment...")
-SITE_WORDS = ("garden", "travel", "market", "music", "motor", "health", "pixel", "river", "studio", "north", "daily")
-MENU = (
+WALL_BUTTONS: tuple[str, ...] = (
+    "Accept all",
+    "Reject all",
+    "Manage options",
+    "Sign in",
+    "Subscribe now",
+    "Start free trial",
+    "OK",
+)
+HEADS: tuple[str, ...] = (
+    "Oops!",
+    "Sorry!",
+    "Uh-oh.",
+    "Hmm.",
+    "Attention required",
+    "Access denied",
+    "Just a moment...",
+)
+SITE_WORDS: tuple[str, ...] = (
+    "garden",
+    "travel",
+    "market",
+    "music",
+    "motor",
+    "health",
+    "pixel",
+    "river",
+    "studio",
+    "north",
+    "daily",
+)
+MENU: tuple[str, ...] = (
     *("Home", "About", "Contact", "Blog", "Shop", "Login", "Privacy policy", "Terms of use", "Sitemap", "Search"),
     *("News", "Products", "Services", "Careers", "Support", "FAQ", "Newsletter", "Facebook", "Twitter", "Register"),
 )
-SPAM_THINGS = (
+SPAM_THINGS: tuple[str, ...] = (
     *("cheap watches", "online casino", "payday loans", "designer handbags", "weight loss pills", "replica shoes"),
     *("crypto signals", "escort service", "essay writing service", "followers and likes", "free spins bonus"),
     *("live streaming links", "car insurance quotes", "male enhancement", "forex robot", "hair growth serum"),
     *("used truck parts", "sports betting tips", "private tutor", "visa assistance", "garage door repair"),
 )
-SPAM_SENTENCES = (
+SPAM_SENTENCES: tuple[str, ...] = (
     "Buy {thing} in {place} with {n}% discount and free shipping.",
     "Best {thing} {place} {n}, order now!!!",
     "Looking for {thing}? Click here for {thing} near {place}.",
@@ -73,7 +101,7 @@ SPAM_SENTENCES = (
     "Get {thing} now >>> {thing} >>> {place}",
     "Doctors hate this one trick with {thing} that melts {n} kg in {n} days.",
 )
-COMMENT_SPAM = (
+COMMENT_SPAM: tuple[str, ...] = (
     "Nice post! I also wrote about {thing} at my blog, check it out.",
     "Very good written information. It will be useful to anyone who uses {thing}, including me.",
     "I simply want to tell you that I am new to blogging and definitely savored your {place} page.",
@@ -83,7 +111,7 @@ COMMENT_SPAM = (
     "My brother recommended I might like this blog. He was entirely right. {thing}",
     "Hello! Would you mind if I share your blog with my {thing} group? There are {n} people who would enjoy it.",
 )
-PARKED = (
+PARKED: tuple[str, ...] = (
     "This domain is for sale. Make an offer today.",
     "{site}.example is parked free, courtesy of its registrar.",
     "The owner of this domain has not yet uploaded a website.",
@@ -92,7 +120,7 @@ PARKED = (
     "Welcome to your new server. If you can read this page, the installation was successful.",
     "This site is under construction. Please come back soon.",
 )
-PLACES = (
+PLACES: tuple[str, ...] = (
     *("Springfield", "Oakdale", "Rivertown", "Greenford", "Northport", "Lakeview", "Maple Falls", "Westbury"),
     *("Clinton", "Fairview", "Bristol", "Georgetown", "Salem", "Ashland", "Burlington", "Milton", "Newport"),
 )
@@ -102,7 +130,7 @@ LOREM: tuple[str, ...] = (
     *("nostrud", "exercitation", "ullamco", "laboris", "nisi", "ut", "aliquip", "ex", "ea", "commodo", "consequat"),
     *("duis", "aute", "irure", "dolor", "in", "reprehenderit", "in", "voluptate", "velit", "esse", "cillum", "dolore"),
 )
-LOG_LINES = (
+LOG_LINES: tuple[str, ...] = (
     "Warning: include({word}.php): failed to open stream: No such file or directory in /var/www/{word}.php on line {n}",
     "Fatal error: Uncaught Error: Call to undefined function {word}() in /home/{word}/public_html/index.php:{n}",
     "Traceback (most recent call last):",

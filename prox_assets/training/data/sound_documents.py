@@ -192,7 +192,7 @@ def _code(rng: random.Random, sentences: Sequence[str]) -> str:
     names = [word for word in words if len(word) > 2] or ["value", "count", "name", "item"]
     blocks: list[str] = []
     for _ in range(rng.randint(2, 7)):
-        chosen = {name: rng.choice(names) for name in "abcd"}
+        chosen = {name: rng.choice(names) for name in ("a", "b", "c", "d")}
         code = rng.choice(_CODE).format(**chosen, A=chosen["a"].title(), n=rng.randint(0, 99))
         told = rng.choice(sentences).strip()
         blocks += [rng.choice([told, f"# {told}", f"// {told}", ""]), code]

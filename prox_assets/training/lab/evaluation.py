@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from prox_assets.corpora.sample.decisions import sound_pages
+from prox_assets.corpora.sample.decisions import sound_pages, worthless_pages
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.calibration import Calibration
@@ -195,10 +195,12 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     sets["bad documents of families that nobody was trained on"] = unknown
     kept = [page for page in pages if (document_target(page) or 0.0) >= KEEP_FROM and page.gold.strip()]
     sets["main content as documents"] = [_sound(page, page.gold) for page in kept]
-    sets["paragraphs of 50 to 200 words"] = [_sound(page, text) for page in kept for text in paragraphs(page.gold)]
-    sets["sound pages of the sample"] = [
-        LabelledDocument(page.url, page.text, keep=True, kind=page.language) for page in sound_pages()
-    ]
+    middle = [(page, found[len(found) // 2]) for page in kept if (found := paragraphs(page.gold))]
+    sets["paragraphs of 50 to 200 words"] = [_sound(page, text) for page, text in middle]
+    for which, found, keep in (("sound", sound_pages(), True), ("worthless", worthless_pages(), False)):
+        sets[f"{which} pages of the sample"] = [
+            LabelledDocument(page.url, page.text, keep=keep, kind=page.language) for page in found
+        ]
     results: dict[str, dict[str, DocumentEvaluation]] = {name: {} for name in sets}
     numbers: dict[str, Any] = {name: {} for name in systems}
     for name, pair in systems.items():

@@ -24,8 +24,11 @@ class RefinerSpec(BaseModel):
     recipe: TrainingRecipe = Field(
         default_factory=TrainingRecipe, description="Hyperparameters of a language model; a classifier reads none."
     )
-    classifier: ClassifierRecipe = Field(
-        default_factory=ClassifierRecipe, description="Hyperparameters of a refiner of kind classifier."
+    classifier: ClassifierRecipe | None = Field(
+        default=None,
+        # Left out where it is not set: the assets of language models keep their versions.
+        exclude_if=lambda value: value is None,
+        description="Hyperparameters of a refiner of kind classifier, and of the classifiers that distillation asks.",
     )
     start_from: Literal["chunk"] | None = Field(
         default=None, description="Start from the lab's own model of this level, which must be trained first."
@@ -45,11 +48,17 @@ class RefinerSpec(BaseModel):
             )
         return self
 
+    @property
+    def classifier_recipe(self) -> ClassifierRecipe:
+        """The hyperparameters of classifiers, given or not."""
+        return self.classifier or ClassifierRecipe()
+
     @model_validator(mode="before")
     @classmethod
     def _no_model_yet(cls, values: Any) -> Any:  # noqa: ANN401 (pydantic hands over whatever the caller gave)
         if isinstance(values, dict) and isinstance(values.get("refiner"), dict):
-            return {**values, "refiner": {"model": NO_MODEL, **values["refiner"]}}
+            own = {"classifier": {}} if values["refiner"].get("kind") == "classifier" else {}
+            return {**own, **values, "refiner": {"model": NO_MODEL, **values["refiner"]}}
         return values
 
 

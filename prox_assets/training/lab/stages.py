@@ -129,7 +129,7 @@ def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, 
     examples, statistics = build_training_set(level, read_table(folder.annotations(level)))
     chunk = plan.chunk.refiner
     if level == "chunk" and plan.distillation > 0 and chunk.kind == "model" and chunk.decoding == "score":
-        distil(examples, plan.distillation, partial(out_of_fold, recipe=plan.chunk.classifier))
+        distil(examples, plan.distillation, partial(out_of_fold, recipe=plan.chunk.classifier_recipe))
     schema = TRAINING_CHUNKS if level == "chunk" else TRAINING_DOCUMENTS
     write_table(folder.training_set(level), schema, examples)
     shown = statistics.as_dict()

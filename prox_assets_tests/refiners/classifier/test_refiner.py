@@ -1,7 +1,9 @@
 """Classifiers as refiners: programs, folders, and files that are damaged or someone else's."""
 
 import json
+import sys
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +46,7 @@ def inputs(texts):
     return [RefinerInput(str(number), text) for number, text in enumerate(texts)]
 
 
-def probabilities(refiner, texts):
+def probabilities(refiner, texts) -> list[Any]:
     return [result.rows[0].line_keep_probabilities for result in refiner.write_programs(inputs(texts))]
 
 
@@ -52,6 +54,7 @@ def test_a_document_is_one_chunk_with_a_probability_for_every_line(folder):
     [answer] = open_chunk_classifier(folder / "chunk").write_programs([RefinerInput("a", "\nHome\n\nCart\n")])
     [row] = answer.rows
     assert (row.line_start, row.line_end, row.finish_reason, row.program) == (0, 4, "scored", None)
+    assert row.line_keep_probabilities is not None
     first, home, gap, cart, last = row.line_keep_probabilities
     assert first == home == gap
     assert cart == last
@@ -95,8 +98,36 @@ def test_menus_go_and_prose_stays_and_pages_without_prose_are_worth_less(folder)
     answers = open_document_classifier(folder / "doc").write_programs(
         inputs([TEXTS[0], "404\nPage not found\nGo back"])
     )
-    article, error = (answer.keep_probability for answer in answers)
-    assert article > 0.5 > error
+    article, error = (answer.keep_probability or 0.0 for answer in answers)
+    assert article > 0.5 > error > 0
+
+
+def test_paragraphs_in_scripts_that_it_was_not_trained_on_are_chunks_of_their_own_and_stay(folder):
+    khmer = "នេះជាអត្ថបទដ៏វែងមួយអំពីទន្លេមេគង្គ និងមនុស្សដែលរស់នៅក្បែរវា ដែលត្រូវបានសរសេរជាភាសាខ្មែរ"
+    english = "This is a long line about the river and the people who live beside it, written in English."
+    text = "\n".join(["Menu", english, khmer, "", khmer, "ភាសាខ្មែរ", english])
+    keep = open_chunk_classifier(folder / "chunk", ("latin",))
+    [answer] = keep.write_programs(inputs([text]))
+    found = [(row.line_start, row.line_end, row.skip_reason) for row in answer.rows]
+    assert found == [(0, 1, None), (2, 4, "outside_training"), (5, 6, None)]
+    assert [len(row.line_keep_probabilities or ()) for row in answer.rows] == [2, 0, 2]
+    [whole] = open_chunk_classifier(folder / "chunk").write_programs(inputs([text]))
+    [scored] = whole.rows
+    assert (scored.line_keep_probabilities or ())[:2] == answer.rows[0].line_keep_probabilities
+
+
+def test_a_machine_without_openmp_is_told_what_to_install(folder, monkeypatch):
+    missing = OSError("libgomp.so.1: cannot open shared object file")
+
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "lightgbm":
+                raise missing
+
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(RefinerError, match="libgomp1"):
+        open_chunk_classifier(folder / "chunk")
 
 
 def test_a_folder_of_both_levels_is_a_refiner_that_needs_no_engine(folder):

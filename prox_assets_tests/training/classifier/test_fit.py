@@ -47,7 +47,8 @@ def test_opinions_out_of_fold_are_of_classifiers_that_do_not_know_the_site():
 
 
 def test_blank_texts_have_no_opinion_and_equal_examples_give_equal_opinions():
-    blank = {"text": " \n", "site": "blank.example", "line_targets": [0.0, 0.0], "line_weights": [0.1, 0.1]}
+    blank = {"doc_id": "blank#text_full", "text": " \n", "site": "blank.example"}
+    blank |= {"line_targets": [0.0, 0.0], "line_weights": [0.1, 0.1]}
     data = [*rows(FOLDS * 4), blank]
     random.Random(1).shuffle(data)
     found = out_of_fold(data, SMALL)
