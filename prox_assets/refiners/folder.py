@@ -26,12 +26,16 @@ def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) 
     """Write a refiner's configuration and fingerprint next to its model; return the configuration with its path.
 
     Args:
-        config: The refiner's configuration; its `model` is ignored.
-        folder: Folder with the model and tokenizer files.
+        config: The refiner's configuration; its `model` is ignored, unless it is a cascade: that one names its model.
+        folder: Folder with the model and tokenizer files; for a cascade, which has none, it may be new.
         training: How the model was trained, as JSON values, for the record.
     """
-    placed = config.model_copy(update={"model": str(folder), "revision": None})
-    settings = config.model_copy(update={"model": _HERE, "revision": None}).model_dump(mode="json")
+    placed = stored = config
+    if config.kind != "cascade":
+        placed = config.model_copy(update={"model": str(folder), "revision": None})
+        stored = config.model_copy(update={"model": _HERE, "revision": None})
+    settings = stored.model_dump(mode="json")
+    folder.mkdir(parents=True, exist_ok=True)
     content = {"refiner": settings, "fingerprint": placed.fingerprint(refiner_files(placed)), "training": training}
     (folder / REFINER_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return placed
