@@ -3,10 +3,11 @@
 Prompts are built here as well as in worker processes (prompts/processes.py), so the classifier runs wherever they do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prox_assets.programs import Chunk
 from prox_assets.programs.words import count_words
 from prox_assets.refiners.cascade.opinions import ChunkOpinion, DocumentOpinion
 from prox_assets.refiners.cascade.settings import CascadeSettings
@@ -17,8 +18,6 @@ from prox_assets.refiners.model.files import find_classifier
 from prox_assets.refiners.protocol import RefinerInput
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk
 
 
@@ -32,13 +31,13 @@ class ChunkOpinions:
             RefinerError: It is missing, damaged, or no classifier of this level.
         """
         # numpy and LightGBM would cost every process that only reads definitions.
-        from prox_assets.refiners.cascade.gains import expected_gains
+        from prox_assets.refiners.cascade.gains import gains_of_chunks
         from prox_assets.refiners.classifier.open import open_chunk_classifier
         from prox_assets.refiners.trained import trained_chunks
 
         self._settings = _settings(config)
         self._is_scored = config.decoding == "score"
-        self._gains: Callable[[np.ndarray, Sequence[int], float], np.ndarray] = expected_gains
+        self._gains = gains_of_chunks
         classifier, folder = _classifier(config)
         self._refiner = trained_chunks(classifier, open_chunk_classifier(folder))
 
@@ -58,23 +57,26 @@ class ChunkOpinions:
     def _opinions(
         self, text: str, keep: tuple[float, ...], chunks: Sequence["PlannedChunk"]
     ) -> list[ChunkOpinion | None]:
-        import numpy as np
+        settings = self._settings
+        if self._is_scored:
+            sizes = [(planned.chunk, len(planned.prompt_token_ids)) for planned in chunks]
+            asked = [gain >= settings.min_gain for gain in self._gains(text, keep, sizes, settings.spread)]
+        else:
+            lines = text.split("\n")
+            means = [_mean_keep(lines, keep, planned.chunk) for planned in chunks]
+            asked = [settings.unsure_from <= mean <= settings.unsure_to for mean in means]
+        return [
+            ChunkOpinion(keep[planned.chunk.line_start : planned.chunk.line_end + 1], is_asked)
+            for planned, is_asked in zip(chunks, asked, strict=True)
+        ]
 
-        words = [count_words(line) for line in text.split("\n")]
-        probabilities = np.array(keep)
-        gains = self._gains(probabilities, words, self._settings.spread) if self._is_scored else None
-        opinions: list[ChunkOpinion | None] = []
-        for planned in chunks:
-            lines = slice(planned.chunk.line_start, planned.chunk.line_end + 1)
-            if gains is not None:
-                asked = gains[lines].sum() * 1000 >= self._settings.min_gain * len(planned.prompt_token_ids)
-            else:
-                # Blank lines have no words; a chunk of nothing else is sure in either way.
-                weights = np.maximum(words[lines], 1e-9)
-                mean = float(probabilities[lines] @ weights / weights.sum())
-                asked = self._settings.unsure_from <= mean <= self._settings.unsure_to
-            opinions.append(ChunkOpinion(keep[lines], bool(asked)))
-        return opinions
+
+def _mean_keep(lines: Sequence[str], keep: Sequence[float], chunk: Chunk) -> float:
+    """Return the mean P(keep) of a chunk's words; 1 where it has none."""
+    within = range(chunk.line_start, chunk.line_end + 1)
+    words = [count_words(lines[line]) for line in within]
+    total = sum(words)
+    return sum(keep[line] * count for line, count in zip(within, words, strict=True)) / total if total else 1.0
 
 
 class DocumentOpinions:
