@@ -15,7 +15,7 @@ from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.protocol import EngineError
 from prox_assets.refiners.cascade.settings import CascadeSettings
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.folder import LEVELS, save_refiner
+from prox_assets.refiners.folder import save_refiner
 from prox_assets.refiners.presets import BUNDLED, LINES, SHIPPED, named_refiners
 from prox_assets.training.data.pages import PAGES_VARIABLE, PagesError, read_labelled_pages
 from prox_assets.training.lab.cascade import make_cascade
@@ -36,14 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
         settings = CascadeSettings(classifier=options.classifier, **changes)
         pair = named_refiners(options.model)
         pages = list(read_labelled_pages(Path(options.pages))) if options.pages else []
-        for level in LEVELS:
-            model = pair.doc if level == "doc" else pair.chunk
-            if model is None:
-                continue
-            config, training = make_cascade(model, settings, pages, TransformersEngineConfig())
-            save_refiner(config, options.out / level, training)
+        models = [model for model in (pair.doc, pair.chunk) if model is not None]
+        made = [make_cascade(model, settings, pages, TransformersEngineConfig()) for model in models]
+        for config, training in made:
+            save_refiner(config, options.out / config.level, training)
             weights = ", ".join(f"{name} {value:.3g}" for name, value in training.items())
-            console.print(f"{level}: {options.out / level} ({weights or 'no weights: the model writes programs'})")
+            folder = options.out / config.level
+            console.print(f"{config.level}: {folder} ({weights or 'no weights: the model writes programs'})")
     except (RefinerError, PagesError, EngineError, ValueError) as error:
         console.print(f"[bold red]error:[/] {error}")
         return 1

@@ -1,4 +1,4 @@
-"""A lake that a cascade refined: its rows, `prox trace`, replay, resuming, and files from before there were cascades."""
+"""A lake that a cascade refined: its rows, trace and replay, and files of a release without cascades."""
 
 import re
 
@@ -10,6 +10,7 @@ from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.lake.schemas import Table
+from prox_assets.refiners.cascade.combining import model_share
 from prox_assets.refiners.cascade.settings import CascadeSettings
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.stages.execution.refined_shards import refine_shard
@@ -17,11 +18,12 @@ from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets_tests.lakes import as_an_earlier_release_wrote_it, table_file
-from prox_assets_tests.refiners.cascade.conftest import MENU, PROSE
+from prox_assets_tests.refiners.cascade.conftest import MENU, PROSE, answers
 from prox_assets_tests.refiners.conftest import LINE_LABELS, make_line_labels_llama
 from prox_assets_tests.stages.shard_runs import read_shard_of, rows
 
 LONG = "\n".join([PROSE] * 5 + [MENU, "The doubtful line\nRead on"] + [PROSE] * 5)
+TEXTS = [LONG, f"{MENU}\n{PROSE}", MENU]
 SETTINGS = CascadeSettings(min_gain=0.02, unsure_from=0.0, unsure_to=0.9)
 
 
@@ -44,8 +46,7 @@ def run(tmp_path_factory):
     )
     engine = TransformersEngineConfig(device="cpu", dtype="float32")
     policy = pair.policy(dialect="line-labels")
-    texts = [LONG, f"{MENU}\n{PROSE}", MENU]
-    run = read_shard_of(tmp_path_factory.mktemp("lake"), texts, refiners=pair, engine=engine, policy=policy)
+    run = read_shard_of(tmp_path_factory.mktemp("lake"), TEXTS, refiners=pair, engine=engine, policy=policy)
     infer(run)
     refine_shard(run)
     return run
@@ -97,22 +98,16 @@ def test_a_trace_says_of_every_line_who_decided_it(run):
 
 
 def test_the_models_own_probability_is_recovered(run):
-    part = next(part for trace in (life(run, 0), life(run, 1)) for part in trace.chunks if part.prompt_tokens)
     plain = run.plan.refiners.chunk.model_copy(update={"kind": "model", "cascade": None})
-    from prox_assets_tests.refiners.cascade.conftest import answers
-
-    texts = [row["text"] for row in rows(run, Table.DOCUMENTS)]
-    alone = {
-        round(keep, 2)
-        for answer in answers(plain, texts)
-        for row in answer.rows
-        for keep in row.line_keep_probabilities
-    }
-    from prox_assets.refiners.cascade.combining import model_share
-
-    pairs = zip(part.classifier_keep_probabilities, part.line_keep_probabilities, strict=True)
-    for own, together in pairs:
-        assert any(abs(model_share(own, together, SETTINGS) - keep) < 0.011 for keep in alone)
+    alone = [row for answer in answers(plain, TEXTS) for row in answer.rows]
+    places = {text: place for place, text in enumerate(TEXTS)}
+    texts = {row["doc_id"]: places[row["text"]] for row in rows(run, Table.DOCUMENTS)}
+    found = sorted(rows(run, Table.CHUNK_PROGRAMS), key=lambda row: (texts[row["doc_id"]], row["chunk_index"]))
+    for both, own in zip(found, alone, strict=True):
+        if both["prompt_tokens"]:
+            pairs = zip(both["classifier_keep_probabilities"], both["line_keep_probabilities"], strict=True)
+            shares = [model_share(*pair, SETTINGS) for pair in pairs]
+            assert shares == pytest.approx(own.line_keep_probabilities, abs=1e-4)
 
 
 def test_replay_gives_the_same_text_and_finished_files_are_current(run):

@@ -7,6 +7,7 @@ import pytest
 
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.folder import load_refiner
 from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets_tests.refiners.conftest import LINE_LABELS
@@ -59,8 +60,6 @@ def in_cascade(config: RefinerConfig, **settings: Any) -> RefinerConfig:
 
 def classifier(level: str) -> RefinerConfig:
     """Return the classifier by itself."""
-    from prox_assets.refiners.folder import load_refiner
-
     return load_refiner(f"{LINES}/{level}")
 
 

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.engines.protocol import Score
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.cascade.combining import combined, model_share
 from prox_assets.refiners.cascade.settings import CascadeSettings
+from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
 from prox_assets.refiners.model.tokenization import load_tokenizer
-from prox_assets.refiners.prompts.makers import prompt_maker
+from prox_assets.refiners.prompts.makers import ChunkPromptMaker, prompt_maker
 from prox_assets.refiners.prompts.processes import PromptProcesses
+from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.trained import trained_chunks
 from prox_assets_tests.refiners.cascade.conftest import MENU, PROSE, TEXTS, answers, classifier, in_cascade
 from prox_assets_tests.refiners.conftest import INLINE_LABELS
+from prox_assets_tests.refiners.scripted_engine import ScriptedEngine
 
 MODEL_ONLY = {"classifier_weight": 0.0, "model_weight": 1.0, "offset": 0.0}
 
@@ -115,7 +119,7 @@ def test_spans_are_asked_about_in_chunks_that_are_asked_about(scoring, inline_fo
     inline = scoring.model_copy(update={"model": str(inline_folder), "line_labels": INLINE_LABELS, "window": 400})
     text = f"{PROSE}\nRead more at https://example.org/a?utm=1 [3]"
     for min_gain, is_asked in ((0, True), (1e9, False)):
-        maker = prompt_maker(in_cascade(inline, min_gain=min_gain), inline_tokenizer)
+        maker = ChunkPromptMaker(in_cascade(inline, min_gain=min_gain), inline_tokenizer)
         [[made]] = maker.make([text])
         assert (made.is_asked, bool(made.questions), bool(made.planned.prompt_token_ids)) == (is_asked,) * 3
 
@@ -123,23 +127,19 @@ def test_spans_are_asked_about_in_chunks_that_are_asked_about(scoring, inline_fo
 def test_opinions_come_from_prompt_processes_too(scoring):
     config = in_cascade(scoring, min_gain=0.02)
     texts = [text for text in TEXTS if text.strip()]
-    with PromptProcesses(config, Path(config.model), 2, 60.0) as processes:
+    folder = Path(str(config.model))
+    with PromptProcesses(config, folder, 2, 60.0) as processes:
         made = list(processes.prompts([texts[:1], [], texts]))
-    here = prompt_maker(config, load_tokenizer(Path(config.model)))
+    here = prompt_maker(config, load_tokenizer(folder))
     assert made == [here.make(texts[:1]), [], here.make(texts)]
     assert {chunk.is_asked for chunks in made[-1] for chunk in chunks} == {True, False}
     assert answers(config, processes=2) == answers(config)
 
 
 def test_an_error_of_the_model_quarantines_the_document(scoring, line_labels_tokenizer):
-    from prox_assets.engines.protocol import Score
-    from prox_assets.refiners.model.chunk_refiner import ModelChunkRefiner
-    from prox_assets.refiners.protocol import RefinerInput
-    from prox_assets_tests.refiners.scripted_engine import ScriptedEngine
-
     engine = ScriptedEngine(score=lambda asked: Score(asked.request_id, (), 9, error="boom"))
     config = in_cascade(scoring, min_gain=0)
     refiner = trained_chunks(config, ModelChunkRefiner(config, engine, line_labels_tokenizer))
     [answer] = refiner.write_programs([RefinerInput("a", PROSE)])
-    assert "boom" in answer.error
+    assert answer.error == "chunk 0: boom"
     assert answer.rows[0].line_keep_probabilities is None
