@@ -22,21 +22,22 @@ LEVELS: tuple[Level, ...] = ("doc", "chunk")
 _HERE = "."
 
 
-def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) -> RefinerConfig:
-    """Write a refiner's configuration and fingerprint next to its model; return the configuration with its path.
+def save_refiner(
+    config: RefinerConfig, folder: Path, training: dict[str, Any], *, refers: bool = False
+) -> RefinerConfig:
+    """Write a refiner's configuration and fingerprint into a folder; return the configuration with its path.
 
     Args:
-        config: The refiner's configuration; its `model` is ignored, unless it is a cascade: that one names its model.
-        folder: Folder with the model and tokenizer files; for a cascade, which has none, it may be new.
+        config: The refiner's configuration.
+        folder: Folder with the model and tokenizer files; it replaces the `model` of the configuration.
         training: How the model was trained, as JSON values, for the record.
+        refers: The folder, which may be new, holds no model: the file names the `model` of the configuration.
     """
-    placed = stored = config
-    if config.kind != "cascade":
-        placed = config.model_copy(update={"model": str(folder), "revision": None})
-        stored = config.model_copy(update={"model": _HERE, "revision": None})
+    placed = config if refers else config.model_copy(update={"model": str(folder), "revision": None})
+    stored = config if refers else config.model_copy(update={"model": _HERE, "revision": None})
     settings = stored.model_dump(mode="json")
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"refiner": settings, "fingerprint": placed.fingerprint(refiner_files(placed)), "training": training}
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / REFINER_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return placed
 
@@ -85,7 +86,7 @@ def load_refiner(place: str) -> RefinerConfig:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         settings = content["refiner"]
-        # A cascade's folder names the folder of its model.
+        # Some files name a model that is elsewhere, such as that of a cascade.
         model = place if settings["model"] == _HERE else settings["model"]
         return RefinerConfig.model_validate({**settings, "model": model})
     except FileNotFoundError as error:

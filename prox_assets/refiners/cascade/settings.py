@@ -36,13 +36,13 @@ class CascadeSettings(BaseModel):
         "it is, the farther from the cutoff a line still counts as unsure.",
     )
     unsure_from: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0,
         le=1,
         description="Documents, and chunks for which the model writes programs: lowest P(keep) by the classifier at "
         "which the model is asked. P(keep) of a chunk is the mean over its words.",
     )
-    unsure_to: float = Field(default=0.95, ge=0, le=1, description="The highest such P(keep).")
+    unsure_to: float = Field(default=0.9, ge=0, le=1, description="The highest such P(keep).")
     classifier_weight: float = Field(
         default=0.6,
         ge=0,

@@ -69,7 +69,7 @@ def test_documents_and_written_programs_are_asked_for_what_is_unsure(judging, wr
 def test_a_cascades_folder_names_the_folder_of_its_model(scoring, tmp_path):
     folder = tmp_path / "made"
     config = in_cascade(scoring, min_gain=0.01)
-    assert save_refiner(config, folder, {}) == config
+    assert save_refiner(config, folder, {}, refers=True) == config
     assert load_refiner(str(folder)) == config
     assert [file.name for file in folder.iterdir()] == [REFINER_FILE]
 
