@@ -9,8 +9,9 @@ import pytest
 from prox_assets.refiners.cascade.gains import expected_gains
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.folder import REFINER_FILE, load_refiner, refiner_files, save_refiner
+from prox_assets.refiners.folder import REFINER_FILE, cascade_classifier, load_refiner, refiner_files, save_refiner
 from prox_assets.refiners.model.files import model_folder
+from prox_assets.refiners.presets import BUNDLED_PLACE, preset
 from prox_assets_tests.refiners.cascade.conftest import LINES, in_cascade
 
 
@@ -72,6 +73,15 @@ def test_a_cascades_folder_names_the_folder_of_its_model(scoring, tmp_path):
     assert save_refiner(config, folder, {}, refers=True) == config
     assert load_refiner(str(folder)) == config
     assert [file.name for file in folder.iterdir()] == [REFINER_FILE]
+
+
+def test_the_preset_names_the_package_s_two_refiners():
+    pair = preset("cascade")
+    assert pair.chunk is not None
+    assert pair.doc is not None
+    assert (pair.chunk.kind, pair.chunk.model) == ("cascade", f"{BUNDLED_PLACE}/chunk")
+    assert cascade_classifier(pair.chunk).model == f"{LINES}/chunk"
+    assert pair.policy().line_decision == "expected_f1"
 
 
 def test_asking_is_worth_most_for_long_lines_near_the_cutoff():
