@@ -72,6 +72,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("workers")
     yield Benchmark("rule_signals")
     yield Benchmark("packed_scoring", ("--vllm",) if no_vllm is None else ())
+    yield Benchmark("cascade_curve")
     yield Benchmark("engine_efficiency", ("--shape", "bundled", "--documents", "300"), missing=no_vllm)
     yield Benchmark("document_decisions", missing=no_vllm)
     yield Benchmark("gpu_throughput", missing=no_vllm or _no_gpu())

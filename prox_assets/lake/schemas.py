@@ -138,6 +138,11 @@ _COLUMNS: dict[Table, list[Column]] = {
         _FINISH,
         ("skip_reason", _NAME, "Why the document was not shown to the refiner, or null."),
         _ERROR,
+        (
+            "classifier_keep_probability",
+            _REAL,
+            "In a cascade, P(keep) by its classifier; it decided alone where prompt_tokens is 0. Else null.",
+        ),
         _REFINER,
         *_RUN,
     ],
@@ -154,6 +159,11 @@ _COLUMNS: dict[Table, list[Column]] = {
         _FINISH,
         ("skip_reason", _NAME, "Why the chunk was not shown to the model, or null."),
         _ERROR,
+        (
+            "classifier_keep_probabilities",
+            pa.list_(pa.float32()),
+            "In a cascade, P(keep) per line by its classifier; it decided alone where prompt_tokens is 0. Else null.",
+        ),
         _REFINER,
         *_RUN,
     ],
@@ -304,7 +314,8 @@ _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
     Table.SHARDS: frozenset({"gone_since"}),
-    Table.DOC_PROGRAMS: frozenset({"skip_reason"}),
+    Table.DOC_PROGRAMS: frozenset({"skip_reason", "classifier_keep_probability"}),
+    Table.CHUNK_PROGRAMS: frozenset({"classifier_keep_probabilities"}),
     **{
         table: frozenset({"refiners", "documents_outside_training", *(name for name, _, _ in _WATCHED)})
         for table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY)

@@ -9,6 +9,7 @@ from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.programs.scripts import SCRIPTS_VERSION, unknown_scripts
 from prox_assets.refiners.calibration import Calibration
+from prox_assets.refiners.cascade.settings import CASCADE_VERSION, CascadeSettings
 from prox_assets.refiners.classifier.version import CLASSIFIER_VERSION
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, LineLabelsSettings
@@ -32,10 +33,11 @@ class RefinerConfig(BaseModel):
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
-    kind: Literal["model", "rules", "classifier"] = Field(
+    kind: Literal["model", "rules", "classifier", "cascade"] = Field(
         default="model",
         description="model: a language model, run by an engine. classifier: a linear layer and boosted trees. rules: "
-        "published heuristics. The last two need no engine.",
+        "published heuristics. cascade: a classifier, and a language model for what that leaves open. Classifiers and "
+        "rules need no engine.",
     )
     model: str | None = Field(
         default=None, description="Folder of a checkpoint or classifier, or a hub id (owner/name)."
@@ -103,7 +105,7 @@ class RefinerConfig(BaseModel):
         default="auto", description="Number format of weights and arithmetic; auto is the checkpoint's own."
     )
 
-    # The next two are left out of stored configurations where they are not set, which then stay as they were.
+    # The next three are left out of stored configurations where they are not set, which then stay as they were.
     trained_scripts: tuple[str, ...] | None = Field(
         default=None,
         exclude_if=_is_none,
@@ -113,7 +115,13 @@ class RefinerConfig(BaseModel):
     calibration: Calibration | None = Field(
         default=None,
         exclude_if=_is_none,
-        description="How scored probabilities are corrected, as fitted on development pages. None: not at all.",
+        description="How scored probabilities are corrected, as fitted on development pages. None: not at all. In a "
+        "cascade: those of the language model, before both are combined.",
+    )
+    cascade: CascadeSettings | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Kind cascade: the classifier, and when the model is asked. The other settings are the model's.",
     )
 
     @model_validator(mode="before")
@@ -141,13 +149,19 @@ class RefinerConfig(BaseModel):
         return handler(settings) if self.dialect == "line-labels" else STORED_BY_OTHER_DIALECTS
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.kind == "model" and not self.model:
-            raise ValueError("a refiner of kind model needs model: a checkpoint folder or a hub id (owner/name)")
+    def _has_what_its_kind_needs(self) -> Self:
+        if self.needs_engine and not self.model:
+            raise ValueError(f"a refiner of kind {self.kind} needs model: a checkpoint folder or a hub id (owner/name)")
         if self.kind == "classifier" and not self.model:
             raise ValueError("a refiner of kind classifier needs model: a folder that the refiner lab wrote")
+        if (self.kind == "cascade") != (self.cascade is not None):
+            raise ValueError("cascade settings and the kind cascade go together")
         if self.kind == "classifier" and self.dialect != "line-labels":
             raise ValueError("a classifier scores: its dialect is line-labels")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
         if (self.dialect == "line-labels") != (self.prompt_format == "line-labels"):
             raise ValueError("the dialect line-labels and the prompt format line-labels go together")
         if self.dialect == "line-labels" and self.decoding != "score":
@@ -171,7 +185,12 @@ class RefinerConfig(BaseModel):
     @property
     def needs_engine(self) -> bool:
         """Whether a model answers, so that an engine has to run."""
-        return self.kind == "model"
+        return self.kind in ("model", "cascade")
+
+    @property
+    def asks_unsure(self) -> bool:
+        """Whether a cascade asks what the classifier is unsure of; if not, what is worth its tokens (scored lines)."""
+        return self.level == "doc" or self.decoding != "score"
 
     @property
     def answer_tokens(self) -> int:
@@ -202,7 +221,8 @@ class RefinerConfig(BaseModel):
         It covers the contents of weights and tokenizer, and the settings that the level and dialect read. It ignores
         names, paths and revisions, and `chunk_floor` and `keep_threshold`, which decide which documents are asked about
         and how the answer is used. The prompt format `auto` is hashed as "auto", because the format that the probe
-        chooses on its built-in pages depends on the model alone.
+        chooses on its built-in pages depends on the model alone. A cascade's covers its classifier's, and the settings
+        that decide when the model is asked and how both opinions are combined.
 
         Args:
             files: The model's files from `folder.refiner_files`; None for rules.
@@ -210,7 +230,8 @@ class RefinerConfig(BaseModel):
         Raises:
             RefinerError: The refiner has a model but `files` is None.
         """
-        return settings_fingerprint({**self._inference_settings(files), **self._training_settings()})
+        settings = {**self._inference_settings(files), **self._training_settings()}
+        return settings_fingerprint({**settings, **self._cascade_settings(files)})
 
     def _training_settings(self) -> dict[str, object]:
         """Return what the fingerprint covers of a trained refiner of any kind, if it is set."""
@@ -220,6 +241,16 @@ class RefinerConfig(BaseModel):
         if self.calibration is not None:
             settings["calibration"] = self.calibration.model_dump()
         return settings
+
+    def _cascade_settings(self, files: ModelFiles | None) -> dict[str, object]:
+        """Return what the fingerprint covers of a cascade beside its model."""
+        if self.cascade is None or files is None:
+            return {}
+        read = {"unsure_from", "unsure_to"} if self.asks_unsure else {"min_gain", "spread"}
+        if self.decoding == "score":
+            read |= {"classifier_weight", "model_weight", "offset"}
+        own = {"version": CASCADE_VERSION, "classifier": files.classifier, **self.cascade.model_dump(include=read)}
+        return {"kind": "cascade", "cascade": own}
 
     def _inference_settings(self, files: ModelFiles | None) -> dict[str, object]:
         if self.kind == "rules":

@@ -5,9 +5,11 @@ A folder may also hold the refiners of both levels, in subfolders doc and chunk.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from prox_assets.refiners.cascade.settings import CascadeSettings
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import ModelFiles, find_classifier, model_folder
@@ -20,17 +22,22 @@ LEVELS: tuple[Level, ...] = ("doc", "chunk")
 _HERE = "."
 
 
-def save_refiner(config: RefinerConfig, folder: Path, training: dict[str, Any]) -> RefinerConfig:
-    """Write a refiner's configuration and fingerprint next to its model; return the configuration with its path.
+def save_refiner(
+    config: RefinerConfig, folder: Path, training: dict[str, Any], *, refers: bool = False
+) -> RefinerConfig:
+    """Write a refiner's configuration and fingerprint into a folder; return the configuration with its path.
 
     Args:
-        config: The refiner's configuration; its `model` is ignored.
-        folder: Folder with the model and tokenizer files.
+        config: The refiner's configuration.
+        folder: Folder with the model and tokenizer files; it replaces the `model` of the configuration.
         training: How the model was trained, as JSON values, for the record.
+        refers: The folder, which may be new, holds no model: the file names the `model` of the configuration.
     """
-    placed = config.model_copy(update={"model": str(folder), "revision": None})
-    settings = config.model_copy(update={"model": _HERE, "revision": None}).model_dump(mode="json")
+    placed = config if refers else config.model_copy(update={"model": str(folder), "revision": None})
+    stored = config if refers else config.model_copy(update={"model": _HERE, "revision": None})
+    settings = stored.model_dump(mode="json")
     content = {"refiner": settings, "fingerprint": placed.fingerprint(refiner_files(placed)), "training": training}
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / REFINER_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return placed
 
@@ -43,7 +50,26 @@ def refiner_files(config: RefinerConfig) -> ModelFiles | None:
     """
     if config.kind == "rules" or config.model is None:
         return None
-    return find_classifier(config.model) if config.kind == "classifier" else find_model(config.model, config.revision)
+    if config.kind == "classifier":
+        return find_classifier(config.model)
+    found = find_model(config.model, config.revision)
+    if config.kind != "cascade":
+        return found
+    classifier = cascade_classifier(config)
+    return replace(found, classifier=classifier.fingerprint(refiner_files(classifier)))
+
+
+def cascade_classifier(config: RefinerConfig) -> RefinerConfig:
+    """Return the classifier that a cascade asks first.
+
+    Raises:
+        RefinerError: Its folder holds no classifier of the cascade's level.
+    """
+    place = CascadeSettings().classifier if config.cascade is None else config.cascade.classifier
+    found = getattr(load_refiner_pair(place), config.level)
+    if found is None or found.kind != "classifier":
+        raise RefinerError(f"{config.name} needs a classifier of level {config.level}; {place} holds none.")
+    return found
 
 
 def load_refiner(place: str) -> RefinerConfig:
@@ -59,7 +85,10 @@ def load_refiner(place: str) -> RefinerConfig:
     file = folder / REFINER_FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return RefinerConfig.model_validate({**content["refiner"], "model": place})
+        settings = content["refiner"]
+        # Some files name a model that is elsewhere, such as that of a cascade.
+        model = place if settings["model"] == _HERE else settings["model"]
+        return RefinerConfig.model_validate({**settings, "model": model})
     except FileNotFoundError as error:
         raise RefinerError(f"{place} holds no {REFINER_FILE}: name a folder that the refiner lab wrote.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -12,9 +12,14 @@ from prox_assets.refiners.model.files import model_folder
 # This project's own small model, shipped inside the package; see the MODEL_CARD.md beside it.
 BUNDLED = "bundled"
 BUNDLED_PLACE = "package://prox_assets/refiners/bundled"
-# The classifier that is shipped beside it.
+# The classifier that is shipped beside it, and the cascade of both.
 LINES = "lines"
-SHIPPED = {BUNDLED: BUNDLED_PLACE, LINES: "package://prox_assets/refiners/lines"}
+CASCADE = "cascade"
+SHIPPED = {
+    BUNDLED: BUNDLED_PLACE,
+    LINES: "package://prox_assets/refiners/lines",
+    CASCADE: "package://prox_assets/refiners/cascade/preset",
+}
 # The released chunk script packs up to 1,500 tokens of lines, then adds a template of under 50 tokens.
 PROX_CHUNK_PROMPT_TOKENS = 1550
 

@@ -90,7 +90,7 @@ def probe(
     """Try the configured prompt format, or all of them for "auto", and choose the best accepted one.
 
     Args:
-        config: A refiner of kind model.
+        config: A refiner of kind model or cascade.
         engine: The engine that runs it.
         tokenizer: Its tokenizer.
         documents: Sample pages, clean and noisy. With the built-in pages the choice depends on the model alone.
@@ -103,8 +103,10 @@ def probe(
     formats = AUTO_FORMATS if config.prompt_format == "auto" else (config.prompt_format,)
     trials: list[FormatTrial] = []
     for prompt_format in formats:
-        # The built-in pages are in English; a refiner that abstains from it is tried on them nevertheless.
-        tried = config.model_copy(update={"prompt_format": prompt_format, "trained_scripts": None})
+        # The built-in pages are in English; a refiner that abstains from it is tried on them nevertheless. Of a
+        # cascade the model is tried, on all pages.
+        plain = {"trained_scripts": None, "kind": "model", "cascade": None}
+        tried = config.model_copy(update={"prompt_format": prompt_format, **plain})
         trials.append(_try(tried, engine, tokenizer, samples))
     accepted = [trial for trial in trials if trial.accepted]
     if not accepted:

@@ -31,6 +31,8 @@ class DocumentProgram:
         skip_reason: Why the document was not shown to the refiner: "blank", or "outside_training" where its script is
             none that the refiner was trained on; None if it was shown.
         error: Why inference failed for this document; it is then quarantined.
+        classifier_keep_probability: In a cascade, P(keep) by its classifier. Without prompt tokens it is the decision;
+            else `keep_probability` combines it with the model's, or the model wrote a program. None elsewhere.
     """
 
     doc_id: str
@@ -42,6 +44,7 @@ class DocumentProgram:
     finish_reason: str
     skip_reason: str | None = None
     error: str | None = None
+    classifier_keep_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,9 @@ class ChunkProgramRow:
         finish_reason: "stop", "length", "scored", "skipped" or "error".
         skip_reason: Why the chunk was not shown to the refiner: "line_longer_than_window", "blank" for a document
             without any text, or "outside_training" as above; None if it was shown.
+        classifier_keep_probabilities: In a cascade, P(keep) of each line by its classifier. Without prompt tokens they
+            are `line_keep_probabilities`; else those combine them with the model's, or the model wrote a program. None
+            elsewhere.
     """
 
     chunk_index: int
@@ -71,6 +77,7 @@ class ChunkProgramRow:
     completion_tokens: int = 0
     finish_reason: str
     skip_reason: str | None = None
+    classifier_keep_probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

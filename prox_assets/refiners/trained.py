@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from prox_assets.programs.scripts import OUTSIDE_TRAINING, is_mostly_outside
-from prox_assets.refiners.calibration import calibrated_chunks, calibrated_documents
+from prox_assets.refiners.calibration import Calibration, calibrated_chunks, calibrated_documents
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.protocol import (
     ChunkPrograms,
@@ -38,7 +38,12 @@ def trained_chunks(config: RefinerConfig, refiner: ChunkRefiner) -> ChunkRefiner
 
 
 def _has_neither(config: RefinerConfig) -> bool:
-    return config.trained_scripts is None and config.calibration is None
+    return config.trained_scripts is None and _calibration(config) is None
+
+
+def _calibration(config: RefinerConfig) -> Calibration | None:
+    """Return the calibration of answers; a cascade has corrected its model's when it combined them."""
+    return None if config.kind == "cascade" else config.calibration
 
 
 class _TrainedDocuments:
@@ -50,7 +55,7 @@ class _TrainedDocuments:
         return _with_abstentions(documents, self._config.trained_scripts, self._ask, _no_decision)
 
     def _ask(self, documents: Iterable[RefinerInput]) -> Iterator[DocumentProgram]:
-        return calibrated_documents(self._refiner.write_programs(documents), self._config.calibration)
+        return calibrated_documents(self._refiner.write_programs(documents), _calibration(self._config))
 
 
 class _TrainedChunks:
@@ -62,7 +67,7 @@ class _TrainedChunks:
         return _with_abstentions(documents, self._config.trained_scripts, self._ask, _no_edits)
 
     def _ask(self, documents: Iterable[RefinerInput]) -> Iterator[ChunkPrograms]:
-        return calibrated_chunks(self._refiner.write_programs(documents), self._config.calibration)
+        return calibrated_chunks(self._refiner.write_programs(documents), _calibration(self._config))
 
 
 def _no_decision(document: RefinerInput) -> DocumentProgram:

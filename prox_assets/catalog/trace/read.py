@@ -31,6 +31,7 @@ from prox_assets.programs import (
     line_cutoff,
     stored_programs,
 )
+from prox_assets.refiners.cascade.settings import CascadeSettings
 
 Row = dict[str, Any]
 
@@ -217,7 +218,16 @@ def _refiner(info: FileInfo | None) -> RefinerTrace | None:
         revision=said.get("resolved_revision") or said.get("revision"),
         dialect=said.get("dialect"),
         fingerprint=info.fingerprint,
+        cascade=_cascade(said.get("cascade")),
     )
+
+
+def _cascade(said: object) -> CascadeSettings | None:
+    """Return a cascade's settings; None where there are none, or they are of another release."""
+    try:
+        return None if said is None else CascadeSettings.model_validate(said)
+    except ValueError:
+        return None
 
 
 def _fields(kind: type[Any], row: Row) -> Row:
@@ -247,9 +257,9 @@ def _chunks(rows: list[Row], outcome_rows: list[Row], edit_rows: list[Row]) -> t
         edits.setdefault(edit.chunk_index, []).append(edit)
     traces = []
     for row in rows:
-        index, scores = row["chunk_index"], row["line_keep_probabilities"]
-        fields = _fields(ChunkTrace, row)
-        fields["line_keep_probabilities"] = None if scores is None else tuple(scores)
+        index, fields = row["chunk_index"], _fields(ChunkTrace, row)
+        for name in ("line_keep_probabilities", "classifier_keep_probabilities"):
+            fields[name] = None if row[name] is None else tuple(row[name])
         traces.append(ChunkTrace(index, **fields, verdict=verdicts.get(index), edits=tuple(edits.get(index, ()))))
     return tuple(traces)
 

@@ -10,6 +10,7 @@ from prox_assets.catalog.text_diff import DiffGroup, diff_lines, grouped
 from prox_assets.lake.chain import State
 from prox_assets.lake.schemas import Outcome
 from prox_assets.programs import Provenance
+from prox_assets.refiners.cascade.settings import CascadeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class RefinerTrace:
 
     Attributes:
         name: The refiner's name.
-        kind: "model", "classifier", "rules", or None for one that keeps everything.
+        kind: "model", "classifier", "cascade", "rules", or None for one that keeps everything.
         model: Folder or hub id of the model, if it has one.
         revision: The exact revision of the model's files, if the hub gave one; else the requested revision.
         dialect: "prox" or "line-labels".
         fingerprint: Its inference fingerprint.
+        cascade: The settings of a cascade; None elsewhere.
     """
 
     name: str | None
@@ -52,6 +54,7 @@ class RefinerTrace:
     revision: str | None
     dialect: str | None
     fingerprint: str
+    cascade: CascadeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class DecisionTrace:
         error: Why inference failed.
         prompt_tokens: Tokens shown.
         completion_tokens: Tokens generated.
+        classifier_keep_probability: P(keep) by the classifier of a cascade.
     """
 
     program: str | None
@@ -80,6 +84,7 @@ class DecisionTrace:
     error: str | None
     prompt_tokens: int
     completion_tokens: int
+    classifier_keep_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,7 @@ class ChunkTrace:
         verdict: The executor's verdict on the program as a whole; None if it was not executed, or if an earlier release
             executed it.
         edits: What became of its operations.
+        classifier_keep_probabilities: P(keep) of each line by the classifier of a cascade.
     """
 
     index: int
@@ -127,6 +133,7 @@ class ChunkTrace:
     completion_tokens: int
     verdict: str | None
     edits: tuple[EditTrace, ...]
+    classifier_keep_probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from prox_assets.catalog.trace.record import ChunkTrace, DecisionTrace, DocumentTrace, RefinerTrace
 from prox_assets.lake.schemas import Outcome
 from prox_assets.programs import Segment, SegmentKind, Verdict
+from prox_assets.refiners.cascade.combining import model_share
 
 
 def facts(trace: DocumentTrace) -> list[tuple[str, str]]:
@@ -58,14 +59,16 @@ def refiner(who: RefinerTrace | None) -> str:
         words.append(f"model {who.model}")
     if who.revision:
         words.append(f"revision {who.revision}")
-    if who.kind == "model" and who.dialect:
+    if who.cascade is not None:
+        words.append(f"asked after the classifier {who.cascade.classifier}")
+    if who.kind in ("model", "cascade") and who.dialect:
         words.append(f"dialect {who.dialect}")
     words.append(f"fingerprint {who.fingerprint}")
     return ", ".join(words)
 
 
-def decision(said: DecisionTrace | None) -> str:
-    """Say how the document level decided, without the program text."""
+def decision(said: DecisionTrace | None, who: RefinerTrace | None = None) -> str:
+    """Say how the document level decided, without the program text; `who` is its refiner."""
     if said is None:
         return "none: doc_programs holds nothing on this document"
     if said.error is not None:
@@ -77,6 +80,9 @@ def decision(said: DecisionTrace | None) -> str:
         words.append(f"P(keep) {said.keep_probability:.4f}{_against(said.keep_probability, said.threshold)}")
     elif said.program is None:
         words.append("not asked")
+    classifier = said.classifier_keep_probability
+    if classifier is not None:
+        words.append(opinions(classifier, said.keep_probability, said.prompt_tokens, who))
     words.append(_answer(said.finish_reason, said.prompt_tokens, said.completion_tokens))
     if said.truncated:
         words.append("only the head of the document was shown")
@@ -111,9 +117,22 @@ def chunk(part: ChunkTrace) -> str:
         words.append(f"not shown to the refiner ({part.skip_reason}), so kept as it was")
     else:
         words.append(_answer(part.finish_reason, part.prompt_tokens, part.completion_tokens))
+        words.extend(_asked(part))
     if part.verdict in _VERDICTS:
         words.append(_VERDICTS[part.verdict])
     return ", ".join(words)
+
+
+def _asked(part: ChunkTrace) -> list[str]:
+    """Say of a cascade's chunk whether the model was asked."""
+    first = part.classifier_keep_probabilities
+    if not first:
+        return []
+    if not part.prompt_tokens:
+        return ["by the classifier alone"]
+    if part.line_keep_probabilities is not None:
+        return ["by the classifier and the model"]
+    return [f"by the model, since the classifier was unsure (mean P(keep) {_short(sum(first) / len(first))})"]
 
 
 def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> str:
@@ -124,22 +143,62 @@ def _answer(finish_reason: str, prompt_tokens: int, completion_tokens: int) -> s
 
 
 class ScoredLine(NamedTuple):
-    """A line with its P(keep); `removed` says that it lies below the cutoff in force."""
+    """A line with its P(keep).
+
+    Attributes:
+        number: Its number in the document.
+        probability: P(keep).
+        removed: It lies below the cutoff in force.
+        text: The line.
+        opinions: In a cascade, who said what; else empty.
+    """
 
     number: int
     probability: float
     removed: bool
     text: str
+    opinions: str = ""
 
 
 def scored_lines(trace: DocumentTrace, part: ChunkTrace) -> list[ScoredLine]:
     """Return the scored lines of a chunk, numbered as in the document; [] where lines were not scored."""
     cutoff = trace.line_cutoff
     lines = trace.raw_text.split("\n")[part.line_start : part.line_end + 1]
+    said = part.line_keep_probabilities or ()
+    first = part.classifier_keep_probabilities or [None] * len(said)
     return [
-        ScoredLine(part.line_start + offset, probability, cutoff is not None and probability < cutoff, line)
-        for offset, (probability, line) in enumerate(zip(part.line_keep_probabilities or (), lines, strict=False))
+        ScoredLine(
+            part.line_start + offset,
+            probability,
+            cutoff is not None and probability < cutoff,
+            line,
+            "" if own is None else opinions(own, probability, part.prompt_tokens, trace.chunk_refiner),
+        )
+        for offset, (probability, own, line) in enumerate(zip(said, first, lines, strict=False))
     ]
+
+
+def opinions(classifier: float, together: float | None, prompt_tokens: int, who: RefinerTrace | None) -> str:
+    """Say which of a cascade's two refiners decided, with the P(keep) of each.
+
+    Args:
+        classifier: P(keep) by the classifier.
+        together: P(keep) as it was stored; None where the model wrote a program.
+        prompt_tokens: Tokens shown to the model; 0 where it was not asked.
+        who: The cascade, whose weights give the model's own P(keep).
+    """
+    if not prompt_tokens:
+        return f"classifier alone {_short(classifier)}"
+    if together is None:
+        return f"classifier {_short(classifier)}, so the model was asked"
+    if who is None or who.cascade is None:
+        return f"classifier {_short(classifier)}, together {_short(together)}"
+    model = model_share(classifier, together, who.cascade)
+    return f"classifier {_short(classifier)}, model {_short(model)}, together {_short(together)}"
+
+
+def _short(probability: float) -> str:
+    return f"{probability:.2f}".removeprefix("0")
 
 
 def scores(trace: DocumentTrace, lines: list[ScoredLine]) -> str:

@@ -77,7 +77,7 @@ def _pieces(trace: DocumentTrace, everything: bool) -> Iterator[RenderableType]:
     yield _steps(trace)
     yield _heading("document level")
     yield Text(printable(sentences.refiner(trace.doc_refiner)), style="dim")
-    yield Text(printable(sentences.decision(trace.decision)))
+    yield Text(printable(sentences.decision(trace.decision, trace.doc_refiner)))
     if trace.decision is not None and trace.decision.program is not None:
         yield from _program(trace.decision.program, everything)
     yield _heading("chunk level")
@@ -128,6 +128,8 @@ def _program(program: str, everything: bool) -> Iterator[Text]:
 
 def _scored(line: sentences.ScoredLine) -> Text:
     text = f"  {line.number:>6} P(keep) {line.probability:.3f}{' < ' if line.removed else '   '}"
+    if line.opinions:
+        text += f"({line.opinions}) "
     return Text(text + _cut(line.text, everything=False), style="red" if line.removed else "")
 
 

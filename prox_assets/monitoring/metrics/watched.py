@@ -88,7 +88,8 @@ def _outcome_histograms(outcomes: pl.LazyFrame, reverted: int) -> dict[str, Any]
 
 
 def _chunk_prompts(chunks: pl.LazyFrame) -> pl.LazyFrame:
-    shown = pl.col("skip_reason").is_null() & pl.col("error").is_null()
+    # Chunks that a cascade's classifier decides alone are not shown to the model.
+    shown = pl.col("skip_reason").is_null() & pl.col("error").is_null() & (pl.col("prompt_tokens") > 0)
     return chunks.group_by("doc_id").agg(tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(), whole=shown.all())
 
 

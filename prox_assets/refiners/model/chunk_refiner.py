@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from prox_assets.engines.protocol import Completion, Score
 from prox_assets.programs.chunking import Chunk
+from prox_assets.refiners.cascade.opinions import ChunkOpinion
 from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
@@ -36,12 +37,13 @@ class _Assembly:
 class _ChunkAnswers:
     """One chunk's answers as they arrive: to its own prompt, and to one prompt for each question about a span.
 
-    `missing` counts the prompts still in flight. `own` is the answer to the chunk's own prompt. `keep` holds P(keep) of
-    each span.
+    `missing` counts the prompts still in flight. `opinion` is that of a cascade's classifier. `own` is the answer to
+    the chunk's own prompt. `keep` holds P(keep) of each span.
     """
 
     assembly: _Assembly
     planned: PlannedChunk
+    opinion: ChunkOpinion | None
     lines: Sequence[str]
     questions: Sequence[SpanQuestion]
     missing: int
@@ -61,7 +63,8 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
     A document's chunks may be answered in any order; the document is yielded once its last chunk is in. Blank documents
     and lines longer than the window are not shown to the model: their rows have finish_reason "skipped" and a
     skip_reason. With inline settings, the candidate spans inside a chunk's lines are further prompts in the same
-    stream; their answers become the row's program, beside its line probabilities.
+    stream; their answers become the row's program, beside its line probabilities. In a cascade, chunks that the prompt
+    maker does not ask about have their rows from the classifier, and spans inside their lines stay.
     """
 
     _maker_class = ChunkPromptMaker
@@ -79,8 +82,8 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
             for batch in with_prompts(documents, self._prompts):
                 for document, made in batch:
                     chunks = [_blank(document.text)] if made is None else made
-                    asked = [chunk for chunk in chunks if chunk.planned.chunk.skip_reason is None]
-                    rows = [_skipped_row(chunk.planned.chunk) for chunk in chunks]
+                    asked = [chunk for chunk in chunks if chunk.is_asked]
+                    rows = [_unasked_row(chunk) for chunk in chunks]
                     assembly = _Assembly(document.doc_id, rows, missing=len(asked))
                     if not asked:
                         ready.append(assembly.result())
@@ -97,9 +100,11 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
     def _requests(self, text: str, assembly: _Assembly, asked: Sequence[AskedChunk]) -> Iterator[Request[_About]]:
         """Yield the prompts for a document's chunks: each chunk's own prompts, then those about its spans."""
         document_lines = text.split("\n") if self._maker.judge is not None and asked else []
-        for planned, questions in asked:
+        for planned, questions, opinion in asked:
             lines = document_lines[planned.chunk.line_start : planned.chunk.line_end + 1]
-            answers = _ChunkAnswers(assembly, planned, lines, questions, 1 + len(questions), [1.0] * len(questions))
+            answers = _ChunkAnswers(
+                assembly, planned, opinion, lines, questions, 1 + len(questions), [1.0] * len(questions)
+            )
             # Lines may share a position.
             yield Request((answers, None), planned.prompt_token_ids, tuple(dict.fromkeys(planned.positions)))
             for index, question in enumerate(questions):
@@ -134,7 +139,7 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
             program = answers.own.text if error is None else None
         elif answers.own is not None and error is None:
             lines = _line_probabilities(answers.own, answers.planned)
-            probabilities = tuple(line for line in lines if line is not None)
+            probabilities = self._with_opinion(tuple(line for line in lines if line is not None), answers.opinion)
             if len(probabilities) < len(lines):
                 error = f"the model gave neither label any probability for {len(lines) - len(probabilities)} lines"
             elif self._maker.judge is not None:
@@ -150,7 +155,14 @@ class ModelChunkRefiner(ModelRefiner[ChunkPromptMaker]):
             prompt_tokens=answers.prompt_tokens,
             completion_tokens=completion_tokens,
             finish_reason="error" if error is not None else finish_reason,
+            classifier_keep_probabilities=None if answers.opinion is None else answers.opinion.keep,
         )
+
+    def _with_opinion(self, keep: tuple[float, ...], opinion: ChunkOpinion | None) -> tuple[float, ...]:
+        """Return P(keep) of lines by the model, and in a cascade by its classifier too."""
+        if opinion is None or len(keep) < len(opinion.keep):  # some lines have no answer: the chunk has failed
+            return keep
+        return tuple(map(self._with_classifier, opinion.keep, keep))
 
 
 def _line_probabilities(score: Score, planned: PlannedChunk) -> list[float | None]:
@@ -164,14 +176,18 @@ def _blank(text: str) -> AskedChunk:
     return AskedChunk(PlannedChunk(Chunk(0, 0, text.count("\n"), BLANK)), [])
 
 
-def _skipped_row(chunk: Chunk) -> ChunkProgramRow | None:
+def _unasked_row(made: AskedChunk) -> ChunkProgramRow | None:
     """Return the row of a chunk that is not shown to the model, None for one that is."""
-    if chunk.skip_reason is None:
+    chunk = made.planned.chunk
+    if made.is_asked:
         return None
+    keep = made.opinion.keep if made.opinion is not None and chunk.skip_reason is None else None
     return ChunkProgramRow(
         chunk_index=chunk.index,
         line_start=chunk.line_start,
         line_end=chunk.line_end,
-        finish_reason="skipped",
+        line_keep_probabilities=keep,
+        finish_reason="skipped" if keep is None else "scored",
         skip_reason=chunk.skip_reason,
+        classifier_keep_probabilities=keep,
     )

@@ -11,6 +11,7 @@ from prox_assets.refiners.model.batching import with_prompts
 from prox_assets.refiners.model.model_refiner import ModelRefiner, Request
 from prox_assets.refiners.model.scoring import keep_probability
 from prox_assets.refiners.prompts.chunk_prompts import BLANK
+from prox_assets.refiners.prompts.document_prompts import DocumentPrompt
 from prox_assets.refiners.prompts.makers import DocumentPromptMaker
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 
@@ -33,41 +34,53 @@ class ModelDocumentRefiner(ModelRefiner[DocumentPromptMaker]):
         """
         skipped: deque[DocumentProgram] = deque()
 
-        def requests() -> Iterator[Request[tuple[str, bool]]]:
+        def requests() -> Iterator[Request[tuple[str, DocumentPrompt]]]:
             for batch in with_prompts(documents, self._prompts):
                 for document, prompt in batch:
                     if prompt is None:
                         skipped.append(
                             DocumentProgram(doc_id=document.doc_id, finish_reason="skipped", skip_reason=BLANK)
                         )
+                    elif prompt.opinion is not None and not prompt.opinion.asked:
+                        skipped.append(_unasked(document.doc_id, prompt.opinion.keep))
                     else:
                         ids = prompt.token_ids + self._maker.shared_answer
-                        yield Request((document.doc_id, prompt.truncated), ids, (len(ids) - 1,))
+                        yield Request((document.doc_id, prompt), ids, (len(ids) - 1,))
 
-        for (doc_id, truncated), answer in self._answers(requests()):
+        for (doc_id, prompt), answer in self._answers(requests()):
             while skipped:
                 yield skipped.popleft()
-            yield _program(doc_id, truncated, answer)
+            yield self._program(doc_id, prompt, answer)
         yield from skipped
 
+    def _program(self, doc_id: str, prompt: DocumentPrompt, answer: Completion | Score) -> DocumentProgram:
+        classifier = None if prompt.opinion is None else prompt.opinion.keep
+        error, program, probability, completion_tokens = answer.error, None, None, 0
+        finish_reason = "scored"
+        if isinstance(answer, Completion):
+            finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
+            program = answer.text if error is None else None
+        elif error is None:
+            probability = keep_probability(*answer.log_probabilities[0])
+            if probability is None:
+                error = "the model gave neither answer any probability"
+            elif classifier is not None:
+                probability = self._with_classifier(classifier, probability)
+        return DocumentProgram(
+            doc_id=doc_id,
+            program=program,
+            keep_probability=probability,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=completion_tokens,
+            truncated=prompt.truncated,
+            finish_reason="error" if error is not None else finish_reason,
+            error=error,
+            classifier_keep_probability=classifier,
+        )
 
-def _program(doc_id: str, truncated: bool, answer: Completion | Score) -> DocumentProgram:
-    error, program, probability, completion_tokens = answer.error, None, None, 0
-    finish_reason = "scored"
-    if isinstance(answer, Completion):
-        finish_reason, completion_tokens = answer.finish_reason, answer.completion_tokens
-        program = answer.text if error is None else None
-    elif error is None:
-        probability = keep_probability(*answer.log_probabilities[0])
-        if probability is None:
-            error = "the model gave neither answer any probability"
+
+def _unasked(doc_id: str, keep: float) -> DocumentProgram:
+    """Return what the classifier of a cascade decided alone."""
     return DocumentProgram(
-        doc_id=doc_id,
-        program=program,
-        keep_probability=probability,
-        prompt_tokens=answer.prompt_tokens,
-        completion_tokens=completion_tokens,
-        truncated=truncated,
-        finish_reason="error" if error is not None else finish_reason,
-        error=error,
+        doc_id=doc_id, keep_probability=keep, finish_reason="scored", classifier_keep_probability=keep
     )

@@ -40,12 +40,14 @@ class ModelFiles:
         revision: The hub commit of the snapshot (40 hex digits); None for a local folder.
         weights_hash: Hash of the safetensors and configuration files: 32 hex digits.
         tokenizer_hash: Hash of the tokenizer files: 32 hex digits; empty for a classifier, which has none.
+        classifier: Inference fingerprint of the classifier that a cascade asks first; None elsewhere.
     """
 
     path: Path
     revision: str | None
     weights_hash: str
     tokenizer_hash: str
+    classifier: str | None = None
 
 
 def model_folder(model: str) -> Path:

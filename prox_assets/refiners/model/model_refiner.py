@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, EngineError, Score, ScoreRequest
+from prox_assets.refiners.cascade.combining import combined
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.prompts.makers import ChunkPromptMaker, DocumentPromptMaker, PromptStream
@@ -51,6 +52,13 @@ class ModelRefiner(Generic[MakerT]):
         self._end_token_ids = tokenizer.end_token_ids
         self._maker = self._maker_class(config, tokenizer)
         self._prompts: PromptStream[Any] = prompts or partial(map, self._maker.make)
+
+    def _with_classifier(self, classifier: float, model: float) -> float:
+        """Return P(keep) from both opinions of a cascade; the model's is calibrated before."""
+        settings, calibration = self._config.cascade, self._config.calibration
+        if settings is None:
+            return model
+        return combined(classifier, model if calibration is None else calibration.probability(model), settings)
 
     def _answers(self, requests: Iterator[Request[AboutT]]) -> Iterator[tuple[AboutT, Completion | Score]]:
         """Ask the engine, and yield each answer with what it is about, in any order.

@@ -6,6 +6,7 @@ The line-labels dialect shortens lines instead; see line_labels/prompts.py.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prox_assets.refiners.cascade.opinions import DocumentOpinion
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
 from prox_assets.refiners.prompts.formats import PromptFrame
@@ -18,10 +19,17 @@ FIRST_LOOK_CHARACTERS_PER_TOKEN = 6
 
 @dataclass(frozen=True, slots=True)
 class DocumentPrompt:
-    """The prompt for one document; `truncated` tells whether it shows only the head of the document."""
+    """The prompt for one document.
+
+    Attributes:
+        token_ids: Exactly the tokens that the model will see; none where a cascade does not ask it.
+        truncated: Whether they show only the head of the document.
+        opinion: In a cascade, what its classifier says.
+    """
 
     token_ids: tuple[int, ...]
     truncated: bool
+    opinion: DocumentOpinion | None = None
 
 
 class DocumentPromptBuilder:

@@ -5,10 +5,13 @@ their answers are in model/document_refiner.py and model/chunk_refiner.py.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.scripts import OUTSIDE_TRAINING, is_mostly_outside
+from prox_assets.refiners.cascade.classifier import ChunkOpinions, DocumentOpinions
+from prox_assets.refiners.cascade.opinions import ChunkOpinion
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
@@ -26,10 +29,16 @@ PromptStream = Callable[[Iterable[Sequence[str]]], Iterator[list[PromptsT]]]
 
 
 class AskedChunk(NamedTuple):
-    """A chunk with its own prompts, and the questions about spans inside its lines."""
+    """A chunk with its own prompts, the questions about spans inside its lines, and a cascade's first opinion."""
 
     planned: PlannedChunk
     questions: list[SpanQuestion]
+    opinion: ChunkOpinion | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the model is asked about the chunk."""
+        return self.planned.chunk.skip_reason is None and (self.opinion is None or self.opinion.asked)
 
 
 class DocumentPromptMaker:
@@ -48,6 +57,7 @@ class DocumentPromptMaker:
         """
         self.shared_answer: tuple[int, ...] = ()
         self.candidates: tuple[int, int] = (0, 0)
+        self._first = None if config.cascade is None else DocumentOpinions(config)
         self._prompts: LineLabelsDocumentPrompts | DocumentPromptBuilder
         if config.dialect == "line-labels":
             prompts = LineLabelsDocumentPrompts(tokenizer, config.line_labels, config.prompt_budget)
@@ -61,7 +71,16 @@ class DocumentPromptMaker:
 
     def make(self, texts: Sequence[str]) -> list[DocumentPrompt]:
         """Return the prompt of each text."""
-        return self._prompts.build([shown_text(text) for text in texts])
+        if self._first is None:
+            return self._prompts.build([shown_text(text) for text in texts])
+        opinions = self._first.of(texts)
+        is_asked = [opinion is None or opinion.asked for opinion in opinions]
+        asked = [shown_text(text) for text, shown in zip(texts, is_asked, strict=True) if shown]
+        built = iter(self._prompts.build(asked))
+        return [
+            replace(next(built) if shown else DocumentPrompt((), truncated=False), opinion=opinion)
+            for opinion, shown in zip(opinions, is_asked, strict=True)
+        ]
 
 
 class ChunkPromptMaker:
@@ -77,6 +96,7 @@ class ChunkPromptMaker:
         self.candidates: tuple[int, int] = (0, 0)
         self.judge: InlineJudge | None = None
         self._scripts = config.trained_scripts
+        self._first = None if config.cascade is None else ChunkOpinions(config)
         self._planner: LineLabelsPlanner | ProgramChunkPlanner
         if config.dialect == "line-labels":
             settings = config.line_labels
@@ -93,23 +113,34 @@ class ChunkPromptMaker:
 
     def make(self, texts: Sequence[str]) -> list[list[AskedChunk]]:
         """Return the chunks of each text, in order."""
-        return [self._asked(text, chunks) for text, chunks in zip(texts, self._planner.plan(texts), strict=True)]
-
-    def _asked(self, text: str, chunks: list[PlannedChunk]) -> list[AskedChunk]:
-        if self._scripts is not None and len(chunks) > 1:
-            chunks = _without_other_scripts(text, chunks, self._scripts)
+        plans = self._planner.plan(texts)
+        if self._scripts is not None:
+            plans = [
+                chunks if len(chunks) == 1 else _without_other_scripts(text, chunks, self._scripts)
+                for text, chunks in zip(texts, plans, strict=True)
+            ]
+        if self._first is None:
+            made = [[AskedChunk(planned, []) for planned in chunks] for chunks in plans]
+        else:
+            made = [list(map(_with_opinion, *both)) for both in zip(plans, self._first.of(texts, plans), strict=True)]
         if self.judge is None:
-            return [AskedChunk(planned, []) for planned in chunks]
+            return made
+        return [self._with_questions(text, chunks, self.judge) for text, chunks in zip(texts, made, strict=True)]
+
+    def _with_questions(self, text: str, chunks: list[AskedChunk], judge: InlineJudge) -> list[AskedChunk]:
         lines = text.split("\n")
-        return [
-            AskedChunk(
-                planned,
-                []
-                if planned.chunk.skip_reason is not None
-                else self.judge.questions(lines[planned.chunk.line_start : planned.chunk.line_end + 1]),
-            )
-            for planned in chunks
-        ]
+
+        def of(chunk: Chunk) -> list[SpanQuestion]:
+            return judge.questions(lines[chunk.line_start : chunk.line_end + 1])
+
+        return [made._replace(questions=of(made.planned.chunk)) if made.is_asked else made for made in chunks]
+
+
+def _with_opinion(planned: PlannedChunk, opinion: ChunkOpinion | None) -> AskedChunk:
+    """Return a chunk of a cascade; without its prompt, which may have to go to another process, if it is not asked."""
+    if opinion is None or opinion.asked:
+        return AskedChunk(planned, [], opinion)
+    return AskedChunk(PlannedChunk(planned.chunk), [], opinion)
 
 
 def _without_other_scripts(text: str, chunks: list[PlannedChunk], scripts: Collection[str]) -> list[PlannedChunk]:

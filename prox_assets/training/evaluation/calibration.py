@@ -7,16 +7,19 @@ did no better (.356, .431). docs/refiner-lab.md has the table.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.protocol import ChunkPrograms
 from prox_assets.training.data.pages import LabelledPage, Regime
 from prox_assets.training.evaluation.evaluate import labelled_lines
 
+if TYPE_CHECKING:
+    import numpy as np
+
 # With fewer texts, a calibration says more about them than about the model.
 MIN_TEXTS = 20
-# A prior for "no correction", worth a few texts: the precision of a normal distribution around slope 1 and offset 0.
+# A prior, for "no correction" here, worth a few texts: the precision of a normal distribution around it.
 _PRIOR = 1.0
 _MAX_LOG_ODDS = 30.0
 _STEPS = 100
@@ -48,28 +51,50 @@ def fit_calibration(texts: Iterable[Sequence[Prediction]]) -> Calibration | None
         np.array([float(prediction[field]) for text in known for prediction in text]) for field in range(3)
     )
     weights /= np.repeat([sum(prediction.weight for prediction in text) for text in known], list(map(len, known)))
+    slope, offset = logistic_regression([log_odds(probabilities)], keep, weights, [1.0, 0.0])
+    return Calibration(slope=slope, offset=offset) if slope > 0 else None
+
+
+def log_odds(probabilities: "np.ndarray") -> "np.ndarray":
+    """Return the log-odds of probabilities, within 30 of 0."""
+    import numpy as np
+
     with np.errstate(divide="ignore"):
-        log_odds = np.clip(np.log(probabilities) - np.log1p(-probabilities), -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-    features = np.stack([log_odds, np.ones_like(log_odds)], axis=1)
-    prior = np.array([1.0, 0.0])
+        return np.clip(np.log(probabilities) - np.log1p(-probabilities), -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
+
+
+def logistic_regression(
+    columns: "Sequence[np.ndarray]", keep: "np.ndarray", weights: "np.ndarray", prior: Sequence[float]
+) -> list[float]:
+    """Return the coefficient of each column, and then the offset, that make the labels likeliest, by Newton's method.
+
+    Args:
+        columns: Features of the n examples, each of shape (n,).
+        keep: Their labels, 0 or 1, shape (n,).
+        weights: What each example counts, shape (n,).
+        prior: The means of a normal prior of precision 1, one for each coefficient.
+    """
+    import numpy as np
+
+    features = np.stack([*columns, np.ones_like(keep)], axis=1)
+    means = np.array(prior)
 
     def loss(values: "np.ndarray") -> float:
         scores = features @ values
-        return float(weights @ (np.logaddexp(0, scores) - keep * scores) + _PRIOR / 2 * ((values - prior) ** 2).sum())
+        return float(weights @ (np.logaddexp(0, scores) - keep * scores) + _PRIOR / 2 * ((values - means) ** 2).sum())
 
-    fitted = prior.copy()
+    fitted = means.copy()
     for _ in range(_STEPS):
         expected = np.exp(-np.logaddexp(0, -(features @ fitted)))
-        gradient = features.T @ (weights * (expected - keep)) + _PRIOR * (fitted - prior)
-        curvature = (features * (weights * expected * (1 - expected))[:, None]).T @ features + _PRIOR * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
+        gradient = features.T @ (weights * (expected - keep)) + _PRIOR * (fitted - means)
+        curvature = (features * (weights * expected * (1 - expected))[:, None]).T @ features
+        step = np.linalg.solve(curvature + _PRIOR * np.eye(len(means)), gradient)
         while loss(fitted - step) > loss(fitted) and np.abs(step).max() > 1e-9:
             step /= 2
         fitted = fitted - step
         if np.abs(step).max() <= 1e-9:
             break
-    slope, offset = fitted.tolist()
-    return Calibration(slope=slope, offset=offset) if slope > 0 else None
+    return fitted.tolist()
 
 
 def line_predictions(

@@ -68,12 +68,16 @@ def development_pages(plan: LabPlan) -> list[LabelledPage]:
 
 
 def development_documents(plan: LabPlan) -> list[LabelledDocument]:
-    """Return the development pages of known type, and as many plainly bad documents with words of theirs.
+    """Return the documents on which thresholds and calibrations are chosen; raises as `development_pages`."""
+    return with_bad_documents(development_pages(plan), plan.seed)
+
+
+def with_bad_documents(pages: list[LabelledPage], seed: int) -> list[LabelledDocument]:
+    """Return the pages of known type, and as many plainly bad documents with words of theirs.
 
     Nearly all labelled pages are worth keeping: calibrated on them alone, a refiner would keep everything.
     """
-    pages = development_pages(plan)
-    made = synthetic_documents(pages, len(pages), plan.seed, TRAINING_FAMILIES)
+    made = synthetic_documents(pages, len(pages), seed, TRAINING_FAMILIES)
     bad = [LabelledDocument(f"made-{place}", one.text, keep=False, kind=one.kind) for place, one in enumerate(made)]
     return [*labelled_documents(pages, "text_full"), *bad]
 

@@ -1,0 +1,1 @@
+"""Cascades: a classifier judges every document, and a language model what the classifier leaves open."""
