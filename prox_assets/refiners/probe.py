@@ -103,7 +103,7 @@ def probe(
     formats = AUTO_FORMATS if config.prompt_format == "auto" else (config.prompt_format,)
     trials: list[FormatTrial] = []
     for prompt_format in formats:
-        # The built-in pages are in English; a refiner that abstains from it is tried on them nevertheless.
+        # The built-in pages are in English; a refiner that abstains from it is tried on them anyway.
         tried = config.model_copy(update={"prompt_format": prompt_format, "trained_scripts": None})
         trials.append(_try(tried, engine, tokenizer, samples))
     accepted = [trial for trial in trials if trial.accepted]

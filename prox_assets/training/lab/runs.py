@@ -68,7 +68,7 @@ def development_pages(plan: LabPlan) -> list[LabelledPage]:
 
 
 def development_documents(plan: LabPlan) -> list[LabelledDocument]:
-    """Return the development pages of known type, and as many plainly bad documents with words of theirs.
+    """Return the development pages of known type, and as many plainly bad documents made of their words.
 
     Nearly all labelled pages are worth keeping: calibrated on them alone, a refiner would keep everything.
     """
