@@ -1,6 +1,6 @@
 """How much faster scores are without padding: `python -m benchmarks.packed_scoring --pages FILE`.
 
-The transformers engine scores the same requests with padded and with packed batches, by turns and on one thread; with
+The transformers engine scores the same requests alternately with padded and packed batches, on one thread; with
 `--vllm`, vLLM also scores them once. The requests are those of a refiner on real pages, and random ones of about 1,000
 and about 50 tokens to a Llama of 8 layers with random weights. Ratios are of processor time, which other work on the
 machine affects less than wall time. A machine with an accelerator waits for it, and compares wall time.

@@ -92,7 +92,7 @@ class Footers:
         return execution
 
     def remember(self) -> None:
-        """Keep what was read for the next look, and forget files that are gone; a store that refuses is no error."""
+        """Keep what was read for the next look, and forget files that are gone; a failed write is ignored."""
         old = self._remembered
         files = {
             **old.files,

@@ -103,7 +103,7 @@ def probe(
     formats = AUTO_FORMATS if config.prompt_format == "auto" else (config.prompt_format,)
     trials: list[FormatTrial] = []
     for prompt_format in formats:
-        # The built-in pages are in English; a refiner that abstains from it is tried on them nevertheless. Of a
+        # The built-in pages are in English; a refiner that abstains from it is tried on them anyway. Of a
         # cascade the model is tried, on all pages.
         plain = {"trained_scripts": None, "kind": "model", "cascade": None}
         tried = config.model_copy(update={"prompt_format": prompt_format, **plain})

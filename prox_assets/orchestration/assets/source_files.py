@@ -30,7 +30,7 @@ class Listing:
 
     Attributes:
         found: The shards, and what is new about them in the lake.
-        new: Shards that are no partitions yet.
+        new: Shards that are not partitions yet.
         notes: Observations that shards have left the source, or were withdrawn.
         versions: Observations of raw files whose version differs from the one last observed; they follow the notes.
     """
@@ -106,7 +106,7 @@ def _withdrawn_unnoticed(
     """Return shards that are back in the source after they were withdrawn where this instance was out of reach.
 
     Dagster has materialized their `raw_shards`, and the lake has no documents of them. A lake that has none at all was
-    probably moved or is not mounted: that is no reason to refine the whole corpus again.
+    probably moved or is not mounted; then no shard is returned, or the whole corpus would be refined again.
     """
     there = set(lake.shards(settings.corpus, Table.DOCUMENTS))
     lacking = {shard.key for shard in found.shards} - there

@@ -9,7 +9,7 @@ import numpy as np
 import xxhash
 
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.model.files import CLASSIFIER_FILE
+from prox_assets.refiners.model.files import CLASSIFIER_FILE, find_classifier
 
 FORMAT = "prox-classifier-1"
 # Trees are LightGBM's own text, as bytes that zlib packed to a quarter.
@@ -40,11 +40,7 @@ def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tupl
     """
     from safetensors import SafetensorError, safe_open
 
-    file = folder / CLASSIFIER_FILE
-    if not file.is_file():
-        raise RefinerError(
-            f"{folder} holds no {CLASSIFIER_FILE}: name a folder of a classifier that the refiner lab wrote."
-        )
+    file = find_classifier(str(folder)).path / CLASSIFIER_FILE
     try:
         with safe_open(file, framework="numpy") as opened:
             told = opened.metadata() or {}

@@ -73,7 +73,7 @@ def development_documents(plan: LabPlan) -> list[LabelledDocument]:
 
 
 def with_bad_documents(pages: list[LabelledPage], seed: int) -> list[LabelledDocument]:
-    """Return the pages of known type, and as many plainly bad documents with words of theirs.
+    """Return the pages of known type, and as many plainly bad documents made of their words.
 
     Nearly all labelled pages are worth keeping: calibrated on them alone, a refiner would keep everything.
     """
