@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # With fewer texts, a calibration says more about them than about the model.
 MIN_TEXTS = 20
-# A prior, for "no correction" here, worth a few texts of average weight: the precision of a normal distribution around it.
+# A prior, for "no correction" here, worth a few texts of mean weight: the precision of a normal distribution around it.
 _PRIOR = 1.0
 _MAX_LOG_ODDS = 30.0
 _STEPS = 100
