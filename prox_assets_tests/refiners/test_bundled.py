@@ -94,12 +94,19 @@ def test_joiners_that_spell_and_pairs_of_controls_stay():
 
 
 @pytest.mark.vllm
-def test_vllm_and_transformers_give_the_same_labels():
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_vllm_and_transformers_give_the_same_labels(dtype):
+    """In bfloat16 another order of sums rounds differently, which decides lines at the cutoff."""
     policy = BUNDLED.policy(dialect="line-labels")
     texts = sample_texts()
     found = []
-    for engine in (ENGINE, VllmEngineConfig(enforce_eager=True, core_process="child")):
+    for engine in (
+        TransformersEngineConfig(dtype=dtype),
+        VllmEngineConfig(dtype=dtype, enforce_eager=True, core_process="child"),
+    ):
         with RefinerSession(BUNDLED.chunk, "chunk", engine) as session:
             programs = chunk_programs(session.chunk_refiner(), texts)
         found.append([refine(text, answer, policy).text for text, answer in zip(texts, programs, strict=True)])
-    assert found[0] == found[1]
+    lines = sum(text.count("\n") + 1 for text in texts)
+    differing = sum(len(set(one.split("\n")) ^ set(other.split("\n"))) for one, other in zip(*found, strict=True))
+    assert differing <= (0 if dtype == "float32" else 0.01 * lines)
