@@ -133,12 +133,13 @@ def test_opening_a_refiner_probes_it_first(
         open_chunk_refiner(with_format(CHUNK, "llama2-chat"), chunk_engine, chunk_folder)
 
 
-def test_a_model_that_was_never_tuned_is_refused_in_every_format(tiny_folder: Path):
+@pytest.mark.slow
+def test_a_model_that_reads_but_was_never_tuned_is_refused_in_every_format(instruct_model: Path):
     with (
-        open_engine(TransformersEngineConfig(device="cpu", dtype="float32"), str(tiny_folder)) as engine,
+        open_engine(TransformersEngineConfig(device="cpu", dtype="bfloat16"), str(instruct_model)) as engine,
         pytest.raises(ProbeError, match=r"plain: refused.*llama2-chat: refused"),
     ):
-        probe(DOC, engine, load_tokenizer(tiny_folder))
+        probe(DOC, engine, load_tokenizer(instruct_model))
 
 
 def test_a_trial_reads_as_a_sentence():

@@ -2,18 +2,22 @@
 
 `adapter.json` names the base and what belongs to it; `adapter.safetensors` holds the tensors. training/fit/adapter.py
 writes both, and merging.py joins them with the base.
+
+An adapter that scores lines has tokens and output vectors of its own. One that writes programs has neither: it reads
+and writes the base's own tokens, and its output vectors are the base's embeddings.
 """
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.refiners.errors import RefinerError
 
 SETTINGS_FILE = "adapter.json"
 TENSORS_FILE = "adapter.safetensors"
 
-# Names of the tensors. H is the base's width.
+# Names of the tensors. H is the base's width. The first three belong to adapters that score.
 PARTS = "tokens.parts"
 """Vectors that new tokens are sums of, shape (parts, H)."""
 TABLE = "tokens.table"
@@ -44,9 +48,25 @@ class AdapterSettings(BaseModel):
     base: str = Field(description="Name of the base model (bases.py).")
     layers: int = Field(ge=1, description="How many of the base's layers are used, from the first.")
     rank: int = Field(ge=1, description="Rank of the updates.")
-    tokens: tuple[str, ...] = Field(description="Special tokens that are added to the vocabulary, in order.")
-    keep_token: str = Field(description="The token of the label keep.")
-    remove_token: str = Field(description="The token of the label remove.")
+    tokens: tuple[str, ...] = Field(
+        default=(), description="Special tokens that are added to the vocabulary, in order; none for programs."
+    )
+    keep_token: str | None = Field(default=None, description="The token of the label keep; None for programs.")
+    remove_token: str | None = Field(default=None, description="The token of the label remove; None for programs.")
+
+    @property
+    def labels(self) -> tuple[str, str] | None:
+        """The tokens of the labels keep and remove; None for an adapter that writes programs."""
+        if self.keep_token is None or self.remove_token is None:
+            return None
+        return self.keep_token, self.remove_token
+
+    @model_validator(mode="after")
+    def _scores_or_writes(self) -> Self:
+        given = (self.keep_token is not None, self.remove_token is not None, bool(self.tokens))
+        if any(given) and not all(given):
+            raise ValueError("keep_token, remove_token and tokens belong together: give all of them, or none")
+        return self
 
 
 def is_adapter(folder: Path) -> bool:

@@ -142,7 +142,7 @@ def _write(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path
         {
             "num_hidden_layers": settings.layers,
             "vocab_size": len(tokenizer),
-            "tie_word_embeddings": False,
+            "tie_word_embeddings": settings.labels is None,
             "dtype": "bfloat16",
         }
     )
@@ -163,12 +163,7 @@ def _merged(
     import torch
 
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    embeddings = state["model.embed_tokens.weight"].float()
-    if len(embeddings) + len(tensors[TABLE]) != len(tokenizer):
-        raise ValueError(f"there are {len(embeddings)} + {len(tensors[TABLE])} vectors for the {len(tokenizer)} tokens")
-    # The table's -1 takes the row of zeros that follows the parts.
-    parts = torch.cat([tensors[PARTS], torch.zeros(1, embeddings.shape[1])])
-    weights = {"model.embed_tokens.weight": torch.cat([embeddings, parts[tensors[TABLE].long()].sum(1)])}
+    weights = {}
     for layer in range(settings.layers):
         prefix = f"model.layers.{layer}"
         for module in UPDATED:
@@ -178,10 +173,18 @@ def _merged(
         for norm in ("input_layernorm", "post_attention_layernorm"):
             weights[f"{prefix}.{norm}.weight"] = state[f"{prefix}.{norm}.weight"].float()
     weights["model.norm.weight"] = tensors[NORM]
+    embeddings = state["model.embed_tokens.weight"].float()
+    if settings.labels is None:
+        return {**weights, "model.embed_tokens.weight": embeddings}
+    if len(embeddings) + len(tensors[TABLE]) != len(tokenizer):
+        raise ValueError(f"there are {len(embeddings)} + {len(tensors[TABLE])} vectors for the {len(tokenizer)} tokens")
+    # The table's -1 takes the row of zeros that follows the parts.
+    parts = torch.cat([tensors[PARTS], torch.zeros(1, embeddings.shape[1])])
+    weights["model.embed_tokens.weight"] = torch.cat([embeddings, parts[tensors[TABLE].long()].sum(1)])
     # Every token but the two labels has one common vector: only the labels are ever read off.
-    keep, remove, other = tensors[LABELS]
+    *labels, other = tensors[LABELS]
     head = other.repeat(len(tokenizer), 1)
-    for token, vector in ((settings.keep_token, keep), (settings.remove_token, remove)):
+    for token, vector in zip(settings.labels, labels, strict=True):
         head[tokenizer.convert_tokens_to_ids(token)] = vector
     return {**weights, "lm_head.weight": head}
 
@@ -213,7 +216,8 @@ def load_base(base: BaseModel) -> Any:  # noqa: ANN401 (a model of transformers,
 def tokenizer_with(base: BaseModel, tokens: tuple[str, ...]) -> Any:  # noqa: ANN401
     """Return the base's tokenizer with special tokens added to its vocabulary.
 
-    It has no beginning-of-sequence token: a prompt begins with a special token of the adapter's own.
+    It has no beginning-of-sequence token. Of SmolLM2 that is the token that opens a turn of a chat; a prompt of scored
+    lines begins with a special token of the adapter's own, and one for a program with its text.
     """
     from tokenizers import AddedToken
     from transformers import AutoTokenizer

@@ -1,14 +1,14 @@
-"""An adapter to train: low-rank updates of a base's first layers, vectors of new tokens, and a head for two labels.
+"""An adapter to train: low-rank updates of a base's first layers, and what it needs to score lines or write programs.
 
-Everything else in the model is frozen, and left out of checkpoints. `adapter_files` turns a checkpoint into the files
-that refiners/adapter/ joins with the base.
+An adapter that scores has vectors of new tokens and a head for two labels. One that writes programs has neither: what
+it writes is read off by the base's own embeddings. Everything else in the model is frozen, and left out of checkpoints.
+`adapter_files` turns a checkpoint into the files that refiners/adapter/ joins with the base.
 
 LoRA: Hu et al., arXiv 2106.09685.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import LineLabelsSettings
 from prox_assets.refiners.line_labels.surroundings import FACTORS, LINE_TOKENS, line_token_values
 from prox_assets.training.data.vocabulary import special_tokens
+from prox_assets.training.fit.adapter_layers import frozen_vectors, label_head, low_rank_linear, token_vectors
 from prox_assets.training.fit.recipe import AdapterRecipe, TrainingRecipe
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class Adapter:
     """A model whose adapter is to be trained.
 
     Attributes:
-        model: The frozen base with the adapter's parts in it; its output layer has three rows: keep, remove, other.
-        tokenizer: The base's tokenizer with the dialect's tokens.
+        model: The frozen base with the adapter's parts in it. Where it scores, its output layer has three rows: keep,
+            remove, other.
+        tokenizer: The base's tokenizer with the dialect's tokens, if there are any.
         settings: What the adapter's files will say.
     """
 
@@ -50,25 +52,22 @@ class Adapter:
     settings: AdapterSettings
 
 
-def new_adapter(recipe: TrainingRecipe, labels: LineLabelsSettings) -> Adapter:
+def new_adapter(recipe: TrainingRecipe, labels: LineLabelsSettings | None) -> Adapter:
     """Return an untrained adapter: it changes nothing of the base, and gives both labels the same probability.
 
     Args:
         recipe: With `adapter` set; `bf16` says whether the frozen weights are held and multiplied in bfloat16.
-        labels: The dialect: its special tokens are added, and its keep and remove token get the head.
+        labels: The dialect: its special tokens are added, and its keep and remove token get the head. None for an
+            adapter that writes programs.
 
     Raises:
         RefinerError: The base is missing, or has fewer layers.
     """
     size = recipe.adapter or AdapterRecipe()
-    settings = AdapterSettings(
-        base=size.base,
-        layers=size.layers,
-        rank=size.rank,
-        tokens=tuple(special_tokens(labels)),
-        keep_token=labels.keep_token,
-        remove_token=labels.remove_token,
-    )
+    settings = AdapterSettings(base=size.base, layers=size.layers, rank=size.rank)
+    if labels is not None:
+        own = {"keep_token": labels.keep_token, "remove_token": labels.remove_token}
+        settings = settings.model_copy(update={"tokens": tuple(special_tokens(labels)), **own})
     return _assembled(settings, bf16=recipe.bf16, seed=recipe.seed)
 
 
@@ -82,7 +81,7 @@ def trained_adapter(folder: Path, *, bf16: bool) -> Adapter:
 
     adapter = _assembled(read_settings(folder), bf16=bf16, seed=0)
     tensors = load_file(folder / names.TENSORS_FILE)
-    tensors.pop(names.TABLE)
+    tensors.pop(names.TABLE, None)
     adapter.model.load_state_dict({_state_name(name): tensor.float() for name, tensor in tensors.items()}, strict=False)
     return adapter
 
@@ -101,10 +100,11 @@ def adapter_files(checkpoint: Path, adapter: Adapter, folder: Path) -> None:
     state = load_file(checkpoint / "model.safetensors")
     trained = [name for name, parameter in adapter.model.named_parameters() if parameter.requires_grad]
     tensors = {_file_name(name): state[name].to(torch.bfloat16).contiguous() for name in trained}
-    tensors[names.TABLE] = cast("torch.Tensor", adapter.model.get_input_embeddings().table).to(torch.int16)
+    if adapter.settings.labels is not None:
+        tensors[names.TABLE] = cast("torch.Tensor", adapter.model.get_input_embeddings().table).to(torch.int16)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / names.TENSORS_FILE)
-    text = adapter.settings.model_dump_json(indent=1)
+    text = adapter.settings.model_dump_json(indent=1, exclude_defaults=True)
     (folder / names.SETTINGS_FILE).write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -127,63 +127,20 @@ def _assembled(settings: AdapterSettings, *, bf16: bool, seed: int) -> Adapter:
             for module in names.UPDATED:
                 parent = layer.get_submodule(module.partition(".")[0])
                 name = module.partition(".")[2]
-                setattr(parent, name, _low_rank_linear(getattr(parent, name), settings.rank, dtype))
+                setattr(parent, name, low_rank_linear(getattr(parent, name), settings.rank, dtype))
         embeddings = model.get_input_embeddings().weight.detach()
-        line_break = tokenizer.convert_tokens_to_ids(tokenizer.tokenize("\n"))[0]
-        model.model.embed_tokens = _token_vectors(embeddings, settings.tokens, line_break, dtype)
-        model.lm_head = _label_head(embeddings.shape[1], len(tokenizer))
-    # The base's gain belongs to its last layer, which is not used here.
-    model.model.norm.weight = torch.nn.Parameter(torch.ones_like(model.model.norm.weight))
+        gain = model.model.norm.weight.detach()
+        if settings.labels is None:
+            model.model.embed_tokens, model.lm_head = frozen_vectors(embeddings, dtype)
+        else:
+            line_break = tokenizer.convert_tokens_to_ids(tokenizer.tokenize("\n"))[0]
+            parts = _parts(embeddings, settings.tokens, line_break)
+            model.model.embed_tokens = token_vectors(embeddings, *parts, dtype)
+            model.lm_head = label_head(embeddings.shape[1], len(tokenizer))
+            # The base's gain belongs to its own output vectors.
+            gain = torch.ones_like(gain)
+    model.model.norm.weight = torch.nn.Parameter(gain.clone())
     return Adapter(model, tokenizer, settings)
-
-
-def _low_rank_linear(base: Any, rank: int, dtype: torch.dtype) -> Any:  # noqa: ANN401 (torch is imported below)
-    import torch
-    from torch.nn import functional
-
-    class LowRankLinear(torch.nn.Module):
-        """A frozen linear layer, and the product of two small matrices that is added to it."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.register_buffer("weight", base.weight.detach().to(dtype), persistent=False)
-            self.down = torch.nn.Parameter(torch.empty(rank, base.in_features))
-            self.up = torch.nn.Parameter(torch.zeros(base.out_features, rank))
-            torch.nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
-
-        def forward(self, states: torch.Tensor) -> torch.Tensor:
-            weight = cast("torch.Tensor", self.weight)
-            update = functional.linear(functional.linear(states, self.down), self.up)
-            return functional.linear(states, weight) + update
-
-    return LowRankLinear()
-
-
-def _token_vectors(base: torch.Tensor, tokens: Sequence[str], line_break: int, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    import torch
-    from torch.nn import functional
-
-    parts, table = _parts(base, tokens, line_break)
-
-    class TokenVectors(torch.nn.Module):
-        """The base's vectors, frozen, and those of new tokens, each the sum of a few trained parts."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.register_buffer("weight", base.to(dtype), persistent=False)
-            self.register_buffer("table", table, persistent=False)
-            self.parts = torch.nn.Parameter(parts)
-
-        def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
-            known = cast("torch.Tensor", self.weight)
-            vectors = known[token_ids.clamp(max=len(known) - 1)].float()
-            new = token_ids >= len(known)
-            wanted = cast("torch.Tensor", self.table)[token_ids[new] - len(known)]
-            # The table's -1 takes the row of zeros that is appended.
-            vectors[new] = functional.pad(self.parts, (0, 0, 0, 1))[wanted].sum(1)
-            return vectors
-
-    return TokenVectors()
 
 
 def _parts(base: torch.Tensor, tokens: Sequence[str], line_break: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -206,25 +163,6 @@ def _parts(base: torch.Tensor, tokens: Sequence[str], line_break: int) -> tuple[
     vectors = base.mean(0) + NEW_TOKEN_SPREAD * torch.randn(len(own), base.shape[1])
     parts = torch.cat([torch.zeros(shared, base.shape[1]), base[line_break][None], vectors])
     return parts, torch.tensor([rows[token] for token in tokens])
-
-
-def _label_head(width: int, vocabulary: int) -> Any:  # noqa: ANN401
-    import torch
-    from torch.nn import functional
-
-    class LabelHead(torch.nn.Module):
-        """Logits of the keep token, of the remove token, and of all other tokens, which share one vector."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(3, width))
-
-        def forward(self, states: torch.Tensor) -> torch.Tensor:
-            others = torch.tensor([0.0, 0.0, math.log(vocabulary - 2)], device=states.device)
-            with torch.autocast(states.device.type, enabled=False):
-                return functional.linear(states.float(), self.weight) + others
-
-    return LabelHead()
 
 
 # How the tensors of adapter.safetensors are called in the model that is trained.

@@ -45,9 +45,7 @@ class TrainingRecipe(BaseModel):
         default=None,
         description="Folder or hub id of a Llama-family model to start from; all its weights are trained.",
     )
-    adapter: AdapterRecipe | None = Field(
-        default=None, description="The adapter to train, for scored answers; instead of a base."
-    )
+    adapter: AdapterRecipe | None = Field(default=None, description="The adapter to train, instead of a base.")
     shape: ModelShape | None = Field(
         default=None, description="The model to train from scratch, with a tokenizer of its own; instead of a base."
     )

@@ -88,6 +88,8 @@ def _prepare_adapter(
     folder: Path,
 ) -> TrainingSetup:
     adapter = new_adapter(recipe, config.line_labels) if base is None else trained_adapter(base, bf16=recipe.bf16)
+    if adapter.settings.labels is None:
+        raise RefinerError(f"The adapter in {base} writes programs: a refiner that scores cannot start from it.")
     adapter.tokenizer.save_pretrained(folder / "tokenizer")
     sources, _ = _sources(config, load_tokenizer(folder / "tokenizer"), rows, span_rows)
     setup = _setup(adapter.model, adapter.tokenizer, recipe, sources, ADAPTER_LABELS)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prox_assets.training.fit.adapter import Adapter
+from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
 
@@ -95,8 +96,8 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
             if progress is not None:
                 progress(state.global_step, state.max_steps)
 
-    class ScoredTrainer(Trainer):
-        """A Trainer that computes its loss at decision positions instead of from labels."""
+    class AnswerTrainer(Trainer):
+        """A Trainer that computes logits only where answers are."""
 
         def compute_loss(
             self,
@@ -105,8 +106,9 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
             return_outputs: bool = False,
             num_items_in_batch: Any = None,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
+            plain = self.accelerator.unwrap_model(model)
             with self.accelerator.autocast():
-                return scored_loss(self.accelerator.unwrap_model(model), inputs)
+                return scored_loss(plain, inputs) if setup.scored else program_loss(plain, inputs, num_items_in_batch)
 
     micro = 1 if setup.scored else min(recipe.micro_batch_size, recipe.batch_size)
     arguments = TrainingArguments(
@@ -131,9 +133,8 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
         log_level="error",
     )
     optimizer = _optimizer(setup.model, recipe)
-    trainer_class = ScoredTrainer if setup.scored else Trainer
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, recipe))
-    trainer = trainer_class(
+    trainer = AnswerTrainer(
         model=setup.model,
         args=arguments,
         train_dataset=setup.dataset,

@@ -69,10 +69,10 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
         spans = folder.span_examples()
         span_rows = list(read_table(spans)) if level == "chunk" and spans.is_file() else []
         setup = prepare_scored(config, spec.recipe, base, rows, span_rows, work)
-    elif base is None:
-        raise RefinerError("Refiners that write programs are fine-tuned from a base: set recipe.base.")
+    elif base is None and spec.recipe.adapter is None:
+        raise RefinerError("A refiner that writes programs is not trained from scratch: set recipe.base or .adapter.")
     else:
-        setup = prepare_programs(config, base, rows, plan.seed)
+        setup = prepare_programs(config, spec.recipe, base, rows, plan.seed, work)
     run = train(setup, spec.recipe, work, progress)
     if setup.adapter is not None:
         for checkpoint in run.checkpoints.values():

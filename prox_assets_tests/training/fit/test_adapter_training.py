@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -19,11 +20,19 @@ from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.evaluation.selection import judge_chunks
 from prox_assets.training.fit.adapter import Adapter, adapter_files, new_adapter, trained_adapter
+from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.fit.recipe import AdapterRecipe, TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
 from prox_assets.training.fit.trainer import TrainingRun
 from prox_assets_tests.tiny_adapters import LABELS, label_log_probabilities, random_adapter, save_adapter, tiny_recipe
-from prox_assets_tests.training.fit.adapter_child import CONFIG, prepare, train_in
+from prox_assets_tests.training.fit.adapter_child import (
+    CONFIG,
+    TRAININGS,
+    prepare,
+    prepare_writer,
+    train_in,
+    train_writer_in,
+)
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
 TEXT = "Home | About | Contact\n\n" + "\n".join("A careful gardener repairs a wooden gate." for _ in range(20))
@@ -39,11 +48,22 @@ def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return setup.adapter, run
 
 
-def test_training_changes_the_adapter_and_nothing_of_its_base(trained, tiny_base):
+@pytest.fixture(scope="module")
+def writer(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Adapter, TrainingRun]:
+    """A short training of an adapter that writes programs."""
+    setup, run = train_writer_in(tmp_path_factory.mktemp("writer"))
+    assert setup.adapter is not None
+    for checkpoint in run.checkpoints.values():
+        adapter_files(checkpoint, setup.adapter, checkpoint)
+    return setup.adapter, run
+
+
+@pytest.mark.parametrize(("kind", "labels"), [("trained", LABELS), ("writer", None)])
+def test_training_changes_the_adapter_and_nothing_of_its_base(kind, labels, request, tiny_base):
     import torch
 
-    adapter, run = trained
-    fresh = new_adapter(tiny_recipe(), LABELS)
+    adapter, run = request.getfixturevalue(kind)
+    fresh = new_adapter(tiny_recipe(), labels)
     for (name, before), (_, after) in zip(
         fresh.model.named_parameters(), adapter.model.named_parameters(), strict=True
     ):
@@ -60,28 +80,31 @@ def test_training_learns(trained, tmp_path):
     assert after < before / 2
 
 
-def test_a_checkpoint_holds_no_weights_of_the_base(trained, tiny_base):
+@pytest.mark.parametrize("kind", ["trained", "writer"])
+def test_a_checkpoint_holds_no_weights_of_the_base(kind, request, tiny_base):
     from safetensors.torch import load_file
 
-    adapter, run = trained
+    adapter, run = request.getfixturevalue(kind)
     state = load_file(run.checkpoints[12] / "model.safetensors")
     wanted = {name for name, parameter in adapter.model.named_parameters() if parameter.requires_grad}
     assert wanted <= state.keys()
     assert all(name.endswith("norm.weight") for name in state.keys() - wanted)
-    assert len(load_file(run.checkpoints[12] / TENSORS_FILE)) == len(wanted) + 1
+    assert len(load_file(run.checkpoints[12] / TENSORS_FILE)) == len(wanted) + (kind == "trained")
 
 
-def test_a_killed_training_ends_where_an_undisturbed_one_does(trained, tiny_base, tmp_path):
+@pytest.mark.parametrize("kind", TRAININGS)
+def test_a_killed_training_ends_where_an_undisturbed_one_does(kind, request, tiny_base, tmp_path):
     from safetensors.torch import load_file
 
+    _, undisturbed = request.getfixturevalue("trained" if kind == "scores" else "writer")
     module = "prox_assets_tests.training.fit.adapter_child"
-    killed = subprocess.run([sys.executable, "-m", module, str(tiny_base), str(tmp_path), "6"], check=False)
+    killed = subprocess.run([sys.executable, "-m", module, str(tiny_base), str(tmp_path), "6", kind], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-4"]
-    _, run = train_in(tmp_path)
+    _, run = TRAININGS[kind](tmp_path)
     assert run.resumed_from == 4
     whole, resumed = (
-        load_file(checkpoints[12] / "model.safetensors") for checkpoints in (trained[1].checkpoints, run.checkpoints)
+        load_file(checkpoints[12] / "model.safetensors") for checkpoints in (undisturbed.checkpoints, run.checkpoints)
     )
     assert whole.keys() == resumed.keys()
     for name, tensor in whole.items():
@@ -101,6 +124,31 @@ def test_a_checkpoint_is_a_model_that_the_engine_scores_with(trained):
     expected = [keep_probability(*table[position]) for position in planned.positions]
     assert found == pytest.approx(expected, abs=0.03)
     assert found[0] == found[1]
+
+
+def test_a_checkpoint_of_a_writer_is_a_model_with_the_bases_own_tokens_and_the_numbers_it_was_trained_to(writer):
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    adapter, run = writer
+    place = merged_model(run.checkpoints[12]).path
+    model: Any = LlamaForCausalLM.from_pretrained(place, dtype="float32").eval()
+    assert len(cast("Any", AutoTokenizer.from_pretrained(place))) == model.config.vocab_size == len(adapter.tokenizer)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    ids = torch.tensor([range(40, 90)])
+    with torch.inference_mode():
+        hidden = adapter.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        trained_logits = cast("Any", adapter.model.get_output_embeddings())(hidden)
+        found = model(input_ids=ids).logits
+    # The merged weights are rounded to bfloat16.
+    assert (found - trained_logits).abs().mean() < 0.01 * trained_logits.std()
+
+
+def test_a_writer_learns_the_program_and_its_end(writer, tmp_path):
+    setup = prepare_writer(tmp_path)
+    batch = setup.collate([cast("Any", setup.dataset)[place] for place in range(4)])
+    before, after = (float(program_loss(model, batch).detach()) for model in (setup.model, writer[0].model))
+    assert after < before - 1
 
 
 def test_after_training_both_labels_are_among_the_twenty_tokens_that_a_server_gives(trained):
@@ -144,6 +192,17 @@ def test_more_layers_than_the_base_has_and_a_folder_without_an_adapter_are_refus
         new_adapter(tiny_recipe(layers=4), LABELS)
     with pytest.raises(RefinerError, match=SETTINGS_FILE):
         trained_adapter(tmp_path, bf16=False)
+
+
+def test_what_scores_starts_from_what_scores_and_what_writes_from_what_writes(trained, writer, tmp_path):
+    scores, writes = (run.checkpoints[12] for _, run in (trained, writer))
+    setup = prepare_writer(tmp_path / "more", writes)
+    assert setup.adapter is not None
+    assert setup.adapter.settings == read_settings(writes)
+    with pytest.raises(RefinerError, match="scores lines"):
+        prepare_writer(tmp_path / "writer", scores)
+    with pytest.raises(RefinerError, match="writes programs"):
+        prepare(tmp_path / "scorer", writes)
 
 
 @pytest.mark.slow

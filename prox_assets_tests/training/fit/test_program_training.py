@@ -12,6 +12,7 @@ from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.testing.tiny_models import make_tiny_llama
 from prox_assets.training.data.page_annotations import chunk_annotations
 from prox_assets.training.data.program_examples import IGNORED, collate, program_examples
+from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.lab.settings import LabFolder
 from prox_assets.training.lab.stages import annotate_seeds, build_examples
 from prox_assets.training.lab.training import train_refiner
@@ -77,6 +78,18 @@ def test_only_answers_have_a_loss(base):
         learned = batch["labels"][row][batch["labels"][row] != IGNORED].tolist()
         assert learned == list(example.answer)
         assert int(batch["attention_mask"][row].sum()) == len(example.prompt) + len(example.answer)
+
+
+def test_the_loss_is_the_one_that_transformers_computes(base):
+    from transformers import AutoModelForCausalLM
+
+    examples = program_examples(RefinerConfig.model_validate(CHUNK), load_tokenizer(base), seed_rows(2), seed=0)
+    batch = collate(0, examples[:3])
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
+    expected = float(model(**batch).loss)
+    assert float(program_loss(model, batch)) == pytest.approx(expected, rel=1e-5)
+    answered = int((batch["labels"] != IGNORED).sum())
+    assert float(program_loss(model, batch, 2 * answered)) == pytest.approx(expected / 2, rel=1e-5)
 
 
 def test_an_open_prompt_format_cannot_be_trained_for(base):

@@ -1,5 +1,8 @@
 """The lab with adapters: the document level goes on from the chunk level's, and finished folders hold adapters."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, read_settings
@@ -18,18 +21,29 @@ RECIPE = {
     "steps": 6,
     "checkpoint_steps": 3,
     "batch_tokens": 1024,
+    "batch_size": 4,
+    "micro_batch_size": 2,
     "learning_rate": 0.01,
     "bf16": False,
     "threads": 1,
 }
 
 
-def test_both_levels_become_adapters_and_their_checkpoints_leave_the_cache(tiny_base, tmp_path, monkeypatch):
+def writer(level: str) -> dict[str, Any]:
+    """Return the settings of a refiner that writes programs."""
+    settings = {"window": 800, "max_new_tokens": 40, "decoding": "complete", "dtype": "float32"}
+    return {"name": f"small-{level}", "level": level, "prompt_format": "plain", **settings}
+
+
+@pytest.mark.parametrize("kind", [refiner, writer])
+def test_both_levels_become_adapters_and_their_checkpoints_leave_the_cache(
+    kind: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     plan = small_plan(
         write_pages(tmp_path / "pages.parquet", 60),
-        chunk={"refiner": refiner("chunk"), "recipe": {**RECIPE, "adapter": {"base": TINY, "layers": 2, "rank": 4}}},
-        doc={"refiner": refiner("doc"), "start_from": "chunk", "recipe": RECIPE},
+        chunk={"refiner": kind("chunk"), "recipe": {**RECIPE, "adapter": {"base": TINY, "layers": 2, "rank": 4}}},
+        doc={"refiner": kind("doc"), "start_from": "chunk", "recipe": RECIPE},
     )
     folder = LabFolder(tmp_path / "lab")
     for level in ("chunk", "doc"):
