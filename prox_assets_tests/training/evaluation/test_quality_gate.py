@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.folder import refiner_files
 from prox_assets.refiners.presets import named_refiners
+from prox_assets.refiners.session import RefinerSession
 from prox_assets.training.data.pages import PAGES_VARIABLE, read_labelled_pages
+from prox_assets.training.evaluation.evaluate import document_programs
 from prox_assets.training.lab.evaluation import NEW, evaluate_systems, flat, validation_pages
+from prox_assets_tests.refiners.short_texts import SOUND, WORTHLESS
 
 FILES = {"bundled": "floors.json", "lines": "floors-lines.json"}
 ENTRIES: dict[str, list[dict[str, Any]]] = {
@@ -45,11 +49,25 @@ def test_the_newest_floors_are_of_the_refiners_that_are_shipped(name):
 @pytest.mark.parametrize("name", FILES)
 def test_no_floor_was_lowered_without_a_reason(name):
     for before, after in pairwise(ENTRIES[name]):
-        for level in ("doc", "chunk"):
-            for measure, floor in before["floors"][level].items():
-                now = after["floors"][level][measure]
+        for part, floors in before["floors"].items():
+            for measure, floor in floors.items():
+                now = after["floors"][part][measure]
                 lowered = now > floor if is_ceiling(measure) else now < floor
-                assert not lowered or after.get("lowered_because"), f"{level} {measure}: {floor} became {now}"
+                assert not lowered or after.get("lowered_because"), f"{part} {measure}: {floor} became {now}"
+
+
+@pytest.mark.parametrize(("which", "texts", "keep"), [("sound", SOUND, True), ("worthless", WORTHLESS, False)])
+def test_short_texts_stay_where_they_are_sound_and_go_where_they_are_worthless(which, texts, keep):
+    kinds = {text: kind for kind, own in texts.items() for text in own}
+    with RefinerSession(named_refiners("lines").doc, "doc", TransformersEngineConfig()) as session:
+        answers = document_programs(session.document_refiner(), list(kinds))
+    wrong = [
+        f"{kind}: {text[:60]}"
+        for (text, kind), answer in zip(kinds.items(), answers, strict=True)
+        if (answer.keep_probability >= 0.5) != keep
+    ]
+    assert len(kinds) >= 60
+    assert 1 - len(wrong) / len(kinds) >= ENTRIES["lines"][-1]["floors"]["short texts"][which], wrong
 
 
 @pytest.mark.slow
