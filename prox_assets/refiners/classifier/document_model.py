@@ -1,4 +1,4 @@
-"""The document classifier: boosted trees over what the line classifier finds in a text."""
+"""The document classifier: boosted trees over what the line classifier finds in a text, and over its words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prox_assets.refiners.classifier.document_features import document_features
+from prox_assets.refiners.classifier.document_words import WORD_SHAPES, DocumentWords, document_words
 from prox_assets.refiners.classifier.line_model import LineModel
 from prox_assets.refiners.classifier.lines import GRAM_BITS, Lines
 from prox_assets.refiners.classifier.trees import Trees
@@ -21,27 +22,31 @@ BETWEEN_TREES = "\n=== document ===\n"
 
 @dataclass(frozen=True)
 class DocumentModel:
-    """A line classifier and trees over its answers.
+    """A line classifier and trees over its answers and over what the document's words say.
 
     Attributes:
         line_model: The line classifier.
         common_grams: How common each hashed 4-gram is in main content, shape (2^18,).
         text: The trees over documents, as LightGBM's text.
+        words: The score of a document by its words; None in models of earlier releases, whose trees do not see it.
     """
 
     line_model: LineModel
     common_grams: np.ndarray
     text: str
+    words: DocumentWords | None = None
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray], trees: str) -> DocumentModel:
         """Return the model whose arrays and trees a file holds."""
         of_lines, _, own = trees.partition(BETWEEN_TREES)
-        return cls(LineModel.of_arrays(arrays, of_lines), arrays[GRAMS], own)
+        words = DocumentWords.of_arrays(arrays) if WORD_SHAPES.keys() <= arrays.keys() else None
+        return cls(LineModel.of_arrays(arrays, of_lines), arrays[GRAMS], own, words)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the model's arrays, of half precision."""
-        return {**self.line_model.arrays(), GRAMS: self.common_grams.astype(np.float16)}
+        own = {} if self.words is None else self.words.arrays()
+        return {**self.line_model.arrays(), GRAMS: self.common_grams.astype(np.float16), **own}
 
     @property
     def both_trees(self) -> str:
@@ -56,4 +61,7 @@ class DocumentModel:
     def scores(self, lines: Lines) -> np.ndarray:
         """Return the log-odds of keeping each text, shape (t,)."""
         keep = 1 / (1 + np.exp(-self.line_model.scores(lines)))
-        return self.trees.predict(document_features(lines, keep, self.common_grams))
+        features = document_features(lines, keep, self.common_grams)
+        if self.words is not None:
+            features = np.column_stack([features, self.words.scores(document_words(lines, keep))])
+        return self.trees.predict(features)

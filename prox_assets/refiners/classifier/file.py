@@ -28,12 +28,15 @@ def write_classifier(folder: Path, arrays: Mapping[str, np.ndarray], trees: str)
     save_file(tensors, folder / CLASSIFIER_FILE, {FORMAT: _hash(tensors)})
 
 
-def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, np.ndarray], str]:
+def read_classifier(
+    folder: Path, shapes: Mapping[str, tuple[int, ...]], further: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[dict[str, np.ndarray], str]:
     """Return the arrays of a classifier as float32, and its trees.
 
     Args:
         folder: The folder that `write_classifier` wrote to.
         shapes: The names and shapes that the arrays must have.
+        further: Those of arrays that all are there or none.
 
     Raises:
         RefinerError: The file is missing, damaged, or of another kind.
@@ -52,7 +55,7 @@ def read_classifier(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> tupl
     if told[FORMAT] != _hash(tensors):
         raise RefinerError(f"{file} is damaged: its contents do not fit its hash. Copy the folder again.")
     found = {name: tensor.shape for name, tensor in tensors.items() if name != TREES}
-    if TREES not in tensors or found != dict(shapes):
+    if TREES not in tensors or found not in (dict(shapes), {**shapes, **(further or {})}):
         raise RefinerError(
             f"{file} holds other arrays than this release reads: {json.dumps(found)} instead of "
             f"{json.dumps(dict(shapes))}. Train it anew."

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from prox_assets.refiners.classifier.document_model import DOCUMENT_SHAPES, DocumentModel
+from prox_assets.refiners.classifier.document_words import WORD_SHAPES
 from prox_assets.refiners.classifier.file import read_classifier, write_classifier
 from prox_assets.refiners.classifier.line_model import LineModel
 from prox_assets.refiners.classifier.linear import LINEAR_SHAPES
@@ -37,7 +38,7 @@ def read_line_model(folder: Path) -> LineModel:
 
 def read_document_model(folder: Path) -> DocumentModel:
     """Return the document classifier in a folder, its trees ready; raises as `open_chunk_classifier`."""
-    model = DocumentModel.of_arrays(*read_classifier(folder, {**LINEAR_SHAPES, **DOCUMENT_SHAPES}))
+    model = DocumentModel.of_arrays(*read_classifier(folder, {**LINEAR_SHAPES, **DOCUMENT_SHAPES}, WORD_SHAPES))
     _ = (model.trees, model.line_model.trees)
     return model
 

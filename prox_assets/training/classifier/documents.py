@@ -1,31 +1,40 @@
 """Fits document classifiers over the answers of line classifiers that have not seen the documents' sites."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prox_assets.refiners.classifier.document_features import document_features, gram_commonness
 from prox_assets.refiners.classifier.document_model import DocumentModel
+from prox_assets.refiners.classifier.document_words import DocumentWords, document_words
 from prox_assets.refiners.classifier.line_model import LineModel
 from prox_assets.refiners.classifier.lines import read_lines
+from prox_assets.training.classifier.document_words import fit_words
 from prox_assets.training.classifier.examples import FOLDS, fold_of
 from prox_assets.training.classifier.recipe import ClassifierRecipe
 from prox_assets.training.classifier.steps import Steps
 from prox_assets.training.classifier.trees import fit_trees
+from prox_assets.training.data.bad_documents import PARTS
 from prox_assets.training.data.page_annotations import CLEAN, KEEP_FROM, SYNTHETIC_SITE, TEXT_SEPARATOR
+from prox_assets.training.data.training_set import page_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 # A hundred times fewer documents than lines: smaller trees, and smaller steps.
 DOCUMENT_TREES: dict[str, Any] = {
-    "trees": 400,
-    "leaves": 16,
+    "trees": 600,
+    "leaves": 24,
     "leaf_examples": 15,
     "learning_rate": 0.05,
     "line_share": 0.8,
 }
 # Weight of all documents to drop together, against those to keep. At one half, development pages of errors were dropped
 # in 83 % of cases, while not one of 131 gold texts was.
-DROP_WEIGHT = 0.6
+DROP_WEIGHT = 0.55
 BATCH = 64
 
 
@@ -47,15 +56,26 @@ def fit_documents(
     """
     common = gram_commonness(read_lines([row["text"] for row in rows if _is_clean(row)]))
     common = common.astype(np.float16).astype(np.float32)  # as the file will have it
-    places = [[place for place, row in enumerate(rows) if _fold(row) == fold] for fold in range(FOLDS)]
-    parts = [
-        _features([rows[place]["text"] for place in own], folds[fold], common) for fold, own in enumerate(places) if own
-    ]
-    features = np.concatenate(parts)[np.argsort([place for own in places for place in own])]
+    fold_of_row = np.array([_fold(row) for row in rows], dtype=np.int64)
+    features, words = _seen([row["text"] for row in rows], fold_of_row, folds, common)
     targets = np.array([row["keep_target"] for row in rows], dtype=np.float32)
+    importance = weights(rows)
+
+    def fitted_words(name: str, chosen: np.ndarray) -> DocumentWords:
+        def arrays() -> dict[str, np.ndarray]:
+            return fit_words(words[chosen], targets[chosen], importance[chosen]).arrays()
+
+        return DocumentWords.of_arrays(steps.arrays(name, arrays))
+
+    said = np.zeros(len(rows), dtype=np.float32)
+    for fold in range(FOLDS):
+        held = fold_of_row == fold
+        said[held] = fitted_words(f"words-{fold}", ~held).scores(words[held])
+    own_words = fitted_words("words", np.ones(len(rows), dtype=bool))
     own = recipe.model_copy(update=DOCUMENT_TREES)
-    trees = steps.text("documents", lambda: fit_trees(features, targets, weights(rows), own))
-    return DocumentModel(model, common, trees)
+    seen = np.column_stack([features, said])
+    trees = steps.text("documents", lambda: fit_trees(seen, targets, importance, own))
+    return DocumentModel(model, common, trees, own_words)
 
 
 def weights(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
@@ -69,13 +89,27 @@ def _is_clean(row: Mapping[str, Any]) -> bool:
 
 
 def _fold(row: Mapping[str, Any]) -> int:
-    made = row["site"].partition(".")[0] == SYNTHETIC_SITE
-    return fold_of(row["doc_id"] if made else row["site"])
+    """Return the fold of a document's site; of a synthetic one, the part of its phrases."""
+    if row["site"].partition(".")[0] != SYNTHETIC_SITE:
+        return fold_of(row["site"])
+    return int(page_of(row["doc_id"]).rpartition("-")[2]) % PARTS
 
 
-def _features(texts: Sequence[str], model: LineModel, common: np.ndarray) -> np.ndarray:
-    parts: list[np.ndarray] = []
-    for start in range(0, len(texts), BATCH):
-        lines = read_lines(texts[start : start + BATCH])
-        parts.append(document_features(lines, 1 / (1 + np.exp(-model.scores(lines))), common))
-    return np.concatenate(parts)
+def _seen(
+    texts: Sequence[str], fold_of_text: np.ndarray, folds: Sequence[LineModel], common: np.ndarray
+) -> tuple[np.ndarray, csr_matrix]:
+    """Return features and words of texts, the features with P(keep) by the line classifier of each text's fold."""
+    from scipy.sparse import vstack
+
+    order = np.argsort(fold_of_text, kind="stable")
+    features: list[np.ndarray] = []
+    words: list[csr_matrix] = []
+    for fold, model in enumerate(folds):
+        own = order[fold_of_text[order] == fold].tolist()
+        for start in range(0, len(own), BATCH):
+            lines = read_lines([texts[place] for place in own[start : start + BATCH]])
+            keep = 1 / (1 + np.exp(-model.scores(lines)))
+            features.append(document_features(lines, keep, common))
+            words.append(document_words(lines, keep))
+    back = np.argsort(order)
+    return np.concatenate(features)[back], vstack(words).tocsr()[back]

@@ -38,22 +38,30 @@ class Steps:
         self._finished()
         return found
 
-    def weights(self, name: str, make: Callable[[], LinearWeights]) -> LinearWeights:
-        """Return a step's linear layer, from its file if it has one."""
+    def arrays(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Return a step's arrays, from their file if they have one."""
         file = None if self._folder is None else self._folder / f"{name}.npz"
         if file is not None and file.is_file():
-            with np.load(file, allow_pickle=False) as arrays:
-                parts = {array: arrays[array] for array in LINEAR_SHAPES}
-            found = LinearWeights(**{**parts, "bias": float(parts["bias"][0])})
+            with np.load(file, allow_pickle=False) as stored:
+                found = dict(stored)
         else:
             found = make()
             if file is not None:
-                arrays = {array: np.atleast_1d(getattr(found, array)) for array in LINEAR_SHAPES}
                 unfinished = file.with_name(f".{file.name}")
-                np.savez(unfinished, **arrays)  # pyright: ignore[reportArgumentType] - names are no keywords of its own
+                np.savez(unfinished, **found)  # pyright: ignore[reportArgumentType] - names are no keywords of its own
                 unfinished.replace(file)
         self._finished()
         return found
+
+    def weights(self, name: str, make: Callable[[], LinearWeights]) -> LinearWeights:
+        """Return a step's linear layer, from its file if it has one."""
+
+        def arrays() -> dict[str, np.ndarray]:
+            made = make()
+            return {array: np.atleast_1d(getattr(made, array)) for array in LINEAR_SHAPES}
+
+        found = self.arrays(name, arrays)
+        return LinearWeights(**{**found, "bias": float(found["bias"][0])})
 
     def _finished(self) -> None:
         self._done += 1

@@ -22,9 +22,8 @@ CLEAN = "gold"
 SYNTHETIC_SITE = "made"
 # Target of the sound documents that are made from main content: a few of them are cut from pages of mixed quality.
 SOUND = 0.97
-# Synthetic documents per page of a split. A quarter of all documents are then plainly bad, about as many as in crawl
-# text (ProX drops 70 %, most of them for less obvious reasons).
-SYNTHETIC_PER_PAGE = 3.0
+# Synthetic documents per page of a split, of fourteen families: a fifth of all documents are then plainly bad.
+SYNTHETIC_PER_PAGE = 4.0
 
 Row = dict[str, Any]
 

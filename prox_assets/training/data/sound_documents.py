@@ -10,13 +10,19 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from prox_assets.training.data.bad_documents import framed
+from prox_assets.training.data.bad_documents import framed, furniture
 from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
+from prox_assets.training.data.phrases import sound as phrases
+from prox_assets.training.data.short_documents import short_documents
 
 PARAGRAPH_WORDS = (50, 200)
 PARAGRAPHS_PER_PAGE = 3
 FRAMED = 0.5
+# Of these, how many also stand under a made-up cookie notice, menu or form.
+FURNISHED = 0.4
+# Of short documents: with more around them they would be pages without content.
+SHORT_FRAMED = 0.2
 # Fewest words of a text whose every kind of rewriting still says something.
 ENOUGH_WORDS = 120
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
@@ -72,10 +78,19 @@ def sound_documents(page: LabelledPage, seed: int) -> Iterator[tuple[str, str]]:
     if word_count(text) >= ENOUGH_WORDS and len(sentences) > 4:
         kind = rng.choice(tuple(_KINDS))
         yield kind, _perhaps_framed(rng, _KINDS[kind](rng, sentences), page)
+    for kind, short in short_documents(rng, text):
+        yield kind, _perhaps_framed(rng, short, page, SHORT_FRAMED)
 
 
-def _perhaps_framed(rng: random.Random, text: str, page: LabelledPage) -> str:
-    return framed(rng, text.split("\n"), page) if rng.random() < FRAMED else text
+def _perhaps_framed(rng: random.Random, text: str, page: LabelledPage, share: float = FRAMED) -> str:
+    if rng.random() >= share:
+        return text
+    lines = text.split("\n")
+    if rng.random() < FURNISHED:
+        lines = [line for part in (furniture(rng, page), furniture(rng, page), lines) for line in part]
+    if rng.random() < FURNISHED:
+        lines += furniture(rng, page)
+    return framed(rng, lines, page)
 
 
 def _run(rng: random.Random, sentences: Sequence[str], most: int) -> list[str]:
@@ -114,75 +129,18 @@ def _dialogue(rng: random.Random, sentences: Sequence[str]) -> str:
     return "\n".join(f"{names[number % 2]}: {said}" for number, said in enumerate(_run(rng, sentences, 20)))
 
 
-_UNITS = ("g", "kg", "ml", "tbsp", "tsp", "cups", "slices", "pinch of", "cloves of", "l", "oz", "EL", "cuillères de")
-_FOODS = (
-    *(
-        "flour",
-        "butter",
-        "sugar",
-        "onions",
-        "lentils",
-        "rye flour",
-        "salt",
-        "olive oil",
-        "eggs",
-        "plums",
-        "rice",
-        "leeks",
-    ),
-    *(
-        "carrots",
-        "yeast",
-        "milk",
-        "tomatoes",
-        "Kartoffeln",
-        "beurre",
-        "farine",
-        "pepper",
-        "chickpeas",
-        "cinnamon",
-        "water",
-    ),
-)
-_STEPS = (
-    "Heat the {a} in a heavy pan and add the {b}.",
-    "Mix the {a} with the {b} and leave it to rest for {n} minutes.",
-    "Bake at {t} °C for {n} minutes, until the top is brown.",
-    "Stir in the {a}, cover, and cook gently for {n} minutes.",
-    "Slice the {a} thinly and lay it over the {b}.",
-    "Season, and serve with {a} while it is hot.",
-    "Drain the {a}, keeping a cup of the water.",
-    "Knead the dough until it no longer sticks, then shape it into {n} rolls.",
-)
-
-
 def _recipe(rng: random.Random, sentences: Sequence[str]) -> str:
-    foods = rng.sample(_FOODS, rng.randint(5, 11))
-    needed = [f"{rng.choice([1, 2, 3, 50, 120, 200, 400])} {rng.choice(_UNITS)} {food}" for food in foods]
+    foods = rng.sample(phrases.FOODS, rng.randint(5, 11))
+    needed = [f"{rng.choice([1, 2, 3, 50, 120, 200, 400])} {rng.choice(phrases.UNITS)} {food}" for food in foods]
     steps = [
         step.format(a=rng.choice(foods), b=rng.choice(foods), n=rng.randint(2, 60), t=rng.randint(15, 24) * 10)
-        for step in rng.sample(_STEPS, rng.randint(3, len(_STEPS)))
+        for step in rng.sample(phrases.STEPS, rng.randint(3, len(phrases.STEPS)))
     ]
     lead = [sentence.strip() for sentence in rng.sample(list(sentences), rng.randint(0, 3))]
     title = f"{rng.choice(foods)} with {rng.choice(foods)}".capitalize()
     numbered = rng.random() < 0.5
     method = [f"{number}. {step}" if numbered else step for number, step in enumerate(steps, 1)]
     return "\n".join([title, *lead, f"Serves {rng.randint(2, 8)}", "Ingredients", *needed, "Method", *method])
-
-
-_CODE = (
-    "def {a}({b}, {c}=None):\n    {d} = [{b} for {b} in {c} if {b}]\n    return {d}\n",
-    "for {a} in range(len({b})):\n    if {b}[{a}] > {n}:\n        {c} += {b}[{a}]\nprint({c})\n",
-    "class {A}:\n    def __init__(self, {b}):\n        self.{b} = {b}\n\n"
-    "    def {c}(self):\n        return self.{b} * {n}\n",
-    "function {a}({b}) {{\n  const {c} = {b}.map(x => x.{d});\n  return {c}.length > {n};\n}}\n",
-    "int {a}(const char *{b}, size_t {c}) {{\n    for (size_t i = 0; i < {c}; i++)\n"
-    "        if ({b}[i] == '{n}') return i;\n    return -1;\n}}\n",
-    "SELECT {a}, count(*) AS {b}\nFROM {c}\nJOIN {d} ON {d}.id = {c}.{d}_id\nWHERE {c}.{a} > {n}\nGROUP BY {a};\n",
-    'if [ -z "${a}" ]; then\n  echo "no {b}" >&2\n  exit {n}\nfi\ngrep -c \'{c}\' {d}.txt | sort -n\n',
-    '[{a}]\n{b} = {n}\n{c} = "{d}"\nenabled = true\n',
-    "public {A} {b}(int {c}) {{\n    {A} {d} = new {A}({c});\n    {d}.set{A}({n});\n    return {d};\n}}\n",
-)
 
 
 def _code(rng: random.Random, sentences: Sequence[str]) -> str:
@@ -193,7 +151,7 @@ def _code(rng: random.Random, sentences: Sequence[str]) -> str:
     blocks: list[str] = []
     for _ in range(rng.randint(2, 7)):
         chosen = {name: rng.choice(names) for name in ("a", "b", "c", "d")}
-        code = rng.choice(_CODE).format(**chosen, A=chosen["a"].title(), n=rng.randint(0, 99))
+        code = rng.choice(phrases.CODE).format(**chosen, A=chosen["a"].title(), n=rng.randint(0, 99))
         told = rng.choice(sentences).strip()
         blocks += [rng.choice([told, f"# {told}", f"// {told}", ""]), code]
     return "\n".join(block for block in blocks if block)

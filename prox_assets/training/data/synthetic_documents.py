@@ -5,12 +5,11 @@ pages passed in, so no split uses text of another. Some families are in no train
 tells whether it has learned more than the templates (bad_documents.py has the families).
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from prox_assets.training.data.bad_documents import FAMILIES, HELD_OUT, error_page
+from prox_assets.training.data.bad_documents import FAMILIES, HELD_OUT, PARTS, PhraseRandom, error_page
 from prox_assets.training.data.pages import LabelledPage
 
 TRAINING_FAMILIES = tuple(name for name in FAMILIES if name not in HELD_OUT)
@@ -28,10 +27,14 @@ class SyntheticDocument:
 def synthetic_documents(
     pages: Sequence[LabelledPage], count: int, seed: int, families: Sequence[str] = ALL_FAMILIES
 ) -> list[SyntheticDocument]:
-    """Return documents of these families in turn, with words and lines of these pages; equal arguments, equal ones."""
-    rng = random.Random(seed)  # noqa: S311 (nothing secret)
+    """Return documents of these families in turn, with words and lines of these pages; equal arguments, equal ones.
+
+    Document number n has phrases of part n modulo `PARTS`.
+    """
+    rng = PhraseRandom(seed)
     documents: list[SyntheticDocument] = []
-    for kind in islice(cycle(families), count if pages else 0):
+    for number, kind in enumerate(islice(cycle(families), count if pages else 0)):
+        rng.part = number % PARTS
         text = FAMILIES[kind](rng, rng.choice(pages))
         documents.append(SyntheticDocument(kind, text if text.strip() else error_page(rng, pages[0])))
     return documents

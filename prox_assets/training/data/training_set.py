@@ -19,6 +19,7 @@ from prox_assets.training.data.line_targets import word_grams
 from prox_assets.training.data.page_annotations import SYNTHETIC_SITE, TEXT_SEPARATOR
 from prox_assets.training.data.pages import Split, split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
+from prox_assets.training.data.short_documents import SHORT
 
 Row = dict[str, Any]
 
@@ -74,8 +75,9 @@ def build_training_set(level: Level, annotations: Iterable[Row]) -> tuple[list[R
     """Return the examples of a level, each with its split, and statistics.
 
     Texts of one page stay together. Of equal or nearly equal pages only one stays, in the order validation,
-    development, train: no training page is a copy of a validation page. The annotations, rows of SEED_DOCUMENTS or
-    SEED_CHUNKS, may come from any number of annotators.
+    development, train: no training page is a copy of a validation page. Short made documents do not count: some are the
+    same for several pages. The annotations, rows of SEED_DOCUMENTS or SEED_CHUNKS, may come from any number of
+    annotators.
     """
     statistics = TrainingSetStatistics()
     groups: dict[str, list[Row]] = {}
@@ -123,7 +125,8 @@ def _without_duplicates(groups: dict[str, list[Row]], statistics: TrainingSetSta
     kept: set[str] = set()
     for name in sorted(groups, key=lambda name: SPLIT_ORDER.index(_split(groups[name][0]))):
         rows = groups[name]
-        hashes = {xxhash.xxh3_64_intdigest(row["text"].encode("utf-8", "replace")) for row in rows}
+        texts = [row["text"] for row in rows if not row["doc_id"].rpartition(TEXT_SEPARATOR)[2].startswith(SHORT)]
+        hashes = {xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace")) for text in texts}
         if hashes & seen:
             statistics.exact_duplicates += len(rows)
             continue

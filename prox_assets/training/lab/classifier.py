@@ -58,7 +58,9 @@ def train_classifier(
         start = start_of(plan, folder, level)
         begin_or_resume(work, identity(plan, folder, level, find_classifier(str(start)).weights_hash))
         folds = [read_line_model(_fold(folder, fold)) for fold in range(FOLDS)]
-        fitted = fit_documents(rows, read_line_model(start), folds, spec.classifier_recipe, Steps(work, 1, progress))
+        fitted = fit_documents(
+            rows, read_line_model(start), folds, spec.classifier_recipe, Steps(work, 2 + FOLDS, progress)
+        )
         write_document_model(fitted, fresh)
     result = _judged(plan, spec.refiner, fresh)
     pages = pages_by_script(rows)

@@ -3,6 +3,7 @@
 training/evaluation measures the systems and writes the tables.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -22,6 +23,7 @@ from prox_assets.training.data.bad_documents import HELD_OUT
 from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import REGIMES, LabelledPage
+from prox_assets.training.data.short_documents import short_documents
 from prox_assets.training.data.sound_documents import paragraphs
 from prox_assets.training.data.synthetic_documents import ALL_FAMILIES, TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.tables import write_json
@@ -197,6 +199,8 @@ def _evaluate_documents(systems: Mapping[str, RefinerPair], pages: Sequence[Labe
     sets["main content as documents"] = [_sound(page, page.gold) for page in kept]
     middle = [(page, found[len(found) // 2]) for page in kept if (found := paragraphs(page.gold))]
     sets["paragraphs of 50 to 200 words"] = [_sound(page, text) for page, text in middle]
+    shorts = [(page, next(short_documents(random.Random(page.page_id), page.gold), None)) for page in kept]  # noqa: S311
+    sets["texts of 10 to 50 words"] = [_sound(page, short[1]) for page, short in shorts if short is not None]
     for which, found, keep in (("sound", sound_pages(), True), ("worthless", worthless_pages(), False)):
         sets[f"{which} pages of the sample"] = [
             LabelledDocument(page.url, page.text, keep=keep, kind=page.language) for page in found

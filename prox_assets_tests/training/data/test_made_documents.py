@@ -7,6 +7,7 @@ import pytest
 from prox_assets.corpora.sample.decisions import sound_pages, worthless_pages
 from prox_assets.training.data.bad_documents import FAMILIES, HELD_OUT, framed
 from prox_assets.training.data.page_annotations import TEXT_SEPARATOR, document_annotations
+from prox_assets.training.data.short_documents import SHORT_WORDS, short_documents
 from prox_assets.training.data.sound_documents import PARAGRAPH_WORDS, paragraphs, sound_documents, word_count
 from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
@@ -60,6 +61,40 @@ def test_sound_documents_are_those_of_their_page_and_some_stand_between_its_menu
     shown = [text for number in range(30) for _, text in sound_documents(one, number)]
     assert any(text.startswith(menu) for text in shown)
     assert not all(text.startswith(menu) for text in shown)
+
+
+GOLD = (
+    "The first boat leaves at six in the morning. It carries the post, and whoever has to be at work by eight. "
+    "Why so early? Because the tide will not wait for anybody.\n"
+    "Prices from 12.99 ...\nRead more\n"
+    "In winter the boat is replaced by a bus. The bus takes twice as long, but it also runs on Sundays and in storms."
+)
+
+
+def test_short_documents_have_10_to_50_words_in_whole_sentences_of_the_text():
+    low, high = SHORT_WORDS
+    kinds: set[str] = set()
+    for seed in range(60):
+        for kind, text in short_documents(random.Random(seed), GOLD):
+            kinds.add(kind.strip("0123456789"))
+            assert low <= len(text.split()) <= 1.5 * high, text
+            assert "12.99" not in text
+            assert "{" not in text or "code" in kind
+            if kind.startswith("short-"):
+                continue
+            assert text in GOLD
+            assert text.endswith((".", "?"))
+    assert "short" in kinds
+    assert len(kinds) == 15
+    assert list(short_documents(random.Random(0), "Home\nAbout us\nSee all of our 24 offers ...")) == []
+
+
+def test_short_texts_that_go_on_elsewhere_and_menus_are_no_whole_sentences():
+    cut = [one.text for one in synthetic_documents(pages(10), 60, 1, ["cut_text"])]
+    assert sum(text.rstrip()[-1].isalpha() or "..." in text or "…" in text or "[" in text for text in cut) >= 50
+    menus = [one.text for one in synthetic_documents(pages(10), 60, 1, ["menu"])]
+    assert min(len(text.split()) for text in menus) < 10
+    assert not any("{" in text for text in [*cut, *menus])
 
 
 def test_a_frame_is_the_pages_own_boilerplate():

@@ -1,0 +1,1 @@
+"""The phrases that synthetic documents are made of."""
