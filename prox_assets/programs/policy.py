@@ -18,7 +18,12 @@ LineNumbers = Literal["document", "chunk"]
 LineDecision = Literal["threshold", "expected_f1"]
 OnEmpty = Literal["keep", "drop"]
 
-_BEFORE_THEY_EXISTED: dict[str, Any] = {"line_decision": "threshold", "line_f1_beta": 1.0, "on_empty": "drop"}
+_BEFORE_THEY_EXISTED: dict[str, Any] = {
+    "line_decision": "threshold",
+    "line_f1_beta": 1.0,
+    "line_min_gain": 0.0,
+    "on_empty": "drop",
+}
 """Fields of later releases, each with what the releases before it did.
 
 A stored policy without such a field means this value, and a policy with this value is stored without the field, so
@@ -49,6 +54,8 @@ class ExecutionPolicy:
             (execution/line_decision.py). Reference mode: always "threshold".
         line_keep_threshold: See `line_decision`.
         line_f1_beta: Weight of recall against precision in `expected_f1`: above 1 keeps more lines, below 1 fewer.
+        line_min_gain: Under `expected_f1`, no line of a document is removed unless that lessens its expected error,
+            1 - expected F1, by at least this share: 0.1 is a tenth.
         on_empty: What becomes of an edited document of which too little is left: "keep" leaves it as it was, "drop"
             drops it. Reference mode: always "drop".
         reference_threshold_1: threshold_1 of the released executor (reference).
@@ -70,6 +77,7 @@ class ExecutionPolicy:
     line_decision: LineDecision = "threshold"
     line_keep_threshold: float = 0.5
     line_f1_beta: float = 1.0
+    line_min_gain: float = 0.0
     on_empty: OnEmpty = "keep"
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
@@ -88,7 +96,7 @@ class ExecutionPolicy:
         if self.mode == "reference" and self.line_numbers == "chunk":
             # The released executor would read them as the document's first lines, and remove those.
             raise ValueError('line_numbers must be "document" in reference mode: the released executor knows no other')
-        for name in ("min_kept_share", "doc_keep_threshold", "line_keep_threshold"):
+        for name in ("min_kept_share", "doc_keep_threshold", "line_keep_threshold", "line_min_gain"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)!r}")
         for name, least in (("error_limit", 1), ("min_kept_characters", 0)):
@@ -137,7 +145,9 @@ class ExecutionPolicy:
         return cls(**{**_BEFORE_THEY_EXISTED, **fields})
 
     def with_settings(self, **settings: Any) -> Self:  # noqa: ANN401 (the fields have many types)
-        """Return the policy with some settings changed; `line_keep_threshold` alone means the threshold rule too.
+        """Return the policy with some settings changed.
+
+        `line_keep_threshold` alone means the threshold rule too, and that rule leaves no `line_min_gain` behind.
 
         Raises:
             ValueError: A value is out of range.
@@ -145,6 +155,8 @@ class ExecutionPolicy:
         """
         if "line_keep_threshold" in settings:
             settings = {"line_decision": "threshold", **settings}
+        if settings.get("line_decision") == "threshold":
+            settings = {"line_min_gain": 0.0, **settings}
         return dataclasses.replace(self, **settings)
 
     def fingerprint(self) -> str:

@@ -175,8 +175,8 @@ class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):
     policy: dict[str, Any] = Field(
         default_factory=dict,
         description="How programs are executed: fields of ExecutionPolicy. Thresholds not named here are the "
-        "refiners' own; scored lines are kept by line_decision expected_f1, unless line_decision or "
-        "line_keep_threshold is named. on_empty says what becomes of documents that chunk programs would empty.",
+        "refiners' own; scored lines are kept by line_decision expected_f1 with a line_min_gain, unless line_decision "
+        "or line_keep_threshold is named. on_empty says what becomes of documents that chunk programs would empty.",
         json_schema_extra=_fields_of_the_policy,
     )
 

@@ -19,6 +19,7 @@ CHANGES = {
     "line_decision": "expected_f1",
     "line_keep_threshold": 0.3,
     "line_f1_beta": 2.0,
+    "line_min_gain": 0.1,
     "on_empty": "drop",
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
@@ -59,12 +60,16 @@ def test_a_policy_of_before_is_read_as_what_it_meant_and_keeps_its_fingerprint(f
     replayed = ExecutionPolicy.from_dict(stored)
 
     assert (replayed.line_decision, replayed.line_f1_beta, replayed.on_empty) == ("threshold", 1.0, "drop")
+    assert replayed.line_min_gain == 0
     assert replayed.fingerprint() == fingerprint
     assert ExecutionPolicy(**fields, on_empty="drop").fingerprint() == fingerprint
-    assert not {"line_decision", "line_f1_beta", "on_empty"} & replayed.as_dict().keys()
+    assert not {"line_decision", "line_f1_beta", "line_min_gain", "on_empty"} & replayed.as_dict().keys()
 
 
-@pytest.mark.parametrize("changes", [{}, {"line_decision": "expected_f1"}, {"line_f1_beta": 0.5}, {"on_empty": "drop"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"line_decision": "expected_f1"}, {"line_f1_beta": 0.5}, {"line_min_gain": 0.1}, {"on_empty": "drop"}],
+)
 def test_what_the_policy_says_of_lines_and_empty_documents_is_stored(changes):
     original = ExecutionPolicy(**changes)
 
@@ -86,6 +91,9 @@ def test_a_threshold_alone_means_the_threshold_rule():
     both = scored.with_settings(line_keep_threshold=0.7, line_decision="expected_f1")
     assert (both.line_decision, both.line_keep_threshold) == ("expected_f1", 0.7)
     assert scored.with_settings(min_kept_characters=3).line_decision == "expected_f1"
+    careful = ExecutionPolicy(line_decision="expected_f1", line_min_gain=0.1)
+    assert careful.with_settings(line_keep_threshold=0.7) == ExecutionPolicy(line_keep_threshold=0.7)
+    assert careful.with_settings(line_decision="threshold") == ExecutionPolicy()
 
 
 def test_a_policy_of_another_executor_version_is_refused():
@@ -111,6 +119,8 @@ def test_unknown_fields_are_named():
         ("line_f1_beta", 0),
         ("line_f1_beta", float("nan")),
         ("line_f1_beta", float("inf")),
+        ("line_min_gain", -0.1),
+        ("line_min_gain", 1.1),
         ("on_empty", "ask"),
     ],
 )

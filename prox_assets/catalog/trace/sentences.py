@@ -208,6 +208,9 @@ def scores(trace: DocumentTrace, lines: list[ScoredLine]) -> str:
     below = sum(line.removed for line in lines)
     if trace.policy.get("line_decision") != "expected_f1":
         return f"{len(lines):,} lines scored, {below:,} below line_keep_threshold {trace.line_cutoff}"
+    least = trace.policy.get("line_min_gain", 0)
+    if least and not trace.line_cutoff:
+        return f"{len(lines):,} lines scored, all kept: to remove some would gain too little (line_min_gain {least})"
     return f"{len(lines):,} lines scored; lines kept at P >= {trace.line_cutoff:.3f} (expected F1), {below:,} below"
 
 

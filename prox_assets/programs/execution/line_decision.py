@@ -9,13 +9,16 @@ Elkan, Naryanaswamy, "Optimal thresholding of classifiers to maximize F1 measure
 if p is above value / (1 + beta^2), so the best set is the most probable lines down to a cutoff, and the cutoff follows
 from the document: with beta 1 it is half of the F1 that can be reached, about .45 on a page that is surely half
 boilerplate and .2 on one of which nothing is sure.
+
+The best set is chosen by the same probabilities that then say how good it is, so it promises a little more than it
+keeps, and on a clean page the little is all there is. `min_gain` asks for more: see docs/refiner-lab.md.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
 
-def expected_f1_cutoff(lines: Iterable[tuple[float, int]], beta: float = 1.0) -> float:
+def expected_f1_cutoff(lines: Iterable[tuple[float, int]], beta: float = 1.0, min_gain: float = 0.0) -> float:
     """Return the P(keep) from which the lines of a document are kept so that its expected F-measure is highest.
 
     Lines of equal probability are kept or removed together, and lines that change nothing are kept, so the result
@@ -27,9 +30,11 @@ def expected_f1_cutoff(lines: Iterable[tuple[float, int]], beta: float = 1.0) ->
             those whose P(keep) is no probability (NaN) do not count; the cutoff applies to the former, and a comparison
             with NaN keeps the latter.
         beta: Weight of recall against precision; above 0.
+        min_gain: Share, in [0, 1], by which the expected error, 1 - F, of the whole document must fall.
 
     Returns:
-        The cutoff, in [0, 1]; 0, which keeps everything, where no line with words has a probability above 0.
+        The cutoff, in [0, 1]; 0, which keeps everything, where too little is gained or no line with words has a
+        probability above 0.
     """
     words_at: Counter[float] = Counter()
     for probability, words in lines:
@@ -49,5 +54,8 @@ def expected_f1_cutoff(lines: Iterable[tuple[float, int]], beta: float = 1.0) ->
         found += probability * words
         value = found / (share * kept_words + (1 - share) * wanted)
         lowest = probability
+    whole = wanted / (share * sum(words_at.values()) + (1 - share) * wanted)
+    if max(0.0, value - whole) < min_gain * (1 - whole):
+        return 0.0
     # They differ in the last bit where all lines are equally probable.
     return min(share * value, lowest)

@@ -39,11 +39,11 @@ def line_cutoff(text: str, rows: Sequence[Row], policy: ExecutionPolicy) -> floa
     Args:
         text: The document.
         rows: See `stored_programs`.
-        policy: `line_decision`, with `line_keep_threshold` or `line_f1_beta`.
+        policy: `line_decision`, with `line_keep_threshold`, or with `line_f1_beta` and `line_min_gain`.
     """
     if policy.line_decision == "threshold":
         return policy.line_keep_threshold
-    return expected_f1_cutoff(_weighted_lines(text, rows), policy.line_f1_beta)
+    return expected_f1_cutoff(_weighted_lines(text, rows), policy.line_f1_beta, policy.line_min_gain)
 
 
 def _weighted_lines(text: str, rows: Sequence[Row]) -> Iterator[tuple[float, int]]:

@@ -46,6 +46,31 @@ def test_no_other_set_of_lines_has_a_higher_expected_f1(lines, beta):
     assert any(words for _, words in kept) == any(words for _, words in lines), "the rule empties a document"
 
 
+@given(scored_lines, betas, st.sampled_from([0.05, 0.14, 0.5, 1.0]))
+@example([(0.9, 10), (0.1, 10)], 1.0, 0.5)
+def test_nothing_is_removed_that_does_not_take_away_enough_of_the_expected_error(lines, beta, min_gain):
+    every, best = (
+        value([line for line in lines if line[0] >= cutoff], lines, beta)
+        for cutoff in (0.0, expected_f1_cutoff(lines, beta))
+    )
+    cutoff = expected_f1_cutoff(lines, beta, min_gain)
+    gained, needed = float(best - every), min_gain * float(1 - every)
+
+    if gained > needed + 1e-9:
+        assert cutoff == expected_f1_cutoff(lines, beta)
+    elif gained < needed - 1e-9:
+        assert cutoff == 0
+
+
+def test_a_doubtful_line_goes_from_a_poor_page_and_stays_on_a_good_one():
+    line = (0.3, 10)
+    poor, good = [(0.95, 40), (0.02, 200), line], [(0.95, 400), line]
+
+    assert expected_f1_cutoff(good) > 0.3
+    assert expected_f1_cutoff(good, min_gain=0.14) == 0
+    assert expected_f1_cutoff(poor, min_gain=0.14) == expected_f1_cutoff(poor) > 0.3
+
+
 @given(scored_lines, st.randoms(use_true_random=False))
 def test_the_order_of_lines_does_not_matter(lines, random):
     shuffled = random.sample(lines, len(lines))
