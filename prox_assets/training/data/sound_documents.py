@@ -16,6 +16,8 @@ from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.data.phrases import sound as phrases
 from prox_assets.training.data.short_documents import short_documents
 
+# What the names of paragraphs begin with.
+PARAGRAPH = "paragraph"
 PARAGRAPH_WORDS = (50, 200)
 PARAGRAPHS_PER_PAGE = 3
 FRAMED = 0.5
@@ -73,7 +75,7 @@ def sound_documents(page: LabelledPage, seed: int) -> Iterator[tuple[str, str]]:
         yield "main", text
     found = paragraphs(text)
     for number, paragraph in enumerate(rng.sample(found, min(PARAGRAPHS_PER_PAGE, len(found)))):
-        yield f"paragraph{number}", _perhaps_framed(rng, paragraph, page)
+        yield f"{PARAGRAPH}{number}", _perhaps_framed(rng, paragraph, page)
     sentences = [sentence for line in text.split("\n") for sentence in _SENTENCE_END.split(line) if sentence.strip()]
     if word_count(text) >= ENOUGH_WORDS and len(sentences) > 4:
         kind = rng.choice(tuple(_KINDS))

@@ -8,6 +8,12 @@ import pytest
 from prox_assets.refiners.classifier.line_model import by_text
 from prox_assets.refiners.classifier.lines import read_lines
 from prox_assets.refiners.errors import RefinerError
+from prox_assets.training.classifier.documents import (
+    DROP_WEIGHT,
+    SHORT_WEIGHT,
+    VARIED_PARAGRAPH_WEIGHT,
+    weights,
+)
 from prox_assets.training.classifier.examples import FOLDS
 from prox_assets.training.classifier.fit import fit_lines, out_of_fold
 from prox_assets.training.classifier.recipe import ClassifierRecipe
@@ -87,3 +93,22 @@ def test_distilled_targets_mix_labels_with_opinions_and_fill_in_what_has_no_labe
     assert annotated[0]["distilled_weights"] == [1.0, 0.1, 0.5]
     assert "distilled_targets" not in annotated[1]
     assert "distilled_targets" not in annotated[2]
+
+
+def test_documents_to_keep_and_to_drop_weigh_what_they_should_together_and_short_texts_less() -> None:
+    def row(name: str, page_type: str, keep: float) -> dict[str, Any]:
+        return {"doc_id": f"set/page#{name}", "page_type": page_type, "keep_target": keep}
+
+    rows = [
+        row("text_full", "article", 1.0),
+        row("short0", "article", 1.0),
+        row("short-verse1", "forum", 1.0),
+        row("paragraph0", "article", 1.0),
+        row("paragraph1", "product", 1.0),
+        row("wall", "wall", 0.0),
+        row("text_full", "listing", 0.1),
+    ]
+    found = weights(rows)
+    assert found[5:].sum() == pytest.approx(DROP_WEIGHT)
+    assert found[:5].sum() == pytest.approx(1 - DROP_WEIGHT)
+    assert (found[:5] / found[0]).tolist() == pytest.approx([1, SHORT_WEIGHT, SHORT_WEIGHT, 1, VARIED_PARAGRAPH_WEIGHT])
