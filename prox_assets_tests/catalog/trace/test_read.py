@@ -139,6 +139,19 @@ def test_the_cutoff_of_the_document_is_told_where_the_expected_f1_decided(tmp_pa
     assert life.provenance is not None
 
 
+def test_a_document_that_would_gain_too_little_says_so(tmp_path):
+    run = scored(tmp_path, line_decision="expected_f1", line_min_gain=0.9)
+    place = rows(run, Table.DOCUMENTS)[0]
+    life = read_trace(run.lake, DocumentPlace("web", run.shard, place["doc_id"], place["source_row"]))
+    lines = sentences.scored_lines(life, life.chunks[0])
+    assert not any(line.removed for line in lines)
+    assert sentences.scores(life, lines) == (
+        "4 lines scored, all kept: to remove some would gain too little (line_min_gain 0.9)"
+    )
+    assert life.refined_text is not None
+    assert life.refined_text.startswith("menu")
+
+
 def test_a_reverted_document_says_what_was_taken_back(tmp_path):
     life = life_of(all_fates(tmp_path, on_empty="keep"), "emptied")
     assert sentences.outcome(life).startswith("kept_unchanged (nothing_left), 11 to 11 characters")
