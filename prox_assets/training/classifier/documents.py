@@ -110,7 +110,7 @@ def _fold(row: Mapping[str, Any]) -> int:
 
 
 def _seen(
-    texts: Sequence[str], fold_of_text: np.ndarray, folds: Sequence[LineModel], common: np.ndarray
+    texts: list[str], fold_of_text: np.ndarray, folds: Sequence[LineModel], common: np.ndarray
 ) -> tuple[np.ndarray, csr_matrix]:
     """Return features and words of texts, the features with P(keep) by the line classifier of each text's fold."""
     from scipy.sparse import vstack

@@ -71,7 +71,7 @@ def test_short_texts_stay_where_they_are_sound_and_go_where_they_are_worthless(w
     wrong = [
         f"{kind}: {text[:60]}"
         for (text, kind), answer in zip(kinds.items(), answers, strict=True)
-        if (answer.keep_probability >= 0.5) != keep
+        if ((answer.keep_probability or 0) >= 0.5) != keep
     ]
     assert len(kinds) >= 60
     assert 1 - len(wrong) / len(kinds) >= ENTRIES["lines"][-1]["floors"]["short texts"][which], wrong
