@@ -1,6 +1,7 @@
 """Fixtures and options of all tests; what they do is written where they are defined."""
 
 import pytest
+from hypothesis import settings
 
 from prox_assets.testing.object_store import s3_endpoint, s3_server
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
@@ -19,6 +20,10 @@ __all__ = [
     "vllm_engine",
     "vllm_server",
 ]
+
+# No test is timed: on a busy machine an example of microseconds once took half a second.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,7 +25,7 @@ def write_rows(folder, file_name, count, row_group_size=7):
 
 
 @pytest.mark.parametrize("file_name", FILE_NAMES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(0, 40), rows_per_shard=st.integers(1, 45), row_group_size=st.integers(1, 45))
 def test_the_ranges_of_a_file_are_the_whole_file(tmp_path, file_name, count, rows_per_shard, row_group_size):
     path = write_rows(tmp_path, file_name, count, row_group_size)

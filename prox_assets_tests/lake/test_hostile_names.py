@@ -92,7 +92,7 @@ def test_a_lease_of_a_shard_that_leaves_the_lake_is_refused(tmp_path, shard):
 _component = st.text(st.sampled_from("ab.%/\\\x00~ \u2024"), max_size=6) | st.sampled_from(["..", ".", "", "a"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_component, max_size=5).map("/".join))
 @example("a/./../../b")
 @example("./..")

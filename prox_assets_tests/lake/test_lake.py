@@ -148,7 +148,7 @@ def test_rows_do_not_wait_as_python_objects_until_their_row_group_is_full(tmp_pa
     assert row_groups(lake, Table.REJECTS) == [3 * table_files.PENDING_ROWS]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lengths=st.lists(st.integers(0, 300), max_size=60),
     pending_rows=st.integers(1, 20),

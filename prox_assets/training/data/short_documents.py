@@ -157,7 +157,7 @@ def _commit(rng: random.Random, run: Sequence[str]) -> str:
 
 def _code(rng: random.Random, run: Sequence[str]) -> str:
     names = [word.lower() for sentence in run for word in WORD.findall(sentence) if word.isascii() and word.isalpha()]
-    chosen = {slot: rng.choice([name for name in names if len(name) > 2] or ["value"]) for slot in "abcd"}
+    chosen = {slot: rng.choice([name for name in names if len(name) > 2] or ["value"]) for slot in ("a", "b", "c", "d")}
     code = rng.choice([*phrases.CODE, *phrases.SHORT_CODE]).format(
         **chosen, A=chosen["a"].title(), n=rng.randint(0, 99)
     )

@@ -69,14 +69,14 @@ def test_far_dates_are_right_at_any_depth(tmp_path):
         assert native_values(tmp_path, column, **INT96) == values
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(days=st.lists(st.datetimes(), min_size=1, max_size=4))
 def test_any_dates_come_out_as_they_were_written(tmp_path, days):
     read = [datetime.fromisoformat(text) for text in texts(tmp_path, days)]
     assert read == days
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(day=st.sampled_from(NANOSECONDS_REACH), away=st.timedeltas(timedelta(days=-2), timedelta(days=2)))
 def test_dates_where_the_reach_of_nanoseconds_ends_are_right(tmp_path, day, away):
     assert [datetime.fromisoformat(text) for text in texts(tmp_path, [day + away])] == [day + away]

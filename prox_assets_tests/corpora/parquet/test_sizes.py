@@ -114,7 +114,7 @@ def bytes_in(value):
     return sum(map(bytes_in, value.values() if isinstance(value, dict) else value or []))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rows=st.lists(st.lists(st.lists(st.text(max_size=9), max_size=4) | st.none(), max_size=4), max_size=9),
     data=st.data(),

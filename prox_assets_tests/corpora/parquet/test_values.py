@@ -159,7 +159,7 @@ ANY_VALUES = {
 
 
 @pytest.mark.parametrize("data_type", ANY_VALUES, ids=str)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_number_is_some_value_that_json_holds(data_type, data):
     value = data.draw(ANY_VALUES[data_type])
@@ -170,7 +170,7 @@ def test_every_number_is_some_value_that_json_holds(data_type, data):
     json.dumps(first, allow_nan=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(days=st.integers(date.min.toordinal(), date.max.toordinal()))
 @example(date.min.toordinal())
 def test_dates_beyond_python_go_on_where_its_own_end(days):

@@ -195,7 +195,7 @@ def test_judging_several_shards_together_finds_what_one_is_too_small_for() -> No
     assert Measure.TRUNCATED_PROGRAMS in found(rows, DriftSettings(judged_shards=8))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(faulty=st.sets(st.integers(10, 24), max_size=6), cut=st.integers(1, 25))
 def test_later_shards_never_change_an_earlier_verdict(faulty: set[int], cut: int) -> None:
     rows = [week(number, no_op=0.5 if number in faulty else 0.1) for number in range(25)]

@@ -47,7 +47,7 @@ def collapsed(row: dict[str, Any], changes: dict[str, int]) -> dict[str, Any]:
     return row | changed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     what=st.sampled_from(sorted(COLLAPSES)),
     documents=st.one_of(st.integers(FEWEST_DOCUMENTS, 100), st.sampled_from([400, 3_000])),
@@ -80,7 +80,7 @@ def test_dropping_everything_is_found_where_most_is_always_dropped(drop: float) 
     assert found[Measure.DROPPED_DOCUMENTS].threshold <= 1 - drop + 0.02
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     documents=st.integers(1, 60),
     before=st.integers(6, 40),

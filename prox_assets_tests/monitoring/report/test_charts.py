@@ -1,7 +1,7 @@
 """Chart geometry: whatever the numbers are, nothing is drawn outside of its chart."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.monitoring.report import charts
@@ -20,7 +20,6 @@ def assert_inside(chart: charts.LineChart) -> None:
     assert len({tick.y for tick in chart.ticks}) == len(chart.ticks)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_lines_stay_inside(values: list[float | None]):
     names = [str(place) for place in range(len(values))]
@@ -31,7 +30,6 @@ def test_lines_stay_inside(values: list[float | None]):
         assert len(chart.lines[0].points) <= charts.MOST_POINTS
 
 
-@settings(deadline=None)
 @given(SHARES)
 def test_shares_stay_inside_and_their_axis_within_0_and_1(values: list[float | None]):
     names = [str(place) for place in range(len(values))]
@@ -69,7 +67,6 @@ def test_many_measurements_are_drawn_as_means_of_neighbours():
     assert chart.lines[0].points[0].label == "mean of s0 to s3: 30%"
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=25).flatmap(
         lambda bins: st.tuples(st.just(bins), st.lists(st.floats(0, 1), min_size=len(bins), max_size=len(bins)))

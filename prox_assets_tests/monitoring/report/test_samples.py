@@ -1,6 +1,6 @@
 """Side-by-side comparison: nothing is invented, nothing is shown as kept that is gone."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.catalog.printable import printable
@@ -44,7 +44,6 @@ def test_a_dropped_document_has_nothing_on_the_right():
     assert all(not row.after for row in compare("one\ntwo", None))
 
 
-@settings(deadline=None)
 @given(LINES, st.data())
 def test_both_texts_can_be_read_off_their_sides(lines: list[str], data: st.DataObject):
     kept = [line for line in lines if data.draw(st.booleans())]
@@ -60,7 +59,6 @@ def test_both_texts_can_be_read_off_their_sides(lines: list[str], data: st.DataO
         assert "".join(shown(row.after, "kept", "added") for row in rows) == "".join(kept)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=2 * CHARACTERS_PER_LINE), st.text(max_size=100))
 def test_what_is_shown_is_printable_and_short(before: str, after: str):
     for row in compare(before, after):

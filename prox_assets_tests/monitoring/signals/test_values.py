@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.monitoring.signals import FAMILIES, document_signals, passes, total_signals
@@ -169,7 +169,6 @@ TEXTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(TEXTS.map(" ".join))
 def test_shares_are_shares_and_a_row_does_not_depend_on_its_neighbours(text: str):
     alone = signals_of(text)
@@ -181,7 +180,6 @@ def test_shares_are_shares_and_a_row_does_not_depend_on_its_neighbours(text: str
             assert 0 <= value <= (4 if name.startswith("top_") else 1), name
 
 
-@settings(deadline=None)
 @given(TEXTS.map(" ".join))
 def test_ngram_signals_are_those_of_a_loop_over_words(text: str):
     words = text.split()

@@ -1,6 +1,6 @@
 """Shortcuts for what nearly every program holds give what the long way gives."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.programs import RemoveLines, parse
@@ -11,7 +11,6 @@ NAMES = st.sampled_from([("start", "end"), ("line_start", "line_end"), ("start",
 SPANS = st.tuples(st.integers(-2, 12), st.integers(-2, 14))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, NUMBER, NUMBER, st.sampled_from(["\n", "", " ", "\n\n", "  # why\n", ";"]))))
 def test_calls_read_in_one_step_are_those_that_are_read_argument_by_argument(
     calls: list[tuple[tuple[str, str], int, int, str]],
@@ -26,7 +25,6 @@ def test_a_number_that_is_too_long_is_no_plain_call() -> None:
     assert not parse(f"remove_lines(start=0, end={10**18})").operations
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10), st.lists(SPANS))
 def test_each_line_is_removed_once_in_whatever_order_ranges_come(count: int, spans: list[tuple[int, int]]) -> None:
     removal, there = LineRemoval(count), set(range(count))

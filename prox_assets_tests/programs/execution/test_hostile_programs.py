@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from prox_assets.programs import Chunk, ChunkOutcome, ChunkProgram, ExecutionPolicy, Verdict, execute
 from prox_assets.testing import program_invariants as invariants
@@ -45,7 +45,6 @@ def test_what_must_hold_for_any_program_holds_for_mutated_ones(first):
 
 
 @given(chunked_documents())
-@settings(deadline=None)
 def test_what_must_hold_for_any_program_holds_for_those_of_hypothesis(document):
     text, programs = document
     hold(HostileInput(text, programs, LENIENT))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from pydantic import ValidationError
 
 from prox_assets.engines.protocol import Score, ScoreRequest
@@ -111,7 +111,6 @@ def test_a_page_cannot_imitate_special_tokens(line_labels_tokenizer):
     assert keep not in planned.prompt_token_ids
 
 
-@settings(deadline=None)
 @given(text=NASTY_DOCUMENTS)
 def test_no_prompt_exceeds_the_budget_and_no_line_is_skipped(line_labels_tokenizer, text):
     budget = 40
@@ -123,7 +122,6 @@ def test_no_prompt_exceeds_the_budget_and_no_line_is_skipped(line_labels_tokeniz
         assert item.chunk.skip_reason is None
 
 
-@settings(deadline=None)
 @given(text=NASTY_DOCUMENTS)
 def test_a_page_with_crlf_is_shown_as_the_same_page_with_lf(inline_tokenizer, text):
     text = shown_text(text)

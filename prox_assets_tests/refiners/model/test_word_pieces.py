@@ -80,7 +80,7 @@ def _byte_level() -> Tokenizer:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 def test_pieces_have_the_tokens_and_places_of_the_whole_text(kind: str, texts: list[str]) -> None:
     backend = _tokenizer(kind)
@@ -133,7 +133,7 @@ def test_a_byte_level_tokenizer_with_a_pattern_of_its_own_is_not_cut() -> None:
 
 
 @pytest.mark.parametrize("kind", ["normalizer", "metaspace"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.lists(TEXT, max_size=12).map("\n".join), budget=st.integers(60, 160))
 def test_chunks_are_packed_exactly_where_the_tokenizer_keeps_lines_apart(kind: str, text: str, budget: int) -> None:
     tokenizer = PromptTokenizer(_tokenizer(kind), "<s>", "</s>")

@@ -1,7 +1,7 @@
 """Chunks with exact token accounting: complete, in order, and never longer than the window."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.refiners.errors import RefinerError
@@ -20,7 +20,6 @@ def lines_of(chunks: list[PlannedChunk]) -> list[int]:
     return [line for planned in chunks for line in range(planned.chunk.line_start, planned.chunk.line_end + 1)]
 
 
-@settings(deadline=None)
 @given(texts=st.lists(NASTY_DOCUMENTS, max_size=3), numbers=st.sampled_from(["document", "chunk"]))
 def test_no_prompt_exceeds_the_budget_and_the_chunks_are_the_document(tokenizer, texts, numbers):
     budget = 60

@@ -104,7 +104,7 @@ def test_the_default_bounds_are_the_published_ones():
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PARTS) | st.text(CHARACTERS, max_size=9), min_size=1, max_size=14).map("\n".join))
 # Three of ten lines repeat one: 3 / 10 is no more than 0.3, but 1 - 7 / 10 is, which is how the signal counts.
 @example("\n".join([*(f"{line} {number}" for number in "ab" for line in PROSE)][:7] + [f"{PROSE[0]} a"] * 3))
@@ -118,7 +118,7 @@ def test_the_rules_measure_what_the_signals_measure(text):
             assert (first_finding(text, bounds) is None) == holds, (setting, signals[signal])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(PARTS), min_size=3, max_size=14).map("\n".join))
 @example("\n".join(f"{line.rstrip('.')}, 1, 2, 3.[edit] 4.[edit]" for line in PROSE))
 def test_a_kept_page_passes_the_published_rules_that_match(text):

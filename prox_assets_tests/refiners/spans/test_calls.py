@@ -123,7 +123,7 @@ def touched(lines: list[str], noise: list[NoiseSpan], calls: tuple[Normalize, ..
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(chunks())
 def test_the_program_changes_exactly_spans_that_are_noise_and_no_operation_fails(chunk):
     lines, noise, removed = chunk
@@ -135,7 +135,7 @@ def test_the_program_changes_exactly_spans_that_are_noise_and_no_operation_fails
     assert not any(status.is_failure for status in statuses)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(chunks())
 def test_a_text_that_only_noise_spans_have_is_always_taken_out(chunk):
     lines, noise, _ = chunk

@@ -178,7 +178,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(FRAGMENTS, max_size=6).map("".join))
 def test_candidates_are_ordered_whole_words_that_grow_no_text(line):
     done = 0

@@ -119,7 +119,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.lists(PIECES, max_size=10).map("".join), min_size=1, max_size=3))
 def test_whatever_is_taken_out_every_pair_is_whole_and_every_joiner_is_at_its_place(lines):
     spans = [NoiseSpan(number, span) for number, line in enumerate(lines) for span in find_candidates(line)]

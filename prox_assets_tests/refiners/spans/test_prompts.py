@@ -1,7 +1,7 @@
 """Prompts for single spans: what the model is shown of a line, and settings that do not fit."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -72,7 +72,6 @@ def test_a_line_cannot_imitate_special_tokens(inline_tokenizer):
         assert prompt.count(token) == 1
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.text(min_size=1, max_size=60), st.text(max_size=60))
 def test_no_prompt_is_longer_than_the_settings_say(inline_tokenizer, left, span, right):
     builder = InlinePromptBuilder(inline_tokenizer, INLINE_LABELS, 500)

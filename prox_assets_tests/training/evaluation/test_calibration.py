@@ -58,7 +58,7 @@ def test_too_few_texts_and_probabilities_that_mislead_give_no_calibration():
     assert fit_calibration(drawn(200, -1.0, 0.0)) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=MIN_TEXTS, max_size=60))
 def test_any_probabilities_can_be_fitted(predictions):
     fitted = fit_calibration([[Prediction(probability, keep)] for probability, keep in predictions])
