@@ -11,7 +11,9 @@ from prox_assets.corpora.filesystems import SourceFile
 from prox_assets.corpora.formats import Container, configured_layout, decide_container
 from prox_assets.corpora.json_lines import read_lines
 from prox_assets.corpora.keys import shard_stems, stem_of, with_rows
-from prox_assets.corpora.listing import LeaveOut, ListedFile, file_state, list_files
+from prox_assets.corpora.listing.files import file_state, list_files
+from prox_assets.corpora.listing.raw_files import RawFile
+from prox_assets.corpora.listing.walk import LeaveOut
 from prox_assets.corpora.parquet.reading import count_parquet_rows, read_parquet
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lines
@@ -132,7 +134,7 @@ def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject
             raise CorpusError(message)
 
 
-def _cut(source: CorpusSource, file: ListedFile, stem: str, file_rows: int | None) -> Iterator[Shard]:
+def _cut(source: CorpusSource, file: RawFile, stem: str, file_rows: int | None) -> Iterator[Shard]:
     def shard(start: int | None, end: int | None, rows: int | None) -> Shard:
         key = with_rows(stem, start, end)
         return Shard(
