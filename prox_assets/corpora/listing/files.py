@@ -84,9 +84,9 @@ def _distinct(files: RawFiles, source: CorpusSource) -> RawFiles:
     return files
 
 
-def _first_of_each(rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return where each distinct row comes first, in order."""
-    _, first = np.unique(rows, axis=0, return_index=True)
+def _first_of_each(values: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
+    """Return where each distinct value comes first, in order."""
+    _, first = np.unique(values, return_index=True)
     return np.sort(first)
 
 
