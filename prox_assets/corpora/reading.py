@@ -27,6 +27,7 @@ def relist_shard(source: CorpusSource, shard: Shard) -> Shard:
             missed keep the version that they had.
         CorpusError: The file has changed, and the shard is a byte range of it.
     """
+    shard.check_files()
     if shard.files is None:
         size, version = file_state(source, shard.url)
         if shard.byte_start is not None and (size, version) != shard.version:
@@ -54,6 +55,7 @@ def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject
         CorpusError: The file is truncated, damaged or in another format, or has fewer rows than when it was listed.
             Rows may have been yielded before the error; discard anything derived from them.
     """
+    shard.check_files()
     if shard.files is not None:
         yield from _read_many(source, shard)
         return

@@ -62,6 +62,11 @@ class Shard:
         """Whether it is a shard of many files."""
         return is_of_many(self.key)
 
+    def check_files(self) -> None:
+        """Raise if the files of a shard of many are not loaded: it would pass for a shard of its first file."""
+        if self.has_many_files and self.files is None:
+            raise ValueError(f"shard {self.key!r} comes without its files: load it with discovery.known_shard")
+
     def of_files(self, files: Sequence[RawFile]) -> "Shard":
         """Return the shard with other files, or other versions of its files."""
         first = files[0]

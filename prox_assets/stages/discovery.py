@@ -40,7 +40,7 @@ class Discovery:
     """The result of listing a source.
 
     Attributes:
-        shards: Every shard that the source has now, in order.
+        shards: Every shard that the source has now, in order; without the files of shards of many.
         added: Keys that are new to the lake.
         changed: Keys whose source file differs from the one recorded.
         gone: Shards that the lake knows but the source no longer has, each with the time of the listing that first
@@ -108,7 +108,7 @@ def discover_shards(
             gone[key] = now
             record_shard(lake, plan.corpus, replace(known[key], gone_since=now), run_id)
     return Discovery(
-        shards=tuple(found),
+        shards=tuple(replace(shard, files=None) for shard in found),
         added=tuple(shard.key for shard in found if shard.key not in known and shard.key not in damaged),
         changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
         gone={key: since for key, since in gone.items() if since is not None},

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice, product
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 BUCKET = "crawl"
@@ -52,7 +53,6 @@ class ListingServer(ThreadingHTTPServer):
 
 class _Listing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: ListingServer
 
     def do_HEAD(self) -> None:
         """Answer that the bucket is there, and that a folder is no object."""
@@ -64,9 +64,10 @@ class _Listing(BaseHTTPRequestHandler):
         if "list-type" not in query:
             self._send(404, b"<Error><Code>NoSuchKey</Code></Error>")
             return
-        self.server.requests += 1
+        server = cast("ListingServer", self.server)
+        server.requests += 1
         page = _page(
-            self.server.keys,
+            server.keys,
             query.get("prefix", ""),
             query.get("delimiter", ""),
             int(query.get("max-keys", 1000)),
@@ -74,7 +75,7 @@ class _Listing(BaseHTTPRequestHandler):
         )
         self._send(200, page.encode())
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""
 
     def _send(self, status: int, body: bytes) -> None:
