@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -43,13 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     faults: list[str] = []
     print("| discovery | shards | new shards | seconds | CPU s | peak, MiB |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="prox-files-") as folder:
-        for name, files in (("new lake", 0), ("nothing new", 0), (f"{LATER:,} objects later", LATER)):
-            faults += _measure(name, options.files + files, Path(folder) / "lake", files)
+        lake, later = Path(folder) / "lake", options.files + LATER
+        faults += _measure("new lake", options.files, lake, new=options.files)
+        faults += _measure("nothing new", options.files, lake, new=0)
+        faults += _measure(f"{LATER:,} objects later", later, lake, new=LATER)
     print("\n".join(faults) or f"every discovery took at most {RESIDENT_MEBIBYTES} MiB")
     return 1 if faults else 0
 
 
-def _measure(name: str, files: int, lake: Path, later: int) -> list[str]:
+def _measure(name: str, files: int, lake: Path, new: int) -> list[str]:
     """Run a discovery in a process of its own and print its row; return what is wrong with it."""
     serve = [sys.executable, "-m", "prox_assets.testing.listing_server", str(files)]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
@@ -68,9 +71,13 @@ def _measure(name: str, files: int, lake: Path, later: int) -> list[str]:
         faults.append(f"{name}: {resident:.0f} MiB")
     if found["shards"] > MAX_SHARDS:
         faults.append(f"{name}: {found['shards']:,} shards")
-    if found["files"] != files or (found["added"] > 1 and later):
-        faults.append(f"{name}: {found['files']:,} files in {found['added']:,} new shards")
+    if (found["files"], found["added_files"]) != (files, new):
+        faults.append(f"{name}: {found['files']:,} files, {found['added_files']:,} of them planned")
     return faults
+
+
+def _files(keys: Iterable[str]) -> int:
+    return sum(int(key.rpartition("~")[2]) if "~" in key else 1 for key in keys)
 
 
 def _discover(lake: str, url: str) -> int:
@@ -85,11 +92,11 @@ def _discover(lake: str, url: str) -> int:
     found = discover_shards(opened, RefinementPlan(source=source, refiners=preset("rules")), "benchmark")
     seconds = time.monotonic() - began
     peak = peak_bytes()
-    keys = (shard.key for shard in found.shards)
     figures = {
         "shards": len(found.shards),
         "added": len(found.added),
-        "files": sum(int(key.rpartition("~")[2]) if "~" in key else 1 for key in keys),
+        "files": _files(shard.key for shard in found.shards),
+        "added_files": _files(found.added),
         "seconds": seconds,
         "cpu": time.process_time(),
         "peak_bytes": peak,
