@@ -2,7 +2,7 @@
 
 The weights of both opinions are fitted on the development sites of labelled pages. The folder holds only a
 `refiner.json` for each level, which names the two others: they have to stay where they are. A level for which there is
-no model is the classifier's alone.
+no language model is the classifier's alone.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         pages = list(read_labelled_pages(Path(options.pages))) if options.pages else []
         made: list[tuple[RefinerConfig, dict[str, Any]]] = []
         for model, classifier in ((pair.doc, classifiers.doc), (pair.chunk, classifiers.chunk)):
-            if model is not None:
+            if model is not None and model.kind == "model":
                 made.append(make_cascade(model, settings, pages, TransformersEngineConfig()))
             elif classifier is not None:
                 made.append((classifier, {}))

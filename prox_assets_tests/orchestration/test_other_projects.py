@@ -133,7 +133,7 @@ def broken(definitions: dg.Definitions) -> dict[str, str]:
         (
             {"refiners": "prox-poetry"},
             6,
-            "no refiner preset 'prox-poetry', .*bundled, keep-all, lines, prox-math, .*rules",
+            "no refiner preset 'prox-poetry', .*bundled, cascade, keep-all, lines, prox-math, .*rules",
         ),
         ({"colour": "green"}, 6, "no setting colour; attributes knows corpus, urls, "),
         ({"engine": {"kind": "abacus"}}, 6, "engine: .*'vllm', 'server', 'transformers'"),
@@ -208,7 +208,10 @@ def test_dg_check_refuses_a_wrong_preset_and_a_wrong_key_with_their_lines_and_wh
     assert checked.returncode == 1
     shown = checked.stdout
     for line, message in (
-        (6, "'prox-poetry' is not one of ['bundled', 'keep-all', 'lines', 'prox-math', 'prox-web', 'rules']"),
+        (
+            6,
+            "'prox-poetry' is not one of ['bundled', 'cascade', 'keep-all', 'lines', 'prox-math', 'prox-web', 'rules']",
+        ),
         (8, "'abacus' is not one of ['server', 'transformers', 'vllm']"),
         (10, "'min_kept' was unexpected"),
         (11, "'colour' was unexpected"),
@@ -255,7 +258,7 @@ def test_the_example_of_the_docs_checks_discovers_and_materializes_with_dg(tmp_p
     assert Lake(str(tmp_path / "mine")).shards("crawl", Table.DOCUMENTS) == ["part-00000.jsonl"]
     assert not (tmp_path / "lake").exists()
 
-    file.write_text(file.read_text().replace("refiners: bundled", "refiners: of/the/lab"))
+    file.write_text(file.read_text().replace("refiners: cascade", "refiners: of/the/lab"))
     checked = run_dg(tmp_path, "check", "defs")
     assert checked.returncode == 1
     assert f"{file}:7: refiners: There is no refiner preset" in checked.stdout + checked.stderr

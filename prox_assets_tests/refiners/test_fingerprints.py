@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from prox_assets.refiners.config import RefinerConfig
+from prox_assets.refiners.folder import refiner_files
 from prox_assets.refiners.model.files import ModelFiles
-from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.presets import preset
 from prox_assets_tests.refiners.test_config import FILES
 
@@ -21,11 +21,6 @@ PRESETS = [
     ("rules", "chunk", "e13934b14ab8be889dcd0a41807568cb", "37358fe0b9c8c197"),
     ("bundled", "doc", "127601af1fa55ff32d48588e1c3d498a", "f457676e7f0a9fd2"),
     ("bundled", "chunk", "181399769c6b9f323c69e9e72c8ad044", "0c118c8beaf6caf9"),
-]
-# The bundled refiner as it was before it abstained: without trained scripts, a configuration is what it was.
-BEFORE_ABSTAINING = [
-    ("bundled", "doc", "0a996065589cffd6a3e2e4f49110a6d0", "b259225ab95b6df0"),
-    ("bundled", "chunk", "844b0626ecdb3f5bf583f1841d6fc221", "2dd5871aa6d282fa"),
 ]
 CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
     (
@@ -106,10 +101,10 @@ def stored_form(config: RefinerConfig) -> str:
 
 
 def files_of(config: RefinerConfig) -> ModelFiles | None:
-    """The bundled model's own files; made-up ones for models that are not here."""
-    if not config.needs_engine or config.model is None:
-        return None
-    return find_model(config.model) if config.model.startswith("package://") else FILES
+    """The files of refiners in the package; made-up ones for models that are not here."""
+    if config.model is None or config.model.startswith("package://"):
+        return refiner_files(config)
+    return FILES
 
 
 @pytest.mark.parametrize(("name", "level", "fingerprint", "form"), PRESETS)
@@ -117,14 +112,6 @@ def test_presets_keep_their_fingerprint_and_their_stored_form(name, level, finge
     config = preset(name).doc if level == "doc" else preset(name).chunk
     assert config is not None
     assert (config.fingerprint(files_of(config)), stored_form(config)) == (fingerprint, form)
-
-
-@pytest.mark.parametrize(("name", "level", "fingerprint", "form"), BEFORE_ABSTAINING)
-def test_a_refiner_that_never_abstains_keeps_its_fingerprint_and_its_stored_form(name, level, fingerprint, form):
-    config = preset(name).doc if level == "doc" else preset(name).chunk
-    assert config is not None
-    before = config.model_copy(update={"trained_scripts": None})
-    assert (before.fingerprint(files_of(before)), stored_form(before)) == (fingerprint, form)
 
 
 @pytest.mark.parametrize(("settings", "fingerprint", "form"), CONFIGURED)

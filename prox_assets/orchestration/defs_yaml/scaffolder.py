@@ -14,7 +14,7 @@ attributes:
     - data/{corpus} # folders (every .json, .jsonl, .ndjson, plain, .gz or .zst, and .parquet below), files and globs;
     #                 local, s3://, gs://, hf://datasets/owner/name/...
   format: auto # or c4, redpajama_v2, fineweb, openwebmath, dclm, jsonl, parquet
-  refiners: bundled # or rules, prox-web, prox-math, keep-all, a folder of the refiner lab such as lab/my_lab
+  refiners: cascade # or bundled, lines, rules, prox-web, prox-math, keep-all, a folder of the lab such as lab/my_lab
   engine:
     kind: transformers # or, with settings of their own: vllm on GPUs, server with the base_url of a running one
     device: cpu # or cuda; only transformers has it

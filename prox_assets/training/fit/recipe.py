@@ -1,6 +1,6 @@
 """The hyperparameters of a training run, as pydantic models."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -60,14 +60,9 @@ class TrainingRecipe(BaseModel):
     batch_tokens: int = Field(
         default=4096, ge=64, description="Most tokens per step, padding included, for scored answers."
     )
-    optimizer: Literal["adamw", "muon"] = Field(
-        default="adamw", description="muon: torch.optim.Muon for matrices, AdamW for the rest."
-    )
     learning_rate: float = Field(default=1e-5, gt=0, description="Peak learning rate.")
-    final_learning_rate: float = Field(default=1e-6, ge=0, description="Learning rate of the last step.")
-    schedule: Literal["cosine", "linear_after_plateau"] = Field(
-        default="cosine",
-        description="How the rate falls from peak to final; linear_after_plateau stays at the peak for 30 % of steps.",
+    final_learning_rate: float = Field(
+        default=1e-6, ge=0, description="Learning rate of the last step, to which it falls by a cosine."
     )
     warmup_steps: int = Field(default=20, ge=0, description="Steps over which the rate rises from zero.")
     weight_decay: float = Field(default=0.0, ge=0, description="Decoupled weight decay.")

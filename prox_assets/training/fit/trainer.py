@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prox_assets.training.fit.adapter import Adapter
-from prox_assets.training.fit.optimizer import muon_with_adamw
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
 
@@ -27,7 +26,6 @@ CHECKPOINT = "checkpoint-"
 # The Trainer writes this file last: a checkpoint without it was still being written when the run was killed.
 LAST_FILE = "trainer_state.json"
 LOG_STEPS = 20
-PLATEAU_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +186,6 @@ def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:
 def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
     import torch
 
-    if recipe.optimizer == "muon":
-        return muon_with_adamw(model, recipe.learning_rate, recipe.weight_decay)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
@@ -199,8 +195,4 @@ def _rate(step: int, steps: int, recipe: TrainingRecipe) -> float:
     warmup = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
     final = recipe.final_learning_rate / recipe.learning_rate
     done = min(1.0, step / max(1, steps))
-    if recipe.schedule == "cosine":
-        left = 0.5 * (1 + math.cos(math.pi * done))
-    else:
-        left = min(1.0, (1 - done) / (1 - PLATEAU_SHARE))
-    return warmup * (final + (1 - final) * left)
+    return warmup * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done)))

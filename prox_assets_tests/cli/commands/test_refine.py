@@ -294,7 +294,7 @@ def test_a_wrong_setting_is_told_as_it_is_written(tmp_path, lake, line, message)
     [
         (
             ["--refiner", "nonsense"],
-            "no refiner preset 'nonsense', nor a folder of that name; choose one of: bundled, keep-all",
+            "no refiner preset 'nonsense', nor a folder of that name; choose one of: bundled, cascade, keep-all",
         ),
         (["--refiner", "missing.yaml"], "No such file or directory: 'missing.yaml'"),
         (["--refiner", "EMPTY"], "must hold a mapping with doc: and chunk:"),

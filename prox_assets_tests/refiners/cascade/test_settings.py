@@ -84,6 +84,14 @@ def test_the_preset_names_the_package_s_two_refiners():
     assert pair.policy().line_decision == "expected_f1"
 
 
+def test_the_preset_asks_the_bundled_model_as_the_bundled_refiner_does():
+    cascade, bundled = preset("cascade").chunk, preset("bundled").chunk
+    assert cascade is not None
+    assert bundled is not None
+    own = {"name", "kind", "cascade"}
+    assert cascade.model_dump(exclude=own) == bundled.model_dump(exclude=own)
+
+
 def test_asking_is_worth_most_for_long_lines_near_the_cutoff():
     keep = np.array([0.99, 0.9, 0.5, 0.5, 0.42, 0.01])
     gains = expected_gains(keep, [50, 10, 10, 20, 10, 50], 1.0)

@@ -10,8 +10,7 @@ SHAPE = {"vocabulary": 7000, "hidden": 64, "intermediate": 128, "layers": 2}
 RECIPE: dict[str, Any] = {
     "steps": 120,
     "batch_tokens": 2048,
-    "optimizer": "muon",
-    "learning_rate": 0.01,
+    "learning_rate": 0.003,
     "final_learning_rate": 0.0001,
     "checkpoint_steps": 40,
     "bf16": False,
@@ -36,7 +35,6 @@ def small_plan(labelled: Path | None, **changes: Any) -> LabPlan:
     values: dict[str, Any] = {
         "pages": [str(labelled)] if labelled is not None else [],
         "previous": None,
-        "distillation": 0.0,
         "chunk": {"refiner": refiner("chunk"), "recipe": {**RECIPE, "shape": SHAPE}},
         "doc": {
             "refiner": refiner("doc"),
