@@ -65,7 +65,7 @@ def list_shards(
     rest = files.take(placed.rest) if len(placed.rest) < len(files) else files
     shares = list(plan.shares(rest))
     stems = shard_stems((share.first.source_file for share in shares), plan.recorded)
-    found = list(placed.shards)
+    found = [(position, replace(shard, format=source.format)) for position, shard in placed.shards]
     for share in shares:
         position = int(placed.rest[share.position])
         found.extend((position, shard) for shard in plan.shards(share, stems[share.first.source_file]))
