@@ -24,6 +24,7 @@ _WANTED_SHARDS = 4_000  # leaves room for what arrives later
 _MIB = 1 << 20
 # A few minutes of a GPU: 64 MiB of compressed text are about 50 million tokens.
 _SMALLEST_SHARD = 64 * _MIB
+_MATCHED_AT_ONCE = 50_000
 # Bounds the record of a shard of tiny files.
 _MAX_FILES = 10_000
 
@@ -94,13 +95,18 @@ def place_known(
     if not known:
         return Placed([], range(len(files)))
     index = _Index.of(files_of(sorted(known)))
-    entry_of = _positions(index.paths, digests(file.source_file for file in files))
+    entry_of = np.empty(len(files), np.int32)
+    seen = np.zeros(len(index.owners), bool)
+    is_new = np.zeros(len(index.owners), bool)
+    for start in range(0, len(files), _MATCHED_AT_ONCE):
+        part = files[start : start + _MATCHED_AT_ONCE]
+        entries = index.find(digests(file.source_file for file in part))
+        entry_of[start : start + len(part)] = entries
+        found = entries[entries >= 0]
+        seen[found] = True
+        is_new[found] = index.versions[found] != _version_hashes(part)[entries >= 0]
     listed = np.flatnonzero(entry_of >= 0)
     entries = entry_of[listed]
-    seen = np.zeros(len(index.owners), bool)
-    seen[entries] = True
-    is_new = np.zeros(len(index.owners), bool)
-    is_new[entries] = index.versions[entries] != _version_hashes(files)[listed]
     is_new |= index.gone & seen if missing_since is None else index.gone == seen
     first = np.full(len(index.keys), len(files), np.int64)
     np.minimum.at(first, index.owners[entries], listed)
@@ -121,7 +127,7 @@ def place_known(
 
 @dataclass(frozen=True)
 class _Index:
-    """The files of known shards as arrays with one entry a file.
+    """The files of known shards as arrays with one entry a file, sorted by the digest of its path.
 
     Attributes:
         keys: The shards.
@@ -146,14 +152,14 @@ class _Index:
             paths.append(digests(file.source_file for file in files))
             versions.append(_version_hashes(files))
             gone.append(np.fromiter((file.gone_since is not None for file in files), bool, len(files)))
-        return cls(keys, *map(np.concatenate, (owners, paths, versions, gone)))
+        joined = np.concatenate(paths)
+        order = np.argsort(joined).astype(np.int32)
+        return cls(keys, *(np.concatenate(parts)[order] for parts in (owners, paths, versions, gone)))
 
-
-def _positions(known: npt.NDArray[np.bytes_], listed: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
-    """Return where each listed digest is among the known ones, -1 for those that are not."""
-    order = np.argsort(known)
-    places = order[np.minimum(np.searchsorted(known, listed, sorter=order), len(known) - 1)]
-    return np.where(known[places] == listed, places, -1)
+    def find(self, paths: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
+        """Return the entries of files by the digests of their paths, -1 for files that are in no shard."""
+        places = np.minimum(np.searchsorted(self.paths, paths), len(self.paths) - 1)
+        return np.where(self.paths[places] == paths, places, -1).astype(np.int32)
 
 
 def _version_hashes(files: Sequence[RawFile]) -> npt.NDArray[np.uint64]:

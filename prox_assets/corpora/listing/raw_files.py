@@ -121,4 +121,7 @@ class RawFiles(Sequence[RawFile]):
 
 def digests(texts: Iterable[str]) -> npt.NDArray[np.bytes_]:
     """Return 128-bit hashes: 16 bytes a path instead of 150, and no two of a billion alike."""
-    return np.frombuffer(b"".join(xxhash.xxh3_128_digest(text.encode()) for text in texts), "S16")
+    hashes = (xxhash.xxh3_128_digest(text.encode()) for text in texts)
+    # Joined in parts, because bytes.join makes a list of what it joins.
+    parts = iter(lambda: b"".join(islice(hashes, _BATCH)), b"")
+    return np.frombuffer(bytearray().join(parts), "S16")
