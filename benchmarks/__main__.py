@@ -81,6 +81,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("refine_pages", missing=no_vllm)
     yield Benchmark("s3_demo", pages=False)
     yield Benchmark("scan_on_s3", pages=False)
+    yield Benchmark("million_files", ("--files", "200000"), pages=False)
     yield Benchmark("catalog_scale", ("--shards", "2000", "--work", str(work / "catalog")), pages=False)
     yield Benchmark("engine_parity", missing=no_vllm)
     yield Benchmark("drift_simulation", pages=False)

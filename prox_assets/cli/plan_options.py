@@ -92,6 +92,7 @@ def planned(
         str | None, typer.Option(help="Column of the address in generic jsonl and parquet files. [default: url]")
     ] = None,
     format: Annotated[FormatName | None, _setting("format", "--format", case_sensitive=False)] = None,  # noqa: A002
+    shard_bytes: Annotated[str | None, _setting("shard_bytes", metavar="SIZE")] = None,
     rows_per_shard: Annotated[int | None, _setting("rows_per_shard", min=1)] = None,
     window_documents: Annotated[int | None, _setting("window_documents", "--window", min=1)] = None,
     max_row_bytes: Annotated[int | None, _setting("max_row_bytes", min=1)] = None,
@@ -101,6 +102,7 @@ def planned(
     given = {
         "urls": inputs,
         "format": format,
+        "shard_bytes": shard_bytes,
         "rows_per_shard": rows_per_shard,
         "window_documents": window_documents,
         "max_row_bytes": max_row_bytes,

@@ -13,7 +13,7 @@ from prox_assets.cli.views.progress import progress_on
 from prox_assets.stages.cost_estimate import Estimate, estimate_cost
 
 
-@sharing(planned, without=("corpus", "rows_per_shard", "window_documents"))
+@sharing(planned, without=("corpus", "shard_bytes", "rows_per_shard", "window_documents"))
 @plain_errors()
 def estimate(
     given: Planned,

@@ -30,7 +30,7 @@ def refine(
         typer.Option(
             min=1,
             help="Refine N shards at a time, each in its own process; for refiners without a model. To spread one "
-            "large file, cut it with --rows-per-shard.",
+            "large file, cut it with --rows-per-shard or --shard-bytes.",
         ),
     ] = 1,
 ) -> None:
