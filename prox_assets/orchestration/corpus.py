@@ -116,15 +116,11 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     @property
     def uses_gpu(self) -> bool:
         """Whether the engine of a level may run on a GPU; a server counts as one."""
-        return any(self._asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
-
-    def _asks_a_model(self, level: Literal["doc", "chunk"]) -> bool:
-        config = self.plan.refiner(level)
-        return config is not None and config.needs_engine
+        return any(self.plan.asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
-        return self.plan.engine_for(level).kind if self._asks_a_model(level) else "python"
+        return self.plan.engine_for(level).kind if self.plan.asks_a_model(level) else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""
