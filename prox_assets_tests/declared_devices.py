@@ -1,9 +1,8 @@
 """Real processes that lease logical devices."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +40,10 @@ class Holding:
 
 
 @contextmanager
-def holding(count: int, environment: Mapping[str, str] | None = None) -> Iterator[Holding]:
+def holding(count: int) -> Iterator[Holding]:
     command = [sys.executable, str(HOLDER), str(count)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **(environment or {})}
-    ) as run:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as run:
         try:
             yield Holding(run)
         finally:

@@ -109,7 +109,7 @@ def _is_prefix(name: str, identity: str) -> bool:
 @cache
 def _by_nvml() -> list[Device]:
     try:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingImports] - of the extra `vllm`
     except ImportError:
         return []
     try:

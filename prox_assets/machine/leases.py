@@ -29,8 +29,8 @@ TELL_SECONDS = 600.0
 _COMMAND_CHARACTERS = 120
 # Each record covers the one before it, so readers never see half of one.
 _RECORD_BYTES = 1024
-# Whoever holds it chooses devices next. It keeps the devices that it has got, so one that needs several is not overtaken
-# for ever by those that need one; and as only one process chooses, no two can wait for each other's devices.
+# Whoever holds it chooses devices next, and keeps those that it has got: one that needs several is not overtaken for
+# ever by those that need one. As only one process chooses, no two can wait for each other's devices.
 _TURN = "turn"
 
 _log = logging.getLogger(__name__)
@@ -252,8 +252,8 @@ def _named(device: Device) -> str:
 def _too_few(count: int, there_are: int) -> str:
     has = "no device" if there_are == 0 else f"{there_are} device{'s' if there_are > 1 else ''}"
     return (
-        f"{count} device{'s are' if count > 1 else ' is'} needed, and this machine has {has}; `prox machine` lists them. "
-        f"If that is wrong, see that nvidia-ml-py is installed, that CUDA_VISIBLE_DEVICES hides none, or declare the "
+        f"{count} device{'s are' if count > 1 else ' is'} needed, and this machine has {has} (`prox machine`). "
+        "If that is wrong, see that nvidia-ml-py is installed and that CUDA_VISIBLE_DEVICES hides none, or declare the "
         f"number in {DECLARED_VARIABLE}."
     )
 

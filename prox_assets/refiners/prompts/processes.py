@@ -44,7 +44,8 @@ _END_SECONDS = 5.0
 def process_count(engine: EngineConfig) -> int:
     """Return how many processes build prompts for an engine: as configured, or half its share of the cores.
 
-    The default is for vLLM on a GPU. On a CPU the model needs the cores, and a server gets requests no faster than its `concurrency` allows.
+    The default is for vLLM on a GPU. On a CPU the model needs the cores, and a server gets requests no faster than its
+    `concurrency` allows.
     """
     if engine.prompt_processes is not None:
         return engine.prompt_processes
