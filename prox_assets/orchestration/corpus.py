@@ -50,7 +50,8 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     inference_pool: str | None = Field(
         default=None,
         description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
-        "engine may use one, else the cpu_pool: no model, `device: cpu`, or torch and vLLM built for processors.",
+        "engine may use one; cpu_model where a model runs on processors only (`device: cpu`, or torch and vLLM built for "
+        "them), of which one takes all cores; without a model the cpu_pool.",
     )
     cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
     inference_tags: dict[str, str] | None = Field(
@@ -104,7 +105,8 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     @property
     def pool_of_inference(self) -> str:
         """The pool of inference steps, by default according to what the engines use."""
-        return self.inference_pool or ("gpu" if self.uses_gpu else self.cpu_pool)
+        by_default = "gpu" if self.uses_gpu else "cpu_model" if self.plan.needs_engine else self.cpu_pool
+        return self.inference_pool or by_default
 
     @property
     def tags_of_inference(self) -> dict[str, str]:

@@ -84,7 +84,7 @@ def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: d
     ("attributes", "pool", "accelerator"),
     [
         ({"refiners": "rules", "engine": {"kind": "vllm"}}, "cpu", "none"),
-        ({"refiners": "bundled", "engine": {"kind": "transformers", "device": "cpu"}}, "cpu", "none"),
+        ({"refiners": "bundled", "engine": {"kind": "transformers", "device": "cpu"}}, "cpu_model", "none"),
         ({"refiners": "bundled", "engine": {"kind": "server", "base_url": "http://host:8000"}}, "gpu", "gpu"),
         (
             {
