@@ -50,8 +50,8 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     inference_pool: str | None = Field(
         default=None,
         description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
-        "engine may use one; cpu_model where a model runs on processors only (`device: cpu`, or torch and vLLM built for "
-        "them), of which one takes all cores; without a model the cpu_pool.",
+        "engine may use one; cpu_model where a model runs on processors only (`device: cpu`, or torch and vLLM built "
+        "for them): one model takes all cores; the cpu_pool without a model.",
     )
     cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
     inference_tags: dict[str, str] | None = Field(
