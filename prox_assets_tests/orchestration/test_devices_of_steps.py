@@ -42,7 +42,7 @@ def prompt_process_of(step: int) -> psutil.Process | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_step_waits_for_a_device_says_for_whom_and_sees_only_the_one_that_it_gets(deployment: Deployment) -> None:
     [shard] = deployment.discover(CORPUS)
     with holding(1) as one, holding(1) as other:
@@ -53,7 +53,7 @@ def test_a_step_waits_for_a_device_says_for_whom_and_sees_only_the_one_that_it_g
             runs = [run["runId"] for run in deployment.runs()]
             return [run for run in runs if any("waits for a device" in text for text in messages(deployment, run))]
 
-        [run] = wait_for(waits, 120, "the step to wait")
+        [run] = wait_for(waits, 240, "the step to wait")
         [told] = [text for text in messages(deployment, run) if "waits for a device" in text]
         assert f"process {one.pid} (" in told
         assert f"process {other.pid} (" in told
@@ -61,11 +61,11 @@ def test_a_step_waits_for_a_device_says_for_whom_and_sees_only_the_one_that_it_g
         other.ends()
         [device] = seen[other.pid]
         [step] = wait_for(
-            lambda: [h.pid for d, h in holders(find_devices()).items() if h is not None and d.name == device], 60, "it"
+            lambda: [h.pid for d, h in holders(find_devices()).items() if h is not None and d.name == device], 120, "it"
         )
-        prompts = wait_for(lambda: prompt_process_of(step), 60, "its prompt process", every=0.05)
+        prompts = wait_for(lambda: prompt_process_of(step), 120, "its prompt process", every=0.05)
         assert prompts.environ()["CUDA_VISIBLE_DEVICES"] == device
-        wait_for(lambda: deployment.run_status(run) == "SUCCESS", 120, "the run")
+        wait_for(lambda: deployment.run_status(run) == "SUCCESS", 240, "the run")
         assert [text for text in messages(deployment, run) if text.startswith("leased")] == [
             f"leased 1 of 2 devices: {device} (declared)"
         ]
