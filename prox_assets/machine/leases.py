@@ -42,7 +42,7 @@ class Holder:
 
     Attributes:
         pid: Its id.
-        command: Its command, shortened.
+        command: What it is doing, or else its command, shortened.
         since: When it got the device, UTC, ISO 8601.
     """
 
@@ -64,6 +64,13 @@ class _Lease:
 
 _lease = _Lease()
 _changing = threading.Lock()
+_doing = ""
+
+
+def name_process(doing: str) -> None:
+    """Say what this process is doing, for those that wait for its devices; call it before it leases any."""
+    global _doing
+    _doing = doing
 
 
 def lease_devices(count: int, pause: Callable[[float], object] = time.sleep) -> tuple[Device, ...]:
@@ -237,6 +244,8 @@ def _written(path: Path) -> Holder:
 
 
 def _command() -> str:
+    if _doing:
+        return _doing[:_COMMAND_CHARACTERS]
     try:
         words = Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:

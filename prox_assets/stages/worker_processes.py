@@ -24,6 +24,7 @@ from prox_assets.corpora.shards import Shard
 from prox_assets.engines.devices import lease_for_engine
 from prox_assets.lake.lake import Lake
 from prox_assets.machine.capacity import usable_cores
+from prox_assets.machine.leases import name_process
 from prox_assets.stages.pipeline import EXPECTED_ERRORS, STEPS, PipelineResult, Report, ShardSteps, Step
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import Progress, StageError
@@ -268,6 +269,7 @@ def _serve(connection: Connection) -> None:
         return tell
 
     try:
+        name_process(f"{run_id}, {plan.corpus}")
         lease_for_engine(devices, pause)
         connection.send(_Ready())
         with ShardSteps(lake, plan, run_id, report) as steps:

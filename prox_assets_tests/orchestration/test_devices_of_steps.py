@@ -65,6 +65,7 @@ def test_a_step_waits_for_a_device_says_for_whom_and_sees_only_the_one_that_it_g
         )
         prompts = wait_for(lambda: prompt_process_of(step), 120, "its prompt process", every=0.05)
         assert prompts.environ()["CUDA_VISIBLE_DEVICES"] == device
+        assert {str(h) for h in holders(find_devices()).values() if h is not None and f"Dagster run {run}" in str(h)}
         wait_for(lambda: deployment.run_status(run) == "SUCCESS", 240, "the run")
         assert [text for text in messages(deployment, run) if text.startswith("leased")] == [
             f"leased 1 of 2 devices: {device} (declared)"
