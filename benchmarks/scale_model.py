@@ -26,9 +26,7 @@ def main() -> int:
     hours = options.tokens * options.model_share * (1 + options.chunk_share) / options.rate / 3600
     overheads = Overheads(start=options.start)
     print(f"{options.tokens:.3g} tokens, {hours:,.0f} hours of one GPU\n")
-    print(
-        "| GPUs | shards | shards_per_run | hours | GPU-hours | of them the model's | most of the others | per_run 8 |"
-    )
+    print("| GPUs | shards | shards_per_run | hours | GPU-hours | the model's | most of the others | with 8 per run |")
     print("|---|---|---|---|---|---|---|---|")
     for gpus in options.gpus:
         found = best(hours, gpus, overheads)

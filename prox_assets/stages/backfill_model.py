@@ -47,7 +47,7 @@ class Backfill:
         per_run: Shards of a run.
         engines: Engines.
         hours: From the first launch to the last result.
-        spent: Hours of engines by what they went for: `work` is the model's, `idle at the end` the wait for the last run.
+        spent: Engines' hours by what they went for: `work` is the model's, `idle at the end` the wait for the last run.
     """
 
     shards: int
