@@ -83,7 +83,8 @@ def simulate(
     generator = random.Random(seed)  # noqa: S311 - a simulation
     one_shard = work_hours * 3600 / shards
     free = [0.0] * engines
-    spent = dict.fromkeys(("work", "engine starts", "runs", "storage", "failures", "launches", "idle at the end"), 0.0)
+    causes = ("work", "engine starts", "runs", "storage", "failures", "launches", "idle at the end")
+    spent: dict[str, float] = dict.fromkeys(causes, 0.0)
     for number in range(ceil(shards / per_run)):
         size = min(per_run, shards - number * per_run)
         now = heapq.heappop(free)

@@ -86,4 +86,4 @@ def test_devices_that_cannot_be_had_are_told(
 
 @pytest.mark.parametrize("value", ["0", "-1", "some"])
 def test_a_number_of_devices_is_a_number_or_all(pages: Path, value: str) -> None:
-    assert "neither a number of at least 1 nor `all`" in one_line(prox("refine", pages, "--gpus", value, expected=2))
+    assert f"'{value}' is neither a number" in one_line(prox("refine", pages, "--gpus", value, expected=2))
