@@ -37,14 +37,18 @@ def plan(tmp_path: Path, tiny_llama: Path) -> RefinementPlan:
     refiners = RefinerPair.model_validate(
         {"name": "tiny", "doc": {"name": "tiny-doc", "level": "doc", **model}, "chunk": chunk}
     )
+    # Batches of one: what shares a batch depends on time, and changes the last bits.
     return make_plan(
-        tmp_path / "raw", refiners=refiners, engine=TransformersEngineConfig(threads=1), window_documents=1
+        tmp_path / "raw",
+        refiners=refiners,
+        engine=TransformersEngineConfig(threads=1, batch_size=1),
+        window_documents=1,
     )
 
 
 def refine_here(lake: Lake, plan: RefinementPlan, run_id: str) -> PipelineResult:
     """Refine in this process, without a device: a lease would last as long as the process."""
-    here = plan.model_copy(update={"engine": TransformersEngineConfig(device="cpu", threads=1)})
+    here = plan.model_copy(update={"engine": TransformersEngineConfig(device="cpu", threads=1, batch_size=1)})
     return refine_shards(lake, here, discover_shards(lake, here, run_id).shards, run_id, report=silently)
 
 
