@@ -3,6 +3,7 @@
 import pytest
 
 from prox_assets.testing.object_store import s3_endpoint, s3_server
+from prox_assets_tests.declared_devices import two_devices
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
 from prox_assets_tests.lakes import lakes_where_they_are_wanted
 from prox_assets_tests.tiny_adapters import cache_of_the_tests, tiny_base
@@ -14,6 +15,7 @@ __all__ = [
     "s3_server",
     "tiny_base",
     "tiny_llama",
+    "two_devices",
     "vllm_engine",
     "vllm_server",
 ]

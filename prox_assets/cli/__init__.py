@@ -12,6 +12,7 @@ from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
@@ -59,6 +60,7 @@ def options(
 
 app.command()(refine)
 app.command()(estimate)
+app.command()(machine)
 app.command()(shards)
 app.command()(trace)
 app.command()(replay)

@@ -50,7 +50,8 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     inference_pool: str | None = Field(
         default=None,
         description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
-        "engine may use one, else the cpu_pool: no model, `device: cpu`, or torch and vLLM built for processors.",
+        "engine may use one; cpu_model where a model runs on processors only (`device: cpu`, or torch and vLLM built "
+        "for them): one model takes all cores; the cpu_pool without a model.",
     )
     cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
     inference_tags: dict[str, str] | None = Field(
@@ -104,7 +105,8 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     @property
     def pool_of_inference(self) -> str:
         """The pool of inference steps, by default according to what the engines use."""
-        return self.inference_pool or ("gpu" if self.uses_gpu else self.cpu_pool)
+        by_default = "gpu" if self.uses_gpu else "cpu_model" if self.plan.needs_engine else self.cpu_pool
+        return self.inference_pool or by_default
 
     @property
     def tags_of_inference(self) -> dict[str, str]:
@@ -116,15 +118,11 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     @property
     def uses_gpu(self) -> bool:
         """Whether the engine of a level may run on a GPU; a server counts as one."""
-        return any(self._asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
-
-    def _asks_a_model(self, level: Literal["doc", "chunk"]) -> bool:
-        config = self.plan.refiner(level)
-        return config is not None and config.needs_engine
+        return any(self.plan.asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
-        return self.plan.engine_for(level).kind if self._asks_a_model(level) else "python"
+        return self.plan.engine_for(level).kind if self.plan.asks_a_model(level) else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""

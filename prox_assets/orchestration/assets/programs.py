@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
+from prox_assets.machine.leases import name_process
 from prox_assets.orchestration.assets.shard_assets import ForceConfig, ShardAsset, shard_run
 from prox_assets.orchestration.assets.shard_step import Result, ShardStep
 from prox_assets.orchestration.checks import up_to_date
@@ -75,6 +76,7 @@ def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource, engines: EnginesResource
     ) -> Iterator[Result]:
         die_with_run_worker()
+        name_process(f"Dagster run {context.run_id}, {settings.corpus}")
         opened = lake.open()
         step = ShardStep(context, settings)
 
