@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from prox_assets.cli.console import fail
 from prox_assets.cli.options import LakeOption
 from prox_assets.cli.plan_options import read_settings, settings_of
-from prox_assets.lake.errors import LakeError
+from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.placement.request import StageRequest
-from prox_assets.placement.run import run_stages
+from prox_assets.placement.run import ExitCode, run_stages
 from prox_assets.placement.told import pipes, request_in, standard_output_for_events, told_to
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.stages.settings import described
@@ -73,6 +73,9 @@ def stage(
                 code = run_stages(request, run_id, told_to(lines, session), task)
     except ValidationError as error:
         raise fail(described(error)) from error
+    except RetryableLakeError as error:  # what has become of the shards cannot be told
+        fail(str(error))
+        raise typer.Exit(ExitCode.RETRY) from error
     except (LakeError, RefinerError, ValueError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
     except KeyboardInterrupt:
