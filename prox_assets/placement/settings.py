@@ -23,7 +23,6 @@ class ClusterPlacement(_Settings):
     A job is one process that runs the step's stages for some shards (`prox stage`).
     """
 
-    kind: str
     gpus: int | None = Field(
         default=None,
         ge=0,
@@ -138,7 +137,8 @@ class KubernetesPlacement(ClusterPlacement):
     pod: dict[str, Any] = Field(default_factory=dict, description="Further fields of the pods' spec.")
 
 
-Placement = Annotated[LocalPlacement | RayPlacement | SlurmPlacement | KubernetesPlacement, Field(discriminator="kind")]
+Cluster = RayPlacement | SlurmPlacement | KubernetesPlacement
+Placement = Annotated[LocalPlacement | Cluster, Field(discriminator="kind")]
 
 
 class Placements(_Settings):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from prox_assets.placement.settings import ClusterPlacement
+from prox_assets.placement.settings import Cluster
 from prox_assets.stages.run import StageError
 
 
@@ -32,7 +32,7 @@ class Job:
     tasks: int
     gpus: int
     environment: Mapping[str, str]
-    placement: ClusterPlacement
+    placement: Cluster
 
 
 class Launcher(Protocol):

@@ -1,10 +1,10 @@
 """The launcher of a placement; what it needs is imported here, at first use."""
 
 from prox_assets.orchestration.launchers.launcher import Launcher
-from prox_assets.placement.settings import ClusterPlacement, KubernetesPlacement, RayPlacement, SlurmPlacement
+from prox_assets.placement.settings import Cluster, KubernetesPlacement, RayPlacement, SlurmPlacement
 
 
-def open_launcher(placement: ClusterPlacement) -> Launcher:
+def open_launcher(placement: Cluster) -> Launcher:
     """Return the launcher of a placement.
 
     Raises:
@@ -24,4 +24,3 @@ def open_launcher(placement: ClusterPlacement) -> Launcher:
             from prox_assets.orchestration.launchers.kubernetes import KubernetesLauncher
 
             return KubernetesLauncher.open(placement)
-    raise TypeError(f"{type(placement).__name__} has no launcher")

@@ -34,7 +34,7 @@ from prox_assets.orchestration.launchers.launcher import Job, Launcher, LaunchEr
 from prox_assets.orchestration.launchers.open import open_launcher
 from prox_assets.placement.messages import FOLDER, LAKE, MessageFiles
 from prox_assets.placement.request import StageName, StageRequest
-from prox_assets.placement.settings import ClusterPlacement, LocalPlacement, Placement
+from prox_assets.placement.settings import Cluster, LocalPlacement, Placement
 from prox_assets.placement.told import PAYLOAD
 from prox_assets.stages.inference import chunk_programs, doc_programs
 from prox_assets.stages.run import StageError
@@ -75,7 +75,7 @@ class StageJob:
     context: dg.AssetExecutionContext
     lake: Lake
     settings: CorpusSettings
-    placement: ClusterPlacement
+    placement: Cluster
     launcher: Launcher
     stages: Sequence[StageName]
     keys: Sequence[str]
@@ -83,6 +83,8 @@ class StageJob:
     gpus: int
     _settled: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     _files: dict[str, MessageFiles] = field(default_factory=dict)
+    _runs: set[str] = field(default_factory=set)
+    _began: bool = False
     _name: str | None = None
     _starts: int = 0
     _looked: float = 0.0
@@ -97,8 +99,8 @@ class StageJob:
             LaunchError: The cluster refused the jobs, or has not answered for too long.
             LakeError: The lake cannot be read.
         """
-        if self._name is None:
-            self._attach_or_start()
+        if not self._began:
+            self._begin()
         while (event := self._settled.get((stage, key))) is None:
             self._wait()
         if event["event"] == "failed":
@@ -108,17 +110,21 @@ class StageJob:
 
     def close(self, *, leave: bool) -> None:
         """End jobs that still run, unless they are left to a later step, and remove what they have told."""
-        if self._name is None or leave:
+        if not self._began or leave:
             return
         # What has brought the step here matters more than a cluster or lake that is away now.
         with suppress(LaunchError, LakeError):
             until = time.monotonic() + _END_SECONDS
-            while (lives := self.launcher.lives(self._name)) and not self._left and time.monotonic() < until:
+            while (name := self._living()) and not self._left and time.monotonic() < until:
                 time.sleep(min(self.placement.poll_seconds, _MOST_SECONDS_BETWEEN_LOOKS_AT_MESSAGES))
-            if lives:
-                self.context.log.info("ending %s", self._name)
-                self.launcher.end(self._name)
+            if name:
+                self.context.log.info("ending %s", name)
+                self.launcher.end(name)
             self.lake.storage.remove(self._folder)
+
+    def _living(self) -> str | None:
+        """Return the name of the jobs if the cluster says that they live."""
+        return self._name if self._name is not None and self.launcher.lives(self._name) else None
 
     @property
     def _left(self) -> list[str]:
@@ -155,16 +161,27 @@ class StageJob:
     def _folder(self) -> str:
         return f"{JOBS}/{self._prefix.strip('-')}"
 
-    def _attach_or_start(self) -> None:
+    def _begin(self) -> None:
+        """Follow the jobs of an earlier step, or take over what they have told, or start jobs."""
         self._answered = time.monotonic()
-        found = self.launcher.find(self._prefix)
-        if found is None:
-            # Of an earlier step nothing is left but words, and what they say may no longer hold.
-            self.lake.storage.remove(self._folder)
-            self._start(self.keys)
+        self._name = self.launcher.find(self._prefix)
+        if self._name is not None:
+            self._starts, self._began = 1, True
+            self.context.log.info("found %s alive, which an earlier step has started: following it", self._name)
             return
-        self._name, self._starts = found, 1
-        self.context.log.info("found %s alive, which an earlier step has started: following it", found)
+        self._read()
+        run = self.context.run
+        if self._runs <= {run.run_id, run.parent_run_id, run.root_run_id}:
+            # The run that this one retries died with its jobs at work; what they have finished since is its result.
+            self._settled = {place: event for place, event in self._settled.items() if event["event"] == "done"}
+        else:
+            # Of another run there is no telling whether it still holds.
+            self._settled.clear()
+            self._files.clear()
+            self.lake.storage.remove(self._folder)
+        if left := self._left:
+            self._start(left)
+        self._began = True
 
     def _start(self, keys: Sequence[str]) -> None:
         name = f"{self._prefix}{uuid.uuid4().hex[:6]}"
@@ -245,7 +262,9 @@ class StageJob:
             self.context.log.log(params["level"], params["message"])
         elif message["method"] == "report_custom_message":
             event = params["payload"].get(PAYLOAD, {})
-            if event.get("event") in ("done", "failed"):
+            if event.get("event") == "started":
+                self._runs.add(event["run_id"])
+            elif event.get("event") in ("done", "failed"):
                 self._settled[event["stage"], event["shard"]] = event
         elif "exception" in params:
             self.context.log.warning("a job ended with an error: %s", params["exception"]["message"])

@@ -121,8 +121,10 @@ def inferred_from(town: Town, asset: str) -> dict[str, tuple[int, int]]:
         assert event is not None
         assert event.partition is not None
         assert event.partition not in found, "one event for each shard"
-        shown = {name: event.metadata[name].value for name in ("windows_resumed", "documents_inferred")}
-        found[event.partition] = (int(shown["windows_resumed"]), int(shown["documents_inferred"]))
+        resumed, inferred = (event.metadata[name].value for name in ("windows_resumed", "documents_inferred"))
+        assert isinstance(resumed, int)
+        assert isinstance(inferred, int)
+        found[event.partition] = (resumed, inferred)
     return found
 
 

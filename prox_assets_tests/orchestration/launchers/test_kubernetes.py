@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import kubernetes_validate
 import pytest
@@ -57,7 +57,7 @@ def job_of(tasks: int, gpus: int, **settings: Any) -> dict[str, Any]:
 
     placement = KubernetesPlacement(kind="kubernetes", image="registry.example/prox:1", **settings)
     job = Job("prox-town-0123456789-abcdef", tasks, gpus, {"DAGSTER_PIPES_CONTEXT": "eJw="}, placement)
-    return ApiClient().sanitize_for_serialization(manifest(job, placement))
+    return cast("dict[str, Any]", ApiClient().sanitize_for_serialization(manifest(job, placement)))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
