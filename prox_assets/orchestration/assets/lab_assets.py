@@ -89,7 +89,7 @@ def _assets_of_level(plan: LabSettings, level: Level) -> list[dg.AssetsDefinitio
             level,
             TRAINING_SET,
             [(level, SEED_ANNOTATIONS)],
-            "Annotations without duplicates and errors, split by site.",
+            "Annotations without duplicates and errors, split by site, with softened targets.",
             {"seed": plan.seed, **(_targets_of_chunks(plan) if level == "chunk" else {})},
             _build_examples,
             {"parquet"},
@@ -121,6 +121,7 @@ def _targets_of_chunks(plan: LabSettings) -> dict[str, Any]:
     """Return the settings that decide what a chunk refiner learns, besides the annotations."""
     refiner = plan.chunk.refiner
     return {
+        "distillation": plan.distillation,
         "decoding": refiner.decoding,
         "inline": refiner.line_labels.inline is not None,
     }

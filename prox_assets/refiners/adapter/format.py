@@ -30,7 +30,7 @@ def low_rank_names(layer: int, module: str) -> tuple[str, str]:
 
 
 UPDATED = (
-    *(f"self_attn.{name}_proj" for name in "qkvo"),
+    *(f"self_attn.{name}_proj" for name in ("q", "k", "v", "o")),
     *(f"mlp.{name}_proj" for name in ("gate", "up", "down")),
 )
 """The matrices of a Llama layer that the adapter updates."""

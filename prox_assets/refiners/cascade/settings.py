@@ -22,7 +22,7 @@ class CascadeSettings(BaseModel):
         description="Folder of the classifier, or of classifiers for both levels.",
     )
     min_gain: float = Field(
-        default=0.005,
+        default=0.003,
         ge=0,
         allow_inf_nan=False,
         description="Scored lines: a chunk goes to the model where its answer is expected to raise the document's word "

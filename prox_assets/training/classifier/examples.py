@@ -47,7 +47,7 @@ class LineExamples:
         if len(set((self.targets[weights > 0] >= 0.5).tolist())) < 2:
             raise RefinerError(
                 "There are too few labelled pages for a classifier that judges each site by the others: give pages of "
-                "more sites."
+                "more sites, or set distillation to 0."
             )
         return replace(self, weights=weights)
 

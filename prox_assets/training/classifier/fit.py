@@ -46,6 +46,25 @@ def fit_lines(rows: Sequence[Mapping[str, Any]], recipe: ClassifierRecipe, steps
     return FittedLines(models[None], [models[fold] for fold in range(FOLDS)])
 
 
+def out_of_fold(rows: Sequence[Mapping[str, Any]], recipe: ClassifierRecipe) -> list[dict[int, float]]:
+    """Return P(keep) of each row's non-blank lines by line number, of classifiers that saw no text of the same site.
+
+    Raises:
+        RefinerError: As `fit_lines`.
+    """
+    models, examples, features = _fit(rows, ALL[1:], recipe, Steps())
+    keep = np.zeros(len(features))
+    for fold, model in models.items():
+        held = examples.folds == fold
+        if held.any():
+            keep[held] = 1 / (1 + np.exp(-model.trees.predict(features[held])))
+    lines = examples.lines
+    return [
+        dict(zip(lines.numbers[begin:end].tolist(), keep[begin:end].tolist(), strict=True))
+        for begin, end in zip(lines.begins.tolist(), lines.ends.tolist(), strict=True)
+    ]
+
+
 def _fit(
     rows: Sequence[Mapping[str, Any]], which: Sequence[Fold], recipe: ClassifierRecipe, steps: Steps
 ) -> tuple[dict[Fold, LineModel], LineExamples, np.ndarray]:

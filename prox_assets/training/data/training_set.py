@@ -32,8 +32,11 @@ SPLIT_ORDER: tuple[Split, ...] = ("validation", "development", "train")
 _SPLIT = pa.field("split", pa.string())
 TRAINING_DOCUMENTS: pa.Schema = SEED_DOCUMENTS.append(_SPLIT)
 """SEED_DOCUMENTS and the split of each row."""
-TRAINING_CHUNKS: pa.Schema = SEED_CHUNKS.append(_SPLIT)
-"""SEED_CHUNKS and the split of each row."""
+_REALS = pa.list_(pa.float32())
+TRAINING_CHUNKS: pa.Schema = pa.schema(
+    [*SEED_CHUNKS, _SPLIT, pa.field("distilled_targets", _REALS), pa.field("distilled_weights", _REALS)]
+)
+"""SEED_CHUNKS, the split of each row, and the targets softened by an ensemble, where one was used."""
 
 
 @dataclass

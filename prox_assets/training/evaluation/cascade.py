@@ -36,9 +36,8 @@ def fit_weights(texts: Iterable[tuple[Sequence[Prediction], Sequence[Prediction]
         return None
     first, second = ([one for both in known for one in both[place]] for place in (0, 1))
     keep = np.array([float(one.keep) for one in first])
-    weights = np.array([one.weight for both in known for one in both[0]]) / np.repeat(
-        [sum(one.weight for one in both[0]) for both in known], [len(both[0]) for both in known]
-    )
+    weights = np.array([one.weight for one in first], dtype=np.float64)
+    weights *= len(known) / weights.sum()
     classifier, model = (log_odds(np.array([one.probability for one in side])) for side in (first, second))
     found = CascadeWeights(*logistic_regression([classifier, model], keep, weights, [0.5, 0.5, 0.0]))
     if found.classifier_weight < 0:

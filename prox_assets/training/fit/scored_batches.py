@@ -76,7 +76,8 @@ class LinePrompts:
         self._texts: list[_LabelledLines] = []
         kept_weights: list[float] = []
         for row, weight in zip(rows, row_weights, strict=True):
-            targets, line_weights = row["line_targets"], row["line_weights"]
+            targets = row["distilled_targets"] or row["line_targets"]
+            line_weights = row["distilled_weights"] or row["line_weights"]
             [shown] = planner.show([row["text"].split("\n")])
             # Blank lines are not shown.
             line_weights = [weight if line else 0.0 for line, weight in zip(shown.lines, line_weights, strict=True)]

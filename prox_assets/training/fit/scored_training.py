@@ -155,8 +155,8 @@ def _whole_documents(rows: Sequence[Row]) -> Sequence[Row]:
             continue
         before["text"] += f"\n{row['text']}"
         before["line_end"] = row["line_end"]
-        for name in ("line_targets", "line_weights"):
-            before[name] = before[name] + row[name]
+        for name in ("line_targets", "line_weights", "distilled_targets", "distilled_weights"):
+            before[name] = (before[name] or []) + (row[name] or [])
     return joined
 
 

@@ -28,7 +28,7 @@ class RefinerSpec(BaseModel):
         default=None,
         # Left out where it is not set: the assets of language models keep their versions.
         exclude_if=lambda value: value is None,
-        description="Hyperparameters of a refiner of kind classifier.",
+        description="Hyperparameters of a refiner of kind classifier, and of the classifiers that distillation asks.",
     )
     start_from: Literal["chunk"] | None = Field(
         default=None, description="Start from the lab's own model of this level, which must be trained first."
@@ -84,6 +84,13 @@ class LabPlan(BaseModel):
     chunk: RefinerSpec = Field(description="The chunk refiner.")
     previous: str | None = Field(
         default="bundled", description="Refiners to compare the new ones with: a preset or a folder; null for none."
+    )
+    distillation: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="For refiners that score lines: the weight of an ensemble of classical classifiers in a line's "
+        "target, against its label; 0 turns it off.",
     )
     seed: int = Field(default=0, description="Seed of synthetic documents and synthetic noise.")
 

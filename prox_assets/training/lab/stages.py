@@ -5,6 +5,7 @@ training.py and evaluation.py hold the later steps; `orchestration` schedules an
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow as pa
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training import annotation
+from prox_assets.training.classifier.fit import out_of_fold
+from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations, page_name
 from prox_assets.training.data.pages import LabelledPage, PagesError, read_labelled_pages
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS, SeedDocument
@@ -124,6 +127,9 @@ def _read_seeds(path: Path) -> list[SeedDocument]:
 def build_examples(plan: LabPlan, folder: LabFolder, level: Level) -> dict[str, Any]:
     """Write the level's training set; return its statistics."""
     examples, statistics = build_training_set(level, read_table(folder.annotations(level)))
+    chunk = plan.chunk.refiner
+    if level == "chunk" and plan.distillation > 0 and chunk.kind == "model" and chunk.decoding == "score":
+        distil(examples, plan.distillation, partial(out_of_fold, recipe=plan.chunk.classifier_recipe))
     schema = TRAINING_CHUNKS if level == "chunk" else TRAINING_DOCUMENTS
     write_table(folder.training_set(level), schema, examples)
     shown = statistics.as_dict()

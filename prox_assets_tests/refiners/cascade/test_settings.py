@@ -54,7 +54,7 @@ def test_the_fingerprint_covers_both_refiners_and_what_decides(scoring, tmp_path
     shutil.copytree(model_folder(LINES) / "chunk", moved)
     assert fingerprint(in_cascade(scoring, classifier=str(moved))) == fingerprint(base)
     written = json.loads((moved / REFINER_FILE).read_text())
-    written["refiner"]["calibration"]["slope"] = 0.5
+    written["refiner"]["calibration"] = {"slope": 0.5, "offset": 0.0}
     (moved / REFINER_FILE).write_text(json.dumps(written))
     assert fingerprint(in_cascade(scoring, classifier=str(moved))) != fingerprint(base)
 

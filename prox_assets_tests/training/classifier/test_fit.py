@@ -1,5 +1,6 @@
-"""Line classifiers fitted on synthetic pages: of all pages, and of each fold of sites."""
+"""Line classifiers fitted on synthetic pages, their opinions out of fold, and targets softened by them."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from prox_assets.refiners.classifier.line_model import by_text
 from prox_assets.refiners.classifier.lines import read_lines
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.training.classifier.examples import FOLDS, line_examples
-from prox_assets.training.classifier.fit import fit_lines
+from prox_assets.training.classifier.examples import FOLDS
+from prox_assets.training.classifier.fit import fit_lines, out_of_fold
 from prox_assets.training.classifier.recipe import ClassifierRecipe
 from prox_assets.training.classifier.steps import Steps
+from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
@@ -35,36 +37,29 @@ def test_it_learns_which_lines_stay_on_pages_that_it_has_not_seen():
     assert accuracy(keep, unseen.keep_full) > 0.9
 
 
-def opinion_on_the_first(data: list[dict[str, Any]]) -> dict[int, float]:
-    """What the classifier that does not know the first row's site says of its lines."""
-    examples = line_examples(data)
-    model = fit_lines(data, SMALL, Steps()).folds[examples.folds[examples.lines.begins[0]]]
-    lines = read_lines([data[0]["text"]])
-    [scores] = by_text(lines, model.scores(lines))
-    return {number: float(score > 0) for number, score in enumerate(scores) if data[0]["text"].split("\n")[number]}
-
-
-def test_a_classifier_of_a_fold_does_not_know_the_sites_held_out():
+def test_opinions_out_of_fold_are_of_classifiers_that_do_not_know_the_site():
     data = rows(60)
     labels = labelled_page(**page(0)).keep_full
-    assert accuracy(opinion_on_the_first(data), labels) > 0.8
+    assert accuracy(out_of_fold(data, SMALL)[0], labels) > 0.8
     # A page with inverted labels affects the classifiers of other folds, never those that judge the page itself.
     wrong = {**data[0], "line_targets": [1 - target for target in data[0]["line_targets"]]}
-    assert accuracy(opinion_on_the_first([wrong, *data[1:]]), labels) > 0.8
+    assert accuracy(out_of_fold([wrong, *data[1:]], SMALL)[0], labels) > 0.8
 
 
-def test_a_blank_text_teaches_nothing_and_equal_examples_give_equal_classifiers():
+def test_blank_texts_have_no_opinion_and_equal_examples_give_equal_opinions():
     blank = {"doc_id": "blank#text_full", "text": " \n", "site": "blank.example"}
     blank |= {"line_targets": [0.0, 0.0], "line_weights": [0.1, 0.1]}
-    data = rows(FOLDS * 4)
-    first, second, with_blank = (fit_lines(which, SMALL, Steps()).model.text for which in (data, data, [*data, blank]))
-    assert first == second == with_blank
+    data = [*rows(FOLDS * 4), blank]
+    random.Random(1).shuffle(data)
+    found = out_of_fold(data, SMALL)
+    assert found[data.index(blank)] == {}
+    assert found == out_of_fold(data, SMALL)
 
 
 def test_pages_whose_labels_are_all_alike_teach_nothing():
     kept = [{**row, "line_targets": [1.0] * len(row["line_targets"])} for row in rows(10)]
     with pytest.raises(RefinerError, match="too few labelled pages"):
-        fit_lines(kept, SMALL, Steps())
+        out_of_fold(kept, SMALL)
 
 
 def test_a_second_run_takes_the_finished_steps_of_a_killed_one(tmp_path):
@@ -76,3 +71,19 @@ def test_a_second_run_takes_the_finished_steps_of_a_killed_one(tmp_path):
     assert fit_lines(data, SMALL, Steps(tmp_path, 12, lambda *step: done.append(step))).model.text == whole
     assert done == [(step, 12) for step in range(1, 13)]
     assert (tmp_path / "linear-0.npz").stat().st_mtime_ns == first
+
+
+def test_distilled_targets_mix_labels_with_opinions_and_fill_in_what_has_no_label():
+    annotated = [
+        {"doc_id": "a#text_full", "site": "a", "split": "train", "text": "kept\n\nnobody knows"},
+        {"doc_id": "a#gold", "site": "a", "split": "train", "text": "kept"},
+        {"doc_id": "b#text_full", "site": "b", "split": "validation", "text": "kept"},
+    ]
+    for row in annotated:
+        count = row["text"].count("\n") + 1
+        row |= {"line_targets": [1.0, 1.0, 0.0][:count], "line_weights": [1.0, 0.1, 0.0][:count]}
+    distil(annotated, 0.4, lambda shown: [{0: 0.25, 2: 0.25} for _ in shown])
+    assert annotated[0]["distilled_targets"] == pytest.approx([0.7, 0.7, 0.25])
+    assert annotated[0]["distilled_weights"] == [1.0, 0.1, 0.5]
+    assert "distilled_targets" not in annotated[1]
+    assert "distilled_targets" not in annotated[2]

@@ -44,10 +44,10 @@ def test_a_distortion_that_was_put_in_is_found(slope, offset):
     assert after < before or (slope, offset) == (1.0, 0.0)
 
 
-def test_every_text_counts_the_same_however_long():
-    short = [[Prediction(0.5, True)] for _ in range(60)]
-    long = [[Prediction(0.5, False, 1000)] * 500 for _ in range(20)]
-    fitted = fit_calibration([*short, *long])
+def test_predictions_count_by_their_weight():
+    kept = [[Prediction(0.5, True)] for _ in range(60)]
+    removed = [[Prediction(0.5, False, 0.5)] * 2 for _ in range(20)]
+    fitted = fit_calibration([*kept, *removed])
     assert fitted is not None
     assert fitted.probability(0.5) == pytest.approx(0.75, abs=0.02)
 

@@ -21,7 +21,11 @@ VOCABULARY = SPECIAL + 500
 
 def rows() -> list[dict[str, object]]:
     pages = [labelled_page(**page(number)) for number in range(12)]
-    return [dict(row) for row in chunk_annotations(pages) if not row["doc_id"].endswith("#gold")]
+    return [
+        {**row, "distilled_targets": None, "distilled_weights": None}
+        for row in chunk_annotations(pages)
+        if not row["doc_id"].endswith("#gold")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def test_each_decision_has_the_target_of_its_line(planner, tokenizer):
     menu = tokenizer.encode(["Privacy policy"])[0].token_ids
     text = "Privacy policy\n" + "\n\n".join("A careful gardener repairs a wooden gate." for _ in range(5))
     row = {"text": text, "line_targets": [0.0] + [1.0] * 9, "line_weights": [1.0] * 10}
-    source = LinePrompts(planner, [row], [1.0])
+    source = LinePrompts(planner, [{**row, "distilled_targets": None, "distilled_weights": None}], [1.0])
     rng = random.Random(2)
     for _ in range(20):
         prompt = source(rng)
@@ -86,12 +90,12 @@ def test_blank_lines_and_lines_of_weight_zero_decide_nothing(planner):
     """A blank line has the position of another line, whose target may be another one."""
     row = {"text": "\na\n\nb\nc\n", "line_targets": [0.0, 1.0, 0.0, 1.0, 0.0, 0.0], "line_weights": [1.0] * 6}
     row["line_weights"] = [1.0, 2.0, 1.0, 1.0, 0.0, 1.0]
-    source = LinePrompts(planner, [row], [1.0])
+    source = LinePrompts(planner, [{**row, "distilled_targets": None, "distilled_weights": None}], [1.0])
     for seed in range(5):
         prompt = source(random.Random(seed))
         assert prompt.targets == (1.0, 1.0)
         assert prompt.weights == pytest.approx((2 / 3, 1 / 3))
-    nothing = {**row, "text": "\n\n\n\n\n"}
+    nothing = {**row, "text": "\n\n\n\n\n", "distilled_targets": None, "distilled_weights": None}
     with_one_more = LinePrompts(planner, [nothing, {**nothing, "text": row["text"]}], [1.0, 1.0])
     assert with_one_more(random.Random(0)).targets == (1.0, 1.0)
 

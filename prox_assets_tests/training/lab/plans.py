@@ -35,6 +35,7 @@ def small_plan(labelled: Path | None, **changes: Any) -> LabPlan:
     values: dict[str, Any] = {
         "pages": [str(labelled)] if labelled is not None else [],
         "previous": None,
+        "distillation": 0.0,
         "chunk": {"refiner": refiner("chunk"), "recipe": {**RECIPE, "shape": SHAPE}},
         "doc": {
             "refiner": refiner("doc"),
