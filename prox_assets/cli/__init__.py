@@ -19,6 +19,7 @@ from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
+from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
@@ -60,6 +61,7 @@ def options(
 
 app.command()(refine)
 app.command()(estimate)
+app.command()(stage)
 app.command()(machine)
 app.command()(shards)
 app.command()(trace)

@@ -33,6 +33,17 @@ def may_use_gpu(config: AnyEngineConfig) -> bool:
             return True
 
 
+def devices_wanted(config: AnyEngineConfig) -> int:
+    """Return how many devices an engine takes where there are enough; a server's are elsewhere."""
+    if isinstance(config, ServerEngineConfig):
+        return 0
+    if config.gpus is not None:
+        return config.gpus
+    if isinstance(config, TransformersEngineConfig):
+        return 0 if config.device == "cpu" else 1
+    return config.tensor_parallel_size * prod(int(config.extra.get(name) or 1) for name in _PARALLEL_SIZES)
+
+
 def devices_of(config: AnyEngineConfig) -> int:
     """Return how many devices of this machine an engine leases.
 
@@ -41,13 +52,9 @@ def devices_of(config: AnyEngineConfig) -> int:
     """
     if isinstance(config, ServerEngineConfig):
         return 0
-    if config.gpus is not None:
-        return config.gpus
-    if not may_use_gpu(config) or not _found():
+    if config.gpus is None and (not may_use_gpu(config) or not _found()):
         return 0
-    if isinstance(config, TransformersEngineConfig):
-        return 1
-    return config.tensor_parallel_size * prod(int(config.extra.get(name) or 1) for name in _PARALLEL_SIZES)
+    return devices_wanted(config)
 
 
 def lease_for_engine(count: int, pause: Callable[[float], object] = time.sleep) -> None:
