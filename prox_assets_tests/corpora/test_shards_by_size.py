@@ -184,6 +184,7 @@ def test_a_corpus_that_begins_with_too_many_files_gets_shards_of_many():
     source = source_of("s3://b")
     assert shard_bytes(source, few, {}) is None
     wanted = shard_bytes(source, many, {})
+    assert wanted is not None
     assert wanted == suggested_bytes(20_000 * 10**8)
     assert wanted % 2**20 == 0
     assert 20_000 * 10**8 / wanted <= 4_000
