@@ -32,7 +32,7 @@ class Records:
     def __init__(self):
         self.known, self._files = {}, {}
 
-    def list(self, source, missing_since=NOW):
+    def list(self, source, missing_since: datetime | None = NOW):
         shards = list_shards(source, self.known, files_of=self.files_of, missing_since=missing_since)
         for shard in shards:
             if shard.files is not None:
