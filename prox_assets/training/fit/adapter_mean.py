@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def mean_of_adapters(folders: Sequence[Path], out: Path) -> None:
-    """Write the mean of adapters; its rank is the sum of theirs, because a mean of products is no product of means.
+    """Write the mean of adapters. Its rank is the sum of theirs: the mean of products is not the product of means.
 
     Args:
         folders: Folders of at least two adapters with the same base, layers and tokens.
