@@ -33,7 +33,7 @@ def make_cascade(
     Args:
         model: The refiner behind the classifier; if it writes programs, there are no weights to fit.
         settings: The classifier, and what the model is asked about; the weights are replaced.
-        pages: Labelled pages, of which those of development sites count.
+        pages: Labelled pages; only those of development sites are read.
         engine: Runs the model.
         seed: Seed of the bad documents among the development documents.
 

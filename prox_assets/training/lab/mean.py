@@ -13,12 +13,12 @@ from prox_assets.training.fit.adapter_mean import mean_of_adapters
 
 
 def make_mean(folders: Sequence[Path], out: Path, pages: Sequence[LabelledPage]) -> RefinerConfig:
-    """Write a refiner whose model is the mean of others; calibration and threshold are chosen anew.
+    """Write a refiner whose model is the mean of others, and fit its calibration and threshold.
 
     Args:
         folders: Folders of chunk refiners with adapters; the first one's configuration is taken.
         out: The new refiner's folder.
-        pages: Labelled pages, of which those of development sites count.
+        pages: Labelled pages; only those of development sites are read.
 
     Raises:
         RefinerError: A refiner cannot be read, they do not fit each other, or there are no development pages.
