@@ -19,12 +19,8 @@ DECLARED_VARIABLE = "PROX_DEVICES"
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 """Names of the devices that this process may use, in its launcher's order; empty: none."""
 
-# Variables of a process that a launcher has started in a job, and how to call that job.
-_JOBS = {
-    "SLURM_JOB_ID": "job {} of Slurm",
-    "RAY_JOB_ID": "job {} of Ray",
-    "KUBERNETES_SERVICE_HOST": "a pod of Kubernetes",
-}
+# Ray's description of a job, in the environment of what `ray job submit` starts.
+_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 # NVIDIA's own device files, those of WSL, and AMD's. Without any of them there is no GPU, and torch need not be asked.
 _DEVICE_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
@@ -131,7 +127,11 @@ def look_for_devices() -> Devices:
 
 def job_of_this_process() -> str:
     """Return what to call the job of Slurm, Ray or Kubernetes that this process runs in; empty outside of any."""
-    return next((name.format(os.environ[each]) for each, name in _JOBS.items() if os.environ.get(each)), "")
+    if number := os.environ.get("SLURM_JOB_ID"):
+        return f"job {number} of Slurm"
+    if description := os.environ.get(_RAY_JOB):
+        return f"job {json.loads(description).get('metadata', {}).get('job_submission_id', '')} of Ray"
+    return "a pod of Kubernetes" if os.environ.get("KUBERNETES_SERVICE_HOST") else ""
 
 
 def environment_of(devices: tuple[Device, ...]) -> Mapping[str, str]:

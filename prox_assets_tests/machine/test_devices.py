@@ -70,9 +70,12 @@ def test_declared_devices_are_found_unless_hidden(
             "CUDA_VISIBLE_DEVICES is 2,0 in job 17 of Slurm: this process counts and leases 2 of 3",
         ),
         (
-            {"RAY_JOB_ID": "01000000", "KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+            {
+                "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"metadata": {"job_submission_id": "prox-a-0"}}',
+                "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+            },
             "",
-            "CUDA_VISIBLE_DEVICES is empty in job 01000000 of Ray: this process counts and leases none of 3",
+            "CUDA_VISIBLE_DEVICES is empty in job prox-a-0 of Ray: this process counts and leases none of 3",
         ),
         (
             {"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
@@ -85,7 +88,7 @@ def test_a_job_is_told_what_its_launcher_leaves_it(
     monkeypatch: pytest.MonkeyPatch, job: dict[str, str], visible: str | None, told: str
 ) -> None:
     monkeypatch.setenv("PROX_DEVICES", "3")
-    for name in ("SLURM_JOB_ID", "RAY_JOB_ID", "KUBERNETES_SERVICE_HOST", "CUDA_VISIBLE_DEVICES"):
+    for name in ("SLURM_JOB_ID", "RAY_JOB_CONFIG_JSON_ENV_VAR", "KUBERNETES_SERVICE_HOST", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in job.items() | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}).items():
         monkeypatch.setenv(name, value)
