@@ -66,6 +66,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
         ("--prox-checkout", checkout or ""),
         missing=None if checkout else f"set {CHECKOUT_VARIABLE} to a checkout of GAIR-NLP/ProX",
     )
+    yield Benchmark("scale_model", pages=False)
     yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
     yield Benchmark("classifier_speed")
@@ -78,9 +79,11 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("gpu_throughput", missing=no_vllm or _no_gpu())
     yield Benchmark("memory")
     yield Benchmark("backfill_overhead", pages=False)
+    yield Benchmark("placements")
     yield Benchmark("refine_pages", missing=no_vllm)
     yield Benchmark("s3_demo", pages=False)
     yield Benchmark("scan_on_s3", pages=False)
+    yield Benchmark("million_files", ("--files", "200000"), pages=False)
     yield Benchmark("catalog_scale", ("--shards", "2000", "--work", str(work / "catalog")), pages=False)
     yield Benchmark("engine_parity", missing=no_vllm)
     yield Benchmark("drift_simulation", pages=False)

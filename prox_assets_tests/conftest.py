@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 from prox_assets.testing.object_store import s3_endpoint, s3_server
+from prox_assets_tests.declared_devices import two_devices
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
 from prox_assets_tests.lakes import lakes_where_they_are_wanted
 from prox_assets_tests.reading_models import instruct_model
@@ -17,6 +18,7 @@ __all__ = [
     "s3_server",
     "tiny_base",
     "tiny_llama",
+    "two_devices",
     "vllm_engine",
     "vllm_server",
 ]

@@ -1,6 +1,6 @@
 /* LD_PRELOAD this to set a process's wall clock back by up to an hour, by a new amount every 50 ms.
  *
- * CHAOS_CLOCK_SEED seeds the jumps; CHAOS_CLOCK_BACK adds that many seconds to each. Monotonic clocks are unaffected, as
+ * CHAOS_CLOCK_SEED seeds the jumps; without it, there are none. CHAOS_CLOCK_BACK adds that many seconds to each. Monotonic clocks are unaffected, as
  * when a real clock is set. File times come from the kernel, so they seem to be in the future. */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -16,7 +16,7 @@ static time_t seconds_back(void) {
     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
     uint64_t step = (uint64_t)now.tv_sec * 20 + (uint64_t)now.tv_nsec / 50000000;
     uint64_t mixed = (step + (seed ? strtoull(seed, 0, 10) : 0) * 1000003) * 0x9E3779B97F4A7C15ull;
-    return (time_t)((mixed >> 33) % 3600) + (back ? (time_t)strtoll(back, 0, 10) : 0);
+    return (seed ? (time_t)((mixed >> 33) % 3600) : 0) + (back ? (time_t)strtoll(back, 0, 10) : 0);
 }
 
 int clock_gettime(clockid_t id, struct timespec *time) {

@@ -73,10 +73,11 @@ def pair_page(request: Request) -> Response:
     first, second = named_corpus(request, "first"), named_corpus(request, "second")
     browser = browser_of(request)
     one = read_trace(browser.lake, place_of(request, first, request.path_params["doc_id"]))
-    twin = document_id(second, one.source_file, one.place.source_row)
+    row = one.place.source_row if one.file_row is None else one.file_row
+    twin = document_id(second, one.source_file, row)
     places = places_of_id(browser.lake, twin, [second])
     if not places:
-        raise HTTPException(404, f"{second} has no document from row {one.place.source_row} of {one.source_file}")
+        raise HTTPException(404, f"{second} has no document from row {row} of {one.source_file}")
     two = read_trace(browser.lake, places[0])
     if one.text_hash != two.text_hash:
         raise HTTPException(409, f"The raw text has changed between {first} and {second}: read both again")

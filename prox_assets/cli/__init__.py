@@ -12,12 +12,14 @@ from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
+from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
@@ -59,6 +61,8 @@ def options(
 
 app.command()(refine)
 app.command()(estimate)
+app.command()(stage)
+app.command()(machine)
 app.command()(shards)
 app.command()(trace)
 app.command()(replay)

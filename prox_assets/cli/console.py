@@ -10,6 +10,7 @@ from rich.text import Text
 
 from prox_assets.catalog.guarded import QueryError
 from prox_assets.catalog.printable import printable
+from prox_assets.machine.devices import DeviceError
 from prox_assets.monitoring.drift.judge import DriftError
 from prox_assets.stages.pipeline import EXPECTED_ERRORS
 
@@ -34,7 +35,7 @@ def plain_errors() -> Iterator[None]:
     """Print an error that a user can fix in one line and exit with code 1; also decorates a whole command."""
     try:
         yield
-    except (*EXPECTED_ERRORS, DriftError, QueryError, duckdb.Error) as error:
+    except (*EXPECTED_ERRORS, DeviceError, DriftError, QueryError, duckdb.Error) as error:
         raise fail(str(error)) from error
 
 

@@ -21,6 +21,22 @@ PolicyOption = Annotated[
     ),
 ]
 
+ALL = 0
+"""What `number_or_all` makes of the word `all`."""
+
+
+def number_or_all(value: str | int) -> int:
+    """Read a number of at least 1, or the word `all`.
+
+    Raises:
+        BadParameter: It is neither.
+    """
+    if value == "all":
+        return ALL
+    if not str(value).isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"{value!r} is neither a number of at least 1 nor `all`")
+    return int(value)
+
 
 def sharing(
     shared: Callable[..., Any], without: Collection[str] = ()

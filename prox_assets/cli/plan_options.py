@@ -92,6 +92,7 @@ def planned(
         str | None, typer.Option(help="Column of the address in generic jsonl and parquet files. [default: url]")
     ] = None,
     format: Annotated[FormatName | None, _setting("format", "--format", case_sensitive=False)] = None,  # noqa: A002
+    shard_bytes: Annotated[str | None, _setting("shard_bytes", metavar="SIZE")] = None,
     rows_per_shard: Annotated[int | None, _setting("rows_per_shard", min=1)] = None,
     window_documents: Annotated[int | None, _setting("window_documents", "--window", min=1)] = None,
     max_row_bytes: Annotated[int | None, _setting("max_row_bytes", min=1)] = None,
@@ -101,13 +102,14 @@ def planned(
     given = {
         "urls": inputs,
         "format": format,
+        "shard_bytes": shard_bytes,
         "rows_per_shard": rows_per_shard,
         "window_documents": window_documents,
         "max_row_bytes": max_row_bytes,
         "max_rows_per_file": max_rows_per_file,
     }
     try:
-        values = _read_settings(settings) if settings is not None else {}
+        values = read_settings(settings) if settings is not None else {}
         values |= {key: value for key, value in given.items() if value}
         if "urls" not in values:
             raise ValueError("name the raw files: INPUT, or --settings with a file that has `urls:`")
@@ -131,22 +133,37 @@ def planned(
 def plan_of(path: Path) -> RefinementPlan:
     """Return the plan of a corpus's defs.yaml; exit with code 1 and a plain message if it is invalid."""
     try:
-        return RefinementSettings.model_validate(_read_settings(path)).plan
+        return RefinementSettings.model_validate(read_settings(path)).plan
     except ValidationError as error:
         raise fail(f"{path}: {described(error)}") from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """Read the settings that a corpus's defs.yaml sets and that concern its refinement."""
-    from prox_assets import RefinedCorpus  # brings Dagster, which other commands should not wait for
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings that a corpus's defs.yaml sets and that concern its refinement.
 
+    Raises:
+        ValueError: A setting is invalid, or the file is no mapping.
+        OSError: The file cannot be read.
+        YAMLError: It is not YAML.
+    """
     attributes = _read_mapping(path, "attributes: of a corpus")
     try:
-        settings = RefinedCorpus.from_attributes_dict(attributes=attributes.get("attributes", attributes)).settings
+        return settings_of(attributes.get("attributes", attributes))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def settings_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings among a corpus's attributes that are set and concern its refinement.
+
+    Raises:
+        ValueError: A setting is invalid.
+    """
+    from prox_assets import RefinedCorpus  # brings Dagster, which other commands should not wait for
+
+    settings = RefinedCorpus.from_attributes_dict(attributes=attributes).settings
     return {
         name: getattr(settings, name) for name in settings.model_fields_set & RefinementSettings.model_fields.keys()
     }

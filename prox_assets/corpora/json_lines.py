@@ -38,7 +38,7 @@ def read_lines(
     """
     lines = iter(lines)
     if layout is None:
-        layout, lines = _detect(url, lines, source.max_row_bytes)
+        layout, lines = detect_keys(url, lines, source.max_row_bytes)
         if layout is None:
             return
     converter = RowConverter(source.name, source_file, layout)
@@ -46,8 +46,17 @@ def read_lines(
         yield _convert(converter, line, source.max_row_bytes)
 
 
-def _detect(url: str, lines: Iterator[Line], max_row_bytes: int) -> tuple[Layout | None, Iterator[Line]]:
-    """Return the layout (None for a file without rows) and all lines again, including the inspected ones."""
+def detect_keys(url: str, lines: Iterator[Line], max_row_bytes: int) -> tuple[Layout | None, Iterator[Line]]:
+    """Return the layout (None for a file without rows) and all lines again, including the inspected ones.
+
+    Args:
+        url: The file's URL, for error messages.
+        lines: The file's lines from row 0 on.
+        max_row_bytes: Longest line in bytes.
+
+    Raises:
+        CorpusError: There are rows, but the first ones do not show where the text is.
+    """
     looked_at: list[Line] = []
     seen: set[str] = set()
     held = 0

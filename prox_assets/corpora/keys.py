@@ -17,7 +17,7 @@ _DOUBLED_EXTENSION = re.compile(r"(?<=[^/])(\.(json|jsonl|ndjson)\.(gz|gzip|zst|
 
 
 def shard_stems(source_files: Iterable[str], recorded: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the key of each file's shards without a row range (`with_rows`), by file.
+    """Return the key of each file's shards without a row range (`with_rows`) or a number of files (`of_many`), by file.
 
     A file that is recorded keeps its key, so new files never change old keys. Any other file's key is its path without
     a doubled extension; with it where two files would share a key, or where the corpus was begun by a release that kept
@@ -25,7 +25,7 @@ def shard_stems(source_files: Iterable[str], recorded: Mapping[str, str] | None 
 
     Args:
         source_files: Paths relative to the corpus's glob root.
-        recorded: The keys that the lake has, without row ranges, by file.
+        recorded: The keys that the lake has, without row ranges and numbers of files, by (first) file.
     """
     recorded = recorded or {}
     files = dict.fromkeys(source_files)
@@ -46,9 +46,19 @@ def with_rows(stem: str, row_start: int | None, row_end: int | None) -> str:
     return stem if row_start is None else f"{stem}@{row_start}-{row_end}"
 
 
+def of_many(stem: str, files: int) -> str:
+    """Return the key of a shard of many files: the stem of the first, a `~`, which no stem holds, and their number."""
+    return f"{stem}~{files}"
+
+
+def is_of_many(key: str) -> bool:
+    """Tell whether a key is that of a shard of many files."""
+    return "~" in key
+
+
 def stem_of(key: str) -> str:
-    """Return a shard's key without its row range."""
-    return key.partition("@")[0]
+    """Return a shard's key without its row range or its number of files."""
+    return key.partition("@")[0].partition("~")[0]
 
 
 def _keeps_extensions(recorded: Mapping[str, str]) -> bool:

@@ -1,179 +1,178 @@
-"""Shards, the unit of partitioning: lists the shards of a corpus, and reads one as a stream of documents."""
+"""Lists the shards of a corpus. `reading.py` reads one as a stream of documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 
-from prox_assets.corpora.document import Document, Reject
+from prox_assets.corpora.cutting import Piece, count_rows, pieces_by_rows, pieces_by_size
 from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
-from prox_assets.corpora.filesystems import SourceFile
-from prox_assets.corpora.formats import Container, configured_layout, decide_container
-from prox_assets.corpora.json_lines import read_lines
-from prox_assets.corpora.keys import shard_stems, stem_of, with_rows
-from prox_assets.corpora.listing import LeaveOut, ListedFile, file_state, list_files
-from prox_assets.corpora.parquet.reading import count_parquet_rows, read_parquet
+from prox_assets.corpora.grouping import FilesOf, groups, place_known, shard_bytes
+from prox_assets.corpora.keys import of_many, shard_stems, stem_of, with_rows
+from prox_assets.corpora.listing.files import list_files
+from prox_assets.corpora.listing.raw_files import RawFile, RawFiles
+from prox_assets.corpora.listing.walk import LeaveOut
+from prox_assets.corpora.reading import read_shard, relist_shard
+from prox_assets.corpora.shard import Shard
 from prox_assets.corpora.source import CorpusSource
-from prox_assets.corpora.streams import BLOCK_BYTES, Line, decompress, split_lines
 
-__all__ = ["CorpusError", "Shard", "SourceUnavailableError", "list_shards", "read_shard", "relist_shard"]
+__all__ = [
+    "CorpusError",
+    "Shard",
+    "SourceUnavailableError",
+    "list_shards",
+    "read_shard",
+    "relist_shard",
+    "shard_of_file",
+]
 
-# Enough to detect a file's container if its name is inconclusive.
-_HEAD_BYTES = 4096
 
-
-@dataclass(frozen=True)
-class Shard:
-    """One raw file, or a row range of one.
-
-    Attributes:
-        key: Unique within the corpus; serves as partition key and file name.
-        url: The file's URL.
-        source_file: Path relative to the glob root, which stays the same if the corpus is moved.
-        format: The corpus's format; with "auto", each file's format is detected when it is read.
-        row_start: First physical row, None for a whole file.
-        row_end: Row after the last one, None for a whole file.
-        size: Size of the file in bytes.
-        etag: Version of the source: the store's content tag, else "modified" and a time; None if unknown.
-        rows: Rows of the shard, including rejects; None until counted.
-        file_rows: Rows of the whole file; None until counted.
-        gone_since: When a listing first missed its file; None while the source has it.
-    """
-
-    key: str
-    url: str
-    source_file: str
-    format: str
-    row_start: int | None
-    row_end: int | None
-    size: int | None
-    etag: str | None
-    rows: int | None
-    file_rows: int | None = None
-    gone_since: datetime | None = None
-
-    @property
-    def version(self) -> tuple[int | None, str | None]:
-        """Size and etag of the file; they change when it does."""
-        return self.size, self.etag
+def _no_files(_keys: Sequence[str]) -> Iterable[tuple[str, Sequence[RawFile]]]:
+    return ()
 
 
 def list_shards(
-    source: CorpusSource, known: Mapping[str, Shard] | None = None, leave_out: LeaveOut | None = None
+    source: CorpusSource,
+    known: Mapping[str, Shard] | None = None,
+    leave_out: LeaveOut | None = None,
+    *,
+    files_of: FilesOf = _no_files,
+    missing_since: datetime | None = None,
 ) -> list[Shard]:
     """Return the shards of a corpus, in the order of its URLs, then by path, then by row.
 
-    Without `rows_per_shard` this only lists files. With it, files with an unknown number of rows are opened: only the
-    footer of a Parquet file is read, but all of any other file.
+    A file that shares a shard stays in it: new files make new shards. Without `rows_per_shard` and `shard_bytes` this
+    only lists files. With `rows_per_shard`, files with an unknown number of rows are opened: only the footer of a
+    Parquet file is read, but all of any other file. With `shard_bytes`, so are new files that are large enough to cut.
 
     Args:
         source: The corpus.
         known: Shards from earlier listings by key: files keep their keys, and `file_rows` is reused if a file's size
             and version are unchanged.
         leave_out: Tells which files are not part of the corpus, even if its URLs match them; by default none.
+        files_of: Loads the files of known shards of many files.
+        missing_since: Noted for files of such a shard that the listing lacks; by default nothing follows from a file's
+            absence.
 
     Raises:
         SourceUnavailableError: The source could not be listed or read; it never returns an empty list instead.
         CorpusError: Nothing matches, a match is not a corpus file, or a file whose rows must be counted is unreadable.
     """
-    counted: dict[tuple[str, int | None, str | None], int] = {
-        (shard.source_file, shard.size, shard.etag): shard.file_rows
-        for shard in (known or {}).values()
-        if shard.file_rows is not None and shard.etag is not None
-    }
+    known = known or {}
     files = list_files(source, leave_out)
-    recorded = {shard.source_file: stem_of(shard.key) for shard in (known or {}).values()}
-    stems = shard_stems((file.source_file for file in files), recorded)
-    shards: list[Shard] = []
-    for file in files:
-        rows = None
-        if source.rows_per_shard is not None:
-            rows = counted.get((file.source_file, file.size, file.version))
-            rows = _count_rows(source, file.url) if rows is None else rows
-        shards.extend(_cut(source, file, stems[file.source_file], rows))
-    return shards
+    of_many_files = {key: shard for key, shard in known.items() if shard.has_many_files}
+    placed = place_known(files, of_many_files, files_of, missing_since)
+    plan = _Plan(source, known, shard_bytes(source, files, known))
+    rest = files.take(placed.rest) if len(placed.rest) < len(files) else files
+    shares = list(plan.shares(rest))
+    stems = shard_stems((share.first.source_file for share in shares), plan.recorded)
+    found = [(position, replace(shard, format=source.format)) for position, shard in placed.shards]
+    for share in shares:
+        position = int(placed.rest[share.position])
+        found.extend((position, shard) for shard in plan.shards(share, stems[share.first.source_file]))
+    found.sort(key=lambda item: item[0])  # keeps the rows of a file in order
+    return [shard for _, shard in found]
 
 
-def relist_shard(source: CorpusSource, shard: Shard) -> Shard:
-    """Return a shard with the current size and version of its file.
+def shard_of_file(source: CorpusSource, file: RawFile, stem: str | None = None) -> Shard:
+    """Return a whole file as a shard of its own; its key is the stem, by default the one of a new corpus."""
+    stem = shard_stems([file.source_file])[file.source_file] if stem is None else stem
+    return Shard(stem, file.url, file.source_file, source.format, None, None, file.size, file.version, rows=None)
 
-    Raises:
-        SourceUnavailableError: The file is gone, or its storage does not answer.
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Files that make one shard, or one file that makes one or several; `position` is that of the first."""
+
+    position: int
+    first: RawFile
+    files: RawFiles | None = None
+
+
+class _Plan:
+    """How files that are in no shard of many files become shards.
+
+    Attributes:
+        recorded: The stems that the lake has, by first file.
     """
-    size, version = file_state(source, shard.url)
-    return replace(shard, size=size, etag=version, gone_since=None)
 
+    def __init__(self, source: CorpusSource, known: Mapping[str, Shard], size: int | None) -> None:
+        self._source = source
+        self._size = size
+        self._known: dict[str, list[Shard]] = {}
+        for shard in known.values():
+            if not shard.has_many_files:
+                self._known.setdefault(shard.source_file, []).append(shard)
+        self._counted: dict[tuple[str, int | None, str | None], int] = {
+            (shard.source_file, shard.size, shard.etag): shard.file_rows
+            for shard in known.values()
+            if shard.file_rows is not None and shard.etag is not None
+        }
+        self.recorded = {shard.source_file: stem_of(shard.key) for shard in known.values()}
 
-def read_shard(source: CorpusSource, shard: Shard) -> Iterator[Document | Reject]:
-    """Yield a document or a reject for each row of a shard, in order; memory does not grow with the file.
+    def shares(self, files: RawFiles) -> Iterator[_Share]:
+        """Yield what makes shards together; in no certain order."""
+        if self._size is None:
+            yield from (_Share(position, file) for position, file in enumerate(files))
+            return
+        alone: list[_Share] = []
+        for positions in groups(self._small(files, alone), self._size):
+            first = files[positions[0]]
+            yield _Share(positions[0], first, files.take(positions) if len(positions) > 1 else None)
+        yield from alone
 
-    Args:
-        source: The corpus that the shard was listed from.
-        shard: The shard to read.
+    def _small(self, files: RawFiles, alone: list[_Share]) -> Iterator[tuple[int, RawFile]]:
+        for position, file in enumerate(files):
+            if file.source_file in self._known or (file.size or 0) >= (self._size or 0):
+                alone.append(_Share(position, file))
+            else:
+                yield position, file
 
-    Raises:
-        SourceUnavailableError: The file could not be opened, or a read failed.
-        CorpusError: The file is truncated, damaged or in another format, or has fewer rows than when it was listed.
-            Rows may have been yielded before the error; discard anything derived from them.
-    """
-    with SourceFile(source, shard.url) as file:
-        rows = None
-        if shard.row_start is not None and shard.row_end is not None:
-            rows = range(shard.row_start, shard.row_end)
-        seen = 0
-        for result in _read_rows(source, shard, file, rows):
-            seen += 1
-            yield result
-        if rows is not None and seen < len(rows):
-            message = (
-                f"{shard.url} has {seen} of the {len(rows)} rows of shard {shard.key}: it was changed after it was "
-                "listed. List the corpus again and use the new shards."
-            )
-            raise CorpusError(message)
+    def shards(self, share: _Share, stem: str) -> Iterator[Shard]:
+        """Yield the shards of a share."""
+        file = share.first
+        whole = shard_of_file(self._source, file, stem)
+        if share.files is not None:
+            yield replace(whole, key=of_many(stem, len(share.files))).of_files(share.files)
+        elif self._source.shard_bytes is not None:
+            yield from self._cut_by_size(whole, file)
+        elif self._source.rows_per_shard is not None:
+            yield from self._cut_by_rows(whole, file, self._source.rows_per_shard)
+        else:
+            yield whole
 
+    def _cut_by_rows(self, whole: Shard, file: RawFile, step: int) -> Iterator[Shard]:
+        rows = self._counted.get((file.source_file, file.size, file.version))
+        rows = count_rows(self._source, file.url) if rows is None else rows
+        return _parts(replace(whole, file_rows=rows), pieces_by_rows(rows, step) if rows > step else [])
 
-def _cut(source: CorpusSource, file: ListedFile, stem: str, file_rows: int | None) -> Iterator[Shard]:
-    def shard(start: int | None, end: int | None, rows: int | None) -> Shard:
-        key = with_rows(stem, start, end)
-        return Shard(
-            key, file.url, file.source_file, source.format, start, end, file.size, file.version, rows, file_rows
+    def _cut_by_size(self, whole: Shard, file: RawFile) -> Iterator[Shard]:
+        known = self._known.get(file.source_file, [])
+        known = [shard for shard in known if shard.gone_since is None] or known
+        if any(shard.row_start is None for shard in known):
+            return iter([whole])  # a file that began as one shard stays one
+        same = sorted(
+            (shard for shard in known if shard.version == whole.version and shard.etag is not None),
+            key=lambda shard: shard.row_start or 0,
         )
+        # A kill may have left only some of a file's shards on record.
+        if same and sum(shard.rows or 0 for shard in same) == same[0].file_rows:
+            return (replace(shard, url=file.url, format=whole.format, gone_since=None) for shard in same)
+        return _parts(whole, pieces_by_size(self._source, file, self._source.shard_bytes or 0))
 
-    step = source.rows_per_shard
-    if step is None or file_rows is None or file_rows <= step:
-        yield shard(None, None, file_rows)
+
+def _parts(whole: Shard, pieces: Sequence[Piece]) -> Iterator[Shard]:
+    """Yield the shards of a file's pieces; the whole file if it is in one piece."""
+    if len(pieces) < 2:
+        yield replace(whole, rows=whole.file_rows)
         return
-    for start in range(0, file_rows, step):
-        end = min(start + step, file_rows)
-        yield shard(start, end, end - start)
-
-
-def _read_rows(source: CorpusSource, shard: Shard, file: SourceFile, rows: range | None) -> Iterator[Document | Reject]:
-    container, head = _container(source, shard.url, file)
-    layout = configured_layout(source)
-    if container.kind == "parquet":
-        file.seek(0)
-        return read_parquet(source, shard.source_file, shard.url, file, layout, rows)
-    lines = _lines(source, shard.url, file, container, head)
-    return read_lines(source, shard.source_file, shard.url, lines, layout, rows)
-
-
-def _count_rows(source: CorpusSource, url: str) -> int:
-    with SourceFile(source, url) as file:
-        container, head = _container(source, url, file)
-        if container.kind == "parquet":
-            file.seek(0)
-            return count_parquet_rows(file, url, source.max_rows_per_file)
-        return sum(1 for _ in _lines(source, url, file, container, head))
-
-
-def _container(source: CorpusSource, url: str, file: SourceFile) -> tuple[Container, bytes]:
-    head = file.read(_HEAD_BYTES)
-    return decide_container(source, url, head), head
-
-
-def _lines(source: CorpusSource, url: str, file: SourceFile, container: Container, head: bytes) -> Iterator[Line]:
-    chunks = chain([head] if head else [], file.chunks(BLOCK_BYTES))
-    return split_lines(
-        decompress(chunks, container.compression, url), source.max_row_bytes, source.max_rows_per_file, url
-    )
+    for piece in pieces:
+        yield replace(
+            whole,
+            key=with_rows(whole.key, piece.row_start, piece.row_end),
+            row_start=piece.row_start,
+            row_end=piece.row_end,
+            rows=piece.row_end - piece.row_start,
+            file_rows=pieces[-1].row_end,
+            byte_start=piece.byte_start,
+            byte_end=piece.byte_end,
+        )

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 FormatName = Literal["auto", "c4", "redpajama_v2", "fineweb", "openwebmath", "dclm", "jsonl", "parquet"]
 
@@ -47,10 +56,17 @@ class SourceSettings(BaseModel):
     columns: ColumnMapping | None = Field(
         default=None, description="Column names, for formats `jsonl`, `parquet` and `auto`; None means text and url."
     )
+    shard_bytes: Annotated[ByteSize, Field(gt=0)] | None = Field(
+        default=None,
+        description="Size of a shard in bytes of raw files, such as 2GiB: smaller files share a shard, and Parquet and "
+        "uncompressed JSON files that are much larger are cut. It decides about files that are new to the lake; no "
+        "other shard changes. By default every file is one shard, unless a corpus begins with more than 5,000 files: "
+        "these share about 4,000 shards.",
+    )
     rows_per_shard: int | None = Field(
         default=None,
         ge=1,
-        description="Cut files with more rows than this into row-range shards; by default every file is one shard. "
+        description="Cut files with more rows than this into row-range shards. "
         "Counting the rows of compressed text means reading it once.",
     )
     max_row_bytes: int = Field(
@@ -84,6 +100,12 @@ class SourceSettings(BaseModel):
                 )
                 raise ValueError(message)
         return urls
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.shard_bytes is not None and self.rows_per_shard is not None:
+            raise ValueError("shard_bytes and rows_per_shard both say how large a shard is: keep one of them")
+        return self
 
     @model_validator(mode="after")
     def _mapping_needs_a_generic_format(self) -> Self:

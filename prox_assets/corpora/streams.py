@@ -53,7 +53,7 @@ def decompress(chunks: Iterable[bytes], compression: Compression | None, url: st
     return (_gunzip if compression == "gzip" else _unzstd)(chunks, url)
 
 
-def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str) -> Iterator[Line]:
+def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str, first_row: int = 0) -> Iterator[Line]:
     """Yield the lines of a stream; only "LF" ends a line, and trailing blank lines are not rows.
 
     A blank line with rows after it is yielded, so that row numbers are line numbers. For a line longer than `max_bytes`
@@ -64,11 +64,12 @@ def split_lines(pieces: Iterable[bytes], max_bytes: int, max_rows: int, url: str
         max_bytes: Length of the longest line that is yielded whole.
         max_rows: Maximum number of lines, including blank ones.
         url: The file's URL, for error messages.
+        first_row: Row at which the bytes begin.
 
     Raises:
         CorpusError: There are more lines than `max_rows`.
     """
-    row = 0
+    row = first_row
     blank_rows = 0
     for data, length in _cut(pieces, max_bytes):
         if row + blank_rows >= max_rows:

@@ -38,7 +38,18 @@ class _EngineConfigBase(BaseModel):
     )
 
 
-class VllmEngineConfig(_EngineConfigBase):
+class _OwnEngineConfig(_EngineConfigBase):
+    """An engine that runs on this machine."""
+
+    gpus: int | None = Field(
+        default=None,
+        ge=0,
+        description="Devices that one engine leases; it sees no others, and waits until they are free. Unset: as many "
+        "as the model is spread over where it may run on one, else none. 0 leases none, for engines that share one.",
+    )
+
+
+class VllmEngineConfig(_OwnEngineConfig):
     """vLLM, started by this process on a local model folder."""
 
     kind: Literal["vllm"] = "vllm"
@@ -95,7 +106,7 @@ class ServerEngineConfig(_EngineConfigBase):
     request_timeout_seconds: float = Field(default=120.0, gt=0, description="Time limit of one attempt.")
 
 
-class TransformersEngineConfig(_EngineConfigBase):
+class TransformersEngineConfig(_OwnEngineConfig):
     """Hugging Face transformers on torch: runs wherever the extra `models` is installed.
 
     It scores without padding, and generates with modest throughput.

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 _GRACE_SECONDS = 5.0
@@ -20,9 +20,14 @@ _RELEASED = "released"
 
 
 class OrphanGuard:
-    """Ends the watched processes and their descendants if this process dies before `release` is called."""
+    """Ends the watched processes and their descendants if this process dies before `release` is called.
 
-    def __init__(self) -> None:
+    Args:
+        keep_open: File descriptors that the guard holds, too, until it ends: locks on them outlive this process as long
+            as a watched process may still be alive.
+    """
+
+    def __init__(self, keep_open: Collection[int] = ()) -> None:
         # The guard reads its standard input, which ends when this process closes it or dies. The guard has its own
         # session, so that a signal that kills this process's group leaves it running.
         self._process = subprocess.Popen(  # noqa: S603 (this file)
@@ -30,6 +35,7 @@ class OrphanGuard:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=keep_open,
             text=True,
         )
 

@@ -1,11 +1,17 @@
-"""Identifies this machine and tells whether one of its processes is still alive.
+"""Identifies this machine, tells whether one of its processes is still alive, and which folders other machines share.
 
 Process ids are meaningful only on the machine that recorded them.
 """
 
 import os
+import re
 import socket
 from pathlib import Path
+
+# File systems on which another machine may write, and on which this one may look at what it saw a while ago.
+_NETWORK_FILE_SYSTEMS = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|ceph|lustre|gpfs|beegfs|afs|ocfs2|gfs2|9p|virtiofs|fuse\.(?!fuse-overlayfs|lxcfs|snapfuse).+"
+)
 
 
 def machine_name() -> str:
@@ -27,6 +33,22 @@ def process_is_gone(pid: int) -> bool:
     except PermissionError:
         return False
     return _is_zombie(pid)
+
+
+def is_on_network(path: str, mounts: str | None = None) -> bool:
+    """Tell whether a folder lies on a network file system, which other machines may share.
+
+    Args:
+        path: The folder, with links resolved; it need not exist.
+        mounts: Contents of /proc/self/mountinfo, by default this process's own; without one, no folder is shared.
+    """
+    best, kind = "", ""
+    for line in (_read("/proc/self/mountinfo") if mounts is None else mounts).splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = fields.split()[4].encode().decode("unicode_escape")  # a space is written \040
+        if f"{path}/".startswith(point.rstrip("/") + "/") and len(point) >= len(best):
+            best, kind = point, rest.split()[0]
+    return _NETWORK_FILE_SYSTEMS.fullmatch(kind) is not None
 
 
 def _is_zombie(pid: int) -> bool:

@@ -5,6 +5,10 @@ monotonic clock: unchanged for `ttl_seconds` means dead. Wall clocks are never c
 dead holder on the same machine is recognised at once by its process id. Right before it publishes, a holder checks that
 it still has the lease: a step process that outlived its killed run (measured with Dagster's multiprocess executor)
 finds that another run has it and raises LeaseLostError.
+
+Runs of several machines need a store with conditional writes, or a shared folder on which opening a file shows what
+another machine wrote before (NFS does by default; not with `nocto`). On such a folder a holder is watched a minute
+longer, because what this machine sees may be that old.
 """
 
 import _thread
@@ -17,12 +21,14 @@ from typing import Any, Self
 
 from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError, RetryableLakeError
 from prox_assets.lake.host import boot_name, process_is_gone
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage import STALE_SECONDS, Storage
 
 HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0
 # Wait after overwriting a dead holder's record: by then, any other run that saw the same dead holder has written too.
 TAKEOVER_SECONDS = 0.2
+# The same where a write takes as long as a network does.
+REMOTE_TAKEOVER_SECONDS = 2.0
 # Wait after finding that a record is gone, before trying again.
 GONE_SECONDS = 0.2
 HEARTBEAT_START_SECONDS = 60.0
@@ -37,7 +43,8 @@ class Lease:
         asset: Asset name; different assets of a shard do not exclude one another.
         shard: Shard key.
         run_id: This run, named in the error that another run gets when it finds the lease held.
-        ttl_seconds: A heartbeat unchanged for this long means that the holder is dead.
+        ttl_seconds: A heartbeat unchanged for this long means that the holder is dead; on a shared folder, a minute
+            more than this.
         heartbeat_seconds: How often the holder writes.
         wait_seconds: How long to wait for a live holder before giving up with LeaseHeldError.
     """
@@ -58,7 +65,9 @@ class Lease:
         self._path = f"_leases/{corpus}/{asset}/{shard}.json"
         self._label = f"{corpus}/{asset}/{shard}"
         self._run_id = run_id
-        self._ttl = ttl_seconds
+        self._ttl = ttl_seconds + (STALE_SECONDS if storage.is_shared_folder else 0.0)
+        is_near = storage.is_local and not storage.is_shared_folder
+        self._settle = TAKEOVER_SECONDS if is_near else REMOTE_TAKEOVER_SECONDS
         self._interval = heartbeat_seconds
         self._wait = wait_seconds
         self._owner = uuid.uuid4().hex
@@ -130,6 +139,8 @@ class Lease:
         data = self._storage.read_bytes(self._path)
         if data is None:
             return None
+        if not data:  # being written, on a file system without hard links; or its writer died then
+            return {"owner": "", "beat": 0, "host": "", "pid": 0, "run_id": "(being written)"}
         try:
             return json.loads(data)
         except ValueError as error:
@@ -156,7 +167,7 @@ class Lease:
         if now is None or now["owner"] != holder["owner"]:
             return False
         self._storage.write_bytes(self._path, self._record())
-        time.sleep(TAKEOVER_SECONDS)
+        time.sleep(self._settle)
         return self._holds()
 
     def _start_heartbeat(self) -> None:

@@ -66,6 +66,11 @@ _COUNTS = pa.list_(_COUNT)
 _LINE_RANGES = pa.list_(pa.struct([("line_start", _COUNT), ("line_end", _COUNT)]))
 # residual: sum over documents of (tokens - characters * total tokens / total characters) squared.
 _PROMPTED = pa.struct([("documents", _COUNT), ("tokens", _COUNT), ("characters", _COUNT), ("residual", _REAL)])
+_FILES = pa.list_(
+    pa.struct(
+        [("source_file", _NAME), ("bytes", _COUNT), ("etag", _NAME), ("first_row", _COUNT), ("gone_since", _TIME)]
+    )
+)
 _LANGUAGE_COUNTS = pa.list_(pa.struct([("language", _NAME), ("count", _COUNT)]))
 
 _PLACE: list[Column] = [
@@ -79,7 +84,11 @@ _RUN: list[Column] = [
 _DOCUMENT: list[Column] = [
     *_PLACE,
     ("doc_id", _NAME, "Hash of corpus, source file and row; survives every re-run."),
-    ("source_row", _COUNT, "Row in the source file, 0-based, counting rejected ones."),
+    (
+        "source_row",
+        _COUNT,
+        "Row in the source file, 0-based, counting rejected ones; in a shard of many files, they are counted as one.",
+    ),
 ]
 _EXECUTION: list[Column] = [
     ("execution_id", _NAME, "Execution that wrote the row; the shard's manifest names the one that counts."),
@@ -97,16 +106,24 @@ _METADATA: Column = ("metadata", _TEXT, "The other native columns, as a JSON obj
 _COLUMNS: dict[Table, list[Column]] = {
     Table.SHARDS: [
         *_PLACE,
-        ("url", _NAME, "Where the raw file is."),
-        ("source_file", _NAME, "Its path relative to the corpus's glob root."),
+        ("url", _NAME, "Where the raw file is; of many files, the first."),
+        ("source_file", _NAME, "Its path relative to the corpus's glob root; see `files`."),
         ("format", _NAME, "Configured format of the corpus."),
         ("row_start", _COUNT, "First physical row of the shard; null for a whole file."),
         ("row_end", _COUNT, "Row after the last one; null for a whole file."),
-        ("etag", _NAME, "The store's content tag, or the time of the last change."),
-        ("bytes", _COUNT, "Size of the raw file."),
+        ("etag", _NAME, "The store's content tag, or the time of the last change; of many files, a hash over all."),
+        ("bytes", _COUNT, "Size of the raw file, or of all files."),
         ("rows", _COUNT, "Rows in the shard, rejects included; null until counted."),
         ("file_rows", _COUNT, "Rows in the whole file; null until counted."),
         ("gone_since", _TIME, "When a listing first missed the raw file, in UTC; null while the source has it."),
+        ("byte_start", _COUNT, "Where the rows begin in an uncompressed JSON file that was cut by size; else null."),
+        ("byte_end", _COUNT, "Where they end; else null."),
+        (
+            "files",
+            _FILES,
+            "The files of a shard of many, else null; first_row is the source_row at which a file begins, so that its "
+            "own row is source_row - first_row.",
+        ),
         *_RUN,
     ],
     Table.DOCUMENTS: [
@@ -121,7 +138,7 @@ _COLUMNS: dict[Table, list[Column]] = {
     Table.REJECTS: [
         *_PLACE,
         ("source_file", _NAME, "Path of the raw file relative to the corpus's glob root."),
-        ("source_row", _COUNT, "Physical 0-based row."),
+        ("source_row", _COUNT, "Physical 0-based row; in a shard of many files, they are counted as one."),
         ("reason", _NAME, "Why the row could not become a document, one of a closed set."),
         ("detail", _NAME, "What was wrong."),
         ("excerpt", _NAME, "Beginning of the row, made printable."),
@@ -313,7 +330,7 @@ _COLUMNS[Table.SHARD_METRICS] = _METRICS
 _COLUMNS[Table.SHARD_METRICS_HISTORY] = _METRICS
 
 ADDED_COLUMNS: dict[Table, frozenset[str]] = {
-    Table.SHARDS: frozenset({"gone_since"}),
+    Table.SHARDS: frozenset({"gone_since", "byte_start", "byte_end", "files"}),
     Table.DOC_PROGRAMS: frozenset({"skip_reason", "classifier_keep_probability"}),
     Table.CHUNK_PROGRAMS: frozenset({"classifier_keep_probabilities"}),
     **{

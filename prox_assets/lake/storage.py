@@ -2,15 +2,14 @@
 
 import errno
 import hashlib
-import io
 import os
 import re
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -18,13 +17,18 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from prox_assets.lake.errors import LakeError, ReplacedTableError, RetryableLakeError
-from prox_assets.lake.host import machine_name, process_is_gone
+from prox_assets.lake.host import boot_name, is_on_network, machine_name, process_is_gone
+from prox_assets.lake.store_file import StoreFile
 
 # A local lake keeps unfinished files in this folder, apart from the finished ones, so that every `*.parquet` in a
 # table's folder is complete.
 TEMPORARY = "_tmp"
 PASSWORD_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*:[^/]*@")
 SETTLED_NANOSECONDS = 2_000_000_000
+# How long an NFS client may go on seeing what it saw before: its default acregmax and acdirmax.
+STALE_SECONDS = 60.0
+# How a file system says that it has no hard links.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 # Errors of a disk that accepts no more data: full, over quota, read-only, file too large.
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
@@ -51,6 +55,7 @@ class Storage:
             )
         self.url = url.rstrip("/") or "/"
         self.storage_options = dict(storage_options or {})
+        self._is_exclusive = False  # until the store has refused to overwrite a file
         if self.url.endswith(":") and url.startswith(f"{self.url}//"):
             # With its slashes stripped it would name a local folder called "s3:".
             raise LakeError(f"{url} names no bucket or folder: give the lake as {url}BUCKET/PREFIX")
@@ -58,6 +63,7 @@ class Storage:
             self.fs, root = fsspec.url_to_fs(self.url, **self.storage_options)
             self.is_local = isinstance(self.fs, LocalFileSystem)
             self.root = str(Path(root).resolve()) if self.is_local else root.rstrip("/")
+            self.is_shared_folder = self.is_local and is_on_network(self.root)
         except (ValueError, ImportError) as error:
             raise LakeError(
                 f"{self.url} cannot be a lake: {error}. Name a folder, or a URL whose file system is installed "
@@ -119,8 +125,9 @@ class Storage:
 
         On a local disk the stamp is the folder's modification time, once it is old enough that no later change can get
         the same time: file system clocks tick every few milliseconds. The cost is the same for one file and a million.
+        A folder of another machine has that machine's clock, and may be seen as it was a minute ago: no stamp, then.
         """
-        if not self.is_local:
+        if not self.is_local or self.is_shared_folder:
             return None
         try:
             changed = Path(self.path(folder)).stat().st_mtime_ns
@@ -153,7 +160,7 @@ class Storage:
             file = self.fs.open(path, "rb", cache_type="none")
         with file:
             # Without this wrapper, the caller of a Parquet reader mistakes a missing answer for a damaged file.
-            watched = _StoreFile(file, lambda: self._errors("read", path, missing=True))
+            watched = StoreFile(file, lambda: self._errors("read", path, missing=True))
             yield file if self.is_local else cast("BinaryIO", watched)
 
     def read_bytes(self, relative: str) -> bytes | None:
@@ -199,7 +206,7 @@ class Storage:
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """A fresh folder for unfinished files, removed afterwards; its name holds the process id, to spot dead ones."""
-        folder = self._workspaces() / f"prox-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        folder = self._workspaces() / f"prox-{self._machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         with self._errors("make unfinished files in", str(folder.parent), missing=True):
             folder.mkdir(parents=True)
         try:
@@ -208,7 +215,14 @@ class Storage:
             shutil.rmtree(folder, ignore_errors=True)
 
     def create_exclusively(self, relative: str, data: bytes) -> bool:
-        """Write a small file only if it does not exist; return whether this call wrote it."""
+        """Write a small file only if it does not exist; return whether this call wrote it.
+
+        On a file system without hard links, the file is empty for a moment before it has its contents.
+
+        Raises:
+            LakeError: The store overwrites files that it was asked not to overwrite, so that nothing can be exclusive.
+            RetryableLakeError: The folder or the store did not let the file be written.
+        """
         path = self.path(relative)
         if self.is_local:
             with self._workspace() as folder, self._errors("write", path, missing=True):
@@ -220,13 +234,32 @@ class Storage:
                     os.link(temporary, path)
                 except FileExistsError:
                     return False
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    return _create(Path(path), data)
                 return True
         with self._errors("write", path, missing=True):
-            try:
-                self.fs.pipe_file(path, data, mode="create")
-            except FileExistsError:
+            if not self._puts_if_absent(path, data):
                 return False
+            if not self._is_exclusive:
+                if self._puts_if_absent(path, data):
+                    self.remove(relative)
+                    raise LakeError(
+                        f"the store of {self.url} ignores If-None-Match: it overwrites a file although it was asked to "
+                        "write it only if there is none, so two runs could write one shard at once. Use a store that "
+                        "supports conditional writes (AWS S3, MinIO, Ceph, R2 and Google Cloud Storage do), or an "
+                        "update of this one."
+                    )
+                self._is_exclusive = True
             return True
+
+    def _puts_if_absent(self, path: str, data: bytes) -> bool:
+        try:
+            self.fs.pipe_file(path, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
 
     def remove(self, relative: str) -> None:
         """Remove a file or a whole folder; do nothing if it does not exist."""
@@ -244,11 +277,19 @@ class Storage:
     def remove_abandoned_temporaries(self) -> int:
         """Remove unfinished files of this machine's ended processes; return the number of folders removed."""
         removed = 0
-        for folder in self._workspaces().glob(f"prox-{_machine()}-*"):
+        for folder in self._workspaces().glob(f"prox-{self._machine()}-*"):
             if process_is_gone(int(folder.name.split("-")[2])):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
         return removed
+
+    def _machine(self) -> str:
+        """This machine's name as part of a file name; on a shared folder, another machine's process ids mean nothing.
+
+        Machines made from one image may have one name, so on a folder that they share it is the name since the boot.
+        """
+        name = boot_name() if self.is_shared_folder else machine_name()
+        return hashlib.sha256(name.encode()).hexdigest()[:12]
 
     def _workspaces(self) -> Path:
         """The folder for unfinished files: inside a local lake, where a rename works, else this machine's own."""
@@ -293,45 +334,6 @@ class Storage:
             ) from error
 
 
-class _StoreFile(io.RawIOBase):
-    """A file in an object store that reports failed reads as failures of the store."""
-
-    def __init__(self, file: BinaryIO, errors: Callable[[], AbstractContextManager[None]]) -> None:
-        self._file = file
-        self._errors = errors
-
-    def readable(self) -> bool:
-        """Return True: the file is open for reading."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True: the store serves byte ranges."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position, without a request to the store."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._file.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes.
-
-        Raises:
-            RetryableLakeError: The store did not deliver them.
-        """
-        with self._errors():
-            return self._file.read(size)
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (any writable buffer, as in the base class)
-        """Read into a buffer; raises as `read` does."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
 def _endpoint(fs: fsspec.AbstractFileSystem) -> str | None:
     """Return the server that a store's options name; None means that the environment decides."""
     options = fs.storage_options
@@ -344,9 +346,16 @@ def _stamp(entry: dict[str, Any]) -> str:
     return f"{entry['size']}-{tag}"
 
 
-def _machine() -> str:
-    """This machine's name as part of a file name; on a shared folder, another machine's process ids mean nothing."""
-    return hashlib.sha256(machine_name().encode()).hexdigest()[:12]
+def _create(path: Path, data: bytes) -> bool:
+    """Write a file unless it exists, without hard links; return whether this call wrote it."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
@@ -354,5 +363,9 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Windows shares cannot flush a folder.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)

@@ -6,8 +6,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field, field_validator
 
-from prox_assets.engines.devices import may_use_gpu
+from prox_assets.engines.devices import devices_wanted, may_use_gpu
 from prox_assets.orchestration.alerts.settings import AlertSettings
+from prox_assets.placement.settings import LocalPlacement, Placement, Placements
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.stages.settings import RefinementSettings, WatchSettings
 
@@ -47,12 +48,21 @@ class CorpusSettings(WatchSettings, RefinementSettings):
     cpu_shards_per_run: int = Field(
         default=50, ge=1, description="Most shards that one run reads, or executes and measures, in a backfill."
     )
+    placement: Placements = Field(
+        default_factory=Placements,
+        description="Where each step runs: in Dagster's own processes, or as jobs on Ray, Slurm or Kubernetes "
+        "(infra/clusters.md).",
+    )
     inference_pool: str | None = Field(
         default=None,
         description="Pool of inference steps; limit it to the engines that fit the hardware. By default gpu where an "
-        "engine may use one, else the cpu_pool: no model, `device: cpu`, or torch and vLLM built for processors.",
+        "engine may use one; cpu_model where a model runs on processors only (`device: cpu`, or torch and vLLM built "
+        "for them): one model takes all cores; the cpu_pool without a model. None where inference is placed on a "
+        "cluster: the step then only waits.",
     )
-    cpu_pool: str = Field(default="cpu", description="Pool of all other steps.")
+    cpu_pool: str = Field(
+        default="cpu", description="Pool of all other steps, except, by default, those placed on a cluster."
+    )
     inference_tags: dict[str, str] | None = Field(
         default=None,
         description="What an inference step needs, as op tags for the executor or launcher that places it. By default "
@@ -102,29 +112,39 @@ class CorpusSettings(WatchSettings, RefinementSettings):
         return shard_partitions(self.corpus)
 
     @property
-    def pool_of_inference(self) -> str:
-        """The pool of inference steps, by default according to what the engines use."""
-        return self.inference_pool or ("gpu" if self.uses_gpu else self.cpu_pool)
+    def pool_of_inference(self) -> str | None:
+        """The pool of inference steps, by default according to what the engines use; None for no limit."""
+        if self.inference_pool is None and not isinstance(self.placement.programs, LocalPlacement):
+            return None
+        by_default = "gpu" if self.uses_gpu else "cpu_model" if self.plan.needs_engine else self.cpu_pool
+        return self.inference_pool or by_default
+
+    def pool_at(self, placement: Placement) -> str | None:
+        """The pool of a step without a model; None for no limit."""
+        local = isinstance(placement, LocalPlacement)
+        return self.cpu_pool if local or "cpu_pool" in self.model_fields_set else None
 
     @property
     def tags_of_inference(self) -> dict[str, str]:
         """The op tags of inference steps, by default according to what the engines use."""
         if self.inference_tags is not None:
             return self.inference_tags
-        return dict(GPU_TAGS if self.uses_gpu else {"prox/accelerator": "none"})
+        here = isinstance(self.placement.programs, LocalPlacement)
+        return dict(GPU_TAGS if here and self.uses_gpu else {"prox/accelerator": "none"})
 
     @property
     def uses_gpu(self) -> bool:
         """Whether the engine of a level may run on a GPU; a server counts as one."""
-        return any(self._asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
+        return any(self.plan.asks_a_model(level) and may_use_gpu(self.plan.engine_for(level)) for level in LEVELS)
 
-    def _asks_a_model(self, level: Literal["doc", "chunk"]) -> bool:
-        config = self.plan.refiner(level)
-        return config is not None and config.needs_engine
+    def gpus_of_a_job(self) -> int:
+        """How many GPUs a job of inference asks a cluster for, as far as the engines tell; a server needs none here."""
+        engines = [self.plan.engine_for(level) for level in LEVELS if self.plan.asks_a_model(level)]
+        return max(map(devices_wanted, engines), default=0)
 
     def runs_on(self, level: Literal["doc", "chunk"]) -> str:
         """Return what infers at a level: the kind of the engine, or python for refiners without a model."""
-        return self.plan.engine_for(level).kind if self._asks_a_model(level) else "python"
+        return self.plan.engine_for(level).kind if self.plan.asks_a_model(level) else "python"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of the corpus's assets."""

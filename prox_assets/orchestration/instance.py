@@ -9,13 +9,15 @@ from pathlib import Path
 
 import dagster as dg
 
-# Each `gpu` slot is one engine; on a machine with several GPUs, run `dagster instance concurrency set gpu N`.
-POOL_LIMITS = {"gpu": 1, "cpu": 2}
+from prox_assets.machine.capacity import capacity
+
 PROJECT_FILE = "dagster.yaml"
 
 
 def prepare_instance(home: Path, configuration: Path) -> dg.DagsterInstance:
-    """Copy the configuration into DAGSTER_HOME and set pool limits that are not set yet; return the instance.
+    """Copy the configuration into DAGSTER_HOME, set pool limits that are not set yet; return the instance.
+
+    The limits are those that `prox machine` prints; `dagster instance concurrency set POOL N` sets another.
 
     Args:
         home: DAGSTER_HOME; created when missing.
@@ -26,7 +28,7 @@ def prepare_instance(home: Path, configuration: Path) -> dg.DagsterInstance:
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     instance = dg.DagsterInstance.get()
     limits = {limit.name: limit for limit in instance.event_log_storage.get_pool_limits()}
-    for pool, limit in POOL_LIMITS.items():
+    for pool, limit in capacity().pools.items():
         if pool not in limits or limits[pool].from_default:
             instance.event_log_storage.set_concurrency_slots(pool, limit)
     return instance

@@ -1,7 +1,8 @@
 """A sensor that lists the source and adds new shards as partitions, and a job that does the same on demand.
 
-A sensor has to finish within Dagster's evaluation time-out. Listing is quick, unless `rows_per_shard` makes it count
-the rows of large compressed files; run the job once before that, because counts are remembered.
+A sensor has to finish within Dagster's evaluation time-out. Listing is quick, unless there are a million files, or
+`rows_per_shard` or `shard_bytes` makes it count the rows of large files; run the job once before that, because counts
+are remembered, and read docs/shards.md about the million.
 """
 
 import dagster as dg

@@ -29,16 +29,22 @@ class RefinerSession:
         config: The refiner; None keeps everything.
         level: The level it works at.
         engine_config: How to run its model, if it has one.
+        devices: Returns how many devices this process needs, for this refiner or another; by default those of this one.
     """
 
     def __init__(
-        self, config: RefinerConfig | None, level: Literal["doc", "chunk"], engine_config: EngineConfig
+        self,
+        config: RefinerConfig | None,
+        level: Literal["doc", "chunk"],
+        engine_config: EngineConfig,
+        devices: Callable[[], int] | None = None,
     ) -> None:
         if config is not None:
             config, engine_config = _with_one_dtype(config, engine_config)
         self._config = config
         self._level = level
         self._engine_config = engine_config
+        self._devices = devices
         self._engine: Engine | None = None
         self._prompt_processes: PromptProcesses | None = None
         self._refiner: DocumentRefiner | ChunkRefiner | None = None
@@ -121,7 +127,8 @@ class RefinerSession:
         if self.files is None or self._config is None or not self._config.needs_engine:
             return None
         if self._engine is None:
-            self._engine = open_engine(self._engine_config, str(self.files.path))
+            devices = None if self._devices is None else self._devices()
+            self._engine = open_engine(self._engine_config, str(self.files.path), devices)
         return self._engine
 
     def _prompts(self, config: RefinerConfig) -> PromptStream[Any] | None:

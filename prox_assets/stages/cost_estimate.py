@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from prox_assets.corpora.cutting import count_rows
 from prox_assets.corpora.document import Document
 from prox_assets.corpora.formats import container_from_name
-from prox_assets.corpora.shards import Shard, list_shards, read_shard
+from prox_assets.corpora.listing.files import list_files
+from prox_assets.corpora.listing.raw_files import RawFile, RawFiles
+from prox_assets.corpora.shards import Shard, read_shard, shard_of_file
 from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.stages.pipeline import Report
@@ -74,15 +77,15 @@ def estimate_cost(plan: RefinementPlan, sample_size: int, seed: int, report: Rep
         InferenceFailedError: The refiner failed on every document of the sample.
         EngineError, RefinerError: The refiner does not run.
     """
-    shards = list_shards(plan.source)
-    first = shards[0].key
-    sample, documents = _sample(plan, shards[0], sample_size, seed, report("read", first))
-    doc_timing, kept = _time_documents(plan, sample, report("documents", first))
-    chunk_timing = _time_chunks(plan, kept, report("chunks", first))
-    total, counted = _count(plan, shards, documents, report("count", plan.corpus))
+    files = list_files(plan.source)
+    first = shard_of_file(plan.source, files[0])
+    sample, documents = _sample(plan, first, sample_size, seed, report("read", first.key))
+    doc_timing, kept = _time_documents(plan, sample, report("documents", first.key))
+    chunk_timing = _time_chunks(plan, kept, report("chunks", first.key))
+    total, counted = _count(plan, files, documents, report("count", plan.corpus))
     seconds = doc_timing.seconds + chunk_timing.seconds
     return Estimate(
-        files=len(shards),
+        files=len(files),
         counted=counted,
         documents=total,
         sample=len(sample),
@@ -158,29 +161,26 @@ def _counted(results: Iterable[Result], total: int, progress: Progress) -> Itera
         yield result
 
 
-def _count(plan: RefinementPlan, shards: list[Shard], first_documents: int, progress: Progress) -> tuple[int, int]:
+def _count(plan: RefinementPlan, files: RawFiles, first_documents: int, progress: Progress) -> tuple[int, int]:
     """Return the documents of all files, and how many files were counted rather than estimated by size."""
-    first = shards[0]
-    documents = {first.url: first_documents}
-    footers = [shard for shard in shards[1:COUNTED_FILES] if _is_parquet(shard)]
-    for shard in _counted(footers, len(footers), progress):
-        documents[shard.url] = _rows_in_footer(plan, shard)
-    sizes = {shard.url: shard.size or 0 for shard in shards}
-    if not all(sizes.values()):  # the store reports no sizes: weight all files equally
-        sizes = dict.fromkeys(sizes, 1)
+    first = files[0]
+    counted = {first.url: (first, first_documents)}
+    footers = [file for file in files[1:COUNTED_FILES] if _is_parquet(file)]
+    for file in _counted(footers, len(footers), progress):
+        counted[file.url] = (file, count_rows(plan.source, file.url))
+    # Where the store reports no sizes, all files weigh the same.
+    sized = all(file.size for file in files)
     # The other counted files are Parquet, and say nothing about the documents per byte of a JSON file.
-    alike = documents if _is_parquet(first) else {first.url: first_documents}
-    rate = sum(alike.values()) / sum(sizes[url] for url in alike)
-    rest = sum(size for url, size in sizes.items() if url not in documents)
-    return sum(documents.values()) + round(rate * rest), len(documents)
+    alike = list(counted.values()) if _is_parquet(first) else [(first, first_documents)]
+    rate = sum(documents for _, documents in alike) / sum(_weight(file, sized=sized) for file, _ in alike)
+    rest = sum(_weight(file, sized=sized) for file in files if file.url not in counted)
+    return sum(documents for _, documents in counted.values()) + round(rate * rest), len(counted)
 
 
-def _is_parquet(shard: Shard) -> bool:
-    container = container_from_name(shard.source_file)
+def _weight(file: RawFile, *, sized: bool) -> int:
+    return (file.size or 0) if sized else 1
+
+
+def _is_parquet(file: RawFile) -> bool:
+    container = container_from_name(file.source_file)
     return container is not None and container.kind == "parquet"
-
-
-def _rows_in_footer(plan: RefinementPlan, shard: Shard) -> int:
-    """Return the file's row count, which a listing with row ranges reads from its footer."""
-    whole = plan.source.model_copy(update={"urls": [shard.url], "rows_per_shard": 1 << 62})
-    return sum(counted.rows or 0 for counted in list_shards(whole))

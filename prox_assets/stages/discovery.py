@@ -5,14 +5,17 @@ is gone. A source file that has changed since it was read is reported. A damaged
 listing, so that one of them never stops a corpus.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
+from pydantic import ByteSize
 
 from prox_assets import __version__
+from prox_assets.corpora.grouping import MAX_SHARDS, suggested_bytes
+from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.shards import Shard, list_shards
 from prox_assets.lake.errors import DamagedTableError, LakeError, RetryableLakeError
 from prox_assets.lake.identity import fingerprint, source_version
@@ -23,7 +26,13 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
 
 # Columns of `shards` that a Shard has under the same name.
-_SAME_NAMES = ("url", "source_file", "format", "row_start", "row_end", "etag", "rows", "file_rows", "gone_since")
+_SAME_NAMES = (
+    *("url", "source_file", "format", "row_start", "row_end", "etag", "rows", "file_rows", "gone_since"),
+    *("byte_start", "byte_end"),
+)
+_WITHOUT_FILES = ("shard", "bytes", *_SAME_NAMES)
+# Shards whose lists of files are held at once: together they have as many as the corpus.
+_LISTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Discovery:
     """The result of listing a source.
 
     Attributes:
-        shards: Every shard that the source has now, in order.
+        shards: Every shard that the source has now, in order; without the files of shards of many.
         added: Keys that are new to the lake.
         changed: Keys whose source file differs from the one recorded.
         gone: Shards that the lake knows but the source no longer has, each with the time of the listing that first
@@ -67,7 +76,15 @@ def discover_shards(
     """
     known, damaged = _recorded(lake, plan.corpus)
     remnants = {key: shard for key in damaged if (shard := _remnant(lake, plan.corpus, key)) is not None}
-    listed = list_shards(plan.source, known | remnants, lake.owns)
+    now = datetime.now(UTC)
+
+    def files_of(keys: Sequence[str]) -> Iterator[tuple[str, Sequence[RawFile]]]:
+        yield from ((key, remnants[key].files or ()) for key in keys if key in remnants)
+        yield from _files_of(lake, plan.corpus, [key for key in keys if key not in remnants])
+
+    listed = list_shards(
+        plan.source, known | remnants, lake.owns, files_of=files_of, missing_since=now if whole else None
+    )
     found = [_with_known_rows(shard, known.get(shard.key)) for shard in listed]
     for shard in found:
         if not may_move and shard.key in damaged:
@@ -81,21 +98,37 @@ def discover_shards(
                 f"{shard.url} would replace it. Name the corpus (--corpus {plan.corpus} if it is the same one, moved)."
             )
     for shard in found:
-        if known.get(shard.key) != shard:
+        # A shard of many files comes with them if one of them has changed, come back or gone.
+        if known.get(shard.key) != shard or shard.files is not None:
             record_shard(lake, plan.corpus, shard, run_id)
     here = {shard.key for shard in found}
     gone = {key: known[key].gone_since for key in sorted(known.keys() - here)}
-    now = datetime.now(UTC)
     for key, since in gone.items():
         if whole and since is None:
             gone[key] = now
             record_shard(lake, plan.corpus, replace(known[key], gone_since=now), run_id)
     return Discovery(
-        shards=tuple(found),
+        shards=tuple(replace(shard, files=None) for shard in found),
         added=tuple(shard.key for shard in found if shard.key not in known and shard.key not in damaged),
         changed=tuple(shard.key for shard in found if shard.key in known and known[shard.key].version != shard.version),
         gone={key: since for key, since in gone.items() if since is not None},
-        warnings=tuple(_of_damage(lake.uri(plan.corpus, Table.SHARDS, key), key, here) for key in sorted(damaged)),
+        warnings=(
+            *(_of_damage(lake.uri(plan.corpus, Table.SHARDS, key), key, here) for key in sorted(damaged)),
+            *_of_number(plan, found),
+        ),
+    )
+
+
+def _of_number(plan: RefinementPlan, shards: Sequence[Shard]) -> Iterator[str]:
+    """Say so if there are more shards than Dagster shows and steers with ease."""
+    if len(shards) <= MAX_SHARDS:
+        return
+    files = {shard.url: shard.size or 0 for shard in shards}
+    size = ByteSize(suggested_bytes(sum(files.values()))).human_readable(decimal=False)
+    yield (
+        f"corpus {plan.corpus!r} has {len(shards):,} shards, and with more than {MAX_SHARDS:,} Dagster's pages and its "
+        f"daemon become slow. The shards that the lake has stay as they are. To have fewer, refine into a new lake or "
+        f"corpus, with `shard_bytes: {size}` or more (`--shard-bytes`)"
     )
 
 
@@ -118,14 +151,28 @@ def _with_known_rows(shard: Shard, known: Shard | None) -> Shard:
 
 
 def record_shard(lake: Lake, corpus: str, shard: Shard, run_id: str) -> None:
-    """Write a shard's row of the table `shards`."""
+    """Write a shard's row of the table `shards`; files that are not loaded stay those on record."""
+    files = shard.files
+    if shard.has_many_files and files is None:
+        files = known_shard(lake, corpus, shard.key).files
     stamp = FileStamp(fingerprint(shard.url), fingerprint(source_version(*shard.version)), run_id, __version__)
     with lake.write(corpus, shard.key, [Table.SHARDS], stamp) as [writer]:
-        writer.write({"bytes": shard.size, **{name: getattr(shard, name) for name in _SAME_NAMES}})
+        row = {"bytes": shard.size, **{name: getattr(shard, name) for name in _SAME_NAMES}}
+        writer.write({**row, "files": None if files is None else [_file_record(file) for file in files]})
+
+
+def _file_record(file: RawFile) -> dict[str, Any]:
+    return {
+        "source_file": file.source_file,
+        "bytes": file.size,
+        "etag": file.version,
+        "first_row": file.first_row,
+        "gone_since": file.gone_since,
+    }
 
 
 def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
-    """Return every recorded shard of a corpus by key, in order of the keys.
+    """Return every recorded shard of a corpus by key, in order of the keys; without the files of shards of many.
 
     Raises:
         DamagedTableError: A record is damaged; the message names the file. The next discovery writes it anew.
@@ -140,7 +187,7 @@ def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
 def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
     """Return the recorded shards by key, in order of the keys, and the error of each record that is damaged."""
     try:
-        frame = lake.scan(corpus, Table.SHARDS).sort("shard").collect()
+        frame = lake.scan(corpus, Table.SHARDS).select(_WITHOUT_FILES).sort("shard").collect()
         return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, {}
     except RetryableLakeError:
         raise
@@ -149,7 +196,7 @@ def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, Dama
         damaged: dict[str, DamagedTableError] = {}
         for key in lake.shards(corpus, Table.SHARDS):
             try:
-                for row in lake.rows(corpus, Table.SHARDS, key):
+                for row in lake.rows(corpus, Table.SHARDS, key, _WITHOUT_FILES):
                     known[key] = _shard(row)
             except DamagedTableError as damage:
                 damaged[key] = damage
@@ -161,15 +208,26 @@ def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, Dama
 def _remnant(lake: Lake, corpus: str, key: str) -> Shard | None:
     """Return what the lake's documents tell about a shard whose record is damaged, or None.
 
-    It is the file that the shard was read from. With it, a listing gives the file its old key again, also where an
-    earlier release named it.
+    It is the file that the shard was read from, or those of its files that have documents. With it, a listing gives the
+    file its old key again, also where an earlier release named it.
     """
     try:
-        for row in lake.rows(corpus, Table.DOCUMENTS, key, ["source_file"]):
-            return Shard(key, "", row["source_file"], "", None, None, None, None, None)
+        files = dict.fromkeys(row["source_file"] for row in lake.rows(corpus, Table.DOCUMENTS, key, ["source_file"]))
     except DamagedTableError:
-        pass
-    return None
+        return None
+    if not files:
+        return None
+    shard = Shard(key, "", next(iter(files)), "", None, None, None, None, None)
+    return shard.of_files([RawFile(name, name, None, None) for name in files]) if shard.has_many_files else shard
+
+
+def _files_of(lake: Lake, corpus: str, keys: Sequence[str]) -> Iterator[tuple[str, Sequence[RawFile]]]:
+    """Yield recorded shards of many files by key, each with its files."""
+    for start in range(0, len(keys), _LISTS_AT_ONCE):
+        batch = keys[start : start + _LISTS_AT_ONCE]
+        frame = lake.scan(corpus, Table.SHARDS, batch).select("shard", "url", "source_file", "files").collect()
+        for row in frame.iter_rows(named=True, buffer_size=1):
+            yield row["shard"], _raw_files(row)
 
 
 def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
@@ -188,4 +246,20 @@ def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
 
 
 def _shard(row: Mapping[str, Any]) -> Shard:
-    return Shard(key=row["shard"], size=row["bytes"], **{name: row[name] for name in _SAME_NAMES})
+    files = _raw_files(row) if row.get("files") else None
+    return Shard(key=row["shard"], size=row["bytes"], files=files, **{name: row[name] for name in _SAME_NAMES})
+
+
+def _raw_files(row: Mapping[str, Any]) -> tuple[RawFile, ...]:
+    root = row["url"].removesuffix(row["source_file"])
+    return tuple(
+        RawFile(
+            url=root + file["source_file"],
+            source_file=file["source_file"],
+            size=file["bytes"],
+            version=file["etag"],
+            first_row=file["first_row"],
+            gone_since=file["gone_since"],
+        )
+        for file in row["files"]
+    )

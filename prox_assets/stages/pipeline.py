@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal, Self, get_args
 
 from prox_assets.corpora.errors import CorpusError
 from prox_assets.corpora.shards import Shard
@@ -72,6 +72,123 @@ class PipelineResult:
     errors: dict[str, Exception] = field(default_factory=dict)
 
 
+Step = Literal["read", "documents", "chunks", "execute", "measure"]
+STEPS: tuple[Step, ...] = get_args(Step)
+
+
+class ShardSteps:
+    """The steps that take a shard from its raw file to its metrics; use it as a context manager.
+
+    The refiner of the level that was last asked for stays open, so that its engine serves every shard after the first.
+
+    Args:
+        lake: Where results go.
+        plan: The corpus's configuration.
+        run_id: Written into every row.
+        report: Shows progress.
+
+    Attributes:
+        result: What became of the shards.
+        made: The identity of what the last step made of each shard. Each step works from what the previous one made
+            under this plan, never from what another run has put there meanwhile: of two runs with different
+            configurations, one wins completely.
+    """
+
+    def __init__(self, lake: Lake, plan: RefinementPlan, run_id: str, report: Report) -> None:
+        self._lake = lake
+        self._plan = plan
+        self._run_id = run_id
+        self._report = report
+        self._session: tuple[Step, RefinerSession] | None = None
+        self.result = PipelineResult()
+        self.made: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._close()
+
+    def read_all(self, shards: Sequence[Shard], limit: int | None) -> Iterator[tuple[Shard, int | None]]:
+        """Read raw shards into the lake; yield each readable shard with its limit of documents.
+
+        Args:
+            shards: Recorded shards, in processing order.
+            limit: Total number of documents, taken from the front; None for all.
+        """
+        remaining = limit
+        for shard in shards:
+            if remaining is not None and remaining <= 0:
+                return
+            if self.do("read", shard, remaining):
+                yield shard, remaining
+                if remaining is not None:
+                    remaining -= self._lake.require(self._plan.corpus, Table.DOCUMENTS, shard.key).rows
+
+    def do(self, step: Step, shard: Shard, limit: int | None = None) -> bool:
+        """Do one step of a shard; return whether it succeeded. `result` receives the error if it did not.
+
+        Args:
+            step: The step; those before it have been done, here or elsewhere with `made` as it was there.
+            shard: The shard.
+            limit: How many documents `read` takes.
+
+        Raises:
+            RefinerError: A refiner cannot be used at all.
+            EngineStartError: Its engine does not start.
+        """
+        run = ShardRun(self._lake, self._plan, shard.key, self._run_id, self._report(step, shard.key))
+        match step:
+            case "read":
+                work = partial(_read, run, shard, limit)
+            case "documents":
+                work = partial(self._decide, run)
+            case "chunks":
+                work = partial(self._edit, run)
+            case "execute":
+                self._close()  # no engine is needed from here on
+                work = partial(self._execute, run)
+            case "measure":
+                work = partial(self._measure, run)
+        return _succeeds(work, shard.key, self.result.errors)
+
+    def _decide(self, run: ShardRun) -> None:
+        session = self._opened("documents", "doc")
+        documents = run.lake.require(run.corpus, Table.DOCUMENTS, run.shard)
+        write_document_programs(run, session)
+        self.made[run.shard] = doc_programs_identity(session.fingerprint, documents.identity)
+
+    def _edit(self, run: ShardRun) -> None:
+        session = self._opened("chunks", "chunk")
+        write_chunk_programs(run, session, self.made[run.shard])
+        self.made[run.shard] = chunk_programs_identity(
+            session.fingerprint, self.made[run.shard], self._plan.chunk_floor
+        )
+
+    def _execute(self, run: ShardRun) -> None:
+        refine_shard(run, self.made[run.shard])
+
+    def _measure(self, run: ShardRun) -> None:
+        _measure(run, self.made[run.shard])
+        row = next(run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard))
+        self.result.metrics[run.shard] = row
+        # Had this run changed anything, it would have executed and measured the shard itself.
+        if row["run_id"] != self._run_id:
+            self.result.unchanged.add(run.shard)
+
+    def _opened(self, step: Step, level: Literal["doc", "chunk"]) -> RefinerSession:
+        """Return the refiner of a step; that of another one is closed first, because two engines may not fit."""
+        if self._session is None or self._session[0] != step:
+            self._close()
+            self._session = (step, self._plan.session(level))
+        return self._session[1]
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session[1].close()
+
+
 def refine_shards(
     lake: Lake,
     plan: RefinementPlan,
@@ -95,65 +212,11 @@ def refine_shards(
         RefinerError: A refiner cannot be used at all.
         EngineStartError: Its engine does not start.
     """
-    result = PipelineResult()
-
-    def run_for(stage: str, key: str) -> ShardRun:
-        return ShardRun(lake, plan, key, run_id, report(stage, key))
-
-    def each(keys: Sequence[str], work: Callable[[str], object]) -> Iterator[str]:
-        return (key for key in keys if _succeeds(partial(work, key), key, result.errors))
-
-    alive = [shard.key for shard, _ in read_shards(lake, plan, shards, run_id, result, limit=limit, report=report)]
-    # Each stage works from what the previous one made under this plan, never from what another run has put there
-    # meanwhile: of two runs with different configurations, one wins completely.
-    made: dict[str, str] = {}
-
-    def decide(key: str, session: RefinerSession) -> None:
-        documents = lake.require(plan.corpus, Table.DOCUMENTS, key)
-        write_document_programs(run_for("documents", key), session)
-        made[key] = doc_programs_identity(session.fingerprint, documents.identity)
-
-    def edit(key: str, session: RefinerSession) -> None:
-        write_chunk_programs(run_for("chunks", key), session, made[key])
-        made[key] = chunk_programs_identity(session.fingerprint, made[key], plan.chunk_floor)
-
-    with plan.session("doc") as doc:
-        alive = list(each(alive, lambda key: decide(key, doc)))
-    with plan.session("chunk") as chunk:
-        alive = list(each(alive, lambda key: edit(key, chunk)))
-    alive = list(each(alive, lambda key: refine_shard(run_for("execute", key), made[key])))
-    for key in each(alive, lambda key: _measure(run_for("measure", key), made[key])):
-        row = next(lake.rows(plan.corpus, Table.SHARD_METRICS, key))
-        result.metrics[key] = row
-        # Had this run changed anything, it would have executed and measured the shard itself.
-        if row["run_id"] != run_id:
-            result.unchanged.add(key)
-    return result
-
-
-def read_shards(
-    lake: Lake,
-    plan: RefinementPlan,
-    shards: Sequence[Shard],
-    run_id: str,
-    result: PipelineResult,
-    *,
-    limit: int | None,
-    report: Report,
-) -> Iterator[tuple[Shard, int | None]]:
-    """Read raw shards into the lake; yield each readable shard with its limit of documents.
-
-    `result` receives the errors of the others; see `refine_shards` for the other arguments.
-    """
-    remaining = limit
-    for shard in shards:
-        if remaining is not None and remaining <= 0:
-            return
-        run = ShardRun(lake, plan, shard.key, run_id, report("read", shard.key))
-        if _succeeds(partial(_read, run, shard, remaining), shard.key, result.errors):
-            yield shard, remaining
-            if remaining is not None:
-                remaining -= lake.require(plan.corpus, Table.DOCUMENTS, shard.key).rows
+    with ShardSteps(lake, plan, run_id, report) as steps:
+        alive = [shard for shard, _ in steps.read_all(shards, limit)]
+        for step in STEPS[1:]:
+            alive = [shard for shard in alive if steps.do(step, shard)]
+        return steps.result
 
 
 def _succeeds(work: Callable[[], object], key: str, errors: dict[str, Exception]) -> bool:

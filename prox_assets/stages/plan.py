@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.engines.devices import devices_of
 from prox_assets.lake.identity import fingerprint
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
+from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.session import RefinerSession
 
 
@@ -68,12 +70,25 @@ class RefinementPlan(InferenceSettings):
 
     def session(self, level: Literal["doc", "chunk"]) -> RefinerSession:
         """Return the refiner of a level with its engine, as a context manager; nothing starts before it is entered."""
-        return RefinerSession(self.refiner(level), level, self.engine_for(level))
+        return RefinerSession(self.refiner(level), level, self.engine_for(level), self.devices)
 
     @property
     def needs_engine(self) -> bool:
         """Whether a model answers at either level."""
-        return any(refiner is not None and refiner.needs_engine for refiner in (self.refiners.doc, self.refiners.chunk))
+        return any(map(self.asks_a_model, LEVELS))
+
+    def asks_a_model(self, level: Literal["doc", "chunk"]) -> bool:
+        """Tell whether a model answers at a level."""
+        config = self.refiner(level)
+        return config is not None and config.needs_engine
+
+    def devices(self) -> int:
+        """Return how many devices a process leases that runs both levels, one after the other.
+
+        Raises:
+            EngineStartError: The devices cannot be counted.
+        """
+        return max((devices_of(self.engine_for(level)) for level in LEVELS if self.asks_a_model(level)), default=0)
 
     @property
     def chunk_floor(self) -> float:

@@ -43,14 +43,18 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
     # would otherwise lack its rejects forever (found with kill -9 at random moments).
     tables = [Table.REJECTS, Table.DOCUMENTS]
     now = relist_shard(run.plan.source, shard)
+    if now.files is not None:  # what has left the source cannot be read again
+        now = now.of_files([file for file in now.files if file.gone_since is None] or now.files)
     stamp = run.stamp(run.plan.ingest_fingerprint, documents_identity(run.plan, now, limit))
     rejected: Counter[str] = Counter()
     characters = 0
+    first_rows: dict[str, int] = {}
     with (
         run.lease(ASSET) as lease,
         run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [rejects, documents],
     ):
-        for row in read_shard(run.plan.source, shard):
+        for row in read_shard(run.plan.source, now):
+            first_rows.setdefault(row.source_file, row.source_row)
             if isinstance(row, Document):
                 characters += len(row.text)
                 document = {name: getattr(row, name) for name in _DOCUMENT_COLUMNS}
@@ -66,5 +70,8 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         documents.notes.update(source_version=source_version(*now.version), limit=limit)
     total = documents.rows + rejects.rows
     run.progress(total, total)
+    if now.files is not None:
+        files = [replace(file, first_row=first_rows.get(file.source_file)) for file in now.files]
+        now = replace(now, files=files)
     record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)
     return RawShardSummary(documents.rows, dict(rejected), characters, source_changed=now.version != shard.version)

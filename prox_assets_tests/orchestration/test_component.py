@@ -84,7 +84,7 @@ def test_a_wrong_attribute_is_refused_with_a_message_that_names_it(attributes: d
     ("attributes", "pool", "accelerator"),
     [
         ({"refiners": "rules", "engine": {"kind": "vllm"}}, "cpu", "none"),
-        ({"refiners": "bundled", "engine": {"kind": "transformers", "device": "cpu"}}, "cpu", "none"),
+        ({"refiners": "bundled", "engine": {"kind": "transformers", "device": "cpu"}}, "cpu_model", "none"),
         ({"refiners": "bundled", "engine": {"kind": "server", "base_url": "http://host:8000"}}, "gpu", "gpu"),
         (
             {
@@ -163,7 +163,7 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
     written = dg_project / LOCATION / "defs" / "my_pages" / "defs.yaml"
     attributes = yaml.safe_load(written.read_text())["attributes"]
     assert attributes["corpus"] == "my_pages"
-    assert component(**attributes).settings.pool_of_inference == "cpu"
+    assert component(**attributes).settings.pool_of_inference == "cpu_model"
 
     run_dg(dg_project, "check", "yaml")
     assert "my_pages/refined_shards" in run_dg(dg_project, "list", "defs", "--json")

@@ -17,6 +17,7 @@ from prox_assets.catalog.trace.record import (
     RefinerTrace,
     ShardStep,
 )
+from prox_assets.corpora.keys import is_of_many
 from prox_assets.lake.chain import CHAIN, State, chain_states
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import source_version
@@ -77,11 +78,12 @@ class _Reader:
         if kept and refined is not None:
             provenance, gap = _provenance(document["text"], refined["text"], chunk_rows, policy)
         chunks_info = self._infos[Table.CHUNK_PROGRAMS]
-        shard_url = self._shard_row["url"] if self._shard_row is not None else None
+        file_row, file_url = self._in_its_file(document["source_file"])
         return DocumentTrace(
             place=self._place,
             source_file=document["source_file"],
-            source_url=shard_url,
+            file_row=file_row,
+            source_url=file_url,
             url=document["url"],
             metadata=document["metadata"],
             raw_text=document["text"],
@@ -103,6 +105,18 @@ class _Reader:
             provenance_gap=gap,
             warnings=tuple(dict.fromkeys(self._warnings)),
         )
+
+    def _in_its_file(self, source_file: str) -> tuple[int | None, str | None]:
+        """Return the document's row in its file, and the file's URL."""
+        row = self._place.source_row
+        if self._shard_row is None:
+            return (None if is_of_many(self._place.shard) else row), None
+        url, files = self._shard_row["url"], self._shard_row["files"]
+        if files is None:
+            return row, url
+        root = url.removesuffix(self._shard_row["source_file"])
+        first = next((file["first_row"] for file in files if file["source_file"] == source_file), None)
+        return (None if first is None else row - first), root + source_file
 
     def _document(self) -> Row:
         place = self._place

@@ -157,6 +157,7 @@ class DocumentTrace:
     Attributes:
         place: Where it is in the lake.
         source_file: Its raw file, relative to the corpus's glob root.
+        file_row: Its row in that file, 0-based; None where it is not known how many rows precede the file in its shard.
         source_url: URL of that file; None if the lake has no record of it.
         url: URL of the page, if known.
         metadata: The other native columns, as a JSON object.
@@ -182,6 +183,7 @@ class DocumentTrace:
 
     place: DocumentPlace
     source_file: str
+    file_row: int | None
     source_url: str | None
     url: str | None
     metadata: str | None

@@ -15,10 +15,11 @@ def facts(trace: DocumentTrace) -> list[tuple[str, str]]:
     """Return (name, value) pairs that introduce the document."""
     place = trace.place
     where = f" in {trace.source_url}" if trace.source_url else ""
+    row = "a row" if trace.file_row is None else f"row {trace.file_row:,}"
     pairs = [
         ("outcome", outcome(trace)),
         ("url", trace.url or "none"),
-        ("source", f"row {place.source_row:,} of {trace.source_file}{where}"),
+        ("source", f"{row} of {trace.source_file}{where}"),
         ("corpus", f"{place.corpus}, shard {place.shard}"),
         ("hash of raw text", trace.text_hash),
     ]

@@ -1,24 +1,30 @@
 """`prox estimate`: what refining a whole corpus will cost, from a timed sample."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.table import Table
 
-from prox_assets.cli.console import console, errors, plain_errors
+from prox_assets.cli.console import console, errors, fail, plain_errors
 from prox_assets.cli.options import sharing
 from prox_assets.cli.plan_options import Planned, planned
 from prox_assets.cli.views.progress import progress_on
+from prox_assets.stages.backfill_model import Backfill, Overheads, best
 from prox_assets.stages.cost_estimate import Estimate, estimate_cost
 
 
-@sharing(planned, without=("corpus", "rows_per_shard", "window_documents"))
+@sharing(planned, without=("corpus", "shard_bytes", "rows_per_shard", "window_documents"))
 @plain_errors()
 def estimate(
     given: Planned,
     sample: Annotated[int, typer.Option(min=1, help="Documents to time.")] = 200,
     seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
+    gpus: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also simulate a backfill on N GPUs like the one that timed the sample."),
+    ] = None,
 ) -> None:
     """Time a sample of documents and estimate a backfill's cost in engine hours.
 
@@ -33,6 +39,30 @@ def estimate(
         f"{result.documents:,} documents in {result.files:,} {'file' if result.files == 1 else 'files'} "
         f"({_how_counted(result)}): [bold]{_hours(result.engine_hours)} engine hours[/]",
         highlight=False,
+    )
+    if gpus is not None:
+        each = getattr(given.plan.engine, "tensor_parallel_size", 1)
+        if gpus < each:
+            raise fail(f"--gpus {gpus}: an engine takes {each}")
+        for line in _backfills(result, gpus, gpus // each):
+            console.print(line, highlight=False)
+
+
+def _backfills(result: Estimate, gpus: int, engines: int) -> Iterator[str]:
+    """Yield what a backfill on many GPUs takes, with the shards that there are and, if that is faster, with others."""
+    overheads = Overheads(start=sum(timing.start_seconds for timing in result.timings))
+    given = best(result.engine_hours, engines, overheads, shard_counts=(result.files,))
+    yield _backfill(given, gpus)
+    other = best(result.engine_hours, engines, overheads)
+    if other.hours < 0.95 * given.hours:
+        yield f"cut into other shards: {_backfill(other, gpus)}"
+
+
+def _backfill(backfill: Backfill, gpus: int) -> str:
+    return (
+        f"{gpus:,} GPUs, {backfill.shards:,} shards, shards_per_run {backfill.per_run}: "
+        f"[bold]{_hours(backfill.hours)} hours[/], {_hours(backfill.hours * gpus)} GPU-hours, "
+        f"{backfill.efficiency:.0%} of them the model's; most of the others: {backfill.limit}"
     )
 
 

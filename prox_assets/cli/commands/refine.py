@@ -8,14 +8,17 @@ import typer
 from rich.markup import escape
 
 from prox_assets.cli.console import console, errors, fail, plain_errors, say
-from prox_assets.cli.options import LakeOption, sharing
+from prox_assets.cli.options import ALL, LakeOption, number_or_all, sharing
 from prox_assets.cli.plan_options import Planned, planned
 from prox_assets.cli.views.outcomes import outcome_table, program_warning
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.machine.capacity import capacity
+from prox_assets.machine.devices import DECLARED_VARIABLE
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import PipelineResult, UnexpectedError, refine_shards
+from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.worker_processes import refine_shards_in_processes
 
 
@@ -28,11 +31,23 @@ def refine(
     workers: Annotated[
         int,
         typer.Option(
-            min=1,
-            help="Refine N shards at a time, each in its own process; for refiners without a model. To spread one "
-            "large file, cut it with --rows-per-shard.",
+            parser=number_or_all,
+            metavar="N|all",
+            help="Refine N shards at a time, each in its own process; for refiners without a model. `all`: as many as "
+            "the machine has cores and memory for (`prox machine`). To spread one large file, cut it with "
+            "--rows-per-shard or --shard-bytes.",
         ),
     ] = 1,
+    gpus: Annotated[
+        int | None,
+        typer.Option(
+            parser=number_or_all,
+            metavar="N|all",
+            help="Run engines on N devices at a time, each engine in its own process with devices of its own; for "
+            "refiners with a model. `all`: every device of the machine. By default one engine. Devices in use are "
+            "waited for.",
+        ),
+    ] = None,
 ) -> None:
     """Refine files into a lake, without Dagster.
 
@@ -40,11 +55,7 @@ def refine(
     Exits with 1 if an input cannot be read or a shard fails; the other shards are finished all the same.
     """
     plan = given.plan
-    if workers > 1 and plan.needs_engine:
-        raise fail(
-            f"--workers {workers} is for refiners without a model; {plan.refiners.name} has one, and its engine uses "
-            "every core by itself"
-        )
+    processes = _processes(plan, workers, gpus)
     run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     opened = Lake(lake)
     # Two files with the same name belong to one corpus only if the user says so.
@@ -53,7 +64,10 @@ def refine(
         errors.print(f"[bold yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if found.changed:
         say(f"changed since they were last read, so read again: {', '.join(found.changed)}")
-    refine_all = refine_shards if workers == 1 else partial(refine_shards_in_processes, workers=workers)
+    refine_all = refine_shards
+    if processes > 1:
+        devices = plan.devices() if plan.needs_engine else 0
+        refine_all = partial(refine_shards_in_processes, workers=processes, devices=devices)
     try:
         with progress_on(errors) as report:
             result = refine_all(opened, plan, found.shards, run_id, limit=limit, report=report)
@@ -63,6 +77,34 @@ def refine(
     _print_result(opened, plan.corpus, result)
     if result.errors or rejected_whole(result):
         raise typer.Exit(1)
+
+
+def _processes(plan: RefinementPlan, workers: int, gpus: int | None) -> int:
+    """Return how many processes --workers and --gpus ask for; 1 is this one."""
+    name = plan.refiners.name
+    if not plan.needs_engine:
+        if gpus is not None:
+            raise fail(f"--gpus is for refiners with a model; {name} has none: --workers spreads it over the cores")
+        return capacity().workers if workers == ALL else workers
+    if workers != 1:
+        raise fail(
+            f"--workers is for refiners without a model; {name} has one, and its engine uses every core by itself. "
+            "--gpus spreads it over devices"
+        )
+    if gpus is None:
+        return 1
+    found, each = len(capacity().devices.usable), plan.devices()
+    if each == 0:
+        raise fail(
+            f"--gpus: the engines of {name} use no device of this machine. `prox machine` says what it has; "
+            f"{DECLARED_VARIABLE}=2 in the environment declares two, for engines on processors, too"
+        )
+    wanted = found if gpus == ALL else gpus
+    if wanted > found:
+        raise fail(f"--gpus {gpus}: this process may use {found} (`prox machine`)")
+    if wanted < each:
+        raise fail(f"--gpus {wanted}: an engine of {name} takes {each} devices")
+    return wanted // each
 
 
 def rejected_whole(result: PipelineResult) -> list[str]:

@@ -44,6 +44,21 @@ def count_parquet_rows(file: RawIOBase, url: str, max_rows: int) -> int:
     return _checked_rows(_open(file, url), url, max_rows)
 
 
+def row_group_sizes(file: RawIOBase, url: str, max_rows: int) -> list[tuple[int, int]]:
+    """Return (rows, bytes in the file) of each row group according to the footer.
+
+    Raises:
+        CorpusError: The file is not a Parquet file, is truncated, or has more rows than `max_rows`.
+    """
+    parquet = _open(file, url)
+    _checked_rows(parquet, url, max_rows)
+    groups = [parquet.metadata.row_group(index) for index in range(parquet.num_row_groups)]
+    return [
+        (group.num_rows, sum(group.column(column).total_compressed_size for column in range(group.num_columns)))
+        for group in groups
+    ]
+
+
 def _checked_rows(parquet: pq.ParquetFile, url: str, max_rows: int) -> int:
     if parquet.metadata.num_rows > max_rows:
         raise too_many_rows(url, max_rows)

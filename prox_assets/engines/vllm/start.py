@@ -16,6 +16,7 @@ from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.orphan_guard import OrphanGuard, end_trees, start_time
 from prox_assets.engines.protocol import EngineError, EngineStartError
 from prox_assets.engines.score_table import TOP_TOKENS
+from prox_assets.machine.leases import leased_files
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -86,7 +87,8 @@ class CoreProcesses:
             is_core = process.name.startswith("EngineCore") and process not in self._others
             if not is_core or process in self._processes or process.pid is None:
                 continue
-            self._guard = self._guard or OrphanGuard()
+            # A killed run's devices are free once its core is gone, not while it still fills their memory.
+            self._guard = self._guard or OrphanGuard(keep_open=leased_files())
             self._guard.watch(process.pid)
             self._processes[process] = start_time(process.pid)
 

@@ -1,20 +1,24 @@
 """Assets `doc_programs` and `chunk_programs`, made in one step: see `prox_assets.stages.inference`."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal
 
 import dagster as dg
 
 from prox_assets.lake.schemas import Table
+from prox_assets.machine.leases import name_process
 from prox_assets.orchestration.assets.shard_assets import ForceConfig, ShardAsset, shard_run
 from prox_assets.orchestration.assets.shard_step import Result, ShardStep
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.launchers.stage_job import StageJob, stages_elsewhere
 from prox_assets.orchestration.metadata import table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.placement.request import StageName
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages import raw_shards
 from prox_assets.stages.inference import chunk_programs, doc_programs
@@ -32,7 +36,7 @@ rows of documents that it kept before are reused."""
 
 Level = Literal["doc", "chunk"]
 Write = Callable[[ShardRun, RefinerSession], InferenceSummary]
-LEVELS: dict[Level, tuple[str, Table, Write]] = {
+LEVELS: dict[Level, tuple[StageName, Table, Write]] = {
     "doc": (doc_programs.ASSET, Table.DOC_PROGRAMS, doc_programs.write_document_programs),
     "chunk": (chunk_programs.ASSET, Table.CHUNK_PROGRAMS, chunk_programs.write_chunk_programs),
 }
@@ -75,12 +79,16 @@ def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource, engines: EnginesResource
     ) -> Iterator[Result]:
         die_with_run_worker()
+        name_process(f"Dagster run {context.run_id}, {settings.corpus}")
         opened = lake.open()
         step = ShardStep(context, settings)
 
-        def work(level: Level, session: RefinerSession, key: str) -> Iterator[Result]:
+        def work(level: Level, session: RefinerSession | StageJob, key: str) -> Iterator[Result]:
             name, table, write = LEVELS[level]
-            summary = write(shard_run(context, opened, settings, key, config.force), session)
+            if isinstance(session, StageJob):
+                summary = InferenceSummary(**session.summary(name, key))
+            else:
+                summary = write(shard_run(context, opened, settings, key, config.force), session)
             shown = table_metadata(opened, settings.corpus, table, key, settings.browser_url)
             yield dg.MaterializeResult(
                 asset_key=settings.key(name),
@@ -88,10 +96,12 @@ def build_programs(settings: CorpusSettings) -> dg.AssetsDefinition:
                 metadata={**shown, **_describe(summary)},
             )
 
-        for level, (name, _, _) in LEVELS.items():
-            if step.makes(name) and step.keys:
-                with engines.open(settings.plan, level) as session:
-                    yield from step.each((name,), partial(work, level, session))
+        made: list[StageName] = [name for name, _, _ in LEVELS.values() if step.makes(name)]
+        with stages_elsewhere(step, opened, settings.placement.programs, made, force=config.force) as job:
+            for level, (name, _, _) in LEVELS.items():
+                if step.makes(name) and step.keys:
+                    with nullcontext(job) if job else engines.open(settings.plan, level) as session:
+                        yield from step.each((name,), partial(work, level, session))
         yield from step.up_to_date(opened)
         step.finish()
 

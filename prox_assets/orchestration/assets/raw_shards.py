@@ -11,6 +11,7 @@ from prox_assets.orchestration.assets.shard_step import Result, ShardStep
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.launchers.stage_job import StageJob, stages_elsewhere
 from prox_assets.orchestration.metadata import link, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
@@ -41,26 +42,28 @@ def build_raw_shards(settings: CorpusSettings) -> dg.AssetsDefinition:
         can_subset=True,
         backfill_policy=settings.cpu_policy,
         retry_policy=RETRY_POLICY,
-        pool=settings.cpu_pool,
+        pool=settings.pool_at(settings.placement.raw_shards),
     )
     def raw_shards(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Result]:
         die_with_run_worker()
         opened = lake.open()
         step = ShardStep(context, settings)
 
-        def work(key: str) -> Iterator[Result]:
-            yield _read(shard_run(context, opened, settings, key), settings)
-
         if step.makes(stage.ASSET):
-            yield from step.each((stage.ASSET,), work)
+            with stages_elsewhere(step, opened, settings.placement.raw_shards, [stage.ASSET]) as job:
+
+                def work(key: str) -> Iterator[Result]:
+                    yield _read(shard_run(context, opened, settings, key), settings, job)
+
+                yield from step.each((stage.ASSET,), work)
         yield from step.up_to_date(opened)
         step.finish()
 
     return raw_shards
 
 
-def _read(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
-    summary = stage.read_raw_shard(run)
+def _read(run: ShardRun, settings: CorpusSettings, job: StageJob | None) -> dg.MaterializeResult:
+    summary = stage.RawShardSummary(**job.summary(stage.ASSET, run.shard)) if job else stage.read_raw_shard(run)
     table = table_metadata(run.lake, run.corpus, Table.DOCUMENTS, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(stage.ASSET),

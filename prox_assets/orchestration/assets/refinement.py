@@ -5,7 +5,6 @@ checks: a shard whose tables do not add up is not measured.
 """
 
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 
 import dagster as dg
 
@@ -18,18 +17,17 @@ from prox_assets.orchestration.assets.shard_step import Result, ShardStep
 from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY
+from prox_assets.orchestration.launchers.stage_job import StageJob, stages_elsewhere
 from prox_assets.orchestration.metadata import table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.placement.request import StageName
 from prox_assets.stages import quality_metrics
 from prox_assets.stages.execution import refined_shards
-from prox_assets.stages.run import ShardRun, StageError
+from prox_assets.stages.execution.reconciled import UnreconciledError, refine_until_it_adds_up
+from prox_assets.stages.run import ShardRun
 
-ASSETS = (refined_shards.ASSET, quality_metrics.ASSET)
-
-
-class UnreconciledError(StageError):
-    """A blocking check failed, so the shard is not measured."""
+ASSETS: tuple[StageName, ...] = (refined_shards.ASSET, quality_metrics.ASSET)
 
 
 def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
@@ -46,24 +44,27 @@ def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
         can_subset=True,
         backfill_policy=settings.cpu_policy,
         retry_policy=RETRY_POLICY,
-        pool=settings.cpu_pool,
+        pool=settings.pool_at(settings.placement.refinement),
     )
     def refinement(context: dg.AssetExecutionContext, config: ForceConfig, lake: LakeResource) -> Iterator[Result]:
         die_with_run_worker()
         opened = lake.open()
         step = ShardStep(context, settings)
 
-        def work(key: str) -> Iterator[Result]:
-            run = shard_run(context, opened, settings, key, config.force)
-            if step.makes(refined_shards.ASSET):
-                yield _refine(run, settings)
-            problems = yield from _check(step, opened, settings, key)
-            if step.makes(quality_metrics.ASSET):
-                if problems:
-                    raise UnreconciledError(f"{key} is not measured: {'; '.join(problems)}")
-                yield _measure(run, settings)
+        made: list[StageName] = [name for name in ASSETS if step.makes(name)]
+        with stages_elsewhere(step, opened, settings.placement.refinement, made, force=config.force) as job:
 
-        yield from step.each(ASSETS, work)
+            def work(key: str) -> Iterator[Result]:
+                run = shard_run(context, opened, settings, key, config.force)
+                if step.makes(refined_shards.ASSET):
+                    yield _refine(run, settings, job)
+                problems = yield from _check(step, opened, settings, key)
+                if step.makes(quality_metrics.ASSET):
+                    if problems:
+                        raise UnreconciledError(f"{key} is not measured: {'; '.join(problems)}")
+                    yield _measure(run, settings, job)
+
+            yield from step.each(ASSETS, work)
         wanted = [name for name, _ in drift_checks.CHECKS.values() if step.checks(quality_metrics.ASSET, name)]
         if wanted:
             drift = drift_checks.results(settings, opened, context.log)
@@ -74,23 +75,17 @@ def build_refinement(settings: CorpusSettings) -> dg.AssetsDefinition:
     return refinement
 
 
-def _refine(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
-    summary = refined_shards.refine_shard(run)
-    if summary.reused and _problems(run, settings):
-        # Nobody would materialize a shard whose tables do not add up in order to keep them.
-        summary = refined_shards.refine_shard(replace(run, force=True))
+def _refine(run: ShardRun, settings: CorpusSettings, job: StageJob | None) -> dg.MaterializeResult:
+    if job is None:
+        summary = refine_until_it_adds_up(run)
+    else:
+        summary = refined_shards.RefinementSummary(**job.summary(refined_shards.ASSET, run.shard))
     table = table_metadata(run.lake, run.corpus, Table.REFINED, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(refined_shards.ASSET),
         data_version=dg.DataVersion(table["identity"]),
         metadata={**table, **shown_refinement(run, summary)},
     )
-
-
-def _problems(run: ShardRun, settings: CorpusSettings) -> list[str]:
-    return [
-        str(result.description) for result in shard_checks.results(settings, run.lake, run.shard) if not result.passed
-    ]
 
 
 def _check(step: ShardStep, lake: Lake, settings: CorpusSettings, key: str) -> Generator[Result, None, list[str]]:
@@ -106,8 +101,12 @@ def _check(step: ShardStep, lake: Lake, settings: CorpusSettings, key: str) -> G
     return problems
 
 
-def _measure(run: ShardRun, settings: CorpusSettings) -> dg.MaterializeResult:
-    row = quality_metrics.measure_shard(run)
+def _measure(run: ShardRun, settings: CorpusSettings, job: StageJob | None) -> dg.MaterializeResult:
+    if job is None:
+        row = quality_metrics.measure_shard(run)
+    else:
+        job.summary(quality_metrics.ASSET, run.shard)
+        row = next(run.lake.rows(run.corpus, Table.SHARD_METRICS, run.shard))
     table = table_metadata(run.lake, run.corpus, Table.SHARD_METRICS, run.shard, settings.browser_url)
     return dg.MaterializeResult(
         asset_key=settings.key(quality_metrics.ASSET),

@@ -27,6 +27,8 @@ from typing import Any, TypeVar
 
 from prox_assets.engines.config import EngineConfig, VllmEngineConfig
 from prox_assets.engines.protocol import EngineError, EngineStalledError
+from prox_assets.machine.capacity import usable_cores
+from prox_assets.machine.leases import fair_share
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.prompts.makers import prompt_maker
@@ -40,9 +42,10 @@ _END_SECONDS = 5.0
 
 
 def process_count(engine: EngineConfig) -> int:
-    """Return how many processes build prompts for an engine: as configured, or half the cores for vLLM on a GPU.
+    """Return how many processes build prompts for an engine: as configured, or half its share of the cores.
 
-    On a CPU the model needs the cores, and a server gets requests no faster than its `concurrency` allows.
+    The default is for vLLM on a GPU. On a CPU the model needs the cores, and a server gets requests no faster than its
+    `concurrency` allows.
     """
     if engine.prompt_processes is not None:
         return engine.prompt_processes
@@ -50,7 +53,7 @@ def process_count(engine: EngineConfig) -> int:
         return 0
     import torch
 
-    return min(MAX_PROCESSES, len(os.sched_getaffinity(0)) // 2) if torch.cuda.is_available() else 0
+    return min(MAX_PROCESSES, fair_share(usable_cores()) // 2) if torch.cuda.is_available() else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.devices import devices_of, lease_for_engine
 from prox_assets.engines.extras import packages_of
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, is_adapter
 from prox_assets.refiners.calibration import Calibration
@@ -52,9 +54,13 @@ def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Prog
     Raises:
         RefinerError: The base or the training set is missing, the recipe does not fit the refiner, or another run is
             training in the folder.
+        EngineStartError: The device cannot be leased.
     """
     train_kind = train_classifier if plan.spec(level).refiner.kind == "classifier" else _train
     with only_run(folder.level(level)), packages_of("lab", RefinerError):
+        if plan.spec(level).refiner.kind != "classifier":
+            # One device, before torch looks for them: transformers' Trainer would spread the model over all it sees.
+            lease_for_engine(devices_of(TransformersEngineConfig()))
         return train_kind(plan, folder, level, progress)
 
 

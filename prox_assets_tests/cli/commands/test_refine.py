@@ -395,4 +395,5 @@ def test_an_error_that_nobody_foresaw_costs_one_shard_and_shows_its_traceback(tm
 def test_several_workers_refine_without_a_model_only(pages, lake):
     assert "shard" in prox("refine", pages, "--lake", lake, "--workers", "2")
     refused = one_line(prox("refine", pages, "--lake", lake, "--refiner", "bundled", "--workers", "2", expected=1))
-    assert "error: --workers 2 is for refiners without a model; bundled has one" in refused
+    assert "error: --workers is for refiners without a model; bundled has one" in refused
+    assert "--gpus spreads it over devices" in refused

@@ -144,6 +144,14 @@ def test_an_estimate_names_rates_and_engine_hours_and_writes_nothing(tmp_path):
         assert progress in one_line(output)
 
 
+def test_an_estimate_for_many_gpus_says_what_a_backfill_takes(tmp_path):
+    for number in range(3):
+        write_pages(tmp_path / "raw" / f"part-{number}.jsonl", [PAGE] * 4)
+    output = one_line(prox("estimate", tmp_path / "raw", "--sample", "2", "--gpus", "64"))
+    assert "64 GPUs, 3 shards, shards_per_run 1: less than 0.01 hours" in output
+    assert "of them the model's; most of the others: " in output
+
+
 def test_an_estimate_with_a_model_tells_tokens(tmp_path, tiny_llama):
     pages = write_pages(tmp_path / "pages.jsonl", [PAGE] * 4)
     refiners = tmp_path / "mine.yaml"
