@@ -7,11 +7,13 @@ from prox_assets.testing.object_store import s3_endpoint, s3_server
 from prox_assets_tests.declared_devices import two_devices
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
 from prox_assets_tests.lakes import lakes_where_they_are_wanted
-from prox_assets_tests.reading_models import instruct_model
+from prox_assets_tests.reading_models import chunk_reader, doc_reader, instruct_model
 from prox_assets_tests.tiny_adapters import cache_of_the_tests, tiny_base
 
 __all__ = [
     "cache_of_the_tests",
+    "chunk_reader",
+    "doc_reader",
     "instruct_model",
     "lakes_where_they_are_wanted",
     "s3_endpoint",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig, VllmEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import CompletionRequest, Engine
 from prox_assets.programs import chunk_grammar, parse
@@ -32,11 +32,15 @@ PAGES = [
 ]
 CALLS = chunk_grammar()
 RELEASED = chunk_grammar("untouch_doc", "start", "end")
+ENGINES: dict[str, EngineConfig] = {
+    "transformers": TransformersEngineConfig(device="cpu", dtype="bfloat16"),
+    "vllm": VllmEngineConfig(dtype="bfloat16", enforce_eager=True, core_process="same", max_num_seqs=8),
+}
 
 
-@pytest.fixture(scope="module")
-def reader(instruct_model: Path) -> Iterator[Engine]:
-    with open_engine(TransformersEngineConfig(device="cpu", dtype="bfloat16"), str(instruct_model)) as engine:
+@pytest.fixture(scope="module", params=["transformers", pytest.param("vllm", marks=pytest.mark.vllm)])
+def reader(request: pytest.FixtureRequest, instruct_model: Path) -> Iterator[Engine]:
+    with open_engine(ENGINES[request.param], str(instruct_model)) as engine:
         yield engine
 
 
