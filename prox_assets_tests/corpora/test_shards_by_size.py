@@ -17,7 +17,7 @@ from prox_assets.corpora.listing.raw_files import RawFile, RawFiles
 from prox_assets.corpora.shards import CorpusError, Shard, list_shards, read_shard, relist_shard
 from prox_assets_tests.corpora.raw_files import read_all, source_of, write_lines
 
-IN_A_FOLDER = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+IN_A_FOLDER = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
