@@ -241,7 +241,8 @@ def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
         return _shard(row)
     raise StageError(
         f"shard {key!r} of corpus {corpus!r} is not recorded in the lake {lake.url}. "
-        f"Run the corpus's discovery (the job discover_{corpus}_shards, or `prox shards`) and use the keys it lists."
+        f"Run the corpus's discovery (the job discover_{corpus}_shards, or `prox shards --discover --settings "
+        "defs.yaml`), and use the keys that the source has."
     )
 
 
