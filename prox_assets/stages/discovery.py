@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
 from pydantic import ByteSize
 
 from prox_assets import __version__
 from prox_assets.corpora.grouping import MAX_SHARDS, suggested_bytes
 from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.shards import Shard, list_shards
-from prox_assets.lake.errors import DamagedTableError, LakeError, RetryableLakeError
+from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
+from prox_assets.stages.shard_records import read_records
 
 # Columns of `shards` that a Shard has under the same name.
 _SAME_NAMES = (
@@ -186,23 +186,8 @@ def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
 
 def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
     """Return the recorded shards by key, in order of the keys, and the error of each record that is damaged."""
-    try:
-        frame = lake.scan(corpus, Table.SHARDS).select(_WITHOUT_FILES).sort("shard").collect()
-        return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, {}
-    except RetryableLakeError:
-        raise
-    except (DamagedTableError, pl.exceptions.PolarsError) as error:
-        known: dict[str, Shard] = {}
-        damaged: dict[str, DamagedTableError] = {}
-        for key in lake.shards(corpus, Table.SHARDS):
-            try:
-                for row in lake.rows(corpus, Table.SHARDS, key, _WITHOUT_FILES):
-                    known[key] = _shard(row)
-            except DamagedTableError as damage:
-                damaged[key] = damage
-        if not damaged and isinstance(error, pl.exceptions.PolarsError):
-            raise LakeError(f"the table shards of {corpus!r} in {lake.url} cannot be read: {error}") from error
-        return known, damaged
+    frame, damaged = read_records(lake, corpus, _WITHOUT_FILES)
+    return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, damaged
 
 
 def _remnant(lake: Lake, corpus: str, key: str) -> Shard | None:
