@@ -5,7 +5,6 @@ real S3 server on loopback. Then compares every row of every table, and the outp
 """
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -19,16 +18,13 @@ import boto3
 from benchmarks.support.arguments import command_parser
 from benchmarks.support.commands import PROX, CommandFailedError, run
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets.testing.comparable_rows import OF_THE_RUN
+from prox_assets.lake.schemas import Table
+from prox_assets.testing.comparable_rows import OF_THE_RUN, PROBABILITY_TOLERANCE, alike, compare_lakes
 from prox_assets.testing.object_store import S3_CREDENTIALS, running_s3_server
 
 CORPUS = "sample"
 BUCKET = "lakes"
-NOT_COMPARED = OF_THE_RUN | {"prompt_tokens_per_second", "created_at", "updated_at", "written_at"}
-# Batches form by arrival time, and float32 sums depend on the batch: measured differences stay below 1e-6. Every other
-# column must be identical.
-PROBABILITY_TOLERANCE = 1e-5
+NOT_COMPARED = OF_THE_RUN | {"created_at", "updated_at", "written_at"}
 QUERY = "SELECT outcome, count(*) AS documents, sum(characters_after) AS characters FROM outcomes GROUP BY 1 ORDER BY 1"
 
 
@@ -64,26 +60,18 @@ def main() -> int:
     return 0
 
 
-def compare(local: Lake, remote: Lake) -> dict[str, int]:
+def compare(local: Lake, remote: Lake) -> dict[Table, int]:
     """Check that both lakes hold the same rows; return the number of rows per table.
 
     Raises:
         LakesDifferError: They do not.
     """
-    counts: dict[str, int] = {}
-    for table in SCHEMAS:
-        shards = local.shards(CORPUS, table)
-        if shards != remote.shards(CORPUS, table):
-            raise LakesDifferError(f"{table}: shards {shards} against {remote.shards(CORPUS, table)}")
-        for shard in shards:
-            here, there = ([_result(row) for row in lake.rows(CORPUS, table, shard)] for lake in (local, remote))
-            if not _alike(here, there):
-                differing = [pair for pair in zip(here, there, strict=False) if not _alike(*pair)]
-                raise LakesDifferError(f"{table} of {shard}: {len(here)} rows, {len(there)} rows; {differing[:1]}")
-            counts[table] = counts.get(table, 0) + len(here)
-    if not all(counts.get(table) for table in (Table.DOCUMENTS, Table.REFINED, Table.OUTCOMES, Table.EDITS)):
-        raise LakesDifferError(f"the demo left a table empty: {counts}")
-    return counts
+    compared = compare_lakes(remote, local, CORPUS, tolerance=PROBABILITY_TOLERANCE)
+    if compared.differences:
+        raise LakesDifferError("\n".join(compared.differences))
+    if not all(compared.rows[table] for table in (Table.DOCUMENTS, Table.REFINED, Table.OUTCOMES, Table.EDITS)):
+        raise LakesDifferError(f"the demo left a table empty: {compared.rows}")
+    return compared.rows
 
 
 def compare_commands(local: str, remote: str, doc_id: str) -> Iterator[str]:
@@ -102,7 +90,7 @@ def compare_commands(local: str, remote: str, doc_id: str) -> Iterator[str]:
         ("catalog", "compact"),
     ):
         here, there = (_output(command, lake) for lake in (local, remote))
-        if not _alike(here, there):
+        if not alike(here, there, PROBABILITY_TOLERANCE):
             raise LakesDifferError(f"prox {' '.join(command)}:\n{here}\nagainst\n{there}")
         yield f"prox {command[0]} {command[1] if command[0] in ('stats', 'catalog') else ''}".strip()
 
@@ -119,17 +107,6 @@ def _result(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
         return {name: _result(item) for name, item in value.items() if name not in NOT_COMPARED}
     return [_result(item) for item in value] if isinstance(value, list) else value
-
-
-def _alike(here: Any, there: Any) -> bool:  # noqa: ANN401
-    """Return whether two results are equal: floats within PROBABILITY_TOLERANCE, everything else exactly."""
-    if isinstance(here, float) and isinstance(there, float):
-        return math.isclose(here, there, rel_tol=0, abs_tol=PROBABILITY_TOLERANCE)
-    if isinstance(here, dict) and isinstance(there, dict):
-        return here.keys() == there.keys() and all(_alike(item, there[name]) for name, item in here.items())
-    if isinstance(here, list) and isinstance(there, list):
-        return len(here) == len(there) and all(map(_alike, here, there))
-    return here == there
 
 
 def _first_edited(lake: Lake) -> str:

@@ -13,19 +13,17 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.commands import Cost, prox
 from benchmarks.support.pages import Page, read_pages
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.machine.devices import DECLARED_VARIABLE
 from prox_assets.refiners.presets import named_refiners
-from prox_assets.testing.comparable_rows import comparable_rows
+from prox_assets.testing.comparable_rows import PROBABILITY_TOLERANCE, compare_lakes
 
 CORPUS = "pages"
 
@@ -58,7 +56,7 @@ def main() -> int:
                 command = ("refine", work / "raw", "--lake", lake, "--corpus", CORPUS, "--refiner", options.refiner)
                 several = (option, str(number)) if number > 1 else ()
                 taken.append(prox(*command, *several, environment={DECLARED_VARIABLE: str(number)} if engines else {}))
-                _check_same(work / "lake-1-0", lake, but_for_scores=engines)
+                _check_same(work / "lake-1-0", lake, scores=engines)
     print(f"{documents:,} pages, {characters:,} characters, {options.shards} shards, {options.rounds} rounds\n")
     print(f"| {option} | wall s (median) | processor s (median) | pages per second | times as fast as one |")
     print("|---|---|---|---|---|")
@@ -78,19 +76,12 @@ def _write_shards(pages: Sequence[Page], folder: Path, shards: int, repeat: int)
     return len(rows), sum(len(json.loads(row)["text"]) for row in rows)
 
 
-def _check_same(expected: Path, made: Path, *, but_for_scores: bool) -> None:
+def _check_same(expected: Path, made: Path, *, scores: bool) -> None:
     """Compare all tables; scores of a model differ in their last bits, with what shares a batch."""
-    left_out = (float, list) if but_for_scores else ()
-    for table in SCHEMAS:
-        if list(_rows(expected, table, left_out)) != list(_rows(made, table, left_out)):
-            raise LakesDifferError(f"{table} in {made} differs from that of a single process")
-
-
-def _rows(folder: Path, table: Table, left_out: tuple[type, ...]) -> Iterator[dict[str, Any]]:
-    lake = Lake(str(folder))
-    for shard in lake.shards(CORPUS, table):
-        for row in comparable_rows(lake, CORPUS, table, shard):
-            yield {name: value for name, value in row.items() if not isinstance(value, left_out)}
+    tolerance = PROBABILITY_TOLERANCE if scores else 0.0
+    compared = compare_lakes(Lake(str(made)), Lake(str(expected)), CORPUS, tolerance=tolerance)
+    if compared.differences:
+        raise LakesDifferError("\n".join(compared.differences))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Real processes that lease logical devices."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,10 +41,12 @@ class Holding:
 
 
 @contextmanager
-def holding(count: int) -> Iterator[Holding]:
+def holding(count: int, visible: str | None = None) -> Iterator[Holding]:
+    """Run a process that leases devices, among those that a launcher has made visible to it, until the block ends."""
+    environment = os.environ if visible is None else {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
     command = [sys.executable, str(HOLDER), str(count)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as run:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as run:
         try:
             yield Holding(run)
         finally:

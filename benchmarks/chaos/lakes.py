@@ -2,21 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
+from prox_assets.testing.comparable_rows import compare_lakes
 
-# Which run wrote a row, when, and how fast. Two runs over the same pages must agree on everything else.
-NOT_COMPARED = {
-    *("run_id", "execution_id", "measured_at"),
-    *("doc_engine_seconds", "chunk_engine_seconds", "prompt_tokens_per_second"),
-}
 WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases")
-
-Row = dict[str, Any]
 
 
 def differences(found: Lake, wanted: Lake, corpus: str, excluded: Iterable[str] = ()) -> list[str]:
@@ -28,44 +21,10 @@ def differences(found: Lake, wanted: Lake, corpus: str, excluded: Iterable[str] 
         corpus: The corpus in both.
         excluded: Doc ids to ignore. If there are any, metrics are ignored too, because they count all documents.
     """
-    ignored = frozenset(excluded)
-    problems: list[str] = []
-    for table in Table:
-        if ignored and table in (Table.SHARD_METRICS, Table.SHARD_METRICS_HISTORY):
-            continue
-        have, want = found.shards(corpus, table), wanted.shards(corpus, table)
-        if have != want:
-            problems.append(f"{table} has the shards {have} instead of {want}")
-            continue
-        for shard in want:
-            try:
-                problems += _row_differences(found, wanted, (corpus, table, shard), ignored)
-            except LakeError as error:
-                problems.append(str(error))
+    problems = compare_lakes(found, wanted, corpus, excluded=frozenset(excluded)).differences
     for shard in wanted.shards(corpus, Table.OUTCOMES):
         problems += _shard_problems(found, corpus, shard)
     return problems
-
-
-def _row_differences(
-    found: Lake, wanted: Lake, place: tuple[str, Table, str], ignored: frozenset[str]
-) -> Iterator[str]:
-    have, want = (list(_compared(lake.rows(*place), ignored)) for lake in (found, wanted))
-    if have == want:
-        return
-    name = f"{place[1]} of {place[2]}"
-    if len(have) != len(want):
-        yield f"{name} has {len(have)} rows instead of {len(want)}"
-        return
-    row, first, second = next((n, a, b) for n, (a, b) in enumerate(zip(have, want, strict=True)) if a != b)
-    columns = [column for column in second if first[column] != second[column]]
-    yield f"{name} differs from row {row} on, in {columns[0]}: {first[columns[0]]!r} instead of {second[columns[0]]!r}"
-
-
-def _compared(rows: Iterable[Row], ignored: frozenset[str]) -> Iterator[Row]:
-    for row in rows:
-        if row.get("doc_id") not in ignored:
-            yield {name: value for name, value in row.items() if name not in NOT_COMPARED}
 
 
 def _shard_problems(lake: Lake, corpus: str, shard: str) -> Iterator[str]:

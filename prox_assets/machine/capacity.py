@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prox_assets.machine.devices import Device, DeviceError, find_devices
+from prox_assets.machine.devices import DeviceError, Devices, look_for_devices
 
 WORKERS_VARIABLE = "PROX_WORKERS"
 """Number of worker processes, in place of what cores and memory suggest."""
@@ -23,13 +23,13 @@ class Capacity:
     Attributes:
         cores: Cores that this process may use.
         memory_bytes: Memory that it may use.
-        devices: Devices that it may use.
+        devices: Devices that it may use, and what is hidden from it.
         workers: Processes that read, execute and measure shards, or run a refiner without a model: one core each.
     """
 
     cores: int
     memory_bytes: int
-    devices: tuple[Device, ...]
+    devices: Devices
     workers: int
 
     @property
@@ -39,17 +39,19 @@ class Capacity:
         An engine on processors uses all cores, so there is one at a time. Without devices, `gpu` is for servers
         elsewhere.
         """
-        return {"gpu": max(1, len(self.devices)), "cpu_model": 1, "cpu": self.workers}
+        return {"gpu": max(1, len(self.devices.usable)), "cpu_model": 1, "cpu": self.workers}
 
 
 def capacity() -> Capacity:
     """Look at this machine.
 
     Raises:
-        DeviceError: An environment variable that declares a number holds none, or torch cannot count the devices.
+        DeviceError: An environment variable that declares a number holds none, or torch cannot list the devices.
     """
     cores, memory = usable_cores(), usable_memory()
-    return Capacity(cores, memory, find_devices(), _declared_workers() or max(1, min(cores, memory // WORKER_BYTES)))
+    return Capacity(
+        cores, memory, look_for_devices(), _declared_workers() or max(1, min(cores, memory // WORKER_BYTES))
+    )
 
 
 def usable_cores() -> int:

@@ -3,10 +3,11 @@
 The parent process never touches CUDA: what it has seen once, it sees for ever, and so do the processes that it forks.
 """
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,10 +17,18 @@ DECLARED_VARIABLE = "PROX_DEVICES"
 """Number of logical devices that this machine counts as having, whatever is built in."""
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""Names of the devices that this process may use, in its launcher's order; empty: none."""
+
+# Ray's description of a job, in the environment of what `ray job submit` starts.
+_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 # NVIDIA's own device files, those of WSL, and AMD's. Without any of them there is no GPU, and torch need not be asked.
 _DEVICE_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-_COUNT_WITH_TORCH = "import torch; print(torch.cuda.device_count())"
+_LIST_WITH_TORCH = """
+import json, torch
+devices = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+print(json.dumps([[str(getattr(each, "uuid", "")), each.name, each.total_memory] for each in devices]))
+"""
 _TORCH_SECONDS = 120
 
 
@@ -63,20 +72,66 @@ def devices_are_declared() -> bool:
     return os.environ.get(DECLARED_VARIABLE, "").strip() not in ("", "0")
 
 
-def find_devices() -> tuple[Device, ...]:
-    """Return the devices that this process may use: those declared or built in, without those hidden from it.
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What this process finds.
 
-    NVML finds built-in devices if nvidia-ml-py is installed, else torch does, in a process of its own.
+    Attributes:
+        usable: The devices that it may use.
+        hidden: How many others the machine, or the part of it that a container shows, has; None if unknown.
+        visible: CUDA_VISIBLE_DEVICES; None if it is not set.
+    """
+
+    usable: tuple[Device, ...]
+    hidden: int | None
+    visible: str | None
+
+    def restriction(self) -> str:
+        """Say what CUDA_VISIBLE_DEVICES leaves of the machine; empty where it is not set."""
+        if self.visible is None:
+            return ""
+        job = job_of_this_process()
+        what = f"is {self.visible}" if self.visible.strip() else "is empty"
+        of = "" if self.hidden is None else f" of {len(self.usable) + self.hidden}"
+        return (
+            f"{VISIBLE_VARIABLE} {what}{f' in {job}' if job else ''}: "
+            f"this process counts and leases {len(self.usable) or 'none'}{of}"
+        )
+
+
+def find_devices() -> tuple[Device, ...]:
+    """Return the devices that this process may use, as `look_for_devices` finds them.
 
     Raises:
-        DeviceError: The declaration is no number, or torch cannot say how many devices there are.
+        DeviceError: The declaration is no number, or torch cannot say which devices there are.
+    """
+    return look_for_devices().usable
+
+
+def look_for_devices() -> Devices:
+    """Return the devices that this process may use: those declared or built in, without those hidden from it.
+
+    In a job, the launcher has set CUDA_VISIBLE_DEVICES, and what it leaves out belongs to others. NVML finds built-in
+    devices if nvidia-ml-py is installed, else torch does, in a process of its own.
+
+    Raises:
+        DeviceError: The declaration is no number, or torch cannot say which devices there are.
     """
     declared = declared_devices()
     visible = os.environ.get(VISIBLE_VARIABLE)
     if declared is not None:
         return _visible([Device(str(number), f"declared-{number}") for number in range(declared)], visible)
     by_nvml = _by_nvml()
-    return _visible(by_nvml, visible) if by_nvml else _by_torch(visible)
+    return _visible(by_nvml, visible) if by_nvml else Devices(_by_torch(visible), None, visible)
+
+
+def job_of_this_process() -> str:
+    """Return what to call the job of Slurm, Ray or Kubernetes that this process runs in; empty outside of any."""
+    if number := os.environ.get("SLURM_JOB_ID"):
+        return f"job {number} of Slurm"
+    if description := os.environ.get(_RAY_JOB):
+        return f"job {json.loads(description).get('metadata', {}).get('job_submission_id', '')} of Ray"
+    return "a pod of Kubernetes" if os.environ.get("KUBERNETES_SERVICE_HOST") else ""
 
 
 def environment_of(devices: tuple[Device, ...]) -> Mapping[str, str]:
@@ -88,22 +143,31 @@ def environment_of(devices: tuple[Device, ...]) -> Mapping[str, str]:
     }
 
 
-def _visible(devices: list[Device], visible: str | None) -> tuple[Device, ...]:
-    """Return the devices that CUDA_VISIBLE_DEVICES names, in its order; CUDA stops reading at the first wrong name."""
+def _visible(devices: Sequence[Device], visible: str | None) -> Devices:
+    """Choose the devices that CUDA_VISIBLE_DEVICES names, in its order; as CUDA does, stop at the first wrong name."""
     if visible is None:
-        return tuple(devices)
+        return Devices(tuple(devices), 0, None)
     named: list[Device] = []
-    for name in filter(None, map(str.strip, visible.split(","))):
-        found = [device for device in devices if device.name == name or _is_prefix(name, device.identity)]
-        if not found:
+    for name in _names(visible):
+        found = _slice(name) or next((each for each in devices if each.name == name or _is_prefix(name, each)), None)
+        if found is None or found in named:
             break
-        named.append(found[0])
-    return tuple(named)
+        named.append(found)
+    return Devices(tuple(named), sum(device not in named for device in devices), visible)
 
 
-def _is_prefix(name: str, identity: str) -> bool:
-    """Tell whether a name is the beginning of a UUID, which CUDA accepts for the whole."""
-    return name.startswith("GPU-") and identity.startswith(name)
+def _names(visible: str) -> list[str]:
+    return [name for name in map(str.strip, visible.split(",")) if name]
+
+
+def _slice(name: str) -> Device | None:
+    """Return the part of a GPU (MIG) that a launcher names; NVML lists whole ones only."""
+    return Device(name, name.replace("/", "_"), "MIG") if name.startswith("MIG-") else None
+
+
+def _is_prefix(name: str, device: Device) -> bool:
+    """Tell whether a name is the beginning of a device's UUID, which CUDA accepts for the whole."""
+    return name.startswith("GPU-") and device.identity.startswith(name)
 
 
 @cache
@@ -133,14 +197,16 @@ def _by_nvml() -> list[Device]:
 
 @cache
 def _by_torch(visible: str | None) -> tuple[Device, ...]:
-    """Return the devices that torch counts in a process of its own; it heeds CUDA_VISIBLE_DEVICES itself."""
+    """Return the devices that torch lists in a process of its own; it heeds CUDA_VISIBLE_DEVICES itself."""
+    if visible is not None and not _names(visible):
+        return ()
     try:
         built_for_processors = version("torch").endswith("+cpu")
     except PackageNotFoundError:
         return ()
     if built_for_processors or not any(Path(file).exists() for file in _DEVICE_FILES):
         return ()
-    command = [sys.executable, "-c", _COUNT_WITH_TORCH]
+    command = [sys.executable, "-c", _LIST_WITH_TORCH]
     order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     try:
         said = subprocess.run(  # noqa: S603 (the command above)
@@ -148,9 +214,13 @@ def _by_torch(visible: str | None) -> tuple[Device, ...]:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise DeviceError(
-            f"torch could not say how many devices there are ({error}). Install nvidia-ml-py, or declare the number in "
+            f"torch could not say which devices there are ({error}). Install nvidia-ml-py, or declare the number in "
             f"{DECLARED_VARIABLE}."
         ) from error
-    count = int(said.stdout.split()[-1])
-    names = visible.split(",") if visible else map(str, range(count))
-    return tuple(Device(name.strip(), name.strip(), "GPU") for name, _ in zip(names, range(count), strict=False))
+    listed = json.loads(said.stdout.splitlines()[-1])
+    names = _names(visible) if visible is not None else map(str, range(len(listed)))
+    # NVML's identity, so that processes with and without nvidia-ml-py lock the same file.
+    return tuple(
+        _slice(name) or Device(name, f"GPU-{uuid}" if uuid else name, model, memory)
+        for name, (uuid, model, memory) in zip(names, listed, strict=False)
+    )

@@ -17,7 +17,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prox_assets.machine.devices import DECLARED_VARIABLE, Device, DeviceError, environment_of, find_devices
+from prox_assets.machine.devices import (
+    DECLARED_VARIABLE,
+    VISIBLE_VARIABLE,
+    Device,
+    DeviceError,
+    Devices,
+    environment_of,
+    look_for_devices,
+)
 
 FOLDER_VARIABLE = "PROX_DEVICE_LOCKS"
 # Not tempfile.gettempdir(): TMPDIR differs between users and jobs, and then each would lock files of its own.
@@ -91,9 +99,10 @@ def lease_devices(count: int, pause: Callable[[float], object] = time.sleep) -> 
         if count == 0:
             return ()
         if not _lease.files:
-            devices = find_devices()
+            found = look_for_devices()
+            devices = found.usable
             if count > len(devices):
-                raise DeviceError(_too_few(count, len(devices)))
+                raise DeviceError(_too_few(count, found))
             _lease.files, _lease.of = _take(devices, count, pause), len(devices)
             os.environ.update(environment_of(tuple(_lease.files)))
             _log.info("leased %s of %s devices: %s", count, len(devices), ", ".join(map(_named, _lease.files)))
@@ -258,12 +267,18 @@ def _named(device: Device) -> str:
     return f"{device.name} ({device.model})"
 
 
-def _too_few(count: int, there_are: int) -> str:
+def _too_few(count: int, found: Devices) -> str:
+    needed = f"{count} device{'s are' if count > 1 else ' is'} needed"
+    if found.visible is not None:
+        return (
+            f"{needed}. {found.restriction()} (`prox machine`). In a job, ask its launcher for more; elsewhere, set "
+            f"{VISIBLE_VARIABLE} otherwise."
+        )
+    there_are = len(found.usable)
     has = "no device" if there_are == 0 else f"{there_are} device{'s' if there_are > 1 else ''}"
     return (
-        f"{count} device{'s are' if count > 1 else ' is'} needed, and this machine has {has} (`prox machine`). "
-        "If that is wrong, see that nvidia-ml-py is installed and that CUDA_VISIBLE_DEVICES hides none, or declare the "
-        f"number in {DECLARED_VARIABLE}."
+        f"{needed}, and this machine has {has} (`prox machine`). If that is wrong, see that nvidia-ml-py is installed, "
+        f"or declare the number in {DECLARED_VARIABLE}."
     )
 
 

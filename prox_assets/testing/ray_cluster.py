@@ -1,84 +1,115 @@
-"""A real Ray cluster on this machine, as small as it gets, with GPUs that it is only told of."""
+"""A real Ray cluster on this machine: a head that runs no jobs, and nodes with a logical GPU each.
+
+`ray start` would run a server for Ray's interactive clients, too, which on a loaded machine gives up after 30 seconds
+and takes the head with it (measured with 2.60).
+"""
 
 import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import httpx
 import psutil
 
 from prox_assets.testing.ports import free_port
 
+if TYPE_CHECKING:
+    from ray._private.node import Node
+    from ray.cluster_utils import Cluster
+
 _START_SECONDS = 120
+_LOOPBACK = "127.0.0.1"
 # The smallest object store that Ray takes: jobs exchange nothing through it.
 _OBJECT_STORE_BYTES = 78643200
 
 
-@dataclass
 class RayCluster:
-    """A running head, which is also the only node.
+    """A running cluster.
 
-    Attributes:
-        address: Its dashboard.
-        process: What `ray start --block` has become; its children are the cluster.
+    Args:
+        cluster: Ray's own, for tests.
+        port: Of its dashboard.
     """
 
-    address: str
-    process: subprocess.Popen[bytes]
+    def __init__(self, cluster: "Cluster", port: int) -> None:
+        self._cluster = cluster
+        self.nodes: list[Node] = []
+        self.address = f"http://{_LOOPBACK}:{port}"
+        self._add(num_cpus=0, num_gpus=0, include_dashboard=True, dashboard_host=_LOOPBACK, dashboard_port=port)
+
+    def add_node(self, device: int) -> None:
+        """Start a node of one core, whose jobs see one device."""
+        # Ray numbers the GPUs of each node from 0, unless it is told which ones there are.
+        self.nodes.append(self._add(num_cpus=1, num_gpus=1, env_vars={"CUDA_VISIBLE_DEVICES": str(device)}))
+
+    def kill_raylet(self, number: int) -> None:
+        """Kill a node's raylet with -9; the node's jobs die with it."""
+        self.nodes.pop(number).kill_raylet()
 
     def kill(self) -> None:
-        """Kill everything at once, as when the head's machine goes away; jobs die with their raylet."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            tree = psutil.Process(self.process.pid).children(recursive=True)
-            self.process.kill()
-            for process in tree:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-        self.process.wait()
+        """Kill everything at once, as when the machines go away."""
+        for node in (self._cluster.head_node, *self.nodes):
+            for processes in node.all_processes.values() if node is not None else ():
+                for each in processes:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        _kill_tree(psutil.Process(each.process.pid))
+
+    def _add(self, **arguments: Any) -> "Node":
+        return self._cluster.add_node(
+            node_ip_address=_LOOPBACK,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_log_monitor=False,
+            no_monitor=True,
+            **arguments,
+        )
 
 
 @contextlib.contextmanager
-def ray_cluster(cpus: int = 2, gpus: int = 2, dashboard_port: int | None = None) -> Iterator[RayCluster]:
+def ray_cluster(devices: int = 2, dashboard_port: int | None = None) -> Iterator[RayCluster]:
     """Run a cluster until the block ends.
 
     Args:
-        cpus: Logical cores.
-        gpus: Logical GPUs; each job that asks for one sees another CUDA_VISIBLE_DEVICES.
+        devices: Nodes with a logical GPU each.
         dashboard_port: Where jobs are submitted; a free port if None.
     """
-    port = dashboard_port or free_port()
+    from ray.cluster_utils import Cluster
+
     # Ray's sockets lie in it, and the path of a socket may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    ray = shutil.which("ray", path=str(Path(sys.executable).parent)) or "ray"
-    command = [ray, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={free_port()}"]
-    command += [f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={_OBJECT_STORE_BYTES}"]
-    command += [f"--dashboard-port={port}", "--dashboard-host=127.0.0.1", "--disable-usage-stats"]
-    command += [f"--temp-dir={folder}"]
-    variables = {**os.environ, "RAY_DISABLE_DOCKER_CPU_WARNING": "1", "RAY_ADDRESS": ""}
-    with (folder / "start.log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
-    cluster = RayCluster(f"http://127.0.0.1:{port}", process)
-    try:
-        until = time.monotonic() + _START_SECONDS
-        while not _takes_jobs(cluster.address):
-            assert process.poll() is None, (folder / "start.log").read_text()
-            assert time.monotonic() < until, (folder / "start.log").read_text()
-            time.sleep(0.2)
-        yield cluster
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-        cluster.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    settings = {
+        "RAY_TMPDIR": folder,
+        "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
+        # Else Ray takes this machine's address in the network for 127.0.0.1, and listens there.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+    with patch.dict(os.environ, settings):
+        # The kernel ends its processes with this one.
+        cluster = RayCluster(Cluster(shutdown_at_exit=True), dashboard_port or free_port())
+        try:
+            for device in range(devices):
+                cluster.add_node(device)
+            until = time.monotonic() + _START_SECONDS
+            while not _takes_jobs(cluster.address):
+                assert time.monotonic() < until, "the dashboard does not answer"
+                time.sleep(0.2)
+            yield cluster
+        finally:
+            cluster.kill()
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own drains a cluster that is gone
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill_tree(process: psutil.Process) -> None:
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def _takes_jobs(address: str) -> bool:

@@ -11,7 +11,7 @@ from prox_assets.engines.config import ServerEngineConfig, TransformersEngineCon
 from prox_assets.engines.devices import devices_of
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import EngineStartError
-from prox_assets.machine.devices import DeviceError, find_devices
+from prox_assets.machine.devices import Device, DeviceError, find_devices, look_for_devices
 
 # What nvidia-ml-py 12.570 offers, over two devices that are not there.
 PYNVML = """
@@ -37,7 +37,16 @@ def names() -> list[str]:
 
 @pytest.mark.parametrize(
     ("visible", "found"),
-    [(None, ["0", "1", "2"]), ("2,0", ["2", "0"]), ("", []), ("-1", []), ("1,7,0", ["1"])],
+    [
+        (None, ["0", "1", "2"]),
+        ("2,0", ["2", "0"]),
+        (" 1 , 2 ", ["1", "2"]),
+        ("", []),
+        (" ", []),
+        ("-1", []),
+        ("1,7,0", ["1"]),
+        ("1,1,0", ["1"]),
+    ],
 )
 def test_declared_devices_are_found_unless_hidden(
     monkeypatch: pytest.MonkeyPatch, visible: str | None, found: list[str]
@@ -48,6 +57,48 @@ def test_declared_devices_are_found_unless_hidden(
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert names() == found
+
+
+@pytest.mark.parametrize(
+    ("job", "visible", "told"),
+    [
+        ({}, None, ""),
+        ({}, "1", "CUDA_VISIBLE_DEVICES is 1: this process counts and leases 1 of 3"),
+        (
+            {"SLURM_JOB_ID": "17"},
+            "2,0",
+            "CUDA_VISIBLE_DEVICES is 2,0 in job 17 of Slurm: this process counts and leases 2 of 3",
+        ),
+        (
+            {
+                "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"metadata": {"job_submission_id": "prox-a-0"}}',
+                "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+            },
+            "",
+            "CUDA_VISIBLE_DEVICES is empty in job prox-a-0 of Ray: this process counts and leases none of 3",
+        ),
+        (
+            {"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+            "7",
+            "CUDA_VISIBLE_DEVICES is 7 in a pod of Kubernetes: this process counts and leases none of 3",
+        ),
+    ],
+)
+def test_a_job_is_told_what_its_launcher_leaves_it(
+    monkeypatch: pytest.MonkeyPatch, job: dict[str, str], visible: str | None, told: str
+) -> None:
+    monkeypatch.setenv("PROX_DEVICES", "3")
+    for name in ("SLURM_JOB_ID", "RAY_JOB_CONFIG_JSON_ENV_VAR", "KUBERNETES_SERVICE_HOST", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in job.items() | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}).items():
+        monkeypatch.setenv(name, value)
+    assert look_for_devices().restriction() == told
+
+
+def test_a_part_of_a_gpu_is_leased_by_the_name_that_its_launcher_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROX_DEVICES", "0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-GPU-ab12/1/0")
+    assert find_devices() == (Device("MIG-GPU-ab12/1/0", "MIG-GPU-ab12_1_0", "MIG"),)
 
 
 def test_a_declaration_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +113,7 @@ def test_a_declaration_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPa
         (None, [("0", "GPU-a1234", 80), ("1", "GPU-b1234", 80)]),
         ("1", [("1", "GPU-b1234", 80)]),
         ("GPU-b1", [("1", "GPU-b1234", 80)]),
+        ("", []),
     ],
 )
 def test_nvml_finds_devices_by_uuid_and_torch_stays_out(

@@ -98,6 +98,31 @@ def test_a_device_stays_leased_until_the_engine_of_a_killed_run_is_gone() -> Non
     wait_for(lambda: not leased(), 30, "the lease to end with the core", every=0.05)
 
 
+def test_processes_in_jobs_lease_the_devices_of_their_jobs_among_all_of_the_machine() -> None:
+    with holding(1, visible="1") as job, holding(1) as outside:
+        assert job.sees() == {"1"}
+        assert outside.sees() == {"0"}, "the device of the job is leased"
+        assert {name: holder.pid for name, holder in leased().items()} == {"0": outside.pid, "1": job.pid}
+        with holding(1, visible="1") as same:
+            waits = same.line_with("waits for a device")
+            assert f"device 1 by process {job.pid} (" in waits
+            assert str(outside.pid) not in waits, "device 0 is not its own"
+            job.ends()
+            assert same.sees() == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("visible", "message"),
+    [("1", r"2 devices are needed. .* is 1: .* leases 1 of 2"), ("", r"are needed. .* is empty: .* leases none of 2")],
+)
+def test_a_job_with_too_few_devices_says_what_its_launcher_has_left_it(
+    monkeypatch: pytest.MonkeyPatch, visible: str, message: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(DeviceError, match=message + r".*ask its launcher for more"):
+        lease_devices(2)
+
+
 def test_a_process_that_is_interrupted_while_it_waits_holds_nothing() -> None:
     def interrupted(seconds: float) -> None:
         assert seconds > 0

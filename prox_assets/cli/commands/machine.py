@@ -17,13 +17,16 @@ def machine() -> None:
     """Say what this machine has, and how many of what run on it at a time.
 
     A device is leased by the process that runs a model on it. `prox refine --workers all` and `--gpus all`, and the
-    limits that `make ui` gives to Dagster's pools, are these numbers.
+    limits that `make ui` gives to Dagster's pools, are these numbers. In a job of Slurm, Ray or Kubernetes, only the
+    devices of the job count.
     """
     found = capacity()
-    if found.devices:
+    if found.devices.usable:
         console.print(_devices(found))
     else:
         say("devices: none; engines run on the processors")
+    if restriction := found.devices.restriction():
+        say(restriction)
     say(f"cores: {found.cores}")
     say(f"memory: {found.memory_bytes / _GIB:.1f} GiB")
     say(f"workers: {found.workers} (refiners without a model, one core each)")
@@ -34,7 +37,7 @@ def _devices(found: Capacity) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("device", "model", "memory", "leased by", "command", "since"):
         table.add_column(name, overflow="fold")
-    for device, holder in holders(found.devices).items():
+    for device, holder in holders(found.devices.usable).items():
         memory = "-" if device.memory_bytes is None else f"{device.memory_bytes / _GIB:.0f} GiB"
         by = ("free", "", "") if holder is None else (f"process {holder.pid}", holder.command, holder.since)
         table.add_row(device.name, device.model, memory, *(Text(printable(cell)) for cell in by))

@@ -93,7 +93,7 @@ def _processes(plan: RefinementPlan, workers: int, gpus: int | None) -> int:
         )
     if gpus is None:
         return 1
-    found, each = len(capacity().devices), plan.devices()
+    found, each = len(capacity().devices.usable), plan.devices()
     if each == 0:
         raise fail(
             f"--gpus: the engines of {name} use no device of this machine. `prox machine` says what it has; "
@@ -101,7 +101,7 @@ def _processes(plan: RefinementPlan, workers: int, gpus: int | None) -> int:
         )
     wanted = found if gpus == ALL else gpus
     if wanted > found:
-        raise fail(f"--gpus {gpus}: this machine has {found} (`prox machine`)")
+        raise fail(f"--gpus {gpus}: this process may use {found} (`prox machine`)")
     if wanted < each:
         raise fail(f"--gpus {wanted}: an engine of {name} takes {each} devices")
     return wanted // each

@@ -2,10 +2,12 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
+
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from prox_assets.orchestration.launchers.launcher import Job, LauncherMissingError, LaunchError
 from prox_assets.placement.settings import RayPlacement
@@ -19,6 +21,8 @@ _LINES_OF_LOGS = 10
 # How long a job that has come to its time limit may take to give back its leases.
 _END_SECONDS = 60
 _BYTES = 1024 * 1024
+_READY_SECONDS = 60
+_WAIT_SECONDS = 1
 
 
 class RayLauncher:
@@ -61,7 +65,8 @@ class RayLauncher:
         ids = self._ids[job.name] = [f"{job.name}-{task}" for task in range(job.tasks)]
         for task, submission in enumerate(ids):
             with self._answering():
-                self._client.submit_job(
+                _once_ready(
+                    self._client.submit_job,
                     entrypoint=_entrypoint(placement),
                     submission_id=submission,
                     runtime_env=_runtime_env(job, placement, task),
@@ -123,6 +128,17 @@ class RayLauncher:
     def _answering(self) -> Iterator[None]:
         with _answering(self._client.get_address()):
             yield
+
+
+@retry(
+    # A head that has just started answers before it takes jobs.
+    retry=retry_if_exception(lambda error: isinstance(error, RuntimeError) and "No available agent" in str(error)),
+    wait=wait_fixed(_WAIT_SECONDS),
+    stop=stop_after_delay(_READY_SECONDS),
+    reraise=True,
+)
+def _once_ready(submit: Callable[..., str], **job: object) -> str:
+    return submit(**job)
 
 
 @contextmanager

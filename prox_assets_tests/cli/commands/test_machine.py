@@ -42,6 +42,26 @@ def test_the_command_says_who_holds_what_and_how_many_of_what_run_here() -> None
     assert f"cores: {capacity().cores}" in output
 
 
+@pytest.mark.usefixtures("two_devices")
+def test_in_a_job_only_its_devices_count(monkeypatch: pytest.MonkeyPatch, pages: Path, tiny: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    with holding(1) as process:
+        assert process.sees() == {"1"}
+        output = one_line(prox("machine"))
+    assert "pools: gpu 1, " in output
+    assert f"process {process.pid}" in output
+    assert "free" not in output
+    assert "CUDA_VISIBLE_DEVICES is 1 in job 17 of Slurm: this process counts and leases 1 of 2" in output
+    message = one_line(prox("refine", pages, "--refiner", tiny, "--gpus", "2", expected=1))
+    assert "error: --gpus 2: this process may use 1 (`prox machine`)" in message
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    output = one_line(prox("machine"))
+    assert "devices: none" in output
+    assert "CUDA_VISIBLE_DEVICES is empty in job 17 of Slurm: this process counts and leases none of 2" in output
+
+
 def test_a_machine_without_devices_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROX_DEVICES", "0")
     assert "devices: none" in prox("machine")
@@ -70,7 +90,7 @@ def test_all_devices_refine_shards_at_a_time(tmp_path: Path, pages: Path, tiny: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--gpus", "3"), "error: --gpus 3: this machine has 2"),
+        (("--gpus", "3"), "error: --gpus 3: this process may use 2"),
         (("--gpus", "1", "--engine-option", "gpus=2"), "error: --gpus 1: an engine of tiny takes 2 devices"),
         (("--gpus", "all", "--engine-option", "device=cpu"), "error: --gpus: the engines of tiny use no device"),
         (("--workers", "all"), "error: --workers is for refiners without a model"),

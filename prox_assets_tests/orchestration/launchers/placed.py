@@ -3,6 +3,7 @@
 `python -m ... FOLDER PLACEMENT ASSET...` runs one step over all shards in a process of its own, to be killed.
 """
 
+import contextlib
 import json
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 import pytest
 
 from prox_assets.lake.lake import Lake
@@ -86,16 +88,16 @@ def rows(lake: Lake) -> dict[tuple[str, str], list[dict[str, Any]]]:
     }
 
 
-def local_rows(raw: Path, lake: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def local_rows(raw: Path, lake: Path, **attributes: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Refine raw files in this process, undisturbed; return the rows."""
-    town = town_over(raw, lake, {})
+    town = town_over(raw, lake, {}, **attributes)
     run_all(town)
     return rows(town.lake)
 
 
-def windows(lake: Path) -> int:
+def windows(lake: Path, shard: str = "*") -> int:
     """Count the windows of inference that are finished and not yet in a table."""
-    return len(list(lake.glob("_resume/*/*_programs/*/*/*.parquet")))
+    return len(list(lake.glob(f"_resume/*/*_programs/{shard}/*/*.parquet")))
 
 
 def disturbed(town: Town, disturb: Callable[[], None], after_windows: int = 3) -> Any:
@@ -125,6 +127,17 @@ def inferred_from(town: Town, asset: str) -> dict[str, tuple[int, int]]:
         assert isinstance(resumed, int)
         assert isinstance(inferred, int)
         found[event.partition] = (resumed, inferred)
+    return found
+
+
+def stages_of(lake: Path) -> list[psutil.Process]:
+    """Return the processes of jobs over a lake, whose placement has put PROX_TEST into their environment."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            if command[-1:] == ["stage"] and "python" in command[0] and process.environ().get("PROX_TEST") == str(lake):
+                found.append(process)
     return found
 
 

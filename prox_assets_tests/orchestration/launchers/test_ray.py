@@ -1,12 +1,14 @@
-"""Steps as jobs of Ray: a stand-in for its Jobs API behind the real client, and a real cluster with logical GPUs."""
+"""Steps as jobs of Ray: a stand-in for its Jobs API behind the real client; in `make trials`, a real cluster, too.
+
+`test_ray_cluster.py` is always over a real one.
+"""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
 import pytest
 
 from prox_assets.testing.dagster_deployment import wait_for
@@ -26,6 +28,7 @@ from prox_assets_tests.orchestration.launchers.placed import (
     rows,
     run_all,
     run_step,
+    stages_of,
     town_over,
     without_retry_delays,
     write_raw,
@@ -38,7 +41,7 @@ REAL = pytest.param(
     "cluster",
     marks=[
         pytest.mark.slow,
-        pytest.mark.skipif(find_spec("aiohttp_cors") is None, reason="a cluster that takes jobs needs ray[default]"),
+        pytest.mark.skipif(not os.environ.get("PROX_TRIALS"), reason="of `make trials`"),
     ],
 )
 
@@ -57,17 +60,6 @@ def address(serve: Cluster) -> Iterator[str]:
     port = free_port()
     with serve(port):
         yield f"http://127.0.0.1:{port}"
-
-
-def stages_of(lake: Path) -> list[psutil.Process]:
-    """Return the processes of jobs of a lake."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            command = process.cmdline()
-            if command[-1:] == ["stage"] and "python" in command[0] and process.environ().get("PROX_TEST") == str(lake):
-                found.append(process)
-    return found
 
 
 def test_two_shards_run_at_once_on_a_gpu_each_and_a_killed_one_is_started_again(tmp_path: Path, address: str) -> None:
