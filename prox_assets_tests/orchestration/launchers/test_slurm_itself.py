@@ -42,7 +42,9 @@ def jobs() -> list[str]:
 
 def test_a_corpus_has_the_rows_of_a_local_one(tmp_path: Path) -> None:
     raw = write_raw(tmp_path, shards=2, pages=3)
-    placement = cluster("slurm", partition=PARTITION, gpus=1, time_minutes=10, shards_per_job=1)
+    placement = cluster(
+        "slurm", partition=PARTITION, gpus=1, time_minutes=10, shards_per_job=1, log_folder=str(tmp_path)
+    )
     town = town_over(raw, tmp_path / "lake", everywhere(placement))
 
     run_all(town)
@@ -53,7 +55,9 @@ def test_a_corpus_has_the_rows_of_a_local_one(tmp_path: Path) -> None:
 
 def test_a_job_that_is_put_back_into_the_queue_goes_on_where_it_was(tmp_path: Path) -> None:
     raw = write_raw(tmp_path, shards=1, pages=100)
-    town = town_over(raw, tmp_path / "lake", {"programs": cluster("slurm", partition=PARTITION)}, **SLOW)
+    town = town_over(
+        raw, tmp_path / "lake", {"programs": cluster("slurm", partition=PARTITION, log_folder=str(tmp_path))}, **SLOW
+    )
     assert run_step(town, "raw_shards").success
 
     def requeue() -> None:
