@@ -1,4 +1,4 @@
-"""What commands cost with many shards: `python -m benchmarks.many_shards --work DIR [--shards 5000 50000]`.
+"""What commands cost with many shards: `python -m benchmarks.many_shards --work DIR [--shards 2000 20000]`.
 
 Makes a synthetic lake of each size (benchmarks/synthetic_lake.py) of tiny shards, so that the number of files is what
 costs, and runs commands over it one after the other, each in a process of its own: first without a compaction, then
@@ -31,8 +31,9 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "prox sql, a sum of metrics": ("sql", COUNT),
     "prox sql, one row of doc_programs": ("sql", ONE_ROW),
     "prox shards": ("shards",),
-    "prox shards, again": ("shards",),
     CHECKS: (),
+    f"{CHECKS}, again": (),
+    "prox shards, after the checks": ("shards",),
     "prox report": ("report",),
     "prox catalog compact": ("catalog", "compact"),
     "prox catalog compact, nothing new": ("catalog", "compact"),
@@ -59,7 +60,7 @@ def main() -> int:
     """Print the tables."""
     parser = command_parser("many_shards", __doc__, pages=False)
     parser.add_argument("--work", type=Path, help="folder of the lakes")
-    parser.add_argument("--shards", type=positive, nargs="+", default=[5_000, 50_000], help="sizes (5000 50000)")
+    parser.add_argument("--shards", type=positive, nargs="+", default=[2_000, 20_000], help="sizes (2000 20000)")
     parser.add_argument("--documents", type=positive, default=5, help="documents of a shard (5)")
     parser.add_argument("--keep", action="store_true", help="keep the lakes")
     parser.add_argument("--checks", help="what a subprocess does: evaluate the checks of this lake")
@@ -72,7 +73,7 @@ def main() -> int:
         lake = _lake(options.work / str(shards), shards, options.documents)
         for name, arguments in COMMANDS.items():
             command = [sys.executable, "-m", "benchmarks.many_shards", "--checks", lake.url]
-            costs[name].append(_run(command if name == CHECKS else [*PROX, *arguments, "--lake", lake.url]))
+            costs[name].append(_run([*PROX, *arguments, "--lake", lake.url] if arguments else command))
             print(f"{shards:,} shards: {name}: {costs[name][-1]}", flush=True)
         times = page_times(lake, CORPUS)
         for name, seconds in pages.items():

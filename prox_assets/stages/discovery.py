@@ -74,7 +74,7 @@ def discover_shards(
         StageError: A known shard has a new URL although `may_move` is false.
         LakeError: The lake cannot be read, or was written by another release.
     """
-    known, damaged = _recorded(lake, plan.corpus)
+    known, damaged = _recorded(lake, plan.corpus, remember=True)
     remnants = {key: shard for key in damaged if (shard := _remnant(lake, plan.corpus, key)) is not None}
     now = datetime.now(UTC)
 
@@ -178,15 +178,15 @@ def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
         DamagedTableError: A record is damaged; the message names the file. The next discovery writes it anew.
         LakeError: The lake cannot be read.
     """
-    known, damaged = _recorded(lake, corpus)
+    known, damaged = _recorded(lake, corpus, remember=False)
     for error in damaged.values():
         raise error
     return known
 
 
-def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
+def _recorded(lake: Lake, corpus: str, *, remember: bool) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
     """Return the recorded shards by key, in order of the keys, and the error of each record that is damaged."""
-    frame, damaged = read_records(lake, corpus, _WITHOUT_FILES)
+    frame, damaged = read_records(lake, corpus, _WITHOUT_FILES, remember=remember)
     return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, damaged
 
 

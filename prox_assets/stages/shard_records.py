@@ -19,16 +19,15 @@ _SUFFIX = ".parquet"
 
 
 def read_records(
-    lake: Lake, corpus: str, columns: Collection[str]
+    lake: Lake, corpus: str, columns: Collection[str], *, remember: bool
 ) -> tuple[pl.DataFrame, dict[str, DamagedTableError]]:
     """Return the recorded shards in order of their keys, and the error of each record that is damaged.
-
-    What was read is left in the lake for the next call; a failed write is ignored.
 
     Args:
         lake: The lake.
         corpus: The corpus.
         columns: The columns to return; `shard` is one of them.
+        remember: Leave in the lake what was read, for the next call; a failed write is ignored.
 
     Raises:
         LakeError: The lake cannot be read, or was written by another release.
@@ -41,7 +40,7 @@ def read_records(
     known = remembered.join(listed, on=["shard", _STAMP], how="semi")
     fresh, damaged = _read(lake, corpus, sorted(stamps.keys() - set(known["shard"])), columns)
     records = pl.concat([known, fresh.join(listed, on="shard")]).sort("shard")
-    if not fresh.is_empty() or len(known) < len(remembered):
+    if remember and (not fresh.is_empty() or len(known) < len(remembered)):
         data = io.BytesIO()
         records.with_columns(pl.lit(SCHEMA_VERSION).alias(_VERSION)).write_parquet(data)
         with suppress(LakeError):

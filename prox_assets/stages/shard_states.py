@@ -54,26 +54,24 @@ class ShardState:
     updated: datetime | None
 
 
-def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard], *, remember: bool = False) -> list[ShardState]:
+def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard], *, recall: bool = False) -> list[ShardState]:
     """Describe recorded shards; see `discovery.known_shards`.
 
     Args:
         lake: The lake.
         corpus: The corpus.
         shards: The shards.
-        remember: Leave in the lake what files say of themselves, so that the next call opens only those written since;
-            for all shards of a corpus, because it lists the corpus's folders.
+        recall: Open only files that were written since a check `up_to_date` looked at them; for all shards of a
+            corpus, because it lists the corpus's folders.
 
     Raises:
         LakeError: A file is damaged, or the lake cannot be read.
     """
-    if not remember:
+    if not recall:
         return [_state(partial(lake.info, corpus), partial(lake.execution, corpus), shard) for shard in shards]
     footers = Footers(lake, corpus, STAGES.values())
     with ThreadPoolExecutor(READERS) as readers:
-        found = [*readers.map(partial(_state, footers.info, footers.execution), shards)]
-    footers.remember()
-    return found
+        return [*readers.map(partial(_state, footers.info, footers.execution), shards)]
 
 
 def _state(

@@ -141,8 +141,8 @@ def test_a_record_of_another_schema_version_is_never_overwritten(tmp_path: Path,
         known_shard(lake, "web", "a")
 
 
-def opened_records(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the shards whose records a look opens."""
+def opened_records(lake: Lake, plan: RefinementPlan, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Discover; return the shards whose records that opens."""
     opened: list[str] = []
     read = Lake.info
 
@@ -153,9 +153,11 @@ def opened_records(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     with monkeypatch.context() as counting:
         counting.setattr(Lake, "info", counted)
-        found = known_shards(lake, "web")
+        discover_shards(lake, plan, "look")
+    found = known_shards(lake, "web")
     forget_records(lake, "web")
     assert found == known_shards(lake, "web")
+    discover_shards(lake, plan, "look")
     return opened
 
 
@@ -164,11 +166,13 @@ def test_only_records_that_were_written_since_the_last_look_are_opened(
 ) -> None:
     lake = lake_at(tmp_path / "lake")
     refine(lake, plan)
+    assert opened_records(lake, plan, monkeypatch) == ["a", "b"]
+    assert opened_records(lake, plan, monkeypatch) == []
     known = known_shards(lake, "web")
-    assert opened_records(lake, monkeypatch) == []
     record_shard(lake, "web", replace(known["b"], rows=7), "run-2")
-    assert opened_records(lake, monkeypatch) == ["b"]
+    assert opened_records(lake, plan, monkeypatch) == ["b"]
+    assert known_shards(lake, "web") == {**known, "b": replace(known["b"], rows=7)}
     withdraw_shard(lake, "web", "a", "run-3", even_if_in_source=True)
     assert known_shards(lake, "web").keys() == {"b"}
     lake.storage.write_bytes("_footers/web.shards.parquet", b"no parquet")
-    assert known_shards(lake, "web") == {"b": replace(known["b"], rows=7)}
+    assert opened_records(lake, plan, monkeypatch) == ["b"]

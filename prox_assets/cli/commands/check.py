@@ -35,8 +35,7 @@ def check(lake: LakeOption = "lake", corpus: CorpusOption = None, settings: Sett
         failed |= _check_shards(opened, name)
         failed |= _check_drift(opened, name, files.watched.of(name).monitoring)
         if name in plans:
-            known = known_shards(opened, name).values()
-            print_staleness(staleness(opened, plans[name], known, remember=True))
+            print_staleness(staleness(opened, plans[name], known_shards(opened, name).values()))
     if failed:
         raise typer.Exit(1)
 

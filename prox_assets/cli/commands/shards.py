@@ -54,11 +54,11 @@ def shards(
     for name in files.named_corpora(opened, corpus):
         known = list(known_shards(opened, name).values())
         if name not in files.paths:
-            console.print(_table(name, shard_states(opened, name, known, remember=True)))
+            console.print(_table(name, shard_states(opened, name, known, recall=True)))
             continue
         path = files.paths[name]
         say(f"corpus {name}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {path}")
-        print_staleness(staleness(opened, plan_of(path), known, remember=True))
+        print_staleness(staleness(opened, plan_of(path), known))
 
 
 def _discover(lake: Lake, corpus: str, path: Path) -> None:
