@@ -80,6 +80,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("gpu_throughput", missing=no_vllm or _no_gpu())
     yield Benchmark("memory")
     yield Benchmark("backfill_overhead", pages=False)
+    yield Benchmark("placements")
     yield Benchmark("refine_pages", missing=no_vllm)
     yield Benchmark("s3_demo", pages=False)
     yield Benchmark("scan_on_s3", pages=False)

@@ -48,6 +48,7 @@ def main() -> int:
     parser.add_argument("--refiner", default="lines", help="a preset (lines)")
     parser.add_argument("--documents", type=positive, help="only the first N pages of FILE")
     parser.add_argument("--shards", type=positive, default=20, help="shards of the real pages (20)")
+    parser.add_argument("--only", choices=("sample", "pages"), help="this corpus alone")
     options = parser.parse_args()
     os.environ["NO_PROXY"] = "127.0.0.1"
     same = True
@@ -55,6 +56,8 @@ def main() -> int:
         work = Path(folder)
         _write_shards(list(islice(read_pages(options.pages), options.documents)), work / "raw", options.shards)
         for corpus, urls in {"sample": SAMPLE, "pages": f"{work}/raw/*"}.items():
+            if options.only not in (None, corpus):
+                continue
             for told, differences in _compared(work / corpus, corpus, urls, options.refiner):
                 print(told, *differences[:5], sep="\n  ", flush=True)
                 same = same and not differences

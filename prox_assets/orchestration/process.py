@@ -4,13 +4,10 @@ When a run worker is killed with -9, its step process keeps running and holds th
 multiprocess executor). The orphan would go on writing while the retried run begins.
 """
 
-import ctypes
 import os
-import signal
-import sys
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from prox_assets.machine.parents import end_with_parent
 
 
 def die_with_run_worker() -> None:
@@ -19,14 +16,9 @@ def die_with_run_worker() -> None:
     A run worker that executes its steps itself is a child of the code server, whose restarts runs have to survive: then
     the kernel is not asked.
     """
-    if sys.platform != "linux":
-        return
     parent = os.getppid()
-    if _is_code_server(parent):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the run worker died before the call
-        os.kill(os.getpid(), signal.SIGKILL)
+    if not _is_code_server(parent):
+        end_with_parent(parent)
 
 
 def _is_code_server(pid: int) -> bool:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import httpx
 import psutil
+from tenacity import retry, stop_after_attempt
 
 from prox_assets.testing.ports import free_port
 
@@ -52,14 +53,6 @@ class RayCluster:
         """Kill a node's raylet with -9; the node's jobs die with it."""
         self.nodes.pop(number).kill_raylet()
 
-    def kill(self) -> None:
-        """Kill everything at once, as when the machines go away."""
-        for node in (self._cluster.head_node, *self.nodes):
-            for processes in node.all_processes.values() if node is not None else ():
-                for each in processes:
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        _kill_tree(psutil.Process(each.process.pid))
-
     def _add(self, **arguments: Any) -> "Node":
         return self._cluster.add_node(
             node_ip_address=_LOOPBACK,
@@ -78,8 +71,6 @@ def ray_cluster(devices: int = 2, dashboard_port: int | None = None) -> Iterator
         devices: Nodes with a logical GPU each.
         dashboard_port: Where jobs are submitted; a free port if None.
     """
-    from ray.cluster_utils import Cluster
-
     # Ray's sockets lie in it, and the path of a socket may have 107 characters.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     on_sigterm = signal.getsignal(signal.SIGTERM)
@@ -90,20 +81,36 @@ def ray_cluster(devices: int = 2, dashboard_port: int | None = None) -> Iterator
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
     with patch.dict(os.environ, settings):
-        # The kernel ends its processes with this one.
-        cluster = RayCluster(Cluster(shutdown_at_exit=True), dashboard_port or free_port())
         try:
-            for device in range(devices):
-                cluster.add_node(device)
-            until = time.monotonic() + _START_SECONDS
-            while not _takes_jobs(cluster.address):
-                assert time.monotonic() < until, "the dashboard does not answer"
-                time.sleep(0.2)
-            yield cluster
+            yield _started(devices, dashboard_port or free_port())
         finally:
-            cluster.kill()
+            _kill_all(folder)
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own drains a cluster that is gone
             shutil.rmtree(folder, ignore_errors=True)
+
+
+# A node gives up after 30 seconds, too few on a loaded machine.
+@retry(stop=stop_after_attempt(3), before_sleep=lambda _: _kill_all(os.environ["RAY_TMPDIR"]), reraise=True)
+def _started(devices: int, port: int) -> RayCluster:
+    from ray.cluster_utils import Cluster
+
+    # The kernel ends its processes with this one.
+    cluster = RayCluster(Cluster(shutdown_at_exit=True), port)
+    for device in range(devices):
+        cluster.add_node(device)
+    until = time.monotonic() + _START_SECONDS
+    while not _takes_jobs(cluster.address):
+        assert time.monotonic() < until, "the dashboard does not answer"
+        time.sleep(0.2)
+    return cluster
+
+
+def _kill_all(folder: str) -> None:
+    """Kill the processes whose commands name a folder, and those that they have started."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(folder in word for word in process.cmdline()):
+                _kill_tree(process)
 
 
 def _kill_tree(process: psutil.Process) -> None:

@@ -58,7 +58,7 @@ class RayStandIn(http.server.ThreadingHTTPServer):
                 variables["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, taken))
             with (self.logs / f"{name}.log").open("wb") as log:
                 process = self.processes[name] = subprocess.Popen(
-                    ["/bin/sh", "-c", f"exec {job['entrypoint']}"],
+                    ["/bin/sh", "-c", job["entrypoint"]],
                     env=variables,
                     stdout=log,
                     stderr=log,

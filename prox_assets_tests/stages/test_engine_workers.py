@@ -46,6 +46,13 @@ def plan(tmp_path: Path, tiny_llama: Path) -> RefinementPlan:
     )
 
 
+@pytest.fixture
+def plan_of_one_level(plan: RefinementPlan) -> RefinementPlan:
+    """The same without chunk programs: half as many starts of engines."""
+    assert isinstance(plan.refiners, RefinerPair)
+    return plan.model_copy(update={"refiners": plan.refiners.model_copy(update={"chunk": None})})
+
+
 def refine_here(lake: Lake, plan: RefinementPlan, run_id: str) -> PipelineResult:
     """Refine in this process, without a device: a lease would last as long as the process."""
     here = plan.model_copy(update={"engine": TransformersEngineConfig(device="cpu", threads=1, batch_size=1)})
@@ -96,30 +103,30 @@ def test_two_engines_make_the_lake_that_one_makes_each_on_a_device_of_its_own(tm
     assert refine_here(two, plan, "again").unchanged == set(SHARDS)
 
 
-def test_a_killed_worker_costs_its_shard_and_another_takes_its_device(tmp_path, plan):
+def test_a_killed_worker_costs_its_shard_and_another_takes_its_device(tmp_path, plan_of_one_level):
     lake = lake_at(tmp_path / "lake")
     killed: list[int] = []
 
     def kill_once(stage: str, shard: str) -> None:
-        if stage == "chunks" and not killed:
+        if stage == "documents" and not killed:
             killed.append(holders_by_device()["0"])
             psutil.Process(killed[0]).kill()
 
-    result = refine_on_both(lake, plan, seen=kill_once)
+    result = refine_on_both(lake, plan_of_one_level, seen=kill_once)
 
     [(shard, error)] = result.errors.items()
     assert "was killed by signal 9" in str(error)
     assert sorted([*result.metrics, shard]) == SHARDS
-    again = refine_here(lake, plan, "again")
+    again = refine_here(lake, plan_of_one_level, "again")
     assert sorted(again.metrics) == SHARDS
     assert again.unchanged == set(SHARDS) - {shard}
 
 
-def test_a_worker_without_a_device_holds_nothing_up(tmp_path, plan, capfd):
+def test_a_worker_without_a_device_holds_nothing_up(tmp_path, plan_of_one_level, capfd):
     lake = lake_at(tmp_path / "lake")
     with holding(1) as other:
         assert other.sees() == {"0"}
-        result = refine_on_both(lake, plan)
+        result = refine_on_both(lake, plan_of_one_level)
         assert list(result.metrics) == SHARDS
         assert holders_by_device() == {"0": other.pid}
     assert f"waits for a device: leased are device 0 by process {other.pid}" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """`prox stage`: one stage for some shards; what every launcher starts."""
 
 import json
+import os
 import signal
 import sys
 import uuid
@@ -18,6 +19,7 @@ from prox_assets.cli.console import fail
 from prox_assets.cli.options import LakeOption
 from prox_assets.cli.plan_options import read_settings, settings_of
 from prox_assets.lake.errors import LakeError, RetryableLakeError
+from prox_assets.machine.parents import WITH_PARENT_VARIABLE, end_with_parent
 from prox_assets.placement.request import StageRequest
 from prox_assets.placement.run import ExitCode, run_stages
 from prox_assets.placement.told import pipes, request_in, standard_output_for_events, told_to
@@ -63,6 +65,8 @@ def stage(
     failed, and would again; 75 shards failed, and another try may help; 130 interrupted; 143 ended by SIGTERM: finished
     windows are kept.
     """
+    if os.environ.get(WITH_PARENT_VARIABLE):
+        end_with_parent(os.getppid())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         with pipes() as session:

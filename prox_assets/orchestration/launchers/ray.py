@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
+from prox_assets.machine.parents import WITH_PARENT_VARIABLE
 from prox_assets.orchestration.launchers.launcher import Job, LauncherMissingError, LaunchError
 from prox_assets.placement.settings import RayPlacement
 
@@ -156,10 +157,17 @@ def _entrypoint(placement: RayPlacement) -> str:
     command = [*placement.command, "stage"]
     if placement.time_minutes is not None:  # Ray knows no time limit
         command = ["timeout", f"--kill-after={_END_SECONDS}", str(60 * placement.time_minutes), *command]
-    return shlex.join(command)
+    # When a raylet dies, Ray kills what it has started itself, and no more: a shell in between would leave the stage at
+    # work, with its leases (measured with 2.60).
+    return f"exec {shlex.join(command)}"
 
 
 def _runtime_env(job: Job, placement: RayPlacement, task: int) -> dict[str, Any]:
     image = {} if placement.image is None else {"image_uri": placement.image}
-    variables = {**placement.runtime_env.get("env_vars", {}), **job.environment, "PROX_TASK": str(task)}
+    variables = {
+        **placement.runtime_env.get("env_vars", {}),
+        **job.environment,
+        WITH_PARENT_VARIABLE: "1",
+        "PROX_TASK": str(task),
+    }
     return {**image, **placement.runtime_env, "env_vars": variables}
