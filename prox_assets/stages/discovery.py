@@ -56,7 +56,7 @@ class Discovery:
 
 
 def discover_shards(
-    lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True, whole: bool = True
+    lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True, whole: bool = True, remember: bool = False
 ) -> Discovery:
     """List the source, record new and changed shards, and return the differences.
 
@@ -68,13 +68,14 @@ def discover_shards(
         run_id: Written into recorded rows.
         may_move: Whether a known shard may have a new URL, as when a corpus has moved.
         whole: Whether the plan names the corpus's whole source. Otherwise nothing follows from a shard's absence.
+        remember: Leave in the lake what records say, so that the next call opens only those written since.
 
     Raises:
         CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
         StageError: A known shard has a new URL although `may_move` is false.
         LakeError: The lake cannot be read, or was written by another release.
     """
-    known, damaged = _recorded(lake, plan.corpus, remember=True)
+    known, damaged = _recorded(lake, plan.corpus, remember=remember)
     remnants = {key: shard for key in damaged if (shard := _remnant(lake, plan.corpus, key)) is not None}
     now = datetime.now(UTC)
 

@@ -153,11 +153,11 @@ def opened_records(lake: Lake, plan: RefinementPlan, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as counting:
         counting.setattr(Lake, "info", counted)
-        discover_shards(lake, plan, "look")
+        discover_shards(lake, plan, "look", remember=True)
     found = known_shards(lake, "web")
     forget_records(lake, "web")
     assert found == known_shards(lake, "web")
-    discover_shards(lake, plan, "look")
+    discover_shards(lake, plan, "look", remember=True)
     return opened
 
 
