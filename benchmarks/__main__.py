@@ -8,6 +8,7 @@ separate: `make chaos`.
 import argparse
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,14 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("s3_demo", pages=False)
     yield Benchmark("scan_on_s3", pages=False)
     yield Benchmark("million_files", ("--files", "200000"), pages=False)
+    yield Benchmark(
+        "partitions_in_ui",
+        ("--shards", "1000"),
+        pages=False,
+        missing=None if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))) else "needs Chromium",
+    )
+    yield Benchmark("many_shards", ("--shards", "1000", "--work", str(work / "many")), pages=False)
+    yield Benchmark("scale_model_check")
     yield Benchmark("catalog_scale", ("--shards", "2000", "--work", str(work / "catalog")), pages=False)
     yield Benchmark("engine_parity", missing=no_vllm)
     yield Benchmark("drift_simulation", pages=False)

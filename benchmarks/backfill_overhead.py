@@ -60,12 +60,14 @@ class Backfill:
     Attributes:
         wall: From launch until Dagster reports it complete.
         working: From launch to the end of its last run. The daemon checks only every 30 s whether a backfill is done.
+        started: From launch until its first run is queued, for which the daemon has to look, too.
         runs: Number of runs.
         phases: Median seconds of each phase of a run.
     """
 
     wall: float
     working: float
+    started: float
     runs: int
     phases: dict[str, float]
 
@@ -218,6 +220,7 @@ def backfill(deployment: Deployment, instance: dg.DagsterInstance, step: str, co
     return Backfill(
         wall=finished - launched,
         working=max(record.end_time or 0.0 for record in records) - launched,
+        started=min(record.create_timestamp.timestamp() for record in records) - launched,
         runs=len(records),
         phases={name: statistics.median(phase[name] for phase in phases) for name in PHASES},
     )

@@ -196,34 +196,36 @@ def rows_query(
         shards: Shards that the parts were asked about; all by default.
         columns: The columns to read, where the table has them; all by default.
     """
-    columns = tuple(name for name in _types(what) if columns is None or name in columns)
-    types = {name: kind for name, kind in _types(what).items() if name in columns}
+    types = {name: kind for name, kind in _types(what).items() if columns is None or name in columns}
     # Files of an earlier release lack the columns that were added since, and have others under an older name.
     added = next((names for table, names in ADDED_COLUMNS.items() if table == what), frozenset())
     renamed = next((names for table, names in RENAMED_COLUMNS.items() if table == what), {})
-    renamed = {new: old for new, old in renamed.items() if new in columns}
-    may_lack = bool(renamed) or not added.isdisjoint(columns)
-    queries = [no_rows({**types, **{old: types[new] for new, old in renamed.items()}})] if may_lack else []
+    renamed = {new: old for new, old in renamed.items() if new in types}
+    olds = {old: types[new] for new, old in renamed.items()}
+    differing = {**_types(what), **olds} if renamed or not added.isdisjoint(types) else None
+    names = ", ".join([*types, *olds])
+    queries: list[str] = []
     fresh: list[str] = []
     for part in parts:
         if part.uri is not None:
             wanted = "true" if shards is None else one_of("shard", shards)
-            rows = f"FROM {parquet_rows([part.uri])} WHERE {wanted} AND NOT {one_of('shard', part.outdated)}"
-            queries.append(f"SELECT {'*' if may_lack else ', '.join(columns)} {rows}")
+            rows = f"FROM {parquet_rows([part.uri], differing)} WHERE {wanted} AND NOT {one_of('shard', part.outdated)}"
+            queries.append(f"SELECT {names} {rows}")
         fresh += part.fresh
-    if fresh:
-        queries.append(_fresh_rows(what, fresh, columns, may_lack=may_lack))
-    rows = " UNION ALL BY NAME ".join(queries) or no_rows(_types(what))
+    if fresh and what is Compacted.MANIFESTS:
+        queries.append(_fresh_manifests(fresh))
+    elif fresh:
+        queries.append(f"SELECT {names} FROM {parquet_rows(fresh, differing)}")
+    if not queries:
+        return no_rows(_types(what))
+    rows = " UNION ALL BY NAME ".join(queries)
     if not renamed:
         return rows
     todays = ", ".join(f"coalesce({new}, {old}) AS {new}" for new, old in renamed.items())
     return f"SELECT * EXCLUDE ({', '.join(renamed.values())}) REPLACE ({todays}) FROM ({rows})"
 
 
-def _fresh_rows(what: Compacted, uris: Sequence[str], columns: Sequence[str], *, may_lack: bool) -> str:
-    if what is not Compacted.MANIFESTS:
-        # union_by_name opens every file before the first row is read, so we use it only where columns may differ.
-        return f"SELECT {'*' if may_lack else ', '.join(columns)} FROM {parquet_rows(uris, union_by_name=may_lack)}"
+def _fresh_manifests(uris: Sequence[str]) -> str:
     # The path names the manifest's shard: .../{corpus}/manifests/{shard}.json
     columns = "{execution_id: 'VARCHAR', run_id: 'VARCHAR', created_at: 'VARCHAR'}"
     return (

@@ -29,16 +29,24 @@ def no_rows(types: Mapping[str, str]) -> str:
     return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in types.items())} WHERE false"
 
 
-def parquet_rows(patterns: Sequence[str], *, union_by_name: bool = False) -> str:
+def parquet_rows(patterns: Sequence[str], columns: Mapping[str, str] | None = None) -> str:
     """Return the table function that reads Parquet files.
 
     Args:
         patterns: Patterns that match the files (see places.py).
-        union_by_name: Whether columns may differ between files.
+        columns: The columns and their types, where files may lack some, which then read as null; by default those of
+            the first file. `union_by_name` would do, too, but opens every file before the first row is read, and holds
+            70 KB of memory for each: 3 GB for the metrics of 50,000 shards.
     """
-    by_name = ", union_by_name = true" if union_by_name else ""
+    schema = ""
+    if columns is not None:
+        entries = (
+            f"{quoted(name)}: {{'name': {quoted(name)}, 'type': {quoted(kind)}, 'default_value': NULL}}"
+            for name, kind in columns.items()
+        )
+        schema = f", schema = MAP {{{', '.join(entries)}}}"
     # By default, DuckDB would read a folder above the lake named `corpus=web` as a column.
-    return f"read_parquet({quoted_list(patterns)}, hive_partitioning = false{by_name})"
+    return f"read_parquet({quoted_list(patterns)}, hive_partitioning = false{schema})"
 
 
 _TYPES: dict[pa.DataType, str] = {

@@ -110,17 +110,14 @@ def _shard_views(
         if table in compacted or (only is not None and table not in only):
             continue
         patterns = list(chain.from_iterable(files(corpus, table) for corpus in corpora))
-        empty = no_rows({field.name: duckdb_type(field.type) for field in SCHEMAS[table]})
+        types = {field.name: duckdb_type(field.type) for field in SCHEMAS[table]}
         if patterns:
-            may_lack = table in ADDED_COLUMNS
-            rows = f"SELECT * FROM {parquet_rows(patterns, union_by_name=may_lack)}"
-            if may_lack:  # files of an earlier release lack columns, perhaps all of the files
-                rows = f"{empty} UNION ALL BY NAME {rows}"
+            rows = f"SELECT * FROM {parquet_rows(patterns, types if table in ADDED_COLUMNS else None)}"
             if table in EXECUTION_TABLES:
                 rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
             if table is Table.JUDGEMENTS:
                 covered = "" if shards is None else f" WHERE {one_of('shard', shards)}"
                 rows += f"{covered} QUALIFY {LATEST}"
         else:
-            rows = empty
+            rows = no_rows(types)
         yield f"CREATE OR REPLACE VIEW {table} AS {rows}"

@@ -40,11 +40,11 @@ def suggested_bytes(total_bytes: int) -> int:
 def shard_bytes(source: CorpusSource, files: RawFiles, known: Mapping[str, Shard]) -> int | None:
     """Return how large shards of new files are to be; None if each file is one.
 
-    Without a setting, files share shards if there are too many at the beginning of a corpus, and ever after.
+    Without a setting, new files share shards once the corpus has too many files, and ever after.
     """
     if source.shard_bytes is not None or source.rows_per_shard is not None:
         return source.shard_bytes
-    shares = any(shard.has_many_files for shard in known.values()) if known else len(files) > MAX_SHARDS
+    shares = len(files) > MAX_SHARDS or any(shard.has_many_files for shard in known.values())
     return suggested_bytes(files.total_bytes) if shares else None
 
 

@@ -60,8 +60,8 @@ class SourceSettings(BaseModel):
         default=None,
         description="Size of a shard in bytes of raw files, such as 2GiB: smaller files share a shard, and Parquet and "
         "uncompressed JSON files that are much larger are cut. It decides about files that are new to the lake; no "
-        "other shard changes. By default every file is one shard, unless a corpus begins with more than 5,000 files: "
-        "these share about 4,000 shards.",
+        "other shard changes. By default every file is one shard, until a corpus has more than 5,000 files: new ones "
+        "then share shards of a four-thousandth of the corpus.",
     )
     rows_per_shard: int | None = Field(
         default=None,

@@ -8,9 +8,9 @@ INTRODUCTION = f"""# The lake
 
 `{{lake}}/{{corpus}}/{{table}}/{{shard}}.parquet`: one file per table and shard, zstd, rows in the order of
 `source_row`. The lake is a local folder or an object-store URL. Beside the corpora lie `_resume/` (unfinished
-inference), `_leases/` (who is writing), `_alerts/` (how many incidents are open), `_footers/` (what the footers of
-files say, so that they are read once), `_jobs/` (what jobs on a cluster tell) and, in a local lake, `_tmp/` (unfinished
-files); nothing in them is a result.
+inference), `_leases/` (who is writing), `_alerts/` (how many incidents are open), `_footers/` (what footers and
+shards' records say, so that they are read once), `_jobs/` (what jobs on a cluster tell) and, in a local lake, `_tmp/`
+(unfinished files); nothing in them is a result.
 
 `{{lake}}/{{corpus}}/manifests/{{shard}}.json` names the execution whose `refined`, `outcomes`, `chunk_outcomes` and
 `edits` belong together. A shard that an earlier release executed has no `chunk_outcomes`, so that its verdicts are not

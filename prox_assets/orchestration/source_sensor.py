@@ -5,6 +5,9 @@ A sensor has to finish within Dagster's evaluation time-out. Listing is quick, u
 are remembered, and read docs/shards.md about the million.
 """
 
+from collections.abc import Collection
+from itertools import islice
+
 import dagster as dg
 
 from prox_assets.catalog.compaction import FOLDER as COMPACTIONS
@@ -26,6 +29,9 @@ from prox_assets.stages.identities import METRICS_VERSION
 from prox_assets.stages.shard_states import STAGES
 from prox_assets.stages.staleness import refiner_fingerprint
 
+NAMED = 100
+"""Shards that a message or an event names; 50,000 names would make it too long for the UI."""
+
 
 def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
     """Build the job `discover_{corpus}_shards`, which lists the source now and adds new shards."""
@@ -38,7 +44,12 @@ def build_discovery_job(settings: CorpusSettings) -> dg.JobDefinition:
             context.log.warning(warning)
         context.log.info(describe(found))
         context.add_output_metadata(
-            {"shards": len(found.shards), "added": list(found.added), "changed": list(found.changed)}
+            {
+                "shards": len(found.shards),
+                "shards_added": len(found.added),
+                "added": list(found.added[:NAMED]),
+                "changed": list(found.changed[:NAMED]),
+            }
         )
 
     @dg.job(
@@ -139,9 +150,12 @@ def describe(found: Discovery) -> str:
     """Summarize a listing in one line."""
     parts = [f"{len(found.shards)} shards, {len(found.added)} new"]
     if found.changed:
-        parts.append(f"changed since they were read; materialize raw_shards again: {', '.join(found.changed)}")
+        parts.append(f"changed since they were read; materialize raw_shards again: {_named(found.changed)}")
     if found.gone:
-        parts.append(
-            f"no longer in the source; their results stay until `prox withdraw-shard`: {', '.join(found.gone)}"
-        )
+        parts.append(f"no longer in the source; their results stay until `prox withdraw-shard`: {_named(found.gone)}")
     return "; ".join(parts)
+
+
+def _named(keys: Collection[str]) -> str:
+    more = len(keys) - NAMED
+    return ", ".join(islice(keys, NAMED)) + (f" and {more:,} more" if more > 0 else "")

@@ -8,6 +8,8 @@ from math import ceil
 
 # Sizes to choose from. More shards than the last make Dagster's pages slow.
 SHARD_COUNTS = (250, 500, 1000, 2000, 5000)
+# Shards of each engine, as far as there are not too many in all: with 500 shards, 12 of 512 engines would have nothing.
+SHARDS_PER_ENGINE = (1, 2, 3, 4, 6, 8)
 RUN_SIZES = (1, 2, 4, 8, 16, 32)
 
 
@@ -15,9 +17,9 @@ RUN_SIZES = (1, 2, 4, 8, 16, 32)
 class Overheads:
     """What a backfill costs besides the model's work, seconds unless said otherwise.
 
-    The defaults of `run` and `shard` are measured (docs/speed.md, Orchestration), `launch` and `store` are assumed for
-    one daemon and an object store. `failures` are those of Llama 3's training: 419 unexpected interruptions in 54 days
-    on 16,384 GPUs (arXiv 2407.21783, section 3.3.4).
+    The defaults of `run` and `shard` are measured (docs/speed.md, Orchestration); `launch` and `store` are assumed for
+    one daemon and an object store, `spread` for shards that were made by size. `failures` are those of Llama 3's
+    training: 419 unexpected interruptions in 54 days on 16,384 GPUs (arXiv 2407.21783, section 3.3.4).
 
     Attributes:
         start: Loading the models, once for each run.
@@ -27,6 +29,8 @@ class Overheads:
         store: Requests of a shard, one after the other.
         window: Work that a failure loses, on average.
         failures: Failures per hour of one engine.
+        spread: Standard deviation of a shard's work, as a share of the mean. Without it, a shard for each engine would
+            be best, however long it takes: all would end together.
     """
 
     start: float
@@ -36,6 +40,7 @@ class Overheads:
     store: float = 3.0
     window: float = 5.0
     failures: float = 2e-5
+    spread: float = 0.1
 
 
 @dataclass
@@ -74,26 +79,27 @@ def simulate(
 
     Args:
         work_hours: Hours of one engine for the whole corpus.
-        shards: Shards, all of one size.
+        shards: Shards.
         per_run: Shards of a run, which share an engine start.
         engines: Engines that work at a time.
         overheads: What a backfill costs besides.
-        seed: Of the failures.
+        seed: Of the failures, and of the shards' sizes.
     """
     generator = random.Random(seed)  # noqa: S311 - a simulation
-    one_shard = work_hours * 3600 / shards
+    sizes = [max(0.1, generator.gauss(1, overheads.spread)) for _ in range(shards)]
+    second = work_hours * 3600 / sum(sizes)
     free = [0.0] * engines
     causes = ("work", "engine starts", "runs", "storage", "failures", "launches", "idle at the end")
     spent: dict[str, float] = dict.fromkeys(causes, 0.0)
     for number in range(ceil(shards / per_run)):
-        size = min(per_run, shards - number * per_run)
+        of_run = sizes[number * per_run : (number + 1) * per_run]
         now = heapq.heappop(free)
         launched = max(now, number * overheads.launch)
         parts = {
-            "work": size * one_shard,
+            "work": sum(of_run) * second,
             "engine starts": overheads.start,
-            "runs": overheads.run + size * overheads.shard,
-            "storage": size * overheads.store,
+            "runs": overheads.run + len(of_run) * overheads.shard,
+            "storage": len(of_run) * overheads.store,
         }
         failed = _failures(sum(parts.values()), overheads.failures / 3600, generator)
         parts["failures"] = failed * (overheads.window + overheads.start + overheads.run)
@@ -112,10 +118,16 @@ def best(
     work_hours: float,
     engines: int,
     overheads: Overheads,
-    shard_counts: Sequence[int] = SHARD_COUNTS,
+    shard_counts: Sequence[int] | None = None,
     run_sizes: Sequence[int] = RUN_SIZES,
 ) -> Backfill:
-    """Return the backfill that is done first, of all combinations of sizes; of equals the one with fewer shards."""
+    """Return the backfill that is done first, of all combinations of sizes; of equals the one with fewer shards.
+
+    By default the numbers of shards are SHARD_COUNTS, and multiples of the engines.
+    """
+    if shard_counts is None:
+        of_each = (engines * number for number in SHARDS_PER_ENGINE)
+        shard_counts = (*SHARD_COUNTS, *(count for count in of_each if count <= SHARD_COUNTS[-1]))
     tried = (
         simulate(work_hours, shards, per_run, engines, overheads) for shards in shard_counts for per_run in run_sizes
     )

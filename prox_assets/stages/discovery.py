@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
 from pydantic import ByteSize
 
 from prox_assets import __version__
 from prox_assets.corpora.grouping import MAX_SHARDS, suggested_bytes
 from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.shards import Shard, list_shards
-from prox_assets.lake.errors import DamagedTableError, LakeError, RetryableLakeError
+from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.identity import fingerprint, source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
+from prox_assets.stages.shard_records import read_records
 
 # Columns of `shards` that a Shard has under the same name.
 _SAME_NAMES = (
@@ -56,7 +56,7 @@ class Discovery:
 
 
 def discover_shards(
-    lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True, whole: bool = True
+    lake: Lake, plan: RefinementPlan, run_id: str, *, may_move: bool = True, whole: bool = True, remember: bool = False
 ) -> Discovery:
     """List the source, record new and changed shards, and return the differences.
 
@@ -68,13 +68,14 @@ def discover_shards(
         run_id: Written into recorded rows.
         may_move: Whether a known shard may have a new URL, as when a corpus has moved.
         whole: Whether the plan names the corpus's whole source. Otherwise nothing follows from a shard's absence.
+        remember: Leave in the lake what records say, so that the next call opens only those written since.
 
     Raises:
         CorpusError: The source could not be listed, or has no files but the lake's; nothing is recorded then.
         StageError: A known shard has a new URL although `may_move` is false.
         LakeError: The lake cannot be read, or was written by another release.
     """
-    known, damaged = _recorded(lake, plan.corpus)
+    known, damaged = _recorded(lake, plan.corpus, remember=remember)
     remnants = {key: shard for key in damaged if (shard := _remnant(lake, plan.corpus, key)) is not None}
     now = datetime.now(UTC)
 
@@ -178,31 +179,16 @@ def known_shards(lake: Lake, corpus: str) -> dict[str, Shard]:
         DamagedTableError: A record is damaged; the message names the file. The next discovery writes it anew.
         LakeError: The lake cannot be read.
     """
-    known, damaged = _recorded(lake, corpus)
+    known, damaged = _recorded(lake, corpus, remember=False)
     for error in damaged.values():
         raise error
     return known
 
 
-def _recorded(lake: Lake, corpus: str) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
+def _recorded(lake: Lake, corpus: str, *, remember: bool) -> tuple[dict[str, Shard], dict[str, DamagedTableError]]:
     """Return the recorded shards by key, in order of the keys, and the error of each record that is damaged."""
-    try:
-        frame = lake.scan(corpus, Table.SHARDS).select(_WITHOUT_FILES).sort("shard").collect()
-        return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, {}
-    except RetryableLakeError:
-        raise
-    except (DamagedTableError, pl.exceptions.PolarsError) as error:
-        known: dict[str, Shard] = {}
-        damaged: dict[str, DamagedTableError] = {}
-        for key in lake.shards(corpus, Table.SHARDS):
-            try:
-                for row in lake.rows(corpus, Table.SHARDS, key, _WITHOUT_FILES):
-                    known[key] = _shard(row)
-            except DamagedTableError as damage:
-                damaged[key] = damage
-        if not damaged and isinstance(error, pl.exceptions.PolarsError):
-            raise LakeError(f"the table shards of {corpus!r} in {lake.url} cannot be read: {error}") from error
-        return known, damaged
+    frame, damaged = read_records(lake, corpus, _WITHOUT_FILES, remember=remember)
+    return {row["shard"]: _shard(row) for row in frame.iter_rows(named=True)}, damaged
 
 
 def _remnant(lake: Lake, corpus: str, key: str) -> Shard | None:
@@ -241,7 +227,8 @@ def known_shard(lake: Lake, corpus: str, key: str) -> Shard:
         return _shard(row)
     raise StageError(
         f"shard {key!r} of corpus {corpus!r} is not recorded in the lake {lake.url}. "
-        f"Run the corpus's discovery (the job discover_{corpus}_shards, or `prox shards`) and use the keys it lists."
+        f"Run the corpus's discovery (the job discover_{corpus}_shards, or `prox shards --discover --settings "
+        "defs.yaml`), and use the keys that the source has."
     )
 
 

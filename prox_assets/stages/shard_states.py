@@ -4,15 +4,19 @@ Every file records the identities of its inputs, so this needs no configuration.
 is for the stages, and for Dagster's code versions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State, chain_states
+from prox_assets.lake.footers import Footers
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.stages.identities import metrics_identity
 
 # The table that tells a stage's state, in the order of the stages.
@@ -23,6 +27,8 @@ STAGES = {
     "refined_shards": Table.OUTCOMES,
     "quality_metrics": Table.SHARD_METRICS,
 }
+# Footers are read at once from a store that answers slowly.
+READERS = 8
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,31 @@ class ShardState:
     updated: datetime | None
 
 
-def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard]) -> list[ShardState]:
-    """Describe recorded shards; see `discovery.known_shards`."""
-    return [_state(lake, corpus, shard) for shard in shards]
+def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard], *, recall: bool = False) -> list[ShardState]:
+    """Describe recorded shards; see `discovery.known_shards`.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shards: The shards.
+        recall: Open only files that were written since a check `up_to_date` looked at them; for all shards of a
+            corpus, because it lists the corpus's folders.
+
+    Raises:
+        LakeError: A file is damaged, or the lake cannot be read.
+    """
+    if not recall:
+        return [_state(partial(lake.info, corpus), partial(lake.execution, corpus), shard) for shard in shards]
+    footers = Footers(lake, corpus, STAGES.values())
+    with ThreadPoolExecutor(READERS) as readers:
+        return [*readers.map(partial(_state, footers.info, footers.execution), shards)]
 
 
-def _state(lake: Lake, corpus: str, shard: Shard) -> ShardState:
-    files = {stage: lake.info(corpus, table, shard.key) for stage, table in STAGES.items()}
-    execution = lake.execution(corpus, shard.key)
+def _state(
+    info: Callable[[Table, str], FileInfo | None], execution_of: Callable[[str], str | None], shard: Shard
+) -> ShardState:
+    files = {stage: info(table, shard.key) for stage, table in STAGES.items()}
+    execution = execution_of(shard.key)
     tables = {table: files[stage] for stage, table in STAGES.items()}
     chain = chain_states(tables, source_version(*shard.version), execution)
     stages = {stage: chain[table] for stage, table in STAGES.items() if table in chain}

@@ -23,7 +23,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import model_folder
 from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.shard_states import READERS, STAGES
 
 # What making a stage again takes.
 COSTS = {
@@ -33,8 +33,6 @@ COSTS = {
     "refined_shards": "execution, no inference",
     "quality_metrics": "measuring, no inference",
 }
-# Footers are read at once from a store that answers slowly.
-READERS = 8
 
 
 @dataclass(frozen=True)

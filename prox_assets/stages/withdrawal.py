@@ -13,6 +13,7 @@ from prox_assets.lake.resume import remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.run import StageError
+from prox_assets.stages.shard_records import forget_records
 from prox_assets.stages.shard_states import STAGES
 
 
@@ -60,3 +61,4 @@ def withdraw_shard(lake: Lake, corpus: str, key: str, run_id: str, *, even_if_in
         for table in sorted(Table, key=lambda table: table is Table.SHARDS):
             lake.storage.remove(lake.table_path(corpus, table, key))
         forget_footers(lake, corpus)
+        forget_records(lake, corpus)

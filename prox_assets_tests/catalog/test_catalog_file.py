@@ -10,7 +10,7 @@ import pytest
 from prox_assets.catalog.compaction import Compacted
 from prox_assets.catalog.file import TEXT_TABLES, write_catalog
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.schemas import Table
+from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 
 NAMES = {*map(str, Table), *map(str, Compacted)}
@@ -37,6 +37,17 @@ def test_the_views_of_a_local_lake_show_shards_that_come_later(local_lake, tmp_p
                 ("one.jsonl",),
                 ("two.jsonl",),
             ]
+
+
+@pytest.mark.local_lake
+def test_making_it_opens_one_shard_of_a_table(local_lake, tmp_path):
+    refine_pages(local_lake, tmp_path / "raw", (Page("a new shard"),), shard="two.jsonl")
+    for table in ADDED_COLUMNS:
+        Path(local_lake.storage.path(local_lake.table_path("web", table, "two.jsonl"))).write_bytes(b"no parquet")
+    with duckdb.connect(str(write_catalog(local_lake, tmp_path / "catalog.duckdb")), read_only=True) as con:
+        for table in ADDED_COLUMNS:
+            with pytest.raises(duckdb.Error, match="two"):
+                con.table(table).fetchall()
 
 
 def test_it_is_replaced_while_a_reader_has_it_open(local_lake, tmp_path):

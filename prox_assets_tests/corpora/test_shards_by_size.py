@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prox_assets.corpora import grouping
 from prox_assets.corpora.document import Document
 from prox_assets.corpora.grouping import MAX_SHARDS, shard_bytes, suggested_bytes
 from prox_assets.corpora.listing.raw_files import RawFile, RawFiles
@@ -179,7 +180,7 @@ def listing(count, size):
     )
 
 
-def test_a_corpus_that_begins_with_too_many_files_gets_shards_of_many():
+def test_a_corpus_of_too_many_files_gets_shards_of_many():
     few, many = listing(MAX_SHARDS, 10**6), listing(20_000, 10**8)
     source = source_of("s3://b")
     assert shard_bytes(source, few, {}) is None
@@ -190,9 +191,21 @@ def test_a_corpus_that_begins_with_too_many_files_gets_shards_of_many():
     assert 20_000 * 10**8 / wanted <= 4_000
     assert suggested_bytes(1) == 64 * 2**20
     of_one = list_shards_of(["a"])
-    assert shard_bytes(source, many, of_one) is None, "a corpus of one file a shard stays so"
+    assert shard_bytes(source, few, of_one) is None
+    assert shard_bytes(source, many, of_one) == wanted, "a corpus that grows beyond the limit"
     assert shard_bytes(source, few, list_shards_of(["a~7"])) == 64 * 2**20, "and one of many, too"
     assert shard_bytes(source_of("s3://b", rows_per_shard=7), many, {}) is None
+
+
+def test_files_that_make_a_corpus_too_large_share_shards_and_no_other_shard_changes(monkeypatch, tmp_path):
+    monkeypatch.setattr(grouping, "MAX_SHARDS", 3)
+    write(tmp_path, ["a.jsonl", "b.jsonl", "c.jsonl"])
+    records = Records()
+    assert [shard.key for shard in records.list(source_of(tmp_path))] == ["a.jsonl", "b.jsonl", "c.jsonl"]
+    write(tmp_path, ["d.jsonl", "e.jsonl", "f.jsonl"])
+    assert [shard.key for shard in records.list(source_of(tmp_path))] == ["a.jsonl", "b.jsonl", "c.jsonl", "d.jsonl~3"]
+    write(tmp_path, ["g.jsonl"])
+    assert [shard.key for shard in records.list(source_of(tmp_path))][3:] == ["d.jsonl~3", "g.jsonl"]
 
 
 def list_shards_of(keys):

@@ -4,7 +4,7 @@ import pytest
 
 from prox_assets.stages.backfill_model import Overheads, best, simulate
 
-FREE = Overheads(start=0, launch=0, run=0, shard=0, store=0, failures=0)
+FREE = Overheads(start=0, launch=0, run=0, shard=0, store=0, failures=0, spread=0)
 
 
 def test_without_overheads_engines_share_the_work():
@@ -21,21 +21,21 @@ def test_what_does_not_divide_leaves_engines_idle_at_the_end():
 
 
 def test_each_run_pays_its_start_and_each_shard_its_requests():
-    overheads = Overheads(start=60, launch=0, run=10, shard=1, store=4, failures=0)
+    overheads = Overheads(start=60, launch=0, run=10, shard=1, store=4, failures=0, spread=0)
     backfill = simulate(1, shards=40, per_run=8, engines=1, overheads=overheads)
     assert backfill.hours * 3600 == pytest.approx(3600 + 5 * (60 + 10) + 40 * (1 + 4))
     assert backfill.limit == "engine starts"
 
 
 def test_short_runs_on_many_engines_wait_for_their_launches():
-    overheads = Overheads(start=0, launch=10, run=0, shard=0, store=0, failures=0)
+    overheads = Overheads(start=0, launch=10, run=0, shard=0, store=0, failures=0, spread=0)
     backfill = simulate(1, shards=360, per_run=1, engines=100, overheads=overheads)
     assert backfill.hours * 3600 == pytest.approx(359 * 10 + 10)
     assert backfill.limit == "launches"
 
 
 def test_failures_are_paid_for_at_their_rate():
-    overheads = Overheads(start=600, launch=0, run=0, shard=0, store=0, window=0, failures=0.5)
+    overheads = Overheads(start=600, launch=0, run=0, shard=0, store=0, window=0, failures=0.5, spread=0)
     backfill = simulate(1000, shards=1000, per_run=10, engines=4, overheads=overheads)
     expected = (1000 + 100 * 600 / 3600) * 0.5 * 600 / 3600
     assert backfill.spent["failures"] == pytest.approx(expected, rel=0.15)
@@ -52,3 +52,16 @@ def test_the_best_sizes_are_no_worse_than_any_other():
     for shards in (250, 1000, 5000):
         for per_run in (1, 8, 32):
             assert chosen.hours <= simulate(2000, shards, per_run, 64, overheads).hours + 0.001
+
+
+def test_shards_of_unequal_size_are_many_for_each_engine_and_divide_by_the_engines():
+    assert best(26_393, 8, Overheads(start=120)).shards >= 1000
+    chosen = best(26_393, 512, Overheads(start=120))
+    assert chosen.shards > 2000
+    assert chosen.shards % 512 == 0
+    assert best(26_393, 8, Overheads(start=120), shard_counts=(77,)).shards == 77
+
+
+def test_unequal_shards_are_as_much_work_as_equal_ones():
+    even, uneven = (simulate(500, 100, 1, 1, Overheads(start=0, failures=0, spread=spread)) for spread in (0, 0.3))
+    assert uneven.spent["work"] == pytest.approx(even.spent["work"])

@@ -2,6 +2,7 @@
 
 import gzip
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.errors import DamagedTableError, LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileInfo
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards, known_shard, known_shards, record_shard
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import StageError
+from prox_assets.stages.shard_records import forget_records
 from prox_assets.stages.withdrawal import withdraw_shard
 from prox_assets_tests.lakes import lake_at, table_file
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
@@ -136,3 +139,40 @@ def test_a_record_of_another_schema_version_is_never_overwritten(tmp_path: Path,
         discover_shards(lake, plan, "run-2")
     with pytest.raises(LakeError, match="lake schema version 99"):
         known_shard(lake, "web", "a")
+
+
+def opened_records(lake: Lake, plan: RefinementPlan, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Discover; return the shards whose records that opens."""
+    opened: list[str] = []
+    read = Lake.info
+
+    def counted(self: Lake, corpus: str, table: Table, shard: str) -> FileInfo | None:
+        if table is Table.SHARDS:
+            opened.append(shard)
+        return read(self, corpus, table, shard)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(Lake, "info", counted)
+        discover_shards(lake, plan, "look", remember=True)
+    found = known_shards(lake, "web")
+    forget_records(lake, "web")
+    assert found == known_shards(lake, "web")
+    discover_shards(lake, plan, "look", remember=True)
+    return opened
+
+
+def test_only_records_that_were_written_since_the_last_look_are_opened(
+    tmp_path: Path, raw: Path, plan: RefinementPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_at(tmp_path / "lake")
+    refine(lake, plan)
+    assert opened_records(lake, plan, monkeypatch) == ["a", "b"]
+    assert opened_records(lake, plan, monkeypatch) == []
+    known = known_shards(lake, "web")
+    record_shard(lake, "web", replace(known["b"], rows=7), "run-2")
+    assert opened_records(lake, plan, monkeypatch) == ["b"]
+    assert known_shards(lake, "web") == {**known, "b": replace(known["b"], rows=7)}
+    withdraw_shard(lake, "web", "a", "run-3", even_if_in_source=True)
+    assert known_shards(lake, "web").keys() == {"b"}
+    lake.storage.write_bytes("_footers/web.shards.parquet", b"no parquet")
+    assert opened_records(lake, plan, monkeypatch) == ["b"]

@@ -1,18 +1,22 @@
 """`prox shards`: list a corpus's shards and the state of each."""
 
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from prox_assets.cli.console import console, fail, plain_errors, say
+from prox_assets.cli.console import console, fail, plain_errors, say, warn
 from prox_assets.cli.options import CorpusOption, LakeOption
 from prox_assets.cli.plan_options import plan_of
 from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.discovery import discover_shards, known_shards
 from prox_assets.stages.shard_states import ShardState, State, shard_states
 from prox_assets.stages.staleness import staleness
 
@@ -25,6 +29,10 @@ def shards(
     lake: LakeOption = "lake",
     corpus: CorpusOption = None,
     settings: SettingsOption = None,
+    discover: Annotated[
+        bool,
+        typer.Option("--discover", help="First list the sources of the corpora in --settings, and record new shards."),
+    ] = False,
 ) -> None:
     """List the shards in a lake with the state of each.
 
@@ -37,14 +45,28 @@ def shards(
     if files.others is not None:
         raise fail(f"{files.others} names no corpus: shards are judged by the configuration in a corpus's defs.yaml")
     opened = Lake(lake)
+    if discover:
+        if not files.paths:
+            raise fail("--discover needs the --settings of a corpus, which say where its raw files are")
+        for name, path in files.paths.items():
+            if corpus in (None, name):
+                _discover(opened, name, path)
     for name in files.named_corpora(opened, corpus):
         known = list(known_shards(opened, name).values())
         if name not in files.paths:
-            console.print(_table(name, shard_states(opened, name, known)))
+            console.print(_table(name, shard_states(opened, name, known, recall=True)))
             continue
         path = files.paths[name]
         say(f"corpus {name}: {len(known)} {'shard' if len(known) == 1 else 'shards'}, judged by {path}")
         print_staleness(staleness(opened, plan_of(path), known))
+
+
+def _discover(lake: Lake, corpus: str, path: Path) -> None:
+    found = discover_shards(lake, plan_of(path), f"prox-shards-{uuid.uuid4().hex[:12]}")
+    for warning in found.warnings:
+        warn(warning)
+    shards = "shard" if len(found.shards) == 1 else "shards"
+    say(f"corpus {corpus}: {len(found.shards):,} {shards} in the source, {len(found.added):,} new")
 
 
 def _table(corpus: str, states: Sequence[ShardState]) -> Table:

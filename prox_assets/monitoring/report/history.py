@@ -1,5 +1,6 @@
 """What the catalog says about all measurements of a corpus; trends.py decides which numbers are drawn."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ class History:
 
     Attributes:
         corpus: The corpus.
-        rows: The rows of `shard_metrics_history`, oldest first.
+        rows: The rows of `shard_metrics_history`, oldest first; `signals_in` and `signals_out` as dicts by name.
         totals: The corpus's row of `counts.totals`.
         operations: Rows of `counts.operations`.
         configurations: Rows of `metrics_history.configurations`.
@@ -72,7 +73,16 @@ def read_history(lake: Lake, corpus: str) -> History:
 
 def _of_every_measurement(con: "DuckDBPyConnection") -> tuple[list[Row], list[Row]]:
     read_once(con, Table.SHARD_METRICS_HISTORY)
-    return measurements(con).to_dicts(), configurations(con).to_dicts()
+    return [_light(row) for row in measurements(con).iter_rows(named=True)], configurations(con).to_dicts()
+
+
+def _light(row: Row) -> Row:
+    """Make the lists of signals, 28 of the 33 KB of a row, dicts by name, which take a quarter of that."""
+    signals = {
+        name: {sys.intern(entry["signal"]): entry["mean"] for entry in row[name] or ()}
+        for name in ("signals_in", "signals_out")
+    }
+    return {**row, **signals}
 
 
 def _of_latest(con: "DuckDBPyConnection") -> tuple[list[Row], list[Row]]:

@@ -71,7 +71,7 @@ def list_source(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettin
         CorpusError: The source could not be listed; nothing is recorded then.
         LakeError: The lake cannot be read.
     """
-    found = discover_shards(lake, settings.plan, run_id)
+    found = discover_shards(lake, settings.plan, run_id, remember=True)
     partitions = set(instance.get_dynamic_partitions(settings.partitions.name or ""))
     withdrawn = _withdrawn_unnoticed(instance, lake, settings, found)
     known = {**observed_versions(instance, settings.key(ASSET)), **dict.fromkeys(withdrawn, "")}

@@ -105,6 +105,20 @@ def test_the_lake_comes_from_the_environment(lake, monkeypatch):
     assert "corpus web: 3 shards" in prox("shards")
 
 
+def test_a_source_is_listed_without_refining_it(tmp_path):
+    write_pages(tmp_path / "a.jsonl", [PAGE])
+    settings = tmp_path / "defs.yaml"
+    settings.write_text(f"attributes: {{corpus: web, urls: ['{tmp_path}/*.jsonl'], refiners: rules}}\n")
+    command = ("shards", "--discover", "--settings", settings, "--lake", tmp_path / "lake")
+    assert "corpus web: 1 shard in the source, 1 new" in prox(*command)
+    write_pages(tmp_path / "b.jsonl", [PAGE])
+    output = prox(*command)
+    assert "corpus web: 2 shards in the source, 1 new" in output
+    assert "raw_shards: 0 done, 2 missing: never made (2)" in output
+    assert Lake(str(tmp_path / "lake")).shards("web", Table.SHARDS) == ["a.jsonl", "b.jsonl"]
+    assert "--discover needs the --settings" in one_line(prox(*command[:2], *command[4:], expected=1))
+
+
 def test_stale_shards_name_the_stage_to_run(lake):
     opened = Lake(str(lake))
     opened.storage.remove(opened.manifest_path("web", "CC-MAIN-2024-10-0001.jsonl"))

@@ -306,10 +306,8 @@ def test_shards_that_are_not_measured_are_named_with_what_they_wait_for(tmp_path
     for shard in ("unread.jsonl", "HOSTILE<b>.jsonl"):
         stamp = FileStamp("f", "i", "run-1", "1.0")
         with run.lake.write(CORPUS, shard, [Table.SHARDS], stamp) as [writer]:
-            writer.write(
-                dict.fromkeys(("url", "source_file", "format", "row_start", "row_end", "etag", "bytes", "gone_since"))
-                | {"rows": None, "file_rows": None}
-            )
+            filled = ("corpus", "shard", "run_id", "code_version")
+            writer.write({name: None for name in SCHEMAS[Table.SHARDS].names if name not in filled})
     found = completeness(run.lake, CORPUS)
     assert dict(found.missing) == {"HOSTILE<b>.jsonl": "raw_shards", "unread.jsonl": "raw_shards"}
     assert (found.shards, found.outdated) == (3, ())
