@@ -19,6 +19,7 @@ from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import prompt_frame
 from prox_assets.refiners.protocol import RefinerInput
+from prox_assets.refiners.session import RefinerSession
 from prox_assets.testing.tiny_models import make_tiny_llama, overfit
 
 CHUNK = RefinerConfig(name="chunk", level="chunk", model="tiny", window=1024, max_new_tokens=64)
@@ -145,3 +146,15 @@ def test_a_model_that_reads_but_was_never_tuned_is_refused_in_every_format(instr
 def test_a_trial_reads_as_a_sentence():
     trial = FormatTrial("plain", {"kept": 0.25}, ("kept 0.250 < 0.5",))
     assert str(trial) == "plain: refused because kept 0.250 < 0.5 (kept 0.250)"
+
+
+@pytest.mark.slow
+def test_refiners_that_read_are_accepted_in_the_format_that_they_were_tuned_on(
+    chunk_reader: RefinerConfig, doc_reader: RefinerConfig
+) -> None:
+    engine = TransformersEngineConfig(device="cpu", dtype="bfloat16")
+    assert (chunk_reader.prompt_format, doc_reader.prompt_format) == ("plain", "llama2-chat")
+    with RefinerSession(chunk_reader, "chunk", engine) as session:
+        assert session.chunk_refiner()
+    with RefinerSession(doc_reader, "doc", engine) as session:
+        assert session.document_refiner()
