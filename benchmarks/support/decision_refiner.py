@@ -71,7 +71,8 @@ def make_decision_refiner(folder: Path, pages: Sequence[LabelledPage], steps: in
         checkpoint_steps=steps,
         keep_checkpoints=1,
     )
-    run = train(prepare_programs(config, base, rows, seed=0), recipe, folder / "training")
+    setup = prepare_programs(config, recipe, base, rows, 0, folder / "training")
+    run = train(setup, recipe, folder / "training")
     model = run.checkpoints[max(run.checkpoints)]
     return config.model_copy(update={"model": str(model)}), run.losses[-1][1] if run.losses else float("nan")
 

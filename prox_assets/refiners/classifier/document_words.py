@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def document_words(lines: Lines, keep: np.ndarray) -> csr_matrix:
         (mixed(lines.words, WORD_BITS), lines.word_ends, 1 << WORD_BITS),
         (lines.pairs, lines.pair_ends, 1 << PAIR_BITS),
     )
-    return hstack([_present(lines, content, *part) for part in parts]).tocsr()
+    return cast("csr_matrix", hstack([_present(lines, content, *part) for part in parts]).tocsr())
 
 
 def _present(lines: Lines, content: np.ndarray, columns: np.ndarray, ends: np.ndarray, width: int) -> csr_matrix:
