@@ -198,6 +198,7 @@ def test_the_attributes_keep_the_defaults_that_files_rely_on() -> None:
         "format": "auto",
         "columns": None,
         "rows_per_shard": None,
+        "shard_bytes": None,
         "max_row_bytes": 67108864,
         "max_rows_per_file": 100000000,
         "refiners": "rules",
