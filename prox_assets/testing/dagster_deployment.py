@@ -276,7 +276,8 @@ def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Itera
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
+            # Webserver and daemon end at once; what `dagster dev` then waits for is its code server's heartbeat.
+            process.wait(timeout=5)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
