@@ -4,7 +4,7 @@ Predicts, as `prox estimate` does, what inference of a small corpus takes on one
 `stages/backfill_model.py` adds starts, processes and events. Then a deployment of real processes (webserver, daemon,
 code server) does it as a backfill, once for each number of shards per run, with the bundled refiner on this machine's
 processors. All shards have the same pages, so that only the model is judged and no sample. The measured time begins
-when the first run is queued, because the daemon's look at backfills, up to 30 seconds, is no part of the model. A shard
+when the first run is queued, because the model leaves out the daemon's look at backfills, up to 30 seconds. A shard
 is timed before each backfill and after it, in a process of its own, and the mean is taken, so that a machine that slows
 down meanwhile says so: the table has both. Fails where prediction and measurement differ by more than TOLERANCE. Run it
 on a quiet machine.

@@ -144,7 +144,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read the settings that a corpus's defs.yaml sets and that concern its refinement.
 
     Raises:
-        ValueError: A setting is invalid, or the file is no mapping.
+        ValueError: A setting is invalid, or the file is not a mapping.
         OSError: The file cannot be read.
         YAMLError: It is not YAML.
     """

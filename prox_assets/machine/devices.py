@@ -103,7 +103,7 @@ def find_devices() -> tuple[Device, ...]:
     """Return the devices that this process may use, as `look_for_devices` finds them.
 
     Raises:
-        DeviceError: The declaration is no number, or torch cannot say which devices there are.
+        DeviceError: The declaration is not a number, or torch cannot say which devices there are.
     """
     return look_for_devices().usable
 
@@ -115,7 +115,7 @@ def look_for_devices() -> Devices:
     devices if nvidia-ml-py is installed, else torch does, in a process of its own.
 
     Raises:
-        DeviceError: The declaration is no number, or torch cannot say which devices there are.
+        DeviceError: The declaration is not a number, or torch cannot say which devices there are.
     """
     declared = declared_devices()
     visible = os.environ.get(VISIBLE_VARIABLE)
