@@ -60,8 +60,8 @@ bundle: $(VENV)/.lab ## The same, and put the refiners into the package
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/faults.md: make chaos [SEED=7] [KILLS=100] [PAGES=file.parquet]
-	$(BIN)/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
+chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/faults.md: make chaos [ONLY=kills] [SEED=7] [KILLS=100] [PAGES=file.parquet]
+	$(BIN)/python -m benchmarks.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
 
 clean: ## Remove what runs leave in the working directory, but for .venv and lab (trained refiners, paid annotations)
 	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
