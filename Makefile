@@ -33,9 +33,9 @@ test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
 	$(BIN)/python -m pytest -m 'not ($(LIGHT))'
 
-trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster
+trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
-		prox_assets_tests/orchestration/launchers/test_ray.py
+		prox_assets_tests/orchestration/launchers/test_ray.py prox_assets_tests/infra/test_deployment_with_ray.py
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance
@@ -60,8 +60,8 @@ bundle: $(VENV)/.lab ## The same, and put the refiners into the package
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/faults.md: make chaos [SEED=7] [KILLS=100] [PAGES=file.parquet]
-	$(BIN)/python -m benchmarks.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
+chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/faults.md: make chaos [ONLY=kills] [SEED=7] [KILLS=100] [PAGES=file.parquet]
+	$(BIN)/python -m benchmarks.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
 
 clean: ## Remove what runs leave in the working directory, but for .venv and lab (trained refiners, paid annotations)
 	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis

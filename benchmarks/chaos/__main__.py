@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.chaos import (
     clocks,
+    cluster_kills,
     dagster_kills,
     disks,
     kills,
@@ -35,6 +36,7 @@ FAMILIES: dict[str, Callable[[World], Iterator[Verdict]]] = {
     "prompts": prompt_kills.run,
     "vllm": vllm_kills.run,
     "dagster": dagster_kills.run,
+    "cluster": cluster_kills.run,
     "disks": disks.run,
     "store": object_store.run,
     "servers": servers.run,

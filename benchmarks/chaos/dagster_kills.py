@@ -45,13 +45,15 @@ def run(world: World) -> Iterator[Verdict]:
         yield from _disturb(world, raw, VLLM, (CORE,), rng)
 
 
-def _setting(world: World, engine: dict[str, Any]) -> Setting:
+def setting(world: World, engine: dict[str, Any]) -> Setting:
+    """Return how `prox refine` infers with a tiny model on an engine."""
     options = [f"{name}={yaml.safe_dump(value).split()[0]}" for name, value in engine.items() if name != "kind"]
     refiner = ("--refiner", str(world.tiny_refiner()), "--engine", engine["kind"], "--window", str(WINDOW))
     return Setting(f"dagster-{engine['kind']}", (*refiner, *engine_options(*options)))
 
 
-def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, Any]:
+def attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a corpus that does the same under Dagster."""
     path = world.tiny_refiner()
     return {
         "urls": [str(raw)],
@@ -65,17 +67,17 @@ def _attributes(world: World, raw: Path, engine: dict[str, Any]) -> dict[str, An
 def _disturb(
     world: World, raw: Path, engine: dict[str, Any], faults: tuple[str, ...], rng: random.Random
 ) -> Iterator[Verdict]:
-    wanted = world.undisturbed(_setting(world, engine), raw=raw, environment=ENVIRONMENT)
+    wanted = world.undisturbed(setting(world, engine), raw=raw, environment=ENVIRONMENT)
     folder = world.path("dagster")
     folder.mkdir()
-    create_deployment(folder, {CORPUS: _attributes(world, raw, engine)})
+    create_deployment(folder, {CORPUS: attributes(world, raw, engine)})
     environment = {**ENVIRONMENT, "TMPDIR": str(world.temporary), "OMP_NUM_THREADS": "1"}
     observed: list[str] = []
     try:
         problems = _backfill(folder, environment, faults, rng, observed)
     except AssertionError as error:  # raised by wait_for on a timeout
         problems = [str(error)]
-    problems += _compare(world, folder, wanted)
+    problems += compare(world, folder, wanted)
     for number, fault in enumerate(faults):
         # The faults share a lake: report its problems in full only once.
         shown = problems if number == 0 else problems[:1]
@@ -129,7 +131,8 @@ def _kill(deployment: Deployment, fault: str, table: str) -> str:
     return "backfill went on after a restart" if fault == DAEMON else f"during {table}, retried"
 
 
-def _compare(world: World, folder: Path, wanted: Undisturbed) -> list[str]:
+def compare(world: World, folder: Path, wanted: Undisturbed) -> list[str]:
+    """Return how a deployment's lake differs from an undisturbed one, and what is left of the deployment."""
     problems = world.compare(Lake(str(folder / "lake")), wanted)
     until = time.monotonic() + 60
     while (alive := _processes_of(folder)) and time.monotonic() < until:

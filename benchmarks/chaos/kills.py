@@ -65,7 +65,7 @@ def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, rng: ran
         moment = after * wanted.seconds
         _wait(run, wanted, lambda: run.seconds >= moment)
     elif kind == "writes":
-        changes = _Changes(lake)
+        changes = Changes(lake)
         count = rng.randint(1, 80)
         _wait(run, wanted, lambda: changes.count() >= count)
     else:
@@ -74,7 +74,7 @@ def wait_for_a_moment(run: Refinement, lake: Path, wanted: Undisturbed, rng: ran
         before = _names(leases)
         _wait(run, wanted, lambda: bool(_names(leases) - before))
         time.sleep(after * 0.05)
-    return _doing(lake) if run.running else None
+    return doing(lake) if run.running else None
 
 
 def _wait(run: Refinement, wanted: Undisturbed, condition: Callable[[], bool]) -> None:
@@ -83,7 +83,7 @@ def _wait(run: Refinement, wanted: Undisturbed, condition: Callable[[], bool]) -
         time.sleep(POLL_SECONDS)
 
 
-class _Changes:
+class Changes:
     """Counts the files published in a lake since this object was created."""
 
     def __init__(self, lake: Path) -> None:
@@ -92,6 +92,7 @@ class _Changes:
         self._count = 0
 
     def count(self) -> int:
+        """Return how many there were so far."""
         now = self._files()
         self._count += len(now - self._known)
         self._known = now
@@ -120,7 +121,7 @@ def _names(folder: Path) -> set[tuple[str, int]]:
     return found
 
 
-def _doing(lake: Path) -> str:
+def doing(lake: Path) -> str:
     """Return which asset was being written, according to the leases."""
     held = [asset for asset in ASSETS if any((lake / "_leases" / CORPUS / asset).glob("*.json"))]
     if held:

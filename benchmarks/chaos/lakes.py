@@ -9,7 +9,7 @@ from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.testing.comparable_rows import compare_lakes
 
-WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases")
+WORK_IN_PROGRESS = ("_tmp", "_resume", "_leases", "_jobs")
 
 
 def differences(found: Lake, wanted: Lake, corpus: str, excluded: Iterable[str] = ()) -> list[str]:

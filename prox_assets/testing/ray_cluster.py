@@ -40,18 +40,18 @@ class RayCluster:
 
     def __init__(self, cluster: "Cluster", port: int) -> None:
         self._cluster = cluster
-        self.nodes: list[Node] = []
+        self._nodes: dict[int, Node] = {}
         self.address = f"http://{_LOOPBACK}:{port}"
         self._add(num_cpus=0, num_gpus=0, include_dashboard=True, dashboard_host=_LOOPBACK, dashboard_port=port)
 
     def add_node(self, device: int) -> None:
         """Start a node of one core, whose jobs see one device."""
         # Ray numbers the GPUs of each node from 0, unless it is told which ones there are.
-        self.nodes.append(self._add(num_cpus=1, num_gpus=1, env_vars={"CUDA_VISIBLE_DEVICES": str(device)}))
+        self._nodes[device] = self._add(num_cpus=1, num_gpus=1, env_vars={"CUDA_VISIBLE_DEVICES": str(device)})
 
-    def kill_raylet(self, number: int) -> None:
-        """Kill a node's raylet with -9; the node's jobs die with it."""
-        self.nodes.pop(number).kill_raylet()
+    def kill_raylet(self, device: int) -> None:
+        """Kill the raylet of a device's node with -9; the node's jobs die with it."""
+        self._nodes.pop(device).kill_raylet()
 
     def _add(self, **arguments: Any) -> "Node":
         return self._cluster.add_node(

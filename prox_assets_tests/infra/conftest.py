@@ -7,7 +7,7 @@ import pytest
 from prox_assets_tests.infra.postgres_server import PostgresServer, postgres_binaries, running_postgres
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     binaries = postgres_binaries()
     if binaries is None:

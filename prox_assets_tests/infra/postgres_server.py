@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test session: its own data folder, a free loopback port, removed afterwards.
+"""A PostgreSQL server for one module of tests: its own data folder, a free loopback port, removed afterwards.
 
 Tests that need it skip where PostgreSQL is not installed.
 """

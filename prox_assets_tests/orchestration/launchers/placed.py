@@ -3,7 +3,6 @@
 `python -m ... FOLDER PLACEMENT ASSET...` runs one step over all shards in a process of its own, to be killed.
 """
 
-import contextlib
 import json
 import sys
 import threading
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
 import pytest
 
 from prox_assets.lake.lake import Lake
@@ -127,17 +125,6 @@ def inferred_from(town: Town, asset: str) -> dict[str, tuple[int, int]]:
         assert isinstance(resumed, int)
         assert isinstance(inferred, int)
         found[event.partition] = (resumed, inferred)
-    return found
-
-
-def stages_of(lake: Path) -> list[psutil.Process]:
-    """Return the processes of jobs over a lake, whose placement has put PROX_TEST into their environment."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            command = process.cmdline()
-            if command[-1:] == ["stage"] and "python" in command[0] and process.environ().get("PROX_TEST") == str(lake):
-                found.append(process)
     return found
 
 

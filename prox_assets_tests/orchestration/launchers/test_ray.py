@@ -15,6 +15,7 @@ from prox_assets.testing.dagster_deployment import wait_for
 from prox_assets.testing.ports import free_port
 from prox_assets.testing.ray_cluster import ray_cluster
 from prox_assets.testing.ray_stand_in import ray_stand_in
+from prox_assets.testing.stage_processes import MARK, stages_of
 from prox_assets_tests.orchestration.launchers.placed import (
     SLOW,
     STEPS,
@@ -28,7 +29,6 @@ from prox_assets_tests.orchestration.launchers.placed import (
     rows,
     run_all,
     run_step,
-    stages_of,
     town_over,
     without_retry_delays,
     write_raw,
@@ -64,7 +64,7 @@ def address(serve: Cluster) -> Iterator[str]:
 
 def test_two_shards_run_at_once_on_a_gpu_each_and_a_killed_one_is_started_again(tmp_path: Path, address: str) -> None:
     lake = tmp_path / "lake"
-    placement = cluster("ray", address=address, gpus=1, shards_per_job=1, environment={"PROX_TEST": str(lake)})
+    placement = cluster("ray", address=address, gpus=1, shards_per_job=1, environment={MARK: str(lake)})
     raw = write_raw(tmp_path, shards=2, pages=100)
     town = town_over(raw, lake, {"programs": placement}, **SLOW)
     assert run_step(town, "raw_shards").success

@@ -9,6 +9,7 @@ from prox_assets.machine.devices import find_devices
 from prox_assets.machine.leases import holders
 from prox_assets.testing.dagster_deployment import wait_for
 from prox_assets.testing.ray_cluster import ray_cluster
+from prox_assets.testing.stage_processes import MARK, stages_of
 from prox_assets_tests.orchestration.launchers.placed import (
     SLOW,
     STEPS,
@@ -20,7 +21,6 @@ from prox_assets_tests.orchestration.launchers.placed import (
     problems,
     rows,
     run_step,
-    stages_of,
     town_over,
     windows,
     write_raw,
@@ -43,7 +43,7 @@ def test_shards_run_at_once_on_a_device_each_and_a_killed_job_and_a_killed_node_
     # Batches of one: what shares a batch depends on time, and changes the last bits.
     engine: dict[str, Any] = {"kind": "transformers", "threads": 1, "batch_size": 1}
     refined = {"refiners": {"name": "tiny", "doc": {"name": "tiny-doc", "dtype": "float32", **model}}, **SLOW}
-    environment = {"PROX_TEST": str(lake), "PROX_DEVICES": "2", "PROX_DEVICE_LOCKS": str(two_devices)}
+    environment = {MARK: str(lake), "PROX_DEVICES": "2", "PROX_DEVICE_LOCKS": str(two_devices)}
     with ray_cluster() as nodes:
         placement = cluster("ray", address=nodes.address, gpus=1, shards_per_job=1, environment=environment)
         town = town_over(raw, lake, {"programs": placement}, engine=engine, **refined)
