@@ -87,7 +87,7 @@ def run_stages(request: StageRequest, run_id: str, tell: Tell, task: int = 0) ->
 
     Raises:
         ValueError: The request has no such task, or a setting is invalid.
-        RefinerError: There are no such refiners.
+        RefinerError: The refiners do not exist.
         LakeError: The URL cannot be a lake.
     """
     if not 0 <= task < len(request.tasks):

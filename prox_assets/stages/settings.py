@@ -186,7 +186,7 @@ class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):
 
         Raises:
             ValueError: A setting is invalid; the message names it as it is written here.
-            RefinerError: There are no such refiners.
+            RefinerError: The refiners do not exist.
         """
         refiners = named_refiners(self.refiners) if isinstance(self.refiners, str) else self.refiners
         checked = checked_policy(self.policy, "policy")

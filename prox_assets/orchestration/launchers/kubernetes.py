@@ -41,7 +41,7 @@ class KubernetesLauncher:
         """Connect to the cluster that this process runs in, or else to that of the kubeconfig.
 
         Raises:
-            LauncherMissingError: dagster-k8s is not installed, or there is no cluster.
+            LauncherMissingError: dagster-k8s is not installed, or no cluster is configured.
         """
         if find_spec("dagster_k8s") is None:
             raise LauncherMissingError("placement kubernetes needs dagster-k8s: pip install 'prox_assets[kubernetes]'")

@@ -120,7 +120,7 @@ class RayLauncher:
             try:
                 return not self._client.get_job_status(submission).is_terminal()
             except RuntimeError as error:
-                # A cluster that has been started anew knows nothing of earlier jobs.
+                # A restarted cluster has forgotten its earlier jobs.
                 if "404" in str(error) or "does not exist" in str(error):
                     return False
                 raise

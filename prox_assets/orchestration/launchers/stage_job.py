@@ -175,7 +175,7 @@ class StageJob:
             # The run that this one retries died with its jobs at work; what they have finished since is its result.
             self._settled = {place: event for place, event in self._settled.items() if event["event"] == "done"}
         else:
-            # Of another run there is no telling whether it still holds.
+            # What another run was told may no longer hold.
             self._settled.clear()
             self._files.clear()
             self.lake.storage.remove(self._folder)

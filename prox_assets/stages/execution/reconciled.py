@@ -1,4 +1,4 @@
-"""Execution and metrics of shards whose tables add up: what does not add up is executed anew, and never measured."""
+"""Execution and metrics of shards whose tables add up: what does not add up is executed again, and never measured."""
 
 from dataclasses import replace
 from typing import Any
