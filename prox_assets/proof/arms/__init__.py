@@ -1,0 +1,1 @@
+"""Arms: which documents of the lake, and which parts of them, each contestant is trained on."""

@@ -1,0 +1,60 @@
+"""The files of a proof: a local folder, because training needs a local disk.
+
+What the catalog shows lies in the lake, under `_proofs/{proof}/` (tables.py).
+"""
+
+from pathlib import Path
+
+from prox_assets.proof.runs import ModelRun
+
+
+class ProofFolder:
+    """The paths of a proof's files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def documents(self) -> Path:
+        """Return the path of the table of documents that all arms share (tables.DOCUMENTS)."""
+        return self._in(self.root) / "documents.parquet"
+
+    def arm(self, arm: str) -> Path:
+        """Return the path of an arm's table (tables.ARM)."""
+        return self._in(self.root / "arms") / f"{arm}.parquet"
+
+    def selector(self, arm: str) -> Path:
+        """Return the folder of a fitted selector."""
+        return self._in(self.root / "selectors" / arm)
+
+    def tokenizer(self) -> Path:
+        """Return the folder of the tokenizer, as transformers loads it."""
+        return self._in(self.root / "tokenizer")
+
+    def tokens(self, arm: str) -> Path:
+        """Return the folder of an arm's tokens (tokens.py)."""
+        return self._in(self.root / "tokens" / arm)
+
+    def evaluation(self, name: str) -> Path:
+        """Return the path of the texts of an evaluation set (tables.TEXTS)."""
+        return self._in(self.root / "evaluation") / f"{name}.parquet"
+
+    def model(self, run: ModelRun) -> Path:
+        """Return the folder of a trained model, its checkpoints and `run.json` (results.py)."""
+        return self._in(self.root / "models" / run.arm / run.variant)
+
+    def scores(self, run: ModelRun) -> Path:
+        """Return the path of a model's scores (tables.SCORES)."""
+        return self._in(self.root / "scores" / run.arm) / f"{run.variant}.parquet"
+
+    def report(self) -> Path:
+        """Return the path of the report."""
+        return self._in(self.root) / "report.html"
+
+    def verdicts(self) -> Path:
+        """Return the path of the report's numbers."""
+        return self._in(self.root) / "report.json"
+
+    @staticmethod
+    def _in(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,1 @@
+"""Pre-training small Llamas, and continuing the training of pretrained ones."""

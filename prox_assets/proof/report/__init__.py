@@ -1,0 +1,1 @@
+"""The report of a proof: one HTML page without network."""

@@ -1,0 +1,1 @@
+"""Selectors: what scores documents so that the best can be kept."""
