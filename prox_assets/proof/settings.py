@@ -178,8 +178,9 @@ class ProofSettings(_Settings):
     name: str = Field(default="proof", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the proof.")
     corpora: tuple[str, ...] = Field(min_length=1, description="Corpora of the lake whose documents are compared.")
     arms: tuple[ArmSettings, ...] = Field(
-        min_length=2, description="The contestants. Every refined arm brings its controls, {arm}_random_lines and "
-        "{arm}_random_documents."
+        min_length=2,
+        description="The contestants. Every refined arm brings its controls, {arm}_random_lines and "
+        "{arm}_random_documents.",
     )
     models: tuple[ModelSettings, ...] = Field(min_length=1, description="The models that are trained on each arm.")
     tokens: int = Field(default=1_000_000, ge=1, description="Training tokens of a model, where tokens are equal.")
@@ -193,7 +194,8 @@ class ProofSettings(_Settings):
     text: TextSettings = Field(default_factory=TextSettings, description="What a document is.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="What models are scored on.")
     contrasts: tuple[Contrast, ...] = Field(
-        default=(), description="Primary contrasts; if empty, each refined arm against raw, its controls and best_rules."
+        default=(),
+        description="Primary contrasts; if empty, each refined arm against raw, its controls and best_rules.",
     )
     seed: int = Field(default=0, description="Seed of the split, the controls, the orders and the initial weights.")
 
@@ -241,15 +243,14 @@ class ProofSettings(_Settings):
         """The contrasts that were named beforehand, or those that follow from the arms."""
         if self.contrasts:
             return self.contrasts
-        names = {arm.name for arm in self.arms}
         rules = any(isinstance(arm, RulesArm) for arm in self.arms)
+        raw = [arm.name for arm in self.arms if isinstance(arm, RawArm)]
         return tuple(
             Contrast(arm=arm.name, against=against)
             for arm in self.arms
             if isinstance(arm, RefinedArm)
-            for against in (
-                *(arm.name for arm in self.arms if isinstance(arm, RawArm)),
-                *(name for kind in CONTROLS if (name := f"{arm.name}_{kind}") in names),
-                *(("best_rules",) if rules else ()),
-            )
+            for against in (*raw, *self._controls(arm.name), *(("best_rules",) if rules else ()))
         )
+
+    def _controls(self, arm: str) -> list[str]:
+        return [control.name for control in self.arms if isinstance(control, RandomArm) and control.like == arm]

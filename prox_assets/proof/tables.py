@@ -49,5 +49,9 @@ SCORES = _described(
     ("site", pa.string(), "Its site."),
     ("tokens", pa.int64(), "Tokens that the model had been trained on; the largest number is the finished model."),
     ("value", pa.float64(), "The score: nats for bits_per_byte, 0 or 1 for accuracies."),
-    ("weight", pa.float64(), "What the values' sum is divided by: bytes times ln 2 for bits_per_byte, 1 for accuracies."),
+    (
+        "weight",
+        pa.float64(),
+        "What the values' sum is divided by: bytes times ln 2 for bits_per_byte, 1 for accuracies.",
+    ),
 )
