@@ -53,7 +53,7 @@ class RulesArm(_Settings):
     rules: tuple[RuleSet, ...] = Field(min_length=1, description="The rules; a document must pass all of them.")
     use: Literal["filter", "refiner"] = Field(
         default="filter",
-        description="filter drops documents that break a rule; refiner also removes the lines that a rule rejects (C4).",
+        description="filter drops documents that break a rule; refiner also removes lines that a rule rejects (C4).",
     )
 
 
