@@ -1,4 +1,7 @@
-"""The tables of a proof, as Arrow schemas. Texts stay in the lake: an arm says which documents, and which parts of them."""
+"""The tables of a proof, as Arrow schemas.
+
+Texts stay in the lake: an arm says which documents, and which parts of them.
+"""
 
 import pyarrow as pa
 
