@@ -28,6 +28,10 @@ class Parameters:
     without_embeddings: int
 
 
+NO_MODEL = Parameters(0, 0)
+"""The size of what runs no language model: rules and classifiers cost time, and no operations that are counted."""
+
+
 def read_parameters(folder: Path) -> Parameters | None:
     """Return the size of the model in a folder with safetensors files; None if it cannot be told.
 
