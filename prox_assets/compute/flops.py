@@ -17,12 +17,12 @@ def training_flops(parameters: float, tokens: float, trained: float | None = Non
         trained: How many of the parameters are trained, where that is not all of them (an adapter): only these need
             gradients of weights, so that training takes (4 N + 2 trained) D.
     """
-    return (4 * parameters + 2 * (parameters if trained is None else trained)) * tokens
+    return (4.0 * parameters + 2 * (parameters if trained is None else trained)) * tokens
 
 
 def inference_flops(parameters: float, prompt_tokens: float, generated_tokens: float = 0) -> float:
     """Return the operations of inference, 2 N (prefill + decode); `parameters` is N, without embeddings."""
-    return 2 * parameters * (prompt_tokens + generated_tokens)
+    return 2.0 * parameters * (prompt_tokens + generated_tokens)
 
 
 def refining_flops(parameters: float, raw_tokens: float, kept_tokens: float) -> float:

@@ -3,7 +3,7 @@
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -32,6 +32,15 @@ NO_MODEL = Parameters(0, 0)
 """The size of what runs no language model: rules and classifiers cost time, and no operations that are counted."""
 
 
+def count_parameters(sizes: Iterable[tuple[str, int]]) -> Parameters:
+    """Return the size of a model from its tensors' names, as transformers gives them, and numbers of elements."""
+    total = without = 0
+    for name, elements in sizes:
+        total += elements
+        without += 0 if _EMBEDDING.search(name) else elements
+    return Parameters(total, without)
+
+
 def read_parameters(folder: Path) -> Parameters | None:
     """Return the size of the model in a folder with safetensors files; None if it cannot be told.
 
@@ -41,16 +50,10 @@ def read_parameters(folder: Path) -> Parameters | None:
     Raises:
         OSError: A file cannot be read.
     """
-    total = without = 0
-    files = sorted(folder.glob("*.safetensors"))
-    for file in files:
-        for name, tensor in _header(file).items():
-            if tensor["dtype"] in _PACKED and len(tensor["shape"]) > 1:
-                return _configured(folder)
-            elements = prod(tensor["shape"])
-            total += elements
-            without += 0 if _EMBEDDING.search(name) else elements
-    return Parameters(total, without) if files else _configured(folder)
+    tensors = [item for file in sorted(folder.glob("*.safetensors")) for item in _header(file).items()]
+    if not tensors or any(tensor["dtype"] in _PACKED and len(tensor["shape"]) > 1 for _, tensor in tensors):
+        return _configured(folder)
+    return count_parameters((name, prod(tensor["shape"])) for name, tensor in tensors)
 
 
 def llama_parameters(config: Mapping[str, Any]) -> Parameters:

@@ -41,7 +41,7 @@ class Attempt:
         name: Identifies the attempt.
         stage: Step that is attempted.
         shard: Shard, or the name of what is trained.
-        run_id: The run.
+        run_id: The run, where it has a name.
         model: Name of the refiner or of the model that is trained.
         refiner: Inference fingerprint of the refiner; None for a training.
         device: What it runs on.
@@ -58,7 +58,7 @@ class Attempt:
     name: str
     stage: str
     shard: str
-    run_id: str
+    run_id: str | None
     model: str
     refiner: str | None
     device: DeviceUse
@@ -145,7 +145,7 @@ def record_attempt(
     stage: str,
     shard: str,
     *,
-    run_id: str,
+    run_id: str | None,
     model: str,
     device: DeviceUse,
     parameters: Parameters | None,
@@ -158,7 +158,7 @@ def record_attempt(
         folder: A corpus's name, or what `proof_folder` returns.
         stage: Step that is attempted.
         shard: Shard, or the name of what is trained.
-        run_id: The run.
+        run_id: The run, where it has a name.
         model: Name of the refiner or of the model that is trained.
         device: What it runs on.
         parameters: Size of the model, `NO_MODEL` without one, or None if it is not known yet.

@@ -159,11 +159,11 @@ def _curve(
 ) -> str:
     break_even = break_even_tokens(cost.flops, parameters, models)
     needs = raw_needs(curve, score, tokens, break_even, lower_is_better=lower_is_better)
+    raw = f"{tokens + needs.extra:.3g} tokens ({needs.extra:+.3g})"
     if needs.reached:
-        verdict = "refining pays" if needs.pays else "refining does not pay"
-        return f"on raw text, the score of {score:g} takes {needs.extra:+.3g} tokens: {verdict}"
-    until = f"the curve on raw text ends {needs.extra:+.3g} tokens from there without a score of {score:g}"
-    return f"{until}: refining pays" if needs.pays else f"{until}: whether refining pays is not known"
+        return f"a model on raw text reaches {score:g} after {raw}: refining {'pays' if needs.pays else 'does not pay'}"
+    verdict = "refining pays" if needs.pays else "whether refining pays is not known"
+    return f"the curve on raw text ends at {raw} without a score of {score:g}: {verdict}"
 
 
 def _against_recorded(refining: _Cost, training: _Cost) -> Iterator[str]:
