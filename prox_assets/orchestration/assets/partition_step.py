@@ -112,8 +112,8 @@ class PartitionStep(Generic[SettingsT]):
             names = ", ".join(sorted(key.to_user_string() for key in others))
             raise dg.Failure(
                 f"one run cannot make {names} for several {self.NOUN}, because Dagster skips what depends on a step "
-                f"that records its {self.NOUN} one by one. Launch a backfill, which gives each its own runs, or one asset's "
-                "range at a time.",
+                f"that records its {self.NOUN} one by one. Launch a backfill, which gives each its own runs, or one "
+                "asset's range at a time.",
                 allow_retries=False,
             )
 
