@@ -1,4 +1,4 @@
-"""The assets' resources: the lake, the folders of labs and proofs, and engines for refiners; with defaults that a project overrides.
+"""The assets' resources: the lake, folders of labs and proofs, and engines; with defaults that a project overrides.
 
 Dagster merges two definitions of one resource only if they are the same object (measured with 1.13), so every component
 of a project returns the same one. It returns none where the project has its own.

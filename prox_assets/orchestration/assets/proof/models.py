@@ -1,4 +1,4 @@
-"""Assets `arm_models` and `arm_scores`, made in one step: a model per arm, size, budget and seed, and what it scores."""
+"""Assets `arm_models` and `arm_scores`, made in one step: a model per arm, size, budget and seed, and its scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

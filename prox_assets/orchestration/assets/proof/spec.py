@@ -19,7 +19,7 @@ def proof_spec(
     kinds: set[str],
     partitions: dg.PartitionsDefinition | None = None,
 ) -> dg.AssetSpec:
-    """Return the spec of one of a proof's assets; its code version is a fingerprint of what it reads of the settings."""
+    """Return the spec of one of a proof's assets; its code version is a fingerprint of the settings that it reads."""
     return dg.AssetSpec(
         key=settings.key(name),
         deps=deps,
