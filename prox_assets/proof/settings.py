@@ -239,6 +239,12 @@ class ProofSettings(_Settings):
         return next(model for model in self.models if model.name == name)
 
     @property
+    def source_corpora(self) -> tuple[str, ...]:
+        """The corpora of the lake that arms take text from, each once, those of the proof first."""
+        refined = (corpus for arm in self.arms if isinstance(arm, RefinedArm) for corpus in arm.corpora.values())
+        return tuple(dict.fromkeys((*self.corpora, *refined)))
+
+    @property
     def primary(self) -> tuple[Contrast, ...]:
         """The contrasts that were named beforehand, or those that follow from the arms."""
         if self.contrasts:
