@@ -80,4 +80,4 @@ class Findings(_Finding):
     break_even: tuple[BreakEven, ...] = Field(description="What each arm saves.")
     missing: tuple[str, ...] = Field(description="Models that were to be trained and scored, and are not.")
     not_learned: tuple[str, ...] = Field(description="Models that predict no better than a bigram model.")
-    unknown_learning: tuple[str, ...] = Field(description="Models of which that is unknown.")
+    unknown_learning: tuple[str, ...] = Field(description="Models of which that is unknown, n-gram models aside.")

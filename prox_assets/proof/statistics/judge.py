@@ -1,6 +1,6 @@
 """Judges a proof: contrasts, A/A, decision accuracy, and what refining saves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -44,8 +44,8 @@ def judge(settings: ProofSettings, scores: Scores, refining: Mapping[str, Refini
         agreements=tuple(_agreements(settings, scores, deciding)),
         break_even=tuple(_break_even(settings, scores, refining or {})),
         missing=tuple(f"{run.arm}/{run.variant}" for run in scores.missing),
-        not_learned=tuple(_learned(scores, False)),
-        unknown_learning=tuple(_learned(scores, None)),
+        not_learned=tuple(_learned(scores, False, [model.name for model in settings.models])),
+        unknown_learning=tuple(_learned(scores, None, [m.name for m in settings.models if m.kind != "ngram"])),
     )
 
 
@@ -58,8 +58,12 @@ def _deciding(settings: ProofSettings) -> set[str]:
     return {contrast.evaluation for contrast in settings.primary} or {"gold"}
 
 
-def _learned(scores: Scores, learned: bool | None) -> Iterator[str]:
-    return (f"{run.arm}/{run.variant}" for run, result in scores.results.items() if result.learned is learned)
+def _learned(scores: Scores, learned: bool | None, models: Collection[str]) -> Iterator[str]:
+    return (
+        f"{run.arm}/{run.variant}"
+        for run, result in scores.results.items()
+        if result.learned is learned and run.model in models
+    )
 
 
 def _repeats(settings: ProofSettings, cells: list[Cell]) -> Iterator[Repeat]:
@@ -150,7 +154,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
     }
     down = DECIDING in LOWER_IS_BETTER
     for arm in settings.arms:
-        for (name, *where), curve in curves.items():
+        for (name, *where), curve in sorted(curves.items()):
             of_raw = curves.get((raw, *where))
             if name != arm.name or name in (raw, BEST_RULES) or of_raw is None or min(len(curve), len(of_raw)) < 2:
                 continue
