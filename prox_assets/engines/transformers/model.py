@@ -65,6 +65,7 @@ class TorchModel:
     Args:
         config: Device, dtype and threads.
         model_path: Folder with safetensors weights, configuration and tokenizer.
+        tokenizer_path: Folder of the tokenizer where it is another.
 
     Raises:
         EngineStartError: The folder cannot be loaded, or the device is not available.
@@ -73,7 +74,7 @@ class TorchModel:
         device: Where it runs, "cpu" or "cuda".
     """
 
-    def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
+    def __init__(self, config: TransformersEngineConfig, model_path: str, tokenizer_path: str | None = None) -> None:
         if not Path(model_path, "config.json").is_file():
             raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
         with packages_of("models", EngineStartError):
@@ -90,7 +91,9 @@ class TorchModel:
         dtype = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
         try:
             # Loading pickled weights or remote code would execute that code.
-            self.tokenizer = cast("Any", AutoTokenizer.from_pretrained(model_path, trust_remote_code=False))
+            self.tokenizer = cast(
+                "Any", AutoTokenizer.from_pretrained(tokenizer_path or model_path, trust_remote_code=False)
+            )
             model: Any = AutoModelForCausalLM.from_pretrained(
                 model_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
             )

@@ -61,3 +61,17 @@ def score_texts(
 def mean(scores: Sequence[Score]) -> float:
     """Return the measure of several scores: the sum of their values by the sum of their weights."""
     return sum(score["value"] for score in scores) / sum(score["weight"] for score in scores)
+
+
+def standard_error(scores: Sequence[Score]) -> float | None:
+    """Return the standard error of `mean` over items, None for a single one.
+
+    The sum of values by the sum of weights is a ratio; its variance is that of the residuals (the delta method, as in
+    Cochran, Sampling Techniques, section 2.11). With equal weights it is the standard error of a mean.
+    """
+    count = len(scores)
+    if count < 2:
+        return None
+    ratio = mean(scores)
+    squares = sum((score["value"] - ratio * score["weight"]) ** 2 for score in scores)
+    return math.sqrt(squares / (count - 1) * count) / sum(score["weight"] for score in scores)

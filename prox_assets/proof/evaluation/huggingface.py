@@ -7,6 +7,7 @@ spaces at the context's end are scored with the text, because they are part of i
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from prox_assets.engines.config import TransformersEngineConfig
@@ -46,6 +47,7 @@ class HuggingFaceModel:
 
     Args:
         model: Folder, or hub id (owner/name).
+        tokenizer: Folder of the tokenizer; the model's own if None.
         dtype: float32 or bfloat16; auto is bfloat16 on a GPU and float32 on a CPU.
         device: cpu or cuda; auto takes CUDA where there is one.
         max_model_len: Context in tokens; the model's own if None.
@@ -61,12 +63,13 @@ class HuggingFaceModel:
         self,
         model: str,
         *,
+        tokenizer: str | None = None,
         dtype: Literal["auto", "float32", "bfloat16"] = "auto",
         device: Literal["auto", "cpu", "cuda"] = "auto",
         max_model_len: int | None = None,
         batch_tokens: int | None = None,
     ) -> None:
-        folder = str(find_checkpoint(model).path)
+        folder = model if Path(model).is_dir() else str(find_checkpoint(model).path)
         lease_for_engine(devices_of(TransformersEngineConfig(device=device)))
         import torch
 
@@ -77,7 +80,7 @@ class HuggingFaceModel:
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
         config = TransformersEngineConfig(device=device, dtype=dtype, max_model_len=max_model_len)
-        self._model = TorchModel(config, folder)
+        self._model = TorchModel(config, folder, tokenizer)
         self._tokenizer = self._model.tokenizer
         self.max_model_len = self._model.max_model_len
         packed_on_cpu = device == "cpu" and self._model.packs
