@@ -37,7 +37,8 @@ class ArmTokens:
         end_of_text: Id of the token that ends a document.
         vocabulary: Size of the tokenizer's vocabulary.
         tokenizer_hash: Hash of the tokenizer's file.
-        identity: Hash of the arm, the tokenizer and the cap on documents: what else is the same has the same tokens.
+        identity: Hash of the arm, the tokenizer and the cap on documents.
+        cut: Documents that were longer than the cap.
     """
 
     ids: np.ndarray
@@ -46,6 +47,7 @@ class ArmTokens:
     vocabulary: int
     tokenizer_hash: str
     identity: str = ""
+    cut: int = 0
 
     @classmethod
     def open(cls, folder: Path) -> "ArmTokens":
@@ -64,6 +66,7 @@ class ArmTokens:
             vocabulary=notes["vocabulary"],
             tokenizer_hash=notes["tokenizer_hash"],
             identity=notes["identity"],
+            cut=notes["cut"],
         )
 
 
@@ -102,11 +105,13 @@ def write_arm_tokens(
     dtype = np.dtype(np.uint16 if opened.vocabulary <= UINT16_IDS else np.uint32)
     files = {"ids": f"ids-{identity}.bin", "offsets": f"offsets-{identity}.npy"}
     with Storage(str(target)).new_files([*files.values(), TOKENS]) as [ids_file, offsets_file, notes_file]:
-        offsets = array("q", [0])
+        offsets, cut = array("q", [0]), 0
         with ids_file.open("wb") as sink:
-            for ids in _encoded(opened, (text for _, text in arm_texts(lake, folder, name)), most):
-                sink.write(np.array(ids, dtype).tobytes())
-                offsets.append(offsets[-1] + len(ids))
+            # One more than is kept, to know which documents go on.
+            for ids in _encoded(opened, (text for _, text in arm_texts(lake, folder, name)), most + 1):
+                sink.write(np.array(ids[:most], dtype).tobytes())
+                offsets.append(offsets[-1] + len(ids[:most]))
+                cut += len(ids) > most
         if not offsets[-1]:
             raise ProofError(f"arm {name} has no token: its documents are empty")
         with offsets_file.open("wb") as sink:
@@ -116,6 +121,7 @@ def write_arm_tokens(
             "dtype": dtype.name,
             "documents": len(offsets) - 1,
             "tokens": offsets[-1],
+            "cut": cut,
             "end_of_text": opened.end_of_text,
             "vocabulary": opened.vocabulary,
             "tokenizer_hash": opened.hash,

@@ -9,6 +9,8 @@ from prox_assets.proof.arms.context import ArmContext, ArmPart
 from prox_assets.proof.arms.oracle import oracle_parts
 from prox_assets.proof.arms.raw import raw_parts
 from prox_assets.proof.arms.refined import refined_parts
+from prox_assets.proof.arms.rules import rules_parts
+from prox_assets.proof.arms.selected import selected_parts
 from prox_assets.proof.arms.table import ArmNotes, arm_notes, write_table
 from prox_assets.proof.documents import DocumentTable
 from prox_assets.proof.folder import ProofFolder
@@ -20,6 +22,8 @@ _KINDS: dict[str, Callable[[ArmContext, Any], Iterator[ArmPart]]] = {
     "random_lines": random_line_parts,
     "random_documents": random_document_parts,
     "oracle": oracle_parts,
+    "rules": rules_parts,
+    "selector": selected_parts,
 }
 
 
