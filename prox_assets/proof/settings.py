@@ -109,6 +109,9 @@ class NgramModel(_Settings):
     seeds: int = Field(default=5, ge=1, description="Document orders, one model each.")
     tokens: int | None = Field(default=None, ge=1, description="Training tokens; those of the proof if unset.")
     arms: tuple[str, ...] | None = Field(default=None, description="Arms to train it on; all if unset.")
+    curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.25, 0.5), description="Shares of the training at which it is scored, beside its end."
+    )
 
 
 ModelSettings = Annotated[NgramModel | LlamaModel, Field(discriminator="kind")]

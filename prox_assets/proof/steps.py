@@ -3,9 +3,8 @@
 Each leaves alone what is current, so that a proof that was stopped goes on where it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 import polars as pl
 
@@ -30,8 +29,8 @@ from prox_assets.proof.results import TrainedModel, read_result, write_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings, RefinedArm
 from prox_assets.proof.statistics.break_even import RefiningCost
-from prox_assets.proof.tokenizer import write_tokenizer
 from prox_assets.proof.streams import stream_of
+from prox_assets.proof.tokenizer import write_tokenizer
 from prox_assets.proof.tokens import ArmTokens, write_arm_tokens
 
 Progress = Callable[[int, int], None]
@@ -61,7 +60,8 @@ class Arms:
     def markdown(self) -> str:
         """A table: documents and characters of each arm, and the share of the raw characters that it keeps."""
         rows = [
-            f"| {arm.arm} | {arm.total.kept:,} | {arm.total.characters:,} | {arm.total.share:.1%} |" for arm in self.arms
+            f"| {arm.arm} | {arm.total.kept:,} | {arm.total.characters:,} | {arm.total.share:.1%} |"
+            for arm in self.arms
         ]
         return "\n".join(("| arm | documents | characters | share kept |", "|---|---|---|---|", *rows))
 
@@ -170,7 +170,7 @@ class ModelScores:
 
     identity: str
     means: Mapping[str, float]
-    learned: bool | None
+    learned: bool
 
 
 def score_model(lake: Lake, settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> ModelScores:

@@ -18,7 +18,7 @@ from prox_assets.training.data.tables import read_table
 BIGRAM = 2
 
 
-def has_learned(run: ModelRun, settings: ProofSettings, folder: ProofFolder, scores: pl.DataFrame) -> bool | None:
+def has_learned(run: ModelRun, settings: ProofSettings, folder: ProofFolder, scores: pl.DataFrame) -> bool:
     """Tell whether a finished model beats a bigram model that was fitted to the same tokens.
 
     Both are compared on gold text, or on raw text where there is no gold.
@@ -30,13 +30,13 @@ def has_learned(run: ModelRun, settings: ProofSettings, folder: ProofFolder, sco
         scores: The model's scores, as tables.SCORES.
 
     Returns:
-        None for models that need no proof of it: n-gram models beyond bigrams, and models that were pretrained.
+        True without a comparison for n-gram models, which are counted at once, and for models that were pretrained.
     """
     from prox_assets.proof.ngram.training import ngram_after
 
     model = settings.model(run.model)
     if isinstance(model, NgramModel) or model.base is not None:
-        return None
+        return True
     finished = scores.filter((pl.col("measure") == BITS_PER_BYTE) & (pl.col("tokens") == pl.col("tokens").max()))
     name = GOLD if GOLD in finished["evaluation"] else RAW
     own = finished.filter(pl.col("evaluation") == name)
