@@ -203,7 +203,7 @@ def report(lake: Lake, settings: ProofSettings, folder: ProofFolder) -> ProofCon
         ProofError: A file is damaged, or models were scored on different texts.
         LakeError: The lake cannot be read or written.
     """
-    return write_report(settings, folder, lake, refining_costs(lake, settings))
+    return write_report(settings, folder, lake, refining_costs(lake, settings), settings.notes)
 
 
 def refining_costs(lake: Lake, settings: ProofSettings) -> dict[str, RefiningCost]:
