@@ -1,4 +1,4 @@
-"""The SQL of the catalog's views: one per table of the lake with the same name, one of manifests, one of document ids.
+"""The SQL of the catalog's views: one per table of the lake with the same name, manifests, document ids, and proofs.
 
 Rows of EXECUTION_TABLES count only if the shard's manifest names their execution. Views of these tables therefore show
 only published executions, and a reader never sees two executions mixed. A table without any files becomes an empty view
@@ -13,8 +13,9 @@ from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_q
 from prox_assets.catalog.places import lasting_pattern, pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows
 from prox_assets.lake.appended import LATEST
-from prox_assets.lake.compute import LABS, PROOFS
+from prox_assets.lake.compute import LABS
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.proofs import PROOF_SCHEMAS, PROOFS, ProofTable, proof_path
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
 
 # Up to this many shards, asking for each file is faster than listing a folder of ten thousand, which takes 100 ms on a
@@ -49,6 +50,8 @@ def compacted_views(
             yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts, shards, columns)}"
 
     yield from shard_views(lake, corpora, only, shards)
+    if only is None or not set(ProofTable).isdisjoint(only):
+        yield from _proof_views(lake, pattern)
 
 
 def shard_views(
@@ -93,6 +96,7 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
 
     trainings = [f"{lasting_pattern(lake, folder)}/*.parquet" for folder in _trainings(lake)]
     yield from _shard_views(corpora, files, trainings)
+    yield from _proof_views(lake, lasting_pattern)
 
 
 def _trainings(lake: Lake, only: Collection[str] | None = None) -> list[str]:
@@ -101,6 +105,21 @@ def _trainings(lake: Lake, only: Collection[str] | None = None) -> list[str]:
         return []
     owners = [f"{kind}/{name}" for kind in (PROOFS, LABS) for name in lake.storage.list_folders(kind)]
     return [folder for owner in owners if lake.storage.list_files(folder := f"{owner}/{Table.COMPUTE}")]
+
+
+def _proof_views(lake: Lake, place: Callable[[Lake, str], str]) -> Iterator[str]:
+    """Yield the views of proofs, which span corpora.
+
+    Args:
+        lake: The lake.
+        place: Turns a path of the lake into a pattern.
+    """
+    folders = {proof: lake.storage.list_files(f"{PROOFS}/{proof}") for proof in lake.storage.list_folders(PROOFS)}
+    for table, schema in PROOF_SCHEMAS.items():
+        types = {field.name: duckdb_type(field.type) for field in schema}
+        files = [place(lake, proof_path(proof, table)) for proof, names in folders.items() if table.file_name in names]
+        rows = f"SELECT * FROM {parquet_rows(files, types)}" if files else no_rows(types)
+        yield f"CREATE OR REPLACE VIEW {table} AS {rows}"
 
 
 def _shard_views(

@@ -13,6 +13,7 @@ from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.evaluate import evaluate
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
@@ -21,6 +22,7 @@ from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
+from prox_assets.cli.commands.task_files import task_files
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
@@ -78,6 +80,8 @@ app.command()(check)
 app.command()(metrics)
 app.command()(withdraw_shard)
 app.command()(browse)
+app.command()(evaluate)
+app.command()(task_files)
 
 
 def main() -> None:

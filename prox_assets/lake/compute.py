@@ -19,11 +19,12 @@ from prox_assets.compute.parameters import Parameters
 from prox_assets.lake.appended import append, fold, new_name, read_one, remove_one
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.proofs import PROOFS
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import DeviceUse
 
-PROOFS, LABS = "_proofs", "_labs"
-"""Folders with a folder for each proof or refiner lab, which may have a table `compute`, as corpora have."""
+LABS = "_labs"
+"""Folder with a folder for each refiner lab, which may have a table `compute`, as proofs and corpora have."""
 
 KILLED = "killed; what it had finished is counted"
 

@@ -247,7 +247,7 @@ def _over(compared: Compared) -> str:
 def render(report: Report) -> str:
     """Return the page as self-contained HTML."""
     return (
-        _environment()
+        templates()
         .get_template("report.html.jinja")
         .render(
             report=report,
@@ -261,10 +261,15 @@ def render(report: Report) -> str:
     )
 
 
+_OWN_TEMPLATES = "prox_assets.monitoring.report"
+
+
 @cache
-def _environment() -> jinja2.Environment:
+def templates(package: str = _OWN_TEMPLATES) -> jinja2.Environment:
+    """Return the templates of a report, which may include those of this package: charts and style."""
+    packages = dict.fromkeys((package, _OWN_TEMPLATES))
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("prox_assets.monitoring.report"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
