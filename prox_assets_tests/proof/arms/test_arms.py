@@ -12,7 +12,7 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.signals import document_signals
-from prox_assets.proof.arms.build import write_arm
+from prox_assets.proof.arms.build import arms_in_order, write_arm
 from prox_assets.proof.arms.lines import cut
 from prox_assets.proof.arms.rules import c4_spans
 from prox_assets.proof.arms.table import ArmNotes, arm_texts
@@ -47,7 +47,7 @@ def arms(
     ARMS[-1]["selector"]["target"]["path"] = str(root / "target.parquet")
     settings, folder = proof_of(root / "proof", *ARMS)
     write_documents(sample_lake, settings, folder)
-    notes = {arm.name: write_arm(sample_lake, settings, folder, arm.name) for arm in settings.arms}
+    notes = {arm: write_arm(sample_lake, settings, folder, arm) for arm in arms_in_order(settings)}
     return folder, notes, {arm: dict(arm_texts(sample_lake, folder, arm)) for arm in notes}
 
 
@@ -222,6 +222,17 @@ def test_an_oracle_without_the_right_labels_is_refused(tmp_path: Path, labels: A
     with pytest.raises(ProofError, match=rf"document \w+ \(row \d+ of shard 'web\.jsonl'\) {message}"):
         write_arm(lake, settings, folder, "oracle")
     assert not folder.arm("oracle").exists()
+
+
+def test_an_arm_comes_after_the_one_that_it_is_like(tmp_path: Path) -> None:
+    def alike(name: str, like: str) -> dict[str, Any]:
+        return {"kind": "random_documents", "name": name, "like": like}
+
+    settings, _ = proof_of(tmp_path, alike("third", "second"), alike("second", "first"), alike("first", "raw"))
+    assert arms_in_order(settings) == ["raw", "first", "second", "third"]
+    circle, _ = proof_of(tmp_path, alike("third", "second"), alike("second", "third"))
+    with pytest.raises(ProofError, match="the arms third, second are like each other"):
+        arms_in_order(circle)
 
 
 def test_what_an_arm_cannot_be_made_from_is_refused_with_a_remedy(tmp_path: Path) -> None:
