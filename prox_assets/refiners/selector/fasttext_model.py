@@ -67,8 +67,9 @@ class FasttextSelector:
         return [self._probability(text) for text in texts]
 
     def _probability(self, text: str) -> float:
-        # fastText reads one line.
-        labels, probabilities = self._model.predict(" ".join(text.split("\n")), k=-1)
+        # fastText reads one line of UTF-8.
+        line = " ".join(text.split("\n")).encode("utf-8", "replace").decode()
+        labels, probabilities = self._model.predict(line, k=-1)
         return min(1.0, float(dict(zip(labels, probabilities, strict=True)).get(self.record.label, 0.0)))
 
     def save(self, folder: Path) -> None:

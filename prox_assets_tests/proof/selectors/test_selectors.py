@@ -22,8 +22,8 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.selector.dsir import DsirRecord, DsirSelector, bucket_counts
 from prox_assets.refiners.selector.perplexity import PerplexitySelector
 
-PROSE = "river mill stone meadow winter museum family story water town hill bridge weir cattle history century".split()
-MENU = "home login cart share cookies subscribe price basket privacy terms sale delivery accept register".split()
+PROSE = ["river", "mill", "stone", "meadow", "winter", "museum", "family", "story", "water", "town", "hill", "bridge"]
+MENU = ["home", "login", "cart", "share", "cookies", "subscribe", "price", "basket", "privacy", "terms", "sale"]
 FITTED: list[SelectorSettings] = [
     DsirSettings(kind="dsir"),
     PerplexitySettings(kind="perplexity", vocabulary=400, order=3),
@@ -118,16 +118,17 @@ def test_perplexity_is_that_of_the_target_and_each_third_comes_first(tmp_path: P
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random classifier with one output."""
-    from transformers import BertConfig, BertForSequenceClassification, set_seed
+    from transformers import AutoConfig, BertForSequenceClassification, set_seed
 
     from prox_assets.training.data.vocabulary import train_tokenizer
 
     folder = tmp_path_factory.mktemp("bert")
     tokenizer = train_tokenizer(RAW, 300, ["<pad>"], 64)
-    tokenizer.pad_token = "<pad>"
+    tokenizer.pad_token = "<pad>"  # noqa: S105 (a token of the vocabulary)
     tokenizer.save_pretrained(folder)
     set_seed(0)
-    config = BertConfig(
+    config = AutoConfig.for_model(
+        "bert",
         vocab_size=len(tokenizer),
         hidden_size=32,
         num_hidden_layers=1,
@@ -167,13 +168,19 @@ def test_an_educational_classifier_gives_the_marks_of_its_model(bert: Path, tmp_
 
 
 def test_a_classifier_with_several_outputs_is_refused(tmp_path: Path) -> None:
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import AutoConfig, BertForSequenceClassification
 
     from prox_assets.training.data.vocabulary import train_tokenizer
 
     train_tokenizer(RAW, 300, [], 64).save_pretrained(tmp_path / "bert")
-    config = BertConfig(
-        vocab_size=300, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, num_labels=3
+    config = AutoConfig.for_model(
+        "bert",
+        vocab_size=300,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        num_labels=3,
     )
     BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
     settings = EducationalSettings(kind="educational", model=str(tmp_path / "bert"))
@@ -194,7 +201,7 @@ def test_a_fasttext_model_needs_its_file_and_the_package(tmp_path: Path) -> None
 
 
 def test_folders_without_a_whole_selector_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RefinerError, match="holds no selector.json"):
+    with pytest.raises(RefinerError, match=r"holds no selector\.json"):
         open_selector(tmp_path)
     (tmp_path / "selector.json").write_text('{"kind": "luck"}')
     with pytest.raises(RefinerError, match="names the kind luck"):

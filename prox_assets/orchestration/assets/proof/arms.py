@@ -4,7 +4,7 @@ import dagster as dg
 
 from prox_assets.orchestration.assets.proof.spec import proof_spec
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
-from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.proof import ProofAssetsSettings
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
@@ -43,10 +43,11 @@ def build_arms(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
             asset_key=spec.key,
             data_version=dg.DataVersion(made.identity),
             metadata={
-                "documents": made.documents,
-                "held_out_documents": made.held_out,
-                "sites": made.sites,
-                "quarantined": made.quarantined,
+                "documents": made.documents.training,
+                "held_out_documents": made.documents.held_out,
+                "sites": made.documents.sites,
+                "held_out_sites": made.documents.held_out_sites,
+                "quarantined": sum(made.documents.quarantined.values()),
                 "arms": dg.MetadataValue.md(made.markdown),
                 "folder": link(str(folder.root / "arms")),
             },
@@ -83,7 +84,8 @@ def build_arm_tokens(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
             asset_key=spec.key,
             data_version=dg.DataVersion(made.identity),
             metadata={
-                **numbers({"documents": made.documents, "tokens": made.tokens, "cut_documents": made.cut}),
+                "documents": len(made.offsets) - 1,
+                "tokens": int(made.offsets[-1]),
                 "folder": link(str(folder.tokens(context.partition_key))),
             },
         )

@@ -90,7 +90,7 @@ def build_arm_models(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
                     logged += LOGGED_SHARE
 
             run = settings.runs[key]
-            made = train_model(opened, settings, folder, run, progress)
+            made = train_model(opened, settings, folder, run, context.run_id, progress)
             shown = made.model_dump(exclude={"arm", "model", "budget", "seed", "identity", "device", "losses"})
             yield dg.MaterializeResult(
                 asset_key=settings.key(ARM_MODELS),
@@ -109,7 +109,7 @@ def build_arm_models(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 asset_key=settings.key(ARM_SCORES),
                 data_version=dg.DataVersion(made.identity),
-                metadata={**numbers(made.means), "file": link(str(folder.scores(run)))},
+                metadata={**numbers(made.means), "learned": made.learned, "file": link(str(folder.scores(run)))},
             )
 
         for asset, work in ((ARM_MODELS, train), (ARM_SCORES, score)):

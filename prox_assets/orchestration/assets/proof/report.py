@@ -1,6 +1,6 @@
 """Asset `proof_report`: what the comparison says, and how sure it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -8,10 +8,11 @@ from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.proof.models import ARM_SCORES
 from prox_assets.orchestration.assets.proof.spec import proof_spec
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
-from prox_assets.orchestration.metadata import link, numbers
+from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.proof import ProofAssetsSettings
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
+from prox_assets.proof.report.contents import ProofContents
 
 ASSET = "proof_report"
 
@@ -43,9 +44,27 @@ def build_proof_report(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
             asset_key=spec.key,
             metadata={
                 "report": link(str(folder.report().resolve())),
-                "verdicts": dg.MetadataValue.md(made.markdown),
-                **numbers(made.numbers),
+                "verdicts": dg.MetadataValue.md(_verdicts(made)),
+                "cannot_be_concluded": dg.MetadataValue.md(_listed(made.limits)),
+                **_numbers(made),
             },
         )
 
     return proof_report
+
+
+def _verdicts(made: ProofContents) -> str:
+    return _listed([found.sentence for found in made.findings.primary])
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _numbers(made: ProofContents) -> dict[str, float]:
+    """Return the gain of every primary contrast that was measured, which the UI plots over reports."""
+    return {
+        f"gain of {found.arm} against {found.against} ({found.model}, {found.budget})": found.gain
+        for found in made.findings.primary
+        if found.gain is not None
+    }
