@@ -24,6 +24,11 @@ known until it is executed again.
 that nobody has to wait for anybody. Compacting the catalog merges these files. Its view shows the rows that count: each
 person's latest on each document.
 
+`compute` has a file for every attempt of a step at a shard, which begins with a row that the attempt has started and
+replaces it at the end; compacting merges these, too. Its view shows the latest row of each attempt. What trainings of a
+proof cost lies in `_proofs/{{proof}}/compute/`, what those of a refiner lab cost in the lab's own folder, in
+`_labs/{{lab}}/compute/` ([compute.md](compute.md)).
+
 Every file's footer holds `prox.fingerprint`, `prox.identity`, `prox.run_id`, `prox.code_version`, `prox.created_at`,
 `prox.schema_version` and `prox.notes`. The current schema version is {SCHEMA_VERSION}.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.results import TrainedModel, read_result
 from prox_assets.proof.runs import ModelRun, runs_of
@@ -19,7 +20,7 @@ LOWER_IS_BETTER = frozenset({"bits_per_byte"})
 _KEY = ("evaluation", "measure", "tokens")
 
 
-class ScoresError(Exception):
+class ScoresError(ProofError):
     """Scores that cannot be compared; the message names the file and the remedy."""
 
 
