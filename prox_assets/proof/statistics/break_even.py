@@ -1,9 +1,5 @@
 """What refining saves: tokens of training, read off learning curves, against what refining costs."""
 
-import math
-from collections.abc import Sequence
-from itertools import pairwise
-
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -41,40 +37,6 @@ class BreakEven(BaseModel):
     )
     saved: float | None = Field(description="raw_tokens less reached_after; null if that is unknown.")
     sentence: str = Field(default="", description="The same in words.")
-
-
-def tokens_to_reach(curve: Sequence[tuple[int, float]], score: float, *, lower_is_better: bool) -> float | None:
-    """Return after how many tokens a learning curve reaches a score, or None where it does not say.
-
-    Between two points, the score is taken to be linear in the logarithm of the tokens, as a power law nearly is over so
-    short a way (Kaplan et al., arXiv 2001.08361, section 3). Nothing is extrapolated: None for a score that is better
-    than all of the curve, or worse than its first point.
-
-    Args:
-        curve: (tokens, score), in order of tokens.
-        score: The score to reach.
-        lower_is_better: Whether less is better.
-    """
-    sign = -1.0 if lower_is_better else 1.0
-    points = [(math.log(tokens), sign * value) for tokens, value in curve if tokens > 0]
-    wanted = sign * score
-    for (before, low), (after, high) in pairwise(points):
-        if low <= wanted <= high and low < high:
-            return math.exp(before + (after - before) * (wanted - low) / (high - low))
-    return None
-
-
-def tokens_for_flops(flops: float, parameters: int) -> float:
-    """Return the tokens of training that cost so many FLOPs: D = C / (6 N) (ProX, section 5; Kaplan et al., 2.1).
-
-    With the FLOPs of a refiner of N_r parameters over D_raw + D_doc tokens, 2 N_r (D_raw + D_doc), that is
-    N_r (D_raw + D_doc) / (3 N).
-
-    Args:
-        flops: Floating-point operations.
-        parameters: Parameters of the model that is trained, without embeddings.
-    """
-    return flops / (6 * parameters)
 
 
 def in_words(found: BreakEven, *, early: bool) -> str:

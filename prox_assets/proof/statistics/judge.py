@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from prox_assets.compute.break_even import break_even_tokens, tokens_to_reach
 from prox_assets.proof.results import TrainedModel
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings, RawArm
@@ -14,8 +15,6 @@ from prox_assets.proof.statistics.break_even import (
     BreakEven,
     RefiningCost,
     in_words,
-    tokens_for_flops,
-    tokens_to_reach,
 )
 from prox_assets.proof.statistics.contrasts import DECIDING, Key, compare_arms, gains
 from prox_assets.proof.statistics.findings import Agreement, Findings, Repeat
@@ -187,5 +186,5 @@ def _cost_in_tokens(
     for run, result in results.items():
         if run.arm == arm and run.model == model:
             # An n-gram model has no FLOPs that refining could be compared with.
-            return tokens_for_flops(refining.flops, result.parameters_without_embeddings) if result.flops else None
+            return break_even_tokens(refining.flops, result.parameters_without_embeddings) if result.flops else None
     return None

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from prox_assets.compute.break_even import break_even_tokens, tokens_to_reach
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.statistics.best_rules import with_best_rules
-from prox_assets.proof.statistics.break_even import RefiningCost, tokens_for_flops, tokens_to_reach
+from prox_assets.proof.statistics.break_even import RefiningCost
 from prox_assets.proof.statistics.findings import Comparison, Findings
 from prox_assets.proof.statistics.judge import judge
 from prox_assets.proof.statistics.scores import Cell, ScoresError, read_scores
@@ -165,7 +166,7 @@ def test_curves_are_log_linear_between_their_points():
     assert tokens_to_reach(curve, 4.1, lower_is_better=True) is None
     assert tokens_to_reach([(10, 0.2), (100, 0.4)], 0.3, lower_is_better=False) == pytest.approx(10**1.5)
     # N_r (D_raw + D_doc) / (3 N): 2 * 3e8 * 8e10 FLOPs against a model of 7e8 parameters.
-    assert tokens_for_flops(2 * 3e8 * 8e10, 700_000_000) == pytest.approx(3e8 * 8e10 / (3 * 7e8))
+    assert break_even_tokens(2 * 3e8 * 8e10, 700_000_000) == pytest.approx(3e8 * 8e10 / (3 * 7e8))
 
 
 def test_scores_on_other_texts_are_refused(tmp_path):
