@@ -50,8 +50,7 @@ def compacted_views(
             yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts, shards, columns)}"
 
     yield from shard_views(lake, corpora, only, shards)
-    if only is None or not set(ProofTable).isdisjoint(only):
-        yield from _proof_views(lake, pattern)
+    yield from _proof_views(lake, pattern, only)
 
 
 def shard_views(
@@ -107,15 +106,19 @@ def _trainings(lake: Lake, only: Collection[str] | None = None) -> list[str]:
     return [folder for owner in owners if lake.storage.list_files(folder := f"{owner}/{Table.COMPUTE}")]
 
 
-def _proof_views(lake: Lake, place: Callable[[Lake, str], str]) -> Iterator[str]:
+def _proof_views(lake: Lake, place: Callable[[Lake, str], str], only: Collection[str] | None = None) -> Iterator[str]:
     """Yield the views of proofs, which span corpora.
 
     Args:
         lake: The lake.
         place: Turns a path of the lake into a pattern.
+        only: Names of the views to create; all by default.
     """
-    folders = {proof: lake.storage.list_files(f"{PROOFS}/{proof}") for proof in lake.storage.list_folders(PROOFS)}
-    for table, schema in PROOF_SCHEMAS.items():
+    wanted = [table for table in ProofTable if only is None or table in only]
+    proofs = lake.storage.list_folders(PROOFS) if wanted else []
+    folders = {proof: lake.storage.list_files(f"{PROOFS}/{proof}") for proof in proofs}
+    for table in wanted:
+        schema = PROOF_SCHEMAS[table]
         types = {field.name: duckdb_type(field.type) for field in schema}
         files = [place(lake, proof_path(proof, table)) for proof, names in folders.items() if table.file_name in names]
         rows = f"SELECT * FROM {parquet_rows(files, types)}" if files else no_rows(types)

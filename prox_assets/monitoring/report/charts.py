@@ -117,7 +117,7 @@ def interval_bars(values: Sequence[tuple[float, float, float]]) -> list[Interval
 def line_chart(
     title: str,
     note: str,
-    series: dict[str, Sequence[float | None]],
+    series: Mapping[str, Sequence[float | None]],
     names: Sequence[str],
     text: Callable[[float], str],
     *,

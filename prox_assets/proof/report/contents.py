@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +13,7 @@ from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import ProofSettings, RandomArm, RefinedArm
 from prox_assets.proof.statistics.break_even import RefiningCost
-from prox_assets.proof.statistics.findings import Findings
+from prox_assets.proof.statistics.findings import Findings, Verdict
 from prox_assets.proof.statistics.judge import judge
 from prox_assets.proof.statistics.scores import Scores, ScoresError, read_scores
 
@@ -84,6 +85,30 @@ class ProofContents(_Contents):
     costs: tuple[TrainingCost, ...] = Field(description="What training took.")
     refining: dict[str, RefiningCost] = Field(description="What refining took, by arm.")
     scores: tuple[Score, ...] = Field(description="All scores.")
+
+    @property
+    def markdown(self) -> str:
+        """The verdicts on contrasts that were named before the run, as a list."""
+        return "\n".join(f"- {found.sentence}" for found in self.findings.primary) or "No contrast was named."
+
+    @property
+    def numbers(self) -> dict[str, float | int]:
+        """Numbers to plot from report to report: verdicts by kind, gains, and what training took."""
+        primary = self.findings.primary
+        verdicts = {name: sum(found.verdict == name for found in primary) for name in get_args(Verdict)}
+        gains = {
+            f"gain of {found.arm} over {found.against} ({found.model}, {found.evaluation})": found.gain
+            for found in primary
+            if found.gain is not None
+        }
+        return {
+            **{f"contrasts {name}": count for name, count in verdicts.items() if name != "none"},
+            "contrasts without verdict": verdicts["none"],
+            **gains,
+            "models": sum(cost.models for cost in self.costs),
+            "training seconds": sum(cost.seconds for cost in self.costs),
+            "training FLOPs": sum(cost.flops for cost in self.costs),
+        }
 
 
 def contents_of(

@@ -62,7 +62,7 @@ def compare_arms(
     budgets, measures and evaluation sets, every arm against raw, and every refined or oracle arm against its controls
     and the best rules.
     """
-    primary = _primary(settings)
+    primary = primary_pairs(settings)
     compared: list[_Compared] = []
     for key in dict.fromkeys((*primary, *cells)):
         named = primary.get(key, ())
@@ -74,7 +74,8 @@ def compare_arms(
     return tuple(entry for entry in said if entry.primary), tuple(entry for entry in said if not entry.primary)
 
 
-def _primary(settings: ProofSettings) -> dict[Key, tuple[Pair, ...]]:
+def primary_pairs(settings: ProofSettings) -> dict[Key, tuple[Pair, ...]]:
+    """Return the pairs of arms that are primary, by model, budget, evaluation set and measure."""
     rules = [arm.name for arm in settings.arms if isinstance(arm, RulesArm)]
     found: dict[Key, tuple[Pair, ...]] = {}
     for contrast in settings.primary:

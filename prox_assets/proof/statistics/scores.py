@@ -184,7 +184,7 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _by_site(rows: pl.DataFrame, run: ModelRun) -> pl.DataFrame:
-    return rows.group_by(*_KEY, "site").agg(
+    return rows.group_by(*_KEY, "site", maintain_order=True).agg(
         pl.lit(run.arm).alias("arm"),
         pl.lit(run.model).alias("model"),
         pl.lit(run.budget).alias("budget"),
