@@ -257,6 +257,9 @@ class ProofSettings(_Settings):
         unknown = sorted((wanted | likes) - set(arms))
         if unknown:
             raise ValueError(f"there is no arm {', '.join(unknown)}; there are {', '.join(arms)}")
+        mapped = {corpus for arm in self.arms if isinstance(arm, RefinedArm) for corpus in arm.corpora}
+        if strange := sorted(mapped - set(self.corpora)):
+            raise ValueError(f"an arm has refined text for {', '.join(strange)}, which is not among the corpora")
         return self
 
     def arm(self, name: str) -> ArmSettings:
