@@ -29,7 +29,7 @@ def judge(settings: ProofSettings, scores: Scores, refining: Mapping[str, Refini
     Raises:
         ScoresError: Models were scored on different texts.
     """
-    cells: dict[Key, Cell] = {(cell.model, cell.budget, cell.evaluation, cell.measure): cell for cell in scores.cells()}
+    cells: dict[Key, Cell] = {(cell.model, cell.budget, cell.evaluation, cell.measure): cell for cell in scores.cells}
     primary, exploratory = compare_arms(settings, scores, cells)
     deciding = [cell for cell in cells.values() if cell.evaluation in _deciding(settings) and cell.measure == DECIDING]
     return Findings(
@@ -133,8 +133,7 @@ def _by_size(settings: ProofSettings, scores: Scores) -> list[str]:
 def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, RefiningCost]) -> Iterator[BreakEven]:
     raw = raw_arm(settings)
     means = (
-        scores.curves()
-        .filter(
+        scores.curves.filter(
             pl.col("evaluation").is_in(sorted(_deciding(settings))),
             pl.col("measure") == DECIDING,
             pl.col("budget") == settings.budgets[0],
