@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.outcomes import outcomes_of, refined_shard
+from prox_assets.proof.positions import PositionedTable
 from prox_assets.proof.settings import ProofSettings, RefinedArm
 from prox_assets.proof.tables import DOCUMENTS
 
@@ -115,6 +115,7 @@ class DocumentTable:
     def __init__(self, folder: ProofFolder) -> None:
         self._path = folder.documents()
         self.notes = _NOTES.validate_json(footer_of(self._path, "write_documents"))
+        self._table = PositionedTable(self._path)
 
     def rows(self, shard: DocumentShard, *, held_out: bool | None = False) -> pl.DataFrame:
         """Return the rows of a shard's documents.
@@ -123,16 +124,13 @@ class DocumentTable:
             shard: One of `notes.shards`.
             held_out: Which side; None for both.
         """
-        rows = self._scan.filter(pl.col("position").is_between(shard.start, shard.stop - 1))
-        return (rows if held_out is None else rows.filter(pl.col("held_out") == held_out)).collect()
+        rows = self._table.rows(shard.start, shard.stop)
+        return rows if held_out is None else rows.filter(pl.col("held_out") == held_out)
 
     def side(self, columns: Sequence[str], *, held_out: bool = False) -> pl.DataFrame:
         """Return some columns of all documents of one side, without their texts."""
-        return self._scan.filter(pl.col("held_out") == held_out).select(columns).collect()
-
-    @cached_property
-    def _scan(self) -> pl.LazyFrame:
-        return pl.scan_parquet(self._path, glob=False)
+        rows = pl.scan_parquet(self._path, glob=False).filter(pl.col("held_out") == held_out)
+        return rows.select(columns).collect()
 
 
 def with_columns_of_the_lake(

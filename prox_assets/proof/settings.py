@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.proof.selectors.settings import SelectorSettings
 
@@ -160,11 +161,23 @@ class TaskSettings(_Settings):
     limit: int | None = Field(default=None, ge=1, description="Documents of a task; all if unset.")
 
 
+class MathsSettings(_Settings):
+    """Maths questions whose answers are generated and checked."""
+
+    folder: str = Field(description="Checkout of GAIR-NLP/math-evaluation-harness.")
+    sets: tuple[str, ...] = Field(default=(), description="Sets of questions (gsm8k, math, ...); all if empty.")
+    shots: int | None = Field(default=None, ge=0, description="Worked examples before a question; all if unset.")
+    limit: int | None = Field(default=None, ge=1, description="Questions of a set; all if unset.")
+    answer_tokens: int = Field(default=1024, ge=1, description="Tokens of an answer at most.")
+    engine: EngineConfig = Field(default_factory=TransformersEngineConfig, description="What runs the model.")
+
+
 class EvaluationSettings(_Settings):
     """What models are scored on."""
 
     texts: tuple[TextFile, ...] = Field(default=(), description="Further texts, beside gold and raw of held-out sites.")
-    tasks: tuple[TaskSettings, ...] = Field(default=(), description="Tasks; n-gram models score their gold answers.")
+    tasks: tuple[TaskSettings, ...] = Field(default=(), description="Tasks; any model scores them.")
+    maths: MathsSettings | None = Field(default=None, description="Maths questions; n-gram models are not asked.")
 
 
 class Contrast(_Settings):

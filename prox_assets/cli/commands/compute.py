@@ -135,7 +135,7 @@ def _refining(cost: _Cost) -> Iterator[str]:
     if not cost.attempts:
         yield "nothing was refined yet"
         return
-    lost = f", {cost.failed / cost.flops:.1%} of them in attempts that did not succeed" if cost.failed else ""
+    lost = f", {cost.failed / cost.flops:.1%} of them in attempts that failed or have not ended" if cost.failed else ""
     yield f"refining: {cost.flops:.3g} operations{lost}; {cost.hours:,.3g} device-hours"
     if cost.unknown:
         yield f"the operations of {cost.unknown:,} attempts are unknown, and left out: nobody knows their models' sizes"

@@ -18,10 +18,10 @@ from prox_assets.proof.settings import RandomArm
 
 def random_line_parts(context: ArmContext, arm: RandomArm) -> Iterator[ArmPart]:
     """Yield, of every document that the other arm has, as many characters as it has, in whole lines."""
-    context.like(arm.like)
+    other = context.like(arm.like)
     seed = context.settings.seed
     for shard, rows in context.shards():
-        like = context.rows_like(arm.like, shard).select("position", left="characters")
+        like = other.rows(shard).select("position", left="characters")
         wanted = rows.join(like, on="position", how="left", maintain_order="left")
         frames = []
         for frame in context.texts(shard, wanted):
@@ -49,7 +49,7 @@ def random_lines(seed: int, doc_id: str, text: str, left: int) -> list[Span]:
 
 def random_document_parts(context: ArmContext, arm: RandomArm) -> Iterator[ArmPart]:
     """Yield whole documents: of each corpus, as large a share of the characters as the other arm has."""
-    shares = context.like(arm.like)
+    shares = context.like(arm.like).corpora
     seed = context.settings.seed
     documents = context.documents.side(["position", "corpus", "doc_id", "characters"])
     keys = [chance_of(seed, "document", doc_id) for doc_id in documents["doc_id"]]

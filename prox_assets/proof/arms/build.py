@@ -13,6 +13,7 @@ from prox_assets.proof.arms.rules import rules_parts
 from prox_assets.proof.arms.selected import selected_parts
 from prox_assets.proof.arms.table import ArmNotes, arm_notes, write_table
 from prox_assets.proof.documents import DocumentTable
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
 
@@ -25,6 +26,23 @@ _KINDS: dict[str, Callable[[ArmContext, Any], Iterator[ArmPart]]] = {
     "rules": rules_parts,
     "selector": selected_parts,
 }
+
+
+def arms_in_order(settings: ProofSettings) -> list[str]:
+    """Return the names of all arms, each after the one that it is like.
+
+    Raises:
+        ProofError: Arms are like each other in a circle.
+    """
+    order: list[str] = []
+    waiting = {arm.name: getattr(arm, "like", None) for arm in settings.arms}
+    while waiting:
+        ready = [name for name, like in waiting.items() if like is None or like in order]
+        if not ready:
+            raise ProofError(f"the arms {', '.join(waiting)} are like each other: one of them needs a share of its own")
+        order += ready
+        waiting = {name: like for name, like in waiting.items() if name not in order}
+    return order
 
 
 def write_arm(lake: Lake, settings: ProofSettings, folder: ProofFolder, name: str) -> ArmNotes:

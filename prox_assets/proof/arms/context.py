@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.arms.table import CorpusShare, Source, arm_notes, arm_rows
+from prox_assets.proof.arms.table import CorpusShare, Source, arm_notes
 from prox_assets.proof.documents import DocumentShard, DocumentTable, with_columns_of_the_lake
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.positions import PositionedTable
 from prox_assets.proof.settings import ProofSettings
 
 ArmPart = tuple[str, Source, pl.DataFrame]
@@ -41,8 +42,8 @@ class ArmContext:
         """Yield rows with the raw text and further columns of the lake's documents, some MiB at a time."""
         return with_columns_of_the_lake(self.lake, shard, rows, ["text", *more])
 
-    def like(self, arm: str) -> dict[str, CorpusShare]:
-        """Return what another arm has of each corpus.
+    def like(self, arm: str) -> "OtherArm":
+        """Return another arm.
 
         Raises:
             ProofError: It has not been written, or with other documents.
@@ -52,11 +53,24 @@ class ArmContext:
             raise ProofError(
                 f"arm {arm} was written before the documents of the proof were listed again; write it again first"
             )
-        return notes.corpora
+        return OtherArm(notes.corpora, PositionedTable(self.folder.arm(arm)))
 
-    def rows_like(self, arm: str, shard: DocumentShard) -> pl.DataFrame:
-        """Return another arm's rows of a shard."""
-        return arm_rows(self.folder, arm, shard.start, shard.stop)
+
+@dataclass(frozen=True)
+class OtherArm:
+    """An arm that another is like.
+
+    Attributes:
+        corpora: What it has of each corpus.
+        table: Its rows.
+    """
+
+    corpora: dict[str, CorpusShare]
+    table: PositionedTable
+
+    def rows(self, shard: DocumentShard) -> pl.DataFrame:
+        """Return the arm's rows of a shard."""
+        return self.table.rows(shard.start, shard.stop)
 
 
 def raw_source(shard: DocumentShard) -> Source:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
+from prox_assets.programs import DocumentReason
 from prox_assets.proof.arms.context import ArmContext, ArmPart, raw_source
 from prox_assets.proof.arms.table import Source, dropped_where, whole
 from prox_assets.proof.documents import DocumentShard
@@ -47,7 +48,9 @@ def _check(arm: RefinedArm, shard: DocumentShard, found: pl.DataFrame) -> None:
             f"arm {arm.name}: document {lost['doc_id'][0]} of shard {shard.shard!r} of corpus {shard.corpus} has been "
             "quarantined since the documents of the proof were listed; list them again"
         )
-    dropped = found.filter(pl.col("outcome") == Outcome.DROPPED_BY_DOCUMENT.value).height
+    by_document = pl.col("outcome") == Outcome.DROPPED_BY_DOCUMENT.value
+    # Blank documents have no lines.
+    dropped = found.filter(by_document & pl.col("reason").ne_missing(DocumentReason.EMPTY.value)).height
     if arm.level == "chunk" and dropped:
         raise ProofError(
             f"arm {arm.name} is about lines alone (level: chunk), but {dropped} documents of shard {shard.shard!r} of "

@@ -30,7 +30,7 @@ def selected_parts(context: ArmContext, arm: SelectorArm) -> Iterator[ArmPart]:
         ProofError: There is no target text, or the arm that it is like is missing.
         RefinerError: The selector cannot be fitted.
     """
-    likes = context.like(arm.like) if arm.like is not None else {}
+    likes = context.like(arm.like).corpora if arm.like is not None else {}
     scores = score_documents(_fitted(context, arm), _documents(context))
     write_scores(context.lake, context.settings.name, arm.name, scores)
     documents = context.documents.side(["position", "corpus", "doc_id", "characters"])

@@ -215,12 +215,6 @@ def arm_notes(folder: ProofFolder, arm: str) -> ArmNotes:
     return _NOTES.validate_json(footer_of(folder.arm(arm), f"write_arm of {arm}"))
 
 
-def arm_rows(folder: ProofFolder, arm: str, start: int, stop: int) -> pl.DataFrame:
-    """Return an arm's rows of the positions [start, stop)."""
-    rows = pl.scan_parquet(folder.arm(arm), glob=False)
-    return rows.filter(pl.col("position").is_between(start, stop - 1)).collect()
-
-
 def arm_texts(lake: Lake, folder: ProofFolder, arm: str) -> Iterator[tuple[int, str]]:
     """Yield (position, text) of every document to train on, in order; a dropped one has the text "".
 

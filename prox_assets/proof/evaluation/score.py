@@ -7,6 +7,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.proof.evaluation.bits import Progress, Score, score_texts
 from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
+from prox_assets.proof.evaluation.maths import score_maths
 from prox_assets.proof.evaluation.model import ScoredModel
 from prox_assets.proof.evaluation.tasks import score_tasks
 from prox_assets.proof.evaluation.texts import GOLD, RAW, evaluation_texts
@@ -52,6 +53,10 @@ def score_model(
         )
     texts = {name: list(read_table(path)) for name, path in evaluation_texts(settings, folder, lake).items()}
     scores: list[Score] = []
+    maths = settings.evaluation.maths
+    # First, because an engine may want the whole memory of a device.
+    if maths is not None and settings.model(run.model).kind != "ngram":
+        scores += score_maths(str(folder.model(run)), maths, trained.tokens, progress)
     for tokens, model in _curve(run, settings, folder, trained.tokens):
         scores += _on_texts(model, {name: texts[name] for name in (GOLD, RAW) if name in texts}, tokens, None)
     model = open_model(run, settings, folder)

@@ -38,7 +38,7 @@ SPLIT = "test"
 """What the documents are called in a task's YAML file."""
 
 _METRICS = {"acc": ACCURACY, "acc_norm": NORMALISED_ACCURACY}
-_REQUESTS_PER_CALL = 1024
+_REQUESTS_PER_CALL = 256
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 

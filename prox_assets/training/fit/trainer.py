@@ -5,11 +5,9 @@ scored_batches.py and data/program_examples.py supply the batches; evaluation/se
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from prox_assets.compute.parameters import Parameters, count_parameters
 from prox_assets.lake.compute import Attempt
 from prox_assets.training.fit.adapter import Adapter
+from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
     from transformers import PreTrainedModel
 
-CHECKPOINT = "checkpoint-"
-# The Trainer writes this file last: a checkpoint without it was still being written when the run was killed.
-LAST_FILE = "trainer_state.json"
 LOG_STEPS = 20
 
 
@@ -90,13 +86,12 @@ def train(
 
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
-    whole = _remove_torn_checkpoints(folder)
+    whole = remove_torn_checkpoints(folder)
     newest = max(whole, default=None)
     steps = _steps(setup, recipe)
     if newest is not None and newest >= steps:
         # Resuming a finished run would repeat its last epoch.
-        history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
-        return TrainingRun(whole, _losses(history), newest, newest)
+        return TrainingRun(whole, losses_of(history_of(whole[newest])), newest, newest)
 
     class Steps(TrainerCallback):
         """Reports steps to the caller."""
@@ -162,7 +157,7 @@ def train(
     finally:
         if account is not None:
             account.engine_seconds = time.monotonic() - started
-    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
+    return TrainingRun(checkpoints_in(folder), losses_of(trainer.state.log_history), trainer.state.global_step, newest)
 
 
 def _sizes(model: PreTrainedModel) -> tuple[Parameters, int | None]:
@@ -170,36 +165,6 @@ def _sizes(model: PreTrainedModel) -> tuple[Parameters, int | None]:
     size = count_parameters((name, each.numel()) for name, each in model.named_parameters())
     trained = count_parameters((name, each.numel()) for name, each in model.named_parameters() if each.requires_grad)
     return size, None if trained == size else trained.without_embeddings
-
-
-def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
-
-
-def _checkpoints(folder: Path) -> dict[int, Path]:
-    found = {
-        int(path.name.removeprefix(CHECKPOINT)): path
-        for path in folder.glob(f"{CHECKPOINT}*")
-        if path.name.removeprefix(CHECKPOINT).isdigit()
-    }
-    return dict(sorted(found.items()))
-
-
-def _remove_torn_checkpoints(folder: Path) -> dict[int, Path]:
-    found = _checkpoints(folder)
-    whole = {step: path for step, path in found.items() if _is_whole(path)}
-    for step in found.keys() - whole.keys():
-        shutil.rmtree(found[step])
-    return whole
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # A checkpoint whose deletion was interrupted lacks other files.
-    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
 
 
 def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:
