@@ -93,7 +93,9 @@ def _scores(task: str, sample: Mapping[str, Any], tokens: int) -> Iterator[Score
     for metric, measure in _METRICS.items():
         if metric in sample:
             yield {**row, "measure": measure, "value": float(sample[metric]), "weight": 1.0}
-    gold = doc["gold"] if "gold" in doc else sample["target"]
+    gold = doc.get("gold", sample["target"])
+    if not isinstance(gold, int):
+        raise EvaluationError(f"document {item} of task {task} has no `gold`, the index of the right choice: {gold!r}")
     # lm-eval numbers the arguments of a document's requests: gen_args_0, gen_args_1, ...
     answer = sample["arguments"][gold][1]
     log_likelihood = sample["filtered_resps"][gold][0]
