@@ -10,6 +10,7 @@ from prox_assets import __version__
 from prox_assets.cli.commands import catalog, judgements, stats
 from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
+from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.evaluate import evaluate
@@ -73,6 +74,7 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(judgements.app, name="judgements")
 app.command()(report)
+app.command()(compute)
 app.command()(drift)
 app.command()(check)
 app.command()(metrics)

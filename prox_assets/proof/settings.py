@@ -110,6 +110,9 @@ class NgramModel(_Settings):
     seeds: int = Field(default=5, ge=1, description="Document orders, one model each.")
     tokens: int | None = Field(default=None, ge=1, description="Training tokens; those of the proof if unset.")
     arms: tuple[str, ...] | None = Field(default=None, description="Arms to train it on; all if unset.")
+    curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.25, 0.5), description="Shares of the training at which it is scored, beside its end."
+    )
 
 
 ModelSettings = Annotated[NgramModel | LlamaModel, Field(discriminator="kind")]
@@ -210,6 +213,9 @@ class ProofSettings(_Settings):
         default=(),
         description="Primary contrasts; if empty, each refined arm against raw, its controls and best_rules.",
     )
+    notes: tuple[str, ...] = Field(
+        default=(), description="What else cannot be concluded, such as that a refiner was trained on these pages."
+    )
     seed: int = Field(default=0, description="Seed of the split, the controls, the orders and the initial weights.")
 
     @field_validator("arms")
@@ -235,12 +241,12 @@ class ProofSettings(_Settings):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"each {what} needs its own name; twice there: {', '.join(twice)}")
-        likes = {arm.like for arm in self.arms if isinstance(arm, RandomArm | SelectorArm)} - {None}
+        likes = {arm.like for arm in self.arms if isinstance(arm, RandomArm | SelectorArm) and arm.like is not None}
         wanted = {name for model in self.models for name in model.arms or ()} | {c.arm for c in self.contrasts}
         wanted |= {contrast.against for contrast in self.contrasts} - {"best_rules"}
         unknown = sorted((wanted | likes) - set(arms))
         if unknown:
-            raise ValueError(f"there is no arm {', '.join(map(str, unknown))}; there are {', '.join(arms)}")
+            raise ValueError(f"there is no arm {', '.join(unknown)}; there are {', '.join(arms)}")
         return self
 
     def arm(self, name: str) -> ArmSettings:
@@ -250,6 +256,12 @@ class ProofSettings(_Settings):
     def model(self, name: str) -> ModelSettings:
         """Return the model of a name."""
         return next(model for model in self.models if model.name == name)
+
+    @property
+    def source_corpora(self) -> tuple[str, ...]:
+        """The corpora of the lake that arms take text from, each once, those of the proof first."""
+        refined = (corpus for arm in self.arms if isinstance(arm, RefinedArm) for corpus in arm.corpora.values())
+        return tuple(dict.fromkeys((*self.corpora, *refined)))
 
     @property
     def primary(self) -> tuple[Contrast, ...]:

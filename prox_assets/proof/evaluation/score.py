@@ -14,7 +14,8 @@ from prox_assets.proof.evaluation.texts import GOLD, RAW, evaluation_texts
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.results import read_result
 from prox_assets.proof.runs import ModelRun
-from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.settings import NgramModel, ProofSettings
+from prox_assets.proof.streams import stream_of
 from prox_assets.proof.tables import SCORES
 from prox_assets.proof.tokens import ArmTokens
 from prox_assets.training.data.tables import read_table, write_table
@@ -56,8 +57,7 @@ def score_model(
     # First, because an engine may want the whole memory of a device.
     if maths is not None and settings.model(run.model).kind != "ngram":
         scores += score_maths(str(folder.model(run)), maths, trained.tokens, progress)
-    for tokens, place in _curve(folder.model(run), trained.tokens):
-        model = open_model(run, settings, folder, place)
+    for tokens, model in _curve(run, settings, folder, trained.tokens):
         scores += _on_texts(model, {name: texts[name] for name in (GOLD, RAW) if name in texts}, tokens, None)
     model = open_model(run, settings, folder)
     scores += _on_texts(model, texts, trained.tokens, progress)
@@ -68,27 +68,35 @@ def score_model(
     return path
 
 
-def open_model(run: ModelRun, settings: ProofSettings, folder: ProofFolder, place: Path | None = None) -> ScoredModel:
-    """Return a model of a proof, ready to score.
-
-    Args:
-        run: The model.
-        settings: The proof.
-        folder: Its files.
-        place: Folder of another point of its learning curve; None for the finished model.
-    """
-    place = place or folder.model(run)
+def open_model(run: ModelRun, settings: ProofSettings, folder: ProofFolder) -> ScoredModel:
+    """Return a finished model of a proof, ready to score."""
+    place = folder.model(run)
     if settings.model(run.model).kind == "ngram":
         from prox_assets.proof.ngram.training import open_ngram
 
         return open_ngram(place, folder.tokenizer(), ArmTokens.open(folder.tokens(run.arm)).end_of_text)
-    return HuggingFaceModel(str(place), tokenizer=str(folder.model(run)))
+    return HuggingFaceModel(str(place))
 
 
-def _curve(model: Path, finished: int) -> Iterator[tuple[int, Path]]:
-    """Yield the points of a learning curve before its end: (tokens, folder), in order."""
-    points = [(int(place.name), place) for place in (model / CURVE).glob("*") if place.name.isdecimal()]
-    yield from sorted(point for point in points if point[0] < finished)
+def _curve(
+    run: ModelRun, settings: ProofSettings, folder: ProofFolder, finished: int
+) -> Iterator[tuple[int, ScoredModel]]:
+    """Yield the points of a learning curve before its end: (tokens, model), in order."""
+    model = settings.model(run.model)
+    if isinstance(model, NgramModel):
+        from prox_assets.proof.ngram.training import ngram_after
+
+        stream = stream_of(settings, folder, run)
+        end_of_text = ArmTokens.open(folder.tokens(run.arm)).end_of_text
+        for share in sorted(model.curve):
+            tokens = int(share * finished)
+            yield tokens, ngram_after(tokens, model, stream, folder.tokenizer(), end_of_text)
+        return
+    place = folder.model(run)
+    points = [(int(point.name), point) for point in (place / CURVE).glob("*") if point.name.isdecimal()]
+    for tokens, point in sorted(points):
+        if tokens < finished:
+            yield tokens, HuggingFaceModel(str(point), tokenizer=str(place))
 
 
 def _on_texts(

@@ -5,15 +5,17 @@ scored_batches.py and data/program_examples.py supply the batches; evaluation/se
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_assets.compute.parameters import Parameters, count_parameters
+from prox_assets.lake.compute import Attempt
 from prox_assets.training.fit.adapter import Adapter
+from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
     from transformers import PreTrainedModel
 
-CHECKPOINT = "checkpoint-"
-# The Trainer writes this file last: a checkpoint without it was still being written when the run was killed.
-LAST_FILE = "trainer_state.json"
 LOG_STEPS = 20
 
 
@@ -70,24 +69,29 @@ class TrainingSetup:
     adapter: Adapter | None = None
 
 
-def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: Progress | None = None) -> TrainingRun:
+def train(
+    setup: TrainingSetup,
+    recipe: TrainingRecipe,
+    folder: Path,
+    progress: Progress | None = None,
+    account: Attempt | None = None,
+) -> TrainingRun:
     """Train a model, starting from the newest complete checkpoint in the folder if there is one.
 
     The examples of a step depend only on its number, so a resumed run sees the same examples as an uninterrupted one.
-    `progress` is called with (step, steps) after each step.
+    `progress` is called with (step, steps) after each step; `account` learns what this run costs, padding included.
     """
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
-    whole = _remove_torn_checkpoints(folder)
+    whole = remove_torn_checkpoints(folder)
     newest = max(whole, default=None)
     steps = _steps(setup, recipe)
     if newest is not None and newest >= steps:
         # Resuming a finished run would repeat its last epoch.
-        history = json.loads((whole[newest] / LAST_FILE).read_text(encoding="utf-8"))["log_history"]
-        return TrainingRun(whole, _losses(history), newest, newest)
+        return TrainingRun(whole, losses_of(history_of(whole[newest])), newest, newest)
 
     class Steps(TrainerCallback):
         """Reports steps to the caller."""
@@ -106,6 +110,8 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
             return_outputs: bool = False,
             num_items_in_batch: Any = None,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
+            if account is not None:
+                account.training_tokens += inputs["input_ids"].numel()
             plain = self.accelerator.unwrap_model(model)
             with self.accelerator.autocast():
                 return scored_loss(plain, inputs) if setup.scored else program_loss(plain, inputs, num_items_in_batch)
@@ -143,38 +149,22 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
         optimizers=(optimizer, scheduler),
         callbacks=[Steps()],
     )
-    trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
-    return TrainingRun(_checkpoints(folder), _losses(trainer.state.log_history), trainer.state.global_step, newest)
-
-
-def _losses(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    return [(int(entry["step"]), float(entry["loss"])) for entry in history if "loss" in entry]
-
-
-def _checkpoints(folder: Path) -> dict[int, Path]:
-    found = {
-        int(path.name.removeprefix(CHECKPOINT)): path
-        for path in folder.glob(f"{CHECKPOINT}*")
-        if path.name.removeprefix(CHECKPOINT).isdigit()
-    }
-    return dict(sorted(found.items()))
-
-
-def _remove_torn_checkpoints(folder: Path) -> dict[int, Path]:
-    found = _checkpoints(folder)
-    whole = {step: path for step, path in found.items() if _is_whole(path)}
-    for step in found.keys() - whole.keys():
-        shutil.rmtree(found[step])
-    return whole
-
-
-def _is_whole(checkpoint: Path) -> bool:
+    if account is not None:
+        account.parameters, account.trained_parameters = _sizes(setup.model)
+    started = time.monotonic()
     try:
-        json.loads((checkpoint / LAST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # A checkpoint whose deletion was interrupted lacks other files.
-    return all(any(checkpoint.glob(pattern)) for pattern in ("*.safetensors", "optimizer.pt", "scheduler.pt"))
+        trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
+    finally:
+        if account is not None:
+            account.engine_seconds = time.monotonic() - started
+    return TrainingRun(checkpoints_in(folder), losses_of(trainer.state.log_history), trainer.state.global_step, newest)
+
+
+def _sizes(model: PreTrainedModel) -> tuple[Parameters, int | None]:
+    """Return a model's size, and how many of its parameters without embeddings are trained if that is not all."""
+    size = count_parameters((name, each.numel()) for name, each in model.named_parameters())
+    trained = count_parameters((name, each.numel()) for name, each in model.named_parameters() if each.requires_grad)
+    return size, None if trained == size else trained.without_embeddings
 
 
 def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:

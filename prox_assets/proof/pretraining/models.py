@@ -1,0 +1,112 @@
+"""The models that trainings start from: a Llama with random weights, or a pretrained one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prox_assets.proof.pretraining.recipes import LlamaModel
+from prox_assets.refiners.adapter.bases import SOURCES, BaseModel, find_base
+from prox_assets.refiners.adapter.merging import load_base
+from prox_assets.refiners.model.files import find_checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def initial_model(model: LlamaModel, vocabulary: int, seed: int, end_of_text: int | None = None) -> PreTrainedModel:
+    """Return a Llama in float32 whose weights depend on shape, vocabulary and seed alone.
+
+    Args:
+        model: With a shape; its context is the number of positions.
+        vocabulary: Size of the tokenizer's vocabulary.
+        seed: Seed of the weights. The global random state stays as it is.
+        end_of_text: Id of the end-of-text token, which the configuration names.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape = model.shape
+    if shape is None:
+        raise ValueError(f"model {model.name} has no shape: it starts from {model.base}")
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads or shape.heads,
+        max_position_embeddings=model.context,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_base},
+        rms_norm_eps=1e-5,
+        initializer_range=shape.initial_spread,
+        tie_word_embeddings=shape.tied,
+        bos_token_id=None,
+        eos_token_id=end_of_text,
+        use_cache=False,
+        dtype=torch.float32,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config)
+
+
+def find_pretrained(model: LlamaModel) -> BaseModel:
+    """Return the files of the pretrained model that a training starts from.
+
+    Raises:
+        RefinerError: It is neither on this machine nor to be had from the hub; the message says what to do.
+    """
+    base = str(model.base)
+    if base in SOURCES:
+        return find_base(base)
+    files = find_checkpoint(base)
+    return BaseModel(files.path, None, files.weights_hash)
+
+
+def pretrained_model(model: LlamaModel) -> PreTrainedModel:
+    """Return the pretrained model in float32, for sequences of the settings' context.
+
+    Raises:
+        RefinerError: As `find_pretrained`.
+    """
+    loaded: Any = load_base(find_pretrained(model))
+    if model.rope_base is not None:
+        loaded.config.rope_parameters = {**loaded.config.rope_parameters, "rope_theta": model.rope_base}
+        # The frequencies were computed when the model was made.
+        loaded.model.rotary_emb = type(loaded.model.rotary_emb)(loaded.config)
+    loaded.config.use_cache = False
+    return loaded
+
+
+def pretrained_tokenizer(model: LlamaModel) -> PreTrainedTokenizerBase:
+    """Return the pretrained model's own tokenizer; `save_pretrained` makes the folder that `train_llama` wants.
+
+    Raises:
+        RefinerError: As `find_pretrained`.
+    """
+    from transformers import AutoTokenizer
+
+    base = find_pretrained(model)
+    return AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, **base.arguments())
+
+
+def parameters_of(model: PreTrainedModel) -> tuple[int, int]:
+    """Return the number of parameters, with and without input and output embeddings; tied ones count once."""
+    every = {id(parameter): parameter.numel() for parameter in model.parameters()}
+    embeddings: dict[int, int] = {}
+    for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if layer is not None:
+            embeddings |= {id(parameter): parameter.numel() for parameter in layer.parameters()}
+    return sum(every.values()), sum(every.values()) - sum(embeddings.values())
+
+
+def device_name() -> str:
+    """Return the name of the GPU, or of the processor and the number of threads."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else 'CPU'}, {torch.get_num_threads()} threads"
