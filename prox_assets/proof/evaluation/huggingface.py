@@ -13,7 +13,7 @@ from typing import Any, Literal
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.devices import devices_of, lease_for_engine
 from prox_assets.engines.transformers.batches import BATCH_TOKENS, PACKED_BATCH_TOKENS_ON_CPU
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.model import Request
 from prox_assets.refiners.model.files import find_checkpoint
 
@@ -56,7 +56,7 @@ class HuggingFaceModel:
     Raises:
         EngineStartError: The model cannot be loaded.
         RefinerError: There is no such folder or hub model, or it has no safetensors.
-        EvaluationError: Its tokenizer has no end-of-text token.
+        ProofError: Its tokenizer has no end-of-text token.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class HuggingFaceModel:
         tokenizer: Any = self._tokenizer
         end = tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id)
         if end is None:
-            raise EvaluationError(
+            raise ProofError(
                 f"the tokenizer of {model} has no end-of-text token: set eos_token in its tokenizer_config.json"
             )
         return end

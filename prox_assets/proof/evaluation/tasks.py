@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from prox_assets.engines.extras import packages_of
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import BITS_PER_BYTE, Progress, Score, weight
-from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.model import ScoredModel
 from prox_assets.proof.settings import TaskSettings
 
@@ -54,13 +54,13 @@ def score_tasks(
         progress: Told how many choices have been scored, task by task.
 
     Raises:
-        EvaluationError: The folder or a task is not there, a file is damaged, or lm-eval is not installed.
+        ProofError: The folder or a task is not there, a file is damaged, or lm-eval is not installed.
     """
     configs = _configs(settings)
     scores: list[Score] = []
     # `datasets` would copy the documents into the user's cache.
     with TemporaryDirectory() as cache, _hub_off():
-        with packages_of("proof", EvaluationError):
+        with packages_of("proof", ProofError):
             from lm_eval import simple_evaluate
             from lm_eval.tasks import TaskManager
         wrapped = _wrapped(model, progress)
@@ -80,7 +80,7 @@ def score_tasks(
                     torch_random_seed=None,  # pyright: ignore[reportArgumentType]
                 )
             except (KeyError, TypeError, ValueError, OSError) as error:
-                raise EvaluationError(f"task {config['task']} of {settings.folder} does not run: {error!r}") from error
+                raise ProofError(f"task {config['task']} of {settings.folder} does not run: {error!r}") from error
             for sample in sorted(found["samples"][config["task"]], key=lambda sample: sample["doc_id"]):
                 scores += _scores(config["task"], sample, tokens)
     return scores
@@ -93,7 +93,9 @@ def _scores(task: str, sample: Mapping[str, Any], tokens: int) -> Iterator[Score
     for metric, measure in _METRICS.items():
         if metric in sample:
             yield {**row, "measure": measure, "value": float(sample[metric]), "weight": 1.0}
-    gold = doc["gold"] if "gold" in doc else sample["target"]
+    gold = doc.get("gold", sample["target"])
+    if not isinstance(gold, int):
+        raise ProofError(f"document {item} of task {task} has no `gold`, the index of the right choice: {gold!r}")
     # lm-eval numbers the arguments of a document's requests: gen_args_0, gen_args_1, ...
     answer = sample["arguments"][gold][1]
     log_likelihood = sample["filtered_resps"][gold][0]
@@ -130,11 +132,11 @@ def _configs(settings: TaskSettings) -> list[dict[str, Any]]:
     folder = Path(settings.folder).expanduser().resolve()
     files = sorted(folder.glob("*.yaml"))
     if not files:
-        raise EvaluationError(f"{folder} has no task files (*.yaml); `prox task-files` makes them")
+        raise ProofError(f"{folder} has no task files (*.yaml); `prox task-files` makes them")
     configs = {config["task"]: config for config in map(_config, files)}
     missing = sorted(set(settings.names) - set(configs))
     if missing:
-        raise EvaluationError(f"{folder} has no task {', '.join(missing)}; it has {', '.join(configs)}")
+        raise ProofError(f"{folder} has no task {', '.join(missing)}; it has {', '.join(configs)}")
     return [configs[name] for name in settings.names or configs]
 
 
@@ -145,12 +147,12 @@ def _config(file: Path) -> dict[str, Any]:
         multiple_choice = config["output_type"] == "multiple_choice"
         named = isinstance(config["task"], str)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise EvaluationError(f"{file} is no task of lm-eval with local data_files: {error!r}") from error
+        raise ProofError(f"{file} is no task of lm-eval with local data_files: {error!r}") from error
     if not (multiple_choice and named):
-        raise EvaluationError(f"{file} is no multiple-choice task with a name")
+        raise ProofError(f"{file} is no multiple-choice task with a name")
     for path in data.values():
         if not Path(path).is_file():
-            raise EvaluationError(f"{path}, the documents of {file}, is not there")
+            raise ProofError(f"{path}, the documents of {file}, is not there")
     return {**config, "dataset_kwargs": {**config["dataset_kwargs"], "data_files": data}}
 
 

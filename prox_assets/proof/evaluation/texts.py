@@ -17,7 +17,7 @@ import xxhash
 
 from prox_assets.lake.lake import Lake
 from prox_assets.proof.documents import DocumentTable, with_columns_of_the_lake
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.gold import GoldTexts, gold_identity
 from prox_assets.proof.settings import ProofSettings, TextFile, TextSettings
@@ -39,12 +39,12 @@ def evaluation_texts(settings: ProofSettings, folder: ProofFolder, lake: Lake) -
     """Return the paths of a proof's evaluation texts by name; those that are missing or out of date are made.
 
     Raises:
-        EvaluationError: A set shares sites with training or is empty, or a file lacks its column.
+        ProofError: A set shares sites with training or is empty, or a file lacks its column.
         LakeError: The lake cannot be read.
     """
     documents = folder.documents()
     if not documents.is_file():
-        raise EvaluationError(f"{documents} is not there: the arms are made before models are scored")
+        raise ProofError(f"{documents} is not there: the arms are made before models are scored")
     given = f"{file_hash(documents)} {settings.text.model_dump_json()} {gold_identity(settings.text)}"
     paths = {}
     names = [RAW] if settings.text.gold is None else [GOLD, RAW]
@@ -54,7 +54,7 @@ def evaluation_texts(settings: ProofSettings, folder: ProofFolder, lake: Lake) -
             _write(paths[name], name, given, _held_out(settings, folder, lake, name), _training_sites(documents))
     for file in settings.evaluation.texts:
         if file.name in (GOLD, RAW):
-            raise EvaluationError(f"{file.path} needs another name: {file.name} is text of the held-out sites")
+            raise ProofError(f"{file.path} needs another name: {file.name} is text of the held-out sites")
         path = paths[file.name] = folder.evaluation(file.name)
         stamp = f"{given} {_hash_of(file)} {file.model_dump_json()}"
         if _outdated(path, stamp):
@@ -70,7 +70,7 @@ def texts_of(file: TextFile, settings: TextSettings) -> Iterator[Row]:
         settings: Where texts are cut, and which are too short.
 
     Raises:
-        EvaluationError: The file is not there, cannot be read, or lacks a column.
+        ProofError: The file is not there, cannot be read, or lacks a column.
     """
     path = Path(file.path).expanduser()
     columns = [file.column, *([file.site] if file.site else [])]
@@ -79,10 +79,10 @@ def texts_of(file: TextFile, settings: TextSettings) -> Iterator[Row]:
         present = frame.collect_schema().names()
         missing = [name for name in columns if name not in present]
         if missing:
-            raise EvaluationError(f"{path} has no column {', '.join(missing)}; it has {', '.join(present)}")
+            raise ProofError(f"{path} has no column {', '.join(missing)}; it has {', '.join(present)}")
         rows = frame.select(columns).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise EvaluationError(f"{path} cannot be read as Parquet or JSON Lines: {error}") from error
+        raise ProofError(f"{path} cannot be read as Parquet or JSON Lines: {error}") from error
     for number, row in enumerate(rows.iter_rows(named=True)):
         item = f"{file.name}/{number}"
         site = item if file.site is None or row[file.site] is None else str(row[file.site])
@@ -102,7 +102,7 @@ def _held_out(settings: ProofSettings, folder: ProofFolder, lake: Lake, name: st
                     found = True
                     yield kept
     if name == GOLD and not found:
-        raise EvaluationError(
+        raise ProofError(
             f"no held-out document has a gold text of {settings.text.shortest} characters or more (text.gold: "
             f"{settings.text.gold}); native columns of the documents: {', '.join(sorted(gold.seen)) or 'none'}"
         )
@@ -120,11 +120,11 @@ def _training_sites(documents: Path) -> set[str]:
 def _write(path: Path, name: str, identity: str, rows: Iterable[Row], training: Collection[str]) -> None:
     kept = list(rows)
     if not kept:
-        raise EvaluationError(f"evaluation set {name} has no text: see text.held_out and text.shortest")
+        raise ProofError(f"evaluation set {name} has no text: see text.held_out and text.shortest")
     shared = sorted({row["site"] for row in kept}.intersection(training))
     if shared:
         few = ", ".join(shared[:_SITES_NAMED])
-        raise EvaluationError(
+        raise ProofError(
             f"evaluation set {name} shares {len(shared)} sites with training, among them {few}: its scores would show "
             "what models remember. Leave these sites out of the set or of the corpora."
         )
@@ -146,5 +146,5 @@ def _digest(identity: str) -> bytes:
 def _hash_of(file: TextFile) -> str:
     path = Path(file.path).expanduser()
     if not path.is_file():
-        raise EvaluationError(f"{path} of evaluation set {file.name} is not there")
+        raise ProofError(f"{path} of evaluation set {file.name} is not there")
     return file_hash(path)

@@ -32,7 +32,7 @@ def small_settings(**changes: Any) -> ProofSettings:
         {
             "corpora": ["web"],
             "arms": [{"kind": "raw"}, {"kind": "rules", "name": "c4", "rules": ["c4"]}],
-            "models": [{"kind": "llama", "name": "tiny"}],
+            "models": [{"kind": "llama", "name": "tiny", "preset": "1m"}],
             "text": {"gold": "gold", "shortest": 20, "held_out_characters": 100},
             **changes,
         }

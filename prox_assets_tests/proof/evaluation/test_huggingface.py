@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
 from prox_assets.testing.tiny_models import make_tiny_llama
 
@@ -126,5 +126,5 @@ def test_a_tokenizer_without_an_end_of_text_token_is_refused(folder: Path, tmp_p
     config = tmp_path / "tokenizer_config.json"
     kept = {name: value for name, value in json.loads(config.read_text()).items() if name != "eos_token"}
     config.write_text(json.dumps(kept))
-    with pytest.raises(EvaluationError, match="no end-of-text token"):
+    with pytest.raises(ProofError, match="no end-of-text token"):
         HuggingFaceModel(str(tmp_path), device="cpu")

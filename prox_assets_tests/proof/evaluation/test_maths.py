@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.maths import SETS, is_right, score_maths
 from prox_assets.proof.settings import MathsSettings
 from prox_assets.testing.tiny_models import make_tiny_llama, overfit
@@ -108,9 +108,9 @@ def test_a_choice_is_the_last_letter_that_is_named_as_the_answer() -> None:
 def test_a_checkout_that_lacks_a_file_is_named(checkout: Path) -> None:
     (checkout / "data" / "svamp" / "test.jsonl").write_text('{"Body": 1}\n')
     settings = {"folder": str(checkout)}
-    with pytest.raises(EvaluationError, match=r"svamp.test\.jsonl, row 0, is not as it was"):
+    with pytest.raises(ProofError, match=r"svamp.test\.jsonl, row 0, is not as it was"):
         score_maths("model", MathsSettings.model_validate({**settings, "sets": ["svamp"]}), 0)
-    with pytest.raises(EvaluationError, match=r"is no checkout of .* with mawps"):
+    with pytest.raises(ProofError, match=r"is no checkout of .* with mawps"):
         score_maths("model", MathsSettings.model_validate({**settings, "sets": ["mawps"]}), 0)
-    with pytest.raises(EvaluationError, match="no maths questions aime; there are gsm8k"):
+    with pytest.raises(ProofError, match="no maths questions aime; there are gsm8k"):
         score_maths("model", MathsSettings.model_validate({**settings, "sets": ["aime"]}), 0)

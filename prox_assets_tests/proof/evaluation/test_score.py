@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import mean, standard_error
-from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
 from prox_assets.proof.evaluation.score import score_model
 from prox_assets.proof.results import TrainedModel, write_result
@@ -50,7 +50,7 @@ def test_a_model_and_its_learning_curve_are_scored_text_by_text(tmp_path: Path) 
     file = tmp_path / "clean.jsonl"
     file.write_text(json.dumps({"text": "Light, water and carbon dioxide."}) + "\n")
     settings = small_settings(evaluation={"texts": [{"name": "clean", "path": str(file)}]})
-    with pytest.raises(EvaluationError, match="tiny-tokens-0 of arm raw is not trained"):
+    with pytest.raises(ProofError, match="tiny-tokens-0 of arm raw is not trained"):
         score_model(RUN, settings, folder, lake)
 
     finished = make_tiny_llama(folder.model(RUN), seed=0)

