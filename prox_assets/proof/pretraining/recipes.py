@@ -85,7 +85,7 @@ class LlamaModel(_Settings):
 
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="What matrices are multiplied in; auto is bfloat16 on GPUs that have it, float32 elsewhere. "
+        description="What matrices are multiplied in; auto is bfloat16 where the device has it, float32 elsewhere. "
         "Weights and optimiser are float32.",
     )
     compile: bool = Field(default=False, description="Whether torch.compile makes kernels: a minute, then faster.")

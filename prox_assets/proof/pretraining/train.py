@@ -29,6 +29,7 @@ from prox_assets.proof.pretraining.models import (
     device_name,
     find_pretrained,
     initial_model,
+    multiplies_bfloat16,
     parameters_of,
     pretrained_model,
 )
@@ -275,7 +276,7 @@ def _arguments(run: ModelRun, model: LlamaModel, folder: Path, steps: int) -> Tr
         lr_scheduler_type=schedule,
         lr_scheduler_kwargs=options,
         warmup_steps=model.warmup_steps,
-        bf16=model.dtype == "bfloat16" or (model.dtype == "auto" and gpu and torch.cuda.is_bf16_supported()),
+        bf16=model.dtype == "bfloat16" or (model.dtype == "auto" and multiplies_bfloat16()),
         use_cpu=not gpu,
         ddp_backend=None if gpu or processes == 1 else "gloo",
         fsdp=True if fsdp else None,  # pyright: ignore[reportArgumentType] - the string is the older form
