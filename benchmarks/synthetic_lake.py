@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from benchmarks.support.arguments import command_parser, positive
 from prox_assets.corpora.document import document_id
 from prox_assets.corpora.source import CorpusSource
+from prox_assets.lake.appended import LATEST
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
@@ -96,7 +97,7 @@ def _refined_shard(work: Path, documents: int, seed: int) -> dict[Table, tuple[p
     if done.errors:
         raise RuntimeError(f"the template shard failed: {done.errors}")
     tables: dict[Table, tuple[pa.Table, dict[str, str]]] = {}
-    for table in set(Table) - {Table.JUDGEMENTS}:
+    for table in set(Table) - LATEST.keys():  # those have no file per shard
         with lake.storage.open(lake.table_path(CORPUS, table, shard)) as file:
             parquet = pq.ParquetFile(file)
             footer = {k.decode(): v.decode() for k, v in (parquet.metadata.metadata or {}).items()}

@@ -3,8 +3,8 @@
 A small language model writes a program for every document and every chunk; an executor applies it. The folders, from
 the bottom up: `programs` (the language), `engines` (how a model is run), `corpora` (raw files to documents), `lake`
 (the Parquet tables), `refiners` (what a model is asked), `catalog` (questions over the lake), `monitoring` (metrics and
-drift), `stages` (what each asset does to a shard), `training` (making refiners), and on top `orchestration` (Dagster)
-and `cli`. Imports point down only.
+drift), `stages` (what each asset does to a shard), `training` (making refiners), `proof` (does refining help?), and on
+top `orchestration` (Dagster) and `cli`. Imports point down only.
 """
 
 from importlib import import_module
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
     from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
+    from prox_assets.orchestration.proof_component import RefinementProof as RefinementProof
 
 __version__ = "0.1.0"
 
 # Dagster's tools find the components under the package's own name. They are imported only on access, so that the
 # programs and the command line do not pay for Dagster's import (1.4 s).
-_COMPONENTS = {"RefinedCorpus": "component", "RefinerLab": "lab_component"}
+_COMPONENTS = {"RefinedCorpus": "component", "RefinerLab": "lab_component", "RefinementProof": "proof_component"}
 
 
 def __getattr__(name: str) -> object:

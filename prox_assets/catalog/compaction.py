@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.catalog.places import pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows, quoted, quoted_list
+from prox_assets.lake.compute import fold_compute
 from prox_assets.lake.judgements import fold_judgements
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
@@ -136,13 +137,14 @@ def coverage(lake: Lake, corpus: str, what: Compacted, shards: Collection[str] |
 def compact(lake: Lake, corpus: str) -> CompactionSummary:
     """Write a new compaction of each table of a corpus, copying unchanged shards from the previous one.
 
-    It also folds the files of people's judgements.
+    It also folds the files of people's judgements and of attempts.
 
     Raises:
         LakeError: The lake cannot be read or written.
         duckdb.Error: A file of the lake is damaged; the message names it.
     """
     fold_judgements(lake, corpus)
+    fold_compute(lake, corpus)
     rows: dict[str, int] = {}
     changed: set[str] = set()
     for what in Compacted:

@@ -1,8 +1,9 @@
-"""The SQL of the catalog's views: one per table of the lake with the same name, one of manifests, one of document ids.
+"""The SQL of the catalog's views: one per table of the lake with the same name, manifests, document ids, and proofs.
 
 Rows of EXECUTION_TABLES count only if the shard's manifest names their execution. Views of these tables therefore show
 only published executions, and a reader never sees two executions mixed. A table without any files becomes an empty view
-with the right columns. `judgements` shows the rows that count: each person's latest on each document.
+with the right columns. `judgements` and `compute` show the rows that count: each person's latest on each document, and
+the latest of each attempt.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -11,8 +12,10 @@ from itertools import chain
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
 from prox_assets.catalog.places import lasting_pattern, pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows
-from prox_assets.lake.judgements import LATEST
+from prox_assets.lake.appended import LATEST
+from prox_assets.lake.compute import LABS
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.proofs import PROOF_SCHEMAS, PROOFS, ProofTable, proof_path
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
 
 # Up to this many shards, asking for each file is faster than listing a folder of ten thousand, which takes 100 ms on a
@@ -47,6 +50,7 @@ def compacted_views(
             yield f"CREATE OR REPLACE VIEW {what} AS {rows_query(what, parts, shards, columns)}"
 
     yield from shard_views(lake, corpora, only, shards)
+    yield from _proof_views(lake, pattern, only)
 
 
 def shard_views(
@@ -58,7 +62,7 @@ def shard_views(
     """
 
     def files(corpus: str, table: Table) -> list[str]:
-        if shards is None or table is Table.JUDGEMENTS:
+        if shards is None or table in LATEST:
             return [f"{pattern(lake, f'{corpus}/{table}')}/*.parquet"] if lake.shards(corpus, table) else []
         paths = {shard: lake.table_path(corpus, table, shard) for shard in shards}  # rejects invalid names
         if len(paths) <= (FEW_SHARDS if lake.storage.is_local else FEW_SHARDS_OF_A_STORE):
@@ -66,7 +70,8 @@ def shard_views(
         there = lake.shards(corpus, table)
         return [pattern(lake, path) for shard, path in paths.items() if shard in there]
 
-    yield from _shard_views(corpora, files, only, shards)
+    trainings = [f"{pattern(lake, folder)}/*.parquet" for folder in _trainings(lake, only)]
+    yield from _shard_views(corpora, files, trainings, only, shards)
 
 
 def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
@@ -88,12 +93,42 @@ def live_views(lake: Lake, corpora: Sequence[str]) -> Iterator[str]:
         there = lake.shards(corpus, table)
         return [f"{lasting_pattern(lake, f'{corpus}/{table}')}/*.parquet"] if there else []
 
-    yield from _shard_views(corpora, files)
+    trainings = [f"{lasting_pattern(lake, folder)}/*.parquet" for folder in _trainings(lake)]
+    yield from _shard_views(corpora, files, trainings)
+    yield from _proof_views(lake, lasting_pattern)
+
+
+def _trainings(lake: Lake, only: Collection[str] | None = None) -> list[str]:
+    """Return the folders with what trainings of proofs and refiner labs cost."""
+    if only is not None and Table.COMPUTE not in only:
+        return []
+    owners = [f"{kind}/{name}" for kind in (PROOFS, LABS) for name in lake.storage.list_folders(kind)]
+    return [folder for owner in owners if lake.storage.list_files(folder := f"{owner}/{Table.COMPUTE}")]
+
+
+def _proof_views(lake: Lake, place: Callable[[Lake, str], str], only: Collection[str] | None = None) -> Iterator[str]:
+    """Yield the views of proofs, which span corpora.
+
+    Args:
+        lake: The lake.
+        place: Turns a path of the lake into a pattern.
+        only: Names of the views to create; all by default.
+    """
+    wanted = [table for table in ProofTable if only is None or table in only]
+    proofs = lake.storage.list_folders(PROOFS) if wanted else []
+    folders = {proof: lake.storage.list_files(f"{PROOFS}/{proof}") for proof in proofs}
+    for table in wanted:
+        schema = PROOF_SCHEMAS[table]
+        types = {field.name: duckdb_type(field.type) for field in schema}
+        files = [place(lake, proof_path(proof, table)) for proof, names in folders.items() if table.file_name in names]
+        rows = f"SELECT * FROM {parquet_rows(files, types)}" if files else no_rows(types)
+        yield f"CREATE OR REPLACE VIEW {table} AS {rows}"
 
 
 def _shard_views(
     corpora: Sequence[str],
     files: Callable[[str, Table], list[str]],
+    trainings: Sequence[str],
     only: Collection[str] | None = None,
     shards: Collection[str] | None = None,
 ) -> Iterator[str]:
@@ -102,6 +137,7 @@ def _shard_views(
     Args:
         corpora: Corpora that the views cover.
         files: Takes a corpus and a table, and returns patterns of the files to read.
+        trainings: Patterns of the files of attempts that belong to no corpus.
         only: Names of the views to create; all by default.
         shards: Shards that the views cover; all by default.
     """
@@ -110,14 +146,16 @@ def _shard_views(
         if table in compacted or (only is not None and table not in only):
             continue
         patterns = list(chain.from_iterable(files(corpus, table) for corpus in corpora))
+        if table is Table.COMPUTE:
+            patterns += trainings
         types = {field.name: duckdb_type(field.type) for field in SCHEMAS[table]}
         if patterns:
             rows = f"SELECT * FROM {parquet_rows(patterns, types if table in ADDED_COLUMNS else None)}"
             if table in EXECUTION_TABLES:
                 rows += f" WHERE execution_id IN (SELECT execution_id FROM {Compacted.MANIFESTS})"
-            if table is Table.JUDGEMENTS:
+            if table in LATEST:
                 covered = "" if shards is None else f" WHERE {one_of('shard', shards)}"
-                rows += f"{covered} QUALIFY {LATEST}"
+                rows += f"{covered} QUALIFY {LATEST[table]}"
         else:
             rows = no_rows(types)
         yield f"CREATE OR REPLACE VIEW {table} AS {rows}"

@@ -10,8 +10,10 @@ from prox_assets import __version__
 from prox_assets.cli.commands import catalog, judgements, stats
 from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
+from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
+from prox_assets.cli.commands.evaluate import evaluate
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
@@ -20,6 +22,7 @@ from prox_assets.cli.commands.report import report
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
+from prox_assets.cli.commands.task_files import task_files
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
@@ -71,11 +74,14 @@ app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(judgements.app, name="judgements")
 app.command()(report)
+app.command()(compute)
 app.command()(drift)
 app.command()(check)
 app.command()(metrics)
 app.command()(withdraw_shard)
 app.command()(browse)
+app.command()(evaluate)
+app.command()(task_files)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from prox_assets.engines.config import ServerEngineConfig, TransformersEngineCon
 from prox_assets.engines.protocol import EngineStartError
 from prox_assets.machine.devices import DeviceError, devices_are_declared, find_devices
 from prox_assets.machine.leases import lease_devices
+from prox_assets.machine.processor import DeviceUse, devices, processor
 
 AnyEngineConfig = VllmEngineConfig | ServerEngineConfig | TransformersEngineConfig
 
@@ -55,6 +56,19 @@ def devices_of(config: AnyEngineConfig) -> int:
     if config.gpus is None and (not may_use_gpu(config) or not _found()):
         return 0
     return devices_wanted(config)
+
+
+def device_use(config: AnyEngineConfig) -> DeviceUse:
+    """Return what an engine of this process runs on.
+
+    Raises:
+        EngineStartError: The devices cannot be listed.
+    """
+    if isinstance(config, ServerEngineConfig):
+        return DeviceUse("a server elsewhere")
+    if count := devices_of(config):
+        return devices(count)
+    return processor(config.threads if isinstance(config, TransformersEngineConfig) else None)
 
 
 def lease_for_engine(count: int, pause: Callable[[float], object] = time.sleep) -> None:

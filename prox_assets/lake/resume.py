@@ -7,7 +7,8 @@ rows in source order and memory flat, because only unfinished windows are held i
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,25 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMAS, Table
 
 _COST = b"prox.cost"
+# Apart from the cost, of which earlier releases read exactly two numbers.
+_ATTEMPT = b"prox.attempt"
 
 
 @dataclass(frozen=True)
 class WindowCost:
-    """What a window's inference cost: wall time in seconds, and prompt tokens shown to the model."""
+    """What a window's inference cost.
+
+    Attributes:
+        seconds: Wall time.
+        prompt_tokens: Tokens shown to the model.
+        generated_tokens: Tokens that it generated.
+        attempt: The attempt that finished it (compute.py); None if an earlier release did.
+    """
 
     seconds: float
     prompt_tokens: int
+    generated_tokens: int = 0
+    attempt: str | None = None
 
 
 class ResumeLedger:
@@ -87,7 +99,12 @@ class ResumeLedger:
             name: [row[name] if name in row else self._fixed[name] for row in rows] for name in self._schema.names
         }
         table = pa.table(columns, schema=self._schema)
-        table = table.replace_schema_metadata({_COST: json.dumps([cost.seconds, cost.prompt_tokens])})
+        table = table.replace_schema_metadata(
+            {
+                _COST: json.dumps([cost.seconds, cost.prompt_tokens]),
+                _ATTEMPT: json.dumps([cost.generated_tokens, cost.attempt]),
+            }
+        )
         with self._storage.new_files([self._window_path(window)]) as [temporary]:
             pq.write_table(table, temporary, compression="zstd")
 
@@ -106,11 +123,11 @@ class ResumeLedger:
         data = self._storage.read_bytes(path)
         try:
             table = pq.read_table(pa.BufferReader(data or b""))
-            seconds, prompt_tokens = json.loads((table.schema.metadata or {})[_COST])
+            cost = _cost(table.schema.metadata or {})
             for name in self._may_lack - set(table.schema.names):  # an earlier release wrote the window
                 table = table.append_column(name, pa.nulls(table.num_rows, self._schema.field(name).type))
             table = table.replace_schema_metadata(None).select(self._schema.names).cast(self._schema)
-            return table, WindowCost(seconds, prompt_tokens)
+            return table, cost
         except (KeyError, pa.ArrowException, OSError) as error:
             self._storage.remove(path)
             raise RetryableLakeError(
@@ -124,6 +141,36 @@ class ResumeLedger:
     def remove(self) -> None:
         """Remove the ledger, once the final file is published."""
         self._storage.remove(self._shard_folder)
+
+
+def costs_so_far(lake: Lake, corpus: str, table: Table, shard: str) -> dict[str, WindowCost]:
+    """Return what each attempt has spent on the finished windows of an unfinished shard.
+
+    Raises:
+        LakeError: The lake cannot be read.
+    """
+    spent: dict[str, WindowCost] = {}
+    for ledger in lake.storage.list_folders(_shard_folder(corpus, table, shard)):
+        folder = f"{_shard_folder(corpus, table, shard)}/{ledger}"
+        for name in lake.storage.list_files(folder):
+            data = lake.storage.read_bytes(f"{folder}/{name}") if name.endswith(".parquet") else None
+            # A window that is damaged, or goes as it is looked at, is the affair of who resumes the shard.
+            with suppress(KeyError, pa.ArrowException, OSError):
+                cost = _cost(pq.read_schema(pa.BufferReader(data or b"")).metadata or {})
+                if cost.attempt is not None:  # else an earlier release wrote it
+                    before = spent.get(cost.attempt, WindowCost(0.0, 0))
+                    spent[cost.attempt] = WindowCost(
+                        before.seconds + cost.seconds,
+                        before.prompt_tokens + cost.prompt_tokens,
+                        before.generated_tokens + cost.generated_tokens,
+                        cost.attempt,
+                    )
+    return spent
+
+
+def _cost(metadata: Mapping[bytes, bytes]) -> WindowCost:
+    """Return the cost in a window's metadata; raise KeyError if it is not there."""
+    return WindowCost(*json.loads(metadata[_COST]), *json.loads(metadata.get(_ATTEMPT, b"[0, null]")))
 
 
 def remove_leftover_ledgers(lake: Lake, corpus: str, table: Table, shard: str) -> None:

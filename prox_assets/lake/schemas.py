@@ -34,7 +34,9 @@ class Table(StrEnum):
     SHARD_METRICS = "shard_metrics"
     SHARD_METRICS_HISTORY = "shard_metrics_history"
     JUDGEMENTS = "judgements"
-    """Written by people, one small file per judgement or fold (judgements.py); the other tables have one per shard."""
+    """Written by people, one small file per judgement or fold (judgements.py); most tables have one per shard."""
+    COMPUTE = "compute"
+    """One small file per attempt or fold (compute.py)."""
 
 
 class Judgement(StrEnum):
@@ -247,6 +249,35 @@ _COLUMNS[Table.JUDGEMENTS] = [
     ("code_version", _NAME, "Version of prox_assets that showed it."),
 ]
 
+_COLUMNS[Table.COMPUTE] = [
+    ("corpus", _NAME, "Corpus; of a training, the proof or the refiner lab that it belongs to."),
+    ("shard", _NAME, "Shard; of a training, the name of what is trained."),
+    ("attempt", _NAME, "Identifies the attempt."),
+    ("stage", _NAME, "Step that was attempted."),
+    ("model", _NAME, "Name of the refiner that was asked, or of the model that was trained."),
+    ("refiner", _NAME, "Inference fingerprint of the refiner; null for a training."),
+    ("device", _NAME, "What it ran on, such as NVIDIA H100 80GB HBM3; of processors with the number of threads."),
+    ("devices", _COUNT, "How many of them; all threads of a machine are one."),
+    ("started_at", _TIME, "When the attempt began, in UTC."),
+    ("recorded_at", _TIME, "When the row was written: at the beginning, and again at the end."),
+    ("seconds", _REAL, "Wall time, loading the model included; null as long as it is not known."),
+    ("engine_seconds", _REAL, "Of it, the time that the model worked, as far as it is told apart."),
+    ("prompt_tokens", _COUNT, "Tokens that the model was shown, also for results that were lost."),
+    ("generated_tokens", _COUNT, "Tokens that it generated."),
+    ("training_tokens", _COUNT, "Tokens that it was trained on, repeats counted."),
+    ("parameters", _COUNT, "Parameters of the model; 0 without a language model, null if unknown."),
+    ("parameters_without_embeddings", _COUNT, "The same without input and output embeddings: N of the formulas."),
+    (
+        "trained_parameters",
+        _COUNT,
+        "Of these, those that were trained, where that is not all of them (an adapter); else null.",
+    ),
+    ("flops", _REAL, "Floating-point operations: 2 N per token of inference, 6 N per token of training."),
+    ("succeeded", pa.bool_(), "Whether the attempt did what it should; null while it runs, or after it was killed."),
+    ("error", _NAME, "Why it did not, in short."),
+    *_RUN,
+]
+
 # The columns that drift checks read (monitoring/metrics/watched.py). Bins are fixed, so shards can be compared and
 # summed.
 _WATCHED: list[Column] = [
@@ -363,5 +394,6 @@ WRITTEN_BY: dict[Table, str] = {
     Table.SHARD_METRICS: "quality_metrics",
     Table.SHARD_METRICS_HISTORY: "quality_metrics",
     Table.JUDGEMENTS: "prox browse",
+    Table.COMPUTE: "inference and training",
 }
 """The step that writes each table, for errors that say what to run again."""

@@ -1,4 +1,4 @@
-"""The assets' resources: the lake, the labs' folder, and engines for refiners; with defaults that a project overrides.
+"""The assets' resources: the lake, folders of labs and proofs, and engines; with defaults that a project overrides.
 
 Dagster merges two definitions of one resource only if they are the same object (measured with 1.13), so every component
 of a project returns the same one. It returns none where the project has its own.
@@ -17,12 +17,14 @@ from dagster.components.core.decl import PythonFileDecl
 from pydantic import Field
 
 from prox_assets.lake.lake import Lake
+from prox_assets.proof.folder import ProofFolder
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.training.lab.settings import LabFolder
 
 DEFAULT_LAKE = "lake"
 DEFAULT_LAB = "lab"
+DEFAULT_PROOFS = "proofs"
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -53,6 +55,20 @@ class LabResource(dg.ConfigurableResource):
         return LabFolder(Path(self.root or os.environ.get("PROX_LAB") or DEFAULT_LAB) / name)
 
 
+class ProofsResource(dg.ConfigurableResource):
+    """Where proofs keep tokens, models and scores; a folder rather than a URL, because training needs a local disk."""
+
+    root: str | None = Field(
+        default=None,
+        description="Folder of all proofs; when empty, the environment variable PROX_PROOFS, else `proofs` in the "
+        "working directory.",
+    )
+
+    def folder(self, name: str) -> ProofFolder:
+        """Return the folder of a proof."""
+        return ProofFolder(Path(self.root or os.environ.get("PROX_PROOFS") or DEFAULT_PROOFS) / name)
+
+
 class EnginesResource(dg.ConfigurableResource):
     """Opens a corpus's refiners."""
 
@@ -64,7 +80,12 @@ class EnginesResource(dg.ConfigurableResource):
         return plan.session(level)
 
 
-DEFAULTS: Mapping[str, Any] = {"lake": LakeResource(), "lab": LabResource(), "engines": EnginesResource()}
+DEFAULTS: Mapping[str, Any] = {
+    "lake": LakeResource(),
+    "lab": LabResource(),
+    "proofs": ProofsResource(),
+    "engines": EnginesResource(),
+}
 
 _OVERRIDES: ContextVar[Mapping[str, Any] | None] = ContextVar("resource_overrides", default=None)
 _SEARCHED: ContextVar[ComponentTree | None] = ContextVar("tree_being_searched", default=None)

@@ -30,9 +30,13 @@ class ProofFolder:
         """Return the folder of the tokenizer, as transformers loads it."""
         return self._in(self.root / "tokenizer")
 
-    def tokens(self, arm: str) -> Path:
-        """Return the folder of an arm's tokens (tokens.py)."""
-        return self._in(self.root / "tokens" / arm)
+    def base_tokenizer(self, model: str) -> Path:
+        """Return the folder of the tokenizer of a model that starts from a pretrained one."""
+        return self._in(self.root / "tokenizers" / model)
+
+    def tokens(self, arm: str, model: str | None = None) -> Path:
+        """Return the folder of an arm's tokens (tokens.py), by the proof's tokenizer or a model's own."""
+        return self._in(self.root / "tokens" / (arm if model is None else f"{arm}.{model}"))
 
     def evaluation(self, name: str) -> Path:
         """Return the path of the texts of an evaluation set (tables.TEXTS)."""

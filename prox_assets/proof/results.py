@@ -27,6 +27,9 @@ class TrainedModel(BaseModel):
     seconds: float = Field(description="Wall time of training, in seconds, over all attempts.")
     device: str = Field(description="Name of the device.")
     losses: tuple[tuple[int, float], ...] = Field(description="(tokens seen, training loss in nats per token).")
+    learned: bool | None = Field(
+        default=None, description="Whether it predicts better than a bigram model of its arm; null if unknown."
+    )
     resumed_from: int | None = Field(default=None, description="Step from which a killed run went on.")
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.proof.selectors.settings import SelectorSettings
 
@@ -109,6 +110,9 @@ class NgramModel(_Settings):
     seeds: int = Field(default=5, ge=1, description="Document orders, one model each.")
     tokens: int | None = Field(default=None, ge=1, description="Training tokens; those of the proof if unset.")
     arms: tuple[str, ...] | None = Field(default=None, description="Arms to train it on; all if unset.")
+    curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.25, 0.5), description="Shares of the training at which it is scored, beside its end."
+    )
 
 
 ModelSettings = Annotated[NgramModel | LlamaModel, Field(discriminator="kind")]
@@ -157,11 +161,23 @@ class TaskSettings(_Settings):
     limit: int | None = Field(default=None, ge=1, description="Documents of a task; all if unset.")
 
 
+class MathsSettings(_Settings):
+    """Maths questions whose answers are generated and checked."""
+
+    folder: str = Field(description="Checkout of GAIR-NLP/math-evaluation-harness.")
+    sets: tuple[str, ...] = Field(default=(), description="Sets of questions (gsm8k, math, ...); all if empty.")
+    shots: int | None = Field(default=None, ge=0, description="Worked examples before a question; all if unset.")
+    limit: int | None = Field(default=None, ge=1, description="Questions of a set; all if unset.")
+    answer_tokens: int = Field(default=1024, ge=1, description="Tokens of an answer at most.")
+    engine: EngineConfig = Field(default_factory=TransformersEngineConfig, description="What runs the model.")
+
+
 class EvaluationSettings(_Settings):
     """What models are scored on."""
 
     texts: tuple[TextFile, ...] = Field(default=(), description="Further texts, beside gold and raw of held-out sites.")
-    tasks: tuple[TaskSettings, ...] = Field(default=(), description="Tasks; n-gram models score their gold answers.")
+    tasks: tuple[TaskSettings, ...] = Field(default=(), description="Tasks; any model scores them.")
+    maths: MathsSettings | None = Field(default=None, description="Maths questions; n-gram models are not asked.")
 
 
 class Contrast(_Settings):
@@ -197,6 +213,9 @@ class ProofSettings(_Settings):
         default=(),
         description="Primary contrasts; if empty, each refined arm against raw, its controls and best_rules.",
     )
+    notes: tuple[str, ...] = Field(
+        default=(), description="What else cannot be concluded, such as that a refiner was trained on these pages."
+    )
     seed: int = Field(default=0, description="Seed of the split, the controls, the orders and the initial weights.")
 
     @field_validator("arms")
@@ -222,12 +241,12 @@ class ProofSettings(_Settings):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"each {what} needs its own name; twice there: {', '.join(twice)}")
-        likes = {arm.like for arm in self.arms if isinstance(arm, RandomArm | SelectorArm)} - {None}
+        likes = {arm.like for arm in self.arms if isinstance(arm, RandomArm | SelectorArm) and arm.like is not None}
         wanted = {name for model in self.models for name in model.arms or ()} | {c.arm for c in self.contrasts}
         wanted |= {contrast.against for contrast in self.contrasts} - {"best_rules"}
         unknown = sorted((wanted | likes) - set(arms))
         if unknown:
-            raise ValueError(f"there is no arm {', '.join(map(str, unknown))}; there are {', '.join(arms)}")
+            raise ValueError(f"there is no arm {', '.join(unknown)}; there are {', '.join(arms)}")
         return self
 
     def arm(self, name: str) -> ArmSettings:
@@ -237,6 +256,12 @@ class ProofSettings(_Settings):
     def model(self, name: str) -> ModelSettings:
         """Return the model of a name."""
         return next(model for model in self.models if model.name == name)
+
+    @property
+    def source_corpora(self) -> tuple[str, ...]:
+        """The corpora of the lake that arms take text from, each once, those of the proof first."""
+        refined = (corpus for arm in self.arms if isinstance(arm, RefinedArm) for corpus in arm.corpora.values())
+        return tuple(dict.fromkeys((*self.corpora, *refined)))
 
     @property
     def primary(self) -> tuple[Contrast, ...]:

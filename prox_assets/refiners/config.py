@@ -16,6 +16,7 @@ from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, Li
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
+from prox_assets.refiners.selector.version import SELECTOR_VERSION
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
 
 # The longest prompt the released document refiner sees, template included (data_gen/tasks/apply_doc_refining.py).
@@ -37,14 +38,14 @@ class RefinerConfig(BaseModel):
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
-    kind: Literal["model", "rules", "classifier", "cascade"] = Field(
+    kind: Literal["model", "rules", "classifier", "cascade", "selector"] = Field(
         default="model",
         description="model: a language model, run by an engine. classifier: a linear layer and boosted trees. rules: "
-        "published heuristics. cascade: a classifier, and a language model for what that leaves open. Classifiers and "
-        "rules need no engine.",
+        "published heuristics. cascade: a classifier, and a language model for what that leaves open. selector: what "
+        "scores documents in a proof, with a threshold. Only models and cascades need an engine.",
     )
     model: str | None = Field(
-        default=None, description="Folder of a checkpoint or classifier, or a hub id (owner/name)."
+        default=None, description="Folder of a checkpoint, classifier or selector, or a hub id (owner/name)."
     )
     revision: str | None = Field(
         default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
@@ -109,7 +110,7 @@ class RefinerConfig(BaseModel):
         default="auto", description="Number format of weights and arithmetic; auto is the checkpoint's own."
     )
 
-    # The next three are left out of stored configurations where they are not set, which then stay as they were.
+    # The next ones are left out of stored configurations where they are not set, which then stay as they were.
     trained_scripts: tuple[str, ...] | None = Field(
         default=None,
         exclude_if=_is_none,
@@ -126,6 +127,12 @@ class RefinerConfig(BaseModel):
         default=None,
         exclude_if=_is_none,
         description="Kind cascade: the classifier, and when the model is asked. The other settings are the model's.",
+    )
+    selector_threshold: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        exclude_if=_is_none,
+        description="Kind selector: the lowest score of a document that stays.",
     )
 
     @model_validator(mode="before")
@@ -158,6 +165,12 @@ class RefinerConfig(BaseModel):
             raise ValueError(f"a refiner of kind {self.kind} needs model: a checkpoint folder or a hub id (owner/name)")
         if self.kind == "classifier" and not self.model:
             raise ValueError("a refiner of kind classifier needs model: a folder that the refiner lab wrote")
+        if self.kind == "selector" and (self.level != "doc" or not self.model):
+            raise ValueError(
+                "a refiner of kind selector has level doc and needs model: the folder of a fitted selector"
+            )
+        if (self.kind == "selector") != (self.selector_threshold is not None):
+            raise ValueError("selector_threshold and the kind selector go together")
         if (self.kind == "cascade") != (self.cascade is not None):
             raise ValueError("cascade settings and the kind cascade go together")
         if self.kind == "classifier" and self.dialect != "line-labels":
@@ -172,8 +185,8 @@ class RefinerConfig(BaseModel):
             raise ValueError("the line-labels dialect has no programs to generate: its answers are scored")
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
             raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
-        if self.kind == "rules" and (self.trained_scripts is not None or self.calibration is not None):
-            raise ValueError("trained_scripts and calibration belong to a model; rules are not trained")
+        if self.kind in ("rules", "selector") and (self.trained_scripts is not None or self.calibration is not None):
+            raise ValueError(f"trained_scripts and calibration belong to a model; kind {self.kind} has neither")
         if self.calibration is not None and self.decoding != "score":
             raise ValueError("only scored answers have probabilities to calibrate: set decoding to score")
         if self.trained_scripts == ():
@@ -272,6 +285,9 @@ class RefinerConfig(BaseModel):
                 "version": CLASSIFIER_VERSION,
                 "weights": files.weights_hash,
             }
+        if self.kind == "selector":
+            own = {"version": SELECTOR_VERSION, "files": files.weights_hash, "threshold": self.selector_threshold}
+            return {"kind": "selector", "level": self.level, **own}
         settings: dict[str, object] = {
             "kind": "model",
             "level": self.level,

@@ -15,6 +15,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import ModelFiles, find_classifier, model_folder
 from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.refiners.selector.open import find_selector
 
 REFINER_FILE = "refiner.json"
 LEVELS: tuple[Level, ...] = ("doc", "chunk")
@@ -52,6 +53,8 @@ def refiner_files(config: RefinerConfig) -> ModelFiles | None:
         return None
     if config.kind == "classifier":
         return find_classifier(config.model)
+    if config.kind == "selector":
+        return find_selector(config.model)
     found = find_model(config.model, config.revision)
     if config.kind != "cascade":
         return found

@@ -32,7 +32,7 @@ def open_document_refiner(
     Args:
         config: A configuration of level doc.
         engine: The engine that runs its model; only models use it.
-        model_path: Folder with the model's tokenizer, or of a classifier.
+        model_path: Folder with the model's tokenizer, or of a classifier or selector.
         prompts: Chooses where prompts are built; only models use it.
 
     Raises:
@@ -48,6 +48,11 @@ def open_document_refiner(
         from prox_assets.refiners.classifier.open import open_document_classifier
 
         return trained_documents(config, open_document_classifier(_folder(config, model_path)))
+    if config.kind == "selector" and config.selector_threshold is not None:
+        from prox_assets.refiners.selector.open import open_selector
+        from prox_assets.refiners.selector.refiner import SelectorDocumentRefiner
+
+        return SelectorDocumentRefiner(open_selector(_folder(config, model_path)), config.selector_threshold)
     probed, engine, tokenizer = _probed(config, engine, model_path)
     return trained_documents(config, ModelDocumentRefiner(probed, engine, tokenizer, prompts(probed)))
 
@@ -72,7 +77,7 @@ def open_chunk_refiner(
 
 def _folder(config: RefinerConfig, model_path: Path | None) -> Path:
     if model_path is None:
-        raise RefinerError(f"{config.name} is a classifier: give the folder that refiner_files() returns.")
+        raise RefinerError(f"{config.name} is of kind {config.kind}: give the folder that refiner_files() returns.")
     return model_path
 
 

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal, Self
 
+from prox_assets.compute.parameters import NO_MODEL, Parameters, read_parameters
 from prox_assets.engines.config import EngineConfig, ServerEngineConfig
+from prox_assets.engines.devices import device_use
 from prox_assets.engines.open import open_engine
 from prox_assets.engines.protocol import Engine, EngineError
+from prox_assets.machine.processor import DeviceUse, processor
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.folder import refiner_files
 from prox_assets.refiners.keep_all import KeepAllChunks, KeepAllDocuments
@@ -75,6 +78,27 @@ class RefinerSession:
             return {"name": "keep-all", "level": self._level}
         files = self.files
         return {**self._config.model_dump(mode="json"), "resolved_revision": files.revision if files else None}
+
+    @cached_property
+    def parameters(self) -> Parameters | None:
+        """The size of its language model, none where there is no such model; None if it cannot be told.
+
+        Raises:
+            RefinerError: As `files`.
+        """
+        if self.files is None or self._config is None or not self._config.needs_engine:
+            return NO_MODEL
+        return read_parameters(self.files.path)
+
+    def device(self) -> DeviceUse:
+        """Return what it runs on.
+
+        Raises:
+            EngineStartError: The devices cannot be listed.
+        """
+        if self._config is None or not self._config.needs_engine:
+            return processor(1)
+        return device_use(self._engine_config)
 
     def document_refiner(self) -> DocumentRefiner:
         """Return the document refiner; the first call starts its engine.

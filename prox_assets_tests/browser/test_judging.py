@@ -14,7 +14,7 @@ from prox_assets.browser import links
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.guarded import run_select
 from prox_assets.catalog.queries.judgements import judgement_counts, judgements, judgements_on
-from prox_assets.lake import judgements as table
+from prox_assets.lake import appended
 from prox_assets.lake.judgements import append_judgement, fold_judgements
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -169,7 +169,7 @@ def row(number: int) -> dict:
 
 def test_folding_keeps_every_judgement_and_may_run_twice_at_once(tmp_path, monkeypatch):
     lake = Lake(str(tmp_path))
-    monkeypatch.setattr(table, "FOLD_FROM", 10)
+    monkeypatch.setattr(appended, "FOLD_FROM", 10)
     for number in range(9):
         append_judgement(lake, row(number))
     assert fold_judgements(lake, CORPUS) == 0

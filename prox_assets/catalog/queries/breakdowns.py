@@ -34,9 +34,8 @@ _COUNTS = f"""
 def sites_of(urls: Sequence[str | None]) -> list[str | None]:
     """Return the site of each URL as `SITE` defines it."""
     with duckdb.connect() as connection:
-        return [
-            connection.execute(f"SELECT {SITE} FROM (SELECT ?::VARCHAR AS url)", [url]).fetchall()[0][0] for url in urls
-        ]
+        addresses = "(SELECT unnest(?::VARCHAR[]) AS url)"
+        return [site for (site,) in connection.execute(f"SELECT {SITE} FROM {addresses}", [list(urls)]).fetchall()]
 
 
 def sites(

@@ -40,7 +40,7 @@ class RefinerTrace:
 
     Attributes:
         name: The refiner's name.
-        kind: "model", "classifier", "cascade", "rules", or None for one that keeps everything.
+        kind: "model", "classifier", "cascade", "rules", "selector", or None for one that keeps everything.
         model: Folder or hub id of the model, if it has one.
         revision: The exact revision of the model's files, if the hub gave one; else the requested revision.
         dialect: "prox" or "line-labels".

@@ -56,6 +56,8 @@ def refiner(who: RefinerTrace | None) -> str:
         words.append("rules without a model")
     if who.kind == "classifier":
         words.append("a classifier")
+    if who.kind == "selector":
+        words.append("a selector")
     if who.model:
         words.append(f"model {who.model}")
     if who.revision:

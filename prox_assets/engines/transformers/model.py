@@ -65,6 +65,7 @@ class TorchModel:
     Args:
         config: Device, dtype and threads.
         model_path: Folder with safetensors weights, configuration and tokenizer.
+        tokenizer_path: Folder of the tokenizer where it is another.
 
     Raises:
         EngineStartError: The folder cannot be loaded, or the device is not available.
@@ -73,7 +74,7 @@ class TorchModel:
         device: Where it runs, "cpu" or "cuda".
     """
 
-    def __init__(self, config: TransformersEngineConfig, model_path: str) -> None:
+    def __init__(self, config: TransformersEngineConfig, model_path: str, tokenizer_path: str | None = None) -> None:
         if not Path(model_path, "config.json").is_file():
             raise EngineStartError(f"{model_path} is not a model folder: it has no config.json.")
         with packages_of("models", EngineStartError):
@@ -90,7 +91,9 @@ class TorchModel:
         dtype = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
         try:
             # Loading pickled weights or remote code would execute that code.
-            self.tokenizer = cast("Any", AutoTokenizer.from_pretrained(model_path, trust_remote_code=False))
+            self.tokenizer = cast(
+                "Any", AutoTokenizer.from_pretrained(tokenizer_path or model_path, trust_remote_code=False)
+            )
             model: Any = AutoModelForCausalLM.from_pretrained(
                 model_path, dtype=dtype, use_safetensors=True, trust_remote_code=False
             )
@@ -176,7 +179,11 @@ class TorchModel:
         import torch
 
         with torch.inference_mode():
-            self._require_plain_head()
+            if not self._has_plain_head():
+                raise EngineError(
+                    f"The transformers engine cannot score with {type(self._model).__name__}, which transforms its "
+                    "logits after the output layer; use a vLLM engine."
+                )
             hidden = packed_states(self._model, prompts, self.device) if self.packs else self._padded_states(prompts)
             states = torch.cat([row[list(wanted)] for row, wanted in zip(hidden, positions, strict=True)])
             columns = self._columns(positions, candidates)
@@ -192,6 +199,33 @@ class TorchModel:
             for wanted, scored in zip(positions, candidates, strict=True)
         ]
 
+    def surprisals(self, prompts: Sequence[tuple[int, ...]]) -> list[list[float]]:
+        """Return the nats of each token but the first, given those before it: one list per prompt.
+
+        Args:
+            prompts: Token ids, at least two each. The last one is predicted and not read.
+        """
+        import torch
+
+        with torch.inference_mode():
+            read = [prompt[:-1] for prompt in prompts]
+            plain = self._has_plain_head()
+            if plain and self.packs:
+                rows = torch.cat(packed_states(self._model, read, self.device))
+            else:
+                padded = self._padded_states(read) if plain else self._padded_logits(read)
+                rows = torch.cat([row[: len(ids)] for row, ids in zip(padded, read, strict=True)])
+            targets = torch.tensor(list(chain.from_iterable(prompt[1:] for prompt in prompts)), device=self.device)
+            head = self._model.get_output_embeddings()
+            nats: list[float] = []
+            for start in range(0, len(rows), _LOGIT_ROWS):
+                part = rows[start : start + _LOGIT_ROWS]
+                logits = (head(part) if plain else part).float()
+                chosen = logits.gather(1, targets[start : start + _LOGIT_ROWS, None])
+                nats += (logits.logsumexp(-1) - chosen[:, 0]).tolist()
+        values = iter(nats)
+        return [[next(values) for _ in ids] for ids in read]
+
     @cached_property
     def packs(self) -> bool:
         """Whether `score` runs without padding; otherwise batches are best made of prompts of similar length."""
@@ -202,6 +236,11 @@ class TorchModel:
         # Right padding: in a causal model, later tokens do not affect earlier positions.
         token_ids, mask = self._pad(prompts, left=False)
         return self._model.base_model(input_ids=token_ids, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def _padded_logits(self, prompts: Sequence[tuple[int, ...]]) -> "torch.Tensor":
+        """Return all logits, shape (prompts, width of the longest, vocabulary)."""
+        token_ids, mask = self._pad(prompts, left=False)
+        return self._model(input_ids=token_ids, attention_mask=mask, use_cache=False).logits
 
     def _columns(self, positions: Sequence[Sequence[int]], candidates: Sequence[Sequence[int]]) -> "torch.Tensor":
         """Return the candidates of every position as one tensor; shorter rows are filled up with token 0."""
@@ -230,8 +269,8 @@ class TorchModel:
         several = configured if isinstance(configured, list) else [configured]
         return frozenset(i for i in (*several, self.tokenizer.eos_token_id) if i is not None)
 
-    def _require_plain_head(self) -> None:
-        """Check once that the output layer alone produces the logits; some model families scale or cap them later."""
+    def _has_plain_head(self) -> bool:
+        """Try once whether the output layer alone produces the logits; some families scale or cap them later."""
         import torch
 
         if self._head_is_plain is None:
@@ -240,8 +279,4 @@ class TorchModel:
             states = self._model.base_model(input_ids=probe, use_cache=False).last_hidden_state
             parts = self._model.get_output_embeddings()(states)
             self._head_is_plain = torch.allclose(whole.float(), parts.float(), rtol=1e-3, atol=1e-3)
-        if not self._head_is_plain:
-            raise EngineError(
-                f"The transformers engine cannot score with {type(self._model).__name__}, which transforms its logits "
-                "after the output layer; use a vLLM engine."
-            )
+        return self._head_is_plain

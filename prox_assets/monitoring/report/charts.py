@@ -4,7 +4,7 @@ The templates turn them into SVG; style.css has colours and font sizes.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 380, 150
@@ -25,9 +25,13 @@ class Point:
 
 @dataclass(frozen=True)
 class ChartLine:
-    """A line; `path` is SVG path data with gaps for missing values; `earlier` holds measurements since replaced."""
+    """A line; `path` is SVG path data with gaps for missing values; `earlier` holds measurements since replaced.
+
+    `mark` is the style sheet's name for it.
+    """
 
     name: str
+    mark: str
     path: str
     points: tuple[Point, ...]
     earlier: tuple[Point, ...]
@@ -55,7 +59,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class LineChart(Chart):
-    """A small chart of one or two lines; each point stands for `grouped` measurements."""
+    """A small chart of lines; each point stands for `grouped` measurements."""
 
     lines: tuple[ChartLine, ...]
     grouped: int
@@ -83,18 +87,47 @@ class BarChart(Chart):
     bars: tuple[Bar, ...]
 
 
+@dataclass(frozen=True)
+class IntervalBar:
+    """A value with its interval on an axis that several share; all in percent of the axis's length."""
+
+    zero: float
+    low: float
+    width: float
+    value: float
+
+
+def interval_bars(values: Sequence[tuple[float, float, float]]) -> list[IntervalBar]:
+    """Lay out intervals one below the other, on an axis that holds all of them and zero.
+
+    Args:
+        values: Low end, value and high end of each.
+    """
+    bottom = min((0.0, *(low for low, _, _ in values)))
+    top = max((0.0, *(high for _, _, high in values)))
+    length = (top - bottom) * 1.06 or 1.0
+    start = (top + bottom - length) / 2
+
+    def at(value: float) -> float:
+        return round(100 * (value - start) / length, 2)
+
+    return [IntervalBar(at(0), at(low), round(at(high) - at(low), 2), at(value)) for low, value, high in values]
+
+
 def line_chart(
     title: str,
     note: str,
-    series: dict[str, Sequence[float | None]],
+    series: Mapping[str, Sequence[float | None]],
     names: Sequence[str],
     text: Callable[[float], str],
     *,
     share: bool,
     earlier: dict[str, Sequence[tuple[int, float]]] | None = None,
     absent: str = "–",
+    marks: Mapping[str, str] | None = None,
+    shares_of_width: Sequence[float] | None = None,
 ) -> LineChart | None:
-    """Lay out lines over equally spaced measurements; return None if no value is known.
+    """Lay out lines over measurements; return None if no value is known.
 
     Args:
         title: Title.
@@ -105,18 +138,21 @@ def line_chart(
         share: Whether values lie in [0, 1], so that the axis ends there.
         earlier: Per line, places and values that later ones have replaced; left out if places are grouped.
         absent: What stands for the last measurement's value where it has none.
+        marks: The style sheet's name for each line; the line's own by default.
+        shares_of_width: Where each place is on the x axis, from 0 to 1; by default they are equally spaced.
     """
     known = [value for values in series.values() for value in values if value is not None]
     if not known:
         return None
-    per_point = math.ceil(len(names) / MOST_POINTS)
+    per_point = 1 if shares_of_width else math.ceil(len(names) / MOST_POINTS)
     replaced = (earlier or {}) if per_point == 1 else {}
     known += [value for pairs in replaced.values() for _, value in pairs]
     low, high, step = axis(min(known), max(known), share=share)
     places = math.ceil(len(names) / per_point)
 
     def at(place: int, value: float, label: str) -> Point:
-        return Point(round(_x(place, places), 1), round(_y(value, low, high), 1), label)
+        share_of_width = shares_of_width[place] if shares_of_width else place / (places - 1) if places > 1 else 0.5
+        return Point(round(_x(share_of_width), 1), round(_y(value, low, high), 1), label)
 
     lines = []
     for name, values in series.items():
@@ -139,7 +175,9 @@ def line_chart(
             at(place, value, f"{f'{name}, ' if name else ''}{names[place]}, measured before: {text(value)}")
             for place, value in replaced.get(name, ())
         )
-        lines.append(ChartLine(name, " ".join(path), tuple(points), before, absent if latest is None else text(latest)))
+        mark = (marks or {}).get(name, name)
+        shown = absent if latest is None else text(latest)
+        lines.append(ChartLine(name, mark, " ".join(path), tuple(points), before, shown))
     ticks = tuple(Tick(round(_y(value, low, high), 1), text(value)) for value in _steps(low, high, step))
     return LineChart(title, note, ticks, names[0], names[-1], tuple(lines), per_point)
 
@@ -207,9 +245,8 @@ def _steps(low: float, high: float, step: float) -> list[float]:
     return [low + number * step for number in range(int((high - low) / step + 1e-6) + 1)]
 
 
-def _x(place: int, places: int) -> float:
-    room = WIDTH - LEFT - RIGHT - 8
-    return LEFT + 4 + (room * place / (places - 1) if places > 1 else room / 2)
+def _x(share_of_width: float) -> float:
+    return LEFT + 4 + (WIDTH - LEFT - RIGHT - 8) * share_of_width
 
 
 def _y(value: float, low: float, high: float) -> float:

@@ -12,7 +12,9 @@ from prox_assets import __version__
 from prox_assets.catalog.connection import ask_corpus
 from prox_assets.catalog.printable import printable, printable_lines
 from prox_assets.catalog.queries import breakdowns
+from prox_assets.catalog.queries.compute import attempts, by_stage
 from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
+from prox_assets.compute.break_even import break_even_tokens
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.monitoring.completeness import Completeness, completeness
@@ -94,6 +96,13 @@ class Report:
     numbers: Numbers
     outliers: tuple[Outlier, ...]
     samples: tuple[Sample, ...]
+    stages: tuple[Row, ...]
+    """What each stage has cost (catalog/queries/compute.py); none if releases before that table have refined it all."""
+
+    @property
+    def worth_in_training(self) -> float:
+        """How many tokens of training a model of a billion parameters cost as many operations as refining did."""
+        return break_even_tokens(sum(row["flops"] or 0.0 for row in self.stages), 1e9)
 
     @property
     def operations(self) -> list[tuple[str, list[Row]]]:
@@ -141,6 +150,7 @@ def assemble(lake: Lake, corpus: str, settings: DriftSettings | None = None) -> 
         numbers=numbers_table(history, families, number, percent),
         outliers=tuple(outliers(history.latest)),
         samples=tuple(samples(lake, corpus, others[:SAMPLED_SHARDS], drifted[:SAMPLED_SHARDS])),
+        stages=tuple(by_stage(attempts(lake, [corpus], [corpus])).to_dicts()),
     )
 
 
@@ -237,7 +247,7 @@ def _over(compared: Compared) -> str:
 def render(report: Report) -> str:
     """Return the page as self-contained HTML."""
     return (
-        _environment()
+        templates()
         .get_template("report.html.jinja")
         .render(
             report=report,
@@ -251,10 +261,15 @@ def render(report: Report) -> str:
     )
 
 
+_OWN_TEMPLATES = "prox_assets.monitoring.report"
+
+
 @cache
-def _environment() -> jinja2.Environment:
+def templates(package: str = _OWN_TEMPLATES) -> jinja2.Environment:
+    """Return the templates of a report, which may include those of this package: charts and style."""
+    packages = dict.fromkeys((package, _OWN_TEMPLATES))
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("prox_assets.monitoring.report"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -262,6 +277,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "percent": percent,
+        "seconds": seconds,
         "number": number,
         "printable": printable,
         "utc": utc,
@@ -293,6 +309,14 @@ def number(value: float | None) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """Format a time in the unit that suits it."""
+    for limit, unit in ((2 * 3600, "h"), (120, "min")):
+        if value >= limit:
+            return f"{value / (3600 if unit == 'h' else 60):,.3g} {unit}"
+    return f"{value:.3g} s"
 
 
 def signed(value: float) -> str:

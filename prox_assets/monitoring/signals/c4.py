@@ -7,7 +7,7 @@ lines.
 import polars as pl
 
 from prox_assets.monitoring.signals.family import Rule, SignalFamily
-from prox_assets.monitoring.signals.text_parts import LINES, ends_with_any, share_of
+from prox_assets.monitoring.signals.text_parts import LINES, ends_with_any, share_of, with_parts
 from prox_assets.published_rules import c4
 
 _ENOUGH_WORDS = rf"(?:\S+\s+){{{c4.MIN_WORDS_PER_LINE - 1}}}\S"
@@ -16,7 +16,20 @@ _ELIGIBLE = "_c4_eligible"
 _KEPT = "_c4_kept"
 
 
-def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
+def c4_kept_lines(texts: pl.LazyFrame) -> pl.Series:
+    """Return, for each text, whether C4 would keep each of its lines, blank ones left out.
+
+    What C4 keeps of such a line is the line without its citations (`published_rules.c4.CITATION`).
+
+    Args:
+        texts: A frame with a column `text`.
+    """
+    line = pl.element()
+    kept = _is_eligible(line) & ~_is_policy(line.struct.field("cited"))
+    return _with_judged(with_parts(texts)).select(pl.col(_JUDGED).list.eval(kept)).collect().to_series()
+
+
+def _with_judged(frame: pl.LazyFrame) -> pl.LazyFrame:
     line = pl.element()
     cited = line.str.replace_all(c4.CITATION, "")
     # Nearly all lines are shorter than such a word.
@@ -30,12 +43,22 @@ def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
         (longest_word > c4.MAX_WORD_LENGTH).alias("overlong"),
         _is_policy(line).alias("policy"),
     )
+    return frame.with_columns(pl.col(LINES).list.eval(judged).alias(_JUDGED))
+
+
+def _is_eligible(judged: pl.Expr) -> pl.Expr:
+    fields = {name: judged.struct.field(name) for name in ("punctuated", "enough_words", "overlong")}
+    return fields["punctuated"] & fields["enough_words"] & ~fields["overlong"]
+
+
+def _add(frame: pl.LazyFrame) -> pl.LazyFrame:
+    line = pl.element()
     punctuated, enough_words = line.struct.field("punctuated"), line.struct.field("enough_words")
-    eligible = punctuated & enough_words & ~line.struct.field("overlong")
     lowered = line.str.to_lowercase()
+    eligible = line.struct.field("cited").filter(_is_eligible(line))
     return (
-        frame.with_columns(pl.col(LINES).list.eval(judged).alias(_JUDGED))
-        .with_columns(pl.col(_JUDGED).list.eval(line.struct.field("cited").filter(eligible)).alias(_ELIGIBLE))
+        _with_judged(frame)
+        .with_columns(pl.col(_JUDGED).list.eval(eligible).alias(_ELIGIBLE))
         .with_columns(pl.col(_ELIGIBLE).list.eval(line.filter(~_is_policy(line))).alias(_KEPT))
         .with_columns(
             c4_unpunctuated_line_share=share_of(_JUDGED, ~punctuated),

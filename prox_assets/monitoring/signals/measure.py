@@ -1,6 +1,6 @@
 """All families together: every signal of every document, and their means over a shard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -26,21 +26,22 @@ def passes(family: SignalFamily) -> str:
     return f"passes_{family.name}"
 
 
-def document_signals(texts: pl.LazyFrame) -> pl.LazyFrame:
+def document_signals(texts: pl.LazyFrame, families: Sequence[SignalFamily] = FAMILIES) -> pl.LazyFrame:
     """Return a row per text: every signal (float, null for a text without words), and `passes_*` (bool) per family.
 
     Args:
         texts: A frame with a column `text`; its order is kept.
+        families: Whose signals; all by default.
     """
     frame = with_parts(texts)
     names: list[str] = []
-    for family in FAMILIES:
+    for family in families:
         names += family.signals
         # Each family drops what it made on the way: lists of hashes are as large as the texts.
         frame = family.add(frame).select(*PARTS, *names)
     has_words = pl.col(WORDS).list.len() > 0
     return frame.select(pl.when(has_words).then(pl.col(name)).alias(name) for name in names).with_columns(
-        family.passes().alias(passes(family)) for family in FAMILIES
+        family.passes().alias(passes(family)) for family in families
     )
 
 

@@ -9,8 +9,9 @@ import dagster as dg
 
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.leases import name_process
+from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.shard_assets import ForceConfig, ShardAsset, shard_run
-from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.assets.shard_step import ShardStep
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY

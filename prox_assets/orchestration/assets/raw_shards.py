@@ -6,8 +6,9 @@ import dagster as dg
 
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets import source_files
+from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, shard_run
-from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.assets.shard_step import ShardStep
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY

@@ -10,10 +10,11 @@ import dagster as dg
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.quality_metrics import quality_metrics_asset, shown_metrics
 from prox_assets.orchestration.assets.refined_shards import refined_shards_asset, shown_refinement
 from prox_assets.orchestration.assets.shard_assets import ForceConfig, shard_run
-from prox_assets.orchestration.assets.shard_step import Result, ShardStep
+from prox_assets.orchestration.assets.shard_step import ShardStep
 from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY

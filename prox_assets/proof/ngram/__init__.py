@@ -1,1 +1,1 @@
-"""An interpolated token n-gram model with absolute discounting: minutes of training, and no noise but the order."""
+"""The n-gram models of a proof: trained in a second, and no noise but the order of documents."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_assets.machine.processor import processor
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.refiners.adapter.bases import SOURCES, BaseModel, find_base
 from prox_assets.refiners.adapter.merging import load_base
@@ -91,25 +91,11 @@ def pretrained_tokenizer(model: LlamaModel) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, **base.arguments())
 
 
-def parameters_of(model: PreTrainedModel) -> tuple[int, int]:
-    """Return the number of parameters, with and without input and output embeddings; tied ones count once."""
-    every = {id(parameter): parameter.numel() for parameter in model.parameters()}
-    embeddings: dict[int, int] = {}
-    for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
-        if layer is not None:
-            embeddings |= {id(parameter): parameter.numel() for parameter in layer.parameters()}
-    return sum(every.values()), sum(every.values()) - sum(embeddings.values())
-
-
 def device_name() -> str:
-    """Return the name of the GPU, or of the processor and the number of threads."""
+    """Return the name of the GPU, or of the processor with the threads that torch uses."""
     import torch
 
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else 'CPU'}, {torch.get_num_threads()} threads"
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor(torch.get_num_threads()).name
 
 
 def multiplies_bfloat16() -> bool:

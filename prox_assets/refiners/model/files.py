@@ -127,7 +127,7 @@ def find_classifier(place: str) -> ModelFiles:
     file = folder / CLASSIFIER_FILE
     if not file.is_file():
         raise RefinerError(f"{folder} holds no {CLASSIFIER_FILE}: name the folder of a classifier that the lab wrote.")
-    return ModelFiles(folder, None, _hash_files([file]), tokenizer_hash="")
+    return ModelFiles(folder, None, hash_files([file]), tokenizer_hash="")
 
 
 def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
@@ -151,10 +151,10 @@ def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
             f"{folder} has no tokenizer files. Save them beside the weights: tokenizer.save_pretrained(folder)."
         )
     configs = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
-    return ModelFiles(folder, revision, _hash_files([*configs, *weights]), _hash_files(tokenizer))
+    return ModelFiles(folder, revision, hash_files([*configs, *weights]), hash_files(tokenizer))
 
 
-def _hash_files(files: list[Path]) -> str:
+def hash_files(files: list[Path]) -> str:
     """Hash names and contents."""
     digest = xxhash.xxh3_128()
     for file in files:

@@ -1,10 +1,12 @@
 """A shard's table of programs: whether it is current, and how inferred windows become its file."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from prox_assets.lake.resume import ResumeLedger, remove_leftover_ledgers
+from prox_assets.lake.compute import Attempt, record_attempt
+from prox_assets.lake.resume import ResumeLedger, costs_so_far, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.session import RefinerSession
@@ -89,12 +91,16 @@ def write_program_table(
             "code_version": run.code_version,
             "refiner": session.fingerprint,
         }
-        with session.restarting_after_engine_errors():
+        with session.restarting_after_engine_errors(), _account(run, session, table) as account:
+            # Before the ledger is opened, which removes the windows of earlier configurations.
+            for name, cost in costs_so_far(run.lake, run.corpus, table, run.shard).items():
+                account.credit(name, cost.seconds, cost.prompt_tokens, cost.generated_tokens)
             ledger = ResumeLedger(run.lake, run.corpus, table, run.shard, identity, run.plan.window_documents, common)
             inference = WindowedInference(
                 ledger,
                 write_programs,
                 rows_of,
+                account=account,
                 attempts=run.plan.request_attempts,
                 progress=run.progress,
                 total=documents,
@@ -112,3 +118,17 @@ def write_program_table(
             ledger.remove()
             resumed, inferred = inference.windows_resumed, inference.documents_inferred
             return InferenceSummary(documents, writer.rows, False, resumed, inferred, **costs)
+
+
+def _account(run: ShardRun, session: RefinerSession, table: Table) -> AbstractContextManager[Attempt]:
+    return record_attempt(
+        run.lake,
+        run.corpus,
+        table.value,
+        run.shard,
+        run_id=run.run_id,
+        model=session.describe()["name"],
+        refiner=session.fingerprint,
+        device=session.device(),
+        parameters=session.parameters,
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
+from prox_assets.lake.compute import Attempt
 from prox_assets.lake.resume import ResumeLedger, WindowCost
 from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.stages.run import InferenceFailedError, Progress
@@ -52,6 +53,7 @@ class WindowedInference(Generic[R]):
         ledger: Where finished windows go.
         write_programs: The refiner; it gives one result per document, in any order.
         rows_of: Turns a document and its result into table rows.
+        account: What the attempt costs is added to it.
         attempts: How often a failing document is tried in total.
         progress: Called with (documents done, total) as windows finish.
         total: Documents in the shard.
@@ -63,6 +65,7 @@ class WindowedInference(Generic[R]):
         write_programs: Callable[[Iterable[RefinerInput]], Iterator[R]],
         rows_of: Callable[[Work, R], list[Row]],
         *,
+        account: Attempt,
         attempts: int,
         progress: Progress,
         total: int,
@@ -70,6 +73,7 @@ class WindowedInference(Generic[R]):
         self._ledger = ledger
         self._write_programs = write_programs
         self._rows_of = rows_of
+        self._account = account
         self._attempts = attempts
         self._progress = progress
         self.total = total
@@ -138,7 +142,10 @@ class WindowedInference(Generic[R]):
                 continue
             self.documents_inferred += 1
             del self._place[result.doc_id]
-            self._accept(window, offset, self._rows_of(item, result))
+            rows = self._rows_of(item, result)
+            self._account.prompt_tokens += sum(row["prompt_tokens"] for row in rows)
+            self._account.generated_tokens += sum(row["completion_tokens"] for row in rows)
+            self._accept(window, offset, rows)
 
     def _try_failed_again(self) -> None:
         again = [item.request for item, _ in self._failed.values()]
@@ -169,9 +176,14 @@ class WindowedInference(Generic[R]):
         if len(gathered) == self._size[window]:
             ordered = [row for place in sorted(gathered) for row in gathered[place]]
             now = time.monotonic()
-            prompt_tokens = sum(row["prompt_tokens"] for row in ordered if "run_id" not in row)
+            inferred = [row for row in ordered if "run_id" not in row]
+            prompt_tokens, generated_tokens = (
+                sum(row[name] for row in inferred) for name in ("prompt_tokens", "completion_tokens")
+            )
             seconds = 0.0 if self._last_write is None else now - self._last_write
-            self._ledger.write_window(window, ordered, WindowCost(seconds, prompt_tokens))
+            cost = WindowCost(seconds, prompt_tokens, generated_tokens, self._account.name)
+            self._ledger.write_window(window, ordered, cost)
+            self._account.engine_seconds = (self._account.engine_seconds or 0.0) + seconds
             if self._last_write is not None:
                 self._last_write = now
             del self._open[window]

@@ -6,11 +6,14 @@ scored_batches.py and data/program_examples.py supply the batches; evaluation/se
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prox_assets.compute.parameters import Parameters, count_parameters
+from prox_assets.lake.compute import Attempt
 from prox_assets.training.fit.adapter import Adapter
 from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.program_loss import program_loss
@@ -66,11 +69,17 @@ class TrainingSetup:
     adapter: Adapter | None = None
 
 
-def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: Progress | None = None) -> TrainingRun:
+def train(
+    setup: TrainingSetup,
+    recipe: TrainingRecipe,
+    folder: Path,
+    progress: Progress | None = None,
+    account: Attempt | None = None,
+) -> TrainingRun:
     """Train a model, starting from the newest complete checkpoint in the folder if there is one.
 
     The examples of a step depend only on its number, so a resumed run sees the same examples as an uninterrupted one.
-    `progress` is called with (step, steps) after each step.
+    `progress` is called with (step, steps) after each step; `account` learns what this run costs, padding included.
     """
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -101,6 +110,8 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
             return_outputs: bool = False,
             num_items_in_batch: Any = None,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
+            if account is not None:
+                account.training_tokens += inputs["input_ids"].numel()
             plain = self.accelerator.unwrap_model(model)
             with self.accelerator.autocast():
                 return scored_loss(plain, inputs) if setup.scored else program_loss(plain, inputs, num_items_in_batch)
@@ -138,8 +149,22 @@ def train(setup: TrainingSetup, recipe: TrainingRecipe, folder: Path, progress: 
         optimizers=(optimizer, scheduler),
         callbacks=[Steps()],
     )
-    trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
+    if account is not None:
+        account.parameters, account.trained_parameters = _sizes(setup.model)
+    started = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=str(whole[newest]) if newest is not None else None)
+    finally:
+        if account is not None:
+            account.engine_seconds = time.monotonic() - started
     return TrainingRun(checkpoints_in(folder), losses_of(trainer.state.log_history), trainer.state.global_step, newest)
+
+
+def _sizes(model: PreTrainedModel) -> tuple[Parameters, int | None]:
+    """Return a model's size, and how many of its parameters without embeddings are trained if that is not all."""
+    size = count_parameters((name, each.numel()) for name, each in model.named_parameters())
+    trained = count_parameters((name, each.numel()) for name, each in model.named_parameters() if each.requires_grad)
+    return size, None if trained == size else trained.without_embeddings
 
 
 def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:

@@ -10,9 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prox_assets.compute.parameters import NO_MODEL
 from prox_assets.engines.config import TransformersEngineConfig
-from prox_assets.engines.devices import devices_of, lease_for_engine
+from prox_assets.engines.devices import device_use, devices_of, lease_for_engine
 from prox_assets.engines.extras import packages_of
+from prox_assets.lake.compute import Attempt, lab_folder, record_attempt
+from prox_assets.lake.lake import Lake
+from prox_assets.machine.processor import processor
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, is_adapter
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.config import RefinerConfig
@@ -56,15 +60,31 @@ def train_refiner(plan: LabPlan, folder: LabFolder, level: Level, progress: Prog
             training in the folder.
         EngineStartError: The device cannot be leased.
     """
-    train_kind = train_classifier if plan.spec(level).refiner.kind == "classifier" else _train
+    spec = plan.spec(level)
+    engine = TransformersEngineConfig(threads=spec.recipe.threads)
     with only_run(folder.level(level)), packages_of("lab", RefinerError):
-        if plan.spec(level).refiner.kind != "classifier":
+        if spec.refiner.kind != "classifier":
             # One device, before torch looks for them: transformers' Trainer would spread the model over all it sees.
-            lease_for_engine(devices_of(TransformersEngineConfig()))
-        return train_kind(plan, folder, level, progress)
+            lease_for_engine(devices_of(engine))
+        account = record_attempt(
+            Lake(str(folder.root)),
+            lab_folder(plan.name),
+            "training",
+            level,
+            run_id=None,
+            model=spec.refiner.name,
+            device=processor() if spec.refiner.kind == "classifier" else device_use(engine),
+            parameters=NO_MODEL if spec.refiner.kind == "classifier" else None,
+        )
+        with account as attempt:
+            if spec.refiner.kind == "classifier":
+                return train_classifier(plan, folder, level, progress)
+            return _train(plan, folder, level, progress, attempt)
 
 
-def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None) -> dict[str, Any]:
+def _train(
+    plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | None, account: Attempt
+) -> dict[str, Any]:
     spec = plan.spec(level)
     base = _base(plan, folder, level)
     work = folder.training(level)
@@ -79,7 +99,7 @@ def _train(plan: LabPlan, folder: LabFolder, level: Level, progress: Progress | 
         raise RefinerError("A refiner that writes programs is not trained from scratch: set recipe.base or .adapter.")
     else:
         setup = prepare_programs(config, spec.recipe, base, rows, plan.seed, work)
-    run = train(setup, spec.recipe, work, progress)
+    run = train(setup, spec.recipe, work, progress, account)
     if setup.adapter is not None:
         for checkpoint in run.checkpoints.values():
             adapter_files(checkpoint, setup.adapter, checkpoint)

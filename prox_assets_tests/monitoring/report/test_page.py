@@ -7,10 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from prox_assets.compute.parameters import Parameters
+from prox_assets.lake.compute import record_attempt
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
+from prox_assets.machine.processor import DeviceUse, processor
 from prox_assets.monitoring.completeness import completeness
 from prox_assets.monitoring.drift.messages import in_words
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
@@ -238,6 +241,30 @@ def test_metrics_of_an_earlier_release_are_shown_without_what_they_lack(tmp_path
     )
     add_measurement(run.lake, measured_row(run), "old", 1, **nothing, signals_in=[], signals_out=[], operations=[])
     assert_harmless(page_of(run.lake))
+
+
+def test_what_inference_has_cost_is_shown_and_a_lake_without_a_record_says_so(tmp_path: Path):
+    run = measured_run(tmp_path)
+    prompted = sum(map(len, TEXTS))
+    with record_attempt(
+        run.lake,
+        CORPUS,
+        "doc_programs",
+        "b",
+        run_id="run-2",
+        model="large",
+        refiner="fingerprint",
+        device=DeviceUse("NVIDIA H100"),
+        parameters=Parameters(1300, 10**9),
+    ) as attempt:
+        attempt.prompt_tokens = 3_000_000
+    shown = " ".join(page_of(run.lake).text.split())
+    # Cells stand side by side: step, refiner, device, attempts, failed, unfinished, N, prompt tokens.
+    assert f"doc programskeep-all{processor(1).name}1000{prompted}" in shown
+    assert "doc programslargeNVIDIA H1001001 G3 M" in shown
+    assert "a model of a billion parameters on 1 M tokens" in shown
+    run.lake.storage.remove(f"{CORPUS}/{Table.COMPUTE}")
+    assert "No attempt is on record" in page_of(run.lake).text
 
 
 def test_shards_without_documents_make_a_page(tmp_path: Path):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.pretraining.blocks import IGNORED, Blocks
 from prox_assets.proof.pretraining.models import pretrained_tokenizer
-from prox_assets.proof.pretraining.train import LlamaJob, PretrainingError, train_llama, train_many
+from prox_assets.proof.pretraining.train import LlamaJob, train_llama, train_many
 from prox_assets.proof.results import RESULT, read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.refiners.adapter.bases import SMOLLM2, find_base
@@ -186,9 +187,9 @@ def test_bfloat16_and_another_precision_after_it_in_one_process(averaged, tokeni
 
 def test_what_cannot_be_trained_is_refused(tokenizer, tmp_path):
     stream: Any = CountingStream(63)
-    with pytest.raises(PretrainingError, match=r"its 63 tokens are fewer than a step of model small, which has 64"):
+    with pytest.raises(ProofError, match=r"its 63 tokens are fewer than a step of model small, which has 64"):
         train_llama(RUN, small_model(), stream, tokenizer, tmp_path)
-    with pytest.raises(PretrainingError, match=r"loss of model small is no longer a number .* lower learning_rate"):
+    with pytest.raises(ProofError, match=r"loss of model small is no longer a number .* lower learning_rate"):
         small_training(tokenizer, tmp_path, learning_rate=1e30, warmup_steps=0, clip=1e30)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.lake.lake import Lake
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, read_settings
 from prox_assets.refiners.adapter.merging import CACHE_VARIABLE
 from prox_assets.refiners.folder import REFINER_FILE, load_refiner_pair
@@ -61,3 +63,8 @@ def test_both_levels_become_adapters_and_their_checkpoints_leave_the_cache(
     assert pair.chunk is not None
     models = {find_model(str(place)).path for place in finished}
     assert set((tmp_path / "cache" / "models").iterdir()) == models
+    with open_catalog(Lake(str(folder.root))) as catalog:
+        for row in catalog.sql("FROM compute").pl().to_dicts():
+            assert 0 < row["trained_parameters"] < row["parameters_without_embeddings"]
+            trained = 4 * row["parameters_without_embeddings"] + 2 * row["trained_parameters"]
+            assert row["flops"] == trained * row["training_tokens"] > 0

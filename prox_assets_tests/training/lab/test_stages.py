@@ -6,9 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
+from prox_assets.catalog.connection import open_catalog
+from prox_assets.compute.parameters import read_parameters
+from prox_assets.lake.lake import Lake
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
 from prox_assets.training.lab.evaluation import evaluate_lab
@@ -60,6 +64,24 @@ def test_the_finished_folders_hold_dialect_thresholds_and_fingerprint(lab):
     curves = json.loads((folder.model("chunk") / "curves.json").read_text())
     assert curves["loss"][-1][1] < curves["loss"][0][1]
     assert [result["step"] for result in curves["development"]] == [40, 80, 120]
+
+
+def costs(folder: LabFolder) -> list[dict[str, Any]]:
+    with open_catalog(Lake(str(folder.root))) as catalog:
+        return catalog.sql("FROM compute ORDER BY started_at").pl().to_dicts()
+
+
+def test_what_training_has_cost_is_on_record(lab):
+    plan, folder = lab
+    for row in costs(folder):
+        size = read_parameters(folder.model(row["shard"]))
+        assert size is not None
+        assert (row["parameters"], row["parameters_without_embeddings"]) == (size.total, size.without_embeddings)
+        assert row["training_tokens"] > 0
+        assert row["flops"] == 6 * size.without_embeddings * row["training_tokens"]
+        assert 0 < row["engine_seconds"] <= row["seconds"]
+        assert (row["corpus"], row["stage"], row["succeeded"]) == (plan.name, "training", True)
+    assert sorted(row["shard"] for row in costs(folder)) == ["chunk", "doc"]
 
 
 def test_a_document_refiner_that_starts_from_the_chunk_refiner_wants_it_first(tmp_path, pages):
@@ -116,6 +138,10 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_where_an_undistu
         assert one == pytest.approx(other, abs=1e-3)
     for one, other in zip(resumed["development"], whole["development"], strict=True):
         assert one["score"] == pytest.approx(other["score"], abs=1e-3)
+    killed_one, resumed_one = costs(folder)
+    assert (killed_one["succeeded"], resumed_one["succeeded"]) == (None, True)
+    [whole_one] = [row for row in costs(undisturbed) if row["shard"] == "chunk"]
+    assert 0 < resumed_one["training_tokens"] < whole_one["training_tokens"]
 
 
 def test_another_recipe_does_not_go_on_from_the_checkpoints_of_the_first(tmp_path, lab, pages):

@@ -1,0 +1,1 @@
+"""What training and inference cost in floating-point operations, and when refining pays."""

@@ -1,0 +1,1 @@
+"""The assets of a proof by pre-training: arms, their tokens, models, scores, and the report."""

@@ -1,0 +1,83 @@
+"""What a proof has found, as data: report.json, the report's tables and the catalog's are made of it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prox_assets.proof.statistics.break_even import BreakEven
+
+Verdict = Literal["better", "worse", "undecided", "none"]
+"""none: too little was measured, or a model has not learned; undecided: measured, and not told apart."""
+
+
+class _Finding(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Comparison(_Finding):
+    """Two arms on one evaluation set. A gain is what the arm is better by, whether the measure counts up or down."""
+
+    arm: str = Field(description="The arm that is claimed to be better.")
+    against: str = Field(description="The arm that it is compared with.")
+    model: str = Field(description="Name of the model.")
+    budget: str = Field(description="What is equal between arms: tokens or documents.")
+    evaluation: str = Field(description="Evaluation set.")
+    measure: str = Field(description="bits_per_byte, accuracy or normalised_accuracy.")
+    primary: bool = Field(description="Whether it was named before the run; all others are exploratory.")
+    score: float | None = Field(description="Score of the arm, mean over seeds; null if there is none.")
+    against_score: float | None = Field(description="Score of the other arm.")
+    gain: float | None = Field(description="What the arm is better by; negative if it is worse.")
+    low: float | None = Field(description="Lower end of the gain's 95 % interval, over seeds and sites.")
+    high: float | None = Field(description="Upper end.")
+    p: float | None = Field(description="Two-sided p-value of no difference; null without a verdict.")
+    adjusted_p: float | None = Field(description="The same after Holm over all primary contrasts; null for others.")
+    detectable: float | None = Field(description="The gain that this design finds in four of five experiments.")
+    seeds: int = Field(description="Seeds that both arms have.")
+    sites: int = Field(description="Sites of the evaluation set.")
+    items: int = Field(description="Its texts or questions.")
+    chosen: tuple[str, ...] = Field(description="For best_rules: the arm of rules that judges each half of the sites.")
+    verdict: Verdict = Field(description="better, worse, undecided, or none.")
+    reasons: tuple[str, ...] = Field(description="Why there is no verdict.")
+    sentence: str = Field(description="The verdict in words.")
+
+
+class Repeat(_Finding):
+    """An A/A comparison: one arm against itself, with other seeds. What it differs by is noise."""
+
+    arm: str = Field(description="The arm.")
+    model: str = Field(description="Name of the model.")
+    budget: str = Field(description="What is equal between arms.")
+    evaluation: str = Field(description="Evaluation set.")
+    measure: str = Field(description="Measure.")
+    seeds: int = Field(description="Seeds of a half.")
+    difference: float = Field(description="Score of one half of the seeds less that of the other.")
+    low: float = Field(description="Lower end of its 95 % interval.")
+    high: float = Field(description="Upper end.")
+    largest: float = Field(description="The largest difference between any two of the seeds.")
+
+
+class Agreement(_Finding):
+    """Decision accuracy: how often a small model ranks two arms as a larger one does (DataDecide, arXiv 2504.11393)."""
+
+    small: str = Field(description="The smaller model.")
+    large: str = Field(description="The larger one.")
+    budget: str = Field(description="What is equal between arms.")
+    evaluation: str = Field(description="Evaluation set.")
+    measure: str = Field(description="Measure.")
+    agreed: int = Field(description="Pairs of arms that both rank alike, of those that count.")
+    counted: int = Field(description="Pairs that the larger model tells apart: their 95 % interval excludes zero.")
+    agreed_of_all: int = Field(description="Pairs that both rank alike, of all.")
+    pairs: int = Field(description="All pairs of arms that both models were trained on.")
+
+
+class Findings(_Finding):
+    """Everything that the statistics say about a proof."""
+
+    primary: tuple[Comparison, ...] = Field(description="Contrasts that were named before the run.")
+    exploratory: tuple[Comparison, ...] = Field(description="All others: ideas for the next proof, not findings.")
+    repeats: tuple[Repeat, ...] = Field(description="A/A comparisons.")
+    agreements: tuple[Agreement, ...] = Field(description="Decision accuracy between each two sizes.")
+    break_even: tuple[BreakEven, ...] = Field(description="What each arm saves.")
+    missing: tuple[str, ...] = Field(description="Models that were to be trained and scored, and are not.")
+    not_learned: tuple[str, ...] = Field(description="Models that predict no better than a bigram model.")
+    unknown_learning: tuple[str, ...] = Field(description="Models of which that is unknown, n-gram models aside.")

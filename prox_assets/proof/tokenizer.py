@@ -1,0 +1,149 @@
+"""The tokenizer of a proof's models: trained on its raw text, or a given one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from prox_assets.lake.lake import Lake
+from prox_assets.proof.documents import training_texts
+from prox_assets.proof.errors import ProofError
+from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.settings import ProofSettings
+from prox_assets.training.data.vocabulary import train_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+FILE = "tokenizer.json"
+CONFIGURATION = "tokenizer_config.json"
+USUAL_ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "<｜end▁of▁sentence｜>")
+"""Names of end-of-text tokens, for tokenizers that do not say which of theirs it is."""
+NO_LIMIT = int(1e30)
+"""What transformers takes for a context without end."""
+
+
+@dataclass(frozen=True)
+class ProofTokenizer:
+    """A tokenizer in a folder that transformers' AutoTokenizer loads.
+
+    Attributes:
+        folder: The folder.
+        vocabulary: Largest id + 1.
+        end_of_text: Id of the token that ends a document.
+        hash: Hash of its file, 32 hex digits.
+        backend: The tokenizer itself.
+    """
+
+    folder: Path
+    vocabulary: int
+    end_of_text: int
+    hash: str
+    backend: Tokenizer
+
+    def encode(self, texts: Sequence[str], most: int) -> list[list[int]]:
+        """Return the first `most` ids of each text; there is no token that is not text among them, such as BOS."""
+        # Text beyond this is beyond the last token, too.
+        longest = most * self._longest_token
+        encoded = self.backend.encode_batch_fast([text[:longest] for text in texts], add_special_tokens=False)
+        return [encoding.ids[:most] for encoding in encoded]
+
+    @property
+    def _longest_token(self) -> int:
+        return max(map(len, self.backend.get_vocab(with_added_tokens=True)))
+
+
+def write_tokenizer(lake: Lake, settings: ProofSettings, folder: ProofFolder) -> ProofTokenizer:
+    """Write the tokenizer of a proof: `tokenizer.path`, or a byte-level BPE trained on the raw text of its documents.
+
+    Raises:
+        ProofError: The given one cannot be read, or has no end-of-text token.
+    """
+    wanted = settings.tokenizer
+    if wanted.path is not None:
+        return save_tokenizer(wanted.path, folder.tokenizer())
+    trained = train_tokenizer(training_texts(lake, folder), wanted.vocabulary, (), NO_LIMIT)
+    return _save(trained, folder.tokenizer())
+
+
+def save_tokenizer(source: str, folder: Path) -> ProofTokenizer:
+    """Copy a tokenizer into a folder, with its end-of-text token named.
+
+    Args:
+        source: Folder, tokenizer.json or hub name.
+        folder: Where to; replaced.
+
+    Raises:
+        ProofError: It cannot be read, has no file of its own (tokenizer.json), or has no end-of-text token.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    try:
+        tokenizer = (
+            PreTrainedTokenizerFast(tokenizer_file=source)
+            if Path(source).is_file()
+            else AutoTokenizer.from_pretrained(source)
+        )
+    except Exception as error:  # tokenizers and the hub raise plain Exception, among others
+        reason = " ".join(str(error).split())
+        raise ProofError(
+            f"{source} is no tokenizer that can be read ({reason}): name a folder of transformers, a tokenizer.json, "
+            "or a model on the hub"
+        ) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise ProofError(f"the tokenizer {source} has no tokenizer.json; convert it with transformers first")
+    if tokenizer.eos_token is None:
+        ends = [name for name in USUAL_ENDS if name in tokenizer.get_vocab()]
+        if not ends:
+            raise ProofError(
+                f"the tokenizer {source} has no end-of-text token (eos_token, or one of {', '.join(USUAL_ENDS)}), so "
+                "documents would run into each other: take another, or add one"
+            )
+        tokenizer.eos_token = ends[0]
+    return _save(tokenizer, folder)
+
+
+def open_tokenizer(folder: Path) -> ProofTokenizer:
+    """Open a tokenizer that `write_tokenizer` or `save_tokenizer` wrote.
+
+    Raises:
+        ProofError: There is none.
+    """
+    from tokenizers import Tokenizer
+
+    path = folder / FILE
+    if not path.is_file():
+        raise ProofError(f"{path} is not there; write_tokenizer makes it")
+    backend = Tokenizer.from_file(str(path))
+    backend.no_truncation()
+    backend.no_padding()
+    # A page about language models may contain "<|endoftext|>": that is text, and ends nothing.
+    backend.encode_special_tokens = True
+    named = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["eos_token"]
+    end_of_text = backend.token_to_id(named["content"] if isinstance(named, dict) else named)
+    if end_of_text is None:
+        raise ProofError(f"{path} does not have the end-of-text token {named!r} of {CONFIGURATION}")
+    return ProofTokenizer(
+        folder=folder,
+        vocabulary=max(backend.get_vocab(with_added_tokens=True).values()) + 1,
+        end_of_text=end_of_text,
+        hash=xxhash.xxh3_128_hexdigest(path.read_bytes()),
+        backend=backend,
+    )
+
+
+def _save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> ProofTokenizer:
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    tokenizer.save_pretrained(unfinished)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.replace(folder)
+    return open_tokenizer(folder)

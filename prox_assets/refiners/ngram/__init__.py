@@ -1,0 +1,1 @@
+"""A token n-gram model: fitted in seconds, without a device."""

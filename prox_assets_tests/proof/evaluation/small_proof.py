@@ -1,0 +1,77 @@
+"""A proof over a few documents: its lake, its table of documents and its settings."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.schemas import Table
+from prox_assets.lake.table_files import FileStamp
+from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.tables import DOCUMENTS
+from prox_assets_tests.lakes import lake_at
+
+PAGES = (
+    ("a.org", "Home | About us | Photosynthesis turns light into sugar.", "Photosynthesis turns light into sugar."),
+    ("b.org", "Accept all cookies. The quick brown fox jumps.", "The quick brown fox jumps over it."),
+    ("c.org", "Share this. Grüße aus Köln, und so weiter.", "Grüße aus Köln, und so weiter."),
+    ("a.org", "Login | Carbon dioxide and oxygen, and much more.", None),
+    ("d.org", "Kurz.", "Kurz."),
+)
+"""Site, raw text and gold; the second page is for training."""
+TRAINING = ("b.org",)
+
+
+def small_settings(**changes: Any) -> ProofSettings:
+    return ProofSettings.model_validate(
+        {
+            "corpora": ["web"],
+            "arms": [{"kind": "raw"}, {"kind": "rules", "name": "c4", "rules": ["c4"]}],
+            "models": [{"kind": "llama", "name": "tiny"}],
+            "text": {"gold": "gold", "shortest": 20, "held_out_characters": 100},
+            **changes,
+        }
+    )
+
+
+def make_proof(tmp_path: Path, held_out: Sequence[bool] | None = None) -> tuple[ProofFolder, Lake]:
+    """Write the pages into a lake of two shards, and the table of documents in another order."""
+    lake, folder = lake_at(tmp_path / "lake"), ProofFolder(tmp_path / "proof")
+    rows = []
+    for shard in ("one", "two"):
+        with lake.write("web", shard, [Table.DOCUMENTS], FileStamp("f", "i", "run", "1")) as [writer]:
+            for number, (site, text, gold) in enumerate(PAGES):
+                if (number % 2 == 0) != (shard == "one"):
+                    continue
+                metadata = json.dumps({"site": site, "gold": gold})
+                writer.write(
+                    {
+                        "doc_id": f"doc{number}",
+                        "source_row": number,
+                        "text": text,
+                        "url": None,
+                        "source_file": shard,
+                        "metadata": metadata,
+                        "text_hash": "0" * 32,
+                    }
+                )
+                rows.append(
+                    {
+                        "position": len(PAGES) - number,
+                        "corpus": "web",
+                        "shard": shard,
+                        "doc_id": f"doc{number}",
+                        "source_row": number,
+                        "site": site,
+                        "held_out": site not in TRAINING if held_out is None else held_out[number],
+                        "characters": len(text),
+                    }
+                )
+    rows.sort(key=lambda row: row["position"])
+    pq.write_table(pa.Table.from_pylist(rows, DOCUMENTS), folder.documents())
+    return folder, lake
