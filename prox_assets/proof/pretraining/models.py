@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prox_assets.machine.processor import processor
 from prox_assets.proof.pretraining.recipes import LlamaModel
@@ -48,7 +48,12 @@ def initial_model(model: LlamaModel, vocabulary: int, seed: int, end_of_text: in
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config)
+        llama = LlamaForCausalLM(config)
+        if shape.embedding_spread is not None:
+            torch.nn.init.normal_(
+                cast("torch.nn.Embedding", llama.get_input_embeddings()).weight, std=shape.embedding_spread
+            )
+        return llama
 
 
 def find_pretrained(model: LlamaModel) -> BaseModel:

@@ -25,6 +25,9 @@ class LlamaShape(_Settings):
     tied: bool = Field(default=False, description="Whether input and output embeddings are one matrix.")
     rope_base: float = Field(default=10_000.0, gt=0, description="Base of the rotary position embeddings.")
     initial_spread: float = Field(default=0.02, gt=0, description="Standard deviation of the initial weights.")
+    embedding_spread: float | None = Field(
+        default=None, gt=0, description="The same for input embeddings, where they differ."
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
