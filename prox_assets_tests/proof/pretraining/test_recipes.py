@@ -70,7 +70,7 @@ def test_settings_come_before_the_preset():
         ({"preset": "3m"}, "there is no '3m'; there are 1m, 2m, datadecide_4m"),
         ({}, "needs a preset, or either shape or base"),
         ({"preset": "1m", "base": "folder"}, "needs a preset, or either shape or base"),
-        ({"preset": "1m", "context": 300}, "2048 is not a multiple of the context, 300"),
+        ({"preset": "1m", "context": 300}, "1024 is not a multiple of the context, 300"),
         ({"preset": "1m", "final_learning_rate": 1}, "greater than learning_rate"),
         ({"preset": "1m", "curve": [1.0]}, "the finished model is a point of the curve anyway"),
         ({"shape": {"hidden": 30, "heads": 4, "layers": 1, "intermediate": 64}}, "not an even multiple of 4 heads"),
