@@ -174,7 +174,7 @@ def _table(path: Path, columns: list[str]) -> pl.DataFrame:
 
 
 def _scores(scores: Scores) -> Iterator[Score]:
-    for row in scores.curves().to_dicts():
+    for row in scores.curves.to_dicts():
         result = scores.results[ModelRun(row["arm"], row["model"], row["budget"], row["seed"])]
         yield Score(
             **row,

@@ -6,17 +6,12 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from prox_assets.compute.break_even import break_even_tokens, cost_ratio, tokens_to_reach
 from prox_assets.proof.results import TrainedModel
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings, RawArm
 from prox_assets.proof.statistics.best_rules import BEST_RULES
-from prox_assets.proof.statistics.break_even import (
-    BreakEven,
-    RefiningCost,
-    in_words,
-    tokens_for_flops,
-    tokens_to_reach,
-)
+from prox_assets.proof.statistics.break_even import BreakEven, RefiningCost, in_words
 from prox_assets.proof.statistics.contrasts import DECIDING, Key, compare_arms, gains
 from prox_assets.proof.statistics.findings import Agreement, Findings, Repeat
 from prox_assets.proof.statistics.intervals import intervals
@@ -34,7 +29,7 @@ def judge(settings: ProofSettings, scores: Scores, refining: Mapping[str, Refini
     Raises:
         ScoresError: Models were scored on different texts.
     """
-    cells: dict[Key, Cell] = {(cell.model, cell.budget, cell.evaluation, cell.measure): cell for cell in scores.cells()}
+    cells: dict[Key, Cell] = {(cell.model, cell.budget, cell.evaluation, cell.measure): cell for cell in scores.cells}
     primary, exploratory = compare_arms(settings, scores, cells)
     deciding = [cell for cell in cells.values() if cell.evaluation in _deciding(settings) and cell.measure == DECIDING]
     return Findings(
@@ -138,11 +133,11 @@ def _by_size(settings: ProofSettings, scores: Scores) -> list[str]:
 def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, RefiningCost]) -> Iterator[BreakEven]:
     raw = raw_arm(settings)
     means = (
-        scores.curves()
-        .filter(
+        scores.curves.filter(
             pl.col("evaluation").is_in(sorted(_deciding(settings))),
             pl.col("measure") == DECIDING,
             pl.col("budget") == settings.budgets[0],
+            pl.col("tokens") > 0,
         )
         .group_by("arm", "model", "budget", "evaluation", "tokens")
         .agg(pl.col("score").mean())
@@ -162,7 +157,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
             tokens, score = of_raw[-1]
             reached = tokens_to_reach(curve, score, lower_is_better=down)
             needed = tokens_to_reach(of_raw, curve[-1][1], lower_is_better=down)
-            cost = _cost_in_tokens(scores.results, arm.name, model, refining.get(arm.name))
+            ratio, cost = _costs(scores.results, arm.name, model, refining.get(arm.name))
             found = BreakEven(
                 arm=arm.name,
                 raw=raw,
@@ -172,6 +167,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
                 raw_tokens=tokens,
                 reached_after=reached,
                 raw_needs=needed,
+                cost_ratio=ratio,
                 cost_in_tokens=cost,
                 saved=None if reached is None else tokens - reached,
             )
@@ -179,13 +175,15 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
             yield found.model_copy(update={"sentence": in_words(found, early=early)})
 
 
-def _cost_in_tokens(
+def _costs(
     results: Mapping[ModelRun, TrainedModel], arm: str, model: str, refining: RefiningCost | None
-) -> float | None:
-    if refining is None:
-        return None
-    for run, result in results.items():
-        if run.arm == arm and run.model == model:
-            # An n-gram model has no FLOPs that refining could be compared with.
-            return tokens_for_flops(refining.flops, result.parameters_without_embeddings) if result.flops else None
-    return None
+) -> tuple[float | None, float | None]:
+    """Return what refining cost per training of one model, and as tokens of training."""
+    trained = next((result for run, result in results.items() if (run.arm, run.model) == (arm, model)), None)
+    # An n-gram model has no FLOPs that refining could be compared with.
+    if refining is None or trained is None or not trained.flops:
+        return None, None
+    return (
+        cost_ratio(refining.flops, trained.flops),
+        break_even_tokens(refining.flops, trained.parameters_without_embeddings),
+    )

@@ -1,6 +1,5 @@
 """The scores of all models of a proof, summed by site: arms are compared on the same texts or not at all."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from prox_assets.proof.tables import SCORES
 
 LOWER_IS_BETTER = frozenset({"bits_per_byte"})
 """Measures of which less is better; of all others, more is."""
-
-_KEY = ("evaluation", "measure", "tokens")
 
 
 class ScoresError(ProofError):
@@ -70,82 +67,32 @@ class Scores:
     Attributes:
         results: What each finished and scored model says about itself.
         missing: Models that are not trained or not scored.
-        by_site: A row for each model, evaluation set, measure, point of the learning curve and site: the columns of a
-            run, those of `_KEY`, and site, value, weight (sums), items, texts (a hash of the items).
+        cells: The scores of finished models.
+        curves: A row for each model, evaluation set, measure and number of training tokens, in this order: arm, model,
+            budget, seed, evaluation, measure, tokens, score, items, sites.
     """
 
     results: dict[ModelRun, TrainedModel]
     missing: tuple[ModelRun, ...]
-    by_site: pl.DataFrame
-
-    def cells(self) -> Iterator[Cell]:
-        """Yield the scores of finished models, a cell for each size, budget, evaluation set and measure.
-
-        Raises:
-            ScoresError: Two models of a cell were scored on different texts.
-        """
-        if self.by_site.is_empty():
-            return
-        finished = self.by_site.filter(
-            pl.col("tokens") == pl.col("tokens").max().over("arm", "model", "budget", "seed", "evaluation", "measure")
-        )
-        groups = ("model", "budget", "evaluation", "measure")
-        for rows in finished.partition_by(groups, maintain_order=True):
-            model, budget, evaluation, measure = (rows[name][0] for name in groups)
-            runs = rows.partition_by("arm", "seed", maintain_order=True)
-            first = runs[0].sort("site")
-            sums: dict[str, dict[int, np.ndarray]] = {}
-            for run in runs:
-                found = run.sort("site")
-                arm, seed = found["arm"][0], found["seed"][0]
-                if not found.select("site", "items", "texts").equals(first.select("site", "items", "texts")) or not (
-                    np.allclose(found["weight"], first["weight"])
-                ):
-                    raise ScoresError(
-                        f"{arm}/{model}-{budget}-{seed} was not scored on the same texts of {evaluation} ({measure}) "
-                        f"as {first['arm'][0]}/{model}-{budget}-{first['seed'][0]}; score both again"
-                    )
-                sums.setdefault(arm, {})[seed] = found["value"].to_numpy()
-            yield Cell(
-                model,
-                budget,
-                evaluation,
-                measure,
-                tuple(first["site"]),
-                int(first["items"].sum()),
-                first["weight"].to_numpy(),
-                sums,
-            )
-
-    def curves(self) -> pl.DataFrame:
-        """Return learning curves: a row for each model run, evaluation set, measure and number of tokens.
-
-        Columns: arm, model, budget, seed, evaluation, measure, tokens, score, items, sites.
-        """
-        run = ("arm", "model", "budget", "seed", *_KEY)
-        return (
-            self.by_site.group_by(run, maintain_order=True)
-            .agg(
-                (pl.col("value").sum() / pl.col("weight").sum()).alias("score"),
-                pl.col("items").sum(),
-                pl.len().cast(pl.Int64).alias("sites"),
-            )
-            .sort(run)
-        )
+    cells: tuple[Cell, ...]
+    curves: pl.DataFrame
 
 
 def read_scores(settings: ProofSettings, folder: ProofFolder) -> Scores:
-    """Read the scores of all models that are trained and scored.
+    """Read the scores of all models that are trained and scored, one model after another.
 
-    A model with a score that is no number has diverged: it counts as one that has not learned, and its scores are left
+    Of finished models, sums by site are kept, and of the points of learning curves before that, one number each. A
+    model with a score that is no number has diverged: it counts as one that has not learned, and its scores are left
     out.
 
     Raises:
-        ScoresError: A file is damaged, lacks a column, or scores an item twice.
+        ScoresError: A file is damaged, lacks a column, or scores an item twice, or two models of one size and budget
+            were scored on different texts.
     """
     results: dict[ModelRun, TrainedModel] = {}
     missing: list[ModelRun] = []
-    frames: list[pl.DataFrame] = []
+    curves: list[pl.DataFrame] = []
+    cells: dict[tuple[str, ...], _OpenCell] = {}
     for run in runs_of(settings):
         path = folder.scores(run)
         result = read_result(folder.model(run))
@@ -154,11 +101,81 @@ def read_scores(settings: ProofSettings, folder: ProofFolder) -> Scores:
             continue
         rows = _read(path)
         if rows["value"].is_finite().all():
-            frames.append(_by_site(rows, run))
+            curves.append(_curve(rows, run))
+            for finished in _finished(rows):
+                key = (run.model, run.budget, finished["evaluation"][0], finished["measure"][0])
+                cells.setdefault(key, _OpenCell(run, finished)).add(run, finished)
         else:
             result = result.model_copy(update={"learned": False})
         results[run] = result
-    return Scores(results, tuple(missing), pl.concat(frames) if frames else _by_site(_none(), next(runs_of(settings))))
+    return Scores(
+        results,
+        tuple(missing),
+        tuple(cell.close(*key) for key, cell in cells.items()),
+        pl.concat(curves) if curves else _curve(pl.DataFrame(schema=pl.Schema(SCORES)), next(runs_of(settings))),
+    )
+
+
+class _OpenCell:
+    """A cell while models are read: the first one says what all others must be scored on."""
+
+    def __init__(self, first: ModelRun, rows: pl.DataFrame) -> None:
+        self._first = first
+        self._texts = rows.select("site", "items", "texts")
+        self._weights = rows["weight"].to_numpy()
+        self._sums: dict[str, dict[int, np.ndarray]] = {}
+
+    def add(self, run: ModelRun, rows: pl.DataFrame) -> None:
+        same = rows.select("site", "items", "texts").equals(self._texts)
+        if not same or not np.allclose(rows["weight"].to_numpy(), self._weights):
+            raise ScoresError(
+                f"{run.arm}/{run.variant} was not scored on the same texts of {rows['evaluation'][0]} "
+                f"({rows['measure'][0]}) as {self._first.arm}/{self._first.variant}; score both again"
+            )
+        self._sums.setdefault(run.arm, {})[run.seed] = rows["value"].to_numpy()
+
+    def close(self, model: str, budget: str, evaluation: str, measure: str) -> Cell:
+        sites, items = tuple(self._texts["site"]), int(self._texts["items"].sum())
+        return Cell(model, budget, evaluation, measure, sites, items, self._weights, self._sums)
+
+
+def _finished(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the scores of a finished model by site, a frame for each evaluation set and measure.
+
+    Columns: evaluation, measure, site, value, weight (sums), items, texts (a hash of the items); in order of sites.
+    """
+    last = rows.filter(pl.col("tokens") == pl.col("tokens").max().over("evaluation", "measure"))
+    by_site = last.group_by("evaluation", "measure", "site", maintain_order=True).agg(
+        pl.col("value").sum(),
+        pl.col("weight").sum(),
+        pl.len().cast(pl.Int64).alias("items"),
+        pl.col("item").sort().str.join("\0").hash().alias("texts"),
+    )
+    return [part.sort("site") for part in by_site.partition_by("evaluation", "measure", maintain_order=True)]
+
+
+def _curve(rows: pl.DataFrame, run: ModelRun) -> pl.DataFrame:
+    return (
+        rows.group_by("evaluation", "measure", "tokens", maintain_order=True)
+        .agg(
+            (pl.col("value").sum() / pl.col("weight").sum()).alias("score"),
+            pl.len().cast(pl.Int64).alias("items"),
+            pl.col("site").n_unique().cast(pl.Int64).alias("sites"),
+        )
+        .sort("evaluation", "measure", "tokens", maintain_order=True)
+        .select(
+            pl.lit(run.arm).alias("arm"),
+            pl.lit(run.model).alias("model"),
+            pl.lit(run.budget).alias("budget"),
+            pl.lit(run.seed, pl.Int64).alias("seed"),
+            "evaluation",
+            "measure",
+            "tokens",
+            "score",
+            "items",
+            "sites",
+        )
+    )
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -166,7 +183,7 @@ def _read(path: Path) -> pl.DataFrame:
         rows = pl.read_parquet(path, columns=SCORES.names)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ScoresError(f"{path} cannot be read ({error}); delete it, and score the model again") from error
-    twice = rows.filter(pl.struct("item", *_KEY).is_duplicated())
+    twice = rows.filter(pl.struct("item", "evaluation", "measure", "tokens").is_duplicated())
     if not twice.is_empty():
         row = twice.row(0, named=True)
         raise ScoresError(
@@ -181,20 +198,3 @@ def _read(path: Path) -> pl.DataFrame:
             "positive. Leave out texts without a byte, and score the model again"
         )
     return rows
-
-
-def _by_site(rows: pl.DataFrame, run: ModelRun) -> pl.DataFrame:
-    return rows.group_by(*_KEY, "site", maintain_order=True).agg(
-        pl.lit(run.arm).alias("arm"),
-        pl.lit(run.model).alias("model"),
-        pl.lit(run.budget).alias("budget"),
-        pl.lit(run.seed, pl.Int64).alias("seed"),
-        pl.col("value").sum(),
-        pl.col("weight").sum(),
-        pl.len().cast(pl.Int64).alias("items"),
-        pl.col("item").sort().str.join("\0").hash().alias("texts"),
-    )
-
-
-def _none() -> pl.DataFrame:
-    return pl.DataFrame(schema=pl.Schema(SCORES))

@@ -6,7 +6,7 @@ import pytest
 
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.statistics.best_rules import with_best_rules
-from prox_assets.proof.statistics.break_even import RefiningCost, tokens_for_flops, tokens_to_reach
+from prox_assets.proof.statistics.break_even import RefiningCost
 from prox_assets.proof.statistics.findings import Comparison, Findings
 from prox_assets.proof.statistics.judge import judge
 from prox_assets.proof.statistics.scores import Cell, ScoresError, read_scores
@@ -149,6 +149,7 @@ def test_tokens_saved_are_read_off_the_curves_and_never_beyond(tmp_path):
     assert refined.reached_after == pytest.approx(1e6 / 2 ** (0.05 / 0.4), rel=0.03)
     assert refined.raw_needs is None
     assert refined.cost_in_tokens == pytest.approx(10_000)
+    assert refined.cost_ratio == pytest.approx(0.01)
     assert "beyond the curve of raw" in refined.sentence
     assert refined.sentence.endswith("pays.")
     assert found["oracle", "tiny"].sentence.endswith("does not pay.")
@@ -157,15 +158,11 @@ def test_tokens_saved_are_read_off_the_curves_and_never_beyond(tmp_path):
     assert "does not reach" in found["c4", "tiny"].sentence
 
 
-def test_curves_are_log_linear_between_their_points():
-    curve = [(100, 4.0), (1000, 3.0), (10_000, 2.0)]
-    assert tokens_to_reach(curve, 2.5, lower_is_better=True) == pytest.approx(1000 * 10**0.5)
-    assert tokens_to_reach(curve, 4.0, lower_is_better=True) == pytest.approx(100)
-    assert tokens_to_reach(curve, 1.9, lower_is_better=True) is None
-    assert tokens_to_reach(curve, 4.1, lower_is_better=True) is None
-    assert tokens_to_reach([(10, 0.2), (100, 0.4)], 0.3, lower_is_better=False) == pytest.approx(10**1.5)
-    # N_r (D_raw + D_doc) / (3 N): 2 * 3e8 * 8e10 FLOPs against a model of 7e8 parameters.
-    assert tokens_for_flops(2 * 3e8 * 8e10, 700_000_000) == pytest.approx(3e8 * 8e10 / (3 * 7e8))
+def test_a_curve_that_begins_beyond_raw_saves_at_least_so_much(tmp_path):
+    every = findings(tmp_path, effects=Effects({"oracle": 2.0})).break_even
+    [found] = [entry for entry in every if (entry.arm, entry.model) == ("oracle", "4gram")]
+    assert found.saved == 750_000
+    assert "it saves at least 750,000 tokens" in found.sentence
 
 
 def test_scores_on_other_texts_are_refused(tmp_path):
