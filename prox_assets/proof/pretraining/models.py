@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from prox_assets.machine.processor import processor
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.refiners.adapter.bases import SOURCES, BaseModel, find_base
 from prox_assets.refiners.adapter.merging import load_base
@@ -48,7 +48,12 @@ def initial_model(model: LlamaModel, vocabulary: int, seed: int, end_of_text: in
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config)
+        llama = LlamaForCausalLM(config)
+        if shape.embedding_spread is not None:
+            torch.nn.init.normal_(
+                cast("torch.nn.Embedding", llama.get_input_embeddings()).weight, std=shape.embedding_spread
+            )
+        return llama
 
 
 def find_pretrained(model: LlamaModel) -> BaseModel:
@@ -91,22 +96,17 @@ def pretrained_tokenizer(model: LlamaModel) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, **base.arguments())
 
 
-def parameters_of(model: PreTrainedModel) -> tuple[int, int]:
-    """Return the number of parameters, with and without input and output embeddings; tied ones count once."""
-    every = {id(parameter): parameter.numel() for parameter in model.parameters()}
-    embeddings: dict[int, int] = {}
-    for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
-        if layer is not None:
-            embeddings |= {id(parameter): parameter.numel() for parameter in layer.parameters()}
-    return sum(every.values()), sum(every.values()) - sum(embeddings.values())
-
-
 def device_name() -> str:
-    """Return the name of the GPU, or of the processor and the number of threads."""
+    """Return the name of the GPU, or of the processor with the threads that torch uses."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor(torch.get_num_threads()).name
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the device multiplies bfloat16 by itself; elsewhere it is slower than float32."""
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else 'CPU'}, {torch.get_num_threads()} threads"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

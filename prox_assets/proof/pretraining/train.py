@@ -24,12 +24,15 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from prox_assets.compute.flops import training_flops
+from prox_assets.compute.parameters import count_parameters
+from prox_assets.proof.errors import ProofError
 from prox_assets.proof.pretraining.blocks import Blocks, collate, stream_hash
 from prox_assets.proof.pretraining.models import (
     device_name,
     find_pretrained,
     initial_model,
-    parameters_of,
+    multiplies_bfloat16,
     pretrained_model,
 )
 from prox_assets.proof.pretraining.recipes import LlamaModel
@@ -52,10 +55,6 @@ _LOG_STEPS = 10
 _AVERAGE = "average"
 _STARTED = "started.json"
 _UNIMPORTANT = {"name", "seeds", "arms", "tokens", "checkpoint_steps", "curve", "preset"}
-
-
-class PretrainingError(Exception):
-    """A model cannot be trained as asked; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +121,14 @@ def train_llama(
         seed: The proof's seed.
 
     Raises:
-        PretrainingError: The stream is shorter than a step, the tokenizer has no end-of-text token or does not fit the
+        ProofError: The stream is shorter than a step, the tokenizer has no end-of-text token or does not fit the
             base, the batch cannot be divided among the processes, or the loss is no longer a number.
         RefinerError: The base is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     steps = model.steps(len(stream))
     if steps == 0:
-        raise PretrainingError(
+        raise ProofError(
             f"{run.arm}: its {len(stream)} tokens are fewer than a step of model {model.name}, which has "
             f"{model.batch_tokens}: give more documents or tokens, or lower batch_tokens"
         )
@@ -148,7 +147,7 @@ def train_llama(
     whole = whole or checkpoints_in(folder)
     newest = max(whole, default=None)
     llama = _starting_model(run, model, tokenizer_folder, seed)
-    parameters, without_embeddings = parameters_of(llama)
+    size = count_parameters((name, tensor.numel()) for name, tensor in llama.named_parameters())
     if newest != steps:
         _fit(
             llama,
@@ -175,9 +174,9 @@ def train_llama(
             unique_tokens=min(tokens, stream.unique_tokens),
             documents=stream.documents,
             epochs=stream.epochs * tokens / len(stream),
-            parameters=parameters,
-            parameters_without_embeddings=without_embeddings,
-            flops=6.0 * without_embeddings * tokens,
+            parameters=size.total,
+            parameters_without_embeddings=size.without_embeddings,
+            flops=training_flops(size.without_embeddings, tokens),
             seconds=attempts.seconds(),
             device=device_name(),
             losses=tuple((step * model.batch_tokens, loss) for step, loss in losses_of(history_of(last))),
@@ -188,7 +187,7 @@ def train_llama(
     processes.wait()
     result = read_result(folder)
     if result is None:
-        raise PretrainingError(f"{folder} is not seen by all processes: put it on a disk that they share")
+        raise ProofError(f"{folder} is not seen by all processes: put it on a disk that they share")
     return result
 
 
@@ -209,7 +208,7 @@ def _starting_model(run: ModelRun, model: LlamaModel, tokenizer_folder: Path, se
 
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
-        raise PretrainingError(
+        raise ProofError(
             f"The tokenizer in {tokenizer_folder} has no end-of-text token: name one as eos_token in its "
             "tokenizer_config.json"
         )
@@ -218,7 +217,7 @@ def _starting_model(run: ModelRun, model: LlamaModel, tokenizer_folder: Path, se
         return initial_model(model, len(tokenizer), int(weights_seed), tokenizer.eos_token_id)
     llama = pretrained_model(model)
     if len(tokenizer) > llama.config.vocab_size:
-        raise PretrainingError(
+        raise ProofError(
             f"The tokenizer in {tokenizer_folder} has {len(tokenizer)} tokens, {model.base} has embeddings for "
             f"{llama.config.vocab_size}: tokenise the arm with the base's own tokenizer"
         )
@@ -241,7 +240,7 @@ def _arguments(run: ModelRun, model: LlamaModel, folder: Path, steps: int) -> Tr
     processes = _processes_there()
     share, rest = divmod(_sequences(model), processes)
     if rest or not share:
-        raise PretrainingError(
+        raise ProofError(
             f"model {model.name}: {_sequences(model)} sequences of a step cannot be divided among {processes} "
             "processes: choose another batch_tokens or number of processes"
         )
@@ -275,7 +274,7 @@ def _arguments(run: ModelRun, model: LlamaModel, folder: Path, steps: int) -> Tr
         lr_scheduler_type=schedule,
         lr_scheduler_kwargs=options,
         warmup_steps=model.warmup_steps,
-        bf16=model.dtype == "bfloat16" or (model.dtype == "auto" and gpu and torch.cuda.is_bf16_supported()),
+        bf16=model.dtype == "bfloat16" or (model.dtype == "auto" and multiplies_bfloat16()),
         use_cpu=not gpu,
         ddp_backend=None if gpu or processes == 1 else "gloo",
         fsdp=True if fsdp else None,  # pyright: ignore[reportArgumentType] - the string is the older form
@@ -344,7 +343,7 @@ def _fit(
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:  # noqa: ANN401
             if not math.isfinite((logs or {}).get("loss", 0.0)):
-                raise PretrainingError(
+                raise ProofError(
                     f"The loss of model {model.name} is no longer a number at step {state.global_step} of {steps}: "
                     "lower learning_rate, or raise warmup_steps"
                 )

@@ -80,8 +80,7 @@ def killed_after(last: int) -> Progress:
 if __name__ == "__main__":
     what, tokenizer, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     if what == "killed":
-        for last in map(int, sys.argv[4:]):
-            small_training(tokenizer, folder, killed_after(last), **AVERAGED)
+        small_training(tokenizer, folder, killed_after(int(sys.argv[4])), **AVERAGED)
     else:
         small_training(tokenizer, folder / "fsdp", steps=1, distributed="fsdp", curve=())
         small_training(tokenizer, folder / "whole", steps=1, curve=())
