@@ -34,7 +34,7 @@ def train_ngram(
         folder: Where the model and its run.json go.
 
     Raises:
-        RefinerError: There is no readable tokenizer, or the stream is empty.
+        RefinerError: There is no readable tokenizer.
         ValueError: The stream has tokens that the tokenizer does not know.
     """
     started = time.monotonic()
@@ -43,8 +43,6 @@ def train_ngram(
     done = read_result(folder)
     if done is not None and done.identity == identity and (folder / NGRAM_FILE).is_file():
         return done
-    if not len(ids):
-        raise RefinerError(f"arm {run.arm} has no text, so no n-gram model can be trained on it: look at its reasons")
     model = fit(ids, settings.order, settings.discount, vocabulary_size(tokenizer_folder))
     model.save(folder)
     result = TrainedModel(

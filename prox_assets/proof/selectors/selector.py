@@ -50,7 +50,7 @@ def fit_selector(
         case PerplexitySettings():
             from prox_assets.proof.selectors.perplexity import fit_perplexity
 
-            fit_perplexity(settings, target_texts, raw_texts, folder)
+            fit_perplexity(settings, target_texts, raw_texts, folder, seed)
         case LinearSettings():
             from prox_assets.proof.selectors.linear import fit_linear_selector
 

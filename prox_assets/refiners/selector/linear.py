@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -50,10 +50,7 @@ class LinearSelector:
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Return the log-odds of each text."""
-        scores: list[float] = []
-        for start in range(0, len(texts), BATCH_TEXTS):
-            scores += self.words.scores(words_of(texts[start : start + BATCH_TEXTS])).astype(float).tolist()
-        return scores
+        return self.words.scores(words_of(texts)).astype(float).tolist() if texts else []
 
     def save(self, folder: Path) -> None:
         """Write the selector into a folder."""
@@ -68,6 +65,14 @@ class LinearSelector:
 
 
 def words_of(texts: Sequence[str]) -> csr_matrix:
-    """Return which hashed words and pairs each text has, as `document_words` does for all lines."""
-    lines = read_lines(texts)
-    return document_words(lines, np.ones(len(lines)))
+    """Return which hashed words and pairs each text has, as `document_words` does for all lines.
+
+    Texts are read in batches, because reading takes much more memory than what is found.
+    """
+    from scipy.sparse import vstack
+
+    found = []
+    for start in range(0, len(texts), BATCH_TEXTS):
+        lines = read_lines(texts[start : start + BATCH_TEXTS])
+        found.append(document_words(lines, np.ones(len(lines))))
+    return cast("csr_matrix", vstack(found, format="csr"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prox_assets.proof.selectors import perplexity
 from prox_assets.proof.selectors.selector import fit_selector, open_selector
 from prox_assets.proof.selectors.settings import (
     DsirSettings,
@@ -114,6 +115,18 @@ def test_perplexity_is_that_of_the_target_and_each_third_comes_first(tmp_path: P
     (text,) = head.tokenizer.encode(raw[:1])
     (logs,) = head.model.log_probabilities([np.array([*head.tokenizer.end_token_ids, *text.token_ids])])
     assert head.score(raw[:1]) == [pytest.approx(logs[1:].mean())]
+
+
+def test_perplexity_learns_from_a_sample_of_a_large_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perplexity, "TARGET_CHARACTERS", sum(map(len, TARGET)) // 2)
+    settings = PerplexitySettings(kind="perplexity", vocabulary=400, order=3)
+    tokens = {}
+    for seed in (0, 1):
+        fit_selector(settings, TARGET, RAW, tmp_path / str(seed), seed)
+        tokens[seed] = PerplexitySelector.load(tmp_path / str(seed)).model.unigrams
+    ends = [counts[0] - 1 for counts in tokens.values()]  # one comes before the first text
+    assert all(len(TARGET) * 0.4 < count < len(TARGET) * 0.6 for count in ends)
+    assert tokens[0].tolist() != tokens[1].tolist()
 
 
 @pytest.fixture(scope="module")
