@@ -136,7 +136,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
         scores.curves.filter(
             pl.col("evaluation").is_in(sorted(_deciding(settings))),
             pl.col("measure") == DECIDING,
-            pl.col("budget") == settings.budgets[0],
+            pl.col("budget") == "tokens",
             pl.col("tokens") > 0,
         )
         .group_by("arm", "model", "budget", "evaluation", "tokens")
@@ -171,8 +171,9 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
                 cost_in_tokens=cost,
                 saved=None if reached is None else tokens - reached,
             )
-            early = curve[0][1] < score if down else curve[0][1] > score
-            yield found.model_copy(update={"sentence": in_words(found, early=early)})
+            sign = -1 if down else 1
+            early, raw_early = sign * (curve[0][1] - score) > 0, sign * (of_raw[0][1] - curve[-1][1]) > 0
+            yield found.model_copy(update={"sentence": in_words(found, early=early, raw_early=raw_early)})
 
 
 def _costs(
