@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log
+from typing import Literal
 
 from prox_assets.compute.flops import training_flops
 
@@ -46,24 +47,23 @@ def break_even_tokens(refining: float, parameters: float, models: int = 1) -> fl
 
 
 def tokens_to_reach(curve: Curve, score: float, *, lower_is_better: bool) -> float | None:
-    """Return after how many tokens a learning curve first reaches a score; None if it does not.
+    """Return after how many tokens a learning curve first reaches a score, or None where it does not say.
 
-    Between two points it is linear in the logarithm of tokens. Nothing is said about tokens before the first point or
-    after the last: a curve that starts beyond the score reaches it at its first point.
+    Between two points, the score is taken to be linear in the logarithm of the tokens, as a power law nearly is over so
+    short a way (Kaplan et al., arXiv 2001.08361, section 3). Nothing is extrapolated: None for a score that is better
+    than all of the curve, or worse than its first point.
 
-    Raises:
-        ValueError: The curve has no points, or tokens that are not positive.
+    Args:
+        curve: Points with a positive number of tokens, in any order; others are left out.
+        score: The score to reach.
+        lower_is_better: Whether less is better.
     """
-    points = sorted(curve)
-    if not points or points[0][0] <= 0:
-        raise ValueError("a learning curve needs points, each with a positive number of tokens")
     sign = -1 if lower_is_better else 1
-    if sign * (points[0][1] - score) >= 0:
-        return points[0][0]
+    points = sorted((log(tokens), sign * value) for tokens, value in curve if tokens > 0)
+    wanted = sign * score
     for (before, low), (after, high) in pairwise(points):
-        if sign * (high - score) >= 0:
-            part = (score - low) / (high - low)
-            return exp(log(before) + part * (log(after) - log(before)))
+        if low <= wanted <= high and low < high:
+            return exp(before + (after - before) * (wanted - low) / (high - low))
     return None
 
 
@@ -72,13 +72,14 @@ class RawNeeds:
     """How many tokens a model on raw text needs for the score of one on refined text.
 
     Attributes:
-        extra: Tokens beyond those of the model on refined text; if `reached` is false, it needs more than this.
-        reached: Whether the raw curve reaches the score.
-        pays: Whether refining pays; None if the curve ends before that is decided.
+        tokens: The tokens that it needs, or those at an end of its curve.
+        bound: "exact" if the curve reaches the score there, "less" if it begins there with a better one, "more" if it
+            ends there without it.
+        pays: Whether refining pays; None if the curve does not decide it.
     """
 
-    extra: float
-    reached: bool
+    tokens: float
+    bound: Literal["exact", "less", "more"]
     pays: bool | None
 
 
@@ -86,17 +87,16 @@ def raw_needs(curve: Curve, score: float, tokens: float, break_even: float, *, l
     """Return what the raw arm's learning curve says about refining.
 
     Args:
-        curve: The raw arm's.
+        curve: The raw arm's; it has points, each with a positive number of tokens.
         score: What the model on refined text has reached.
         tokens: Tokens that it was trained on.
         break_even: Extra tokens from which on refining pays (`break_even_tokens`).
         lower_is_better: Whether a lower score is better, as bits per byte are.
-
-    Raises:
-        ValueError: The curve has no points.
     """
     needed = tokens_to_reach(curve, score, lower_is_better=lower_is_better)
     if needed is not None:
-        return RawNeeds(needed - tokens, reached=True, pays=needed - tokens > break_even)
-    extra = max(point for point, _ in curve) - tokens
-    return RawNeeds(extra, reached=False, pays=True if extra > break_even else None)
+        return RawNeeds(needed, "exact", needed - tokens > break_even)
+    (first, begins), (last, _) = min(curve), max(curve)
+    if begins < score if lower_is_better else begins > score:
+        return RawNeeds(first, "less", None if first - tokens > break_even else False)
+    return RawNeeds(last, "more", True if last - tokens > break_even else None)

@@ -125,14 +125,24 @@ class TokenizerSettings(_Settings):
     vocabulary: int = Field(default=4096, ge=300, description="Size of the byte-level BPE that is trained on raw text.")
 
 
+class GoldFile(_Settings):
+    """Main content in a file of its own, by the address of the page."""
+
+    path: str = Field(description="Parquet or JSON Lines file; package://module/path for one inside a package.")
+    url: str = Field(default="url", description="Column with the page's address, as the corpora have it.")
+    column: str = Field(default="text", description="Column with the main content.")
+
+
 class TextSettings(_Settings):
     """Which columns of the source say what a document is; they are among the document's metadata."""
 
     site: str | None = Field(
         default=None, description="Column with the site. If unset, the host of the document's URL, else its doc_id."
     )
-    gold: str | None = Field(
-        default=None, description="Column with the main content as people see it: what a good model predicts well."
+    gold: str | GoldFile | None = Field(
+        default=None,
+        description="Main content as people see it, which a good model predicts well: a column of the source, or a "
+        "file with it by address.",
     )
     document_tokens: int = Field(
         default=1500, ge=16, description="Tokens after which a document is cut, in every arm; long ones are noise."
@@ -247,6 +257,9 @@ class ProofSettings(_Settings):
         unknown = sorted((wanted | likes) - set(arms))
         if unknown:
             raise ValueError(f"there is no arm {', '.join(unknown)}; there are {', '.join(arms)}")
+        mapped = {corpus for arm in self.arms if isinstance(arm, RefinedArm) for corpus in arm.corpora}
+        if strange := sorted(mapped - set(self.corpora)):
+            raise ValueError(f"an arm has refined text for {', '.join(strange)}, which is not among the corpora")
         return self
 
     def arm(self, name: str) -> ArmSettings:

@@ -3,7 +3,7 @@
 Each leaves alone what is current, so that a proof that was stopped goes on where it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,7 +17,7 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import processor
-from prox_assets.proof.arms.build import write_arm
+from prox_assets.proof.arms.build import arms_in_order, write_arm
 from prox_assets.proof.arms.table import ArmNotes
 from prox_assets.proof.documents import DocumentNotes, write_documents
 from prox_assets.proof.evaluation.learned import has_learned
@@ -83,20 +83,10 @@ def make_arms(lake: Lake, settings: ProofSettings, folder: ProofFolder, announce
     announce(f"{documents.documents} documents, {documents.held_out} of them on held-out sites")
     write_tokenizer(lake, settings, folder)
     made = []
-    for name in _in_order(settings):
+    for name in arms_in_order(settings):
         made.append(write_arm(lake, settings, folder, name))
         announce(f"{name}: {made[-1].total.share:.1%} of the characters")
     return Arms(documents, tuple(made))
-
-
-def _in_order(settings: ProofSettings) -> Iterator[str]:
-    """Yield the arms so that each comes after the one that it is like."""
-    left = {arm.name: getattr(arm, "like", None) for arm in settings.arms}
-    while left:
-        ready = [name for name, like in left.items() if like not in left]
-        for name in ready:
-            yield name
-            del left[name]
 
 
 def make_tokens(lake: Lake, settings: ProofSettings, folder: ProofFolder, arm: str) -> ArmTokens:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,12 @@ class ProofTokenizer:
 
     def encode(self, texts: Sequence[str], most: int) -> list[list[int]]:
         """Return the first `most` ids of each text; there is no token that is not text among them, such as BOS."""
-        # Text beyond this is beyond the last token, too.
+        # Else a page of 60 MB would be tokenised for the sake of its first 1,500 tokens.
         longest = most * self._longest_token
         encoded = self.backend.encode_batch_fast([text[:longest] for text in texts], add_special_tokens=False)
         return [encoding.ids[:most] for encoding in encoded]
 
-    @property
+    @cached_property
     def _longest_token(self) -> int:
         return max(map(len, self.backend.get_vocab(with_added_tokens=True)))
 

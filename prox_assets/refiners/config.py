@@ -186,7 +186,10 @@ class RefinerConfig(BaseModel):
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
             raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
         if self.kind in ("rules", "selector") and (self.trained_scripts is not None or self.calibration is not None):
-            raise ValueError(f"trained_scripts and calibration belong to a model; kind {self.kind} has neither")
+            raise ValueError(
+                "trained_scripts and calibration belong to a model; rules are not trained, selectors abstain "
+                "from nothing"
+            )
         if self.calibration is not None and self.decoding != "score":
             raise ValueError("only scored answers have probabilities to calibrate: set decoding to score")
         if self.trained_scripts == ():

@@ -22,25 +22,26 @@ def test_a_dip_counts_where_the_curve_first_reaches_the_score():
 
 def test_nothing_is_extrapolated():
     assert tokens_to_reach(LOSSES, 2.4, lower_is_better=True) is None
-    assert tokens_to_reach(LOSSES, 9.0, lower_is_better=True) == 100
-    for curve in ([], [(0, 1.0)]):
-        with pytest.raises(ValueError, match="learning curve"):
-            tokens_to_reach(curve, 1.0, lower_is_better=True)
+    assert tokens_to_reach(LOSSES, 9.0, lower_is_better=True) is None
+    assert tokens_to_reach(LOSSES[:1], 4.5, lower_is_better=True) is None
+    assert tokens_to_reach([], 4.0, lower_is_better=True) is None
 
 
 @pytest.mark.parametrize(
     ("score", "break_even", "wanted"),
     [
-        (2.5, 250, RawNeeds(300, reached=True, pays=True)),
-        (2.5, 350, RawNeeds(300, reached=True, pays=False)),
-        (2.0, 250, RawNeeds(300, reached=False, pays=True)),
-        (2.0, 350, RawNeeds(300, reached=False, pays=None)),
+        (2.5, 250, RawNeeds(400, "exact", pays=True)),
+        (2.5, 350, RawNeeds(400, "exact", pays=False)),
+        (2.0, 250, RawNeeds(400, "more", pays=True)),
+        (2.0, 350, RawNeeds(400, "more", pays=None)),
+        (4.5, 250, RawNeeds(100, "less", pays=False)),
+        (4.5, -50, RawNeeds(100, "less", pays=None)),
     ],
 )
 def test_refining_pays_or_does_not_or_nobody_knows(score, break_even, wanted):
     found = raw_needs(LOSSES, score, 100, break_even, lower_is_better=True)
-    assert (found.reached, found.pays) == (wanted.reached, wanted.pays)
-    assert found.extra == pytest.approx(wanted.extra)
+    assert (found.bound, found.pays) == (wanted.bound, wanted.pays)
+    assert found.tokens == pytest.approx(wanted.tokens)
 
 
 def test_a_training_that_costs_nothing_has_no_share():

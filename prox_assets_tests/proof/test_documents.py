@@ -99,3 +99,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     ):
         write_documents(lake, settings, folder)
     assert not folder.documents().exists()
+
+
+def test_refined_text_of_a_corpus_that_is_not_compared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="refined text for wep, which is not among the corpora"):
+        proof_of(tmp_path, {"kind": "refined", "corpora": {"wep": "web_lines"}}, corpus="web")

@@ -159,11 +159,14 @@ def _curve(
 ) -> str:
     break_even = break_even_tokens(cost.flops, parameters, models)
     needs = raw_needs(curve, score, tokens, break_even, lower_is_better=lower_is_better)
-    raw = f"{tokens + needs.extra:.3g} tokens ({needs.extra:+.3g})"
-    if needs.reached:
-        return f"a model on raw text reaches {score:g} after {raw}: refining {'pays' if needs.pays else 'does not pay'}"
-    verdict = "refining pays" if needs.pays else "whether refining pays is not known"
-    return f"the curve on raw text ends at {raw} without a score of {score:g}: {verdict}"
+    place = f"{needs.tokens:.3g} tokens ({needs.tokens - tokens:+.3g})"
+    said = {
+        "exact": f"a model on raw text reaches {score:g} after {place}",
+        "less": f"the curve on raw text begins at {place} with a better score than {score:g}",
+        "more": f"the curve on raw text ends at {place} without a score of {score:g}",
+    }
+    verdict = {True: "refining pays", False: "refining does not pay", None: "whether refining pays is not known"}
+    return f"{said[needs.bound]}: {verdict[needs.pays]}"
 
 
 def _against_recorded(refining: _Cost, training: _Cost) -> Iterator[str]:

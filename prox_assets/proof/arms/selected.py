@@ -1,6 +1,5 @@
 """The documents that a selector likes best."""
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ from prox_assets.proof.arms.at_random import parts_without, removed_documents
 from prox_assets.proof.arms.context import ArmContext, ArmPart
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError
+from prox_assets.proof.gold import GoldTexts
 from prox_assets.proof.selectors.scores import DocumentToScore, score_documents, write_scores
 from prox_assets.proof.selectors.selector import Selector, fit_selector
 from prox_assets.proof.selectors.settings import TargetFile
@@ -49,21 +49,22 @@ def selected_parts(context: ArmContext, arm: SelectorArm) -> Iterator[ArmPart]:
 
 def _fitted(context: ArmContext, arm: SelectorArm) -> Selector:
     """Fit an arm's selector: raw training documents against its target."""
-    settings, column = context.settings, context.settings.text.gold
+    settings = context.settings
     target = getattr(arm.selector, "target", None)
-    if target == "gold" and column is None:
+    if target == "gold" and settings.text.gold is None:
         raise ProofError(
-            f"the selector of arm {arm.name} is fitted to gold text, and the proof has none: name its column "
+            f"the selector of arm {arm.name} is fitted to gold text, and the proof has none: say where it is "
             "(text.gold), or give the selector a file (target: {path: ...})"
         )
     share = min(1.0, SAMPLE_CHARACTERS / max(1, context.documents.notes.characters))
+    known = GoldTexts(settings.text)
     gold, raw = [], []
     for shard, rows in context.shards() if target is not None else ():
-        for frame in context.texts(shard, rows, "metadata"):
-            for doc_id, text, metadata in frame.select("doc_id", "text", "metadata").iter_rows():
-                if chance_of(settings.seed, "sample", doc_id) < share:
-                    raw.append(text)
-                    if target == "gold" and (main := json.loads(metadata or "{}").get(column)):
+        for frame in context.texts(shard, rows, *known.columns):
+            for row in frame.iter_rows(named=True):
+                if chance_of(settings.seed, "sample", row["doc_id"]) < share:
+                    raw.append(row["text"])
+                    if target == "gold" and (main := known.of(row)):
                         gold.append(main)
     texts = read_target(target) if isinstance(target, TargetFile) else gold
     return fit_selector(arm.selector, texts, raw, context.folder.selector(arm.name), settings.seed)

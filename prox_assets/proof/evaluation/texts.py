@@ -1,15 +1,13 @@
 """Evaluation sets that are texts: gold and raw text of held-out sites, and files that the settings name.
 
 - `raw`: the text of held-out documents as the corpora have it. Refined arms should lose here, and it is shown.
-- `gold`: their main content as people see it, where the corpora have a column with it (`text.gold`). This is the
-  target. Without such a column there is no such set, and `raw` alone cannot say that refining helps.
+- `gold`: their main content as people see it, where it is known (`text.gold`). This is the target. Without it there is
+  no such set, and `raw` alone cannot say that refining helps.
 - Each of `evaluation.texts`: other clean text.
 
 All are cut at `text.held_out_characters`; texts with fewer than `text.shortest` characters are left out.
 """
 
-import json
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,9 +16,10 @@ import pyarrow.parquet as pq
 import xxhash
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import Table
+from prox_assets.proof.documents import DocumentTable, with_columns_of_the_lake
 from prox_assets.proof.evaluation.errors import EvaluationError
 from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.gold import GoldTexts, gold_identity
 from prox_assets.proof.settings import ProofSettings, TextFile, TextSettings
 from prox_assets.proof.tables import TEXTS
 from prox_assets.refiners.model.files import file_hash
@@ -31,7 +30,6 @@ RAW = "raw"
 
 _IDENTITY = b"identity"
 _SITES_NAMED = 3
-_log = logging.getLogger(__name__)
 
 Row = Mapping[str, str]
 """A row of tables.TEXTS."""
@@ -47,15 +45,13 @@ def evaluation_texts(settings: ProofSettings, folder: ProofFolder, lake: Lake) -
     documents = folder.documents()
     if not documents.is_file():
         raise EvaluationError(f"{documents} is not there: the arms are made before models are scored")
-    given = f"{file_hash(documents)} {settings.text.model_dump_json()}"
+    given = f"{file_hash(documents)} {settings.text.model_dump_json()} {gold_identity(settings.text)}"
     paths = {}
     names = [RAW] if settings.text.gold is None else [GOLD, RAW]
-    if settings.text.gold is None:
-        _log.warning("text.gold names no column with main content, so there is no evaluation set gold, only raw")
     for name in names:
         paths[name] = folder.evaluation(name)
         if _outdated(paths[name], given):
-            _write(paths[name], name, given, _held_out(settings, lake, documents, name), _training_sites(documents))
+            _write(paths[name], name, given, _held_out(settings, folder, lake, name), _training_sites(documents))
     for file in settings.evaluation.texts:
         if file.name in (GOLD, RAW):
             raise EvaluationError(f"{file.path} needs another name: {file.name} is text of the held-out sites")
@@ -93,34 +89,23 @@ def texts_of(file: TextFile, settings: TextSettings) -> Iterator[Row]:
         yield from _text(item, site, row[file.column], settings)
 
 
-def _held_out(settings: ProofSettings, lake: Lake, documents: Path, name: str) -> Iterator[Row]:
+def _held_out(settings: ProofSettings, folder: ProofFolder, lake: Lake, name: str) -> Iterator[Row]:
     """Yield the raw or the gold texts of held-out documents, in the order that all arms share."""
-    wanted = pl.read_parquet(documents).filter("held_out").sort("position")
-    found: dict[tuple[str, str, str], Row] = {}
-    seen: set[str] = set()
-    for (corpus, shard), part in wanted.group_by("corpus", "shard", maintain_order=True):
-        sites = dict(part.select("doc_id", "site").iter_rows())
-        for row in lake.rows(str(corpus), Table.DOCUMENTS, str(shard), ["doc_id", "text", "metadata"]):
-            if row["doc_id"] not in sites:
-                continue
-            text = row["text"] if name == RAW else _gold(row["metadata"], settings.text.gold, seen)
-            item = f"{corpus}/{row['doc_id']}"
-            for kept in _text(item, sites[row["doc_id"]], text, settings.text):
-                found[str(corpus), str(shard), row["doc_id"]] = kept
+    table, gold = DocumentTable(folder), GoldTexts(settings.text)
+    found = False
+    for shard in table.notes.shards:
+        rows = table.rows(shard, held_out=True)
+        for frame in with_columns_of_the_lake(lake, shard, rows, ["text", *gold.columns]):
+            for row in frame.iter_rows(named=True):
+                text = row["text"] if name == RAW else gold.of(row)
+                for kept in _text(f"{shard.corpus}/{row['doc_id']}", row["site"], text, settings.text):
+                    found = True
+                    yield kept
     if name == GOLD and not found:
         raise EvaluationError(
-            f"no held-out document has a text of {settings.text.shortest} characters or more in column "
-            f"{settings.text.gold} (text.gold); columns there: {', '.join(sorted(seen)) or 'none'}"
+            f"no held-out document has a gold text of {settings.text.shortest} characters or more (text.gold: "
+            f"{settings.text.gold}); native columns of the documents: {', '.join(sorted(gold.seen)) or 'none'}"
         )
-    for key in wanted.select("corpus", "shard", "doc_id").iter_rows():
-        if key in found:
-            yield found[key]
-
-
-def _gold(metadata: str | None, column: str | None, seen: set[str]) -> object:
-    values = json.loads(metadata or "{}")
-    seen.update(values)
-    return values.get(column)
 
 
 def _text(item: str, site: str, text: object, settings: TextSettings) -> Iterator[Row]:

@@ -33,6 +33,12 @@ ARMS: list[dict[str, Any]] = [
     {"kind": "rules", "name": "all_rules", "rules": list(RULES)},
     {"kind": "rules", "name": "c4_lines", "rules": ["gopher_quality", "c4", "fineweb"], "use": "refiner"},
     {"kind": "selector", "name": "selected", "selector": {"kind": "linear", "target": {"path": "unset"}}, "keep": 0.4},
+    {
+        "kind": "selector",
+        "name": "as_refined",
+        "selector": {"kind": "dsir", "target": {"path": "unset"}},
+        "like": "doc",
+    },
 ]
 
 
@@ -44,7 +50,8 @@ def arms(
     root = tmp_path_factory.mktemp("proof")
     lines = sample_lake.scan("sample", Table.REFINED).filter(pl.col("source_row") % 2 == 0).select("text").collect()
     lines.write_parquet(root / "target.parquet")
-    ARMS[-1]["selector"]["target"]["path"] = str(root / "target.parquet")
+    for arm in ARMS[-2:]:
+        arm["selector"]["target"]["path"] = str(root / "target.parquet")
     settings, folder = proof_of(root / "proof", *ARMS)
     write_documents(sample_lake, settings, folder)
     notes = {arm: write_arm(sample_lake, settings, folder, arm) for arm in arms_in_order(settings)}
@@ -160,18 +167,36 @@ def test_c4_as_a_refiner_leaves_the_lines_that_datatrove_leaves(arms: Any) -> No
     assert [k for k, text in texts["c4_lines"].items() if text and text != texts["raw"][k]]
 
 
-def test_selected_documents_are_the_best_and_their_scores_are_in_the_lake(arms: Any, sample_lake: Lake) -> None:
+@pytest.mark.parametrize("arm", ["selected", "as_refined"])
+def test_selected_documents_are_the_best_and_their_scores_are_in_the_lake(
+    arms: Any, sample_lake: Lake, arm: str
+) -> None:
     folder, notes, _ = arms
-    rows = list(read_table(folder.arm("selected")))
-    kept, dropped = ([row["score"] for row in rows if row["kept"] is there] for there in (True, False))
-    largest = training(folder)["characters"].max()
-    assert abs(notes["selected"].total.characters - 0.4 * notes["selected"].total.raw_characters) <= largest
-    empty = {row["position"] for row in training(folder).iter_rows(named=True) if not row["characters"]}
-    lost = [row["score"] for row in rows if not row["kept"] and row["position"] not in empty]
-    assert min(kept) >= max(lost)
+    rows, total = list(read_table(folder.arm(arm))), notes[arm].total
+    wanted = 0.4 * total.raw_characters if arm == "selected" else notes["doc"].total.characters
+    assert abs(total.characters - wanted) <= training(folder)["characters"].max()
+    empty = set(training(folder).filter(pl.col("characters") == 0)["position"])
+    kept = [row["score"] for row in rows if row["kept"]]
+    dropped = [row["score"] for row in rows if not row["kept"] and row["position"] not in empty]
     assert dropped
-    scores = pl.read_parquet(Path(sample_lake.storage.uri("_proofs/proof/selector_scores/selected.parquet")))
+    assert min(kept) >= max(dropped)
+    scores = pl.read_parquet(Path(sample_lake.storage.uri(f"_proofs/proof/selector_scores/{arm}.parquet")))
     assert scores["score"].to_list() == [row["score"] for row in rows]
+
+
+def test_a_selector_is_fitted_to_the_gold_text_of_the_documents_to_train_on(tmp_path: Path) -> None:
+    texts = ["the river ran past the old stone mill", "login cart share cookies basket terms"]
+    rows = [{"text": texts[number % 2] + f" {number}", "main": texts[0]} for number in range(60)]
+    lake = labelled(tmp_path, rows)
+    arm = {"kind": "selector", "name": "best", "selector": {"kind": "dsir"}, "keep": 0.5}
+    settings, folder = proof_of(tmp_path / "proof", arm, corpus="web", text={"gold": "main"})
+    write_documents(lake, settings, folder)
+    write_arm(lake, settings, folder, "best")
+    kept = [text for _, text in arm_texts(lake, folder, "best") if text]
+    assert sum("river" in text for text in kept) >= len(kept) - 2
+    without, _ = proof_of(tmp_path / "proof", arm, corpus="web")
+    with pytest.raises(ProofError, match="is fitted to gold text, and the proof has none"):
+        write_arm(lake, without, folder, "best")
 
 
 def test_an_arm_is_the_same_when_written_again_and_another_under_another_seed(

@@ -76,7 +76,7 @@ def test_the_fingerprint_covers_files_and_threshold_and_no_path(folder: Path, tm
         ({"model": None}, "needs model"),
         ({"selector_threshold": None}, "go together"),
         ({"kind": "rules"}, "go together"),
-        ({"trained_scripts": ("latin",)}, "has neither"),
+        ({"trained_scripts": ("latin",)}, "selectors abstain from nothing"),
         ({"selector_threshold": float("nan")}, "finite number"),
     ],
 )
