@@ -36,7 +36,7 @@ def test_an_example_is_valid_and_every_size_has_the_control_that_counts(name):
 
 def test_the_settings_on_the_page_are_valid():
     [block] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S)
-    assert valid(block).arm("refined_random_lines").like == "refined"
+    assert valid(block).arm("refined_random_lines").kind == "random_lines"
 
 
 def test_labelled_pages_are_compared_by_eight_arms_and_by_the_oracle():

@@ -147,8 +147,8 @@ def _not_measured(scores: Scores, pair: Pair, key: Key) -> str:
         return f"{len(unfinished)} of its models are not trained or not scored"
     if all(cell.evaluation != evaluation for cell in scores.cells):
         return (
-            f"there is no evaluation set {evaluation}; name the column of the source that has it, or let another text "
-            "decide (contrasts)"
+            f"there is no evaluation set {evaluation}; say where it is (text.gold or evaluation.texts), or let another "
+            "one decide (contrasts)"
         )
     return f"no model of both arms was scored on {evaluation} in bits per byte with the same seed"
 
