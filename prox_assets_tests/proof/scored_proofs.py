@@ -17,6 +17,7 @@ from prox_assets.proof.settings import ProofSettings
 from prox_assets.proof.tables import ARM, DOCUMENTS, SCORES
 
 POINTS = (250_000, 500_000, 1_000_000)
+TINY = {"kind": "llama", "name": "tiny", "preset": "1m", "seeds": 3}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def settings_of(**changes: object) -> ProofSettings:
             {"kind": "rules", "name": "c4", "rules": ["c4"]},
             {"kind": "oracle"},
         ],
-        "models": [{"kind": "ngram", "seeds": 3}, {"kind": "llama", "name": "tiny", "seeds": 3}],
+        "models": [{"kind": "ngram", "seeds": 3}, TINY],
         "budgets": ["tokens"],
         "tokens": POINTS[-1],
         **changes,

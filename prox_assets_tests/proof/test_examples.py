@@ -1,5 +1,6 @@
 """The settings files of docs/proof.md are valid, and name what they compare."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,15 @@ from prox_assets.proof.settings import ProofSettings
 from prox_assets.proof.statistics.contrasts import primary_pairs
 
 EXAMPLES = Path(proof.__file__).parent / "examples"
+PAGE = (Path(__file__).parents[2] / "docs" / "proof.md").read_text()
 
 
 def settings_of(name: str) -> ProofSettings:
-    document = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    return valid((EXAMPLES / f"{name}.yaml").read_text())
+
+
+def valid(text: str) -> ProofSettings:
+    document = yaml.safe_load(text)
     assert document["type"] == "prox_assets.RefinementProof"
     ours = set(ProofSettings.model_fields)
     return ProofSettings.model_validate({key: value for key, value in document["attributes"].items() if key in ours})
@@ -25,9 +31,12 @@ def test_an_example_is_valid_and_every_size_has_the_control_that_counts(name):
     pairs = {(key[0], pair) for key, pairs in primary_pairs(settings).items() for pair in pairs}
     for model in settings.models:
         assert any(of == model.name and against.endswith("_random_lines") for of, (_, against) in pairs)
-    assert f"({name}.yaml)" in (Path(__file__).parents[2] / "docs" / "proof.md").read_text().replace(
-        "../prox_assets/proof/examples/", ""
-    )
+    assert f"(../prox_assets/proof/examples/{name}.yaml)" in PAGE
+
+
+def test_the_settings_on_the_page_are_valid():
+    [block] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S)
+    assert valid(block).arm("refined_random_lines").kind == "random_lines"
 
 
 def test_labelled_pages_are_compared_by_eight_arms_and_by_the_oracle():

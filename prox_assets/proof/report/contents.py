@@ -231,8 +231,8 @@ def _limits(settings: ProofSettings, scores: Scores, findings: Findings) -> Iter
                 continue
             if left_out := [name for name in controls if name not in model.arms]:
                 yield (
-                    f"{model.name} is not trained on {' and '.join(left_out)}: what it gains from {arm.name} may be "
-                    "what any deletion of as much text gains."
+                    f"{model.name} is not trained on {' and '.join(left_out)}: whether {arm.name} beats that is not "
+                    "known for models of this size."
                 )
     repeated = {f"{r.arm}/{r.model}-{r.budget}" for r in scores.results.values() if r.epochs > MANY_EPOCHS}
     if repeated:

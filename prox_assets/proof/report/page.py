@@ -147,7 +147,10 @@ def _finished(scores: Sequence[Score]) -> Iterator[Score]:
 
 
 def _curves(contents: ProofContents) -> Iterator[charts.LineChart]:
-    """Yield a chart for each size, budget and evaluation set in bits per byte that has more than one point."""
+    """Yield charts for each size, budget and evaluation set in bits per byte whose arms share more than one point.
+
+    With equal documents, arms and orders have other numbers of tokens at every point: there is no curve to compare.
+    """
     points: dict[tuple[str, str, str], dict[str, dict[int, list[float]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
@@ -156,18 +159,18 @@ def _curves(contents: ProofContents) -> Iterator[charts.LineChart]:
             points[score.model, score.budget, score.evaluation][score.arm][score.tokens].append(score.score)
     marks = _marks(contents)
     for (model, budget, evaluation), arms in points.items():
-        tokens = sorted({place for curve in arms.values() for place in curve})
+        tokens = sorted(set.intersection(*(set(curve) for curve in arms.values())))
         if len(tokens) < 2:
             continue
         width = log(tokens[-1]) - log(tokens[0])
         means = {
-            arm.name: [_mean(arms[arm.name][place]) if place in arms[arm.name] else None for place in tokens]
+            arm.name: [_mean(arms[arm.name][place]) for place in tokens]
             for arm in contents.settings.arms
             if arm.name in arms
         }
         raw = means.get(raw_arm(contents.settings))
         gains = {
-            arm: [a - b if a is not None and b is not None else None for a, b in zip(raw, curve, strict=True)]
+            arm: [before - after for before, after in zip(raw, curve, strict=True)]
             for arm, curve in means.items()
             if raw is not None and curve is not raw
         }

@@ -30,7 +30,7 @@ class BreakEven(BaseModel):
     )
     raw_needs: float | None = Field(
         description="Tokens that the raw arm needs for the score that the arm ends with, by the raw arm's learning "
-        "curve; null if that lies beyond the curve."
+        "curve; at most so many if the curve begins with it, null if it lies beyond the curve."
     )
     cost_ratio: float | None = Field(description="FLOPs of refining per FLOPs of training one model; null if unknown.")
     cost_in_tokens: float | None = Field(
@@ -40,12 +40,13 @@ class BreakEven(BaseModel):
     sentence: str = Field(default="", description="The same in words.")
 
 
-def in_words(found: BreakEven, *, early: bool) -> str:
+def in_words(found: BreakEven, *, early: bool, raw_early: bool) -> str:
     """Say what an arm saves, and whether that pays for refining.
 
     Args:
         found: The numbers.
         early: Whether the arm's learning curve begins with a better score than the raw arm ends with.
+        raw_early: Whether the raw arm's begins with a better one than the arm ends with.
     """
     arm, raw, cost = found.arm, found.raw, found.cost_in_tokens
     if found.reached_after is None or found.saved is None:
@@ -61,7 +62,8 @@ def in_words(found: BreakEven, *, early: bool) -> str:
             f"{_rounded(found.raw_tokens)}: it saves {_rounded(found.saved)} tokens."
         )
     if found.raw_needs is not None:
-        said += f" The score that {arm} ends with, {raw} has after {_rounded(found.raw_needs)} tokens."
+        fewer = " or fewer" if raw_early else ""
+        said += f" The score that {arm} ends with, {raw} has after {_rounded(found.raw_needs)} tokens{fewer}."
     elif found.saved:
         said += f" The score that {arm} ends with is beyond the curve of {raw}."
     if cost is None or found.cost_ratio is None:

@@ -145,6 +145,11 @@ def _not_measured(scores: Scores, pair: Pair, key: Key) -> str:
     unfinished = [run for run in scores.missing if (run.model, run.budget) == (model, budget) and run.arm in pair]
     if unfinished:
         return f"{len(unfinished)} of its models are not trained or not scored"
+    if all(cell.evaluation != evaluation for cell in scores.cells):
+        return (
+            f"there is no evaluation set {evaluation}; say where it is (text.gold or evaluation.texts), or let another "
+            "one decide (contrasts)"
+        )
     return f"no model of both arms was scored on {evaluation} in bits per byte with the same seed"
 
 

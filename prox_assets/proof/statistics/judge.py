@@ -136,7 +136,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
         scores.curves.filter(
             pl.col("evaluation").is_in(sorted(_deciding(settings))),
             pl.col("measure") == DECIDING,
-            pl.col("budget") == settings.budgets[0],
+            pl.col("budget") == "tokens",
             pl.col("tokens") > 0,
         )
         .group_by("arm", "model", "budget", "evaluation", "tokens")
@@ -155,8 +155,10 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
                 continue
             model, budget, evaluation = where
             tokens, score = of_raw[-1]
-            reached = tokens_to_reach(curve, score, lower_is_better=down)
-            needed = tokens_to_reach(of_raw, curve[-1][1], lower_is_better=down)
+            sign = -1 if down else 1
+            early, raw_early = sign * (curve[0][1] - score) > 0, sign * (of_raw[0][1] - curve[-1][1]) > 0
+            reached = curve[0][0] if early else tokens_to_reach(curve, score, lower_is_better=down)
+            needed = of_raw[0][0] if raw_early else tokens_to_reach(of_raw, curve[-1][1], lower_is_better=down)
             ratio, cost = _costs(scores.results, arm.name, model, refining.get(arm.name))
             found = BreakEven(
                 arm=arm.name,
@@ -171,8 +173,7 @@ def _break_even(settings: ProofSettings, scores: Scores, refining: Mapping[str, 
                 cost_in_tokens=cost,
                 saved=None if reached is None else tokens - reached,
             )
-            early = curve[0][1] < score if down else curve[0][1] > score
-            yield found.model_copy(update={"sentence": in_words(found, early=early)})
+            yield found.model_copy(update={"sentence": in_words(found, early=early, raw_early=raw_early)})
 
 
 def _costs(

@@ -14,7 +14,7 @@ from prox_assets.proof.report.contents import ProofContents
 from prox_assets.proof.report.write import write_report
 from prox_assets.proof.statistics.break_even import RefiningCost
 from prox_assets_tests.lakes import lake_at
-from prox_assets_tests.proof.scored_proofs import Effects, settings_of, write_proof
+from prox_assets_tests.proof.scored_proofs import TINY, Effects, settings_of, write_proof
 
 GAINS = {"refined": 0.05, "refined_random_lines": 0.03, "gopher": 0.01, "c4": -0.05, "oracle": 0.07}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -53,9 +53,7 @@ def test_arms_and_costs_are_counted(tmp_path):
 
 
 def test_what_is_too_small_is_said(tmp_path):
-    settings = settings_of(
-        models=[{"kind": "ngram", "seeds": 2}, {"kind": "llama", "name": "tiny", "arms": ["raw", "refined"]}]
-    )
+    settings = settings_of(models=[{"kind": "ngram", "seeds": 2}, {**TINY, "arms": ["raw", "refined"]}])
     folder = write_proof(tmp_path, settings, Effects(GAINS, sites=4, untrained=(("raw", "tiny"),)))
     made = write_report(settings, folder)
     said = " ".join(made.limits)

@@ -10,7 +10,7 @@ from prox_assets.proof.statistics.break_even import RefiningCost
 from prox_assets.proof.statistics.findings import Comparison, Findings
 from prox_assets.proof.statistics.judge import judge
 from prox_assets.proof.statistics.scores import Cell, ScoresError, read_scores
-from prox_assets_tests.proof.scored_proofs import Effects, settings_of, write_proof
+from prox_assets_tests.proof.scored_proofs import TINY, Effects, settings_of, write_proof
 
 GAINS = {"refined": 0.05, "refined_random_lines": 0.03, "gopher": 0.01, "c4": -0.05, "oracle": 0.07}
 KNOWN = Effects(GAINS)
@@ -127,6 +127,11 @@ def test_models_that_are_missing_are_named(tmp_path):
     assert one(found.primary, "refined", "raw").verdict == "better"
 
 
+def test_an_evaluation_set_that_is_not_there_is_named(tmp_path):
+    settings = settings_of(contrasts=[{"arm": "refined", "against": "raw", "evaluation": "books"}])
+    assert "there is no evaluation set books" in findings(tmp_path, settings).primary[0].sentence
+
+
 def test_one_arm_against_itself_differs_by_noise(tmp_path):
     settings = settings_of(models=[{"kind": "ngram", "seeds": 4}])
     [found] = findings(tmp_path, settings, Effects(noise_of_seeds=0.01)).repeats
@@ -159,10 +164,12 @@ def test_tokens_saved_are_read_off_the_curves_and_never_beyond(tmp_path):
 
 
 def test_a_curve_that_begins_beyond_raw_saves_at_least_so_much(tmp_path):
-    every = findings(tmp_path, effects=Effects({"oracle": 2.0})).break_even
+    every = findings(tmp_path, effects=Effects({"oracle": 2.0, "c4": -2.0})).break_even
     [found] = [entry for entry in every if (entry.arm, entry.model) == ("oracle", "4gram")]
     assert found.saved == 750_000
     assert "it saves at least 750,000 tokens" in found.sentence
+    [found] = [entry for entry in every if (entry.arm, entry.model) == ("c4", "4gram")]
+    assert found.sentence.endswith("raw has after 250,000 tokens or fewer.")
 
 
 def test_scores_on_other_texts_are_refused(tmp_path):
@@ -194,7 +201,7 @@ def test_a_model_that_has_diverged_has_not_learned(tmp_path):
 def test_a_proof_without_models_says_nothing(tmp_path):
     settings = settings_of()
     folder = write_proof(tmp_path, settings, Effects(untrained=tuple((arm.name, "tiny") for arm in settings.arms)))
-    nothing = settings_of(models=[{"kind": "llama", "name": "tiny"}])
+    nothing = settings_of(models=[TINY])
     found = judge(nothing, read_scores(nothing, folder))
     assert {entry.verdict for entry in found.primary} == {"none"}
     assert found.exploratory == found.repeats == found.agreements == found.break_even == ()
