@@ -8,6 +8,7 @@ import pytest
 from prox_assets.corpora.document import Document, Reject
 from prox_assets.corpora.sample import sample_source
 from prox_assets.corpora.sample.build import C4_SHARDS, FINEWEB_SHARD, SHARDS_FOLDER, build
+from prox_assets.corpora.sample.decisions import GOLD, gold_lines
 from prox_assets.corpora.sample.page_files import read_pages
 from prox_assets.corpora.shards import list_shards
 from prox_assets_tests.corpora.raw_files import read_all
@@ -98,3 +99,7 @@ def test_an_unknown_section_in_a_page_file_is_an_error(tmp_path):
     (tmp_path / "a.txt").write_text("%% site https://a.example en\n%% middle\nx\n")
     with pytest.raises(ValueError, match=r"a\.txt: unknown section 'middle'"):
         read_pages(tmp_path)
+
+
+def test_the_main_content_in_the_package_is_that_of_the_pages() -> None:
+    assert GOLD.read_text(encoding="utf-8").splitlines() == gold_lines()

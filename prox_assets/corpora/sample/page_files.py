@@ -18,12 +18,21 @@ _MARK = "%% "
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as a crawler's text extractor would return it; `date` is an ISO 8601 day."""
+    """A page as a crawler's text extractor would return it.
+
+    Attributes:
+        url: Its address.
+        text: All of its text.
+        language: Its language.
+        date: An ISO 8601 day.
+        own: Its own lines, without the site's header and footer; empty for pages that are not in page files.
+    """
 
     url: str
     text: str
     language: str
     date: str
+    own: str = ""
 
 
 def read_pages(folder: Path = PAGES_FOLDER) -> list[Page]:
@@ -48,7 +57,7 @@ def _read_file(path: Path) -> Iterator[Page]:
                 bottom = body
             case "page":
                 address, day = arguments
-                yield Page(base_url + address, "\n".join(filter(None, (top, body, bottom))), language, day)
+                yield Page(base_url + address, "\n".join(filter(None, (top, body, bottom))), language, day, body)
             case _:
                 message = f"{path}: unknown section {kind!r}"
                 raise ValueError(message)

@@ -61,23 +61,24 @@ def score_tasks(
     # `datasets` would copy the documents into the user's cache.
     with TemporaryDirectory() as cache, _hub_off():
         with packages_of("proof", ProofError):
-            from lm_eval import simple_evaluate
+            import lm_eval
             from lm_eval.tasks import TaskManager
         wrapped = _wrapped(model, progress)
         manager = TaskManager(include_defaults=False)
         for config in configs:
             config["dataset_kwargs"]["cache_dir"] = cache
             try:
-                found: Any = simple_evaluate(
+                evaluate: Any = lm_eval.simple_evaluate  # its decorator hides its arguments from type checkers
+                found = evaluate(
                     model=wrapped,
                     tasks=[config],
                     task_manager=manager,
                     limit=settings.limit,
                     bootstrap_iters=0,
                     # Global generators are left alone: nothing is drawn here.
-                    random_seed=None,  # pyright: ignore[reportArgumentType]
-                    numpy_random_seed=None,  # pyright: ignore[reportArgumentType]
-                    torch_random_seed=None,  # pyright: ignore[reportArgumentType]
+                    random_seed=None,
+                    numpy_random_seed=None,
+                    torch_random_seed=None,
                 )
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise ProofError(f"task {config['task']} of {settings.folder} does not run: {error!r}") from error

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
+from prox_assets.proof.documents import NOTES, write_documents
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
 from prox_assets.proof.tables import DOCUMENTS
@@ -22,9 +23,11 @@ PAGES = (
     ("c.org", "Share this. Grüße aus Köln, und so weiter.", "Grüße aus Köln, und so weiter."),
     ("a.org", "Login | Carbon dioxide and oxygen, and much more.", None),
     ("d.org", "Kurz.", "Kurz."),
+    *((f"{name}.org", "Nothing of this page is scored.", None) for name in "efgh"),
 )
-"""Site, raw text and gold; the second page is for training."""
-TRAINING = ("b.org",)
+"""Site, raw text and gold."""
+TRAINING = ("b.org", "e.org", "f.org", "g.org", "h.org")
+SPLIT_SEED = 2  # with which there are sites on both sides
 
 
 def small_settings(**changes: Any) -> ProofSettings:
@@ -33,16 +36,15 @@ def small_settings(**changes: Any) -> ProofSettings:
             "corpora": ["web"],
             "arms": [{"kind": "raw"}, {"kind": "rules", "name": "c4", "rules": ["c4"]}],
             "models": [{"kind": "llama", "name": "tiny", "preset": "1m"}],
-            "text": {"gold": "gold", "shortest": 20, "held_out_characters": 100},
+            "text": {"gold": "gold", "site": "site", "held_out": 0.5, "shortest": 20, "held_out_characters": 100},
             **changes,
         }
     )
 
 
 def make_proof(tmp_path: Path, held_out: Sequence[bool] | None = None) -> tuple[ProofFolder, Lake]:
-    """Write the pages into a lake of two shards, and the table of documents in another order."""
+    """Write the pages into a lake of two shards, and the table of documents with the sites held out that are wanted."""
     lake, folder = lake_at(tmp_path / "lake"), ProofFolder(tmp_path / "proof")
-    rows = []
     for shard in ("one", "two"):
         with lake.write("web", shard, [Table.DOCUMENTS], FileStamp("f", "i", "run", "1")) as [writer]:
             for number, (site, text, gold) in enumerate(PAGES):
@@ -54,24 +56,20 @@ def make_proof(tmp_path: Path, held_out: Sequence[bool] | None = None) -> tuple[
                         "doc_id": f"doc{number}",
                         "source_row": number,
                         "text": text,
-                        "url": None,
+                        "url": f"https://{site}/{number}",
                         "source_file": shard,
                         "metadata": metadata,
                         "text_hash": "0" * 32,
                     }
                 )
-                rows.append(
-                    {
-                        "position": len(PAGES) - number,
-                        "corpus": "web",
-                        "shard": shard,
-                        "doc_id": f"doc{number}",
-                        "source_row": number,
-                        "site": site,
-                        "held_out": site not in TRAINING if held_out is None else held_out[number],
-                        "characters": len(text),
-                    }
-                )
-    rows.sort(key=lambda row: row["position"])
-    pq.write_table(pa.Table.from_pylist(rows, DOCUMENTS), folder.documents())
+    write_documents(lake, small_settings(seed=SPLIT_SEED), folder)
+    table = pq.read_table(folder.documents())
+    wanted = [
+        site in TRAINING if held_out is None else not held_out[number]
+        for number, site in zip(table["source_row"].to_pylist(), table["site"].to_pylist(), strict=True)
+    ]
+    notes = {NOTES: pq.read_metadata(folder.documents()).metadata[NOTES]}
+    place = table.schema.get_field_index("held_out")
+    changed = table.set_column(place, DOCUMENTS.field("held_out"), pa.array([not kept for kept in wanted]))
+    pq.write_table(changed.replace_schema_metadata(notes), folder.documents())
     return folder, lake

@@ -1,7 +1,6 @@
 """Evaluation sets made of held-out sites and of files."""
 
 import json
-import logging
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,12 +19,12 @@ def test_gold_and_raw_are_the_texts_of_held_out_sites_in_the_order_of_all_arms(t
     assert list(paths) == ["gold", "raw"]
     gold, raw = (pq.read_table(paths[name]) for name in ("gold", "raw"))
     assert raw.schema.equals(TEXTS)
-    # Of five pages, one is for training, one is too short, and one has no gold text.
-    assert raw["item"].to_pylist() == ["web/doc3", "web/doc2", "web/doc0"]
-    assert raw["text"].to_pylist() == [PAGES[3][1], PAGES[2][1], PAGES[0][1]]
+    # Of the pages of sites that are held out, one is too short, and one has no gold text.
+    assert raw["item"].to_pylist() == ["web/doc0", "web/doc2", "web/doc3"]
+    assert raw["text"].to_pylist() == [PAGES[0][1], PAGES[2][1], PAGES[3][1]]
     assert raw["site"].to_pylist() == ["a.org", "c.org", "a.org"]
-    assert gold["item"].to_pylist() == ["web/doc2", "web/doc0"]
-    assert gold["text"].to_pylist() == [PAGES[2][2], PAGES[0][2]]
+    assert gold["item"].to_pylist() == ["web/doc0", "web/doc2"]
+    assert gold["text"].to_pylist() == [PAGES[0][2], PAGES[2][2]]
     assert set(raw["context"].to_pylist()) == {""}
 
 
@@ -46,12 +45,24 @@ def test_texts_are_cut_and_made_anew_only_when_something_has_changed(tmp_path: P
     assert row == {"item": "long/0", "site": "long/0", "context": "", "text": "x" * 100}
 
 
-def test_without_a_column_of_gold_text_there_is_only_raw(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_gold_text_there_is_only_raw(tmp_path: Path) -> None:
     folder, lake = make_proof(tmp_path)
-    with caplog.at_level(logging.WARNING):
-        paths = evaluation_texts(small_settings(text={"shortest": 20}), folder, lake)
-    assert list(paths) == ["raw"]
-    assert "no evaluation set gold" in caplog.text
+    assert list(evaluation_texts(small_settings(text={"shortest": 20}), folder, lake)) == ["raw"]
+
+
+def test_gold_text_may_lie_in_a_file_by_address(tmp_path: Path) -> None:
+    folder, lake = make_proof(tmp_path)
+    file = tmp_path / "gold.jsonl"
+    file.write_text(json.dumps({"page": "https://c.org/2", "main": "Written down by somebody else."}) + "\n")
+    gold = {"path": str(file), "url": "page", "column": "main"}
+    settings = small_settings(text={"gold": gold, "site": "site", "shortest": 20})
+    [row] = pq.read_table(evaluation_texts(settings, folder, lake)["gold"]).to_pylist()
+    assert (row["item"], row["text"]) == ("web/doc2", "Written down by somebody else.")
+    file.write_text(json.dumps({"page": "https://elsewhere.org/", "main": "Of a page that is not there."}) + "\n")
+    with pytest.raises(ProofError, match="no held-out document has a gold text"):
+        evaluation_texts(settings, folder, lake)
+    with pytest.raises(ProofError, match="has no column body; it has page, main"):
+        evaluation_texts(small_settings(text={"gold": {**gold, "column": "body"}, "shortest": 20}), folder, lake)
 
 
 def test_a_set_that_shares_sites_with_training_is_refused(tmp_path: Path) -> None:
@@ -65,14 +76,14 @@ def test_a_set_that_shares_sites_with_training_is_refused(tmp_path: Path) -> Non
         evaluation_texts(settings, folder, lake)
     assert not folder.evaluation("clean").exists()
     # One page of a.org held out, the other not: the split was not by site.
-    folder, lake = make_proof(tmp_path / "other", held_out=[True, False, True, False, True])
+    folder, lake = make_proof(tmp_path / "other", held_out=[True, False, True, False, True, False, False, False, False])
     with pytest.raises(ProofError, match=r"gold shares 1 sites with training, among them a\.org"):
         evaluation_texts(small_settings(), folder, lake)
 
 
 def test_what_is_wrong_with_texts_is_said(tmp_path: Path) -> None:
     folder, lake = make_proof(tmp_path)
-    with pytest.raises(ProofError, match=r"column main \(text\.gold\); columns there: gold, site"):
+    with pytest.raises(ProofError, match=r"\(text\.gold: main\); native columns of the documents: gold, site"):
         evaluation_texts(small_settings(text={"gold": "main", "shortest": 20}), folder, lake)
     file = tmp_path / "clean.jsonl"
     settings = small_settings(evaluation={"texts": [{"name": "clean", "path": str(file), "column": "body"}]})
