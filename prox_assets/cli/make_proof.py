@@ -5,6 +5,7 @@ pages, and the proof has an oracle. A killed run resumes where it stopped: what 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -96,4 +97,7 @@ def _steps(settings: ProofAssetsSettings) -> Iterator[Step]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # As in demo.py: with Dagster and a model in one process, DuckDB's bindings print pages about leaked types at the end.
+    os._exit(code)
