@@ -41,8 +41,8 @@ def defs() -> dg.Definitions:
     return build_defs(defs_folder=Path(__file__).parent / "defs")
 '''
 
-# Dagster's backfill daemon looks every 30 seconds, and nothing can be set: of the 241 seconds of one test, some 200 were
-# spent waiting for it. Python imports this file by itself in every process of the deployment.
+# Dagster's backfill daemon looks every 30 seconds, and nothing can be set: tests of backfills spent most of their time
+# waiting for it. Python imports this file by itself in every process of the deployment.
 SITE_CUSTOMIZE = '''"""Lets the daemon look for work every two seconds."""
 
 import sys
