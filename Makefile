@@ -20,8 +20,9 @@ LAB_ENVIRONMENT := $(LAB_MEMORY) $(if $(PAGES),PROX_LABELLED_PAGES=$(PAGES)) $(i
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export PROX_LAKE ?= $(CURDIR)/lake
 export PROX_LAB ?= $(CURDIR)/lab
+export PROX_PROOFS ?= $(CURDIR)/proofs
 
-.PHONY: help demo test trials ui lint format bench chaos refiner bundle clean
+.PHONY: help demo test trials ui lint format bench chaos refiner bundle proof clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +58,9 @@ refiner: $(VENV)/.lab ## Train refiners on labelled pages: make refiner PAGES=fi
 bundle: $(VENV)/.lab ## The same, and put the refiners into the package
 	$(LAB_ENVIRONMENT) $(BIN)/python -m prox_assets.cli.make_refiner $(if $(KIND),--kind $(KIND)) --bundle
 
+proof: $(VENV)/.base ## Compare models trained on refined and on other text, on the sample or on labelled pages: make proof [PAGES=file.parquet]
+	$(BIN)/python -m prox_assets.cli.make_proof $(if $(PAGES),--pages $(PAGES))
+
 bench: $(VENV)/.dev ## Ratios for the docs; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
@@ -64,7 +68,7 @@ chaos: $(VENV)/.dev ## Kills, full disks, failing stores and servers, see docs/f
 	$(BIN)/python -m benchmarks.chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(PAGES),--pages $(PAGES))
 
 clean: ## Remove what runs leave in the working directory, but for .venv and lab (trained refiners, paid annotations)
-	rm -rf lake .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf lake proofs .dagster_home build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 # torch first and alone: the plain name is tried as it is (a machine may hold the CPU build), then PyTorch's own index.
 # Anything else would bring gigabytes of CUDA.

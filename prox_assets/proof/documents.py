@@ -114,7 +114,7 @@ class DocumentTable:
 
     def __init__(self, folder: ProofFolder) -> None:
         self._path = folder.documents()
-        self.notes = _NOTES.validate_json(footer_of(self._path, "write_documents"))
+        self.notes = _NOTES.validate_json(footer_of(self._path))
         self._table = PositionedTable(self._path)
 
     def rows(self, shard: DocumentShard, *, held_out: bool | None = False) -> pl.DataFrame:
@@ -161,14 +161,14 @@ def training_texts(lake: Lake, folder: ProofFolder) -> Iterator[str]:
             yield from frame["text"]
 
 
-def footer_of(path: Path, step: str) -> bytes:
+def footer_of(path: Path) -> bytes:
     """Return the notes in a table's footer.
 
     Raises:
-        ProofError: There is no table; the message names the step that writes it.
+        ProofError: There is no table.
     """
     if not path.is_file():
-        raise ProofError(f"{path} is not there; {step} makes it")
+        raise ProofError(f"{path} is not there: materialize arms first")
     return (pq.read_metadata(path).metadata or {})[NOTES]
 
 

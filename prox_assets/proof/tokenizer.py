@@ -122,7 +122,7 @@ def open_tokenizer(folder: Path) -> ProofTokenizer:
 
     path = folder / FILE
     if not path.is_file():
-        raise ProofError(f"{path} is not there; write_tokenizer makes it")
+        raise ProofError(f"{path} is not there: materialize arms first")
     backend = Tokenizer.from_file(str(path))
     backend.no_truncation()
     backend.no_padding()

@@ -58,7 +58,7 @@ class ArmTokens:
         """
         notes = _notes(folder)
         if notes is None:
-            raise ProofError(f"{folder / TOKENS} is not there; write_arm_tokens makes it")
+            raise ProofError(f"{folder / TOKENS} is not there: materialize arm_tokens for it first")
         return cls(
             ids=np.memmap(folder / notes["ids"], dtype=notes["dtype"], mode="r"),
             offsets=np.load(folder / notes["offsets"], mmap_mode="r"),

@@ -212,7 +212,7 @@ def arm_notes(folder: ProofFolder, arm: str) -> ArmNotes:
     Raises:
         ProofError: It has not been written yet.
     """
-    return _NOTES.validate_json(footer_of(folder.arm(arm), f"write_arm of {arm}"))
+    return _NOTES.validate_json(footer_of(folder.arm(arm)))
 
 
 def arm_texts(lake: Lake, folder: ProofFolder, arm: str) -> Iterator[tuple[int, str]]:

@@ -268,7 +268,7 @@ def test_what_an_arm_cannot_be_made_from_is_refused_with_a_remedy(tmp_path: Path
         {"kind": "random_lines", "name": "control", "like": "strict"},
     ]
     settings, folder = proof_of(tmp_path / "proof", *arms, corpus="web")
-    with pytest.raises(ProofError, match=r"documents\.parquet is not there; write_documents makes it"):
+    with pytest.raises(ProofError, match=r"documents\.parquet is not there: materialize arms first"):
         write_arm(lake, settings, folder, "raw")
     write_documents(lake, settings, folder)
     with pytest.raises(ProofError, match=r"strict\.parquet is not there"):
