@@ -99,5 +99,5 @@ def _steps(settings: ProofAssetsSettings) -> Iterator[Step]:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    # As in demo.py: with Dagster and a model in one process, DuckDB's bindings print pages about leaked types at the end.
+    # As in demo.py: DuckDB's bindings would print pages about leaked types.
     os._exit(code)

@@ -141,9 +141,8 @@ def test_a_model_chooses_what_it_chooses_in_lm_evals_own_hands(tasks: Path, tmp_
     folder = str(make_tiny_llama(tmp_path, seed=1))
     settings = TaskSettings(folder=str(tasks), names=("arc_easy", "winogrande"))
     ours = score_tasks(HuggingFaceModel(folder, device="cpu"), settings, 0)
-    evaluate = cast("Any", lm_eval.simple_evaluate)  # its decorator hides its arguments from type checkers
-    theirs = evaluate(
-        model=HFLM(folder, device="cpu", dtype="float32", batch_size=1),
+    theirs = lm_eval.simple_evaluate(
+        model=cast("Any", HFLM)(folder, device="cpu", dtype="float32", batch_size=1),
         tasks=[config_with_paths(tasks, name) for name in settings.names],
         bootstrap_iters=0,
         task_manager=lm_eval.tasks.TaskManager(include_defaults=False),
