@@ -30,8 +30,8 @@ class ProofFolder:
         """Return the folder of the tokenizer, as transformers loads it."""
         return self._in(self.root / "tokenizer")
 
-    def base_tokenizer(self, model: str) -> Path:
-        """Return the folder of the tokenizer of a model that starts from a pretrained one."""
+    def own_tokenizer(self, model: str) -> Path:
+        """Return the folder of a model's own tokenizer."""
         return self._in(self.root / "tokenizers" / model)
 
     def tokens(self, arm: str, model: str | None = None) -> Path:

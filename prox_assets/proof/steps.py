@@ -29,8 +29,8 @@ from prox_assets.proof.results import TrainedModel, read_result, write_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings, RefinedArm
 from prox_assets.proof.statistics.break_even import RefiningCost
-from prox_assets.proof.streams import stream_of
-from prox_assets.proof.tokenizer import write_tokenizer
+from prox_assets.proof.streams import stream_of, tokenizer_of
+from prox_assets.proof.tokenizer import trained_tokenizer, write_tokenizer
 from prox_assets.proof.tokens import ArmTokens, write_arm_tokens
 
 Progress = Callable[[int, int], None]
@@ -134,10 +134,12 @@ def train_model(
             from prox_assets.proof.pretraining.models import pretrained_tokenizer
             from prox_assets.proof.pretraining.train import train_llama
 
-            tokenizer = folder.tokenizer()
-            if model.base is not None:
-                tokenizer = folder.base_tokenizer(model.name)
-                pretrained_tokenizer(model).save_pretrained(tokenizer)
+            tokenizer = tokenizer_of(settings, folder, run)
+            if model.has_tokenizer:
+                if model.vocabulary is None:
+                    pretrained_tokenizer(model).save_pretrained(tokenizer)
+                else:
+                    trained_tokenizer(lake, folder, model.vocabulary, tokenizer)
                 into = folder.tokens(run.arm, model.name)
                 write_arm_tokens(lake, settings, folder, run.arm, tokenizer=tokenizer, into=into)
             stream = stream_of(settings, folder, run)

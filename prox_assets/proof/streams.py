@@ -1,9 +1,32 @@
-"""The stream of tokens that a model of a proof is trained on."""
+"""The tokens that a model of a proof is trained on, and the tokenizer that made them."""
+
+from pathlib import Path
 
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.runs import ModelRun
-from prox_assets.proof.settings import NgramModel, ProofSettings
+from prox_assets.proof.settings import ModelSettings, NgramModel, ProofSettings
 from prox_assets.proof.tokens import ArmTokens, TokenStream
+
+
+def tokens_of(settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> ArmTokens:
+    """Return the tokens of a model's arm, by the model's tokenizer.
+
+    Raises:
+        ProofError: They are missing.
+    """
+    model = settings.model(run.model)
+    return ArmTokens.open(folder.tokens(run.arm, model.name if has_tokenizer(model) else None))
+
+
+def tokenizer_of(settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> Path:
+    """Return the folder of a model's tokenizer: its own, or that of the proof."""
+    model = settings.model(run.model)
+    return folder.own_tokenizer(model.name) if has_tokenizer(model) else folder.tokenizer()
+
+
+def has_tokenizer(model: ModelSettings) -> bool:
+    """Tell whether a model has a tokenizer of its own."""
+    return not isinstance(model, NgramModel) and model.has_tokenizer
 
 
 def stream_of(settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> TokenStream:
@@ -13,8 +36,7 @@ def stream_of(settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> To
         ProofError: The arm's tokens are missing.
     """
     model = settings.model(run.model)
-    own_tokenizer = not isinstance(model, NgramModel) and model.base is not None
-    tokens = ArmTokens.open(folder.tokens(run.arm, model.name if own_tokenizer else None))
+    tokens = tokens_of(settings, folder, run)
     seed = settings.seed + run.seed
     if run.budget == "documents":
         return TokenStream.of_documents(tokens, seed, settings.documents)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
+from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.documents import training_texts
+from prox_assets.proof.documents import DocumentTable, training_texts
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
@@ -28,6 +29,8 @@ FILE = "tokenizer.json"
 CONFIGURATION = "tokenizer_config.json"
 USUAL_ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "<｜end▁of▁sentence｜>")
 """Names of end-of-text tokens, for tokenizers that do not say which of theirs it is."""
+MADE_FROM = "made_from"
+"""File beside a trained tokenizer: hash of the documents and of its size, written last."""
 NO_LIMIT = int(1e30)
 """What transformers takes for a context without end."""
 
@@ -71,8 +74,30 @@ def write_tokenizer(lake: Lake, settings: ProofSettings, folder: ProofFolder) ->
     wanted = settings.tokenizer
     if wanted.path is not None:
         return save_tokenizer(wanted.path, folder.tokenizer())
-    trained = train_tokenizer(training_texts(lake, folder), wanted.vocabulary, (), NO_LIMIT)
-    return _save(trained, folder.tokenizer())
+    return trained_tokenizer(lake, folder, wanted.vocabulary, folder.tokenizer())
+
+
+def trained_tokenizer(lake: Lake, folder: ProofFolder, vocabulary: int, target: Path) -> ProofTokenizer:
+    """Return a byte-level BPE that was trained on the raw text of a proof's documents; a current one is kept.
+
+    Args:
+        lake: The lake.
+        folder: The proof's files.
+        vocabulary: Largest number of tokens.
+        target: Folder that it is written into.
+
+    Raises:
+        ProofError: There is no table of documents.
+        LakeError: The lake cannot be read.
+    """
+    made_from = fingerprint([DocumentTable(folder).notes.identity, vocabulary])
+    note = target / MADE_FROM
+    if note.is_file() and note.read_text(encoding="utf-8") == made_from:
+        return open_tokenizer(target)
+    note.unlink(missing_ok=True)
+    saved = _save(train_tokenizer(training_texts(lake, folder), vocabulary, (), NO_LIMIT), target)
+    note.write_text(made_from, encoding="utf-8")
+    return saved
 
 
 def save_tokenizer(source: str, folder: Path) -> ProofTokenizer:

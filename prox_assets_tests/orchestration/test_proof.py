@@ -1,5 +1,6 @@
 """A proof in Dagster: what its assets record, a run over several models, and what is said when it cannot go on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,34 @@ def test_what_is_missing_is_named_with_what_makes_it_and_not_retried(
         assert not result.success
         assert said in failures(result), asset
         assert not any(event.is_step_up_for_retry for event in result.all_events), asset
+
+
+def test_a_llama_with_a_tokenizer_of_its_own_that_has_not_learned_gives_no_verdict(
+    lake: Lake, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    refine(lake)
+    tiny = {
+        "kind": "llama",
+        "name": "tiny",
+        "shape": {"hidden": 16, "heads": 2, "layers": 1, "intermediate": 32, "tied": True},
+        "vocabulary": 300,
+        "context": 64,
+        "batch_tokens": 1280,
+        "tokens": 6400,
+        "seeds": 2,
+        "curve": [0.5],
+        "checkpoint_steps": 10,
+    }
+    proof = Proof(lake, tmp_path / "proofs", instance, models=[tiny], tokenizer={"vocabulary": 600})
+    assert proof.run("arms").success
+    for arm in ARMS:
+        assert proof.run("arm_tokens", key=arm).success
+    keys = list(proof.settings.runs)
+    assert proof.run("arm_models", "arm_scores", keys=(keys[0], keys[-1])).success
+    own = json.loads((proof.folder.own_tokenizer("tiny") / "tokenizer.json").read_text())
+    assert len(own["model"]["vocab"]) == 300
+    assert {event.metadata["learned"].value for event in proof.events("arm_scores")} == {False}
+    result = proof.run("proof_report")
+    assert result.success
+    verdicts = str(materialization(result, "proof", "proof_report").metadata["verdicts"].value)
+    assert "tiny has not learned from refined: it predicts no better than a bigram model" in verdicts

@@ -11,8 +11,7 @@ from prox_assets.proof.evaluation.texts import GOLD, RAW
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings
-from prox_assets.proof.streams import stream_of
-from prox_assets.proof.tokens import ArmTokens
+from prox_assets.proof.streams import stream_of, tokenizer_of, tokens_of
 from prox_assets.training.data.tables import read_table
 
 BIGRAM = 2
@@ -42,8 +41,8 @@ def has_learned(run: ModelRun, settings: ProofSettings, folder: ProofFolder, sco
     own = finished.filter(pl.col("evaluation") == name)
     stream = stream_of(settings, folder, run)
     bigram = NgramModel(kind="ngram", name="bigram", order=BIGRAM)
-    end_of_text = ArmTokens.open(folder.tokens(run.arm)).end_of_text
-    scorer = ngram_after(len(stream), bigram, stream, folder.tokenizer(), end_of_text)
+    end_of_text = tokens_of(settings, folder, run).end_of_text
+    scorer = ngram_after(len(stream), bigram, stream, tokenizer_of(settings, folder, run), end_of_text)
     texts = list(read_table(folder.evaluation(name)))
     nats = sum(row["value"] for row in score_texts(scorer, name, texts, len(stream)))
     return float(own["value"].sum()) < nats

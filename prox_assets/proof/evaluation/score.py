@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.bits import Progress, Score, score_texts
 from prox_assets.proof.evaluation.huggingface import HuggingFaceModel
 from prox_assets.proof.evaluation.maths import score_maths
 from prox_assets.proof.evaluation.model import ScoredModel
+from prox_assets.proof.evaluation.stamps import is_current, stamp_of, stamped
 from prox_assets.proof.evaluation.tasks import score_tasks
 from prox_assets.proof.evaluation.texts import GOLD, RAW, evaluation_texts
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.pretraining.train import CURVE
-from prox_assets.proof.results import read_result
+from prox_assets.proof.results import TrainedModel, read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings
 from prox_assets.proof.streams import stream_of
@@ -32,7 +34,9 @@ def score_model(
     lake: Lake,
     progress: Callable[[str], Progress] | None = None,
 ) -> Path:
-    """Score a finished model, and the points of its learning curve on gold and raw; return the path of the scores.
+    """Score a finished model, and the points of its learning curve on gold text; return the path of the scores.
+
+    Scores that are current are kept.
 
     Args:
         run: The model.
@@ -47,21 +51,40 @@ def score_model(
     trained = read_result(folder.model(run))
     if trained is None:
         raise ProofError(f"model {run.variant} of arm {run.arm} is not trained: materialize arm_models for it first")
-    texts = {name: list(read_table(path)) for name, path in evaluation_texts(settings, folder, lake).items()}
+    places = evaluation_texts(settings, folder, lake)
+    path, identity = folder.scores(run), _identity(trained, settings, places)
+    if is_current(path, identity):
+        return path
+    texts = {name: list(read_table(place)) for name, place in places.items()}
     scores: list[Score] = []
     maths = settings.evaluation.maths
     # First, because an engine may want the whole memory of a device.
     if maths is not None and settings.model(run.model).kind != "ngram":
         scores += score_maths(str(folder.model(run)), maths, trained.tokens, progress)
+    deciding = GOLD if GOLD in texts else RAW
     for tokens, model in _curve(run, settings, folder, trained.tokens):
-        scores += _on_texts(model, {name: texts[name] for name in (GOLD, RAW) if name in texts}, tokens, None)
+        scores += _on_texts(model, {deciding: texts[deciding]}, tokens, None)
     model = open_model(run, settings, folder)
     scores += _on_texts(model, texts, trained.tokens, progress)
     for tasks in settings.evaluation.tasks:
         scores += score_tasks(model, tasks, trained.tokens, progress and progress("tasks"))
-    path = folder.scores(run)
-    write_table(path, SCORES, map(dict, scores))
+    write_table(path, stamped(SCORES, identity), map(dict, scores))
     return path
+
+
+def _identity(trained: TrainedModel, settings: ProofSettings, texts: Mapping[str, Path]) -> str:
+    """Return what scores are made from: the model, the points of its curve, and everything that it is scored on."""
+    tasks = [file for each in settings.evaluation.tasks for file in sorted(Path(each.folder).expanduser().glob("*"))]
+    maths = settings.evaluation.maths
+    parts = [
+        trained.identity,
+        list(settings.model(trained.model).curve),
+        {name: stamp_of(place).decode() for name, place in texts.items()},
+        [task.model_dump() for task in settings.evaluation.tasks],
+        [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in tasks],
+        maths and maths.model_dump(),
+    ]
+    return fingerprint(parts)
 
 
 def open_model(run: ModelRun, settings: ProofSettings, folder: ProofFolder) -> ScoredModel:

@@ -12,12 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
-import xxhash
 
 from prox_assets.lake.lake import Lake
 from prox_assets.proof.documents import DocumentTable, with_columns_of_the_lake
 from prox_assets.proof.errors import ProofError
+from prox_assets.proof.evaluation.stamps import is_current, stamped
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.gold import GoldTexts, gold_identity
 from prox_assets.proof.settings import ProofSettings, TextFile, TextSettings
@@ -28,7 +27,6 @@ from prox_assets.training.data.tables import write_table
 GOLD = "gold"
 RAW = "raw"
 
-_IDENTITY = b"identity"
 _SITES_NAMED = 3
 
 Row = Mapping[str, str]
@@ -50,14 +48,14 @@ def evaluation_texts(settings: ProofSettings, folder: ProofFolder, lake: Lake) -
     names = [RAW] if settings.text.gold is None else [GOLD, RAW]
     for name in names:
         paths[name] = folder.evaluation(name)
-        if _outdated(paths[name], given):
+        if not is_current(paths[name], given):
             _write(paths[name], name, given, _held_out(settings, folder, lake, name), _training_sites(documents))
     for file in settings.evaluation.texts:
         if file.name in (GOLD, RAW):
             raise ProofError(f"{file.path} needs another name: {file.name} is text of the held-out sites")
         path = paths[file.name] = folder.evaluation(file.name)
         stamp = f"{given} {_hash_of(file)} {file.model_dump_json()}"
-        if _outdated(path, stamp):
+        if not is_current(path, stamp):
             _write(path, file.name, stamp, texts_of(file, settings.text), _training_sites(documents))
     return paths
 
@@ -128,19 +126,7 @@ def _write(path: Path, name: str, identity: str, rows: Iterable[Row], training: 
             f"evaluation set {name} shares {len(shared)} sites with training, among them {few}: its scores would show "
             "what models remember. Leave these sites out of the set or of the corpora."
         )
-    stamped = TEXTS.with_metadata({_IDENTITY: _digest(identity)})
-    write_table(path, stamped, map(dict, kept))
-
-
-def _outdated(path: Path, identity: str) -> bool:
-    if not path.is_file():
-        return True
-    found = (pq.read_schema(path).metadata or {}).get(_IDENTITY)
-    return found != _digest(identity)
-
-
-def _digest(identity: str) -> bytes:
-    return xxhash.xxh3_128_hexdigest(identity.encode()).encode()
+    write_table(path, stamped(TEXTS, identity), map(dict, kept))
 
 
 def _hash_of(file: TextFile) -> str:

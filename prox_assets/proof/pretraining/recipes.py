@@ -65,6 +65,12 @@ class LlamaModel(_Settings):
         default=None,
         description="Or the pretrained model to start from, with its own tokenizer: folder, hub name, or smollm2-135m.",
     )
+    vocabulary: int | None = Field(
+        default=None,
+        ge=300,
+        description="Size of a tokenizer of its own, trained like the proof's; very small models learn sooner with one "
+        "that is smaller than n-gram models want.",
+    )
     rope_base: float | None = Field(
         default=None, gt=0, description="Base of a pretrained model's rotary position embeddings, where it is changed."
     )
@@ -124,6 +130,8 @@ class LlamaModel(_Settings):
     def _complete(self) -> Self:
         if (self.shape is None) == (self.base is None):
             raise ValueError(f"model {self.name} needs a preset, or either shape or base")
+        if self.base is not None and self.vocabulary is not None:
+            raise ValueError(f"model {self.name}: a base has its own tokenizer, so vocabulary stays unset")
         if self.batch_tokens % self.context:
             raise ValueError(f"batch_tokens: {self.batch_tokens} is not a multiple of the context, {self.context}")
         if self.final_learning_rate > self.learning_rate:
@@ -131,6 +139,11 @@ class LlamaModel(_Settings):
         if not all(0 < share < 1 for share in self.curve):
             raise ValueError("curve: shares lie between 0 and 1; the finished model is a point of the curve anyway")
         return self
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether the model has a tokenizer of its own."""
+        return self.base is not None or self.vocabulary is not None
 
     def steps(self, tokens: int) -> int:
         """Return how many whole steps a stream of tokens is enough for; what is left over is not trained on."""

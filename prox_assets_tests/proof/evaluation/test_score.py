@@ -66,8 +66,13 @@ def test_a_model_and_its_learning_curve_are_scored_text_by_text(tmp_path: Path) 
     assert pq.read_schema(path).equals(SCORES)
     scores = pl.read_parquet(path)
     counts = scores.group_by("evaluation", "tokens").len().rows()
-    assert set(counts) == {("gold", 400, 2), ("raw", 400, 3), ("gold", 1000, 2), ("raw", 1000, 3), ("clean", 1000, 1)}
+    assert set(counts) == {("gold", 400, 2), ("gold", 1000, 2), ("raw", 1000, 3), ("clean", 1000, 1)}
     assert set(scores["measure"]) == {"bits_per_byte"}
+
+    written = path.stat().st_mtime_ns
+    assert score_model(RUN, settings, folder, lake).stat().st_mtime_ns == written, "current scores are kept"
+    write_result(folder.model(RUN), trained(identity="another"))
+    assert score_model(RUN, settings, folder, lake).stat().st_mtime_ns > written
 
     gold = PAGES[2][2]
     assert gold is not None
