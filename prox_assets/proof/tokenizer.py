@@ -116,7 +116,7 @@ def save_tokenizer(source: str, folder: Path) -> ProofTokenizer:
         tokenizer = (
             PreTrainedTokenizerFast(tokenizer_file=source)
             if Path(source).is_file()
-            else AutoTokenizer.from_pretrained(source)
+            else AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         )
     except Exception as error:  # tokenizers and the hub raise plain Exception, among others
         reason = " ".join(str(error).split())

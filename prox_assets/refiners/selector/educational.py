@@ -59,7 +59,7 @@ class EducationalSelector:
         try:
             tokenizer = AutoTokenizer.from_pretrained(files.path, local_files_only=True, trust_remote_code=False)
             model = AutoModelForSequenceClassification.from_pretrained(
-                files.path, local_files_only=True, trust_remote_code=False
+                files.path, local_files_only=True, trust_remote_code=False, use_safetensors=True
             )
         except (OSError, ValueError, KeyError) as error:
             raise RefinerError(f"{record.model} cannot be read as a sequence classifier: {error}") from error
