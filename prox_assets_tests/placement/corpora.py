@@ -10,12 +10,11 @@ from typing import Any
 import yaml
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.run import silent
 from prox_assets.stages.settings import RefinementSettings
-from prox_assets.testing.comparable_rows import comparable_rows
+from prox_assets.testing.comparable_rows import COMPARED, comparable_rows
 from prox_assets_tests.stages.shard_runs import write_pages
 
 CORPUS = "harbour"
@@ -71,7 +70,7 @@ def rows(lake: str, *, without: frozenset[str] = frozenset()) -> dict[tuple[str,
             {name: value for name, value in row.items() if name not in without}
             for row in comparable_rows(opened, CORPUS, table, shard)
         ]
-        for table in SCHEMAS
+        for table in COMPARED
         for shard in opened.shards(CORPUS, table)
     }
 

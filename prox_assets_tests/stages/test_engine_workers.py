@@ -9,7 +9,7 @@ import pytest
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.protocol import EngineStartError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.schemas import Table
 from prox_assets.machine.devices import find_devices
 from prox_assets.machine.leases import holders
 from prox_assets.refiners.config import RefinerPair
@@ -17,7 +17,7 @@ from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import PipelineResult, refine_shards
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.worker_processes import refine_shards_in_processes
-from prox_assets.testing.comparable_rows import comparable_rows
+from prox_assets.testing.comparable_rows import COMPARED, comparable_rows
 from prox_assets_tests.declared_devices import holding
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
@@ -92,7 +92,7 @@ def test_two_engines_make_the_lake_that_one_makes_each_on_a_device_of_its_own(tm
 
     assert not result.errors
     assert list(result.metrics) == list(expected.metrics) == SHARDS
-    for table in SCHEMAS:
+    for table in COMPARED:
         for shard in one.shards("web", table):
             rows = zip(*(comparable_rows(lake, "web", table, shard) for lake in (two, one)), strict=True)
             assert [(table, name, a[name], b[name]) for a, b in rows for name in a if a[name] != b[name]] == []

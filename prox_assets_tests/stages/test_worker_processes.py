@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.schemas import Table
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import PipelineResult, refine_shards
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, StageError
 from prox_assets.stages.worker_processes import refine_shards_in_processes
-from prox_assets.testing.comparable_rows import comparable_rows
+from prox_assets.testing.comparable_rows import COMPARED, comparable_rows
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 
@@ -52,7 +52,7 @@ def silently(stage: str, shard: str) -> Callable[[int, int], None]:
 def contents(lake: Lake) -> dict[tuple[str, str], list[dict]]:
     return {
         (table, shard): list(comparable_rows(lake, "web", table, shard))
-        for table in SCHEMAS
+        for table in COMPARED
         for shard in lake.shards("web", table)
     }
 

@@ -14,8 +14,7 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.schemas import SCHEMAS
-from prox_assets.testing.comparable_rows import comparable_rows
+from prox_assets.testing.comparable_rows import COMPARED, comparable_rows
 from prox_assets.testing.dagster_deployment import wait_for
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 from prox_assets_tests.orchestration.test_assets import write_pages
@@ -81,7 +80,7 @@ def rows(lake: Lake) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Return all rows of a lake that two runs over the same corpus must agree on."""
     return {
         (table, shard): list(comparable_rows(lake, CORPUS, table, shard))
-        for table in SCHEMAS
+        for table in COMPARED
         for shard in lake.shards(CORPUS, table)
     }
 
