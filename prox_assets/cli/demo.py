@@ -19,7 +19,7 @@ from prox_assets.monitoring.report.write import report_place
 from prox_assets.orchestration.assets import catalog, refinement_report
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.corpus import shard_partitions
-from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
+from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance, process_tag
 from prox_assets.orchestration.resources import LakeResource
 
 CORPUS = "sample"
@@ -63,6 +63,7 @@ def main() -> int:
                 partition_key=shard,
                 asset_selection=selection,
                 run_config=QUIET,
+                tags=process_tag(),
                 raise_on_error=False,
             )
         if not result.success:

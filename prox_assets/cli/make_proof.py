@@ -19,7 +19,7 @@ from prox_assets.cli import app
 from prox_assets.orchestration.assets.proof.arms import ARM_TOKENS, ARMS
 from prox_assets.orchestration.assets.proof.models import ARM_MODELS, ARM_SCORES
 from prox_assets.orchestration.assets.proof.report import ASSET as PROOF_REPORT
-from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
+from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance, process_tag
 from prox_assets.orchestration.proof import ProofAssetsSettings
 from prox_assets.orchestration.proof_component import proof_definitions
 from prox_assets.orchestration.resources import DEFAULTS, LakeResource, ProofsResource
@@ -79,6 +79,7 @@ def _materialize(settings: ProofAssetsSettings, console: Console) -> bool:
                 partition_key=partition,
                 asset_selection=[settings.key(asset) for asset in assets],
                 run_config=QUIET,
+                tags=process_tag(),
                 raise_on_error=False,
             )
         if not result.success:

@@ -23,7 +23,7 @@ from prox_assets.orchestration.assets.lab_assets import (
     LabSettings,
     build_lab_assets,
 )
-from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance
+from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance, process_tag
 from prox_assets.orchestration.resources import DEFAULTS, LabResource
 from prox_assets.refiners.folder import LEVELS
 from prox_assets.refiners.model.files import model_folder
@@ -98,7 +98,9 @@ def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord
 
 def _materialize(defs: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:
     job = defs.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(instance=instance, asset_selection=[key], run_config=LOG_INFO, raise_on_error=False)
+    result = job.execute_in_process(
+        instance=instance, asset_selection=[key], run_config=LOG_INFO, tags=process_tag(), raise_on_error=False
+    )
     return result.success
 
 
