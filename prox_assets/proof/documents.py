@@ -16,6 +16,7 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.lake.storage import Storage
+from prox_assets.programs.scripts import is_mostly_outside
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
@@ -60,6 +61,7 @@ class DocumentNotes:
         held_out_sites: Sites of the others.
         characters: Characters of the raw text of all documents.
         quarantined: Documents left out of every arm, because a refiner failed on them, by the refined corpus.
+        other_scripts: Documents left out because they are in none of `text.scripts`.
     """
 
     identity: str
@@ -70,6 +72,7 @@ class DocumentNotes:
     held_out_sites: int
     characters: int
     quarantined: dict[str, int]
+    other_scripts: int = 0
 
     @property
     def training(self) -> int:
@@ -85,7 +88,7 @@ def write_documents(lake: Lake, settings: ProofSettings, folder: ProofFolder) ->
 
     A document's site is the column `text.site` of its source, or else the host of its URL, or else its doc_id. A hash
     of site and seed decides whether it is held out, so that no site is on both sides. Documents on which a refiner of
-    one of the arms failed are left out.
+    one of the arms failed are left out, and so are those in none of `text.scripts`.
 
     Raises:
         ProofError: A corpus is not in the lake or has no documents, a shard of a refined corpus is not refined or out
@@ -185,6 +188,7 @@ class _DocumentWriter:
     held_out: int = 0
     characters: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
+    other_scripts: int = 0
     inputs: list[Any] = field(default_factory=list)
     has_site: bool = False
 
@@ -230,7 +234,7 @@ class _DocumentWriter:
                 )
         text = self.settings.text
         return DocumentNotes(
-            identity=fingerprint([text.site, text.held_out, self.settings.seed, self.inputs]),
+            identity=fingerprint([text.site, text.held_out, text.scripts, self.settings.seed, self.inputs]),
             shards=tuple(self.shards),
             documents=self._documents,
             held_out=self.held_out,
@@ -238,6 +242,7 @@ class _DocumentWriter:
             held_out_sites=len(self.sites[True]),
             characters=self.characters,
             quarantined=dict(self.quarantined),
+            other_scripts=self.other_scripts,
         )
 
     @property
@@ -256,6 +261,10 @@ class _DocumentWriter:
         return found
 
     def _rows(self, frame: pl.DataFrame, corpus: str, shard: str) -> pl.DataFrame:
+        if (scripts := self.settings.text.scripts) is not None:
+            outside = pl.Series([is_mostly_outside(text, scripts) for text in frame["text"]], dtype=pl.Boolean)
+            self.other_scripts += int(outside.sum())
+            frame = frame.filter(~outside)
         sites = self._sites(frame)
         sides = {site: chance_of(self.settings.seed, "site", site) < self.settings.text.held_out for site in set(sites)}
         for site, held_out in sides.items():

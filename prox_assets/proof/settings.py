@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prox_assets.engines.config import EngineConfig, TransformersEngineConfig
+from prox_assets.programs.scripts import unknown_scripts
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.proof.selectors.settings import SelectorSettings
 
@@ -144,6 +145,13 @@ class TextSettings(_Settings):
         description="Main content as people see it, which a good model predicts well: a column of the source, or a "
         "file with it by address.",
     )
+    scripts: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Scripts of the documents that are compared, such as latin; all if unset. A few pages in other "
+        "scripts, which models of this size cannot learn, have texts of five to sixteen bits per byte and decide every "
+        "mean.",
+    )
     document_tokens: int = Field(
         default=1500, ge=16, description="Tokens after which a document is cut, in every arm; long ones are noise."
     )
@@ -152,6 +160,15 @@ class TextSettings(_Settings):
         default=6000, ge=100, description="Characters after which an evaluation text is cut."
     )
     shortest: int = Field(default=200, ge=1, description="Evaluation texts have at least so many characters.")
+
+    @field_validator("scripts")
+    @classmethod
+    def _are_scripts(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if unknown := unknown_scripts(value or ()):
+            raise ValueError(
+                f"no script is called {', '.join(unknown)}; names are such as latin, cyrillic, han, hangul"
+            )
+        return value
 
 
 class TextFile(_Settings):

@@ -8,6 +8,7 @@ import pytest
 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.schemas import Table
+from prox_assets.programs.scripts import is_mostly_outside
 from prox_assets.proof.documents import DocumentTable, training_texts, write_documents
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.tables import DOCUMENTS
@@ -83,6 +84,23 @@ def test_sites_are_those_of_a_column_or_of_the_address_or_the_documents_themselv
     with pytest.raises(ProofError, match="'onwer'"):
         write_documents(lake, misspelt, folder)
     assert pl.read_parquet(folder.documents()).equals(table), "a failed attempt leaves the table as it was"
+
+
+def test_documents_in_other_scripts_are_in_no_arm(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path / "lake")
+    refine(lake)
+    settings, folder = proof_of(tmp_path / "proof", text={"held_out": 0.4})
+    every = write_documents(lake, settings, folder)
+    assert every.other_scripts == 0
+    settings, folder = proof_of(tmp_path / "latin", text={"held_out": 0.4, "scripts": ["latin"]})
+    latin = write_documents(lake, settings, folder)
+    assert latin.other_scripts > 5
+    assert latin.documents == every.documents - latin.other_scripts
+    assert latin.identity != every.identity
+    raw = [text for text in training_texts(lake, folder) if text.strip()]
+    assert not any(is_mostly_outside(text, ["latin"]) for text in raw)
+    with pytest.raises(ValueError, match="no script is called latn"):
+        proof_of(tmp_path, text={"scripts": ["latn"]})
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

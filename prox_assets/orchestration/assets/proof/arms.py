@@ -48,6 +48,7 @@ def build_arms(settings: ProofAssetsSettings) -> dg.AssetsDefinition:
                 "sites": made.documents.sites,
                 "held_out_sites": made.documents.held_out_sites,
                 "quarantined": sum(made.documents.quarantined.values()),
+                "other_scripts": made.documents.other_scripts,
                 "arms": dg.MetadataValue.md(made.markdown),
                 "folder": link(str(folder.root / "arms")),
             },
