@@ -64,7 +64,7 @@ def test_pages_hold_every_document_once_in_order(lake, limit, seconds):
 
 
 def test_documents_begin_with_what_is_left_of_them(lake):
-    rows = list_documents(lake, "web").rows
+    rows = list_documents(lake, "web", seconds=100.0).rows
     begins = {row["doc_id"]: row["opening"] for row in rows}
     for shard in SHARDS:
         for row in lake.rows("web", Table.REFINED, shard):

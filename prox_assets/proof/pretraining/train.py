@@ -159,8 +159,9 @@ def train_llama(
             attempts,
         )
     processes.wait()
-    last = checkpoints_in(folder)[steps]
     if processes.main:
+        # Only here: the others may come to this line when the checkpoints are gone.
+        last = checkpoints_in(folder)[steps]
         points = [folder / _AVERAGE / str(step) for step in _average_steps(model, steps)[:-1]]
         publish(folder, [*points, last], tokenizer_folder)
         tokens = steps * model.batch_tokens
