@@ -17,8 +17,6 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,43 +53,6 @@ _LOG_STEPS = 10
 _AVERAGE = "average"
 _STARTED = "started.json"
 _UNIMPORTANT = {"name", "seeds", "arms", "tokens", "checkpoint_steps", "curve", "preset"}
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaJob:
-    """A model to train: the arguments of `train_llama`.
-
-    Attributes:
-        run: Arm, model, budget and seed.
-        model: The settings of the run's model.
-        stream: The tokens.
-        tokenizer_folder: Folder of the tokenizer that made them.
-        folder: Where checkpoints, weights and `run.json` go.
-        seed: The proof's seed.
-    """
-
-    run: ModelRun
-    model: LlamaModel
-    stream: TokenStream
-    tokenizer_folder: Path
-    folder: Path
-    seed: int = 0
-
-
-def train_many(
-    jobs: Iterable[LlamaJob], progress: Callable[[ModelRun, int, int], None] | None = None
-) -> Iterator[TrainedModel]:
-    """Train models one after the other in this process: torch starts once, and compiled kernels serve all of a size.
-
-    `progress` is called with (run, step, steps) after each step.
-    """
-    for job in jobs:
-
-        def told(step: int, steps: int, run: ModelRun = job.run) -> None:
-            if progress is not None:
-                progress(run, step, steps)
-
-        yield train_llama(job.run, job.model, job.stream, job.tokenizer_folder, job.folder, told, seed=job.seed)
 
 
 def train_llama(

@@ -13,7 +13,7 @@ import pytest
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.pretraining.blocks import IGNORED, Blocks
 from prox_assets.proof.pretraining.models import pretrained_tokenizer
-from prox_assets.proof.pretraining.train import LlamaJob, train_llama, train_many
+from prox_assets.proof.pretraining.train import train_llama
 from prox_assets.proof.results import RESULT, read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.refiners.adapter.bases import SMOLLM2, find_base
@@ -150,17 +150,24 @@ def test_the_same_training_is_not_repeated_and_another_starts_anew(averaged, tok
 def test_arms_of_a_seed_share_their_initial_weights_and_seeds_do_not(tokenizer, tmp_path):
     streams: list[Any] = [CountingStream(640, seed) for seed in (0, 1)]
     model = small_model(learning_rate=1e-12, final_learning_rate=0, weight_decay=0, curve=())
-    jobs = [
-        LlamaJob(ModelRun("raw", "small", "tokens", 0), model, streams[0], tokenizer, tmp_path / "raw"),
-        LlamaJob(ModelRun("refined", "small", "tokens", 0), model, streams[1], tokenizer, tmp_path / "refined"),
-        LlamaJob(ModelRun("raw", "small", "tokens", 1), model, streams[0], tokenizer, tmp_path / "other"),
-    ]
+    jobs = [("raw", 0, streams[0]), ("refined", 0, streams[1]), ("raw", 1, streams[0])]
+    folders = [tmp_path / f"{arm}-{seed}" for arm, seed, _ in jobs]
     told = []
-    results = list(train_many(jobs, lambda run, step, steps: told.append((run.arm, run.seed, step, steps))))
+    results = [
+        train_llama(
+            ModelRun(arm, "small", "tokens", seed),
+            model,
+            stream,
+            tokenizer,
+            folder,
+            lambda step, steps, arm=arm, seed=seed: told.append((arm, seed, step, steps)),
+        )
+        for (arm, seed, stream), folder in zip(jobs, folders, strict=True)
+    ]
     assert [(result.arm, result.seed) for result in results] == [("raw", 0), ("refined", 0), ("raw", 1)]
     assert told[:2] == [("raw", 0, 1, 10), ("raw", 0, 2, 10)]
     assert len(told) == 30
-    raw, refined, other = (weights(job.folder) for job in jobs)
+    raw, refined, other = map(weights, folders)
     assert largest_difference(raw, refined) < 1e-9
     assert largest_difference(raw, other) > 0.01
     assert results[0].losses != results[1].losses
