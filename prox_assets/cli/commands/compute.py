@@ -33,7 +33,7 @@ def amount(value: str | float) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise typer.BadParameter(f"{value!r} is no positive number such as 350M, 1.4B or 26200000000")
+        raise typer.BadParameter(f"{value!r} must be a positive number such as 350M, 1.4B or 26200000000")
     return number
 
 
