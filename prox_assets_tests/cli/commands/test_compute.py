@@ -126,7 +126,7 @@ def test_options_that_need_each_other_and_numbers_that_are_none(lake, tmp_path):
     (tmp_path / "raw.csv").write_text("tokens,score\n")
     assert "--curve needs --score" in prox(lake, "--curve", str(tmp_path / "raw.csv"), code=1)
     assert "has no corpus 'other'" in prox(lake, "--corpus", "other", code=1)
-    assert "no positive number" in prox(lake, "--train", "many", "--tokens", "1B", code=2)
+    assert "must be a positive number" in prox(lake, "--train", "many", "--tokens", "1B", code=2)
     assert [amount(text) for text in ("1.4B", "350m", "26200000000", "2T")] == [1.4e9, 3.5e8, 2.62e10, 2e12]
 
 
