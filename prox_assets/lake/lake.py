@@ -30,7 +30,12 @@ MAX_NAME_BYTES = 240
 
 # What the lake keeps in a corpus's folder: {folder}/*{suffix}. The folder may also hold other files.
 _OWN_FILES = {**dict.fromkeys(Table, ".parquet"), "compacted": ".parquet", "manifests": ".json", "report": ".html"}
-_OWN_FOLDERS = frozenset({"_resume", "_leases", "_alerts", "_footers", "_jobs", "_labs", "_proofs", TEMPORARY})
+_OWN_FOLDERS = frozenset(
+    {
+        *("_resume", "_leases", "_alerts", "_footers", "_jobs", "_labs", "_proofs", "_tokens", "_published"),
+        *("_exports", "_withdrawn", TEMPORARY),
+    }
+)
 
 
 class Lake:
