@@ -1,0 +1,165 @@
+"""Writes a data set: documents of the lake become a folder that a hub takes as it is.
+
+A killed run goes on where it stopped: data files that are there and fit are kept. The manifest comes last.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+
+from prox_assets import __version__
+from prox_assets.lake.exports import Export, export_of, record_export
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.lease import Lease
+from prox_assets.lake.storage import Storage
+from prox_assets.publishing.data_files import DATA, features, write_data
+from prox_assets.publishing.errors import PublishError
+from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
+from prox_assets.publishing.languages import language_codes
+from prox_assets.publishing.manifest import MANIFEST, Change, PublishedManifest, read_manifest
+from prox_assets.publishing.notes import config_notes, proof_tables
+from prox_assets.publishing.samples import edit_samples
+from prox_assets.publishing.settings import PublishSettings
+from prox_assets.publishing.survey import Survey, survey
+from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress, silent
+
+PROGRAMS = "programs"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set that was written.
+
+    Attributes:
+        storage: Its folder.
+        manifest: What is in it.
+        changed: Whether anything had to be written.
+    """
+
+    storage: Storage
+    manifest: PublishedManifest
+    changed: bool
+
+
+def publish(
+    lake: Lake, settings: PublishSettings, log: Callable[[str], None] = lambda _: None, progress: Progress = silent
+) -> Published:
+    """Write a data set's folder, unless all of it is there and current.
+
+    Args:
+        lake: The lake.
+        settings: The data set.
+        log: Is told what is found and done.
+        progress: Called with (rows written, total rows).
+
+    Raises:
+        PublishError: The settings do not fit the lake, a shard is not refined, or the folder holds something else.
+        LakeError: The lake cannot be read, or the folder not written.
+    """
+    storage = folder_of(lake, settings)
+    run_id = f"prox-publish-{uuid.uuid4().hex[:12]}"
+    with Lease(lake.storage, PUBLISHED, "publish", settings.name, run_id, wait_seconds=LEASE_WAIT_SECONDS) as lease:
+        before = _check_folder(lake, settings, storage)
+        found = survey(lake, settings, log)
+        languages = language_codes(found.languages, settings.min_language_share, settings.languages)
+        earlier = _earlier(storage)
+        if earlier is not None and earlier.identity == found.identity and _is_whole(storage, earlier):
+            return Published(storage, earlier, changed=False)
+        record_export(
+            lake,
+            Export(
+                "dataset",
+                settings.name,
+                storage.url,
+                tuple(settings.corpora),
+                replicas=before.replicas if before else (),
+            ),
+        )
+        storage.remove(MANIFEST)
+        manifest = _manifest(lake, storage, settings, found, languages, progress)
+        lease.check()
+        finish(storage, manifest)
+    return Published(storage, manifest, changed=True)
+
+
+def _manifest(
+    lake: Lake, storage: Storage, settings: PublishSettings, found: Survey, languages: list[str], progress: Progress
+) -> PublishedManifest:
+    """Write the data files and return what they are."""
+    text = "text" in settings.include
+    files = write_data(storage, settings, found, progress) if text else []
+    samples = [
+        sample
+        for corpus in (found.corpora if text else ())
+        for sample in edit_samples(
+            lake,
+            corpus.name,
+            [shard.refined.shard for shard in corpus.shards],
+            settings.samples,
+            found.rows.withdrawn,
+        )
+    ]
+    done = history(storage)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return PublishedManifest(
+        name=settings.name,
+        prox_assets=__version__,
+        identity=found.identity,
+        history=(*done, Change(at=now, what="Written again." if done else "First written.")),
+        settings=settings.model_dump(mode="json", exclude={"to"}),
+        features=features(settings, found.metadata) if text else (),
+        languages=tuple(languages),
+        configs=tuple(config_notes(lake, corpus) for corpus in found.corpora),
+        files=tuple(files),
+        program_files=tuple(_programs(lake, settings, storage)) if "programs" in settings.include else (),
+        samples=tuple(samples),
+        proof=proof_tables(lake, settings.proof) if settings.proof else None,
+    )
+
+
+def _is_whole(storage: Storage, manifest: PublishedManifest) -> bool:
+    return all(storage.exists(path) for path in (*published_paths(storage), *(file.path for file in manifest.files)))
+
+
+def _earlier(storage: Storage) -> PublishedManifest | None:
+    """Return the manifest of the folder; None where there is none that can be used."""
+    try:
+        return read_manifest(storage)
+    except PublishError:
+        return None
+
+
+def _check_folder(lake: Lake, settings: PublishSettings, storage: Storage) -> Export | None:
+    """Return the earlier record of a data set.
+
+    Raises:
+        PublishError: It was written to another folder, or this one holds something else, which would be removed.
+    """
+    before = export_of(lake, "dataset", settings.name)
+    if before is not None and before.url != storage.url:
+        raise PublishError(
+            f"data set {settings.name} was written to {before.url}, which withdrawals must reach: write it "
+            "there again, or give this one another name"
+        )
+    if before is None and (storage.list_folders(DATA) or storage.exists(MANIFEST)):
+        raise PublishError(
+            f"{storage.url} holds data that were not published as {settings.name} from the lake {lake.url}: choose an "
+            "empty folder"
+        )
+    return before
+
+
+def _programs(lake: Lake, settings: PublishSettings, storage: Storage) -> list[str]:
+    """Write the programs of all corpora; return the paths of their files.
+
+    Raises:
+        PublishError: This version cannot.
+    """
+    try:
+        write = import_module("prox_assets.publishing.programs.write").write_programs
+    except ModuleNotFoundError as error:
+        raise PublishError("include: this version of prox_assets cannot write programs alone") from error
+    folder = Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
+    return [f"{PROGRAMS}/{path}" for corpus in settings.corpora for path in write(lake, corpus, folder)]
