@@ -16,6 +16,7 @@ from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.evaluate import evaluate
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
+from prox_assets.cli.commands.publish import publish
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
@@ -80,6 +81,7 @@ app.command()(check)
 app.command()(metrics)
 app.command()(withdraw_shard)
 app.command()(browse)
+app.command()(publish)
 app.command()(evaluate)
 app.command()(task_files)
 

@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 import polars as pl
 import pyarrow as pa
@@ -47,12 +48,12 @@ def schema_of(columns: Sequence[Feature]) -> pa.Schema:
 
 
 class OpenDataFile:
-    """A data file that is being written; it appears, complete, when it is finished.
+    """A data file that is being written; it appears, complete, when the block ends without an error.
 
     Args:
         storage: The published folder.
         path: Relative to it.
-        columns: Its columns.
+        schema: Its columns.
         identity: What its contents follow from.
         segments: Rows of each shard, in order.
     """
@@ -61,17 +62,17 @@ class OpenDataFile:
         self,
         storage: Storage,
         path: str,
-        columns: Sequence[Feature],
+        schema: pa.Schema,
         identity: str,
         segments: Sequence[tuple[str, int]],
     ) -> None:
         self._path = path
-        self.stack = ExitStack()
-        [self._temporary] = self.stack.enter_context(storage.new_files([path]))
-        self._schema = schema_of(columns)
+        self._stack = ExitStack()
+        [self._temporary] = self._stack.enter_context(storage.new_files([path]))
+        self._schema = schema
         # Pages are cut where the contents say so: a new version of a file then shares most of its bytes with the old
         # one, and a hub that stores by contents takes only the others.
-        self._sink = self.stack.enter_context(
+        self._sink = self._stack.enter_context(
             pq.ParquetWriter(
                 self._temporary,
                 self._schema,
@@ -99,8 +100,19 @@ class OpenDataFile:
         self._sink.close()
         with self._temporary.open("rb") as file:
             done, _, _ = _described(file, self._path)
-        self.stack.close()
+        self._stack.close()
         return done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self._stack.__exit__(kind, error, traceback)
 
     def _flush(self) -> None:
         if self._pending:
@@ -186,7 +198,7 @@ class _Splits:
 
     def __init__(self, storage: Storage, columns: Sequence[Feature], files: Sequence[PlannedFile]) -> None:
         self._storage = storage
-        self._columns = columns
+        self._schema = schema_of(columns)
         self._files = list(files)
         self._kept = [_there(storage, file) for file in files]
         self._at = 0
@@ -219,7 +231,7 @@ class _Splits:
             self._rows += part.height
             if self._kept[self._at] is None:
                 if self._open is None:
-                    self._open = OpenDataFile(self._storage, file.path, self._columns, file.identity, file.segments)
+                    self._open = OpenDataFile(self._storage, file.path, self._schema, file.identity, file.segments)
                 self._open.add(part)
             self._pass_full()
 
@@ -234,12 +246,10 @@ class _Splits:
             self.done.append(kept)
             self._at += 1
 
-    def abandon(self, error: BaseException | None) -> None:
+    def abandon(self, error: BaseException) -> None:
         """Discard a file that is not finished."""
         if self._open is not None:
-            reason = error or PublishError(_CHANGED)
-            self._open.stack.__exit__(type(reason), reason, reason.__traceback__)
-            self._open = None
+            self._open.__exit__(type(error), error, error.__traceback__)
 
     @property
     def complete(self) -> bool:

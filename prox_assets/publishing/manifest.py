@@ -15,6 +15,8 @@ from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.settings import PublishSettings
 
 MANIFEST = "manifest.json"
+UNFINISHED = "manifest.unfinished.json"
+"""Where the manifest waits while documents are taken out of the data files."""
 
 
 class _Part(BaseModel):
@@ -80,7 +82,7 @@ class ConfigNotes(_Part):
     left_out: dict[str, str] = Field(description="Shards that are not in it, and why.")
     refiners: tuple[RefinerNotes, ...]
     policies: tuple[PolicyNotes, ...]
-    languages: dict[str, int] = Field(description="Published documents by language or script, as measured.")
+    languages: dict[str, int] = Field(description="Documents by language or script, of those that were measured.")
     removed: int = Field(default=0, description="Documents that were withdrawn since it was written.")
 
     def outcomes(self) -> Counter[str]:

@@ -18,7 +18,7 @@ from prox_assets.publishing.data_files import DATA, features, write_data
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
 from prox_assets.publishing.languages import language_codes
-from prox_assets.publishing.manifest import MANIFEST, Change, PublishedManifest, read_manifest
+from prox_assets.publishing.manifest import MANIFEST, UNFINISHED, Change, PublishedManifest, read_manifest
 from prox_assets.publishing.notes import config_notes, proof_tables
 from prox_assets.publishing.samples import edit_samples
 from prox_assets.publishing.settings import PublishSettings
@@ -81,6 +81,7 @@ def publish(
         manifest = _manifest(lake, storage, settings, found, languages, progress)
         lease.check()
         finish(storage, manifest)
+        storage.remove(UNFINISHED)
     return Published(storage, manifest, changed=True)
 
 

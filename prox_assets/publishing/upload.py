@@ -1,0 +1,121 @@
+"""Uploads a published folder to a hub, in commits of some files each; the manifest is in the last.
+
+An upload that stops is gone on with by the same call: files that the hub has are not sent again. HF_ENDPOINT names
+another hub, HF_TOKEN who uploads.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prox_assets.lake.exports import Export, Replica, record_export
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.storage import Storage
+from prox_assets.publishing.card import CARD
+from prox_assets.publishing.errors import PublishError
+from prox_assets.publishing.folder import CHECKSUMS, published_paths
+from prox_assets.publishing.manifest import MANIFEST
+from prox_assets.publishing.release import refuse_unless_sound, release_checks
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitInfo, CommitOperationDelete, HfApi
+
+FILES_PER_COMMIT = 25
+# Written by the hub itself.
+_OF_THE_HUB = (".gitattributes",)
+
+
+def upload(lake: Lake, export: Export, repo_id: str, log: Callable[[str], None], *, private: bool = False) -> Replica:
+    """Check a folder and upload it as a data set; files of an earlier version that it has no more are deleted.
+
+    Args:
+        lake: The lake, which remembers where the folder was uploaded to.
+        export: The folder.
+        repo_id: owner/name on the hub; the repository is made if it is not there.
+        log: Is told what is done.
+        private: Whether a new repository is private.
+
+    Returns:
+        Where it is, and the hub's revision.
+
+    Raises:
+        PublishError: The folder does not pass the release checks, or the hub refuses or does not answer.
+        LakeError: The lake or the folder cannot be read.
+    """
+    refuse_unless_sound(release_checks(lake, export))
+    from huggingface_hub import CommitOperationDelete, HfApi
+
+    storage, api = export.open(), HfApi(library_name="prox_assets")
+    paths = published_paths(storage)
+    with _errors(repo_id):
+        who = api.whoami()["name"]
+        api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
+        there = set(api.list_repo_files(repo_id, repo_type="dataset"))
+    log(f"uploading {len(paths)} files to {repo_id} as {who}")
+    # What readers go by comes with the last commit: until then they see the earlier version, or nothing.
+    last = [path for path in paths if path in (CARD, CHECKSUMS, MANIFEST)]
+    others = [path for path in paths if path not in last]
+    for start in range(0, len(others), FILES_PER_COMMIT):
+        part = others[start : start + FILES_PER_COMMIT]
+        _commit(api, storage, repo_id, part, [], f"Data files {start + 1} to {start + len(part)} of {len(others)}")
+        log(f"{start + len(part)} of {len(paths)} files are there")
+    stale = sorted(there.difference(paths, _OF_THE_HUB))
+    deletions = [CommitOperationDelete(path) for path in stale]
+    done = _commit(api, storage, repo_id, last, deletions, f"{export.name}: card, checksums and manifest")
+    replica = Replica(f"hf://datasets/{repo_id}", done.oid, datetime.now(UTC))
+    known = [each for each in export.replicas if (each.where, each.revision) != (replica.where, replica.revision)]
+    record_export(lake, replace(export, replicas=(*known, replica)))
+    return replica
+
+
+def _commit(
+    api: "HfApi",
+    storage: Storage,
+    repo_id: str,
+    paths: list[str],
+    deletions: list["CommitOperationDelete"],
+    message: str,
+) -> "CommitInfo":
+    from huggingface_hub import CommitOperationAdd
+
+    with ExitStack() as stack:
+        files = stack.enter_context(_local(storage, paths))
+        additions = [CommitOperationAdd(path, files[path]) for path in paths]
+        stack.enter_context(_errors(repo_id))
+        return api.create_commit(repo_id, [*additions, *deletions], commit_message=message, repo_type="dataset")
+
+
+@contextmanager
+def _local(storage: Storage, paths: list[str]) -> Iterator[dict[str, Path]]:
+    """Yield the files on this machine's disk, copied there if they are on a store."""
+    if storage.is_local:
+        yield {path: Path(storage.path(path)) for path in paths}
+        return
+    with tempfile.TemporaryDirectory(prefix="prox-upload-") as folder:
+        copies = {path: Path(folder) / str(number) for number, path in enumerate(paths)}
+        for path, copy in copies.items():
+            with storage.open(path) as source, copy.open("wb") as target:
+                while block := source.read(8 << 20):
+                    target.write(block)
+        yield copies
+
+
+@contextmanager
+def _errors(repo_id: str) -> Iterator[None]:
+    import httpx
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    try:
+        yield
+    except LocalTokenNotFoundError as error:
+        raise PublishError("the hub does not know you: log in with `hf auth login`, or set HF_TOKEN") from error
+    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError, RuntimeError) as error:
+        detail = " ".join(str(error).split())
+        raise PublishError(
+            f"{repo_id} was not uploaded: {type(error).__name__}: {detail}. Run the same command again: what the hub "
+            "has is not sent again"
+        ) from error
