@@ -144,9 +144,11 @@ def _block(sample: Sample) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in values.items()
-    )
+    return ", ".join(f"{name} {_number(value)}" for name, value in values.items())
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 @cache
@@ -158,5 +160,5 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": _cell, "block": _block, "pairs": _pairs, "number": lambda value: f"{value:,}"}
+    environment.filters |= {"cell": _cell, "block": _block, "pairs": _pairs, "number": _number}
     return environment.get_template("card.md.jinja")
