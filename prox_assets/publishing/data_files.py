@@ -166,6 +166,19 @@ def data_file(storage: Storage, path: str) -> tuple[DataFile, str, list[tuple[st
         ) from error
 
 
+def identity_of(storage: Storage, path: str) -> str | None:
+    """Return what a data file's contents follow from, as its footer says; None if it is not there or damaged.
+
+    Raises:
+        LakeError: It cannot be read.
+    """
+    try:
+        with storage.open(path) as file:
+            return (pq.read_metadata(file).metadata or {})[IDENTITY].decode()
+    except (FileNotFoundError, pa.ArrowException, OSError, KeyError):
+        return None
+
+
 def sha256_of(file: BinaryIO) -> str:
     """Return the hash of a file's contents, read a few MiB at a time."""
     digest = hashlib.sha256()

@@ -1,14 +1,16 @@
 """Takes documents out of a published folder, without the lake that it was made from.
 
 Data files are rewritten one by one, each atomically; then card, checksums, Croissant file and provenance, and the
-manifest at last. Until then the folder has none, so it is neither uploaded nor taken for complete.
+manifest at last. A small file says that this is under way, so that the next call finishes it after a kill.
 """
 
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from importlib import import_module
+from typing import Protocol, cast
 
 import polars as pl
 import pyarrow as pa
@@ -22,7 +24,7 @@ from prox_assets.publishing.data_files import SEGMENTS, OpenDataFile, data_file,
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import finish
 from prox_assets.publishing.manifest import (
-    MANIFEST,
+    PROGRAMS,
     UNFINISHED,
     Change,
     ConfigNotes,
@@ -48,6 +50,18 @@ def documents_of(export: Export) -> Iterator[pl.DataFrame]:
     storage = export.open()
     for path in data_paths(storage):
         yield from documents_in(storage, path)
+    yield from programs_in(export)
+
+
+def programs_in(export: Export) -> Iterator[pl.DataFrame]:
+    """Yield the documents whose programs a published folder holds, as `documents_of` does.
+
+    Raises:
+        StageError: A file is missing or damaged.
+        LakeError: The folder cannot be read.
+    """
+    if (programs := _programs(export.open())) is not None:
+        yield from programs.documents_of(_as_programs(export))
 
 
 def documents_in(storage: Storage, path: str) -> Iterator[pl.DataFrame]:
@@ -84,24 +98,45 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
         PublishError: A file is damaged.
         LakeError: The folder cannot be read or written.
     """
-    storage, gone = export.open(), frozenset(doc_ids)
-    waiting = storage.read_bytes(UNFINISHED)
-    manifest = PublishedManifest.model_validate_json(waiting) if waiting else read_manifest(storage)
+    storage = export.open()
+    begun = json.loads(storage.read_bytes(UNFINISHED) or b"[]")
+    gone = frozenset(doc_ids).union(begun)
     held = [path for path in data_paths(storage) if _holds(storage, path, gone)]
+    programs = _programs(storage)
+    listed = any(frame["doc_id"].is_in(list(gone)).any() for frame in programs_in(export))
+    manifest = read_manifest(storage)
     shown = manifest is not None and any(sample.doc_id in gone for sample in manifest.samples)
-    if manifest is not None and (held or shown) and not waiting:
-        samples = tuple(sample for sample in manifest.samples if sample.doc_id not in gone)
-        manifest = manifest.model_copy(update={"samples": samples})
-        storage.write_bytes(UNFINISHED, manifest.model_dump_json().encode())
-        storage.remove(MANIFEST)
+    if not (held or listed or shown or begun):
+        return 0
+    storage.write_bytes(UNFINISHED, json.dumps(sorted(gone)).encode())
     removed = sum(_rewrite(storage, path, gone) for path in held)
-    if manifest is not None and (waiting or held or shown):
-        finish(storage, _recounted(storage, manifest))
-        storage.remove(UNFINISHED)
+    if programs is not None and listed:
+        removed = max(removed, programs.forget_documents(_as_programs(export), gone))
+    if manifest is not None:
+        finish(storage, _recounted(storage, manifest, gone))
+    storage.remove(UNFINISHED)
     return removed
 
 
-def _recounted(storage: Storage, manifest: PublishedManifest) -> PublishedManifest:
+def _as_programs(export: Export) -> Export:
+    """Return the programs in a published folder as an export of their own."""
+    return replace(export, kind="programs", url=f"{export.url}/{PROGRAMS}")
+
+
+class _Programs(Protocol):
+    def documents_of(self, export: Export) -> Iterator[pl.DataFrame]: ...
+
+    def forget_documents(self, export: Export, doc_ids: Collection[str]) -> int: ...
+
+
+def _programs(storage: Storage) -> _Programs | None:
+    """Return what looks into programs, if the folder has any."""
+    if not storage.list_folders(PROGRAMS):
+        return None
+    return cast("_Programs", import_module("prox_assets.publishing.programs.forget"))
+
+
+def _recounted(storage: Storage, manifest: PublishedManifest, gone: frozenset[str]) -> PublishedManifest:
     """Return the manifest of what is in the data files now."""
     files: list[DataFile] = []
     rows: dict[str, Counter[str]] = {config.name: Counter() for config in manifest.configs}
@@ -123,6 +158,7 @@ def _recounted(storage: Storage, manifest: PublishedManifest) -> PublishedManife
             "history": (*manifest.history, change),
             "configs": configs,
             "files": tuple(files),
+            "samples": tuple(sample for sample in manifest.samples if sample.doc_id not in gone),
         }
     )
 

@@ -15,8 +15,10 @@ from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.settings import PublishSettings
 
 MANIFEST = "manifest.json"
-UNFINISHED = "manifest.unfinished.json"
-"""Where the manifest waits while documents are taken out of the data files."""
+UNFINISHED = "_unfinished.json"
+"""The documents that are being taken out, as long as that is not finished."""
+PROGRAMS = "programs"
+"""Folder of the programs."""
 
 
 class _Part(BaseModel):

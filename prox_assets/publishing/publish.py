@@ -14,18 +14,16 @@ from prox_assets.lake.exports import Export, export_of, record_export
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
-from prox_assets.publishing.data_files import DATA, features, write_data
+from prox_assets.publishing.data_files import DATA, features, identity_of, write_data
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
 from prox_assets.publishing.languages import language_codes
-from prox_assets.publishing.manifest import MANIFEST, UNFINISHED, Change, PublishedManifest, read_manifest
+from prox_assets.publishing.manifest import MANIFEST, PROGRAMS, UNFINISHED, Change, PublishedManifest, read_manifest
 from prox_assets.publishing.notes import config_notes, proof_tables
 from prox_assets.publishing.samples import edit_samples
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.publishing.survey import Survey, survey
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress, silent
-
-PROGRAMS = "programs"
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def publish(
         found = survey(lake, settings, log)
         languages = language_codes(found.languages, settings.min_language_share, settings.languages)
         earlier = _earlier(storage)
-        if earlier is not None and earlier.identity == found.identity and _is_whole(storage, earlier):
+        if earlier is not None and earlier.identity == found.identity and _is_whole(storage, found):
             return Published(storage, earlier, changed=False)
         record_export(
             lake,
@@ -77,7 +75,6 @@ def publish(
                 replicas=before.replicas if before else (),
             ),
         )
-        storage.remove(MANIFEST)
         manifest = _manifest(lake, storage, settings, found, languages, progress)
         lease.check()
         finish(storage, manifest)
@@ -89,7 +86,7 @@ def _manifest(
     lake: Lake, storage: Storage, settings: PublishSettings, found: Survey, languages: list[str], progress: Progress
 ) -> PublishedManifest:
     """Write the data files and return what they are."""
-    text = "text" in settings.include
+    text = _has_text(found)
     files = write_data(storage, settings, found, progress) if text else []
     samples = [
         sample
@@ -120,8 +117,16 @@ def _manifest(
     )
 
 
-def _is_whole(storage: Storage, manifest: PublishedManifest) -> bool:
-    return all(storage.exists(path) for path in (*published_paths(storage), *(file.path for file in manifest.files)))
+def _is_whole(storage: Storage, found: Survey) -> bool:
+    """Tell whether every file is there and follows from what was surveyed: a killed run may have replaced some."""
+    if not all(storage.exists(path) for path in published_paths(storage)):
+        return False
+    planned = [file for corpus in found.corpora for file in corpus.files] if _has_text(found) else []
+    return all(identity_of(storage, file.path) == file.identity for file in planned)
+
+
+def _has_text(found: Survey) -> bool:
+    return "text" in found.rows.settings.include
 
 
 def _earlier(storage: Storage) -> PublishedManifest | None:

@@ -20,7 +20,7 @@ from prox_assets.lake.withdrawn import Withdrawn, withdrawn
 from prox_assets.publishing.data_files import data_paths
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import CHECKSUMS, checksums, hash_of
-from prox_assets.publishing.forget import documents_in
+from prox_assets.publishing.forget import documents_in, programs_in
 from prox_assets.publishing.manifest import MANIFEST, ConfigNotes, PublishedManifest, read_manifest
 
 EXAMPLES = 3
@@ -122,22 +122,29 @@ def _documents(lake: Lake, export: Export, gone: Withdrawn) -> _Documents:
                     if int(at[0]) <= before or (at.len() > 1 and not (at.diff().drop_nulls() > 0).all()):
                         problems.setdefault("twice in it or out of order, after", []).append(part["doc_id"][0])
                     last[corpus, split, shard] = int(at[-1])
+    for frame in programs_in(export):
+        for what, ids in _withdrawn(frame, gone).items():
+            problems.setdefault(what, []).extend(ids)
     said = tuple(_said(what, ids) for what, ids in problems.items())
     return _Documents(ReleaseCheck("documents_allowed", said, {"documents": rows.total()}), rows)
 
 
 def _not_allowed(documents: pl.DataFrame, gone: Withdrawn) -> dict[str, list[str]]:
     """Return the documents that must not be published, by what they are."""
-    problems: dict[str, list[str]] = {}
-    if gone:
-        for doc_id, url, text_hash in documents.select("doc_id", "url", "text_hash").iter_rows():
-            if (found := gone.of(doc_id, url, text_hash)) is not None:
-                problems.setdefault(f"withdrawn ({found.reason})", []).append(doc_id)
+    problems = _withdrawn(documents, gone)
     withdrawn_ids = {doc_id for ids in problems.values() for doc_id in ids}
     wrong = documents.filter(~pl.col("outcome").is_in([outcome.value for outcome in KEPT_OUTCOMES]).fill_null(False))
     for doc_id, outcome in wrong.select("doc_id", "outcome").iter_rows():
         if doc_id not in withdrawn_ids:
             problems.setdefault(outcome or "not in the lake any more", []).append(doc_id)
+    return problems
+
+
+def _withdrawn(documents: pl.DataFrame, gone: Withdrawn) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    for doc_id, url, text_hash in documents.select("doc_id", "url", "text_hash").iter_rows() if gone else ():
+        if (found := gone.of(doc_id, url, text_hash)) is not None:
+            problems.setdefault(f"withdrawn ({found.reason})", []).append(doc_id)
     return problems
 
 

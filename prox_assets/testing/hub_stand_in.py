@@ -106,7 +106,7 @@ class HubStandIn:
         name = f"{asked.get('organization') or 'tester'}/{asked['name']}"
         if name in self.repositories:
             return JSONResponse({"error": "exists", "url": f"{self.url}/datasets/{name}"}, 409)
-        self.repositories[name] = Repository(private=asked.get("private") or False)
+        self.repositories[name] = Repository(private=asked.get("visibility") == "private" or bool(asked.get("private")))
         return JSONResponse({"url": f"{self.url}/datasets/{name}"})
 
     async def _validate(self, request: Request) -> Response:

@@ -116,12 +116,13 @@ def test_the_same_lake_gives_the_same_bytes_and_a_killed_run_goes_on(tmp_path: P
     assert not publish(lake, settings_of(rows_per_file=2)).changed
     made.storage.remove("manifest.json")
     made.storage.remove(data[1])
+    made.storage.write_bytes(data[2], before[data[2]][:-9])
     stamps = made.storage.list_stamps("data/web")
     assert publish(lake, settings_of(rows_per_file=2)).changed
     after = files_in(made)
     assert {path: after[path] for path in data} == {path: before[path] for path in data}
-    kept = {name: stamp for name, stamp in made.storage.list_stamps("data/web").items() if name in stamps}
-    assert kept == stamps
+    kept = {name: stamp for name, stamp in made.storage.list_stamps("data/web").items() if data[0].endswith(name)}
+    assert kept.items() <= stamps.items()
     whole = publish(lake, settings_of())
     assert sorted(path for path in files_in(whole) if path.endswith(".parquet")) == [
         "data/web/train-00000-of-00001.parquet"

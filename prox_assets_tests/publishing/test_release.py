@@ -117,7 +117,7 @@ def test_forgetting_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(forget, "_rewrite", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         forget_documents(lake, export_in(lake), gone)
-    assert read_manifest(made.storage) is None
+    assert "hashes_right" in failed(lake)
     monkeypatch.undo()
     assert forget_documents(lake, export_in(lake), gone) == 1
     remember(lake, Withdrawal(WithdrawnBy.DOC_ID, gone[0], "asked for"))
