@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage import Storage
-from prox_assets.publishing.card import CARD, render_card
-from prox_assets.publishing.croissant import CROISSANT, croissant
+from prox_assets.publishing.about.card import CARD, render_card
+from prox_assets.publishing.about.croissant import CROISSANT, croissant
+from prox_assets.publishing.about.provenance import PROVENANCE, provenance
 from prox_assets.publishing.data_files import sha256_of
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.manifest import MANIFEST, Change, PublishedManifest, write_manifest
-from prox_assets.publishing.provenance import PROVENANCE, provenance
 from prox_assets.publishing.settings import PublishSettings
 
 CHECKSUMS = "checksums.txt"

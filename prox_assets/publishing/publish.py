@@ -14,13 +14,13 @@ from prox_assets.lake.exports import Export, export_of, record_export
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
+from prox_assets.publishing.about.languages import language_codes
+from prox_assets.publishing.about.notes import config_notes, proof_tables
+from prox_assets.publishing.about.samples import edit_samples
 from prox_assets.publishing.data_files import DATA, features, identity_of, write_data
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
-from prox_assets.publishing.languages import language_codes
 from prox_assets.publishing.manifest import MANIFEST, PROGRAMS, UNFINISHED, Change, PublishedManifest, read_manifest
-from prox_assets.publishing.notes import config_notes, proof_tables
-from prox_assets.publishing.samples import edit_samples
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.publishing.survey import Survey, survey
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress, silent

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from prox_assets.lake.exports import Export, Replica, record_export
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage import Storage
-from prox_assets.publishing.card import CARD
+from prox_assets.publishing.about.card import CARD
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import CHECKSUMS, published_paths
 from prox_assets.publishing.manifest import MANIFEST

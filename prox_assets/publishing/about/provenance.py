@@ -6,7 +6,7 @@ Source: OASIS Data Provenance Metadata 1.0, committee draft (prov-meta-1.0/json/
 import uuid
 from typing import Any
 
-from prox_assets.publishing.croissant import described
+from prox_assets.publishing.about.croissant import described
 from prox_assets.publishing.manifest import PublishedManifest
 
 PROVENANCE = "provenance.json"
@@ -20,6 +20,7 @@ def provenance(manifest: PublishedManifest) -> dict[str, Any]:
     settings, said = manifest.written_with, manifest.written_with.responsible_ai
     who = settings.publisher
     home = f"https://huggingface.co/datasets/{settings.repo_id}" if settings.repo_id else f"urn:prox:{settings.name}"
+    purpose = "; ".join(said.use_cases) or "Pre-training of language models."
     version = str(len(manifest.history))
     publisher = {"name": who.name if who else _NOT_STATED, "namespace": who.url if who and who.url else home}
     issuer = {"legal-name": publisher["name"]} | ({"url": who.url} if who and who.url else {})
@@ -47,7 +48,7 @@ def provenance(manifest: PublishedManifest) -> dict[str, Any]:
         "source": {
             "about": {
                 "content": described(manifest),
-                "purpose": "; ".join(said.use_cases) or "Pre-training of language models.",
+                "purpose": purpose,
                 **({"scope": "; ".join(said.limitations)} if said.limitations else {}),
             },
             "id": {
@@ -78,7 +79,7 @@ def provenance(manifest: PublishedManifest) -> dict[str, Any]:
             "format": ["other"],
         },
         "use": {
-            "intended-purpose": [{"code": "pre-training"}],
+            "intended-purpose": [{"code": "pre-training", "long-description": purpose}],
             "license": list(dict.fromkeys([settings.own_licence, *(source.licence for source in settings.sources)])),
         },
     }

@@ -9,7 +9,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from prox_assets.catalog.printable import printable
-from prox_assets.publishing.languages import untold
+from prox_assets.publishing.about.languages import untold
 from prox_assets.publishing.manifest import PublishedManifest, Sample
 
 CARD = "README.md"
@@ -154,7 +154,7 @@ def _number(value: object) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(  # noqa: S701 - Markdown, not HTML; `cell` and `block` escape what is not ours
-        loader=PackageLoader("prox_assets.publishing"),
+        loader=PackageLoader("prox_assets.publishing.about"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
