@@ -24,6 +24,7 @@ from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.task_files import task_files
 from prox_assets.cli.commands.trace import trace
+from prox_assets.cli.commands.withdraw import withdraw
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
 
@@ -78,6 +79,7 @@ app.command()(compute)
 app.command()(drift)
 app.command()(check)
 app.command()(metrics)
+app.command()(withdraw)
 app.command()(withdraw_shard)
 app.command()(browse)
 app.command()(evaluate)

@@ -34,6 +34,7 @@ REMOVED_SCHEMA = pa.schema(
         pa.field("corpus", pa.string(), metadata={"description": "Corpus of the document."}),
         pa.field("shard", pa.string(), metadata={"description": "Its shard."}),
         pa.field("doc_id", pa.string(), metadata={"description": "Its id."}),
+        pa.field("text_hash", pa.string(), metadata={"description": "Hash of its raw text."}),
         pa.field("place", pa.string(), metadata={"description": "From where: tables, or kind and name of an export."}),
         pa.field("removed_at", pa.timestamp("us", tz="UTC"), metadata={"description": "When, in UTC."}),
         pa.field("run_id", pa.string(), metadata={"description": "Run that removed it."}),
@@ -48,10 +49,12 @@ class Doomed:
     Attributes:
         doc_id: Its id.
         withdrawal: Name of the withdrawal that covers it.
+        text_hash: Hash of its raw text. A file of other pages under the same name may give its id to another document.
     """
 
     doc_id: str
     withdrawal: str
+    text_hash: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def record_removed(lake: Lake, removed: Sequence[dict[str, Any]], at: datetime, 
 
     Args:
         lake: The lake.
-        removed: Rows with the columns withdrawal, corpus, shard, doc_id and place.
+        removed: Rows with the columns withdrawal, corpus, shard, doc_id, text_hash and place.
         at: When, in UTC.
         run_id: The run that removed it.
     """
@@ -158,6 +161,27 @@ def record_removed(lake: Lake, removed: Sequence[dict[str, Any]], at: datetime, 
     table = pa.Table.from_pylist([{**row, "removed_at": at, "run_id": run_id} for row in rows], REMOVED_SCHEMA)
     with lake.storage.new_files([path]) as [temporary]:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def ever_removed(lake: Lake) -> dict[tuple[str, str], Doomed]:
+    """Return all documents that were ever removed or are about to be, by doc_id and hash of the raw text.
+
+    Raises:
+        LakeError: A record is damaged, or the lake cannot be read.
+    """
+    found: dict[tuple[str, str], Doomed] = {}
+    columns = ["doc_id", "withdrawal", "text_hash"]
+    for name in lake.storage.list_files(REMOVED):
+        data = lake.storage.read_bytes(f"{REMOVED}/{name}")
+        try:
+            table = pq.read_table(pa.BufferReader(data or b""), columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise LakeError(f"{lake.storage.uri(f'{REMOVED}/{name}')} is damaged: {error}") from error
+        found |= {(row["doc_id"], row["text_hash"]): Doomed(**row) for row in table.to_pylist()}
+    for corpus in lake.storage.list_folders(PENDING):
+        for shard in pending(lake, corpus):
+            found |= {(each.doc_id, each.text_hash): each for each in marks_of(lake, corpus, shard).documents}
+    return found
 
 
 def _shard_of(name: str) -> str:

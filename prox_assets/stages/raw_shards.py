@@ -72,7 +72,7 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
             row: Document | Reject = read
             first_rows.setdefault(row.source_file, row.source_row)
             if isinstance(row, Document) and (by := _covering(asked, row)) is not None:
-                left_out.append(Doomed(row.doc_id, by.name))
+                left_out.append(Doomed(row.doc_id, by.name, text_hash(row.text)))
                 row = withdrawn_row(row.source_file, row.source_row, by.name)
             if isinstance(row, Document):
                 characters += len(row.text)

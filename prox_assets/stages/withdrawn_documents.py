@@ -138,7 +138,7 @@ def finish(lake: Lake, removals: Collection[Removal], run_id: str) -> None:
             remove_beside_tables(lake, corpus, doc_ids)
     for removal in removals:
         place = {"corpus": removal.corpus, "shard": removal.shard, "place": TABLES}
-        rows = [{"doc_id": each.doc_id, "withdrawal": each.withdrawal, **place} for each in removal.documents]
+        rows = [{**asdict(each), **place} for each in removal.documents]
         record_removed(lake, rows, datetime.now(UTC), run_id)
         clear(lake, removal.marks)
 
@@ -153,7 +153,7 @@ def covered_documents(lake: Lake, corpus: str, shard: str, asked: Withdrawn) -> 
     if info is None or not asked:
         return []
     frames = lake.frames(corpus, Table.DOCUMENTS, shard, ["doc_id", "url", "text_hash"], info.identity)
-    return [Doomed(row["doc_id"], by.name) for frame in frames for row, by in asked.among(frame)]
+    return [Doomed(row["doc_id"], by.name, row["text_hash"]) for frame in frames for row, by in asked.among(frame)]
 
 
 def remove_documents(
