@@ -14,6 +14,7 @@ from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.evaluate import evaluate
+from prox_assets.cli.commands.gc import gc
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.refine import refine
@@ -80,6 +81,7 @@ app.command()(drift)
 app.command()(check)
 app.command()(metrics)
 app.command()(withdraw)
+app.command()(gc)
 app.command()(withdraw_shard)
 app.command()(browse)
 app.command()(evaluate)

@@ -17,12 +17,8 @@ def leftovers(lake: Lake, corpus: str) -> list[str]:
     asked = withdrawn(lake)
     if not asked:
         return []
-    found = [
-        f"shard {shard} has {number} withdrawn documents in its {table}"
-        for shard in lake.shards(corpus, Table.DOCUMENTS)
-        for table, number in _in_tables(lake, corpus, shard, asked).items()
-        if number
-    ]
+    shards = lake.shards(corpus, Table.DOCUMENTS)
+    found = [problem for shard in shards for problem in leftovers_of_shard(lake, corpus, shard, asked)]
     for held in look_into_exports(lake, asked, corpus):
         if held.documents:
             found.append(f"{held.name} ({held.export.url}) has {len(held.documents)} withdrawn documents")
@@ -33,11 +29,25 @@ def leftovers(lake: Lake, corpus: str) -> list[str]:
     return found
 
 
-def _in_tables(lake: Lake, corpus: str, shard: str, asked: Withdrawn) -> dict[Table, int]:
+def leftovers_of_shard(lake: Lake, corpus: str, shard: str, asked: Withdrawn | None = None) -> list[str]:
+    """Say which tables of a shard still hold withdrawn documents; [] without any.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shard: The shard.
+        asked: The withdrawals; those of the lake by default.
+
+    Raises:
+        LakeError: The lake cannot be read.
+    """
+    asked = withdrawn(lake) if asked is None else asked
+    if not asked:
+        return []
     found = {Table.DOCUMENTS: len(covered_documents(lake, corpus, shard, asked))}
     info, execution = lake.info(corpus, Table.REFINED, shard), lake.execution(corpus, shard)
     if info is not None and execution is not None:
         columns = ["doc_id", "url", "raw_hash"]
         frames = lake.frames(corpus, Table.REFINED, shard, columns, info.identity, execution)
         found[Table.REFINED] = sum(len([*asked.among(frame.rename({"raw_hash": "text_hash"}))]) for frame in frames)
-    return found
+    return [f"{table} of shard {shard} has {number} withdrawn documents" for table, number in found.items() if number]
