@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from prox_assets.corpora.document import Reject
 from prox_assets.engines.config import TransformersEngineConfig
-from prox_assets.lake.errors import DamagedTableError, LakeError
+from prox_assets.lake.errors import DamagedTableError, LakeError, MissingTableError
 from prox_assets.lake.executions import published_execution
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
@@ -310,7 +310,7 @@ def _measure_again(lake: Lake, corpus: str, shard: str) -> None:
         counter = _token_counter(lake, corpus, shard) if row["tokens_in"] is not None else None
         row |= shard_metrics(ShardTables.of(lake, corpus, shard), counter)
         history = list(lake.rows(corpus, Table.SHARD_METRICS_HISTORY, shard))
-    except DamagedTableError:
+    except (DamagedTableError, MissingTableError):
         return  # the next run makes it again, and measures then
     stamp = FileStamp(info.fingerprint, info.identity, info.run_id, info.code_version, execution)
     new = {name: row[name] for name in SCHEMAS[Table.SHARD_METRICS].names}
