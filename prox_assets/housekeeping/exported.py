@@ -92,8 +92,12 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
     names = {each.name for each in asked.withdrawals}
     removed = {place: each for place, each in gone.items() if each.withdrawal in names}
     try:
-        if not export.open().exists(MANIFEST):
-            return HeldByExport(export)  # never finished, or gone: whoever finishes it leaves withdrawn documents out
+        storage = export.open()
+        if not storage.exists(MANIFEST):
+            # Its writer may have asked before the withdrawal what to leave out.
+            is_there = bool(storage.list_entries(""))
+            why = "it is being written, or was cut short: finish it, or remove its folder"
+            return HeldByExport(export, problem=why if is_there else "")
         found: dict[str, tuple[str, str, Doomed]] = {}
         for frame in room_of(export.kind).documents_of(export):
             for row, by in asked.among(frame):

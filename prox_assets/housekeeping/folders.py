@@ -68,7 +68,8 @@ def clean_folder(root: Path, asked: Withdrawn, doc_ids: Collection[str]) -> Iter
     """
     for path in sorted(root.rglob("documents.parquet")):
         folder = path.parent
-        if (folder / "arms").is_dir() and count_with(Storage(str(folder)), path.name, "doc_id", doc_ids):
+        of_a_proof = {"position", "held_out"} <= set(pq.read_schema(path).names)
+        if of_a_proof and count_with(Storage(str(folder)), path.name, "doc_id", doc_ids):
             # The documents go last, by which a repeated removal finds the folder.
             for name in reversed(_OF_A_PROOF):
                 shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from prox_assets.catalog.compaction import compact
 from prox_assets.housekeeping.exported import HeldByExport, forget, look_into_exports
 from prox_assets.housekeeping.folders import Cleaned, clean_folder, clean_proofs_of_lake
 from prox_assets.lake.errors import DamagedTableError, LakeError
@@ -29,6 +30,7 @@ from prox_assets.lake.withdrawal_marks import (
     unfinished,
 )
 from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
+from prox_assets.stages.beside_tables import indices
 from prox_assets.stages.withdrawn_documents import Removal, covered_documents, finish, remove_documents
 
 Place = tuple[str, str]
@@ -178,7 +180,10 @@ def _empty_tables(lake: Lake, found: Found, run_id: str, done: Done) -> None:
             by_corpus.setdefault(corpus, []).append(removal)
     for corpus, removals in by_corpus.items():
         try:
+            had_index = bool(indices(lake, corpus))
             finish(lake, removals, run_id)
+            if had_index:
+                compact(lake, corpus)
         except LakeError as error:
             done.failed.append(f"{corpus}: {error}")
 

@@ -5,12 +5,14 @@ None of it is a result: people judge again, and the index and the report are wri
 
 from collections.abc import Collection
 
-from prox_assets.catalog.compaction import FOLDER, Compacted, compact
+from prox_assets.catalog.compaction import FOLDER, Compacted
 from prox_assets.lake.footers import forget_footers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.rewriting import count_with, write_without
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.write import report_path
+
+_INDEX = f"{Compacted.DOCUMENT_INDEX}-"
 
 
 def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> None:
@@ -28,12 +30,13 @@ def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> N
         pass  # files that were being merged meanwhile may have brought a row back
     lake.storage.remove(report_path(corpus))
     forget_footers(lake, corpus)
-    names = lake.storage.list_files(f"{corpus}/{FOLDER}")
-    for name in names:
-        if name.startswith(f"{Compacted.DOCUMENT_INDEX}-"):
-            lake.storage.remove(f"{corpus}/{FOLDER}/{name}")
-    if names:
-        compact(lake, corpus)
+    for name in indices(lake, corpus):
+        lake.storage.remove(f"{corpus}/{FOLDER}/{name}")
+
+
+def indices(lake: Lake, corpus: str) -> list[str]:
+    """Return the names of a corpus's indices of documents; the next compaction makes one where there is none."""
+    return [name for name in lake.storage.list_files(f"{corpus}/{FOLDER}") if name.startswith(_INDEX)]
 
 
 def _remove_judgements(lake: Lake, corpus: str, doc_ids: Collection[str]) -> bool:

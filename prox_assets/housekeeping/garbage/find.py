@@ -10,7 +10,7 @@ from prox_assets.catalog.compaction import Compacted
 from prox_assets.housekeeping.garbage.files import Garbage, Kind, LakeFile, Limits, files_below
 from prox_assets.housekeeping.garbage.history import past_its_limit
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.exports import Export, exports
+from prox_assets.lake.exports import exports
 from prox_assets.lake.host import boot_name, process_is_gone
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
@@ -171,7 +171,7 @@ def _exports(lake: Lake, limits: Limits) -> Iterator[Garbage]:
     for export in known:
         record = f"_exports/{export.kind}.{export.name}.json"
         files = [file for file in files_below(lake.storage, "_exports") if file.path == record]
-        if limits.is_old(files) and not export.replicas and not _is_there(export):
+        if limits.is_old(files) and not export.replicas and not export.open().list_entries(""):
             yield Garbage(Kind.EXPORT, record, f"{export.url} is not there any more", files[0].size, tuple(files))
     places = {export.open().root for export in known}
     for folder in ("_tokens", "_published"):
@@ -181,11 +181,6 @@ def _exports(lake: Lake, limits: Limits) -> Iterator[Garbage]:
             is_finished = any(file.path == f"{path}/manifest.json" for file in files)
             if lake.storage.path(path) not in places and not is_finished and limits.is_old(files):
                 yield _folder(Kind.EXPORT, path, "it was never finished, and the lake has no record of it", files)
-
-
-def _is_there(export: Export) -> bool:
-    storage = export.open()
-    return bool(storage.fs.exists(storage.root))
 
 
 def _folder(kind: Kind, path: str, why: str, files: Sequence[LakeFile], *leases: tuple[str, str, str]) -> Garbage:
