@@ -48,6 +48,7 @@ class Found:
         documents: The documents by corpus and shard.
         damaged: Shards whose documents cannot be read, each with the error.
         exports: What exports hold, also those that hold nothing.
+        stamps: The files of documents as they were, by corpus: what was written since is looked at again.
     """
 
     asked: Withdrawn
@@ -55,6 +56,7 @@ class Found:
     documents: dict[Place, list[Doomed]]
     damaged: dict[Place, str]
     exports: tuple[HeldByExport, ...]
+    stamps: dict[str, dict[str, str]]
 
     @property
     def exports_with_documents(self) -> tuple[HeldByExport, ...]:
@@ -107,14 +109,16 @@ def find(lake: Lake, requests: Sequence[Withdrawal], *, resume: bool = False) ->
         LakeError: The lake cannot be read.
     """
     known = withdrawn(lake)
-    there = {(each.by, each.value): each for each in known.withdrawals}
-    new = tuple(each for each in requests if (each.by, each.value) not in there)
-    again = [there[each.by, each.value] for each in requests if (each.by, each.value) in there]
+    there = {each.covers: each for each in known.withdrawals}
+    new = tuple(each for each in requests if each.covers not in there)
+    again = [there[each.covers] for each in requests if each.covers in there]
     everything = resume or bool(unfinished(lake))
     asked = Withdrawn([*(known.withdrawals if everything else again), *new])
     documents: dict[Place, list[Doomed]] = {}
     damaged: dict[Place, str] = {}
+    stamps: dict[str, dict[str, str]] = {}
     for corpus in lake.corpora():
+        stamps[corpus] = lake.storage.list_stamps(f"{corpus}/{Table.DOCUMENTS}")
         waiting = pending(lake, corpus) if everything else frozenset()
         for shard in sorted({*lake.shards(corpus, Table.DOCUMENTS), *waiting}):
             found: list[Doomed] = list(marks_of(lake, corpus, shard).documents) if shard in waiting else []
@@ -125,7 +129,7 @@ def find(lake: Lake, requests: Sequence[Withdrawal], *, resume: bool = False) ->
                 damaged[corpus, shard] = str(error)
             if found or shard in waiting:
                 documents[corpus, shard] = found
-    return Found(asked, new, documents, damaged, tuple(look_into_exports(lake, asked)))
+    return Found(asked, new, documents, damaged, tuple(look_into_exports(lake, asked)), stamps)
 
 
 def carry_out(lake: Lake, found: Found, run_id: str, *, later: bool = False, folders: Iterable[Path] = ()) -> Done:
@@ -148,6 +152,7 @@ def carry_out(lake: Lake, found: Found, run_id: str, *, later: bool = False, fol
         name = begin(lake)
         for withdrawal in found.new:
             remember(lake, withdrawal)
+        _look_again(lake, found)
         for (corpus, shard), documents in found.documents.items():
             known = {each.doc_id for each in marks_of(lake, corpus, shard).documents}
             if fresh := [each for each in documents if each.doc_id not in known]:
@@ -157,7 +162,7 @@ def carry_out(lake: Lake, found: Found, run_id: str, *, later: bool = False, fol
         else:
             _empty_tables(lake, found, run_id, done)
         doc_ids = {each.doc_id for documents in found.documents.values() for each in documents}
-        doc_ids |= {each.value.strip().lower() for each in found.asked.withdrawals if each.by is WithdrawnBy.DOC_ID}
+        doc_ids |= {each.covers[1] for each in found.asked.withdrawals if each.by is WithdrawnBy.DOC_ID}
         _empty_exports(lake, found, run_id, done)
         names = {each.name for each in found.asked.withdrawals}
         doc_ids |= {each.doc_id for each in ever_removed(lake).values() if each.withdrawal in names}
@@ -166,6 +171,24 @@ def carry_out(lake: Lake, found: Found, run_id: str, *, later: bool = False, fol
         if not done.failed:
             end(lake, [*before, name])
     return done
+
+
+def _look_again(lake: Lake, found: Found) -> None:
+    """Add what runs wrote since the search: from now on, what they write knows of the withdrawals."""
+    for corpus in lake.corpora():
+        before = found.stamps.get(corpus, {})
+        for name, stamp in lake.storage.list_stamps(f"{corpus}/{Table.DOCUMENTS}").items():
+            if before.get(name) == stamp or not name.endswith(".parquet"):
+                continue
+            shard = name.removesuffix(".parquet")
+            try:
+                documents = covered_documents(lake, corpus, shard, found.asked)
+            except DamagedTableError as error:
+                found.damaged[corpus, shard] = str(error)
+                continue
+            known = {each.doc_id: each for each in (*found.documents.get((corpus, shard), ()), *documents)}
+            if known:
+                found.documents[corpus, shard] = [*known.values()]
 
 
 def _empty_tables(lake: Lake, found: Found, run_id: str, done: Done) -> None:

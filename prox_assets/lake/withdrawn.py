@@ -57,6 +57,11 @@ class Withdrawal:
     requested_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     name: str = field(default_factory=new_name)
 
+    @property
+    def covers(self) -> tuple[WithdrawnBy, str]:
+        """What it covers: two withdrawals of the same, however they spell it, have the same."""
+        return self.by, _normal(self)
+
 
 _ONE = TypeAdapter(Withdrawal)
 
@@ -74,7 +79,7 @@ class Withdrawn:
     @property
     def identity(self) -> str:
         """A hash that changes with every withdrawal of something else."""
-        return fingerprint(sorted({(each.by, _normal(each)) for each in self.withdrawals}))
+        return fingerprint(sorted({each.covers for each in self.withdrawals}))
 
     def of(self, doc_id: str, url: str | None, text_hash: str) -> Withdrawal | None:
         """Return the withdrawal that covers a document, or None.
@@ -121,7 +126,7 @@ class Withdrawn:
 
     @cached_property
     def _by_value(self) -> dict[tuple[WithdrawnBy, str], Withdrawal]:
-        return {(each.by, _normal(each)): each for each in reversed(self.withdrawals)}
+        return {each.covers: each for each in reversed(self.withdrawals)}
 
     @cached_property
     def _domains(self) -> dict[str, Withdrawal]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 from prox_assets.corpora.document import Document, Reject, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.withdrawal_marks import Doomed
@@ -64,9 +65,17 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
     remove_before_reading(run.lake, run.corpus, run.shard, run.run_id)
     asked = withdrawn(run.lake)
     left_out: list[Doomed] = []
+
+    def before_publish() -> None:
+        lease.check()
+        if withdrawn(run.lake).identity != asked.identity:
+            raise RetryableLakeError(
+                f"documents were withdrawn while shard {run.shard!r} was read; run raw_shards again, without them"
+            )
+
     with (
         run.lease(ASSET) as lease,
-        run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [rejects, documents],
+        run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [rejects, documents],
     ):
         for read in read_shard(run.plan.source, now):
             row: Document | Reject = read

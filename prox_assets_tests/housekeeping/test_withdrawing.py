@@ -18,6 +18,7 @@ from prox_assets.housekeeping import exported
 from prox_assets.housekeeping.leftovers import leftovers
 from prox_assets.housekeeping.withdrawing import Done, carry_out, find, waiting_shards
 from prox_assets.lake.chain import State
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
@@ -25,7 +26,9 @@ from prox_assets.lake.storage import Storage
 from prox_assets.lake.withdrawal_marks import unfinished
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, withdrawn
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
+from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.run import ShardRun
 from prox_assets.stages.shard_states import shard_states
 from prox_assets.stages.staleness import staleness
 from prox_assets_tests.housekeeping.refined_lake import (
@@ -229,6 +232,34 @@ def test_documents_that_were_lost_do_not_bring_theirs_back(lake: Lake, tmp_path:
     refine(lake, tmp_path)
     assert places_of(lake, words_of(page)) == []
     assert adds_up(lake)
+
+
+def test_a_run_that_reads_the_page_meanwhile_does_not_publish_it(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, read_shard = of_a(lake), raw_shards.read_shard
+
+    def reading(*given: Any) -> Iterator[Any]:
+        for row in read_shard(*given):
+            if not withdrawn(lake):
+                withdraw(lake, request)
+            yield row
+
+    monkeypatch.setattr(raw_shards, "read_shard", reading)
+    run = ShardRun(lake, plan_of(tmp_path), "a.jsonl", "run")
+    with pytest.raises(RetryableLakeError, match="withdrawn while"):
+        raw_shards.read_raw_shard(run)
+    monkeypatch.undo()
+    assert raw_shards.read_raw_shard(run).rejects == {"withdrawn": 1}
+
+
+def test_what_was_written_after_the_search_is_withdrawn_too(lake: Lake, tmp_path: Path) -> None:
+    found = find(lake, [Withdrawal(WithdrawnBy.URL, "example.org/2", "")])
+    write_pages(tmp_path / "raw" / "c.jsonl", PAGES)
+    refine(lake, tmp_path)
+    done = carry_out(lake, found, "prox-withdraw")
+    assert done.places.keys() == {("web", f"{name}.jsonl") for name in "abc"}
+    assert leftovers(lake, "web") == []
 
 
 class _Cut(BaseException):
