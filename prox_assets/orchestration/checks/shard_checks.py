@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from prox_assets.housekeeping.leftovers import leftovers_of_shard
+from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.orchestration.corpus import CorpusSettings
@@ -35,7 +36,10 @@ def results(settings: CorpusSettings, lake: Lake, shard: str) -> Iterator[dg.Ass
     Raises:
         LakeError: A file of the shard is damaged.
     """
-    kept = leftovers_of_shard(lake, settings.corpus, shard)
+    try:
+        kept = leftovers_of_shard(lake, settings.corpus, shard)
+    except DamagedTableError as error:
+        kept = [str(error)]
     yield _result(settings, WITHDRAWN, kept, "nothing withdrawn is in the tables", {"problems": len(kept)})
     problems = schema_problems(lake, settings.corpus, shard)
     yield _result(settings, SCHEMA, problems, "every table has the lake's schema", {"problems": len(problems)})
