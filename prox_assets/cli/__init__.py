@@ -14,6 +14,7 @@ from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.evaluate import evaluate
+from prox_assets.cli.commands.gc import gc
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.publish import publish
@@ -25,6 +26,7 @@ from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.task_files import task_files
 from prox_assets.cli.commands.trace import trace
+from prox_assets.cli.commands.withdraw import withdraw
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
 
@@ -79,6 +81,8 @@ app.command()(compute)
 app.command()(drift)
 app.command()(check)
 app.command()(metrics)
+app.command()(withdraw)
+app.command()(gc)
 app.command()(withdraw_shard)
 app.command()(browse)
 app.command()(publish)

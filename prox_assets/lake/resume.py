@@ -180,5 +180,25 @@ def remove_leftover_ledgers(lake: Lake, corpus: str, table: Table, shard: str) -
         lake.storage.remove(folder)
 
 
+def shorten_ledgers(lake: Lake, corpus: str, table: Table, shard: str, documents: int) -> None:
+    """Keep the windows of a shard's first documents only, because later documents are about to change places.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        table: DOC_PROGRAMS or CHUNK_PROGRAMS.
+        shard: The shard.
+        documents: How many of the first documents stay as they are.
+    """
+    for ledger in lake.storage.list_folders(_shard_folder(corpus, table, shard)):
+        folder = f"{_shard_folder(corpus, table, shard)}/{ledger}"
+        settings = lake.storage.read_bytes(f"{folder}/ledger.json")
+        size = int(json.loads(settings)["window_documents"]) if settings else 1
+        stay = documents // size if settings else 0
+        for name in lake.storage.list_files(folder):
+            if name.endswith(".parquet") and int(name.removesuffix(".parquet")) >= stay:
+                lake.storage.remove(f"{folder}/{name}")
+
+
 def _shard_folder(corpus: str, table: Table, shard: str) -> str:
     return f"_resume/{corpus}/{table}/{shard}"

@@ -120,6 +120,11 @@ class Storage:
         entries = self._entries(self.path(folder))
         return {PurePosixPath(e["name"]).name: _stamp(e) for e in entries if e["type"] == "file"}
 
+    def list_entries(self, folder: str) -> dict[str, dict[str, Any]]:
+        """Return what the file system says of the files and folders directly in a folder ("" for all), by name."""
+        entries = self._entries(self.path(folder) if folder else self.root)
+        return {PurePosixPath(e["name"].rstrip("/")).name: e for e in entries}
+
     def folder_stamp(self, folder: str) -> str | None:
         """Return a stamp that changes whenever a file is added to a folder or removed; None where it is unknown.
 

@@ -6,13 +6,16 @@ with another refiner does not bring them back, and whatever writes files for oth
 """
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
+import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from prox_assets.lake.appended import new_name
@@ -54,6 +57,11 @@ class Withdrawal:
     requested_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     name: str = field(default_factory=new_name)
 
+    @property
+    def covers(self) -> tuple[WithdrawnBy, str]:
+        """What it covers: two withdrawals of the same, however they spell it, have the same."""
+        return self.by, _normal(self)
+
 
 _ONE = TypeAdapter(Withdrawal)
 
@@ -71,7 +79,7 @@ class Withdrawn:
     @property
     def identity(self) -> str:
         """A hash that changes with every withdrawal of something else."""
-        return fingerprint(sorted({(each.by, _normal(each)) for each in self.withdrawals}))
+        return fingerprint(sorted({each.covers for each in self.withdrawals}))
 
     def of(self, doc_id: str, url: str | None, text_hash: str) -> Withdrawal | None:
         """Return the withdrawal that covers a document, or None.
@@ -94,9 +102,31 @@ class Withdrawn:
         labels = host_of(url).split(".")
         return next((self._domains[name] for name in _parents(labels) if name in self._domains), None)
 
+    def among(self, documents: pl.DataFrame) -> Iterator[tuple[dict[str, Any], Withdrawal]]:
+        """Yield the rows that a withdrawal covers, each with the withdrawal.
+
+        Args:
+            documents: Rows with the columns doc_id, url and text_hash, and any others.
+        """
+        values: dict[WithdrawnBy, set[str]] = {by: set() for by in WithdrawnBy}
+        for by, value in self._by_value:
+            values[by].add(value)
+        # Only these can be covered: a million addresses are not taken apart for the few that are.
+        hosts = {value.partition("/")[0] for value in (*values[WithdrawnBy.URL], *values[WithdrawnBy.DOMAIN])}
+        spelled = sorted({host for name in hosts for host in (name, _unicode(name)) if host})
+        may = pl.col("doc_id").is_in(sorted(values[WithdrawnBy.DOC_ID])) | pl.col("text_hash").is_in(
+            sorted(values[WithdrawnBy.TEXT_HASH])
+        )
+        if spelled:
+            may |= pl.col("url").str.to_lowercase().str.contains_any(spelled).fill_null(value=False)
+        for row in documents.filter(may).iter_rows(named=True):
+            found = self.of(row["doc_id"], row["url"], row["text_hash"])
+            if found is not None:
+                yield row, found
+
     @cached_property
     def _by_value(self) -> dict[tuple[WithdrawnBy, str], Withdrawal]:
-        return {(each.by, _normal(each)): each for each in reversed(self.withdrawals)}
+        return {each.covers: each for each in reversed(self.withdrawals)}
 
     @cached_property
     def _domains(self) -> dict[str, Withdrawal]:
@@ -125,17 +155,40 @@ def remember(lake: Lake, withdrawal: Withdrawal) -> None:
 
 def normal_url(url: str) -> str:
     """Return an address without what makes no other page: scheme, case of the host, fragment, slashes at the end."""
-    parts = urlsplit(url.strip())
+    parts = _split(url)
+    if parts is None:
+        return url.strip()
     query = f"?{parts.query}" if parts.query else ""
     return f"{host_of(url)}{parts.path.rstrip('/')}{query}"
 
 
 def host_of(url: str) -> str:
-    """Return an address's host in lower case; "" if it has none."""
+    """Return an address's host in lower case and ASCII (punycode); "" if it has none."""
+    parts = _split(url)
     try:
-        return (urlsplit(url.strip()).hostname or "").rstrip(".")
-    except ValueError:  # half an IPv6 address, for example
+        host = ((parts.hostname if parts else None) or "").rstrip(".")
+        return host if host.isascii() else host.encode("idna").decode()
+    except ValueError:  # more than a host name can hold
         return ""
+
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:?//|//")
+
+
+def _split(url: str) -> SplitResult | None:
+    """Take an address apart, with or without a scheme; None for half an IPv6 address, for example."""
+    url = url.strip()
+    try:
+        return urlsplit(url if _SCHEME.match(url) else f"//{url}")
+    except ValueError:
+        return None
+
+
+def _unicode(host: str) -> str:
+    try:
+        return host.encode().decode("idna")
+    except ValueError:
+        return host
 
 
 def _normal(withdrawal: Withdrawal) -> str:
@@ -143,9 +196,9 @@ def _normal(withdrawal: Withdrawal) -> str:
         case WithdrawnBy.URL:
             return normal_url(withdrawal.value)
         case WithdrawnBy.DOMAIN:
-            return withdrawal.value.strip().lower().strip(".")
+            return host_of(withdrawal.value.strip().strip("."))
         case _:
-            return withdrawal.value
+            return withdrawal.value.strip().lower()
 
 
 def _parents(labels: list[str]) -> Iterable[str]:

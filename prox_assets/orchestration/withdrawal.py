@@ -5,14 +5,15 @@ comes back would count as materialized. A withdrawal is therefore logged, as an 
 and `Withdrawn` tells automation which partitions have been materialized before it only.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
 from prox_assets.orchestration.corpus import CorpusSettings, shard_partitions
-from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_observations
+from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_observations, observed_versions
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery
+from prox_assets.stages.execution import refined_shards
 from prox_assets.stages.run import StageError
 from prox_assets.stages.shard_states import STAGES
 
@@ -30,6 +31,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _RECENT_BACKFILLS = 100
+_WAITING = "+withdrawn"
 
 
 class WorkUnderWayError(StageError):
@@ -80,6 +82,39 @@ def withdrawals(corpus: str, shards: Collection[str]) -> list[dg.AssetObservatio
         for shard in shards
         for asset in (SOURCE_FILES, *STAGES)
     ]
+
+
+def log_withdrawn_documents(
+    instance: dg.DagsterInstance, removed: Mapping[tuple[str, str], int], waiting: Collection[tuple[str, str]]
+) -> None:
+    """Log that documents were removed from shards, by corpus and shard, or wait for their next run.
+
+    Removed documents make nothing stale: no data version changes. A shard that waits gets another version of its source
+    file (`waiting_version`), so that its `raw_shards` becomes stale, and automation runs it.
+    """
+    for (corpus, shard), documents in removed.items():
+        event = dg.AssetObservation(
+            dg.AssetKey([corpus, refined_shards.ASSET]),
+            partition=shard,
+            description=f"{documents} documents were withdrawn from the shard's tables; nothing was made anew.",
+            metadata={"documents_withdrawn": documents},
+        )
+        instance.report_runless_asset_event(event)
+    for corpus, shard in waiting:
+        key = dg.AssetKey([corpus, SOURCE_FILES])
+        before = observed_versions(instance, key).get(shard, "")
+        event = dg.AssetObservation(
+            key,
+            partition=shard,
+            description="Documents of the shard were withdrawn; its next run removes them.",
+            tags={DATA_VERSION_TAG: waiting_version(before)},
+        )
+        instance.report_runless_asset_event(event)
+
+
+def waiting_version(version: str) -> str:
+    """Return the data version of a source file while withdrawn documents wait to be removed from its shard."""
+    return f"{version.removesuffix(_WAITING)}{_WAITING}"
 
 
 class Withdrawn(dg.AutomationCondition[dg.AssetKey]):

@@ -33,6 +33,7 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import Progress, ShardRun, StageError
+from prox_assets.stages.withdrawn_documents import remove_what_is_pending
 
 # Errors that a user can fix: shown in one line instead of a traceback.
 EXPECTED_ERRORS = (CorpusError, StageError, LakeError, RefinerError, EngineError)
@@ -238,6 +239,7 @@ def _succeeds(work: Callable[[], object], key: str, errors: dict[str, Exception]
 
 def _read(run: ShardRun, shard: Shard, limit: int | None) -> None:
     """Read the raw shard unless its documents are current; a complete read also serves a limited one."""
+    remove_what_is_pending(run.lake, run.corpus, run.shard, run.run_id)
     info = run.lake.info(run.corpus, Table.DOCUMENTS, run.shard)
     whole = documents_identity(run.plan, shard)
     # The row of `shards` is written after the documents; a kill in between leaves a complete shard without its count.

@@ -5,11 +5,21 @@ from dataclasses import dataclass, fields, replace
 
 from prox_assets.corpora.document import Document, Reject, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.withdrawal_marks import Doomed
+from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, withdrawn
 from prox_assets.stages.discovery import known_shard, record_shard
 from prox_assets.stages.identities import documents_identity
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.withdrawn_documents import (
+    finish,
+    has_documents,
+    remove_before_reading,
+    remove_documents,
+    withdrawn_row,
+)
 
 ASSET = "raw_shards"
 
@@ -30,6 +40,8 @@ class RawShardSummary:
 def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
     """Read one shard's raw rows into the lake, even if its documents are current.
 
+    Rows that a withdrawal covers become rejects.
+
     Args:
         run: The shard and its run.
         limit: Stop after this many documents; the result then has a different identity from the complete shard.
@@ -49,12 +61,28 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
     rejected: Counter[str] = Counter()
     characters = 0
     first_rows: dict[str, int] = {}
+    known = has_documents(run.lake, run.corpus, run.shard)
+    remove_before_reading(run.lake, run.corpus, run.shard, run.run_id)
+    asked = withdrawn(run.lake)
+    left_out: list[Doomed] = []
+
+    def before_publish() -> None:
+        lease.check()
+        if withdrawn(run.lake).identity != asked.identity:
+            raise RetryableLakeError(
+                f"documents were withdrawn while shard {run.shard!r} was read; run raw_shards again, without them"
+            )
+
     with (
         run.lease(ASSET) as lease,
-        run.lake.write(run.corpus, run.shard, tables, stamp, lease.check) as [rejects, documents],
+        run.lake.write(run.corpus, run.shard, tables, stamp, before_publish) as [rejects, documents],
     ):
-        for row in read_shard(run.plan.source, now):
+        for read in read_shard(run.plan.source, now):
+            row: Document | Reject = read
             first_rows.setdefault(row.source_file, row.source_row)
+            if isinstance(row, Document) and (by := _covering(asked, row)) is not None:
+                left_out.append(Doomed(row.doc_id, by.name, text_hash(row.text)))
+                row = withdrawn_row(row.source_file, row.source_row, by.name)
             if isinstance(row, Document):
                 characters += len(row.text)
                 document = {name: getattr(row, name) for name in _DOCUMENT_COLUMNS}
@@ -68,6 +96,8 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
             if limit is not None and documents.rows >= limit:
                 break
         documents.notes.update(source_version=source_version(*now.version), limit=limit)
+    if left_out and not known:  # programs of documents that were lost may be there
+        finish(run.lake, [remove_documents(run.lake, run.corpus, run.shard, run.run_id, left_out)], run.run_id)
     total = documents.rows + rejects.rows
     run.progress(total, total)
     if now.files is not None:
@@ -75,3 +105,7 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
         now = replace(now, files=files)
     record_shard(run.lake, run.corpus, now if limit else replace(now, rows=total), run.run_id)
     return RawShardSummary(documents.rows, dict(rejected), characters, source_changed=now.version != shard.version)
+
+
+def _covering(asked: Withdrawn, document: Document) -> Withdrawal | None:
+    return asked.of(document.doc_id, document.url, text_hash(document.text)) if asked else None

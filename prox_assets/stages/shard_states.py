@@ -4,7 +4,7 @@ Every file records the identities of its inputs, so this needs no configuration.
 is for the stages, and for Dagster's code versions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
+from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.stages.identities import metrics_identity
 
 # The table that tells a stage's state, in the order of the stages.
@@ -67,21 +68,28 @@ def shard_states(lake: Lake, corpus: str, shards: Iterable[Shard], *, recall: bo
     Raises:
         LakeError: A file is damaged, or the lake cannot be read.
     """
+    withdrawn = pending(lake, corpus)
     if not recall:
-        return [_state(partial(lake.info, corpus), partial(lake.execution, corpus), shard) for shard in shards]
+        info, execution = partial(lake.info, corpus), partial(lake.execution, corpus)
+        return [_state(info, execution, withdrawn, shard) for shard in shards]
     footers = Footers(lake, corpus, STAGES.values())
     with ThreadPoolExecutor(READERS) as readers:
-        return [*readers.map(partial(_state, footers.info, footers.execution), shards)]
+        return [*readers.map(partial(_state, footers.info, footers.execution, withdrawn), shards)]
 
 
 def _state(
-    info: Callable[[Table, str], FileInfo | None], execution_of: Callable[[str], str | None], shard: Shard
+    info: Callable[[Table, str], FileInfo | None],
+    execution_of: Callable[[str], str | None],
+    withdrawn: Collection[str],
+    shard: Shard,
 ) -> ShardState:
     files = {stage: info(table, shard.key) for stage, table in STAGES.items()}
     execution = execution_of(shard.key)
     tables = {table: files[stage] for stage, table in STAGES.items()}
     chain = chain_states(tables, source_version(*shard.version), execution)
     stages = {stage: chain[table] for stage, table in STAGES.items() if table in chain}
+    if shard.key in withdrawn:  # documents are to be removed from all that is there
+        stages = {stage: State.MISSING if state is State.MISSING else State.STALE for stage, state in stages.items()}
     metrics = files["quality_metrics"]
     if metrics is None:
         stages["quality_metrics"] = State.MISSING

@@ -5,7 +5,7 @@ another refiner shows before anything runs. `prox shards --settings` and the che
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
+from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import model_folder
 from prox_assets.stages.identities import metrics_identity
@@ -75,8 +76,9 @@ def staleness(
     known, stages = list(shards), tuple(STAGES)
     wanted = stages[: stages.index(last) + 1]
     footers = Footers(lake, plan.corpus, [STAGES[stage] for stage in wanted])
+    withdrawn = pending(lake, plan.corpus)
     with ThreadPoolExecutor(READERS) as readers:
-        found = [*readers.map(partial(_of_shard, footers, plan, refiners, wanted), known)]
+        found = [*readers.map(partial(_of_shard, footers, plan, refiners, withdrawn, wanted), known)]
     if remember:
         footers.remember()
     return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
@@ -107,7 +109,12 @@ def summarize(stages: Iterable[Staleness]) -> str:
 
 
 def _of_shard(
-    footers: Footers, plan: RefinementPlan, refiners: Mapping[str, str | None], wanted: Sequence[str], shard: Shard
+    footers: Footers,
+    plan: RefinementPlan,
+    refiners: Mapping[str, str | None],
+    withdrawn: Collection[str],
+    wanted: Sequence[str],
+    shard: Shard,
 ) -> dict[str, Staleness]:
     damaged: set[str] = set()
     files: dict[str, FileInfo | None] = dict.fromkeys(STAGES)
@@ -123,6 +130,7 @@ def _of_shard(
     # What would make a file stale, in the order in which a user would ask; the first that holds is the reason.
     causes = {
         "raw_shards": {
+            "documents were withdrawn": shard.key in withdrawn,
             "the source file has changed": _note(documents, "source_version") != source_version(*shard.version),
             "the reading settings have changed": _fingerprint(documents) != plan.ingest_fingerprint,
         },

@@ -8,6 +8,7 @@ from prox_assets.cli.options import CorpusOption, LakeOption
 from prox_assets.cli.plan_options import plan_of
 from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.cli.views.staleness import print_staleness
+from prox_assets.housekeeping.leftovers import leftovers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.arrivals import arrivals
@@ -20,7 +21,7 @@ from prox_assets.stages.staleness import staleness
 
 @plain_errors()
 def check(lake: LakeOption = "lake", corpus: CorpusOption = None, settings: SettingsOption = None) -> None:
-    """Run the checks that Dagster runs: tables add up and have the lake's schema, and nothing has drifted.
+    """Run the checks that Dagster runs: tables add up and have the lake's schema, nothing has drifted or is withdrawn.
 
     With the --settings of some corpora, only those are checked: drift by their `monitoring:`, and what their
     configuration makes out of date is told as well. Exits with 1 if a shard's tables are wrong or a finding of drift is
@@ -33,6 +34,7 @@ def check(lake: LakeOption = "lake", corpus: CorpusOption = None, settings: Sett
     failed = False
     for name in names:
         failed |= _check_shards(opened, name)
+        failed |= _check_withdrawn(opened, name)
         failed |= _check_drift(opened, name, files.watched.of(name).monitoring)
         if name in plans:
             print_staleness(staleness(opened, plans[name], known_shards(opened, name).values()))
@@ -51,6 +53,13 @@ def _check_shards(lake: Lake, corpus: str) -> bool:
             console.print(Text.assemble("  ", ("error", "bold red"), f" {shard}: {problem}"), soft_wrap=True)
     say(f"{corpus}: the tables of {len(shards) - wrong} of {len(shards)} executed shards add up")
     return wrong > 0
+
+
+def _check_withdrawn(lake: Lake, corpus: str) -> bool:
+    problems = leftovers(lake, corpus)
+    for problem in problems:
+        console.print(Text.assemble("  ", ("error", "bold red"), f" {corpus}: {problem}"), soft_wrap=True)
+    return bool(problems)
 
 
 def _check_drift(lake: Lake, corpus: str, settings: DriftSettings) -> bool:

@@ -12,11 +12,18 @@ import dagster as dg
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.versions import DATA_VERSION_TAG, observed_versions
-from prox_assets.orchestration.withdrawal import SOURCE_FILES, vanishings, withdrawals, withdrawn_since_made
+from prox_assets.orchestration.withdrawal import (
+    SOURCE_FILES,
+    vanishings,
+    waiting_version,
+    withdrawals,
+    withdrawn_since_made,
+)
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery, discover_shards
 
@@ -58,8 +65,7 @@ def build_source_files(settings: CorpusSettings) -> dg.SourceAsset:
         for warning in listing.found.warnings:
             context.log.warning(warning)
         enter(context.instance, settings, listing.new, listing.notes)
-        shards = listing.found.shards
-        return dg.DataVersionsByPartition({shard.key: source_version(*shard.version) for shard in shards})
+        return dg.DataVersionsByPartition(_versions(lake.open(), settings, listing.found))
 
     return source_files
 
@@ -75,7 +81,7 @@ def list_source(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettin
     partitions = set(instance.get_dynamic_partitions(settings.partitions.name or ""))
     withdrawn = _withdrawn_unnoticed(instance, lake, settings, found)
     known = {**observed_versions(instance, settings.key(ASSET)), **dict.fromkeys(withdrawn, "")}
-    versions = {shard.key: source_version(*shard.version) for shard in found.shards}
+    versions = _versions(lake, settings, found)
     return Listing(
         found=found,
         new=tuple(key for key in versions if key not in partitions),
@@ -86,6 +92,13 @@ def list_source(instance: dg.DagsterInstance, lake: Lake, settings: CorpusSettin
             if known.get(key) != version
         ),
     )
+
+
+def _versions(lake: Lake, settings: CorpusSettings, found: Discovery) -> dict[str, str]:
+    """Return the data version of each raw file; another one while withdrawn documents wait for the shard's next run."""
+    waiting = pending(lake, settings.corpus)
+    versions = {shard.key: source_version(*shard.version) for shard in found.shards}
+    return {key: waiting_version(version) if key in waiting else version for key, version in versions.items()}
 
 
 def enter(

@@ -1,0 +1,1 @@
+"""Files of a lake that nothing needs: what they are, why, and removing them."""
