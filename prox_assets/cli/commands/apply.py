@@ -14,7 +14,7 @@ from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.lake.storage import Storage
 from prox_assets.machine.capacity import capacity
 from prox_assets.publishing.programs.applied import Applied
-from prox_assets.publishing.programs.apply import REFUSALS, apply_programs
+from prox_assets.publishing.programs.apply import REFUSALS, SUMMARY, apply_programs
 from prox_assets.publishing.programs.manifest import ProgramsManifest, corpora_of
 from prox_assets.stages.settings import described
 
@@ -39,7 +39,9 @@ def apply(
         list[str],
         typer.Option("--to", metavar="ORIGINAL", help="Original files: a path, glob, folder or URL; may be repeated."),
     ],
-    out: Annotated[str, typer.Option("--out", help="Folder or URL for the refined text.")] = "refined",
+    out: Annotated[
+        str, typer.Option("--out", help="Folder or URL for the refined text; a folder per corpus.")
+    ] = "refined",
     corpus: Annotated[
         str | None, typer.Option("--corpus", help="Whose programs, if the folder has those of several corpora.")
     ] = None,
@@ -60,9 +62,9 @@ def apply(
 ) -> None:
     """Apply published programs to the original corpus, which gives the refined corpus byte for byte.
 
-    It needs no lake and no model. A document whose text is not the one its program was written for is refused and named
-    in refusals.jsonl; the others are refined. A document that has moved is found by the hash of its text. What is
-    finished is kept by the next run.
+    It needs no lake and no model. A document whose text is not the one that its program was written for is refused and
+    named in CORPUS/refusals.jsonl; the others are refined. A document that has moved is found by the hash of its text.
+    What is finished is kept by the next run.
 
     Exits with 1 if a document is refused, or a file cannot be read.
     """
@@ -81,14 +83,18 @@ def apply(
     except KeyboardInterrupt:
         say("stopped; finished shards are kept, and the same command resumes here")
         raise typer.Exit(130) from None
+
+    def in_out(name: str) -> str:
+        return written.uri(f"{manifest.corpus}/{name}")
+
     _show(manifest, applied)
-    say(f"refined text: {written.uri('*.parquet')}")
+    say(f"refined text: {in_out('*.parquet')}")
     for problem in applied.problems[:PROBLEMS_SHOWN]:
         fail(problem)
     if len(applied.problems) > PROBLEMS_SHOWN:
-        say(f"{len(applied.problems) - PROBLEMS_SHOWN} more such errors are in {written.uri('applied.json')}")
+        say(f"{len(applied.problems) - PROBLEMS_SHOWN} more such errors are in {in_out(SUMMARY)}")
     if applied.refused:
-        fail(f"{applied.refused:,} documents were refused; {written.uri(REFUSALS)} names them")
+        fail(f"{applied.refused:,} documents were refused; {in_out(REFUSALS)} names them")
     if not applied.is_complete:
         raise typer.Exit(1)
 

@@ -32,7 +32,7 @@ def apply_programs(
     workers: int = 1,
     progress: Progress = silent,
 ) -> Applied:
-    """Apply programs to the original corpus; write one Parquet file of refined documents per shard.
+    """Apply programs to the original corpus; write one Parquet file of refined documents per shard, below `{corpus}/`.
 
     A document is found by its place and the hash of its text, or by the hash alone where rows have moved; those go to
     files of their own, one per original file. Every refined text must have the hash that the programs name. What is
@@ -65,9 +65,9 @@ def apply_programs(
             _apply_moved(left, manifest, originals, tasks, out, workers, applied)
         else:
             left.match()
-        _write_refusals(left, out, applied)
+        _write_refusals(left, out, f"{manifest.corpus}/{REFUSALS}", applied)
     summary = {"corpus": manifest.corpus, "prox_assets": __version__, **asdict(applied)}
-    out.write_bytes(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    out.write_bytes(f"{manifest.corpus}/{SUMMARY}", json.dumps(summary, indent=1, ensure_ascii=False).encode())
     return applied
 
 
@@ -111,13 +111,13 @@ def _apply_moved(
     _all_of(moved, workers, applied)
 
 
-def _write_refusals(left: Leftovers, out: Storage, applied: Applied) -> None:
+def _write_refusals(left: Leftovers, out: Storage, path: str, applied: Applied) -> None:
     """Write a line for every refused document and every document without a program; count them.
 
     Programs whose file was not given are only counted: there may be as many as in the whole corpus.
     """
     counts = {"changed": 0, "missing": 0, "not_given": 0, "without_program": 0}
-    with out.new_files([REFUSALS]) as [path], path.open("w", encoding="utf-8") as file:
+    with out.new_files([path]) as [unfinished], unfinished.open("w", encoding="utf-8") as file:
         for refusal in left.refusals():
             counts[refusal.problem] += 1
             if refusal.problem != "not_given":

@@ -45,12 +45,11 @@ def refined_row(program: Mapping[str, Any], document: Document, policy: Executio
     if program["outcome"] not in KEPT_OUTCOMES:
         return None
     try:
-        text = run(document.text, program["chunks"], policy) or ""
-        text = with_replacements(text, program["personal_data"])
+        text = run(document.text, program["chunks"], program["replacements"], policy)
     except ValueError as error:
         raise DifferentResultError(f"its program does not fit its text: {error}") from error
-    found = text_hash(text)
-    if found != program["refined_hash"]:
+    found = text_hash(text or "")
+    if text is None or found != program["refined_hash"]:
         raise DifferentResultError(f"its program gives a text with the hash {found}")
     return {
         "doc_id": program["doc_id"],
@@ -62,19 +61,3 @@ def refined_row(program: Mapping[str, Any], document: Document, policy: Executio
         "metadata": document.metadata,
         "refined_hash": found,
     }
-
-
-def with_replacements(text: str, replacements: list[Row]) -> str:
-    """Return a text with spans replaced.
-
-    Raises:
-        ValueError: The spans are out of order or outside the text.
-    """
-    pieces: list[str] = []
-    done = 0
-    for each in replacements:
-        if not done <= each["start"] <= each["end"] <= len(text):
-            raise ValueError(f"a replacement of the characters {each['start']} to {each['end']}")
-        pieces += (text[done : each["start"]], each["replacement"])
-        done = each["end"]
-    return "".join([*pieces, text[done:]])

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -87,7 +86,7 @@ class Leftovers:
     @property
     def programs(self) -> int:
         """Programs without their document."""
-        return self._number("SELECT count(*) FROM programs")
+        return self._connection.execute("SELECT count(*) FROM programs").fetchall()[0][0]
 
     def match(self) -> None:
         """Pair programs with documents of the same hash."""
@@ -104,8 +103,7 @@ class Leftovers:
         """Yield rows of MOVED for the documents of an original file, in its order."""
         cursor = self._connection.cursor()
         query = "SELECT * FROM pairs WHERE original_file = ? ORDER BY original_row"
-        cursor.execute(query, [source_file])
-        for batch in cursor.to_arrow_reader(READ_ROWS):
+        for batch in cursor.sql(query, params=[source_file]).to_arrow_reader(READ_ROWS):
             yield from batch.to_pylist()
 
     def refusals(self) -> Iterator[Refusal]:
@@ -114,10 +112,6 @@ class Leftovers:
         cursor.execute(_REFUSALS)
         while rows := cursor.fetchmany(READ_ROWS):
             yield from (Refusal(*row) for row in rows)
-
-    def _number(self, query: str) -> int:
-        found: Any = self._connection.execute(query).fetchone()
-        return found[0]
 
 
 @contextmanager

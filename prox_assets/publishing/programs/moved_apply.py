@@ -41,11 +41,11 @@ class HashTask:
     @property
     def unmatched(self) -> str:
         """Path of the hashes of its documents."""
-        return f"{WORK}/{_name(self.file)}.documents.parquet"
+        return f"{self.source.name}/{WORK}/{_name(self.file)}.documents.parquet"
 
     @property
     def _state(self) -> str:
-        return f"{WORK}/{_name(self.file)}.json"
+        return f"{self.source.name}/{WORK}/{_name(self.file)}.json"
 
     def run(self) -> Applied:
         """Hash the file's documents, unless an earlier run did.
@@ -98,15 +98,15 @@ class MovedTask:
     @property
     def result(self) -> str:
         """Path of the refined documents."""
-        return f"moved-{_name(self.file)}.parquet"
+        return f"{self.source.name}/moved-{_name(self.file)}.parquet"
 
     @property
     def _programs(self) -> str:
-        return f"{WORK}/moved-{_name(self.file)}.programs.parquet"
+        return f"{self.source.name}/{WORK}/moved-{_name(self.file)}.programs.parquet"
 
     @property
     def _state(self) -> str:
-        return f"{WORK}/moved-{_name(self.file)}.json"
+        return f"{self.source.name}/{WORK}/moved-{_name(self.file)}.json"
 
     @property
     def _identity(self) -> str:

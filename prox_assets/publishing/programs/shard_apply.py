@@ -24,7 +24,7 @@ from prox_assets.publishing.programs.tables import REFINED, UNMATCHED, UNUSED, R
 # Increment when the same programs and originals would give other files.
 _FILES = 1
 WORK = "_apply"
-"""Folder for what is left to match by hash, and for how far a run has come."""
+"""Folder, in that of the results, for what is left to match by hash, and for how far a run has come."""
 
 Place = tuple[str, int]
 
@@ -66,21 +66,21 @@ class ShardTask:
     @property
     def result(self) -> str:
         """Path of the refined documents."""
-        return f"{self.shard.shard}.parquet"
+        return f"{self.manifest.corpus}/{self.shard.shard}.parquet"
 
     @property
     def unmatched(self) -> str:
         """Path of the original documents without a program at their place."""
-        return f"{WORK}/{self.shard.shard}.documents.parquet"
+        return f"{self.manifest.corpus}/{WORK}/{self.shard.shard}.documents.parquet"
 
     @property
     def unused(self) -> str:
         """Path of the programs whose document was not at its place."""
-        return f"{WORK}/{self.shard.shard}.programs.parquet"
+        return f"{self.manifest.corpus}/{WORK}/{self.shard.shard}.programs.parquet"
 
     @property
     def _state(self) -> str:
-        return f"{WORK}/{self.shard.shard}.json"
+        return f"{self.manifest.corpus}/{WORK}/{self.shard.shard}.json"
 
     def done(self) -> Applied | None:
         """Return what an earlier run came to, if its results are there and current."""

@@ -43,10 +43,12 @@ PROGRAMS = _schema(
         "What is executed: lines of the document (0-based, inclusive) and the calls on them. Lines in no chunk stay.",
     ),
     (
-        "personal_data",
+        "replacements",
         pa.list_(_REPLACEMENT),
-        "Spans of the text that the programs leave (characters, end exclusive) and what takes their place.",
+        "Spans of the text that these leave (characters, end exclusive) and what takes their place: personal data.",
     ),
+    ("characters_before", pa.int64(), "Characters of the original text."),
+    ("characters_after", pa.int64(), "Characters of the refined text; 0 if the document was dropped."),
     ("refined_hash", pa.string(), "Hash of the refined text, as raw_hash; null if the document was dropped."),
 )
 """A document of a programs data set: where it is, what it must be, what is done to it, and what must come out."""

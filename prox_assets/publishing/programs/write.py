@@ -5,9 +5,10 @@ whose inputs are what they were for the previous version is left alone, and one 
 has equal bytes: a hub stores only what changed.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -22,20 +23,22 @@ from prox_assets.lake.storage import Storage
 from prox_assets.lake.table_files import FileInfo
 from prox_assets.lake.withdrawn import Withdrawn, withdrawn
 from prox_assets.programs import ExecutionPolicy
-from prox_assets.publishing.programs.compiled import compiled, strings_of
+from prox_assets.publishing.programs.compiled import compiled
+from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import Policy, ProgramShard, ProgramsManifest, Refiner, sha256_of
 from prox_assets.publishing.programs.tables import PROGRAMS, Row, RowWriter, read_rows
 from prox_assets.stages.aligned_rows import current_chunk_programs, documents_with_programs, inputs_of_execution
 from prox_assets.stages.discovery import known_shard
-from prox_assets.stages.execution.document_refinement import DocumentFate, refine_document
+from prox_assets.stages.execution.document_refinement import refine_document
 from prox_assets.stages.execution.shard_replay import stored_policy
 from prox_assets.stages.run import Progress, StaleInputError, silent
 
 # Increment when the same programs would make other rows.
 _FILES = 1
 _DOCUMENT_COLUMNS = ("doc_id", "source_row", "source_file", "text", "text_hash", "url")
-_WITHDRAWN = "withdrawn"
+WITHDRAWN = "withdrawn"
+"""Why a document has no row."""
 
 
 def write_programs(lake: Lake, corpus: str, folder: Storage, progress: Progress = silent) -> list[str]:
@@ -118,31 +121,6 @@ def _is_current(folder: Storage, corpus: str, entry: ProgramShard, work: "_Shard
         return not any(work.gone.of(row["doc_id"], row["url"], row["raw_hash"]) for row in read_rows(file, PROGRAMS))
 
 
-@dataclass
-class _Counts:
-    """What a shard's file holds."""
-
-    documents: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=dict)
-    characters_raw: int = 0
-    characters_refined: int = 0
-    characters_of_programs: int = 0
-    characters_of_strings: int = 0
-
-    def add(self, text: str, fate: DocumentFate, chunks: list[Row]) -> None:
-        self.documents += 1
-        self.outcomes[fate.outcome.value] = self.outcomes.get(fate.outcome.value, 0) + 1
-        self.characters_raw += len(text)
-        self.characters_refined += len(fate.text or "")
-        programs = [row["program"] for row in chunks if row["program"] is not None]
-        self.characters_of_programs += sum(map(len, programs))
-        self.characters_of_strings += sum(map(strings_of, programs))
-
-    def leave_out(self, why: str) -> None:
-        self.left_out[why] = self.left_out.get(why, 0) + 1
-
-
 @dataclass(frozen=True)
 class _Shard:
     """A refined shard of the lake, and how it was executed."""
@@ -182,9 +160,10 @@ class _Shard:
     def write(self, folder: Storage) -> ProgramShard:
         """Write the shard's file."""
         name = f"{self.key}.parquet"
-        counts = _Counts()
+        counts, left_out = Counts(), Counter[str]()
         with folder.new_files([f"{self.corpus}/{name}"]) as [path], closing(RowWriter(path, PROGRAMS)) as writer:
-            for row in self._rows(counts):
+            for row in self._rows(left_out):
+                counts.add(row)
                 writer.write(row)
         sha256, size = sha256_of(folder, f"{self.corpus}/{name}")
         return ProgramShard(
@@ -196,10 +175,11 @@ class _Shard:
             row_start=self.place.row_start,
             row_end=self.place.row_end,
             identity=self.identity,
+            left_out=left_out,
             **vars(counts),
         )
 
-    def _rows(self, counts: _Counts) -> Iterator[Row]:
+    def _rows(self, left_out: Counter[str]) -> Iterator[Row]:
         walk = documents_with_programs(
             self.lake, self.corpus, self.key, inputs_of_execution(self.programs), _DOCUMENT_COLUMNS
         )
@@ -213,15 +193,14 @@ class _Shard:
             if (fate.outcome, refined_hash) != (stored["outcome"], stored["refined_hash"]):
                 raise self._differs(f"document {document['doc_id']} comes out differently")
             if fate.outcome is Outcome.QUARANTINED:
-                counts.leave_out(Outcome.QUARANTINED)
+                left_out[Outcome.QUARANTINED.value] += 1
                 continue
             if self.gone.of(document["doc_id"], document["url"], document["text_hash"]):
-                counts.leave_out(_WITHDRAWN)
+                left_out[WITHDRAWN] += 1
                 continue
-            programs: list[Row] = []
-            if fate.text is not None and fate.refinement is not None:
-                programs = compiled(document["doc_id"], document["text"], chunks, fate.refinement, self.policy)
-            counts.add(document["text"], fate, programs)
+            done: Row = {"chunks": [], "replacements": []}
+            if fate.text is not None:
+                done = compiled(document, chunks, fate, self.policy)
             yield {
                 "doc_id": document["doc_id"],
                 "source_file": document["source_file"],
@@ -230,8 +209,9 @@ class _Shard:
                 "raw_hash": document["text_hash"],
                 "outcome": fate.outcome.value,
                 "reason": fate.reason,
-                "chunks": programs,
-                "personal_data": [],
+                **done,
+                "characters_before": len(document["text"]),
+                "characters_after": len(fate.text or ""),
                 "refined_hash": refined_hash,
             }
 
