@@ -101,9 +101,9 @@ def _apply_moved(
     others = [HashTask(originals.source, file, out) for name, file in originals.files.items() if name not in named]
     left.add(out, [task.unmatched for task in _all_of(others, workers, applied)])
     left.match()
+    rest = manifest.model_copy(update={"shards": ()})
     moved = [
-        MovedTask(manifest, originals.source, originals.files[name], out, contents)
-        for name, contents in left.moved_to()
+        MovedTask(rest, originals.source, originals.files[name], out, contents) for name, contents in left.moved_to()
     ]
     for task in moved:
         if task.done() is None:

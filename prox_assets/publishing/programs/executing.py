@@ -8,7 +8,7 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.programs.compiled import run
 from prox_assets.publishing.programs.errors import ProgramsError
-from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest
+from prox_assets.publishing.programs.manifest import ProgramsManifest
 from prox_assets.publishing.programs.tables import Row
 
 
@@ -16,18 +16,18 @@ class DifferentResultError(ProgramsError):
     """A program gives another text than its maker's."""
 
 
-def policy_of(manifest: ProgramsManifest, shard: ProgramShard) -> ExecutionPolicy:
-    """Return how a shard's programs are executed.
+def policy_of(manifest: ProgramsManifest, key: str) -> ExecutionPolicy:
+    """Return a policy of a manifest, by its key there.
 
     Raises:
-        ProgramsError: They were executed by another version of the executor.
+        ProgramsError: It belongs to another version of the executor.
     """
     try:
-        return ExecutionPolicy.from_dict(manifest.policies[shard.policy].settings)
+        return ExecutionPolicy.from_dict(manifest.policies[key].settings)
     except (KeyError, TypeError, ValueError) as error:
         raise ProgramsError(
-            f"the policy of shard {shard.shard!r} of {manifest.corpus} cannot be used: {error}. Use prox_assets "
-            f"{manifest.prox_assets}, which wrote it"
+            f"the programs of {manifest.corpus} cannot be executed as they were: {error}. Use prox_assets "
+            f"{manifest.prox_assets}, which wrote them"
         ) from error
 
 

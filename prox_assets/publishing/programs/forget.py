@@ -19,18 +19,20 @@ _AT_ONCE = 10_000
 def documents_of(export: Export) -> Iterator[pl.DataFrame]:
     """Yield corpus, shard, doc_id, url and text_hash (of the raw text) of all documents in a folder of programs.
 
+    Files that a killed run left without a manifest count, too.
+
     Raises:
         ProgramsError: A file is missing or damaged.
         LakeError: The folder cannot be read.
     """
     folder = export.open()
-    for manifest, shard in _shards(folder):
-        rows = read_programs(folder, f"{manifest.corpus}/{shard.file}", ["doc_id", "url", "raw_hash"])
+    for corpus, file in _files(folder):
+        rows = read_programs(folder, f"{corpus}/{file}", ["doc_id", "url", "raw_hash"])
         while batch := [row for row, _ in zip(rows, range(_AT_ONCE), strict=False)]:
             yield pl.DataFrame(
                 {
-                    "corpus": [manifest.corpus] * len(batch),
-                    "shard": [shard.shard] * len(batch),
+                    "corpus": [corpus] * len(batch),
+                    "shard": [file.removesuffix(".parquet")] * len(batch),
                     "doc_id": [row["doc_id"] for row in batch],
                     "url": pl.Series([row["url"] for row in batch], dtype=pl.String),
                     "text_hash": [row["raw_hash"] for row in batch],
@@ -48,32 +50,36 @@ def forget_documents(export: Export, doc_ids: Collection[str]) -> int:
         LakeError: The folder cannot be read or written.
     """
     folder, ids = export.open(), frozenset(doc_ids)
-    removed = 0
-    for corpus in corpora_of(folder):
-        manifest = ProgramsManifest.read(folder, corpus)
-        if manifest is None:
-            continue
-        shards = [_without(folder, corpus, shard, ids) for shard in manifest.shards]
-        if tuple(shards) != manifest.shards:
-            removed += sum(one.documents for one in manifest.shards) - sum(one.documents for one in shards)
-            manifest.model_copy(update={"shards": tuple(shards)}).write(folder, corpus)
-    return removed
-
-
-def _shards(folder: Storage) -> Iterator[tuple[ProgramsManifest, ProgramShard]]:
+    removed = sum(_rewrite(folder, f"{corpus}/{file}", ids) for corpus, file in _files(folder))
     for corpus in corpora_of(folder):
         manifest = ProgramsManifest.read(folder, corpus)
         if manifest is not None:
-            yield from ((manifest, shard) for shard in manifest.shards)
+            shards = tuple(_counted(folder, corpus, shard) for shard in manifest.shards)
+            if shards != manifest.shards:
+                manifest.model_copy(update={"shards": shards}).write(folder, corpus)
+    return removed
 
 
-def _without(folder: Storage, corpus: str, shard: ProgramShard, doc_ids: frozenset[str]) -> ProgramShard:
-    path = f"{corpus}/{shard.file}"
-    if any(row["doc_id"] in doc_ids for row in read_programs(folder, path, ["doc_id"])):
+def _files(folder: Storage) -> Iterator[tuple[str, str]]:
+    for corpus in folder.list_folders(""):
+        if not corpus.startswith("_"):
+            yield from ((corpus, file) for file in folder.list_files(corpus) if file.endswith(".parquet"))
+
+
+def _rewrite(folder: Storage, path: str, doc_ids: frozenset[str]) -> int:
+    """Write a file again without some documents; return how many those were."""
+    gone = sum(row["doc_id"] in doc_ids for row in read_programs(folder, path, ["doc_id"]))
+    if gone:
         with folder.new_files([path]) as [unfinished], closing(RowWriter(unfinished, PROGRAMS)) as writer:
             for row in read_programs(folder, path):
                 if row["doc_id"] not in doc_ids:
                     writer.write(row)
+    return gone
+
+
+def _counted(folder: Storage, corpus: str, shard: ProgramShard) -> ProgramShard:
+    """Return what the manifest says of a shard, after its file was rewritten."""
+    path = f"{corpus}/{shard.file}"
     sha256, size = sha256_of(folder, path)
     if sha256 == shard.sha256:
         return shard

@@ -79,7 +79,7 @@ class MovedTask:
     """An original file with documents whose programs expected them elsewhere.
 
     Attributes:
-        manifest: Of the programs.
+        manifest: Of the programs; its shards do not matter.
         source: How files are read.
         file: The file.
         out: Where the results go.
@@ -136,7 +136,7 @@ class MovedTask:
         if (applied := self.done()) is not None:
             return applied
         applied = Applied()
-        policies = {shard.shard: policy_of(self.manifest, shard) for shard in self.manifest.shards}
+        policies = {key: policy_of(self.manifest, key) for key in self.manifest.policies}
         with self.out.new_files([self.result, self._state]) as [path, state]:
             with closing(RowWriter(path, REFINED)) as writer, self.out.open(self._programs) as file:
                 programs = read_rows(file, MOVED)
@@ -147,7 +147,7 @@ class MovedTask:
                     if program["original_row"] != document.source_row:
                         continue
                     try:
-                        row = refined_row(program, document, policies[program["shard"]])
+                        row = refined_row(program, document, policies[program["policy"]])
                     except DifferentResultError as error:
                         applied.different += 1
                         applied.problems.append(f"{self.file.source_file}, row {document.source_row}: {error}")

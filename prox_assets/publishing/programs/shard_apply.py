@@ -35,7 +35,7 @@ class ShardTask:
 
     Attributes:
         programs: The folder with the programs.
-        manifest: What it says about them.
+        manifest: What it says about them, but for the shards.
         shard: The shard.
         source: Where the originals are, and how they are read.
         files: Those of them that the shard's programs name, by the name that they have there.
@@ -145,7 +145,7 @@ class _Walk:
         self._result = result
         self._unmatched = unmatched
         self._unused = unused
-        self._policy = policy_of(task.manifest, task.shard)
+        self._policy = policy_of(task.manifest, task.shard.policy)
 
     def run(self) -> None:
         for name, programs in groupby(self._task.rows(), key=lambda row: row["source_file"]):
@@ -207,13 +207,15 @@ class _Walk:
             self._result.write(row)
 
     def _leave(self, program: Row, problem: str) -> None:
-        self._unused.write({**program, "shard": self._task.shard.shard, "problem": problem})
+        self._unused.write({**program, "policy": self._task.shard.policy, "problem": problem})
 
 
 def tasks_of(
     programs: Storage, manifest: ProgramsManifest, originals: Originals, out: Storage
 ) -> Iterator[ShardTask | ProgramsError]:
     """Yield a task for each shard, or why there is none."""
+    # A task is sent to another process, and there may be as many tasks as shards.
+    rest = manifest.model_copy(update={"shards": ()})
     named: list[tuple[ProgramShard, set[str]]] = []
     for shard in manifest.shards:
         try:
@@ -231,4 +233,4 @@ def tasks_of(
         # Rows may have moved behind the last one that the file had.
         is_last = any(ends[name] == shard.row_end for name in names)
         row_end = None if is_last else shard.row_end
-        yield ShardTask(programs, manifest, shard, originals.source, files, out, shard.row_start, row_end)
+        yield ShardTask(programs, rest, shard, originals.source, files, out, shard.row_start, row_end)

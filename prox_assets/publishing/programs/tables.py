@@ -70,8 +70,8 @@ UNMATCHED = _schema(
 )
 """An original document that has no program at its place, or one for another text."""
 
-UNUSED = PROGRAMS.append(pa.field("shard", pa.string())).append(pa.field("problem", pa.string()))
-"""A program of a shard whose document was not found at its place; `problem` is changed, missing or not_given."""
+UNUSED = PROGRAMS.append(pa.field("policy", pa.string())).append(pa.field("problem", pa.string()))
+"""A program, with the key of its policy, whose document was not at its place: changed, missing or not_given."""
 
 MOVED = pa.schema([pa.field("original_file", pa.string()), pa.field("original_row", pa.int64()), *UNUSED])
 """A program and the place where its document was found instead."""

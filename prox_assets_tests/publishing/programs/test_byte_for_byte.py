@@ -116,10 +116,10 @@ def test_programs_that_models_write(tmp_path, chunk_reader: RefinerConfig, doc_r
     refiners = RefinerPair(name="readers", doc=doc_reader, chunk=chunk_reader)
     plan = RefinementPlan(source=sample_source(), refiners=refiners, engine=TransformersEngineConfig(dtype="float32"))
     shards = discover_shards(lake, plan, "run-1").shards
-    result = refine_shards(lake, plan, shards, "run-1", limit=12, report=lambda *_: lambda *_: None)
+    result = refine_shards(lake, plan, shards, "run-1", limit=4, report=lambda *_: lambda *_: None)
     assert result.errors == {}
     programs, out = written(lake, "sample"), out_of(lake)
     applied = programs.apply(sample_source().urls[0], out)
     assert same(refined(out, programs.corpus)) == in_lake(lake, "sample")
     assert any(row["chunks"] for row in programs.rows())
-    assert applied.refined + applied.dropped == 12
+    assert applied.refined + applied.dropped == 4
