@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 
 from prox_assets.corpora.sample import sample_source
-from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import Normalize, parse
-from prox_assets.refiners.config import RefinerConfig, RefinerPair
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
-from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, scored
 from prox_assets_tests.lakes import lake_at
@@ -109,17 +104,3 @@ def test_scored_lines(tmp_path, policy):
     programs, out = written(run.lake, run.corpus), out_of(run.lake)
     assert programs.apply(str(tmp_path / KEY), out).is_complete
     assert same(refined(out, programs.corpus)) == in_lake(run.lake, run.corpus)
-
-
-def test_programs_that_models_write(tmp_path, chunk_reader: RefinerConfig, doc_reader: RefinerConfig):
-    lake = lake_at(tmp_path / "lake")
-    refiners = RefinerPair(name="readers", doc=doc_reader, chunk=chunk_reader)
-    plan = RefinementPlan(source=sample_source(), refiners=refiners, engine=TransformersEngineConfig(dtype="float32"))
-    shards = discover_shards(lake, plan, "run-1").shards
-    result = refine_shards(lake, plan, shards, "run-1", limit=4, report=lambda *_: lambda *_: None)
-    assert result.errors == {}
-    programs, out = written(lake, "sample"), out_of(lake)
-    applied = programs.apply(sample_source().urls[0], out)
-    assert same(refined(out, programs.corpus)) == in_lake(lake, "sample")
-    assert any(row["chunks"] for row in programs.rows())
-    assert applied.refined + applied.dropped == 4
