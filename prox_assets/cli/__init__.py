@@ -8,6 +8,7 @@ import typer
 
 from prox_assets import __version__
 from prox_assets.cli.commands import catalog, judgements, stats
+from prox_assets.cli.commands.apply import apply
 from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
 from prox_assets.cli.commands.compute import compute
@@ -88,6 +89,7 @@ app.command()(browse)
 app.command()(publish)
 app.command()(evaluate)
 app.command()(task_files)
+app.command()(apply)
 
 
 def main() -> None:

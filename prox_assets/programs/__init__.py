@@ -32,6 +32,7 @@ from prox_assets.programs.operations import (
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.refinement import (
     REFUSALS,
+    REPLACE_PERSONAL_DATA,
     ChunkOutcome,
     Edit,
     EditStatus,
@@ -46,6 +47,7 @@ __all__ = [
     "EXECUTOR_VERSION",
     "LINE_LONGER_THAN_WINDOW",
     "REFUSALS",
+    "REPLACE_PERSONAL_DATA",
     "Chunk",
     "ChunkOutcome",
     "ChunkProgram",

@@ -17,12 +17,17 @@ Dialect = Literal["prox", "line-labels"]
 LineNumbers = Literal["document", "chunk"]
 LineDecision = Literal["threshold", "expected_f1"]
 OnEmpty = Literal["keep", "drop"]
+PersonalData = Literal["email", "ip_address", "phone_number"]
+
+PERSONAL_DATA_VERSION = 1
+"""Incremented whenever other personal data is found in some text, or something else takes its place."""
 
 _BEFORE_THEY_EXISTED: dict[str, Any] = {
     "line_decision": "threshold",
     "line_f1_beta": 1.0,
     "line_min_gain": 0.0,
     "on_empty": "drop",
+    "personal_data": (),
 }
 """Fields of later releases, each with what the releases before it did.
 
@@ -58,6 +63,8 @@ class ExecutionPolicy:
             1 - expected F1, by at least this share: 0.1 is a tenth.
         on_empty: What becomes of an edited document of which too little is left: "keep" leaves it as it was, "drop"
             drops it. Reference mode: always "drop".
+        personal_data: Kinds of personal data that are replaced in the text that the programs leave: "email",
+            "ip_address", "phone_number". Reference mode: none.
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
@@ -79,6 +86,7 @@ class ExecutionPolicy:
     line_f1_beta: float = 1.0
     line_min_gain: float = 0.0
     on_empty: OnEmpty = "keep"
+    personal_data: tuple[PersonalData, ...] = ()
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
     reference_error_op: int = 2
@@ -93,6 +101,7 @@ class ExecutionPolicy:
         ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {get_args(choices)}, not {getattr(self, name)!r}")
+        self._check_personal_data()
         if self.mode == "reference" and self.line_numbers == "chunk":
             # The released executor would read them as the document's first lines, and remove those.
             raise ValueError('line_numbers must be "document" in reference mode: the released executor knows no other')
@@ -108,6 +117,15 @@ class ExecutionPolicy:
             for name, value in _BEFORE_THEY_EXISTED.items():
                 object.__setattr__(self, name, value)
 
+    def _check_personal_data(self) -> None:
+        unknown = sorted(set(self.personal_data) - set(get_args(PersonalData)))
+        if unknown:
+            raise ValueError(f"personal_data holds {unknown}; it knows {', '.join(get_args(PersonalData))}")
+        if self.mode == "reference" and self.personal_data:
+            raise ValueError("personal_data must be empty in reference mode: the released executor replaces none")
+        # One order, whatever it was in a file: the fingerprint covers it.
+        object.__setattr__(self, "personal_data", tuple(sorted(set(self.personal_data))))
+
     def first_line_number(self, chunk: Chunk) -> int:
         """Return the number that programs give to the first line of a chunk."""
         return chunk.line_start if self.line_numbers == "document" else 0
@@ -121,6 +139,8 @@ class ExecutionPolicy:
         for name, before in _BEFORE_THEY_EXISTED.items():
             if values[name] == before:
                 del values[name]
+        if self.personal_data:
+            values |= {"personal_data": list(self.personal_data), "personal_data_version": PERSONAL_DATA_VERSION}
         return {"executor_version": EXECUTOR_VERSION, **values}
 
     @classmethod
@@ -138,6 +158,11 @@ class ExecutionPolicy:
             raise ValueError(
                 f"this policy belongs to executor version {version}, installed is {EXECUTOR_VERSION}: "
                 "install the release that wrote it, or execute the stored programs again"
+            )
+        if (found := fields.pop("personal_data_version", PERSONAL_DATA_VERSION)) != PERSONAL_DATA_VERSION:
+            raise ValueError(
+                f"this policy replaced personal data by version {found}, installed is {PERSONAL_DATA_VERSION}: install "
+                "the release that wrote it, or execute the stored programs again"
             )
         unknown = sorted(fields.keys() - {field.name for field in dataclasses.fields(cls)})
         if unknown:

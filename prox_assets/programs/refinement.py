@@ -132,6 +132,9 @@ _NOT_FAILURES = frozenset(
     }
 )
 
+REPLACE_PERSONAL_DATA = "replace_personal_data"
+"""`Edit.operation` of a replacement that the policy asks for and no program names."""
+
 UNPARSED_OPERATION = "unparsed"
 """`Edit.operation` for a piece that is not an operation."""
 
@@ -145,7 +148,8 @@ class Edit(NamedTuple):
     Attributes:
         chunk_index: The chunk whose program contains it.
         position: 0-based position in that program, including unreadable pieces.
-        operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", or "unparsed".
+        operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", "replace_personal_data", or
+            "unparsed".
         arguments: The arguments as a JSON object; for "unparsed" the reason and the text.
         status: An EditStatus.
         characters_removed: Characters that it removed; a removed line counts its line break.

@@ -21,6 +21,7 @@ CHANGES = {
     "line_f1_beta": 2.0,
     "line_min_gain": 0.1,
     "on_empty": "drop",
+    "personal_data": ("email",),
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
     "reference_error_op": 5,
@@ -103,6 +104,19 @@ def test_a_policy_of_another_executor_version_is_refused():
         ExecutionPolicy.from_dict(stored)
 
 
+def test_personal_data_is_part_of_a_policy_only_where_some_is_replaced(monkeypatch):
+    assert ExecutionPolicy().as_dict().keys().isdisjoint({"personal_data", "personal_data_version"})
+    original = ExecutionPolicy(personal_data=("phone_number", "email"))
+    assert original == ExecutionPolicy(personal_data=("email", "phone_number", "email"))
+    stored = json.loads(json.dumps(original.as_dict()))
+    assert ExecutionPolicy.from_dict(stored) == original
+    monkeypatch.setattr(policy, "PERSONAL_DATA_VERSION", policy.PERSONAL_DATA_VERSION + 1)
+    with pytest.raises(ValueError, match="replaced personal data by version 1"):
+        ExecutionPolicy.from_dict(stored)
+    with pytest.raises(ValueError, match="personal_data must be empty in reference mode"):
+        ExecutionPolicy(mode="reference", personal_data=("email",))
+
+
 def test_unknown_fields_are_named():
     with pytest.raises(ValueError, match="unknown execution policy fields: colour"):
         ExecutionPolicy.from_dict({"colour": "red"})
@@ -122,6 +136,7 @@ def test_unknown_fields_are_named():
         ("line_min_gain", -0.1),
         ("line_min_gain", 1.1),
         ("on_empty", "ask"),
+        ("personal_data", ("shoe_size",)),
     ],
 )
 def test_values_outside_their_range_are_refused(field, value):

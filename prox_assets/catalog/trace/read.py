@@ -24,6 +24,7 @@ from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, KEPT_OUTCOMES, WRITTEN_BY, Outcome, Table
 from prox_assets.lake.table_files import FileInfo
+from prox_assets.personal_data import find, replaced
 from prox_assets.programs import (
     ExecutionPolicy,
     Provenance,
@@ -301,6 +302,9 @@ def _provenance(
         return None, str(error)
     except (ValueError, TypeError) as error:
         return None, f"the stored programs cannot be executed again: {error}"
-    if refinement.text != refined:
+    found = find(refinement.text, policy.personal_data)
+    if found:
+        provenance = provenance.with_replacements((one.start, one.end, len(one.replacement)) for one in found)
+    if replaced(refinement.text, found) != refined:
         return None, "the stored programs produce a different text from the stored one; run `prox replay` for details"
     return provenance, None

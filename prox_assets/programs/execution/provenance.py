@@ -30,7 +30,7 @@ class SegmentKind(StrEnum):
     COPIED = "copied"
     """The raw range holds the same characters."""
     REPLACED = "replaced"
-    """A normalize replaced the whole raw range with it."""
+    """A normalize, or a replacement of personal data, replaced the whole raw range with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,32 @@ class Provenance:
         if done < self.raw_length:
             spans.append(Span(done, self.raw_length))
         return tuple(spans)
+
+    def with_replacements(self, replacements: Iterable[tuple[int, int, int]]) -> "Provenance":
+        """Return the map of a text in which spans of the refined text were replaced.
+
+        Args:
+            replacements: Start, end and length of the replacement of each span, from left to right.
+        """
+        segments: list[Segment] = []
+        length = done = 0
+        for start, end, replacement in replacements:
+            segments += self._moved(done, start, length)
+            length += start - done
+            if replacement:
+                of = self.sources(start, end)
+                place = Segment(length, length + replacement, of[0].raw_start, of[-1].raw_end, SegmentKind.REPLACED)
+                segments.append(place)
+            length += replacement
+            done = end
+        segments += self._moved(done, self.refined_length, length)
+        return Provenance(tuple(segments), self.raw_length, length + self.refined_length - done)
+
+    def _moved(self, start: int, end: int, to: int) -> Iterator[Segment]:
+        for segment in self.sources(start, end) if start < end else ():
+            first = segment.refined_start - start + to
+            last = segment.refined_end - start + to
+            yield replace(segment, refined_start=first, refined_end=last)
 
 
 def execute_with_provenance(

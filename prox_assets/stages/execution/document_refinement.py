@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome
+from prox_assets.personal_data import Found, find
 from prox_assets.programs import (
     DocumentDecision,
     DocumentReason,
@@ -17,6 +18,7 @@ from prox_assets.programs import (
     stored_programs,
 )
 from prox_assets.programs.scripts import OUTSIDE_TRAINING
+from prox_assets.stages.execution.personal_data import with_replacements
 from prox_assets.stages.run import StageError
 
 Row = dict[str, Any]
@@ -35,12 +37,16 @@ class DocumentFate:
         reason: Why, where there is more to say.
         text: The refined text if the document was kept, else None.
         refinement: What the executor did, if chunk programs were executed.
+        personal_data: What was replaced in the text that the programs left, if the policy asks for that.
+        left_by_programs: That text, where something was replaced in it.
     """
 
     outcome: Outcome
     reason: str | None
     text: str | None
     refinement: Refinement | None = None
+    personal_data: tuple[Found, ...] = ()
+    left_by_programs: str | None = None
 
 
 def refine_document(document: Row, decision: Row, chunks: list[Row], policy: ExecutionPolicy) -> DocumentFate:
@@ -80,7 +86,11 @@ def refine_document(document: Row, decision: Row, chunks: list[Row], policy: Exe
     reason = refinement.reason or verdict.reason
     if reason is None and all(chunk["skip_reason"] == OUTSIDE_TRAINING for chunk in chunks):
         reason = OUTSIDE_TRAINING
-    return DocumentFate(refinement.outcome, reason, refinement.text if kept else None, refinement)
+    found = find(refinement.text, policy.personal_data) if kept and policy.personal_data else []
+    if not found:
+        return DocumentFate(refinement.outcome, reason, refinement.text if kept else None, refinement)
+    done = with_replacements(refinement, found, chunks)
+    return DocumentFate(done.outcome, reason, done.text, done, tuple(found), refinement.text)
 
 
 def _drop_reason(program: str | None, verdict: DocumentDecision) -> str | None:
