@@ -192,7 +192,8 @@ class CorpusOverview(_Contents):
         for waiting in self.progress.waiting:
             more = ", …" if waiting.shards > NAMED else ""
             names = ", ".join(map(printable, waiting.examples[:NAMED]))
-            text = f"{_shards(waiting.shards)} {waiting.state} at {waiting.stage}: {waiting.reason} ({names}{more})"
+            word = "unfinished" if waiting.state == "missing" else waiting.state
+            text = f"{_shards(waiting.shards)} {word}, {waiting.stage}: {waiting.reason} ({names}{more})"
             yield Notice(level=Level.WARN, corpus=self.corpus, text=text)
         if self.open_alerts:
             text = f"{self.open_alerts} alerts are open" if self.open_alerts > 1 else "an alert is open"
@@ -284,10 +285,9 @@ class LakeOverview(_Contents):
                 found.append(Notice(level=Level.WARN, corpus=None, text=f"{what} cannot be looked at"))
             for replica in export.replicas:
                 if replica.withdrawals_since:
-                    text = (
-                        f"{replica.where} was uploaded before {replica.withdrawals_since} withdrawals, and may hold "
-                        "what they name"
-                    )
+                    count = replica.withdrawals_since
+                    what = "a withdrawal was made" if count == 1 else f"{count} withdrawals were made"
+                    text = f"{what} since {replica.where} was uploaded, and it may hold the documents"
                     found.append(Notice(level=Level.WARN, corpus=None, text=text))
         return sorted(found, key=lambda notice: [*Level].index(notice.level))
 

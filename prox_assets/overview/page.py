@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,7 @@ from prox_assets.programs import ExecutionPolicy
 from prox_assets.proof.statistics.findings import Verdict
 
 SPARK_WIDTH, SPARK_HEIGHT = 90, 22
-NOTICES_SHOWN = 20
+NOTICES_SHOWN = 8
 
 LinksOf = Callable[[CorpusOverview], Sequence[tuple[str, str]]]
 """Takes a corpus and returns its pages, each with its address; the first is what its name leads to."""
@@ -111,8 +112,8 @@ def verdicts_of(proof: ProofOverview) -> dict[str, int]:
 
 def differing(used: Refiners) -> dict[str, object]:
     """Return the settings of a policy that are not the defaults."""
-    defaults = ExecutionPolicy()
-    return {name: value for name, value in used.policy.items() if value != getattr(defaults, name, None)}
+    defaults = asdict(ExecutionPolicy())
+    return {name: value for name, value in used.policy.items() if name in defaults and value != defaults[name]}
 
 
 def _days(overview: LakeOverview) -> Iterator[charts.LineChart]:

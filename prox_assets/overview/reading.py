@@ -104,7 +104,7 @@ def read_overview(
         settings = (watched or WatchedCorpora()).of(corpus).monitoring
         read = reader.read(settings, (plans or {}).get(corpus), open_at_most // len(corpora), attempted)
         exported = sum(corpus in export.corpora for export in written)
-        found.append(read.model_copy(update={"exports": exported, "problems": tuple(problems[corpus])}))
+        found.append(read.model_copy(update={"exports": exported, "problems": tuple(dict.fromkeys(problems[corpus]))}))
     return LakeOverview(
         lake=lake.url,
         written=datetime.now(UTC),

@@ -35,9 +35,9 @@ def print_overview(overview: LakeOverview) -> None:
         say(f"proof {proof.proof}: {proof.models} models of {proof.arms} arms; {said or 'no verdict yet'}")
     if overview.exports:
         copies = sum(len(export.replicas) for export in overview.exports)
-        say(f"{len(overview.exports)} exports, {copies} copies elsewhere")
+        say(f"exports: {len(overview.exports)}, copies elsewhere: {copies}")
     if overview.withdrawals.count:
-        say(f"{overview.withdrawals.count} withdrawals")
+        say(f"withdrawals: {overview.withdrawals.count}")
 
 
 def _table(overview: LakeOverview) -> Table:

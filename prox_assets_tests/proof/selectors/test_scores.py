@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA
 from prox_assets.proof.selectors.scores import DocumentToScore, score_documents, scores_path, write_scores
-from prox_assets.proof.tables import SELECTOR_SCORES
 from prox_assets.refiners.selector.dsir import DsirRecord, DsirSelector
 
 SELECTOR = DsirSelector.fit(
@@ -21,7 +21,7 @@ def test_scores_lie_in_the_lake_with_their_documents_and_reasons(tmp_path: Path)
         for row, text in enumerate(["the mill", "buy now", ""])
     ]
     table = score_documents(SELECTOR, iter([documents[:2], [], documents[2:]]))
-    assert table.schema.equals(SELECTOR_SCORES, check_metadata=True)
+    assert table.schema.equals(SELECTOR_SCORES_SCHEMA, check_metadata=True)
     lake = Lake(str(tmp_path))
     write_scores(lake, "proof", "like_gold", table)
     rows = pl.read_parquet(tmp_path / scores_path("proof", "like_gold"))
@@ -34,4 +34,4 @@ def test_scores_lie_in_the_lake_with_their_documents_and_reasons(tmp_path: Path)
 
 
 def test_no_documents_make_an_empty_table() -> None:
-    assert score_documents(SELECTOR, []).schema.equals(SELECTOR_SCORES)
+    assert score_documents(SELECTOR, []).schema.equals(SELECTOR_SCORES_SCHEMA)
