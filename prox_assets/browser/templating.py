@@ -30,9 +30,11 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
 
 @cache
 def environment() -> Environment:
-    """Return the templates' environment; the trace's templates are shared with `prox trace --html`."""
+    """Return the templates' environment; some are shared with `prox trace --html` and `prox overview --html`."""
     made = Environment(
-        loader=ChoiceLoader([PackageLoader("prox_assets.browser"), PackageLoader("prox_assets.catalog.trace")]),
+        loader=ChoiceLoader(
+            [PackageLoader(f"prox_assets.{room}") for room in ("browser", "catalog.trace", "overview")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -43,6 +45,7 @@ def environment() -> Environment:
         "percent": percent,
         "number": number,
         "utc": utc,
+        "printable": printable,
         "count": "{:,}".format,
         "words": lambda name: str(name).replace("_", " "),
         "retention": _retention,

@@ -82,6 +82,8 @@ def read_overview(
     watched: WatchedCorpora | None = None,
     plans: Mapping[str, RefinementPlan] | None = None,
     open_at_most: int = OPENED,
+    *,
+    remember: bool = True,
 ) -> LakeOverview:
     """Read what an overview says.
 
@@ -90,6 +92,7 @@ def read_overview(
         watched: When a shard of a corpus counts as drifted; by default, the default thresholds.
         plans: Present configurations by corpus: a shard that they would refine otherwise is stale, too.
         open_at_most: How many files are opened to see whether they are current.
+        remember: Leave in the lake what these files say, so that the next overview opens others.
 
     Raises:
         LakeError: The lake cannot be listed.
@@ -100,7 +103,7 @@ def read_overview(
     written = _guarded(problems[None], lambda: _exports(lake), ())
     found = []
     for corpus in corpora:
-        reader = _CorpusReader(lake, corpus, problems[corpus])
+        reader = _CorpusReader(lake, corpus, problems[corpus], remember=remember)
         settings = (watched or WatchedCorpora()).of(corpus).monitoring
         read = reader.read(settings, (plans or {}).get(corpus), open_at_most // len(corpora), attempted)
         exported = sum(corpus in export.corpora for export in written)
@@ -113,7 +116,7 @@ def read_overview(
         exports=written,
         withdrawals=_guarded(problems[None], lambda: _withdrawals(lake), Withdrawals()),
         proofs=_guarded(problems[None], lambda: _proofs(lake, attempted), ()),
-        problems=tuple(problems[None]),
+        problems=tuple(dict.fromkeys(problems[None])),
     )
 
 
@@ -152,8 +155,8 @@ class _Attempted:
 class _CorpusReader:
     """Reads one corpus; what cannot be read is told among its problems."""
 
-    def __init__(self, lake: Lake, corpus: str, problems: list[str]) -> None:
-        self._lake, self._corpus, self._problems = lake, corpus, problems
+    def __init__(self, lake: Lake, corpus: str, problems: list[str], *, remember: bool) -> None:
+        self._lake, self._corpus, self._problems, self._remember = lake, corpus, problems, remember
 
     def read(
         self, settings: DriftSettings, plan: RefinementPlan | None, open_at_most: int, attempted: _Attempted
@@ -239,7 +242,7 @@ class _CorpusReader:
         versions = [
             Shard(key, "", "", "", None, None, size, etag, None, gone_since=gone) for key, size, etag, gone in shards
         ]
-        seen = look(lake, corpus, versions, open_at_most, plan)
+        seen = look(lake, corpus, versions, open_at_most, plan, remember=self._remember)
         done = not_looked_at = 0
         waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         for shard in known:

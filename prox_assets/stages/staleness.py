@@ -79,11 +79,15 @@ def staleness(
 
 
 def look(
-    lake: Lake, corpus: str, shards: Iterable[Shard], open_at_most: int, plan: RefinementPlan | None = None
+    lake: Lake,
+    corpus: str,
+    shards: Iterable[Shard],
+    open_at_most: int,
+    plan: RefinementPlan | None = None,
+    *,
+    remember: bool = False,
 ) -> dict[str, dict[str, Staleness]]:
     """Return how each stage of some of the shards stands: of as many as that opens no more files than is said.
-
-    What it opens is left in the lake, so that the next look opens the files of other shards.
 
     Args:
         lake: The lake.
@@ -91,6 +95,7 @@ def look(
         shards: The shards as last listed.
         open_at_most: How many files may be opened.
         plan: The present configuration; None compares files with each other only.
+        remember: As for `staleness`: the next look opens the files of other shards.
 
     Raises:
         LakeError: The lake cannot be listed.
@@ -102,7 +107,7 @@ def look(
         if unread <= open_at_most:
             open_at_most -= unread
             seen.append(shard)
-    return _look(footers, plan, seen, tuple(STAGES), remember=True)
+    return _look(footers, plan, seen, tuple(STAGES), remember=remember)
 
 
 def _look(
