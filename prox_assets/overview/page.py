@@ -112,8 +112,14 @@ def verdicts_of(proof: ProofOverview) -> dict[str, int]:
 
 def differing(used: Refiners) -> dict[str, object]:
     """Return the settings of a policy that are not the defaults."""
+    if not used.policy:
+        return {}
+    try:
+        stored = asdict(ExecutionPolicy.from_dict(used.policy))
+    except ValueError:  # another release's
+        return dict(used.policy)
     defaults = asdict(ExecutionPolicy())
-    return {name: value for name, value in used.policy.items() if name in defaults and value != defaults[name]}
+    return {name: value for name, value in stored.items() if value != defaults[name]}
 
 
 def _days(overview: LakeOverview) -> Iterator[charts.LineChart]:

@@ -45,7 +45,8 @@ class MeasuredHistory:
 def history_of(con: "DuckDBPyConnection") -> MeasuredHistory:
     """Return a corpus's measurements; the views of HISTORY_TABLES need only HISTORY_COLUMNS."""
     read_once(con, Table.SHARD_METRICS_HISTORY)
-    last = con.sql("SELECT max(measured_at), arg_max(run_id, measured_at) FROM shard_metrics_history").fetchall()
+    last = "SELECT max(measured_at), arg_max(run_id, measured_at) FROM shard_metrics_history"
+    [(last_measured, last_run)] = con.sql(last).fetchall()
     policies = dict(
         con.sql("""
             SELECT execution_fingerprint, CAST(any_value(json_extract(configuration, '$.policy')) AS VARCHAR)
@@ -63,7 +64,8 @@ def history_of(con: "DuckDBPyConnection") -> MeasuredHistory:
     """)
     used = configurations(con).to_dicts()
     return MeasuredHistory(
-        *last[0],
+        last_measured,
+        last_run,
         [{**row, "policy": policies.get(row["execution_fingerprint"])} for row in used],
         trend.pl().to_dicts(),
         totals(con, "day").to_dicts(),
