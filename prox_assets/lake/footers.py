@@ -75,6 +75,10 @@ class Footers:
             self._read.files.setdefault(table, {})[shard] = stamp, info
         return info
 
+    def has(self, table: Table, shard: str) -> bool:
+        """Tell whether there is a file, without opening it."""
+        return f"{shard}.parquet" in self._files[table]
+
     def unread(self, shard: str) -> int:
         """Return how many files of a shard a look at all of them would open."""
         stamps = {table: listed.get(f"{shard}.parquet") for table, listed in self._files.items()}

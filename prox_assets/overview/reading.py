@@ -62,7 +62,6 @@ from prox_assets.overview.contents import (
 )
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.settings import WatchedCorpora
-from prox_assets.stages.shard_states import STAGES
 from prox_assets.stages.staleness import Staleness, look
 from prox_assets.tokens.manifest import MANIFEST, TokenManifest
 
@@ -203,27 +202,32 @@ class _CorpusReader:
         columns: Sequence[str] | None = None,
     ) -> AnswerT | None:
         """Ask the catalog; if a shard is damaged, say so and ask about the others."""
-        lake, corpus = self._lake, self._corpus
         try:
-            return ask_corpus(lake, corpus, question, tables, columns=columns)
+            return ask_corpus(self._lake, self._corpus, question, tables, columns=columns)
         except RetryableLakeError as error:
             self._problems.append(str(error))
-            return None
         except LakeError as error:
-            sound: set[str] = set()
-            damaged: dict[str, str] = {}
-            for table in tables:
-                for shard in lake.shards(corpus, table):
-                    try:
-                        lake.info(corpus, table, shard)
-                        sound.add(shard)
-                    except LakeError as damage:
-                        damaged[shard] = str(damage)
-            self._problems += damaged.values() or [str(error)]
-            if not damaged:
-                return None
-            left = sorted(sound - damaged.keys())
-            return self._guarded(lambda: ask_corpus(lake, corpus, question, tables, left, columns), None)
+            sound = self._guarded(lambda: self._sound_shards(tables), None)
+            if sound is not None:
+                return self._guarded(
+                    lambda: ask_corpus(self._lake, self._corpus, question, tables, sound, columns), None
+                )
+            self._problems.append(str(error))
+        return None
+
+    def _sound_shards(self, tables: Sequence[Table]) -> list[str] | None:
+        """Return the shards without a damaged file, and name the others among the problems; None if none is damaged."""
+        sound: set[str] = set()
+        damaged: dict[str, str] = {}
+        for table in tables:
+            for shard in self._lake.shards(self._corpus, table):
+                try:
+                    self._lake.info(self._corpus, table, shard)
+                    sound.add(shard)
+                except LakeError as damage:
+                    damaged[shard] = str(damage)
+        self._problems += damaged.values()
+        return sorted(sound - damaged.keys()) if damaged else None
 
     def _progress(
         self,
@@ -232,36 +236,24 @@ class _CorpusReader:
         open_at_most: int,
         plan: RefinementPlan | None,
     ) -> Progress:
-        lake, corpus = self._lake, self._corpus
-        there = {stage: set(lake.shards(corpus, table)) for stage, table in STAGES.items()}
-        missing = {
-            shard: next((stage for stage, having in there.items() if shard not in having), None) for shard in known
-        }
-        # The unfinished ones first: a listing alone does not tell whether what they have is current.
-        shards = sorted(listed, key=lambda row: missing[row[0]] is None if row[0] in missing else True)
         versions = [
-            Shard(key, "", "", "", None, None, size, etag, None, gone_since=gone) for key, size, etag, gone in shards
+            Shard(key, "", "", "", None, None, size, etag, None, gone_since=gone) for key, size, etag, gone in listed
         ]
-        seen = look(lake, corpus, versions, open_at_most, plan, remember=self._remember)
-        done = not_looked_at = 0
+        seen = look(self._lake, self._corpus, versions, open_at_most, plan, remember=self._remember)
+        done = 0
         waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        for shard in known:
-            if shard in seen:
-                where = _first_open(seen[shard])
-                if where is None:
-                    done += 1
-                else:
-                    waiting[where].append(shard)
-            elif (stage := missing[shard]) is not None:
-                waiting[stage, State.MISSING.value, "never made"].append(shard)
+        for shard, stages in sorted(seen.items()):
+            where = _first_open(stages)
+            if where is None:
+                done += 1
             else:
-                not_looked_at += 1
+                waiting[where].append(shard)
         gaps = [
             Open(stage=stage, state=state, reason=reason, shards=len(names), examples=tuple(names[:EXAMPLES]))
             for (stage, state, reason), names in waiting.items()
         ]
         gaps.sort(key=lambda gap: -gap.shards)
-        return Progress(done=done, waiting=tuple(gaps), not_looked_at=not_looked_at)
+        return Progress(done=done, waiting=tuple(gaps), not_looked_at=len(known) - len(seen))
 
     def _drift(self, settings: DriftSettings) -> Drift:
         try:

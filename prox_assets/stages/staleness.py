@@ -87,7 +87,10 @@ def look(
     *,
     remember: bool = False,
 ) -> dict[str, dict[str, Staleness]]:
-    """Return how each stage of some of the shards stands: of as many as that opens no more files than is said.
+    """Return how each stage of the shards stands, without opening more files than is said.
+
+    Shards with missing files come first. Where no more files may be opened, only the first missing stage of a shard is
+    told, and shards that have every file are left out.
 
     Args:
         lake: The lake.
@@ -101,13 +104,20 @@ def look(
         LakeError: The lake cannot be listed.
     """
     footers = Footers(lake, corpus, STAGES.values())
+    known = list(shards)
+    gaps = {shard.key: _first_missing(footers, shard) for shard in known}
     seen: list[Shard] = []
-    for shard in shards:
+    for shard in sorted(known, key=lambda shard: gaps[shard.key] is None):
         unread = footers.unread(shard.key)
         if unread <= open_at_most:
             open_at_most -= unread
             seen.append(shard)
-    return _look(footers, plan, seen, tuple(STAGES), remember=remember)
+    listed = {key: {stage: Staleness(State.MISSING, "never made")} for key, stage in gaps.items() if stage is not None}
+    return listed | _look(footers, plan, seen, tuple(STAGES), remember=remember)
+
+
+def _first_missing(footers: Footers, shard: Shard) -> str | None:
+    return next((stage for stage, table in STAGES.items() if not footers.has(table, shard.key)), None)
 
 
 def _look(

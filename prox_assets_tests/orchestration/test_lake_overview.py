@@ -32,7 +32,7 @@ def test_it_shows_corpora_that_no_asset_is_about(tmp_path: Path, instance: dg.Da
     shown = materialization(result, "lake", "overview").metadata
     assert shown["corpora"].value == 2
     assert shown["corpora_with_errors"].value == 0
-    records = shown["table"].value
+    records = shown["table"].records  # type: ignore[attr-defined]
     assert [(row.data["corpus"], row.data["done"]) for row in records] == [("web", 2), ("wiki", 1)]  # type: ignore[union-attr]
     page = (lake.storage.read_bytes("_overview/index.html") or b"").decode()
     assert 'href="http://localhost:3001/corpora/web/report"' in page

@@ -205,3 +205,11 @@ def test_a_damaged_record_of_the_lake_is_a_problem_and_no_end(lake: Lake) -> Non
     assert of(found, "web").cost.attempts == 0
     assert of(found, "wiki").cost.attempts == 2
     assert of(found, "wiki").level is Level.FINE
+
+
+@pytest.mark.local_lake
+def test_a_folder_that_cannot_name_a_corpus_is_a_problem_and_no_end(lake: Lake) -> None:
+    Path(lake.storage.root, "no\ncorpus").mkdir()
+    found = read_overview(lake)
+    assert "cannot name a corpus" in of(found, "no\ncorpus").problems[0]
+    assert of(found, "wiki").level is Level.FINE
