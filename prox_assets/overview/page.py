@@ -63,6 +63,7 @@ class TableHelp:
     """What the table of corpora needs to be drawn, here and in the pages of `prox browse`."""
 
     WIDTH, HEIGHT = SPARK_WIDTH, SPARK_HEIGHT
+    stacked = staticmethod(charts.stacked)
 
     @staticmethod
     def spark(trend: Sequence[Point]) -> str:
@@ -77,18 +78,6 @@ class TableHelp:
         ]
         # A single point would be invisible.
         return "M" + " L".join(places if len(places) > 1 else [*places, *places]) if places else ""
-
-    @staticmethod
-    def stacked(corpus: CorpusOverview) -> list[tuple[str, float, float, int]]:
-        """Lay out the outcomes as (outcome, start, width, documents), in percent of all documents."""
-        counts = corpus.totals.outcomes if corpus.totals else {}
-        whole, start, bars = sum(counts.values()), 0.0, []
-        for name, documents in counts.items():
-            if documents:
-                width = 100 * documents / whole
-                bars.append((name, round(start, 3), round(width, 3), documents))
-                start += width
-        return bars
 
     @staticmethod
     def refined_by(corpus: CorpusOverview) -> str:
