@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import polars as pl
+from pydantic import BaseModel
 
 from prox_assets import __version__
 from prox_assets.catalog.connection import ask_catalog, ask_corpus
@@ -185,10 +186,8 @@ class _CorpusReader:
             cost=Cost() if spent is None else Cost(**asdict(cost_of(spent))),
             failures=() if spent is None else tuple(_failures(spent, known)),
             judgements=dict(judged),
-            trend=tuple(Point(**row) for row in history.trend) if history else (),
-            days=tuple(Day(**{name: row[name] for name in Day.model_fields}) for row in history.days)
-            if history
-            else (),
+            trend=tuple(Point(**_counts(Point, row)) for row in history.trend) if history else (),
+            days=tuple(Day(**_counts(Day, row)) for row in history.days) if history else (),
             has_report=self._guarded(lambda: lake.storage.exists(report_path(corpus)), otherwise=False),
         )
 
@@ -286,9 +285,14 @@ def _first_open(stages: Mapping[str, Staleness]) -> tuple[str, str, str] | None:
     )
 
 
+def _counts(model: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row has of a model's fields; a sum over nothing is 0."""
+    fields = {name: field for name, field in model.model_fields.items() if name in row}
+    return {name: 0 if row[name] is None and field.annotation is int else row[name] for name, field in fields.items()}
+
+
 def _totals(row: Mapping[str, Any]) -> Totals:
-    named = {name: row[name] for name in Totals.model_fields if name != "outcomes"}
-    return Totals(**named, outcomes={outcome.value: row[outcome.value] for outcome in Outcome})
+    return Totals(**_counts(Totals, row), outcomes={outcome.value: row[outcome.value] or 0 for outcome in Outcome})
 
 
 def _refiners(row: Mapping[str, Any]) -> Refiners:
