@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
     from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
+    from prox_assets.orchestration.overview_component import LakeOverview as LakeOverview
     from prox_assets.orchestration.proof_component import RefinementProof as RefinementProof
     from prox_assets.orchestration.publishing_component import PublishedDataset as PublishedDataset
 
@@ -25,6 +26,7 @@ _COMPONENTS = {
     "RefinerLab": "lab_component",
     "RefinementProof": "proof_component",
     "PublishedDataset": "publishing_component",
+    "LakeOverview": "overview_component",
 }
 
 

@@ -19,10 +19,11 @@ from prox_assets.browser.settings import Browser
 from prox_assets.browser.templating import page, script, style_sheet
 from prox_assets.lake.errors import LakeError
 from prox_assets.monitoring.drift.judge import DriftError
+from prox_assets.overview.page import sort_script
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-# Nothing in a document runs or is fetched: scripts and styles come from this server's two files only.
+# Nothing in a document runs or is fetched: scripts and styles come from this server's own files only.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -81,6 +82,7 @@ def browser_app(browser: Browser, hosts: Sequence[str] = LOOPBACK) -> Starlette:
         routes=[
             Route("/static/style.css", lambda _: Response(style_sheet(), media_type="text/css")),
             Route("/static/keys.js", lambda _: Response(script(), media_type="text/javascript")),
+            Route("/static/sort.js", lambda _: Response(sort_script(), media_type="text/javascript")),
             Route("/favicon.ico", lambda _: Response(status_code=204)),
             *corpora.ROUTES,
             *reading.ROUTES,

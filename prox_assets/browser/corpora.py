@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from prox_assets.browser import links
 from prox_assets.browser.filters import Filters, position_query, read_filters, read_position
-from prox_assets.browser.settings import Browser
+from prox_assets.browser.settings import FIRST_PAGE_WAITS, Browser
 from prox_assets.browser.templating import page
 from prox_assets.catalog.connection import ask_catalog, ask_corpus, damage_named
 from prox_assets.catalog.document_lists import list_documents
@@ -22,11 +23,12 @@ from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.judge import DriftError
 from prox_assets.monitoring.prometheus import CONTENT_TYPE, lake_metrics
 from prox_assets.monitoring.report.write import report_path
+from prox_assets.overview.contents import CorpusOverview
+from prox_assets.overview.page import NOTICES_SHOWN, TableHelp
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.shard_states import STAGES, State, shard_states
 
 SHARD_ROWS = 50
-METRICS = ("shard_metrics",)
 
 
 def browser_of(request: Request) -> Browser:
@@ -43,13 +45,21 @@ def named_corpus(request: Request, name: str = "corpus") -> str:
 
 
 def home(request: Request) -> Response:
-    """Show the corpora."""
-    lake = browser_of(request).lake
-    names = lake.corpora()
-    columns = tuple({*shard_queries.COLUMNS, "tokens_in", "tokens_out"})
-    rows = ask_catalog(lake, lambda con: totals(con).to_dicts(), names, METRICS, columns=columns) if names else []
-    counted = {row["corpus"]: row for row in rows}
-    return page(request, "home.html", corpora=[(name, counted.get(name)) for name in names])
+    """Show the corpora, as `prox overview` does; their names alone as long as the rest is being read."""
+    browser = browser_of(request)
+    found = browser.overview.of("", wait=FIRST_PAGE_WAITS)
+    names = [] if found else browser.lake.corpora()
+    return page(request, "home.html", found=found, names=names, help=TableHelp, links_of=_pages, most=NOTICES_SHOWN)
+
+
+def _pages(corpus: CorpusOverview) -> list[tuple[str, str]]:
+    name = corpus.corpus
+    return [
+        ("Shards", links.corpus(name)),
+        ("Documents", links.documents(name)),
+        ("Read a sample", links.new_sample(name)),
+        ("Report", links.report(name)),
+    ]
 
 
 def corpus_page(request: Request) -> Response:
@@ -137,7 +147,7 @@ def only_shards(browser: Browser, corpus: str, filters: Filters) -> frozenset[st
     shards = frozenset([filters.shard]) if filters.shard else None
     if not filters.drifted:
         return shards
-    drifted = browser.drifted.of(corpus, wait=True) or frozenset()
+    drifted = browser.drifted.of(corpus, wait=None) or frozenset()
     if filters.drifted == "yes":
         return drifted if shards is None else drifted & shards
     if shards is None:

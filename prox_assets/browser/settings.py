@@ -7,15 +7,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Generic, TypeVar
 
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import judge_arrivals
+from prox_assets.overview.contents import LakeOverview
+from prox_assets.overview.reading import read_overview
 from prox_assets.stages.settings import WatchedCorpora
 
 # Judging two hundred shards takes a second, so a page waits only this long for it, and the result is kept for a while.
 PAGE_WAITS = 0.05
-JUDGED_FOR = 60.0
+KEPT_FOR = 60.0
+# The first page is about all corpora, and shows their names alone if that takes longer.
+FIRST_PAGE_WAITS = 5.0
+
+ResultT = TypeVar("ResultT")
 
 
 def user_name() -> str:
@@ -26,29 +33,29 @@ def user_name() -> str:
         return "reader"
 
 
-class DriftedShards:
-    """Which shards of each corpus have drifted, judged in the background by the rules of `prox drift`."""
+class Kept(Generic[ResultT]):
+    """Results that take a while: made in the background, one after another, and kept for a minute."""
 
-    def __init__(self, judge: Callable[[str], frozenset[str]]) -> None:
-        self._judge = judge
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="drift")
+    def __init__(self, make: Callable[[str], ResultT]) -> None:
+        self._make = make
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="kept")
         self._lock = threading.Lock()
-        self._judged: dict[str, tuple[float, Future[frozenset[str]]]] = {}
+        self._made: dict[str, tuple[float, Future[ResultT]]] = {}
 
-    def of(self, corpus: str, *, wait: bool = False) -> frozenset[str] | None:
-        """Return the drifted shards of a corpus; None while they are being judged, unless told to wait.
+    def of(self, name: str, wait: float | None = PAGE_WAITS) -> ResultT | None:
+        """Return the result for a name; None while it is being made, after so many seconds; None waits for it.
 
         Raises:
-            LakeError: The metrics cannot be read.
+            LakeError: The lake cannot be read.
             DriftError: The settings do not fit the corpus.
         """
         with self._lock:
-            started, future = self._judged.get(corpus, (0.0, None))
-            if future is None or (future.done() and monotonic() - started > JUDGED_FOR):
-                future = self._pool.submit(self._judge, corpus)
-                self._judged[corpus] = (monotonic(), future)
+            started, future = self._made.get(name, (0.0, None))
+            if future is None or (future.done() and monotonic() - started > KEPT_FOR):
+                future = self._pool.submit(self._make, name)
+                self._made[name] = (monotonic(), future)
         try:
-            return future.result(None if wait else PAGE_WAITS)
+            return future.result(wait)
         except NotYetError:
             return None
 
@@ -61,16 +68,20 @@ class Browser:
         lake: The lake that it shows.
         judge: The name under which judgements are kept unless a reader gives another.
         settings: When a shard of a corpus counts as drifted, and where Dagster's UI is.
-        drifted: The drifted shards.
+        drifted: The drifted shards of a corpus, by the rules of `prox drift`.
+        overview: The overview of the lake; its name is "".
     """
 
     lake: Lake
     judge: str = field(default_factory=user_name)
     settings: WatchedCorpora = field(default_factory=WatchedCorpora)
-    drifted: DriftedShards = field(init=False)
+    drifted: Kept[frozenset[str]] = field(init=False)
+    overview: Kept[LakeOverview] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.drifted = DriftedShards(self._judge)
+        self.drifted = Kept(self._judge)
+        # Nothing is left in the lake: this server writes judgements only.
+        self.overview = Kept(lambda _: read_overview(self.lake, self.settings, remember=False))
 
     def dagster_url(self, corpus: str) -> str | None:
         """Return the address of Dagster's UI for links from a corpus's pages; None for no links."""

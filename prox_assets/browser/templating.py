@@ -16,8 +16,10 @@ from prox_assets.browser.settings import Browser
 from prox_assets.catalog.printable import printable
 from prox_assets.catalog.trace import sentences
 from prox_assets.lake.schemas import Judgement, Outcome
+from prox_assets.monitoring.report.charts import stacked
 from prox_assets.monitoring.report.page import number, percent, utc
 
+_ROOMS = ("browser", "catalog.trace", "overview", "monitoring.report")
 SAFE_ADDRESSES = ("http://", "https://")
 
 
@@ -30,9 +32,14 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
 
 @cache
 def environment() -> Environment:
-    """Return the templates' environment; the trace's templates are shared with `prox trace --html`."""
+    """Return the templates' environment; some are shared with `prox trace --html` and `prox overview --html`."""
     made = Environment(
-        loader=ChoiceLoader([PackageLoader("prox_assets.browser"), PackageLoader("prox_assets.catalog.trace")]),
+        loader=ChoiceLoader(
+            [
+                PackageLoader(f"prox_assets.{room}")
+                for room in ("browser", "catalog.trace", "overview", "monitoring.report")
+            ]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -43,6 +50,7 @@ def environment() -> Environment:
         "percent": percent,
         "number": number,
         "utc": utc,
+        "printable": printable,
         "count": "{:,}".format,
         "words": lambda name: str(name).replace("_", " "),
         "retention": _retention,
@@ -72,20 +80,6 @@ def style_sheet() -> str:
 def script() -> str:
     """Return the script of the keys."""
     return files("prox_assets.browser").joinpath("static", "keys.js").read_text(encoding="utf-8")
-
-
-def stacked(row: Mapping[str, Any]) -> list[tuple[str, float, float, int]]:
-    """Lay out the outcomes of a row of counts as (outcome, start, width, documents), in percent of all documents."""
-    total = sum(row[outcome] or 0 for outcome in Outcome)
-    bars: list[tuple[str, float, float, int]] = []
-    start = 0.0
-    for outcome in Outcome:
-        documents = row[outcome] or 0
-        if documents:
-            width = 100 * documents / total
-            bars.append((str(outcome), round(start, 3), round(width, 3), documents))
-            start += width
-    return bars
 
 
 def _shown(value: object) -> object:

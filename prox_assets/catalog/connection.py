@@ -146,6 +146,8 @@ def open_catalog(
         # DuckDB's wheel has all that we need, so it never downloads extensions.
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         connection.execute("SET TimeZone = 'UTC'")
+        # It would be drawn into what a command prints, as soon as a query takes two seconds.
+        connection.execute("SET enable_progress_bar = false")
         # Names in a query refer to views, never to Python variables of the calling code.
         connection.execute("SET python_enable_replacements = false")
         if not lake.storage.is_local:

@@ -15,7 +15,15 @@ from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_
 from prox_assets.lake.appended import LATEST
 from prox_assets.lake.compute import LABS
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import PROOF_SCHEMAS, PROOFS, ProofTable, proof_path
+from prox_assets.lake.proofs import (
+    PROOF_SCHEMAS,
+    PROOFS,
+    SELECTOR_SCORES,
+    SELECTOR_SCORES_SCHEMA,
+    ProofTable,
+    proof_path,
+    scores_folder,
+)
 from prox_assets.lake.schemas import ADDED_COLUMNS, EXECUTION_TABLES, SCHEMAS, Table
 
 # Up to this many shards, asking for each file is faster than listing a folder of ten thousand, which takes 100 ms on a
@@ -115,7 +123,12 @@ def _proof_views(lake: Lake, place: Callable[[Lake, str], str], only: Collection
         only: Names of the views to create; all by default.
     """
     wanted = [table for table in ProofTable if only is None or table in only]
-    proofs = lake.storage.list_folders(PROOFS) if wanted else []
+    with_scores = only is None or SELECTOR_SCORES in only
+    proofs = lake.storage.list_folders(PROOFS) if wanted or with_scores else []
+    if with_scores:
+        yield f"CREATE OR REPLACE VIEW {SELECTOR_SCORES} AS {_selector_scores(lake, place, proofs)}"
+    if not wanted:
+        return
     folders = {proof: lake.storage.list_files(f"{PROOFS}/{proof}") for proof in proofs}
     for table in wanted:
         schema = PROOF_SCHEMAS[table]
@@ -123,6 +136,19 @@ def _proof_views(lake: Lake, place: Callable[[Lake, str], str], only: Collection
         files = [place(lake, proof_path(proof, table)) for proof, names in folders.items() if table.file_name in names]
         rows = f"SELECT * FROM {parquet_rows(files, types)}" if files else no_rows(types)
         yield f"CREATE OR REPLACE VIEW {table} AS {rows}"
+
+
+def _selector_scores(lake: Lake, place: Callable[[Lake, str], str], proofs: Sequence[str]) -> str:
+    """Return the query for what selectors say of documents; proof and arm are in the names of folder and file."""
+    types = {field.name: duckdb_type(field.type) for field in SELECTOR_SCORES_SCHEMA}
+    folders = [folder for proof in proofs if lake.storage.list_files(folder := scores_folder(proof))]
+    if not folders:
+        return no_rows({"proof": "VARCHAR", "arm": "VARCHAR", **types})
+    return (
+        "SELECT split_part(filename, '/', -3) AS proof, "
+        "regexp_replace(split_part(filename, '/', -1), '[.]parquet$', '') AS arm, "
+        f"{', '.join(types)} FROM {parquet_rows([f'{place(lake, folder)}/*.parquet' for folder in folders])}"
+    )
 
 
 def _shard_views(

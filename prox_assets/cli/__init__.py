@@ -19,6 +19,7 @@ from prox_assets.cli.commands.gc import gc
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
 from prox_assets.cli.commands.publish import publish
+from prox_assets.cli.commands.overview import overview
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
@@ -77,6 +78,7 @@ app.command()(sql)
 app.add_typer(stats.app, name="stats")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(judgements.app, name="judgements")
+app.command()(overview)
 app.command()(report)
 app.command()(compute)
 app.command()(drift)

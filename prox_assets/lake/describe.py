@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from prox_assets.lake.proofs import PROOF_SCHEMAS, ProofTable
+from prox_assets.lake.proofs import PROOF_SCHEMAS, SELECTOR_SCORES, SELECTOR_SCORES_SCHEMA, ProofTable, scores_folder
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMA_VERSION, SCHEMAS, Table
 
 INTRODUCTION = f"""# The lake
@@ -41,6 +41,9 @@ PROOF_INTRODUCTION = f"""
 The tables that follow are of [proofs](proof.md): `{{lake}}/_proofs/{{proof}}/{ProofTable.SCORES.file_name}`,
 `{ProofTable.CONTRASTS.file_name}` and `{ProofTable.ARMS.file_name}`, replaced by every report of the proof. The catalog
 shows them as the views {", ".join(f"`{table}`" for table in ProofTable)}.
+
+What selectors say of documents is in `{{lake}}/{scores_folder("{proof}")}/{{arm}}.parquet`, replaced when the arm is
+written again; the view `{SELECTOR_SCORES}` has the columns `proof` and `arm` as well.
 """
 
 
@@ -48,7 +51,8 @@ def lake_page() -> str:
     """Return the page as Markdown."""
     tables = [_section(table, SCHEMAS[table], DESCRIPTIONS[table]) for table in Table]
     proofs = [_section(table, schema, _descriptions(schema)) for table, schema in PROOF_SCHEMAS.items()]
-    return "".join([INTRODUCTION, *tables, PROOF_INTRODUCTION, *proofs])
+    scores = _section(SELECTOR_SCORES, SELECTOR_SCORES_SCHEMA, _descriptions(SELECTOR_SCORES_SCHEMA))
+    return "".join([INTRODUCTION, *tables, PROOF_INTRODUCTION, *proofs, scores])
 
 
 def _section(name: str, schema: pa.Schema, descriptions: Mapping[str, str]) -> str:

@@ -75,6 +75,20 @@ class Footers:
             self._read.files.setdefault(table, {})[shard] = stamp, info
         return info
 
+    def has(self, table: Table, shard: str) -> bool:
+        """Tell whether there is a file, without opening it."""
+        return f"{shard}.parquet" in self._files[table]
+
+    def unread(self, shard: str) -> int:
+        """Return how many files of a shard a look at all of them would open."""
+        stamps = {table: listed.get(f"{shard}.parquet") for table, listed in self._files.items()}
+        opened = sum(
+            stamp is not None and self._remembered.files.get(table, {}).get(shard, (None,))[0] != stamp
+            for table, stamp in stamps.items()
+        )
+        stamp = self._executions.get(f"{shard}.json")
+        return opened + (stamp is not None and self._remembered.executions.get(shard, (None,))[0] != stamp)
+
     def execution(self, shard: str) -> str | None:
         """Return the execution_id that a shard's manifest names, or None.
 

@@ -1,6 +1,7 @@
 """The tables of proofs: `_proofs/{proof}/{scores,contrasts,arms}.parquet`, replaced as a whole by every report.
 
-A proof spans corpora, so it lies beside them. The lake knows its columns, so that the catalog can show them.
+A proof spans corpora, so it lies beside them. The lake knows its columns, so that the catalog can show them. What a
+selector says of each document is in a file for each of its arms, `_proofs/{proof}/selector_scores/{arm}.parquet`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -100,6 +101,24 @@ PROOF_SCHEMAS: dict[ProofTable, pa.Schema] = {
         ("share_kept", _REAL, "Characters of the arm per character of the raw text of all its documents."),
     ),
 }
+
+SELECTOR_SCORES = "selector_scores"
+"""Folder of the scores of selectors in a proof's folder; the name of their view, which has `proof` and `arm`, too."""
+
+SELECTOR_SCORES_SCHEMA = _described(
+    ("corpus", _NAME, "Corpus of the document."),
+    ("shard", _NAME, "Its shard."),
+    ("doc_id", _NAME, "Its doc_id."),
+    ("source_row", _COUNT, "Its row in the source file."),
+    ("selector", _NAME, "The selector: dsir, perplexity, linear, fasttext or educational."),
+    ("score", _REAL, "Its score; higher is better."),
+    ("reason", _NAME, "What the score is, with its value."),
+)
+
+
+def scores_folder(proof: str) -> str:
+    """Return the folder, relative to the lake, of the scores of a proof's selectors."""
+    return f"{PROOFS}/{proof}/{SELECTOR_SCORES}"
 
 
 def proof_path(proof: str, table: ProofTable) -> str:

@@ -23,6 +23,23 @@ class Automation(StrEnum):
     EAGER = "eager"
 
 
+def cron_expression(value: str | None) -> str | None:
+    """Return a schedule as it is written.
+
+    Raises:
+        ValueError: It is no cron expression.
+    """
+    if value is None:
+        return None
+    try:
+        dg.ScheduleDefinition(name="report", cron_schedule=value, target="*")
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ValueError(
+            f"{value!r} is not a cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
+        ) from error
+    return value
+
+
 class CorpusSettings(WatchSettings, RefinementSettings):
     """The attributes of a RefinedCorpus. Strings may contain templates such as {{ env.PROX_BUCKET }}."""
 
@@ -93,18 +110,7 @@ class CorpusSettings(WatchSettings, RefinementSettings):
         """YAML reads a bare `off` as false."""
         return Automation.OFF if value is False else value
 
-    @field_validator("report_schedule")
-    @classmethod
-    def _is_a_cron_expression(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            dg.ScheduleDefinition(name="report", cron_schedule=value, target="*")
-        except dg.DagsterInvalidDefinitionError as error:
-            raise ValueError(
-                f"{value!r} is not a cron expression, such as 0 5 * * * (minute, hour, day, month, weekday)"
-            ) from error
-        return value
+    _is_a_cron_expression = field_validator("report_schedule")(cron_expression)
 
     @property
     def partitions(self) -> dg.DynamicPartitionsDefinition:

@@ -62,6 +62,8 @@ class DocumentNotes:
         characters: Characters of the raw text of all documents.
         quarantined: Documents left out of every arm, because a refiner failed on them, by the refined corpus.
         other_scripts: Documents left out because they are in none of `text.scripts`.
+        read: Identity of the documents of every shard, by corpus of the proof and shard.
+        executed: Execution of every shard that a refined arm is made from, by its corpus and shard.
     """
 
     identity: str
@@ -73,6 +75,9 @@ class DocumentNotes:
     characters: int
     quarantined: dict[str, int]
     other_scripts: int = 0
+    # Empty in tables that an earlier release wrote.
+    read: dict[str, dict[str, str]] = field(default_factory=dict)
+    executed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def training(self) -> int:
@@ -190,6 +195,8 @@ class _DocumentWriter:
     quarantined: Counter[str] = field(default_factory=Counter)
     other_scripts: int = 0
     inputs: list[Any] = field(default_factory=list)
+    read: dict[str, dict[str, str]] = field(default_factory=dict)
+    executed: dict[str, dict[str, str]] = field(default_factory=dict)
     has_site: bool = False
 
     def of_corpus(self, corpus: str) -> Iterator[pl.DataFrame]:
@@ -214,6 +221,7 @@ class _DocumentWriter:
                 yield rows.insert_column(0, positions)
                 self.shards.append(DocumentShard(corpus, shard, identity, start, start + rows.height))
             self.inputs.append([corpus, shard, identity, fingerprint(sorted(quarantined))])
+            self.read.setdefault(corpus, {})[shard] = identity
         if self._documents == before:
             raise ProofError(
                 f"corpus {corpus} of the lake {self.lake.url} has no documents that could be compared: read some with "
@@ -243,6 +251,8 @@ class _DocumentWriter:
             characters=self.characters,
             quarantined=dict(self.quarantined),
             other_scripts=self.other_scripts,
+            read=self.read,
+            executed=self.executed,
         )
 
     @property
@@ -254,7 +264,9 @@ class _DocumentWriter:
         found: set[str] = set()
         arms = [arm for arm in self.settings.arms if isinstance(arm, RefinedArm)]
         for refined in sorted({arm.corpora.get(corpus, corpus) for arm in arms}):
-            outcomes = outcomes_of(self.lake, corpus, identity, refined_shard(self.lake, refined, shard))
+            of_shard = refined_shard(self.lake, refined, shard)
+            self.executed.setdefault(refined, {})[shard] = of_shard.execution
+            outcomes = outcomes_of(self.lake, corpus, identity, of_shard)
             failed = outcomes.filter(pl.col("outcome") == Outcome.QUARANTINED.value)["doc_id"].to_list()
             self.quarantined[refined] += len(failed)
             found.update(failed)

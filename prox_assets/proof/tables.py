@@ -58,13 +58,3 @@ SCORES = _described(
         "What the values' sum is divided by: bytes times ln 2 for bits_per_byte, 1 for accuracies.",
     ),
 )
-
-SELECTOR_SCORES = _described(
-    ("corpus", pa.string(), "Corpus of the document."),
-    ("shard", pa.string(), "Its shard."),
-    ("doc_id", pa.string(), "Its doc_id."),
-    ("source_row", pa.int64(), "Its row in the source file."),
-    ("selector", pa.string(), "The selector: dsir, perplexity, linear, fasttext or educational."),
-    ("score", pa.float64(), "Its score; higher is better."),
-    ("reason", pa.string(), "What the score is, with its value."),
-)

@@ -2,14 +2,15 @@
 
 `shard_states` compares files with each other; this also compares them with the settings, so a moved threshold or
 another refiner shows before anything runs. `prox shards --settings` and the checks `up_to_date` print the same.
+`look` does it for an overview: also without settings, and without opening every file of a large corpus.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State
@@ -72,16 +73,89 @@ def staleness(
     Raises:
         LakeError: The lake cannot be listed.
     """
-    refiners = {level: refiner_fingerprint(plan, level) for level in ("doc", "chunk")}
     known, stages = list(shards), tuple(STAGES)
     wanted = stages[: stages.index(last) + 1]
     footers = Footers(lake, plan.corpus, [STAGES[stage] for stage in wanted])
-    withdrawn = pending(lake, plan.corpus)
+    return _look(footers, plan, pending(lake, plan.corpus), known, wanted, remember=remember)
+
+
+def look(
+    lake: Lake,
+    corpus: str,
+    shards: Iterable[Shard],
+    open_at_most: int,
+    plan: RefinementPlan | None = None,
+    *,
+    remember: bool = False,
+) -> dict[str, dict[str, Staleness]]:
+    """Return how each stage of the shards stands, without opening more files than is said.
+
+    Shards with missing files come first. Where no more files may be opened, only the first missing stage of a shard is
+    told, and shards that have every file are left out.
+
+    Args:
+        lake: The lake.
+        corpus: The corpus.
+        shards: The shards as last listed.
+        open_at_most: How many files may be opened.
+        plan: The present configuration; None compares files with each other only.
+        remember: As for `staleness`: the next look opens the files of other shards.
+
+    Raises:
+        LakeError: The lake cannot be listed.
+    """
+    footers = Footers(lake, corpus, STAGES.values())
+    known = list(shards)
+    gaps = {shard.key: _first_missing(footers, shard) for shard in known}
+    seen: list[Shard] = []
+    for shard in sorted(known, key=lambda shard: gaps[shard.key] is None):
+        unread = footers.unread(shard.key)
+        if unread <= open_at_most:
+            open_at_most -= unread
+            seen.append(shard)
+    listed = {key: {stage: Staleness(State.MISSING, "never made")} for key, stage in gaps.items() if stage is not None}
+    return listed | _look(footers, plan, pending(lake, corpus), seen, tuple(STAGES), remember=remember)
+
+
+def _first_missing(footers: Footers, shard: Shard) -> str | None:
+    return next((stage for stage, table in STAGES.items() if not footers.has(table, shard.key)), None)
+
+
+def _look(
+    footers: Footers,
+    plan: RefinementPlan | None,
+    withdrawn: Collection[str],
+    shards: Sequence[Shard],
+    wanted: Sequence[str],
+    *,
+    remember: bool,
+) -> dict[str, dict[str, Staleness]]:
+    configured = None if plan is None else _Configured.of(plan)
     with ThreadPoolExecutor(READERS) as readers:
-        found = [*readers.map(partial(_of_shard, footers, plan, refiners, withdrawn, wanted), known)]
+        found = [*readers.map(partial(_of_shard, footers, configured, withdrawn, wanted), shards)]
     if remember:
         footers.remember()
-    return {shard.key: stages for shard, stages in zip(known, found, strict=True)}
+    return {shard.key: stages for shard, stages in zip(shards, found, strict=True)}
+
+
+class _Configured(NamedTuple):
+    """What a configuration says of the files that it makes; the refiners' fingerprints are None where unknown."""
+
+    documents: str
+    doc_refiner: str | None
+    chunk_refiner: str | None
+    chunk_floor: float | None
+    outcomes: str
+
+    @classmethod
+    def of(cls, plan: RefinementPlan) -> "_Configured":
+        return cls(
+            plan.ingest_fingerprint,
+            refiner_fingerprint(plan, "doc"),
+            refiner_fingerprint(plan, "chunk"),
+            plan.chunk_floor,
+            plan.execution_fingerprint,
+        )
 
 
 def refiner_fingerprint(plan: RefinementPlan, level: Literal["doc", "chunk"]) -> str | None:
@@ -110,8 +184,7 @@ def summarize(stages: Iterable[Staleness]) -> str:
 
 def _of_shard(
     footers: Footers,
-    plan: RefinementPlan,
-    refiners: Mapping[str, str | None],
+    plan: _Configured | None,
     withdrawn: Collection[str],
     wanted: Sequence[str],
     shard: Shard,
@@ -132,19 +205,19 @@ def _of_shard(
         "raw_shards": {
             "documents were withdrawn": shard.key in withdrawn,
             "the source file has changed": _note(documents, "source_version") != source_version(*shard.version),
-            "the reading settings have changed": _fingerprint(documents) != plan.ingest_fingerprint,
+            "the reading settings have changed": plan is not None and _fingerprint(documents) != plan.documents,
         },
         "doc_programs": {
-            "the document refiner has changed": _differs(decisions, refiners["doc"]),
+            "the document refiner has changed": _differs(decisions, plan and plan.doc_refiner),
             "documents were read again": _note(decisions, "documents") != _identity(documents),
         },
         "chunk_programs": {
-            "the chunk refiner has changed": _differs(chunks, refiners["chunk"]),
-            "chunk_floor has changed": _note(chunks, "chunk_floor") != plan.chunk_floor,
+            "the chunk refiner has changed": _differs(chunks, plan and plan.chunk_refiner),
+            "chunk_floor has changed": plan is not None and _note(chunks, "chunk_floor") != plan.chunk_floor,
             "doc_programs are newer": _note(chunks, "doc_programs") != _identity(decisions),
         },
         "refined_shards": {
-            "thresholds or executor have changed": _fingerprint(outcomes) != plan.execution_fingerprint,
+            "thresholds or executor have changed": plan is not None and _fingerprint(outcomes) != plan.outcomes,
             "chunk_programs are newer": _note(outcomes, "chunk_programs") != _identity(chunks),
             "an execution was cut short": _note(outcomes, "execution_id") != execution,
         },

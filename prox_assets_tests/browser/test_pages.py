@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from prox_assets.browser import links
+from prox_assets.browser.settings import Kept
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.write import write_report
@@ -76,9 +77,18 @@ def test_every_link_of_every_page_leads_to_a_page(client):
 
 
 def test_the_first_page_counts_each_corpus(client):
+    client.app.state.browser.overview.of("", wait=None)
     text = " ".join(parsed(client, "/").text.split())
-    assert "web 10 documents in 1 measured shard" in text
+    assert "webrulesDocuments Read a sample Report 1 of 1 1080% kept" in text
     assert "web_two" in text
+
+
+def test_the_first_page_shows_names_until_the_lake_is_read(lake):
+    client = client_of(lake)
+    client.app.state.browser.overview = Kept(lambda _: None)
+    page = parsed(client, "/")
+    assert "is being read" in page.text
+    assert links.corpus(CORPUS) in page.links
 
 
 def test_a_corpus_shows_its_shards_with_state_and_counts(client):

@@ -10,11 +10,11 @@ import pytest
 from prox_assets.catalog.compaction import Compacted
 from prox_assets.catalog.file import TEXT_TABLES, write_catalog
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.proofs import ProofTable
+from prox_assets.lake.proofs import SELECTOR_SCORES, ProofTable
 from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 
-NAMES = {*map(str, Table), *map(str, Compacted), *map(str, ProofTable)}
+NAMES = {*map(str, Table), *map(str, Compacted), *map(str, ProofTable), SELECTOR_SCORES}
 READ = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as con:

@@ -165,8 +165,11 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
     assert attributes["corpus"] == "my_pages"
     assert component(**attributes).settings.pool_of_inference == "cpu_model"
 
+    run_dg(dg_project, "scaffold", "defs", "prox_assets.LakeOverview", "all_corpora")
     run_dg(dg_project, "check", "yaml")
-    assert "my_pages/refined_shards" in run_dg(dg_project, "list", "defs", "--json")
+    listed = run_dg(dg_project, "list", "defs", "--json")
+    assert "my_pages/refined_shards" in listed
+    assert "lake/overview" in listed
 
 
 def test_the_plan_of_a_file_keeps_its_fingerprints() -> None:

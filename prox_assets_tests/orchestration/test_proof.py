@@ -95,6 +95,8 @@ def test_a_proof_goes_from_arms_to_a_report_and_says_that_the_sample_is_too_smal
     assert result.success
     shown = materialization(result, "proof", "proof_report").metadata
     assert "too small to conclude" in str(shown["verdicts"].value)
+    [check] = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == ("up_to_date", True), check.description
     assert proof.folder.report().is_file()
     arms = ask_catalog(lake, lambda con: con.sql("SELECT arm FROM proof_arms ORDER BY arm").fetchall())
     assert [name for (name,) in arms] == sorted(ARMS)

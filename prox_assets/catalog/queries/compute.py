@@ -1,6 +1,7 @@
 """What refining and training have cost. The view `compute` shows the latest row of each attempt."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prox_assets.catalog.connection import ask_catalog, damage_named
@@ -90,4 +91,49 @@ def by_stage(rows: "pl.DataFrame") -> "pl.DataFrame":
             pl.col("flops").filter(failed).sum().alias("failed_flops"),
         )
         .sort("corpus", maintain_order=True)
+    )
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What some attempts have cost together.
+
+    Attributes:
+        attempts: How many.
+        failed: How many failed or were killed.
+        unfinished: How many have not ended.
+        flops: Operations, as far as they are known.
+        failed_flops: Operations of those that did not succeed.
+        unknown: How many have an unknown number of operations.
+        device_hours: Wall time times devices, in hours.
+        prompt_tokens: Tokens that models were shown.
+        generated_tokens: Tokens that they generated.
+        training_tokens: Tokens that they were trained on.
+    """
+
+    attempts: int
+    failed: int
+    unfinished: int
+    flops: float
+    failed_flops: float
+    unknown: int
+    device_hours: float
+    prompt_tokens: int
+    generated_tokens: int
+    training_tokens: int
+
+
+def cost_of(rows: "pl.DataFrame") -> Spent:
+    """Return what attempts have cost together, given rows as `attempts` returns them."""
+    return Spent(
+        attempts=len(rows),
+        failed=int(rows["succeeded"].not_().sum()),
+        unfinished=rows["succeeded"].null_count(),
+        flops=float(rows["flops"].sum()),
+        failed_flops=float(rows.filter(~rows["succeeded"].fill_null(value=False))["flops"].sum()),
+        unknown=rows["flops"].null_count(),
+        device_hours=float((rows["seconds"] * rows["devices"]).sum()) / 3600,
+        prompt_tokens=int(rows["prompt_tokens"].sum()),
+        generated_tokens=int(rows["generated_tokens"].sum()),
+        training_tokens=int(rows["training_tokens"].sum()),
     )

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from prox_assets.catalog.queries.compute import attempts, by_stage
+from prox_assets.catalog.queries.compute import Spent, attempts, by_stage, cost_of
 from prox_assets.cli.console import fail, plain_errors, say
 from prox_assets.cli.options import CorpusOption, LakeOption
 from prox_assets.cli.views.rows import FormatOption, OutputOption, show_rows
 from prox_assets.compute.break_even import Curve, break_even_tokens, cost_ratio, raw_needs
 from prox_assets.compute.flops import training_flops
 from prox_assets.lake.lake import Lake
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _SUFFIXES = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
@@ -98,7 +95,7 @@ def compute(
     show_rows(by_stage(rows).to_arrow(), form, output)
     if form != "table" or output is not None or rows.is_empty():
         return
-    refining = _Cost(rows.filter(rows["refiner"].is_not_null()))
+    refining = cost_of(rows.filter(rows["refiner"].is_not_null()))
     for sentence in _refining(refining):
         say(sentence)
     if train is not None and tokens is not None:
@@ -108,40 +105,25 @@ def compute(
             say(
                 _curve(refining, train, tokens, models, _read_curve(curve), score, lower_is_better=not higher_is_better)
             )
-    for sentence in _against_recorded(refining, _Cost(rows.filter(rows["training_tokens"] > 0))):
+    for sentence in _against_recorded(refining, cost_of(rows.filter(rows["training_tokens"] > 0))):
         say(sentence)
 
 
-class _Cost:
-    """What some attempts have cost together.
-
-    Attributes:
-        attempts: How many.
-        flops: Operations, as far as they are known.
-        failed: Operations of those that did not succeed.
-        unknown: How many have an unknown number of operations.
-        hours: Device-hours.
-    """
-
-    def __init__(self, rows: "pl.DataFrame") -> None:
-        self.attempts = len(rows)
-        self.flops = float(rows["flops"].sum())
-        self.failed = float(rows.filter(~rows["succeeded"].fill_null(value=False))["flops"].sum())
-        self.unknown = rows["flops"].null_count()
-        self.hours = float((rows["seconds"] * rows["devices"]).sum()) / 3600
-
-
-def _refining(cost: _Cost) -> Iterator[str]:
+def _refining(cost: Spent) -> Iterator[str]:
     if not cost.attempts:
         yield "nothing was refined yet"
         return
-    lost = f", {cost.failed / cost.flops:.1%} of them in attempts that failed or have not ended" if cost.failed else ""
-    yield f"refining: {cost.flops:.3g} operations{lost}; {cost.hours:,.3g} device-hours"
+    lost = (
+        f", {cost.failed_flops / cost.flops:.1%} of them in attempts that failed or have not ended"
+        if cost.failed_flops
+        else ""
+    )
+    yield f"refining: {cost.flops:.3g} operations{lost}; {cost.device_hours:,.3g} device-hours"
     if cost.unknown:
         yield f"the operations of {cost.unknown:,} attempts are unknown, and left out: nobody knows their models' sizes"
 
 
-def _against(cost: _Cost, parameters: float, tokens: float, hours: float | None, models: int) -> Iterator[str]:
+def _against(cost: Spent, parameters: float, tokens: float, hours: float | None, models: int) -> Iterator[str]:
     training = training_flops(parameters, tokens)
     shared = f" if {models:,} models share it" if models > 1 else ""
     yield (
@@ -149,13 +131,13 @@ def _against(cost: _Cost, parameters: float, tokens: float, hours: float | None,
         f"refining is {cost_ratio(cost.flops, training, models):.2%} of that{shared}"
     )
     if hours is not None and hours > 0:
-        yield f"in device-hours, refining is {cost_ratio(cost.hours, hours, models):.2%} of {hours:,.3g}{shared}"
+        yield f"in device-hours, refining is {cost_ratio(cost.device_hours, hours, models):.2%} of {hours:,.3g}{shared}"
     extra = break_even_tokens(cost.flops, parameters, models)
     yield f"refining pays if a model on raw text needs more than {extra:.3g} tokens beyond these for the same score"
 
 
 def _curve(
-    cost: _Cost, parameters: float, tokens: float, models: int, curve: Curve, score: float, *, lower_is_better: bool
+    cost: Spent, parameters: float, tokens: float, models: int, curve: Curve, score: float, *, lower_is_better: bool
 ) -> str:
     break_even = break_even_tokens(cost.flops, parameters, models)
     needs = raw_needs(curve, score, tokens, break_even, lower_is_better=lower_is_better)
@@ -169,13 +151,16 @@ def _curve(
     return f"{said[needs.bound]}: {verdict[needs.pays]}"
 
 
-def _against_recorded(refining: _Cost, training: _Cost) -> Iterator[str]:
+def _against_recorded(refining: Spent, training: Spent) -> Iterator[str]:
     if not training.attempts:
         return
-    cost = f"{training.flops:.3g} operations, {training.hours:,.3g} device-hours"
+    cost = f"{training.flops:.3g} operations, {training.device_hours:,.3g} device-hours"
     yield f"trainings on record: {training.attempts:,}, {cost}"
-    if refining.attempts and training.flops and training.hours:
-        flops, hours = cost_ratio(refining.flops, training.flops), cost_ratio(refining.hours, training.hours)
+    if refining.attempts and training.flops and training.device_hours:
+        flops, hours = (
+            cost_ratio(refining.flops, training.flops),
+            cost_ratio(refining.device_hours, training.device_hours),
+        )
         yield f"refining is {flops:.2%} of all of them by operations, {hours:.2%} by device-hours"
 
 

@@ -6,6 +6,9 @@ The templates turn them into SVG; style.css has colours and font sizes.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from prox_assets.lake.schemas import Outcome
 
 WIDTH, HEIGHT = 380, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 20
@@ -112,6 +115,23 @@ def interval_bars(values: Sequence[tuple[float, float, float]]) -> list[Interval
         return round(100 * (value - start) / length, 2)
 
     return [IntervalBar(at(0), at(low), round(at(high) - at(low), 2), at(value)) for low, value, high in values]
+
+
+def stacked(counts: Mapping[str, Any]) -> list[tuple[str, float, float, int]]:
+    """Lay out documents by outcome as (outcome, start, width, documents), in percent of all documents.
+
+    Args:
+        counts: Documents by outcome, among anything else; None counts as 0.
+    """
+    known = [(outcome.value, counts[outcome.value] or 0) for outcome in Outcome]
+    whole, start = sum(documents for _, documents in known), 0.0
+    bars: list[tuple[str, float, float, int]] = []
+    for name, documents in known:
+        if documents:
+            width = 100 * documents / whole
+            bars.append((name, round(start, 3), round(width, 3), documents))
+            start += width
+    return bars
 
 
 def line_chart(

@@ -77,11 +77,20 @@ def write_report(
     if output is None:
         lake.storage.write_bytes(report_path(corpus), page)
         return WrittenReport(report_place(lake, corpus), len(page), report)
+    write_file(output, page)
+    return WrittenReport(str(output), len(page), report)
+
+
+def write_file(output: Path, data: bytes) -> None:
+    """Write a file that somebody named, atomically.
+
+    Raises:
+        LakeError: It cannot be written.
+    """
     temporary = output.with_name(f".{output.name}.unfinished")
     try:
-        temporary.write_bytes(page)
+        temporary.write_bytes(data)
         temporary.replace(output)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise LakeError(f"cannot write {output}: {error}. Name a file in a folder that is there.") from error
-    return WrittenReport(str(output), len(page), report)

@@ -72,8 +72,8 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
         given = attributes.root if isinstance(attributes, RootModel) else None
         written = given if isinstance(given, dict) else {}
         try:
-            if not written:
-                required = [name for name, field in cls.settings_model.model_fields.items() if field.is_required()]
+            required = [name for name, field in cls.settings_model.model_fields.items() if field.is_required()]
+            if required and not written:
                 raise ValueError(f"{cls.__name__} needs attributes: {' and '.join(required)} at least")
             resolved = cast("dict[str, Any]", context.resolution_context.at_path(ATTRIBUTES).resolve_value(written))
             settings = cast("SettingsT", cls.settings_model.model_validate(resolved))
@@ -109,7 +109,7 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
         """Build the definitions, with the resources that the project does not define itself."""
         try:
             with without_preview_warnings():
-                own = self.definitions()
+                own = self.definitions_in(context)
         except MISTAKES as error:
             written = self.settings.model_dump(mode="json", exclude_unset=True)
             problems = problems_of(error, self.settings_model, written, self._positions)
@@ -118,8 +118,12 @@ class SettingsComponent(dg.Component, Generic[SettingsT]):
             return BrokenComponent(problems, getattr(self.settings, self.name_setting)).build_defs(context)
         return dg.Definitions.merge(own, dg.Definitions(resources=resources_of_project(context, self.resource_names)))
 
+    def definitions_in(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return what the settings stand for in a project, without resources."""
+        return self.definitions()
+
     def definitions(self) -> dg.Definitions:
-        """Return what the settings stand for, without resources."""
+        """Return what the settings stand for, whatever else the project has, without resources."""
         raise NotImplementedError
 
 

@@ -25,38 +25,41 @@ class _Contents(BaseModel):
 
 
 class ArmText(_Contents):
-    """What an arm is made of."""
+    """What an arm is made of: a row of the lake's table proof_arms, whose schema (lake/proofs.py) describes it."""
 
-    arm: str = Field(description="Name of the arm.")
-    kind: str = Field(description="Kind of the arm.")
-    documents: int = Field(description="Documents that it chooses from.")
-    documents_kept: int = Field(description="Documents of which anything is in it.")
-    characters: int = Field(description="Characters in it.")
-    share_kept: float = Field(description="Characters in it per character of the raw text of all its documents.")
+    arm: str
+    kind: str
+    documents: int
+    documents_kept: int
+    characters: int
+    share_kept: float
 
 
 class Score(_Contents):
-    """A model's score at one point of its learning curve, and what the finished model was trained on."""
+    """A model's score at one point of its learning curve, and what the finished model was trained on.
 
-    arm: str = Field(description="Name of the arm.")
-    model: str = Field(description="Name of the model.")
-    budget: str = Field(description="What is equal between arms.")
-    seed: int = Field(description="0-based number of document order and initial weights.")
-    evaluation: str = Field(description="Evaluation set.")
-    measure: str = Field(description="Measure.")
-    tokens: int = Field(description="Training tokens at this point; the most are the finished model.")
-    score: float = Field(description="The score over all texts.")
-    items: int = Field(description="Texts or questions.")
-    sites: int = Field(description="Their sites.")
-    unique_tokens: int = Field(description="Training tokens of the finished model that are not repeats.")
-    epochs: float = Field(description="How often it has seen the arm.")
-    documents: int = Field(description="Documents that it has seen, each counted once.")
-    parameters: int = Field(description="Parameters; for n-gram models, counts that are stored.")
-    parameters_without_embeddings: int = Field(description="The same without embeddings.")
-    flops: float = Field(description="FLOPs of training; 0 for n-gram models.")
-    seconds: float = Field(description="Wall time of training, in seconds.")
-    device: str = Field(description="Device it was trained on.")
-    learned: bool | None = Field(description="Whether it predicts better than a bigram model; null if unknown.")
+    A row of the lake's table proof_scores, whose schema (lake/proofs.py) describes it.
+    """
+
+    arm: str
+    model: str
+    budget: str
+    seed: int
+    evaluation: str
+    measure: str
+    tokens: int
+    score: float
+    items: int
+    sites: int
+    unique_tokens: int
+    epochs: float
+    documents: int
+    parameters: int
+    parameters_without_embeddings: int
+    flops: float
+    seconds: float
+    device: str
+    learned: bool | None
 
 
 class TrainingCost(_Contents):

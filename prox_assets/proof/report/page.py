@@ -73,7 +73,6 @@ def render(contents: ProofContents) -> str:
             chart=charts,
             unit=unit,
             text=score_text,
-            duration=duration,
         )
     )
 
@@ -83,13 +82,6 @@ def score_text(value: float | None, measure: str = DECIDING) -> str:
     if value is None:
         return "–"
     return f"{value:.4f}".replace("-", "−") if measure in LOWER_IS_BETTER else percent(value)
-
-
-def duration(seconds: float) -> str:
-    """Format a time: seconds, minutes or hours."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _drawn(found: Sequence[Comparison]) -> tuple[Drawn, ...]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.tables import SELECTOR_SCORES
+from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA, scores_folder
 from prox_assets.refiners.selector.protocol import Selector
 
 
@@ -24,11 +24,11 @@ class DocumentToScore:
 
 def scores_path(proof: str, arm: str) -> str:
     """Return the path of an arm's scores in the lake."""
-    return f"_proofs/{proof}/selector_scores/{arm}.parquet"
+    return f"{scores_folder(proof)}/{arm}.parquet"
 
 
 def score_documents(selector: Selector, batches: Iterable[Sequence[DocumentToScore]]) -> pa.Table:
-    """Return a table SELECTOR_SCORES with a row for each document, in their order; texts are not kept."""
+    """Return a row (SELECTOR_SCORES_SCHEMA) for each document, in their order; texts are not kept."""
     tables = []
     for batch in batches:
         scores = selector.score([document.text for document in batch])
@@ -41,8 +41,8 @@ def score_documents(selector: Selector, batches: Iterable[Sequence[DocumentToSco
             "score": scores,
             "reason": [f"{selector.measure}: {score:.6g}" for score in scores],
         }
-        tables.append(pa.table(columns, schema=SELECTOR_SCORES))
-    return pa.concat_tables([SELECTOR_SCORES.empty_table(), *tables])
+        tables.append(pa.table(columns, schema=SELECTOR_SCORES_SCHEMA))
+    return pa.concat_tables([SELECTOR_SCORES_SCHEMA.empty_table(), *tables])
 
 
 def write_scores(lake: Lake, proof: str, arm: str, scores: pa.Table) -> None:

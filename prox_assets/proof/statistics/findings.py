@@ -15,30 +15,33 @@ class _Finding(BaseModel):
 
 
 class Comparison(_Finding):
-    """Two arms on one evaluation set. A gain is what the arm is better by, whether the measure counts up or down."""
+    """Two arms on one evaluation set: a row of the lake's table proof_contrasts; lake/proofs.py describes its columns.
 
-    arm: str = Field(description="The arm that is claimed to be better.")
-    against: str = Field(description="The arm that it is compared with.")
-    model: str = Field(description="Name of the model.")
-    budget: str = Field(description="What is equal between arms: tokens or documents.")
-    evaluation: str = Field(description="Evaluation set.")
-    measure: str = Field(description="bits_per_byte, accuracy or normalised_accuracy.")
-    primary: bool = Field(description="Whether it was named before the run; all others are exploratory.")
-    score: float | None = Field(description="Score of the arm, mean over seeds; null if there is none.")
-    against_score: float | None = Field(description="Score of the other arm.")
-    gain: float | None = Field(description="What the arm is better by; negative if it is worse.")
-    low: float | None = Field(description="Lower end of the gain's 95 % interval, over seeds and sites.")
-    high: float | None = Field(description="Upper end.")
-    p: float | None = Field(description="Two-sided p-value of no difference; null without a verdict.")
-    adjusted_p: float | None = Field(description="The same after Holm over all primary contrasts; null for others.")
-    detectable: float | None = Field(description="The gain that this design finds in four of five experiments.")
-    seeds: int = Field(description="Seeds that both arms have.")
-    sites: int = Field(description="Sites of the evaluation set.")
-    items: int = Field(description="Its texts or questions.")
-    chosen: tuple[str, ...] = Field(description="For best_rules: the arm of rules that judges each half of the sites.")
-    verdict: Verdict = Field(description="better, worse, undecided, or none.")
-    reasons: tuple[str, ...] = Field(description="Why there is no verdict.")
-    sentence: str = Field(description="The verdict in words.")
+    A gain is what the arm is better by, whether the measure counts up or down.
+    """
+
+    arm: str
+    against: str
+    model: str
+    budget: str
+    evaluation: str
+    measure: str
+    primary: bool
+    score: float | None
+    against_score: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    adjusted_p: float | None
+    detectable: float | None
+    seeds: int
+    sites: int
+    items: int
+    chosen: tuple[str, ...]
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    sentence: str
 
 
 class Repeat(_Finding):
