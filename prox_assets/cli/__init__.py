@@ -18,8 +18,8 @@ from prox_assets.cli.commands.evaluate import evaluate
 from prox_assets.cli.commands.gc import gc
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
-from prox_assets.cli.commands.publish import publish
 from prox_assets.cli.commands.overview import overview
+from prox_assets.cli.commands.publish import publish
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
