@@ -3,7 +3,7 @@
 import os
 import tempfile
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prox_assets.lake.storage import TEMPORARY, Storage
 from prox_assets.machine.capacity import usable_cores
 from prox_assets.tokens.tokenizer import OpenTokenizer
-from prox_assets.tokens.words import Words, spaces_of
+from prox_assets.tokens.words import Words
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -96,17 +96,14 @@ def encoded(tokenizer: OpenTokenizer, frames: Iterable[pl.DataFrame]) -> Iterato
     dtype, notes = tokenizer.dtype, tokenizer.notes
     end = np.array([notes.end_of_text_id], dtype).tobytes()
     before = b"" if notes.beginning_of_text_id is None else np.array([notes.beginning_of_text_id], dtype).tobytes()
-    spaces = spaces_of(tokenizer.file) if _threads() <= THREADS_OF_WORDS else None
+    words = tokenizer.words if _threads() <= THREADS_OF_WORDS else None
     batches = _batches(frames)
-    found = _by_words(tokenizer, spaces, batches) if spaces is not None else _by_the_library(tokenizer, batches)
+    found = _by_the_library(tokenizer, batches) if words is None else _by_words(words, batches)
     for batch, documents in found:
         yield batch, [b"".join((before, ids, end)) for ids in documents]
 
 
-def _by_words(
-    tokenizer: OpenTokenizer, spaces: Callable[[str], str], batches: Iterable[pl.DataFrame]
-) -> Iterator[tuple[pl.DataFrame, list[bytes]]]:
-    words = Words(tokenizer.backend, spaces, tokenizer.dtype)
+def _by_words(words: Words, batches: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, list[bytes]]]:
     for batch in batches:
         yield batch, words.encode(batch["text"].to_list())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 SPACE = "▁"
 REMEMBERED_WORDS = 500_000
 LONGEST_WORD = 64
+MOST_CHARACTERS = 4 << 20
 _WORDS = re.compile(f"{SPACE}+[^{SPACE}]*|[^{SPACE}]+")
+_BEGINNING = re.compile(f"[^{SPACE}](?={SPACE})")
 _REACHES_OVER = re.compile(f"[^{SPACE}]{SPACE}")
 _PREPENDED = {
     "type": "Sequence",
@@ -51,7 +53,13 @@ class Words:
 
     def encode(self, texts: Sequence[str]) -> list[bytes]:
         """Return the ids of each text, in bytes."""
-        words = [_WORDS.findall(self._spaces(text)) for text in texts]
+        written = [self._spaces(text) for text in texts]
+        if any(len(text) > MOST_CHARACTERS for text in written):  # as words it would take ten times its memory
+            return [b"".join(self._encode([part])[0] for part in _parts(text)) for text in written]
+        return self._encode(written)
+
+    def _encode(self, texts: Sequence[str]) -> list[bytes]:
+        words = [_WORDS.findall(text) for text in texts]
         if len(self._known) > REMEMBERED_WORDS:
             self._known.clear()
         new = list(set().union(*words).difference(self._known))
@@ -67,6 +75,18 @@ class Words:
             if len(word) > LONGEST_WORD:  # it will not be seen again
                 del self._known[word]
         return encoded
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield a long text in parts that begin with words; one word alone may be longer than a part should be."""
+    start = 0
+    while len(text) - start > MOST_CHARACTERS:
+        found = _BEGINNING.search(text, start + MOST_CHARACTERS - 1)
+        if found is None:
+            break
+        yield text[start : found.end()]
+        start = found.end()
+    yield text[start:]
 
 
 def spaces_of(file: bytes) -> Callable[[str], str] | None:

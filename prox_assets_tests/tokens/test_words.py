@@ -41,6 +41,16 @@ def test_long_words_are_not_remembered_and_come_out_the_same_again(tokenizer):
         assert [np.frombuffer(ids, "<u2").tolist() for ids in words.encode([text, text])] == [expected] * 2
 
 
+@given(text=st.text(st.sampled_from("ab ."), max_size=60))
+def test_a_long_text_is_taken_in_parts(tokenizer, text):
+    backend, words = tokenizer
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("prox_assets.tokens.words.MOST_CHARACTERS", 8)
+        found = words.encode([text, "ab"])
+    expected = [backend.encode(each, add_special_tokens=False).ids for each in (text, "ab")]
+    assert [np.frombuffer(ids, "<u2").tolist() for ids in found] == expected
+
+
 def test_a_tokenizer_whose_tokens_reach_over_words_is_left_alone(tmp_path):
     reaching = llama_2_like(tmp_path / "reaching", reaching_over=True)
     assert spaces_of((reaching / "tokenizer.json").read_bytes()) is None
