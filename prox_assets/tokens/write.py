@@ -138,13 +138,13 @@ def write_manifest(lake: Lake, settings: TokenSettings, *, proofs: str | None = 
             f"{len(missing)} of {len(names)} shards of the token files {settings.name} are missing or out of date, "
             f"among them {'/'.join(missing[0])}: run `prox tokens`, or materialize them, and then the manifest"
         )
-    remember_export(job, names)
     _remove_others(job, set(names))
     _put_tokenizer(job)
     manifest = manifest_of(job, [record for record in found.values() if record is not None])
     before = read_manifest(job.folder)
     if before is not None and before.model_copy(update={"written_at": manifest.written_at}) == manifest:
         return before
+    remember_export(job, names, is_new=True)
     put_manifest(job.folder, manifest)
     return manifest
 
@@ -162,8 +162,8 @@ def manifest_of(job: TokenJob, records: Iterable[ShardRecord]) -> TokenManifest:
     )
 
 
-def remember_export(job: TokenJob, names: Iterable[ShardName]) -> None:
-    """Record in the lake where the files are; an equal record stays as it is.
+def remember_export(job: TokenJob, names: Iterable[ShardName], *, is_new: bool = False) -> None:
+    """Record in the lake where the files are; an equal record stays as it is, unless the files are new.
 
     Raises:
         TokensError: Files of this name are elsewhere.
@@ -179,7 +179,7 @@ def remember_export(job: TokenJob, names: Iterable[ShardName]) -> None:
     if before is not None and same_place:
         # Corpora that are no longer in the source may still have files.
         corpora = tuple(dict.fromkeys((*before.corpora, *corpora)))
-        if corpora == before.corpora:
+        if corpora == before.corpora and not is_new:
             return
     replicas = before.replicas if before is not None else ()
     record_export(job.lake, Export("tokens", job.settings.name, url, corpora, replicas=replicas))
