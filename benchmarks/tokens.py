@@ -95,11 +95,12 @@ def _child(way: str, cores: int, *arguments: str) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.tokens", "--child", way, *arguments],
         env={**os.environ, **threads, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        check=True,
+        capture_output=True,  # datatrove's log goes to stderr
         text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, allowed),
     )
+    if done.returncode:
+        raise SystemExit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -143,11 +144,9 @@ def _datatrove(lake: str, tokenizer: str, target: str, workers: str) -> dict[str
     from datatrove.executor import LocalPipelineExecutor
     from datatrove.pipeline.readers import ParquetReader
     from datatrove.pipeline.tokens import DocumentTokenizer
-    from loguru import logger
 
     from prox_assets.tokens.tokenizer import open_tokenizer
 
-    logger.remove()
     source = {"kind": "table", "corpora": [CORPUS]}
     settings = TokenSettings.model_validate({"name": "x", "source": source, "tokenizer": tokenizer})
     end = open_tokenizer(settings).notes.end_of_text
