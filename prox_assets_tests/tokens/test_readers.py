@@ -102,7 +102,7 @@ def test_megatron_reads_every_document(written):
     for shard, documents in written.shards.items():
         for mmap in (True, False):
             dataset = IndexedDataset(str(written.token_file(shard)).removesuffix(".bin"), mmap=mmap)
-            assert [dataset[number].tolist() for number in range(len(dataset))] == documents
+            assert [np.asarray(dataset[number]).tolist() for number in range(len(dataset))] == documents
             assert dataset.document_indices.tolist() == list(range(len(documents) + 1))
             assert dataset.sequence_lengths.tolist() == list(map(len, documents))
 
