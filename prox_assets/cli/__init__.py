@@ -27,6 +27,7 @@ from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.task_files import task_files
+from prox_assets.cli.commands.tokens import tokens
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw import withdraw
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
@@ -87,6 +88,7 @@ app.command()(metrics)
 app.command()(withdraw)
 app.command()(gc)
 app.command()(withdraw_shard)
+app.command()(tokens)
 app.command()(browse)
 app.command()(publish)
 app.command()(evaluate)
