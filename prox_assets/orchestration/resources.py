@@ -17,14 +17,13 @@ from dagster.components.core.decl import PythonFileDecl
 from pydantic import Field
 
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.folder import ProofFolder
+from prox_assets.proof.folder import ProofFolder, proof_folder
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.training.lab.settings import LabFolder
 
 DEFAULT_LAKE = "lake"
 DEFAULT_LAB = "lab"
-DEFAULT_PROOFS = "proofs"
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -66,7 +65,7 @@ class ProofsResource(dg.ConfigurableResource):
 
     def folder(self, name: str) -> ProofFolder:
         """Return the folder of a proof."""
-        return ProofFolder(Path(self.root or os.environ.get("PROX_PROOFS") or DEFAULT_PROOFS) / name)
+        return proof_folder(name, self.root)
 
 
 class EnginesResource(dg.ConfigurableResource):

@@ -283,12 +283,23 @@ class _DocumentWriter:
         return rows
 
     def _sites(self, frame: pl.DataFrame) -> list[str]:
-        named: list[str | None] = [None] * frame.height
-        if self.settings.text.site is not None:
-            named = [_named(metadata, self.settings.text.site) for metadata in frame["metadata"]]
-            self.has_site |= any(named)
-        hosts = sites_of(frame["url"].to_list())
-        return [name or host or doc for name, host, doc in zip(named, hosts, frame["doc_id"], strict=True)]
+        sites, has_site = sites_of_documents(frame, self.settings.text.site)
+        self.has_site |= has_site
+        return sites
+
+
+def sites_of_documents(frame: pl.DataFrame, column: str | None) -> tuple[list[str], bool]:
+    """Return the site of each document, and whether any of them has it in a column of its source.
+
+    Args:
+        frame: doc_id, url and metadata of documents.
+        column: Column of the source with the site; if None or without a value, the host of the URL, else the doc_id.
+    """
+    named: list[str | None] = [None] * frame.height
+    if column is not None:
+        named = [_named(metadata, column) for metadata in frame["metadata"]]
+    hosts = sites_of(frame["url"].to_list())
+    return [name or host or doc for name, host, doc in zip(named, hosts, frame["doc_id"], strict=True)], any(named)
 
 
 def _named(metadata: str | None, column: str) -> str | None:

@@ -3,9 +3,18 @@
 What the catalog shows lies in the lake, under `_proofs/{proof}/` (tables.py).
 """
 
+import os
 from pathlib import Path
 
 from prox_assets.proof.runs import ModelRun
+
+DEFAULT_PROOFS = "proofs"
+"""Folder of all proofs, in the working directory."""
+
+
+def proof_folder(name: str, root: str | None = None) -> "ProofFolder":
+    """Return the folder of a proof in that of all proofs: `root`, or the environment's PROX_PROOFS, or the default."""
+    return ProofFolder(Path(root or os.environ.get("PROX_PROOFS") or DEFAULT_PROOFS) / name)
 
 
 class ProofFolder:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xxhash
 
@@ -143,27 +143,48 @@ def open_tokenizer(folder: Path) -> ProofTokenizer:
     Raises:
         ProofError: There is none.
     """
-    from tokenizers import Tokenizer
-
     path = folder / FILE
     if not path.is_file():
         raise ProofError(f"{path} is not there: materialize arms first")
+    backend = open_backend(path)
+    named = special_token(json.loads((folder / CONFIGURATION).read_text(encoding="utf-8")), "eos_token")
+    end_of_text = backend.token_to_id(named) if named is not None else None
+    if end_of_text is None:
+        raise ProofError(f"{path} does not have the end-of-text token {named!r} of {CONFIGURATION}")
+    return ProofTokenizer(
+        folder=folder,
+        vocabulary=vocabulary_of(backend),
+        end_of_text=end_of_text,
+        hash=xxhash.xxh3_128_hexdigest(path.read_bytes()),
+        backend=backend,
+    )
+
+
+def open_backend(path: Path) -> Tokenizer:
+    """Open a tokenizer.json for whole texts, in which what looks like a special token is text.
+
+    Raises:
+        Exception: It is no tokenizer (tokenizers raises a plain Exception).
+    """
+    from tokenizers import Tokenizer
+
     backend = Tokenizer.from_file(str(path))
     backend.no_truncation()
     backend.no_padding()
     # A page about language models may contain "<|endoftext|>": that is text, and ends nothing.
     backend.encode_special_tokens = True
-    named = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["eos_token"]
-    end_of_text = backend.token_to_id(named["content"] if isinstance(named, dict) else named)
-    if end_of_text is None:
-        raise ProofError(f"{path} does not have the end-of-text token {named!r} of {CONFIGURATION}")
-    return ProofTokenizer(
-        folder=folder,
-        vocabulary=max(backend.get_vocab(with_added_tokens=True).values()) + 1,
-        end_of_text=end_of_text,
-        hash=xxhash.xxh3_128_hexdigest(path.read_bytes()),
-        backend=backend,
-    )
+    return backend
+
+
+def vocabulary_of(backend: Tokenizer) -> int:
+    """Return the largest id + 1."""
+    return max(backend.get_vocab(with_added_tokens=True).values()) + 1
+
+
+def special_token(configuration: Mapping[str, Any], name: str) -> str | None:
+    """Return the token that a tokenizer_config.json names, such as eos_token; None if it names none."""
+    named = configuration.get(name)
+    return named.get("content") if isinstance(named, dict) else named
 
 
 def _save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> ProofTokenizer:

@@ -18,6 +18,9 @@ class TokenFile(_Part):
     format: str = Field(description="tokens, or the format that it belongs to.")
     bytes: int
     sha256: str
+    tokens: int | None = Field(
+        default=None, description="Tokens in it; packed formats leave out what fills no whole sequence or chunk."
+    )
 
 
 class TokenShard(_Part):

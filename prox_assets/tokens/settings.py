@@ -60,6 +60,12 @@ class TokenSettings(_Settings):
     sequence_length: int = Field(
         default=2048, ge=2, description="Tokens of a sequence, for parquet_packed, litgpt and the run cards."
     )
+    litgpt_sequences: int = Field(
+        default=1024,
+        ge=1,
+        description="Sequences of a file of litgpt, each with one token more than sequence_length. What fills no whole "
+        "file at the end of a shard is left out, so small shards want small files.",
+    )
     splits: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
         default_factory=dict,
         description="Further splits beside train, each with the share of the sites that it gets, such as "

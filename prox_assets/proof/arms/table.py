@@ -232,6 +232,48 @@ def arm_texts(lake: Lake, folder: ProofFolder, arm: str) -> Iterator[tuple[int, 
             raise ProofError(f"the text of arm {arm} has been replaced ({error}); write the arm again") from error
 
 
+def arm_frames(
+    lake: Lake, folder: ProofFolder, arm: str, source: Source, columns: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """Yield the documents of an arm whose text is in one file of the lake, in its order, one row group in memory.
+
+    Args:
+        lake: The lake.
+        folder: The proof.
+        arm: Name of the arm.
+        source: One of ArmNotes.sources.
+        columns: Columns of the lake's table; `doc_id` is always there, and `text` is what the arm has of it.
+
+    Raises:
+        ProofError: The file has since been replaced, or lacks a document.
+    """
+    here = (pl.col("source") == source.table) & (pl.col("source_corpus") == source.corpus)
+    rows = pl.scan_parquet(folder.arm(arm), glob=False).filter(
+        here & (pl.col("source_shard") == source.shard) & pl.col("kept")
+    )
+    spans = rows.select("source_doc_id", "spans").collect()
+    wanted = ["doc_id", *(name for name in columns if name != "doc_id")]
+    found = 0
+    try:
+        for frame in lake.frames(
+            source.corpus, Table(source.table), source.shard, wanted, source.identity, source.execution
+        ):
+            kept = frame.join(spans, left_on="doc_id", right_on="source_doc_id", how="inner", maintain_order="left")
+            found += kept.height
+            if "text" in wanted:
+                parts = zip(kept["text"], kept["spans"].to_list(), strict=True)
+                texts = [text if of is None else cut(text, [(s["start"], s["end"]) for s in of]) for text, of in parts]
+                kept = kept.with_columns(text=pl.Series(texts, dtype=pl.String))
+            yield kept.drop("spans")
+    except ReplacedTableError as error:
+        raise ProofError(f"the text of arm {arm} has been replaced ({error}); write the arm again") from error
+    if found != spans.height:
+        raise ProofError(
+            f"{source.table} of shard {source.shard!r} of corpus {source.corpus} has {found} of the {spans.height} "
+            f"documents of arm {arm}; write the arm again"
+        )
+
+
 class _Row(NamedTuple):
     position: int
     kept: bool

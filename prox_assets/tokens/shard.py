@@ -1,0 +1,384 @@
+"""One shard of token files: which of its documents go where, and its files."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import xxhash
+from numpy.typing import NDArray
+
+from prox_assets.lake.identity import fingerprint
+from prox_assets.lake.lake import Lake
+from prox_assets.lake.lease import Lease
+from prox_assets.lake.storage import Storage
+from prox_assets.lake.withdrawn import Withdrawn
+from prox_assets.proof.chance import chance_of
+from prox_assets.proof.documents import sites_of_documents
+from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress
+from prox_assets.tokens.errors import TokensError
+from prox_assets.tokens.folder import (
+    DOCUMENTS,
+    ShardRecord,
+    documents_file,
+    read_record,
+    token_file,
+    write_record,
+)
+from prox_assets.tokens.formats import FormatFile, TokenFileParts, format_files, write_formats
+from prox_assets.tokens.manifest import MANIFEST, TokenFile, TokenShard
+from prox_assets.tokens.settings import TokenSettings
+from prox_assets.tokens.sources import ShardName, ShardText, TextSource
+from prox_assets.tokens.spool import Spool, encoded
+from prox_assets.tokens.tokenizer import OpenTokenizer
+
+LAYOUT = 1
+"""Counted up when the same settings and text give other files."""
+TRAIN = "train"
+NOTHING = "0" * 32
+
+
+@dataclass(frozen=True)
+class TokenJob:
+    """What a shard is written from.
+
+    Attributes:
+        lake: The lake.
+        settings: All settings.
+        folder: Where the files go.
+        source: Where the text comes from.
+        tokenizer: What makes ids of it.
+        withdrawn: What must not be in it.
+    """
+
+    lake: Lake
+    settings: TokenSettings
+    folder: Storage
+    source: TextSource
+    tokenizer: OpenTokenizer
+    withdrawn: Withdrawn
+
+    def lease(self, name: ShardName, run_id: str) -> Lease:
+        """Return the lease that a writer of a shard's files must hold."""
+        return shard_lease(self.lake, self.settings.name, name, run_id)
+
+
+def shard_lease(lake: Lake, tokens: str, name: ShardName, run_id: str) -> Lease:
+    """Return the lease that a writer of a shard of token files must hold."""
+    return Lease(lake.storage, name[0], f"tokens.{tokens}", name[1], run_id, wait_seconds=LEASE_WAIT_SECONDS)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a shard's files should be.
+
+    Attributes:
+        text: The text.
+        made_from: Identity of everything but the withdrawals.
+        left_out: doc_ids that are withdrawn.
+    """
+
+    text: ShardText
+    made_from: str
+    left_out: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def identity(self) -> str:
+        """Identity of the shard's files."""
+        return identity_of(self.made_from, hash_of(NOTHING, self.left_out))
+
+
+def identity_of(made_from: str, left_out: str) -> str:
+    """Return the identity of a shard's files, given those of everything but the withdrawals, and of these."""
+    return fingerprint([made_from, left_out])
+
+
+def hash_of(left_out: str, doc_ids: Iterable[str]) -> str:
+    """Return the hash of a set of doc_ids with further ones, 32 hex digits; no order counts."""
+    value = int(left_out, 16)
+    for doc_id in doc_ids:
+        value ^= xxhash.xxh3_128_intdigest(doc_id)
+    return f"{value:032x}"
+
+
+def wanted(job: TokenJob, name: ShardName) -> Wanted:
+    """Return what a shard's files should be.
+
+    Raises:
+        TokensError: There is no such shard.
+        LakeError: The lake cannot be read.
+    """
+    settings, notes = job.settings, job.tokenizer.notes
+    text = job.source.text(name)
+    made_from = [
+        LAYOUT,
+        settings.source.model_dump(mode="json", exclude={"corpora"}),
+        [notes.hash, notes.end_of_text_id, notes.beginning_of_text_id],
+        [sorted(set(settings.formats)), settings.sequence_length, settings.litgpt_sequences],
+        [settings.splits, settings.site, settings.shuffle, settings.seed],
+        text.identity,
+    ]
+    return Wanted(text, fingerprint(made_from), frozenset(_withdrawn(job, name, text)))
+
+
+def _withdrawn(job: TokenJob, name: ShardName, text: ShardText) -> Iterator[str]:
+    if not job.withdrawn:
+        return
+    for frame in job.source.frames(name, text, []):
+        for doc_id, url, text_hash in frame.select("doc_id", "url", "text_hash").iter_rows():
+            if job.withdrawn.of(doc_id, url, text_hash) is not None:
+                yield doc_id
+
+
+def is_current(folder: Storage, record: ShardRecord | None, identity: str) -> bool:
+    """Tell whether a shard has the files of an identity, each of the size that was written."""
+    if record is None or not record.is_complete or record.identity != identity:
+        return False
+    return all(size_of(folder, file.path) == file.bytes for shard in record.shards for file in shard.files)
+
+
+def size_of(folder: Storage, path: str) -> int | None:
+    """Return the bytes of a file; None if it is not there."""
+    try:
+        with folder.open(path) as file:
+            return file.seek(0, 2)
+    except FileNotFoundError:
+        return None
+
+
+def write_shard(job: TokenJob, name: ShardName, run_id: str, progress: Progress) -> tuple[ShardRecord, bool]:
+    """Write a shard's files unless they are current.
+
+    Returns:
+        What is known of it then, and whether it was written now.
+
+    Raises:
+        TokensError: There is no such shard, or no document has the column of `site`.
+        LeaseHeldError: Another run is writing it.
+        LakeError: The lake or the folder cannot be read or written.
+    """
+    target = wanted(job, name)
+    record = read_record(job.folder, name)
+    if record is not None and is_current(job.folder, record, target.identity):
+        return record, False
+    with job.lease(name, run_id) as lease:
+        record = read_record(job.folder, name)  # another run may just have written it
+        if record is not None and is_current(job.folder, record, target.identity):
+            return record, False
+        with Spool(job.folder, job.tokenizer.dtype) as spool:
+            documents = _tokenise(job, name, target, spool, progress)
+            parts = dict(_parts(job, documents))
+            return replace_files(
+                job.folder,
+                job.settings,
+                job.tokenizer.dtype,
+                ShardRecord(
+                    corpus=name[0],
+                    shard=name[1],
+                    identity=target.identity,
+                    made_from=target.made_from,
+                    left_out=hash_of(NOTHING, target.left_out),
+                    withdrawn=len(target.left_out),
+                ),
+                {split: (documents[rows], _writer(spool, rows)) for split, rows in parts.items()},
+                before_publish=lease.check,
+            ), True
+
+
+Blocks = Callable[[], Iterator[bytes]]
+
+
+def _writer(spool: Spool, rows: NDArray[np.int64]) -> Blocks:
+    return lambda: spool.blocks(rows)
+
+
+def _tokenise(job: TokenJob, name: ShardName, target: Wanted, spool: Spool, progress: Progress) -> pl.DataFrame:
+    """Put the ids of a shard's documents into the spool, and return the documents: DOCUMENTS, split and key."""
+    frames = _texts(job, name, target)
+    tables: list[pl.DataFrame] = []
+    done = 0
+    has_site = job.settings.site is None or not job.settings.splits
+    for batch, ids in encoded(job.tokenizer, frames):
+        spool.add(ids)
+        splits, has = _splits(job.settings, batch)
+        has_site |= has
+        tables.append(
+            batch.select(
+                pl.lit(name[0]).alias("corpus"),
+                pl.lit(name[1]).alias("shard"),
+                "doc_id",
+                "url",
+                "text_hash",
+                pl.Series("tokens", [len(each) for each in ids], pl.Int64),
+                pl.col("text").str.len_chars().cast(pl.Int64).alias("characters"),
+                pl.Series("split", splits, pl.String),
+            )
+        )
+        done += batch.height
+        progress(done, target.text.documents)
+    if not tables:
+        return pl.from_arrow(DOCUMENTS.empty_table()).with_columns(split=pl.lit("", pl.String))  # pyright: ignore
+    if not has_site:
+        raise TokensError(
+            f"no document of shard {name[1]!r} of corpus {name[0]} has a value in column {job.settings.site!r} (site) "
+            "among the metadata of its source: name another column, or leave it out to go by hosts"
+        )
+    return pl.concat(tables)
+
+
+def _texts(job: TokenJob, name: ShardName, target: Wanted) -> Iterator[pl.DataFrame]:
+    columns = ["text"] if job.settings.site is None or not job.settings.splits else ["text", "metadata"]
+    for frame in job.source.frames(name, target.text, columns):
+        kept = pl.col("text") != ""  # an empty document would be an end-of-text after another
+        if target.left_out:
+            kept &= ~pl.col("doc_id").is_in(list(target.left_out))
+        yield frame.filter(kept)
+
+
+def _splits(settings: TokenSettings, batch: pl.DataFrame) -> tuple[list[str], bool]:
+    """Return the split of each document, and whether any has the column of `site`."""
+    if not settings.splits:
+        return [TRAIN] * batch.height, False
+    columns = batch if "metadata" in batch.columns else batch.with_columns(metadata=pl.lit(None, pl.String))
+    sites, has_site = sites_of_documents(columns, settings.site)
+    return [split_of(settings, site) for site in sites], has_site
+
+
+def split_of(settings: TokenSettings, site: str) -> str:
+    """Return the split of a site; with the same seed, what a proof holds out is in the first split of that size."""
+    chance = chance_of(settings.seed, "site", site)
+    for split, share in settings.splits.items():
+        if chance < share:
+            return split
+        chance -= share
+    return TRAIN
+
+
+def _parts(job: TokenJob, documents: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yield each split that has documents, with their row numbers in the order of the file."""
+    settings = job.settings
+    order = np.arange(documents.height)
+    if settings.shuffle:
+        # Each document's place is drawn on its own, so that one that is withdrawn later moves no other.
+        keys = [chance_of(settings.seed, "order", doc_id) for doc_id in documents["doc_id"]]
+        order = np.argsort(np.array(keys), kind="stable")
+    splits = documents["split"].to_numpy()
+    for split in (TRAIN, *settings.splits):
+        rows = order[splits[order] == split] if documents.height else order
+        if len(rows):
+            yield split, rows
+
+
+def replace_files(
+    folder: Storage,
+    settings: TokenSettings,
+    dtype: np.dtype[Any],
+    record: ShardRecord,
+    parts: Mapping[str, tuple[pl.DataFrame, Blocks]],
+    *,
+    while_replacing: ShardRecord | None = None,
+    before_publish: Callable[[], None] = lambda: None,
+) -> ShardRecord:
+    """Put new files of a shard in the place of old ones; until that is done, its record says so.
+
+    Args:
+        folder: The folder of the token files.
+        settings: All settings.
+        dtype: Type of an id.
+        record: What will be known of the shard, without files.
+        parts: Documents (DOCUMENTS) of each split in the order of the file, and their ids in bytes, block by block.
+        while_replacing: What is known in between; by default, that nothing is complete.
+        before_publish: Called when the files are complete; if it raises, they are discarded.
+
+    Returns:
+        The record with its files.
+    """
+    layout = {
+        split: format_files(settings, record.name, split, int(documents["tokens"].sum()))
+        for split, (documents, _) in parts.items()
+    }
+    paths = {split: _paths(split, record.name, files) for split, files in layout.items()}
+    earlier = read_record(folder, record.name)
+    old = set(_paths_of(earlier)) if earlier is not None else set()
+    new = [path for each in paths.values() for path in each]
+    with folder.new_files(new) as unfinished:
+        places = dict(zip(new, unfinished, strict=True))
+        shards = tuple(
+            _write_split(
+                settings,
+                record,
+                split,
+                [places[path] for path in paths[split]],
+                layout[split],
+                dtype,
+                documents,
+                blocks,
+            )
+            for split, (documents, blocks) in parts.items()
+        )
+        before_publish()
+        folder.remove(MANIFEST)
+        state = while_replacing or ShardRecord(corpus=record.corpus, shard=record.shard)
+        write_record(folder, state.model_copy(update={"paths": tuple(sorted(old.union(new)))}))
+    for path in sorted(old.difference(new)):
+        folder.remove(path)
+    finished = record.model_copy(update={"shards": shards})
+    write_record(folder, finished)
+    return finished
+
+
+def _paths(split: str, name: ShardName, files: Sequence[FormatFile]) -> list[str]:
+    # The list of documents comes first: what a token file holds is known before it is there.
+    return [documents_file(split, name), token_file(split, name), *(file.path for file in files)]
+
+
+def _paths_of(record: ShardRecord) -> Iterator[str]:
+    yield from record.paths
+    for shard in record.shards:
+        for file in shard.files:
+            yield file.path
+
+
+def _write_split(
+    settings: TokenSettings,
+    record: ShardRecord,
+    split: str,
+    places: Sequence[Path],
+    files: Sequence[FormatFile],
+    dtype: np.dtype[Any],
+    documents: pl.DataFrame,
+    blocks: Blocks,
+) -> TokenShard:
+    table_path, token_path, *format_paths = places
+    table = documents.select(DOCUMENTS.names).to_arrow().cast(DOCUMENTS)
+    pq.write_table(table, table_path, compression="zstd")
+    with token_path.open("wb") as file:
+        for block in blocks():
+            file.write(block)
+    lengths = documents["tokens"].to_numpy()
+    write_formats(settings, TokenFileParts(token_path, lengths, dtype), files, format_paths)
+    tokens = int(lengths.sum())
+    paths = _paths(split, record.name, files)
+    kinds = [("documents", None), ("tokens", tokens), *((file.format, file.tokens) for file in files)]
+    return TokenShard(
+        corpus=record.corpus,
+        shard=record.shard,
+        split=split,
+        documents=documents.height,
+        tokens=tokens,
+        characters=int(documents["characters"].sum()),
+        identity=record.identity,
+        files=tuple(
+            TokenFile(path=path, format=kind, bytes=place.stat().st_size, sha256=_sha256(place), tokens=count)
+            for path, place, (kind, count) in zip(paths, places, kinds, strict=True)
+        ),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

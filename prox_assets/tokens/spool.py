@@ -1,0 +1,123 @@
+"""Token ids of a shard as they come, on the disk, until the order of its documents is known."""
+
+import os
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from prox_assets.lake.storage import TEMPORARY, Storage
+from prox_assets.tokens.tokenizer import OpenTokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+BATCH_CHARACTERS = 2 << 20
+BATCH_DOCUMENTS = 1024
+BLOCK_BYTES = 4 << 20
+
+
+class Spool:
+    """A file without a name, so that a kill leaves nothing of it.
+
+    Args:
+        folder: Where the token files will lie; a local one has room for them.
+        dtype: Type of an id.
+    """
+
+    def __init__(self, folder: Storage, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self._ends = array("q", [0])
+        place = Path(folder.root) / TEMPORARY if folder.is_local else Path(tempfile.gettempdir())
+        place.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=place, buffering=0)  # noqa: SIM115 (__exit__ closes it)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each document so far."""
+        return np.diff(np.frombuffer(self._ends, np.int64))
+
+    def add(self, documents: Iterable[Sequence[int]]) -> None:
+        """Append the ids of documents."""
+        flat: list[int] = []
+        end = self._ends[-1]
+        for ids in documents:
+            flat += ids
+            self._ends.append(end + len(flat))
+        view = memoryview(np.array(flat, self.dtype).tobytes())
+        while view:
+            view = view[self._file.write(view) :]
+
+    def blocks(self, order: NDArray[np.int64]) -> Iterator[bytes]:
+        """Yield the bytes of documents in this order, some MiB at a time."""
+        size = self.dtype.itemsize
+        ends = np.frombuffer(self._ends, np.int64)
+        pending: list[bytes] = []
+        held = 0
+        for number in order.tolist():
+            start, end = int(ends[number]) * size, int(ends[number + 1]) * size
+            while start < end:
+                piece = os.pread(self._file.fileno(), min(end - start, BLOCK_BYTES), start)
+                pending.append(piece)
+                start += len(piece)
+                held += len(piece)
+                if held >= BLOCK_BYTES:
+                    yield b"".join(pending)
+                    pending, held = [], 0
+        yield b"".join(pending)
+
+
+def encoded(tokenizer: OpenTokenizer, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, list[list[int]]]]:
+    """Yield documents with their ids, BOS and end-of-text included.
+
+    While the caller works on a batch, the next one is tokenised.
+
+    Args:
+        tokenizer: The tokenizer.
+        frames: Documents with a column text.
+    """
+    end = tokenizer.notes.end_of_text_id
+    beginning = tokenizer.notes.beginning_of_text_id
+    before = [] if beginning is None else [beginning]
+
+    def encode(batch: pl.DataFrame) -> "list[Encoding]":
+        # Whatever the tokenizer adds by itself is left out; a BOS token is one of ours or none.
+        return tokenizer.backend.encode_batch_fast(batch["text"].to_list(), add_special_tokens=False)
+
+    def ready(batch: pl.DataFrame, encodings: "Future[list[Encoding]]") -> tuple[pl.DataFrame, list[list[int]]]:
+        return batch, [[*before, *encoding.ids, end] for encoding in encodings.result()]
+
+    with ThreadPoolExecutor(1) as thread:
+        ahead: tuple[pl.DataFrame, Future[list[Encoding]]] | None = None
+        for batch in _batches(frames):
+            started = batch, thread.submit(encode, batch)
+            if ahead is not None:
+                yield ready(*ahead)
+            ahead = started
+        if ahead is not None:
+            yield ready(*ahead)
+
+
+def _batches(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    for frame in frames:
+        numbers = (frame["text"].str.len_chars().cum_sum() // BATCH_CHARACTERS).to_numpy()
+        starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), frame.height]
+        for start, stop in pairwise(starts):
+            for first in range(start, stop, BATCH_DOCUMENTS):
+                yield frame[first : min(stop, first + BATCH_DOCUMENTS)]
