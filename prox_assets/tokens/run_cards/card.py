@@ -77,6 +77,16 @@ class RunCard(BaseModel):
         return shape_of(self.model, self.vocabulary)
 
     @property
+    def final_learning_rate(self) -> float:
+        """Learning rate at the end of the schedule, without the noise of a division."""
+        return float(f"{self.model.final_learning_rate:.9g}")
+
+    @property
+    def final_share(self) -> float:
+        """The same as a share of the highest."""
+        return float(f"{self.model.final_learning_rate / self.model.learning_rate:.9g}")
+
+    @property
     def decay_steps(self) -> int:
         """Steps of the schedule in which warmup_stable_decay lets the learning rate fall."""
         return max(1, round(self.model.decay * self.schedule_steps))

@@ -58,7 +58,7 @@ def _model(card: RunCard) -> dict[str, Any]:
 def _arguments(card: RunCard, *, validates: bool) -> dict[str, Any]:
     """Return fields of TrainingArguments, but for what depends on the machine."""
     model = card.model
-    final = model.final_learning_rate / model.learning_rate
+    final = card.final_share
     schedule: dict[str, Any] = (
         {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": final}}
         if model.schedule == "cosine"

@@ -86,7 +86,7 @@ def _settings(card: RunCard) -> dict[str, Any]:
             "max_seq_length": model.context,
             "tie_embeddings": layers.tied,
             "max_norm": model.clip,
-            "min_lr": model.final_learning_rate,
+            "min_lr": card.final_learning_rate,
         },
         "eval": {"interval": card.save_steps, "max_iters": 100},
         "optimizer": {

@@ -10,7 +10,7 @@ from prox_assets.tokens.run_cards.templating import rendered
 
 
 def olmo_core_files(card: RunCard, manifest: TokenManifest, uri: Callable[[str], str]) -> dict[str, str]:
-    """Return the text of olmo_core.py."""
+    """Return the text of olmo_core_train.py."""
 
     def paths(split: str | None) -> list[str]:
         own = files_of(manifest, split, "olmo_core", uri) if split else []
@@ -26,4 +26,4 @@ def olmo_core_files(card: RunCard, manifest: TokenManifest, uri: Callable[[str],
         train=paths("train"),
         validation=paths(card.validation),
     )
-    return {"olmo_core.py": text}
+    return {"olmo_core_train.py": text}

@@ -28,7 +28,7 @@ _FORMS: dict[TrainerName, _Form] = {
     "trainer": _Form(
         "transformers' Trainer", trainer_files, "`accelerate launch --num_processes {devices} trainer.py`"
     ),
-    "olmo_core": _Form("OLMo-core", olmo_core_files, "`torchrun --nproc-per-node {devices} olmo_core.py`"),
+    "olmo_core": _Form("OLMo-core", olmo_core_files, "`torchrun --nproc-per-node {devices} olmo_core_train.py`"),
     "megatron": _Form("Megatron-LM", megatron_files, "`MEGATRON=... bash megatron.sh`"),
     "litgpt": _Form("litgpt", litgpt_files, "`PYTHONPATH=. litgpt pretrain --config litgpt.yaml`"),
 }
