@@ -24,6 +24,7 @@ from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
 from prox_assets.cli.commands.task_files import task_files
+from prox_assets.cli.commands.tokens import tokens
 from prox_assets.cli.commands.trace import trace
 from prox_assets.cli.commands.withdraw_shard import withdraw_shard
 from prox_assets.cli.console import console, errors
@@ -80,6 +81,7 @@ app.command()(drift)
 app.command()(check)
 app.command()(metrics)
 app.command()(withdraw_shard)
+app.command()(tokens)
 app.command()(browse)
 app.command()(evaluate)
 app.command()(task_files)

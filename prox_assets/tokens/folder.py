@@ -40,7 +40,7 @@ DOCUMENTS = pa.schema(
 class ShardRecord(BaseModel):
     """What is known of a shard's files.
 
-    While they are being replaced, `identity` is empty and `paths` lists what may be there.
+    While they are being written, `identity` is empty. While documents are taken out of them, `forgetting` names these.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,13 +52,19 @@ class ShardRecord(BaseModel):
     left_out: str = Field(default="", description="Hash of the doc_ids that were withdrawn, 32 hex digits.")
     withdrawn: int = Field(default=0, description="How many these are.")
     forgetting: tuple[str, ...] = Field(default=(), description="doc_ids that are just being taken out.")
+    settings: TokenSettings | None = Field(default=None, description="All settings, as the files were written.")
     shards: tuple[TokenShard, ...] = Field(default=(), description="One for each split that has documents.")
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...] = Field(default=(), description="Files that may be there while they are being replaced.")
 
     @property
     def name(self) -> ShardName:
         """Corpus and shard."""
         return self.corpus, self.shard
+
+    @property
+    def all_paths(self) -> set[str]:
+        """Every file that the shard may have."""
+        return {*self.paths, *(file.path for shard in self.shards for file in shard.files)}
 
     @property
     def is_complete(self) -> bool:
@@ -102,11 +108,6 @@ def write_record(folder: Storage, record: ShardRecord) -> None:
     folder.write_bytes(_record_path(record.name), record.model_dump_json(indent=1).encode())
 
 
-def remove_record(folder: Storage, name: ShardName) -> None:
-    """Remove what is known of a shard."""
-    folder.remove(_record_path(name))
-
-
 def recorded_shards(folder: Storage) -> list[ShardName]:
     """Return the shards that have a record, sorted."""
     return [
@@ -133,6 +134,26 @@ def read_manifest(folder: Storage) -> TokenManifest | None:
 def put_manifest(folder: Storage, manifest: TokenManifest) -> None:
     """Write the manifest."""
     folder.write_bytes(MANIFEST, manifest.model_dump_json(indent=1).encode())
+
+
+def remove_shard(folder: Storage, name: ShardName) -> None:
+    """Remove a shard's files, and then what is known of it."""
+    record = read_record(folder, name)
+    if record is None:
+        return
+    folder.remove(MANIFEST)
+    for path in sorted(record.all_paths):
+        folder.remove(path)
+    folder.remove(_record_path(name))
+
+
+def size_of(folder: Storage, path: str) -> int | None:
+    """Return the bytes of a file; None if it is not there."""
+    try:
+        with folder.open(path) as file:
+            return file.seek(0, 2)
+    except FileNotFoundError:
+        return None
 
 
 def _record_path(name: ShardName) -> str:

@@ -73,6 +73,11 @@ class TokenFileParts:
                 yield ids
 
 
+def dtype_of(size: int, tokens: int) -> np.dtype[Any]:
+    """Return the type of an id in a token file of so many bytes and tokens."""
+    return np.dtype(f"<u{size // tokens}")
+
+
 def format_files(settings: TokenSettings, name: ShardName, split: str, tokens: int) -> list[FormatFile]:
     """Return the files, beside the token file, that a shard has in the formats of some settings."""
     files: list[FormatFile] = []

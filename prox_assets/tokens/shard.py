@@ -1,14 +1,10 @@
 """One shard of token files: which of its documents go where, and its files."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
@@ -16,21 +12,13 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
-from prox_assets.lake.withdrawn import Withdrawn
+from prox_assets.lake.withdrawn import FOLDER, Withdrawn, withdrawn
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress
 from prox_assets.tokens.errors import TokensError
-from prox_assets.tokens.folder import (
-    DOCUMENTS,
-    ShardRecord,
-    documents_file,
-    read_record,
-    token_file,
-    write_record,
-)
-from prox_assets.tokens.formats import FormatFile, TokenFileParts, format_files, write_formats
-from prox_assets.tokens.manifest import MANIFEST, TokenFile, TokenShard
+from prox_assets.tokens.files import Blocks, Part, put_shard
+from prox_assets.tokens.folder import DOCUMENTS, ShardRecord, read_record, size_of
 from prox_assets.tokens.settings import TokenSettings
 from prox_assets.tokens.sources import ShardName, ShardText, TextSource
 from prox_assets.tokens.spool import Spool, encoded
@@ -63,7 +51,7 @@ class TokenJob:
     withdrawn: Withdrawn
 
     def lease(self, name: ShardName, run_id: str) -> Lease:
-        """Return the lease that a writer of a shard's files must hold."""
+        """Return the lease of a shard."""
         return shard_lease(self.lake, self.settings.name, name, run_id)
 
 
@@ -141,15 +129,6 @@ def is_current(folder: Storage, record: ShardRecord | None, identity: str) -> bo
     return all(size_of(folder, file.path) == file.bytes for shard in record.shards for file in shard.files)
 
 
-def size_of(folder: Storage, path: str) -> int | None:
-    """Return the bytes of a file; None if it is not there."""
-    try:
-        with folder.open(path) as file:
-            return file.seek(0, 2)
-    except FileNotFoundError:
-        return None
-
-
 def write_shard(job: TokenJob, name: ShardName, run_id: str, progress: Progress) -> tuple[ShardRecord, bool]:
     """Write a shard's files unless they are current.
 
@@ -161,7 +140,20 @@ def write_shard(job: TokenJob, name: ShardName, run_id: str, progress: Progress)
         LeaseHeldError: Another run is writing it.
         LakeError: The lake or the folder cannot be read or written.
     """
-    target = wanted(job, name)
+    while True:
+        target = wanted(job, name)
+        written = _write(job, name, target, run_id, progress)
+        if _withdrawals(job.lake) == {each.name for each in job.withdrawn.withdrawals}:
+            return written
+        # Something was withdrawn meanwhile: whoever did it may have looked for it before these files were there.
+        job = replace(job, withdrawn=withdrawn(job.lake))
+
+
+def _withdrawals(lake: Lake) -> set[str]:
+    return {name.removesuffix(".json") for name in lake.storage.list_files(FOLDER) if name.endswith(".json")}
+
+
+def _write(job: TokenJob, name: ShardName, target: Wanted, run_id: str, progress: Progress) -> tuple[ShardRecord, bool]:
     record = read_record(job.folder, name)
     if record is not None and is_current(job.folder, record, target.identity):
         return record, False
@@ -171,28 +163,20 @@ def write_shard(job: TokenJob, name: ShardName, run_id: str, progress: Progress)
             return record, False
         with Spool(job.folder, job.tokenizer.dtype) as spool:
             documents = _tokenise(job, name, target, spool, progress)
-            parts = dict(_parts(job, documents))
-            return replace_files(
-                job.folder,
-                job.settings,
-                job.tokenizer.dtype,
-                ShardRecord(
-                    corpus=name[0],
-                    shard=name[1],
-                    identity=target.identity,
-                    made_from=target.made_from,
-                    left_out=hash_of(NOTHING, target.left_out),
-                    withdrawn=len(target.left_out),
-                ),
-                {split: (documents[rows], _writer(spool, rows)) for split, rows in parts.items()},
-                before_publish=lease.check,
-            ), True
+            parts = {split: Part(documents[rows], _blocks(spool, rows)) for split, rows in _orders(job, documents)}
+            record = ShardRecord(
+                corpus=name[0],
+                shard=name[1],
+                identity=target.identity,
+                made_from=target.made_from,
+                left_out=hash_of(NOTHING, target.left_out),
+                withdrawn=len(target.left_out),
+                settings=job.settings,
+            )
+            return put_shard(job.folder, record, parts, lease.check), True
 
 
-Blocks = Callable[[], Iterator[bytes]]
-
-
-def _writer(spool: Spool, rows: NDArray[np.int64]) -> Blocks:
+def _blocks(spool: Spool, rows: NDArray[np.int64]) -> Blocks:
     return lambda: spool.blocks(rows)
 
 
@@ -258,7 +242,7 @@ def split_of(settings: TokenSettings, site: str) -> str:
     return TRAIN
 
 
-def _parts(job: TokenJob, documents: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
+def _orders(job: TokenJob, documents: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Yield each split that has documents, with their row numbers in the order of the file."""
     settings = job.settings
     order = np.arange(documents.height)
@@ -271,114 +255,3 @@ def _parts(job: TokenJob, documents: pl.DataFrame) -> Iterator[tuple[str, NDArra
         rows = order[splits[order] == split] if documents.height else order
         if len(rows):
             yield split, rows
-
-
-def replace_files(
-    folder: Storage,
-    settings: TokenSettings,
-    dtype: np.dtype[Any],
-    record: ShardRecord,
-    parts: Mapping[str, tuple[pl.DataFrame, Blocks]],
-    *,
-    while_replacing: ShardRecord | None = None,
-    before_publish: Callable[[], None] = lambda: None,
-) -> ShardRecord:
-    """Put new files of a shard in the place of old ones; until that is done, its record says so.
-
-    Args:
-        folder: The folder of the token files.
-        settings: All settings.
-        dtype: Type of an id.
-        record: What will be known of the shard, without files.
-        parts: Documents (DOCUMENTS) of each split in the order of the file, and their ids in bytes, block by block.
-        while_replacing: What is known in between; by default, that nothing is complete.
-        before_publish: Called when the files are complete; if it raises, they are discarded.
-
-    Returns:
-        The record with its files.
-    """
-    layout = {
-        split: format_files(settings, record.name, split, int(documents["tokens"].sum()))
-        for split, (documents, _) in parts.items()
-    }
-    paths = {split: _paths(split, record.name, files) for split, files in layout.items()}
-    earlier = read_record(folder, record.name)
-    old = set(_paths_of(earlier)) if earlier is not None else set()
-    new = [path for each in paths.values() for path in each]
-    with folder.new_files(new) as unfinished:
-        places = dict(zip(new, unfinished, strict=True))
-        shards = tuple(
-            _write_split(
-                settings,
-                record,
-                split,
-                [places[path] for path in paths[split]],
-                layout[split],
-                dtype,
-                documents,
-                blocks,
-            )
-            for split, (documents, blocks) in parts.items()
-        )
-        before_publish()
-        folder.remove(MANIFEST)
-        state = while_replacing or ShardRecord(corpus=record.corpus, shard=record.shard)
-        write_record(folder, state.model_copy(update={"paths": tuple(sorted(old.union(new)))}))
-    for path in sorted(old.difference(new)):
-        folder.remove(path)
-    finished = record.model_copy(update={"shards": shards})
-    write_record(folder, finished)
-    return finished
-
-
-def _paths(split: str, name: ShardName, files: Sequence[FormatFile]) -> list[str]:
-    # The list of documents comes first: what a token file holds is known before it is there.
-    return [documents_file(split, name), token_file(split, name), *(file.path for file in files)]
-
-
-def _paths_of(record: ShardRecord) -> Iterator[str]:
-    yield from record.paths
-    for shard in record.shards:
-        for file in shard.files:
-            yield file.path
-
-
-def _write_split(
-    settings: TokenSettings,
-    record: ShardRecord,
-    split: str,
-    places: Sequence[Path],
-    files: Sequence[FormatFile],
-    dtype: np.dtype[Any],
-    documents: pl.DataFrame,
-    blocks: Blocks,
-) -> TokenShard:
-    table_path, token_path, *format_paths = places
-    table = documents.select(DOCUMENTS.names).to_arrow().cast(DOCUMENTS)
-    pq.write_table(table, table_path, compression="zstd")
-    with token_path.open("wb") as file:
-        for block in blocks():
-            file.write(block)
-    lengths = documents["tokens"].to_numpy()
-    write_formats(settings, TokenFileParts(token_path, lengths, dtype), files, format_paths)
-    tokens = int(lengths.sum())
-    paths = _paths(split, record.name, files)
-    kinds = [("documents", None), ("tokens", tokens), *((file.format, file.tokens) for file in files)]
-    return TokenShard(
-        corpus=record.corpus,
-        shard=record.shard,
-        split=split,
-        documents=documents.height,
-        tokens=tokens,
-        characters=int(documents["characters"].sum()),
-        identity=record.identity,
-        files=tuple(
-            TokenFile(path=path, format=kind, bytes=place.stat().st_size, sha256=_sha256(place), tokens=count)
-            for path, place, (kind, count) in zip(paths, places, kinds, strict=True)
-        ),
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,7 @@ from prox_assets.tokens.folder import (
     read_manifest,
     read_record,
     recorded_shards,
-    remove_record,
+    remove_shard,
 )
 from prox_assets.tokens.manifest import MANIFEST, TokenManifest, TokenShard
 from prox_assets.tokens.settings import TokenSettings
@@ -195,17 +195,6 @@ def _remove_others(job: TokenJob, names: set[ShardName]) -> None:
             continue
         with shard_lease(job.lake, job.settings.name, name, "prox-tokens"):
             remove_shard(job.folder, name)
-
-
-def remove_shard(folder: Storage, name: ShardName) -> None:
-    """Remove a shard's files, and then what is known of it."""
-    record = read_record(folder, name)
-    if record is None:
-        return
-    folder.remove(MANIFEST)
-    for path in {*record.paths, *(file.path for shard in record.shards for file in shard.files)}:
-        folder.remove(path)
-    remove_record(folder, name)
 
 
 def _put_tokenizer(job: TokenJob) -> None:
