@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
     from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
     from prox_assets.orchestration.proof_component import RefinementProof as RefinementProof
+    from prox_assets.orchestration.tokens_component import TrainingTokens as TrainingTokens
 
 __version__ = "0.1.0"
 
 # Dagster's tools find the components under the package's own name. They are imported only on access, so that the
 # programs and the command line do not pay for Dagster's import (1.4 s).
-_COMPONENTS = {"RefinedCorpus": "component", "RefinerLab": "lab_component", "RefinementProof": "proof_component"}
+_COMPONENTS = {
+    "RefinedCorpus": "component",
+    "RefinerLab": "lab_component",
+    "RefinementProof": "proof_component",
+    "TrainingTokens": "tokens_component",
+}
 
 
 def __getattr__(name: str) -> object:
