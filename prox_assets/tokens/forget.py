@@ -47,8 +47,11 @@ def documents_of(export: Export) -> Iterator[pl.DataFrame]:
     folder = export.open()
     for name in recorded_shards(folder):
         record = read_record(folder, name)
-        for path in sorted(record.all_paths if record is not None else ()):
-            if path.startswith("documents/"):
+        if record is None:
+            continue
+        for path in sorted(record.all_paths):
+            # A writer that died may not have come as far as to the list of documents, and so to none of its ids.
+            if path.startswith("documents/") and (record.identity or folder.exists(path)):
                 yield from _documents(folder, path, NAMES)
 
 
@@ -150,7 +153,7 @@ def _without(folder: Storage, shard: TokenShard, taken: frozenset[str]) -> Part 
     width = sizes[token_path] // shard.tokens
     if size == width * int(documents["tokens"].sum()):
         runs = _runs(documents, taken, width)
-    elif size == width * int(kept["tokens"].sum()):  # an earlier run was killed after it had put this file in place
+    elif size is not None and size == width * int(kept["tokens"].sum()):  # an earlier run was killed after it had put this file in place
         runs = [_Run(0, size)]
     else:
         raise TokensError(
@@ -199,8 +202,11 @@ def _documents(folder: Storage, path: str, columns: list[str] | None) -> Iterato
             parquet = pq.ParquetFile(file)
             for group in range(parquet.num_row_groups):
                 yield cast("pl.DataFrame", pl.from_arrow(parquet.read_row_group(group, columns=columns)))
-    except FileNotFoundError:  # a writer was killed before it was in place
-        return
+    except FileNotFoundError as error:
+        raise TokensError(
+            f"{folder.uri(path)} is not there, so nobody knows which documents the token file holds: run `prox tokens` "
+            "again, which writes both anew"
+        ) from error
     except pa.ArrowException as error:
         raise TokensError(f"{folder.uri(path)} is damaged ({error}): run `prox tokens` again") from error
 

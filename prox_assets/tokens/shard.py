@@ -89,7 +89,7 @@ def hash_of(left_out: str, doc_ids: Iterable[str]) -> str:
     """Return the hash of a set of doc_ids with further ones, 32 hex digits; no order counts."""
     value = int(left_out, 16)
     for doc_id in doc_ids:
-        value ^= xxhash.xxh3_128_intdigest(doc_id)
+        value ^= xxhash.xxh3_128_intdigest(doc_id.encode())
     return f"{value:032x}"
 
 
