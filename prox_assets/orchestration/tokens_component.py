@@ -5,10 +5,12 @@ import dagster as dg
 from prox_assets.orchestration.assets.tokens.manifest import build_token_manifest
 from prox_assets.orchestration.assets.tokens.shards import build_arm_tokens, build_shard_tokens
 from prox_assets.orchestration.assets.tokens.spec import build_token_automation
+from prox_assets.orchestration.defs_yaml.scaffolder import TrainingTokensScaffolder
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
 from prox_assets.orchestration.tokens import TokenAssetsSettings
 
 
+@dg.scaffold_with(TrainingTokensScaffolder)
 class TrainingTokens(SettingsComponent[TokenAssetsSettings]):
     """Token files of corpora in the lake, or of an arm of a proof: an asset per corpus, and their manifest."""
 
