@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,8 +94,9 @@ def test_transformers_trains_two_steps_of_a_base_on_the_packed_parquet(tokens, t
 def one_process():
     """Let torch know that this process is alone, which Megatron asks before it writes a cache."""
     import torch.distributed as dist
+    from torch._C._distributed_c10d import HashStore
 
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
@@ -108,14 +110,14 @@ def test_megatron_reads_the_blend_of_the_card(tokens):
     card, folder = tokens.card("1m", epochs=1)
     data = json.loads((folder / "megatron_data.json").read_text())
     assert list(data) == ["train", "valid", "test"]
-    _, weights = get_blend_from_list(data["train"])
-    assert weights == [len(ids) for ids in tokens.ids()]
+    blends: list[Any] = [get_blend_from_list(data[split]) for split in ("train", "valid", "test")]
+    assert blends[0][1] == [len(ids) for ids in tokens.ids()]
 
     asked = {"eod": card.end_of_text_id, "vocab_size": card.vocabulary, "unique_identifiers": {}}
     config = GPTDatasetConfig(
         random_seed=1,
         sequence_length=CONTEXT,
-        blend_per_split=[get_blend_from_list(data[split]) for split in ("train", "valid")] + [None],
+        blend_per_split=blends,
         reset_position_ids=False,
         reset_attention_mask=False,
         eod_mask_loss=False,
@@ -123,7 +125,8 @@ def test_megatron_reads_the_blend_of_the_card(tokens):
         tokenizer=types.SimpleNamespace(**asked),  # pyright: ignore[reportArgumentType]
         path_to_cache=str(folder / "cache"),
     )
-    train, valid, _ = BlendedMegatronDatasetBuilder(GPTDataset, [8, 2, None], lambda: True, config).build()
+    builder: Any = BlendedMegatronDatasetBuilder
+    train, valid, _ = builder(GPTDataset, [8, 2, None], lambda: True, config).build()
     for split, samples, count in (("train", train, 8), ("validation", valid, 2)):
         stream = np.concatenate(tokens.ids(split)).tobytes()
         for number in range(count):
