@@ -153,7 +153,9 @@ def _without(folder: Storage, shard: TokenShard, taken: frozenset[str]) -> Part 
     width = sizes[token_path] // shard.tokens
     if size == width * int(documents["tokens"].sum()):
         runs = _runs(documents, taken, width)
-    elif size is not None and size == width * int(kept["tokens"].sum()):  # an earlier run was killed after it had put this file in place
+    elif size is not None and size == width * int(
+        kept["tokens"].sum()
+    ):  # an earlier run was killed after it had put this file in place
         runs = [_Run(0, size)]
     else:
         raise TokensError(

@@ -197,7 +197,7 @@ def _tokenise(job: TokenJob, name: ShardName, target: Wanted, spool: Spool, prog
                 "doc_id",
                 "url",
                 "text_hash",
-                pl.Series("tokens", [len(each) for each in ids], pl.Int64),
+                pl.Series("tokens", [len(each) // spool.dtype.itemsize for each in ids], pl.Int64),
                 pl.col("text").str.len_chars().cast(pl.Int64).alias("characters"),
                 pl.Series("split", splits, pl.String),
             )

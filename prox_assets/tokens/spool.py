@@ -15,7 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from prox_assets.lake.storage import TEMPORARY, Storage
+from prox_assets.machine.capacity import usable_cores
 from prox_assets.tokens.tokenizer import OpenTokenizer
+from prox_assets.tokens.words import Words
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 BATCH_CHARACTERS = 2 << 20
 BATCH_DOCUMENTS = 1024
 BLOCK_BYTES = 4 << 20
+THREADS_OF_WORDS = 2
+"""Looking words up takes one thread, and is faster than the library on up to so many."""
 
 
 class Spool:
@@ -53,14 +57,13 @@ class Spool:
         """Tokens of each document so far."""
         return np.diff(np.frombuffer(self._ends, np.int64))
 
-    def add(self, documents: Iterable[Sequence[int]]) -> None:
-        """Append the ids of documents."""
-        flat: list[int] = []
+    def add(self, documents: Sequence[bytes]) -> None:
+        """Append documents, their ids in bytes."""
         end = self._ends[-1]
         for ids in documents:
-            flat += ids
-            self._ends.append(end + len(flat))
-        view = memoryview(np.array(flat, self.dtype).tobytes())
+            end += len(ids) // self.dtype.itemsize
+            self._ends.append(end)
+        view = memoryview(b"".join(documents))
         while view:
             view = view[self._file.write(view) :]
 
@@ -83,35 +86,55 @@ class Spool:
         yield b"".join(pending)
 
 
-def encoded(tokenizer: OpenTokenizer, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, list[list[int]]]]:
-    """Yield documents with their ids, BOS and end-of-text included.
-
-    While the caller works on a batch, the next one is tokenised.
+def encoded(tokenizer: OpenTokenizer, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, list[bytes]]]:
+    """Yield documents with their ids in bytes, BOS and end-of-text included.
 
     Args:
         tokenizer: The tokenizer.
         frames: Documents with a column text.
     """
-    end = tokenizer.notes.end_of_text_id
-    beginning = tokenizer.notes.beginning_of_text_id
-    before = [] if beginning is None else [beginning]
+    dtype, notes = tokenizer.dtype, tokenizer.notes
+    end = np.array([notes.end_of_text_id], dtype).tobytes()
+    before = b"" if notes.beginning_of_text_id is None else np.array([notes.beginning_of_text_id], dtype).tobytes()
+    words = tokenizer.words if _threads() <= THREADS_OF_WORDS else None
+    batches = _batches(frames)
+    found = _by_the_library(tokenizer, batches) if words is None else _by_words(words, batches)
+    for batch, documents in found:
+        yield batch, [b"".join((before, ids, end)) for ids in documents]
+
+
+def _by_words(words: Words, batches: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, list[bytes]]]:
+    for batch in batches:
+        yield batch, words.encode(batch["text"].to_list())
+
+
+def _by_the_library(
+    tokenizer: OpenTokenizer, batches: Iterable[pl.DataFrame]
+) -> Iterator[tuple[pl.DataFrame, list[bytes]]]:
+    """Tokenise a batch while the caller works on the one before."""
 
     def encode(batch: pl.DataFrame) -> "list[Encoding]":
         # Whatever the tokenizer adds by itself is left out; a BOS token is one of ours or none.
         return tokenizer.backend.encode_batch_fast(batch["text"].to_list(), add_special_tokens=False)
 
-    def ready(batch: pl.DataFrame, encodings: "Future[list[Encoding]]") -> tuple[pl.DataFrame, list[list[int]]]:
-        return batch, [[*before, *encoding.ids, end] for encoding in encodings.result()]
+    def ready(batch: pl.DataFrame, encodings: "Future[list[Encoding]]") -> tuple[pl.DataFrame, list[bytes]]:
+        return batch, [np.array(encoding.ids, tokenizer.dtype).tobytes() for encoding in encodings.result()]
 
     with ThreadPoolExecutor(1) as thread:
         ahead: tuple[pl.DataFrame, Future[list[Encoding]]] | None = None
-        for batch in _batches(frames):
+        for batch in batches:
             started = batch, thread.submit(encode, batch)
             if ahead is not None:
                 yield ready(*ahead)
             ahead = started
         if ahead is not None:
             yield ready(*ahead)
+
+
+def _threads() -> int:
+    """Return how many threads the library works with in this process."""
+    said = os.environ.get("RAYON_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else usable_cores()
 
 
 def _batches(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from prox_assets.proof.tokenizer import CONFIGURATION, FILE, USUAL_ENDS, open_ba
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.manifest import TokenizerNotes
 from prox_assets.tokens.settings import TokenSettings
+from prox_assets.tokens.words import Words, spaces_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -52,6 +54,12 @@ class OpenTokenizer:
     def dtype(self) -> np.dtype[Any]:
         """The type of an id in a token file."""
         return np.dtype("<u2" if self.notes.vocabulary < UINT32_IDS else "<u4")
+
+    @cached_property
+    def words(self) -> Words | None:
+        """The same by words; None for a tokenizer whose ids do not follow from those of words."""
+        spaces = spaces_of(self.file)
+        return None if spaces is None else Words(self.backend, spaces, self.dtype)
 
 
 def open_tokenizer(settings: TokenSettings) -> OpenTokenizer:

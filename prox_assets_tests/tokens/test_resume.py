@@ -56,7 +56,7 @@ def test_after_a_kill_the_finished_shards_are_kept(tokenizer, tmp_path):
 
 
 @pytest.mark.local_lake
-@pytest.mark.parametrize("published", range(7))
+@pytest.mark.parametrize("published", range(6))
 def test_files_of_two_settings_are_never_mixed(tokenizer, tmp_path, monkeypatch, published):
     lake = lake_of(tmp_path, pages(1))
     first = settings_of(tokenizer)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def lake_of(folder: Path, shards: Mapping[str, Sequence[tuple[str, str]]]) -> La
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for name, rows in shards.items():
-        lines = (json.dumps({"text": text, "url": url, "owner": url[:14]}) for url, text in rows)
+        lines = (json.dumps({"text": text, "url": url, "owner": (url or "")[:14]}) for url, text in rows)
         (raw / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     plan = RefinementPlan(source=CorpusSource(name=CORPUS, urls=[str(raw / "*.jsonl")]), refiners=preset("rules"))
     for shard in discover_shards(lake, plan, "run-1").shards:
@@ -72,6 +73,22 @@ def llama_like(folder: Path) -> Path:
     tokenizer.train_from_iterator(TEXTS, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return save(tokenizer, folder, {"eos_token": "</s>", "bos_token": {"content": "<s>"}})
+
+
+def llama_2_like(folder: Path, *, reaching_over: bool = False) -> Path:
+    """Save a BPE over whole texts with spaces as in Llama-2, and tokens for bytes; one token may reach over words."""
+    from tokenizers import Tokenizer, models, normalizers
+
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁abc.", "▁▁", "ab", "▁a", "▁ab"]
+    merges = [("▁", "▁"), ("a", "b"), ("▁", "a"), ("▁a", "b"), ("▁", "ab")]
+    if reaching_over:
+        tokens.append("b▁a")
+        merges.append(("b", "▁a"))
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token=tokens[0], fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.add_special_tokens(tokens[:3])
+    return save(tokenizer, folder, {"eos_token": "</s>"})
 
 
 OTHER = "?"
@@ -102,11 +119,16 @@ def settings_of(tokenizer: Path, **changes: Any) -> TokenSettings:
 
 def encode(tokenizer: Path, text: str) -> list[int]:
     """Return a text's ids by the library alone."""
+    return _opened(tokenizer).encode(text, add_special_tokens=False).ids
+
+
+@cache
+def _opened(tokenizer: Path) -> "Tokenizer":
     from tokenizers import Tokenizer
 
     opened = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
     opened.encode_special_tokens = True
-    return opened.encode(text, add_special_tokens=False).ids
+    return opened
 
 
 def ids_of(lake: Lake, settings: TokenSettings, shard: str, split: str = "train", dtype: str = "<u2") -> np.ndarray:
