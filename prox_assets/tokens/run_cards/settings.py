@@ -31,7 +31,7 @@ class RunCardSettings(BaseModel):
     )
     tokens: int | None = Field(default=None, ge=1, description="Tokens to train on; those of the recipe if unset.")
     epochs: float | None = Field(
-        default=None, gt=0, description="Or how often to pass over the tokens of the split train."
+        default=None, gt=0, allow_inf_nan=False, description="Or how often to pass over the tokens of the split train."
     )
     context: int | None = Field(default=None, ge=8, description="Tokens of a sequence; those of the recipe if unset.")
     batch_tokens: int | None = Field(default=None, ge=8, description="Tokens of a step; those of the recipe if unset.")

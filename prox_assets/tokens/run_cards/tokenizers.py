@@ -39,7 +39,10 @@ def compare(notes: TokenizerNotes, ours: bytes | None, base: str) -> str:
             f"{xxhash.xxh3_128_hexdigest(theirs)}), and it is not beside them to compare vocabularies: run `prox "
             "tokens` again, which puts it there"
         )
-    difference = _difference(json.loads(ours), json.loads(theirs))
+    try:
+        difference = _difference(json.loads(ours), json.loads(theirs))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TokensError(f"the {FILE} of {base} cannot be read ({error!r}): name another (base_tokenizer)") from error
     if difference:
         raise TokensError(
             f"the tokens were written with {notes.source}, which is not the tokenizer of {base}: {difference}. Write "

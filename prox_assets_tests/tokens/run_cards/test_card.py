@@ -134,6 +134,8 @@ def test_the_tokens_of_another_tokenizer_are_refused(tmp_path):
     del same["model"]["merges"][-1]
     with pytest.raises(TokensError, match="the merges differ"):
         checked(same)
+    with pytest.raises(TokensError, match="cannot be read"):
+        checked({"model": {}})
     (tmp_path / "tokenizer" / "tokenizer.json").unlink()
     with pytest.raises(TokensError, match="not beside them to compare vocabularies"):
         checked(other)
