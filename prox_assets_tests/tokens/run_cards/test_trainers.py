@@ -62,6 +62,7 @@ def tokens(tmp_path_factory):
     return Tokens(tmp_path_factory.mktemp("tokens"))
 
 
+@pytest.mark.slow
 def test_transformers_trains_two_steps_of_a_base_on_the_packed_parquet(tokens, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     base = tmp_path / "tiny"
