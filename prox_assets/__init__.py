@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prox_assets.orchestration.overview_component import LakeOverview as LakeOverview
     from prox_assets.orchestration.proof_component import RefinementProof as RefinementProof
     from prox_assets.orchestration.publishing_component import PublishedDataset as PublishedDataset
+    from prox_assets.orchestration.tokens_component import TrainingTokens as TrainingTokens
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ _COMPONENTS = {
     "RefinementProof": "proof_component",
     "PublishedDataset": "publishing_component",
     "LakeOverview": "overview_component",
+    "TrainingTokens": "tokens_component",
 }
 
 

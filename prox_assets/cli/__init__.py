@@ -23,6 +23,7 @@ from prox_assets.cli.commands.publish import publish
 from prox_assets.cli.commands.refine import refine
 from prox_assets.cli.commands.replay import replay
 from prox_assets.cli.commands.report import report
+from prox_assets.cli.commands.run_card import run_card
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
@@ -94,6 +95,7 @@ app.command()(publish)
 app.command()(evaluate)
 app.command()(task_files)
 app.command()(apply)
+app.command()(run_card)
 
 
 def main() -> None:

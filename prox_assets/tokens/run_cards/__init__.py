@@ -1,0 +1,1 @@
+"""Run cards: with which settings a base model is trained on a set of token files, in the form of each trainer."""

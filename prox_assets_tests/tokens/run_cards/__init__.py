@@ -1,0 +1,1 @@
+"""Run cards: what they say, and that each trainer's own code takes its files."""
