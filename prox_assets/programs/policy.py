@@ -23,6 +23,7 @@ _BEFORE_THEY_EXISTED: dict[str, Any] = {
     "line_f1_beta": 1.0,
     "line_min_gain": 0.0,
     "on_empty": "drop",
+    "protect_formulas": False,
 }
 """Fields of later releases, each with what the releases before it did.
 
@@ -58,6 +59,8 @@ class ExecutionPolicy:
             1 - expected F1, by at least this share: 0.1 is a tenth.
         on_empty: What becomes of an edited document of which too little is left: "keep" leaves it as it was, "drop"
             drops it. Reference mode: always "drop".
+        protect_formulas: Whether lines with a formula (formulas.py) stay whatever a program says, and the formulas in
+            them as they are (strict). Meant for mathematics; other text has few of them.
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
@@ -79,6 +82,7 @@ class ExecutionPolicy:
     line_f1_beta: float = 1.0
     line_min_gain: float = 0.0
     on_empty: OnEmpty = "keep"
+    protect_formulas: bool = False
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
     reference_error_op: int = 2

@@ -21,6 +21,7 @@ CHANGES = {
     "line_f1_beta": 2.0,
     "line_min_gain": 0.1,
     "on_empty": "drop",
+    "protect_formulas": True,
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
     "reference_error_op": 5,
