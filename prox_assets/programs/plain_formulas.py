@@ -29,12 +29,13 @@ _SHORT_WORDS = frozenset(_WORDS_OF_TWO_LETTERS.split())
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:[.,]\d+)*[°%]?)"
     r"|(?P<letters>[A-Za-z]+|[Ͱ-Ͽἀ-῿]{2,})"
-    r"|(?P<greek>[α-ωΑ-Ωϕϵ∞∅ℝℂℕℤℚ𝐀-𝟿])"
+    r"|(?P<greek>[α-ωΑ-Ωϕϵ∞∅𝐀-𝟿])"
     r"|(?P<raised>[²³¹⁰⁴-⁹⁻⁺ⁿⁱ₀-₉ₙₖᵢⱼ]+|['′″])"
     r"|(?P<relation><=|>=|!=|==|:=|~=|[=<>≤≥≠≈≡≅∝])"
     r"|(?P<arrow>->|-->|→|⇒|⟹|⇔|⟺|↦|∴)"
     r"|(?P<power>(?<!\*)\*\*(?!\*)|(?<!\s)\^|\^(?=\s))"
-    r"|(?P<strong>[∑∫∬∮∏√∂∇∀∃∈∉⊂⊆⊃⊇∪∩⊕⊗∧∨∠△⟨⟩‖])"
+    r"|(?P<set>[ℝℂℕℤℚ])"
+    r"|(?P<strong>[∛∑∫∬∮∏√∂∇∀∃∈∉⊂⊆⊃⊇∪∩⊕⊗∧∨∠△⟨⟩‖])"
     r"|(?P<operator>[-+*/−–±×·÷⋅∗∘])"
     r"|(?P<open>[(\[{])"
     r"|(?P<close>[)\]}])"
@@ -44,10 +45,12 @@ _TOKEN = re.compile(
 )
 _ENUMERATOR = re.compile(r"^\s*(?:\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s+|[•*–-]\s+)")
 # No formula is found without one of these.
-_SIGNS = re.compile(r"[=<>≤≥≠≈≡≅∝^²³¹⁰⁴-⁹ⁿ∑∫∬∮∏√∂∇∀∃∈∉⊂⊆⊃⊇∪∩⊕⊗∧∨∠△⟨‖→⇒⟹⇔⟺↦∴]|\*\*|\d[a-z]\b|[a-z)]!\s?[/(]|->")
+_SIGNS = re.compile(
+    r"[=<>≤≥≠≈≡≅∝^²³¹⁰⁴-⁹ⁿ∑∫∬∮∏√∂∇∀∃∈∉⊂⊆⊃⊇∪∩⊕⊗∧∨∠△⟨‖∛ℝℂℕℤℚ→⇒⟹⇔⟺↦∴]|\*\*|\d[a-z]\b|[a-z)]!\s?[/(]|->|\)\("
+)
 _LEFT = frozenset({"close", "bar"})
 _RIGHT = frozenset({"open", "bar", "strong", "operator"})
-_OPERANDS = frozenset({"number", "variable", "points", "function", "greek", "raised"})
+_OPERANDS = frozenset({"number", "set", "variable", "points", "function", "greek", "raised"})
 
 
 def is_plain_formula(line: str) -> bool:
@@ -106,8 +109,8 @@ def _kind_of_letters(letters: str, before: str) -> str:
         return "variable"
     if letters.lower() in _FUNCTIONS:
         return "function"
-    if len(letters) == 2 and letters.isascii() and letters.islower() and letters not in _SHORT_WORDS:
-        return "variable"  # ab, dx, mc
+    if len(letters) == 2 and letters.isascii() and letters[0].islower() and letters not in _SHORT_WORDS:
+        return "variable"  # ab, dx, mc, aX
     if len(letters) <= 3 and letters.isupper():
         return "points"  # AB + BC = AC
     if before[-1:].isdigit() and len(letters) <= 3 and letters.islower() and letters not in _SHORT_WORDS:
@@ -117,7 +120,7 @@ def _kind_of_letters(letters: str, before: str) -> str:
 
 def _is_formula(run: list[tuple[str, str]], opens: bool) -> bool:
     kinds = [kind for kind, _ in run]
-    if any(kind == "strong" and _has_operand(kinds, index) for index, kind in enumerate(kinds)):
+    if "set" in kinds or any(kind == "strong" and _has_operand(kinds, index) for index, kind in enumerate(kinds)):
         return True
     if any(kind == "power" and _joins(kinds, index) for index, kind in enumerate(kinds)):
         return True
@@ -146,6 +149,8 @@ def _gives_value(run: list[tuple[str, str]], index: int) -> bool:
         return True
     if "greek" in (left, right) or "raised" in kinds:
         return True
+    if right == "operator" and kinds[index + 2 : index + 3] == ["number"]:
+        return True  # a negative number
     # Sizes and grades are upper case (S = 36), as are a few statistics.
     names = [value for kind, value in run if kind == "variable"]
     return "number" in kinds and any(name.islower() or name in "PRNT" for name in names)
@@ -157,9 +162,15 @@ def _is_expression(tokens: list[tuple[str, str]]) -> bool:
     if "word" in kinds or "points" in kinds or not _calculates(kinds):
         return False
     signs = {value for kind, value in tokens if kind == "operator"}
+    values = [value for _, value in tokens]
     # Hours, days and thousands are written like a factor and its variable.
-    factors = any(a[0] == "number" and b[0] == "variable" and b[1][0] in "abcnpqrtuvwxyz" for a, b in pairwise(tokens))
-    return (factors and bool(signs & set("+−*·/"))) or ("variable" in kinds and "!" in [value for _, value in tokens])
+    pairs = list(pairwise(tokens))
+    factors = any(a[0] == "number" and b[0] == "variable" and b[1][0] in "abcnpqrtuvwxyz" for a, b in pairs)
+    brackets = any(a[0] == "close" and b[0] == "open" for a, b in pairs)
+    # "1/4 + 1/2 =" is an exercise; "7 + 4 =", with one sign, keeps robots out of a form.
+    to_calculate = tokens[-1][1] == "=" and "number" in kinds and kinds.count("operator") > 1
+    unknown = "variable" in kinds
+    return to_calculate or (factors and bool(signs & set("+−*·/"))) or (unknown and (brackets or "!" in values))
 
 
 def _calculates(kinds: list[str]) -> bool:

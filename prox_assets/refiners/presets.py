@@ -8,7 +8,7 @@ from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
 from prox_assets.refiners.model.files import model_folder
-from prox_assets.refiners.rules.config import LineRuleSettings, RuleSettings
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 
 # This project's own small model, shipped inside the package; see the MODEL_CARD.md beside it.
 BUNDLED = "bundled"
@@ -49,7 +49,9 @@ def _prox(domain: str, protect_formulas: bool = False) -> RefinerPair:
     )
 
 
-_MATHS_RULES = RuleSettings(lines=LineRuleSettings(keep_formulas=True))
+_MATHS_RULES = RuleSettings(
+    lines=LineRuleSettings(keep_formulas=True), documents=DocumentRuleSettings(maths_formula_lines=2)
+)
 
 PRESETS: dict[str, RefinerPair] = {
     "prox-web": _prox("web"),

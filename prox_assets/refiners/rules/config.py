@@ -8,7 +8,7 @@ from prox_assets.published_rules import c4, fineweb, gopher
 RULES_VERSION = 3
 
 
-def _is_off(value: bool) -> bool:
+def _is_off(value: int) -> bool:
     return not value
 
 
@@ -148,6 +148,13 @@ class DocumentRuleSettings(BaseModel):
     )
     max_newlines_per_word: float = Field(
         default=fineweb.MAX_NEWLINES_PER_WORD, ge=0, description="FineWeb: most line breaks per word."
+    )
+    maths_formula_lines: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=_is_off,
+        description="Fewest lines with a formula that make a page one of mathematics, which is judged by its repeated "
+        "lines only: its words, line lengths and punctuation say nothing. 0: every page is judged by all rules.",
     )
 
 
