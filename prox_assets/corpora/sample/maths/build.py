@@ -1,4 +1,4 @@
-"""Builds the shard of the maths sample from its pages: `python -m prox_assets.corpora.sample.maths.build`.
+"""Builds the shard of the maths sample and its gold: `python -m prox_assets.corpora.sample.maths.build`.
 
 The page files are those of the sample (`sample/page_files.py`), and every line begins with its label and a space:
 f for a formula or a sentence that holds one, p for everything else that belongs to the page (sentences, headings, code,
@@ -19,6 +19,7 @@ Label = Literal["formula", "prose", "noise"]
 
 FOLDER = Path(__file__).parent
 SHARD = FOLDER / "train-00000-of-00001.parquet"
+GOLD = FOLDER / "gold.jsonl"
 # huggingface.co/datasets/open-web-math/open-web-math
 _SCHEMA = pa.schema([("url", pa.string()), ("text", pa.string()), ("date", pa.string()), ("metadata", pa.string())])
 _LABELS: dict[str, Label] = {"f": "formula", "p": "prose", "n": "noise"}
@@ -44,6 +45,12 @@ class MathsPage:
     def text(self) -> str:
         """The whole text."""
         return "\n".join(self.lines)
+
+    @property
+    def gold(self) -> str:
+        """What a reader would keep."""
+        kept = (line for line, label in zip(self.lines, self.labels, strict=True) if label != "noise")
+        return "\n".join(kept)
 
     @property
     def is_worthless(self) -> bool:
@@ -85,6 +92,13 @@ def build(path: Path = SHARD) -> Path:
     return path
 
 
+def gold_lines() -> list[str]:
+    """Return the lines of gold.jsonl, for the proof on the sample: url and text without noise."""
+    pages = [page for page in maths_pages() if not page.is_worthless]
+    return [json.dumps({"url": page.url, "text": page.gold}, ensure_ascii=False) for page in pages]
+
+
 if __name__ == "__main__":
+    GOLD.write_text("".join(f"{line}\n" for line in gold_lines()), encoding="utf-8")
     built = build()
     print(f"{built}: {built.stat().st_size} bytes")
