@@ -48,6 +48,11 @@ class Counts:
     sound: int = 0
     worthless: int = 0
 
+    def cut(self, label: str) -> str:
+        """Return the share of lines that was removed from the documents that stayed."""
+        there = self.lines[label] - self.dropped[label]
+        return f"{self.removed[label] / there:.1%}" if there else "-"
+
 
 def count(lake: Lake, corpus: str) -> Counts:
     """Count what became of the sample's lines in a corpus of a lake."""
@@ -111,24 +116,22 @@ def web_lines(path: Path) -> str:
 
 
 def table(rows: dict[str, Counts]) -> Table:
-    """Return the table: shares of lines cut, and documents dropped."""
+    """Return the table: shares of lines cut in documents that stay, and documents dropped."""
     shown = Table(box=box.MARKDOWN, title_justify="left")
-    columns = ("formula lines cut", "in displays", "lost with documents", "prose cut", "noise left", "sound dropped")
+    columns = ("formulas cut", "in displays", "prose cut", "noise cut", "formulas in dropped pages", "sound dropped")
     shown.add_column("refiner")
     for column in (*columns, "worthless dropped"):
         shown.add_column(column, justify="right")
     pages = maths_pages()
     worthless = sum(page.is_worthless for page in pages)
     for name, counts in rows.items():
-        lines = counts.lines
-        noise_left = lines["noise"] - counts.removed["noise"] - counts.dropped["noise"]
         shown.add_row(
             name,
-            f"{counts.removed['formula'] / lines['formula']:.1%}",
-            f"{counts.removed[_DISPLAY] / lines[_DISPLAY]:.1%}",
-            f"{counts.dropped['formula'] / lines['formula']:.1%}",
-            f"{(counts.removed['prose'] + counts.dropped['prose']) / lines['prose']:.1%}",
-            f"{noise_left / lines['noise']:.1%}",
+            counts.cut("formula"),
+            counts.cut(_DISPLAY),
+            counts.cut("prose"),
+            counts.cut("noise"),
+            f"{counts.dropped['formula'] / counts.lines['formula']:.1%}",
             f"{counts.sound} of {len(pages) - worthless}",
             f"{counts.worthless} of {worthless}",
         )
@@ -154,7 +157,7 @@ def main() -> int:
                 except CommandFailedError as error:
                     print(f"{refiner}: {error}", file=sys.stderr)
                     break
-                name = f"{refiner}, formulas protected" if protected and refiner not in _ALWAYS else refiner
+                name = f"{refiner}, protected" if protected and refiner not in _ALWAYS else refiner
                 rows[name] = count(Lake(place), corpus)
     Console(width=140).print(table(rows))
     if options.web is not None:

@@ -9,7 +9,7 @@ from prox_assets.programs.formulas import find_formulas
 from prox_assets.testing.program_cases import chunked_documents
 
 PROTECTED = ExecutionPolicy(protect_formulas=True)
-PAGE = "Menu\nWe show that\n$$\nx = 1\n$$\nFooter [1]\nx[1] = 2, see $a[1]$ [1]"
+PAGE = "Menu\nWe show that\n$$\nx = 1\n$$\nFooter [1]\nsee $a^{[1]}$ [1]"
 
 
 def one_program(program, policy=PROTECTED, page=PAGE):
@@ -23,7 +23,7 @@ def statuses(refinement):
 def test_a_range_leaves_the_formulas_in_it():
     refinement = one_program("remove_lines(0, 5)")
 
-    assert refinement.text == "$$\nx = 1\n$$\nx[1] = 2, see $a[1]$ [1]"
+    assert refinement.text == "$$\nx = 1\n$$\nsee $a^{[1]}$ [1]"
     assert refinement.chunks[0].removed_lines == ((0, 1), (5, 5))
     # "Menu", "We show that" and "Footer [1]", with their line breaks.
     assert [edit.characters_removed for edit in refinement.edits] == [5 + 13 + 11]
@@ -40,14 +40,14 @@ def test_a_call_of_which_nothing_is_left_says_so_and_has_not_failed():
 def test_replacements_take_nothing_of_a_formula():
     refinement = one_program('normalize("[1]", "")')
 
-    assert refinement.text.split("\n")[5:] == ["Footer ", "x[1] = 2, see $a[1]$ "]
+    assert refinement.text.split("\n")[5:] == ["Footer ", "see $a^{[1]}$ "]
     assert statuses(one_program('normalize("x = 1", "")')) == [EditStatus.PROTECTED]
     # Across the edge of a formula.
-    assert statuses(one_program('normalize("1]$ [", "")')) == [EditStatus.PROTECTED]
+    assert statuses(one_program('normalize("]}$ [", "")')) == [EditStatus.PROTECTED]
 
 
 def test_nothing_is_protected_unless_asked():
-    assert one_program("remove_lines(0, 5)", ExecutionPolicy()).text == "x[1] = 2, see $a[1]$ [1]"
+    assert one_program("remove_lines(0, 5)", ExecutionPolicy()).text == "see $a^{[1]}$ [1]"
     reference = ExecutionPolicy(mode="reference", protect_formulas=True)
     assert not reference.protect_formulas  # the released executor knows nothing of it
 
@@ -68,7 +68,7 @@ def test_scored_lines_and_displays_over_two_chunks_are_protected_too():
     policy = ExecutionPolicy(protect_formulas=True, min_kept_share=0)
 
     assert execute(PAGE, stored_programs(PAGE, rows, policy), policy).text == (
-        "$$\nx = 1\n$$\nx[1] = 2, see $a[1]$ [1]"
+        "$$\nx = 1\n$$\nsee $a^{[1]}$ [1]"
     )
 
 
