@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -257,17 +256,19 @@ def test_a_pretrained_model_is_trained_further_with_its_own_tokenizer(two_layers
 
 
 def test_the_recipe_of_codellama_reaches_the_trainer(tokenizer, tmp_path):
-    """Its rope base, context, stop and rates, on a tiny Llama whose base is CodeLlama's."""
+    """Its rope base, context, stop and rates, on a tiny Llama with CodeLlama's base and a token without a row."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     base, folder = tmp_path / "base", tmp_path / "trained"
     original: Any = AutoModelForCausalLM.from_pretrained(tokenizer)
     original.config.update({"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}})
     original.config.max_position_embeddings = 16_384
     original.save_pretrained(base)
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tokenizer / file, base)
+    with_fill: Any = AutoTokenizer.from_pretrained(tokenizer)
+    with_fill.add_special_tokens({"additional_special_tokens": ["<FILL_ME>"]})
+    with_fill.save_pretrained(base)
+    assert len(with_fill) == original.config.vocab_size + 1
     read: Any = AutoModelForCausalLM.from_pretrained(base)
     assert read.config.rope_parameters["rope_theta"] == 1e6
     rates: dict[int, float] = {}
