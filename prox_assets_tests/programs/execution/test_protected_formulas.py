@@ -67,9 +67,7 @@ def test_scored_lines_and_displays_over_two_chunks_are_protected_too():
     ]
     policy = ExecutionPolicy(protect_formulas=True, min_kept_share=0)
 
-    assert execute(PAGE, stored_programs(PAGE, rows, policy), policy).text == (
-        "$$\nx = 1\n$$\nsee $a^{[1]}$ [1]"
-    )
+    assert execute(PAGE, stored_programs(PAGE, rows, policy), policy).text == ("$$\nx = 1\n$$\nsee $a^{[1]}$ [1]")
 
 
 MATHS = st.sampled_from(
