@@ -68,6 +68,7 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
         missing=None if checkout else f"set {CHECKOUT_VARIABLE} to a checkout of GAIR-NLP/ProX",
     )
     yield Benchmark("scale_model", pages=False)
+    yield Benchmark("formula_lines", pages=False)
     yield Benchmark("prompt_feeding")
     yield Benchmark("stage_costs")
     yield Benchmark("classifier_speed")

@@ -25,6 +25,7 @@ from prox_assets.orchestration.proof_component import proof_definitions
 from prox_assets.orchestration.resources import DEFAULTS, LakeResource, ProofsResource
 
 DEFS = Path(__file__).parent.parent / "defs"
+SAMPLE = "sample"
 SAMPLE_PROOF = DEFS / "sample_proof" / "defs.yaml"
 PAGES_PROOF = Path(__file__).parent.parent / "proof" / "examples" / "two_cores.yaml"
 # The corpora that the proof of labelled pages compares, each with the refiner that makes it.
@@ -41,24 +42,25 @@ def main() -> int:
     parser.add_argument("--settings", type=Path, help="A defs.yaml of a RefinementProof, instead of the one for these.")
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    for options in _refinements(arguments.pages):
+    file = arguments.settings or (PAGES_PROOF if arguments.pages else SAMPLE_PROOF)
+    attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
+    settings = ProofAssetsSettings.model_validate(attributes)
+    for options in _refinements(arguments.pages, settings.corpora):
         try:
             app(["refine", *options, "--lake", LakeResource().open().url], standalone_mode=False)
         except Exit as stopped:
             return stopped.exit_code
-    file = arguments.settings or (PAGES_PROOF if arguments.pages else SAMPLE_PROOF)
-    attributes = yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"]
-    settings = ProofAssetsSettings.model_validate(attributes)
     if not _materialize(settings, console):
         return 1
     console.print(f"report: {ProofsResource().folder(settings.name).report().resolve()}")
     return 0
 
 
-def _refinements(pages: str | None) -> Iterator[Sequence[str]]:
-    """Yield the options of `prox refine` for each corpus that is compared."""
+def _refinements(pages: str | None, corpora: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the options of `prox refine` for what is compared: the sample, or labelled pages; others are refined."""
     if pages is None:
-        yield ["--settings", str(DEFS / "sample" / "defs.yaml")]
+        if SAMPLE in corpora:
+            yield ["--settings", str(DEFS / "sample" / "defs.yaml")]
         return
     for corpus, refiner in PAGES_REFINERS.items():
         columns = ["--format", "parquet", "--text-column", "text_full"]

@@ -28,6 +28,7 @@ _BEFORE_THEY_EXISTED: dict[str, Any] = {
     "line_min_gain": 0.0,
     "on_empty": "drop",
     "personal_data": (),
+    "protect_formulas": False,
 }
 """Fields of later releases, each with what the releases before it did.
 
@@ -65,6 +66,8 @@ class ExecutionPolicy:
             drops it. Reference mode: always "drop".
         personal_data: Kinds of personal data that are replaced in the text that the programs leave: "email",
             "ip_address", "phone_number". Reference mode: none.
+        protect_formulas: Whether lines with a formula (formulas.py) stay whatever a program says, and the formulas in
+            them as they are (strict). Meant for mathematics; other text has few of them.
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
@@ -87,6 +90,7 @@ class ExecutionPolicy:
     line_min_gain: float = 0.0
     on_empty: OnEmpty = "keep"
     personal_data: tuple[PersonalData, ...] = ()
+    protect_formulas: bool = False
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
     reference_error_op: int = 2

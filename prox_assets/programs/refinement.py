@@ -80,6 +80,9 @@ class EditStatus(StrEnum):
     """The same operation for the fifth time or more: the model was stuck in a loop."""
     ALREADY_REMOVED = "already_removed"
     """Earlier operations had removed every line of the range, or the only lines that contained the source string."""
+    PROTECTED = "protected"
+    """Every line of the range that was still there holds a formula, or every match lies in one
+    (`ExecutionPolicy.protect_formulas`)."""
     NO_MATCH = "no_match"
     """The source string does not occur in the chunk."""
     CUTS_WORD = "cuts_word"
@@ -128,6 +131,7 @@ _NOT_FAILURES = frozenset(
         EditStatus.LOOPED,
         EditStatus.ALREADY_REMOVED,
         EditStatus.OVERLAPPED,
+        EditStatus.PROTECTED,
         EditStatus.REVERTED,
     }
 )

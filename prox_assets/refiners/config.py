@@ -31,6 +31,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_off(value: bool) -> bool:
+    return not value
+
+
 class RefinerConfig(BaseModel):
     """One refiner at one level: its model (or the rules), how to prompt it, and how much it sees at once."""
 
@@ -337,6 +341,12 @@ class RefinerPair(BaseModel):
     name: str = Field(description="What a user calls the pair, e.g. prox-web.")
     doc: RefinerConfig | None = Field(default=None, description="Decides which documents stay.")
     chunk: RefinerConfig | None = Field(default=None, description="Edits the documents that stay.")
+    protect_formulas: bool = Field(
+        default=False,
+        exclude_if=_is_off,
+        description="Whether lines with a formula stay whatever the chunk refiner says, unless the execution policy "
+        "sets protect_formulas itself.",
+    )
 
     @model_validator(mode="after")
     def _levels_match(self) -> Self:
@@ -361,4 +371,6 @@ class RefinerPair(BaseModel):
         }
         if self.chunk is not None and self.chunk.dialect == "line-labels":
             own |= {"line_decision": "expected_f1", "line_min_gain": MIN_GAIN}
+        if self.protect_formulas:
+            own["protect_formulas"] = True
         return ExecutionPolicy(**own).with_settings(**settings)

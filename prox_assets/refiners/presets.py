@@ -8,6 +8,7 @@ from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.folder import load_refiner_pair
 from prox_assets.refiners.model.files import model_folder
+from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
 
 # This project's own small model, shipped inside the package; see the MODEL_CARD.md beside it.
 BUNDLED = "bundled"
@@ -24,10 +25,11 @@ SHIPPED = {
 PROX_CHUNK_PROMPT_TOKENS = 1550
 
 
-def _prox(domain: str) -> RefinerPair:
+def _prox(domain: str, protect_formulas: bool = False) -> RefinerPair:
     """Return the released refiners of one domain."""
     return RefinerPair(
         name=f"prox-{domain}",
+        protect_formulas=protect_formulas,
         doc=RefinerConfig(
             name=f"prox-{domain}-doc",
             level="doc",
@@ -47,14 +49,24 @@ def _prox(domain: str) -> RefinerPair:
     )
 
 
+_MATHS_RULES = RuleSettings(
+    lines=LineRuleSettings(keep_formulas=True), documents=DocumentRuleSettings(maths_formula_lines=2)
+)
+
 PRESETS: dict[str, RefinerPair] = {
     "prox-web": _prox("web"),
-    "prox-math": _prox("math"),
+    "prox-math": _prox("math", protect_formulas=True),
     "keep-all": RefinerPair(name="keep-all"),
     "rules": RefinerPair(
         name="rules",
         doc=RefinerConfig(name="rules-doc", level="doc", kind="rules"),
         chunk=RefinerConfig(name="rules-chunk", level="chunk", kind="rules"),
+    ),
+    "rules-math": RefinerPair(
+        name="rules-math",
+        doc=RefinerConfig(name="rules-math-doc", level="doc", kind="rules", rules=_MATHS_RULES),
+        chunk=RefinerConfig(name="rules-math-chunk", level="chunk", kind="rules", rules=_MATHS_RULES),
+        protect_formulas=True,
     ),
 }
 

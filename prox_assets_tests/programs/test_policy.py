@@ -22,6 +22,7 @@ CHANGES = {
     "line_min_gain": 0.1,
     "on_empty": "drop",
     "personal_data": ("email",),
+    "protect_formulas": True,
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
     "reference_error_op": 5,

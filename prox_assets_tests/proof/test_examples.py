@@ -28,10 +28,21 @@ def valid(text: str) -> ProofSettings:
 @pytest.mark.parametrize("name", ["two_cores", "one_gpu", "cluster"])
 def test_an_example_is_valid_and_every_size_has_the_control_that_counts(name):
     settings = settings_of(name)
-    pairs = {(key[0], pair) for key, pairs in primary_pairs(settings).items() for pair in pairs}
+    pairs = _pairs(settings)
     for model in settings.models:
         assert any(of == model.name and against.endswith("_random_lines") for of, (_, against) in pairs)
     assert f"(../prox_assets/proof/examples/{name}.yaml)" in PAGE
+
+
+def test_the_maths_example_trains_a_base_further_beside_the_control_that_counts():
+    settings = settings_of("maths")
+    model = settings.model("smollm2")
+    assert (model.kind, getattr(model, "base", None)) == ("llama", "smollm2-135m")
+    assert ("refined", "refined_random_lines") in {(arm, against) for _, (arm, against) in _pairs(settings)}
+
+
+def _pairs(settings: ProofSettings) -> set[tuple[str, tuple[str, str]]]:
+    return {(key[0], pair) for key, pairs in primary_pairs(settings).items() for pair in pairs}
 
 
 def test_the_settings_on_the_page_are_valid():

@@ -12,6 +12,7 @@ from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.execution.reference_mode import execute_as_released
 from prox_assets.programs.execution.strict import refine_chunk
+from prox_assets.programs.formulas import find_formulas
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept, reverted
@@ -82,6 +83,7 @@ def _execute_strictly(
     text: str, programs: list[ChunkProgram], policy: ExecutionPolicy, records: list[ChunkRecord] | None
 ) -> Refinement:
     lines = text.split("\n")
+    formulas = find_formulas(lines) if policy.protect_formulas else {}
     output: list[str] = []
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
@@ -98,7 +100,7 @@ def _execute_strictly(
         if records is not None:
             record = ChunkRecord(chunk.line_start, len(shown), range(len(shown)))
             records.append(record)
-        left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record)
+        left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record, formulas)
         output += left
         chunks.append(chunk_outcome)
         edits += chunk_edits

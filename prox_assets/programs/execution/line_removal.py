@@ -1,6 +1,6 @@
 """Removes ranges of lines that may overlap, each line once; both execution modes use it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from prox_assets.programs.refinement import LineRange
 
@@ -23,12 +23,22 @@ class LineRemoval:
     ranges takes time close to linear in lines plus ranges, whatever the size of the ranges.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, spared: Collection[int] = ()) -> None:
+        """Begin with all lines.
+
+        Args:
+            count: How many there are.
+            spared: Lines that stay, whatever ranges they are in.
+        """
         self._count = count
         self._next = list(range(count + 1))
         self._untouched = 0  # nothing was removed from this line on
         self._ranges: list[LineRange] = []  # the removed ranges
-        self._in_order = True  # whether the removed ranges are in order and without overlap
+        self._in_order = not spared  # whether the removed ranges are in order and without overlap
+        self._spared = frozenset(spared)
+        for line in spared:  # so that no range finds them
+            self._next[line] = line + 1
+            self._untouched = count
 
     def remove(self, start: int, end: int) -> Sequence[int]:
         """Remove the lines start to end, both inclusive, and return those that had not been removed before.
@@ -53,12 +63,13 @@ class LineRemoval:
 
     def kept(self) -> list[int]:
         """Return the remaining lines, in order."""
-        return [line for line in range(self._count) if self._next[line] == line]
+        return [line for line in range(self._count) if self._next[line] == line or line in self._spared]
 
     def removed(self, offset: int = 0) -> tuple[LineRange, ...]:
         """Return the removed lines as the fewest ranges, with an offset added to each number."""
         if not self._in_order:
-            return ranges_of(line + offset for line in range(self._count) if self._next[line] != line)
+            gone = (line for line in range(self._count) if self._next[line] != line and line not in self._spared)
+            return ranges_of(line + offset for line in gone)
         ranges: list[LineRange] = []
         first, last = 0, -1
         for start, end in self._ranges:

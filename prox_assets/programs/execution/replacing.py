@@ -1,6 +1,7 @@
 """Replaces several strings in one text at the same time."""
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -31,6 +32,7 @@ class Tally:
     replaced: int = 0
     overlapped: int = 0
     cut_words: int = 0
+    protected: int = 0
     characters_removed: int = 0
     characters_added: int = 0
 
@@ -41,6 +43,7 @@ def replace_all_at_once(
     owners: int,
     whole_words: bool,
     replacements: list[Replacement] | None = None,
+    protected: Sequence[tuple[int, int]] = (),
 ) -> tuple[str, list[Tally]] | None:
     """Replace every match in the original text; inserted text is never searched.
 
@@ -53,6 +56,7 @@ def replace_all_at_once(
         owners: Number of tallies to return.
         whole_words: Skip matches whose edges cut a word.
         replacements: A list that receives each replaced match, from left to right; ignore it if None is returned.
+        protected: Parts of the text, (start, end) in order and without overlap, of which no match may take anything.
 
     Returns:
         The new text and one tally per owner. None if the cost would approach the product of text and program lengths,
@@ -72,6 +76,7 @@ def replace_all_at_once(
     boundaries = bytearray()
     effort_left = _EFFORT_ALWAYS_ALLOWED + EFFORT_PER_CHARACTER * len(text)
     growth_left = _GROWTH_ALWAYS_ALLOWED + GROWTH_PER_CHARACTER * len(text)
+    protected_ends = [end for _, end in protected]
     while upcoming:
         start, _, order = upcoming[0]
         source, target, owner = searches[order]
@@ -83,6 +88,9 @@ def replace_all_at_once(
         if start < done:
             tally.overlapped += 1
             resume = done
+        elif protected and (part := bisect_right(protected_ends, start)) < len(protected) and protected[part][0] < end:
+            tally.protected += 1
+            resume = protected_ends[part]  # every match that begins before it takes something of this part
         elif whole_words and cuts_word(text, start):
             tally.cut_words += 1
             # A long run of letters may match at every letter, so jump to its end.

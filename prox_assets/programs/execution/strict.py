@@ -9,17 +9,21 @@ It judges each call, may reject the program as a whole, and applies the remainin
 * `normalize` acts on the lines that the chunk keeps, inside single lines, all at once and on the original text: the
   longest source wins at each position, and neither the order of calls nor the inserted text matters.
 * If a string occurs only in lines that the program removes, its call has not failed.
+* Under `policy.protect_formulas`, lines with a formula are not removed, and no replacement takes part of a formula.
 * If the errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.prox import ParseError, ParseErrorReason, parse
 from prox_assets.programs.execution.line_removal import LineRemoval
 from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.execution.replacing import Search, Tally, replace_all_at_once
+from prox_assets.programs.formulas import Span
 from prox_assets.programs.operations import (
     DropDoc,
     KeepChunk,
@@ -50,6 +54,9 @@ SOURCE_LIMIT = 2_000
 LOOP_REPEATS = 4
 """Number of repeats of one operation in a program from which it counts as looping."""
 
+Formulas = Mapping[int, tuple[Span, ...]]
+"""Where the formulas of a document are, by line number."""
+
 
 @dataclass(slots=True)
 class _Call:
@@ -68,6 +75,7 @@ def refine_chunk(
     truncated: bool,
     policy: ExecutionPolicy,
     record: ChunkRecord | None = None,
+    formulas: Formulas = MappingProxyType({}),
 ) -> tuple[Sequence[str], ChunkOutcome, list[Edit]]:
     """Run one chunk's program.
 
@@ -78,6 +86,7 @@ def refine_chunk(
         truncated: Whether the token limit cut off the answer.
         policy: The execution policy.
         record: Receives which lines stay and what is replaced; must start out with every line kept.
+        formulas: The formulas that stay, by the number of their line in the document.
 
     Returns:
         The remaining lines, the program's outcome, and one Edit per call.
@@ -93,13 +102,16 @@ def refine_chunk(
         outcome = ChunkOutcome(chunk.index, Verdict.CUT_OFF if truncated else Verdict.REFUSED)
     else:
         shown = lines
-        removal = _remove_lines(lines, calls, first_number)
+        spared = [number for number in range(len(lines)) if chunk.line_start + number in formulas] if formulas else []
+        removal = _remove_lines(lines, calls, first_number, spared)
+        kept: Sequence[int] = range(len(lines))
         if removal is not None:
             kept = removal.kept()
             lines = [lines[line] for line in kept]
             if record is not None:
                 record.kept = kept
-        lines = _normalize(lines, calls, policy.whole_words, record)
+        inside = [formulas.get(chunk.line_start + number, ()) for number in kept] if spared else []
+        lines = _normalize(lines, calls, policy.whole_words, record, inside)
         if removal is not None:
             _excuse_removed(shown, calls)
         applied = EditStatus.APPLIED in [call.status for call in calls]
@@ -177,7 +189,9 @@ def _readings(operation: Normalize) -> list[tuple[str, str]]:
     return [pair for pair in pairs if "\n" not in pair[0] and "\n" not in pair[1]]
 
 
-def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -> LineRemoval | None:
+def _remove_lines(
+    lines: Sequence[str], calls: list[_Call], first_number: int, spared: Sequence[int]
+) -> LineRemoval | None:
     """Set a status on every call that removes lines; return the removal, or None if there is no such call."""
     removal: LineRemoval | None = None
     for call in calls:
@@ -190,16 +204,28 @@ def _remove_lines(lines: Sequence[str], calls: list[_Call], first_number: int) -
             start, end = 0, len(lines) - 1
         else:
             continue
-        removal = removal or LineRemoval(len(lines))
+        removal = removal or LineRemoval(len(lines), spared)
         removed = removal.remove(start, end)
-        call.status = EditStatus.APPLIED if removed else EditStatus.ALREADY_REMOVED
+        if removed:
+            call.status = EditStatus.APPLIED
+        else:
+            has_spared = bisect_left(spared, start) < bisect_right(spared, end)
+            call.status = EditStatus.PROTECTED if has_spared else EditStatus.ALREADY_REMOVED
         call.characters_removed = len(removed) + sum(map(len, map(lines.__getitem__, removed)))
     return removal
 
 
 def _normalize(
-    lines: Sequence[str], calls: list[_Call], whole_words: bool, record: ChunkRecord | None
+    lines: Sequence[str],
+    calls: list[_Call],
+    whole_words: bool,
+    record: ChunkRecord | None,
+    formulas: Sequence[tuple[Span, ...]],
 ) -> Sequence[str]:
+    """Set a status on every call that replaces a string; return the lines with its matches replaced.
+
+    `formulas` has those of each line, or is empty if there are none.
+    """
     pending = [(call, call.content) for call in calls if call.status is None and isinstance(call.content, Normalize)]
     if not pending:
         return lines
@@ -210,7 +236,8 @@ def _normalize(
     ]
     # No source contains a line break, so no match spans lines or reaches a removed line.
     replacements = None if record is None else record.replacements
-    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words, replacements)
+    protected = list(_in_joined(lines, formulas))
+    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words, replacements, protected)
     if replaced is None:
         for call, _ in pending:
             call.status = EditStatus.OVER_LIMIT
@@ -223,6 +250,14 @@ def _normalize(
         call.characters_removed = tally.characters_removed
         call.characters_added = tally.characters_added
     return text.split("\n") if lines else lines
+
+
+def _in_joined(lines: Sequence[str], spans: Sequence[tuple[Span, ...]]) -> Iterator[Span]:
+    """Yield spans of single lines as spans of all lines joined by line breaks."""
+    offset = 0
+    for line, of_line in zip(lines, spans, strict=False):
+        yield from ((offset + start, offset + end) for start, end in of_line)
+        offset += len(line) + 1
 
 
 def _excuse_removed(shown: Sequence[str], calls: Sequence[_Call]) -> None:
@@ -245,6 +280,8 @@ def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:
         return EditStatus.APPLIED
     if tally.overlapped:
         return EditStatus.OVERLAPPED
+    if tally.protected:
+        return EditStatus.PROTECTED
     if tally.cut_words:
         return EditStatus.CUTS_WORD
     # Only the verbatim spelling was searched for.

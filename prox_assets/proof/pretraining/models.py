@@ -80,6 +80,8 @@ def pretrained_model(model: LlamaModel) -> PreTrainedModel:
         loaded.config.rope_parameters = {**loaded.config.rope_parameters, "rope_theta": model.rope_base}
         # The frequencies were computed when the model was made.
         loaded.model.rotary_emb = type(loaded.model.rotary_emb)(loaded.config)
+        # Trained with another base, it reads as far as its new sequences reach.
+        loaded.config.max_position_embeddings = model.context
     loaded.config.use_cache = False
     return loaded
 

@@ -61,11 +61,12 @@ def _prox(hidden: int, heads: int, groups: int, intermediate: int, rate: float, 
 
 
 def _continued(
-    base: str, context: int, sequences: int, steps: int, stop: int, rate: float, rope_base: float | None = None
+    base: str, context: int, sequences: int, steps: int, stop: int, rate: float, save: int
 ) -> dict[str, Any]:
     """Return ProX's continual pre-training of a base on maths (arXiv 2409.17115, table 9, and its configurations).
 
-    Cosine to a tenth without warm-up, over `steps`; training stops at step `stop`.
+    Cosine to a tenth without warm-up, over `steps`; training stops at step `stop`. A checkpoint is written every `save`
+    steps. Weight decay, betas and clipping are the defaults of `LlamaModel`; on 64 GPUs.
     """
     batch = sequences * context
     return {
@@ -77,8 +78,8 @@ def _continued(
         "stop": stop / steps,
         "learning_rate": rate,
         "final_learning_rate": rate / 10,
+        "checkpoint_steps": save,
         "distributed": "fsdp",
-        "rope_base": rope_base,
         "seeds": 1,
     }
 
@@ -120,9 +121,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_steps": 2_000,
         "weight_decay": 0.033,
     },
-    "tinyllama_1b": _continued("TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T", 2048, 1024, 7_500, 7_500, 8e-5),
-    "llama_2_7b": _continued("meta-llama/Llama-2-7b-hf", 4096, 256, 15_000, 10_000, 8e-5),
-    "codellama_7b": _continued("codellama/CodeLlama-7b-hf", 4096, 1024, 3_750, 2_500, 3e-4, 10_000.0),
-    "mistral_7b": _continued("mistralai/Mistral-7B-v0.1", 4096, 256, 15_000, 10_000, 2e-5),
+    "tinyllama_1b": {
+        **_continued("TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T", 2048, 1024, 7_500, 7_500, 8e-5, 500),
+        "micro_batch": 8,
+    },
+    "llama_2_7b": _continued("meta-llama/Llama-2-7b-hf", 4096, 256, 15_000, 10_000, 8e-5, 1_000),
+    # Trained by ProX with the base that Llama has, instead of CodeLlama's million for contexts of 16,384 tokens.
+    "codellama_7b": {
+        **_continued("codellama/CodeLlama-7b-hf", 4096, 1024, 3_750, 2_500, 3e-4, 250),
+        "rope_base": 10_000.0,
+    },
+    "mistral_7b": {
+        **_continued("mistralai/Mistral-7B-v0.1", 4096, 256, 15_000, 10_000, 2e-5, 1_000),
+        "fsdp": {"activation_checkpointing": True},
+    },
 }
 """Fields of `LlamaModel` by the name of a preset."""

@@ -178,12 +178,22 @@ def _starting_model(run: ModelRun, model: LlamaModel, tokenizer_folder: Path, se
         [weights_seed] = np.random.SeedSequence([seed, run.seed]).generate_state(1)
         return initial_model(model, len(tokenizer), int(weights_seed), tokenizer.eos_token_id)
     llama = pretrained_model(model)
-    if len(tokenizer) > llama.config.vocab_size:
+    ids = _ids_of_text(tokenizer)
+    if ids > llama.config.vocab_size:
         raise ProofError(
-            f"The tokenizer in {tokenizer_folder} has {len(tokenizer)} tokens, {model.base} has embeddings for "
+            f"The tokenizer in {tokenizer_folder} has {ids} tokens, {model.base} has embeddings for "
             f"{llama.config.vocab_size}: tokenise the arm with the base's own tokenizer"
         )
     return llama
+
+
+def _ids_of_text(tokenizer: Any) -> int:  # noqa: ANN401 (transformers has several classes of tokenizers)
+    """Return the largest id that a token file can hold, plus one.
+
+    transformers adds <FILL_ME> to CodeLlama's tokenizer, behind the last row of its embeddings; no text has its id.
+    """
+    unused = set(tokenizer.all_special_ids) - {tokenizer.eos_token_id}
+    return max(number for number in tokenizer.get_vocab().values() if number not in unused) + 1
 
 
 def _sequences(model: LlamaModel) -> int:

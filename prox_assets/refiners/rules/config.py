@@ -8,6 +8,10 @@ from prox_assets.published_rules import c4, fineweb, gopher
 RULES_VERSION = 3
 
 
+def _is_off(value: int) -> bool:
+    return not value
+
+
 class LineRuleSettings(BaseModel):
     """Which lines the chunk-level rules remove; `text_measures` defines words and lengths."""
 
@@ -61,6 +65,11 @@ class LineRuleSettings(BaseModel):
     strip_citations: bool = Field(
         default=True,
         description="C4: remove citation marks ([1], [edit], [citation needed]) that are marks wherever they occur.",
+    )
+    keep_formulas: bool = Field(
+        default=False,
+        exclude_if=_is_off,  # stored configurations stay as they were
+        description="Remove no line that holds a formula, and let formulas count as prose for the lines around them.",
     )
 
 
@@ -139,6 +148,13 @@ class DocumentRuleSettings(BaseModel):
     )
     max_newlines_per_word: float = Field(
         default=fineweb.MAX_NEWLINES_PER_WORD, ge=0, description="FineWeb: most line breaks per word."
+    )
+    maths_formula_lines: int = Field(
+        default=0,
+        ge=0,
+        exclude_if=_is_off,
+        description="Fewest lines with a formula that make a page one of mathematics, which is judged by its repeated "
+        "lines only: its words, line lengths and punctuation say nothing. 0: every page is judged by all rules.",
     )
 
 

@@ -9,6 +9,7 @@ characters), where Gopher's bound applies instead.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from prox_assets.programs.formulas import find_formulas
 from prox_assets.published_rules import c4, gopher
 from prox_assets.refiners.rules.config import DocumentRuleSettings
 from prox_assets.refiners.rules.page import Page, measured
@@ -41,10 +42,16 @@ def first_finding(text: str, settings: DocumentRuleSettings) -> Finding | None:
         settings: The thresholds.
     """
     page = measured(text, settings.stop_words)
-    for rules in (_gopher_quality, _c4, _fineweb, _gopher_repetition):
+    all_rules = (_gopher_quality, _c4, _fineweb, _repeated_lines, _repeated_ngrams)
+    for rules in (_repeated_lines,) if _is_mathematics(text, settings) else all_rules:
         for finding in rules(page, settings):
             return finding
     return None
+
+
+def _is_mathematics(text: str, settings: DocumentRuleSettings) -> bool:
+    fewest = settings.maths_formula_lines
+    return fewest > 0 and len(find_formulas(text.split("\n"))) >= fewest
 
 
 def _below(rule: str, value: float | None, bound: float) -> Iterator[Finding]:
@@ -99,13 +106,16 @@ def _fineweb(page: Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
     yield from _above("fineweb: newlines_per_word", newlines, settings.max_newlines_per_word)
 
 
-def _gopher_repetition(page: Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
+def _repeated_lines(page: Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
     different = set(page.lines)
     # Like the signal, so that both round alike: 1 - 7 / 10 is above 0.3.
     duplicates = 1.0 - page.share(len(different)) if different else 0.0
     yield from _above("gopher: duplicate_lines", duplicates, settings.max_duplicate_lines)
     repeated = page.per_character(sum(map(len, page.lines)) - sum(map(len, different)))
     yield from _above("gopher: duplicate_line_characters", repeated, settings.max_duplicate_line_characters)
+
+
+def _repeated_ngrams(page: Page, settings: DocumentRuleSettings) -> Iterator[Finding]:
     if not page.has_words:
         return
     bounds = (

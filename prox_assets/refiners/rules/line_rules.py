@@ -6,11 +6,12 @@ extractor, because ordinary crawl text still contains menus.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import accumulate
 
+from prox_assets.programs.formulas import find_formulas
 from prox_assets.programs.words import count_words
 from prox_assets.published_rules import c4
 from prox_assets.refiners.rules.config import LineRuleSettings
@@ -67,9 +68,10 @@ def removed_lines(lines: Sequence[str], settings: LineRuleSettings) -> dict[int,
         lines: The lines of a page.
         settings: Which rules apply, and their thresholds.
     """
-    reasons = [_own_reason(line, settings) for line in lines]
+    formulas = find_formulas(lines) if settings.keep_formulas else {}
+    reasons = [None if number in formulas else _own_reason(line, settings) for number, line in enumerate(lines)]
     if settings.remove_isolated_short_lines:
-        _add_isolated(lines, reasons, settings)
+        _add_isolated(lines, reasons, settings, formulas)
     _add_blanks_after(lines, reasons)
     return {number: reason for number, reason in enumerate(reasons) if reason is not None}
 
@@ -128,12 +130,16 @@ class _Block:
     numbers: list[int]
 
 
-def _blocks(lines: Sequence[str], reasons: Sequence[str | None], settings: LineRuleSettings) -> list[_Block]:
+def _blocks(
+    lines: Sequence[str], reasons: Sequence[str | None], settings: LineRuleSettings, formulas: Collection[int]
+) -> list[_Block]:
     blocks: list[_Block] = []
     for number, (line, reason) in enumerate(zip(lines, reasons, strict=True)):
         if not line.strip():
             continue
         kind = LineKind.NOISE if reason is not None else _kind(line, settings)
+        if number in formulas:
+            kind = LineKind.PROSE
         last = blocks[-1].kind if blocks else None
         if kind is LineKind.SHORT and last is LineKind.CODE and INDENTED.match(line):
             kind = LineKind.CODE
@@ -153,12 +159,14 @@ def _kind(line: str, settings: LineRuleSettings) -> LineKind:
     return LineKind.CODE if is_code(line) else LineKind.SHORT
 
 
-def _add_isolated(lines: Sequence[str], reasons: list[str | None], settings: LineRuleSettings) -> None:
+def _add_isolated(
+    lines: Sequence[str], reasons: list[str | None], settings: LineRuleSettings, formulas: Collection[int]
+) -> None:
     """Add a reason to lines that are not prose and have too little prose around them: menus, link lists, footers.
 
     A page without any prose (a poem, a price list) is left alone, because nothing tells its lines from a menu.
     """
-    blocks = _blocks(lines, reasons, settings)
+    blocks = _blocks(lines, reasons, settings, formulas)
     prose_before = list(accumulate((block.kind is LineKind.PROSE for block in blocks), initial=0))
     if not prose_before[-1]:
         return

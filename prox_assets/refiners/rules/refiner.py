@@ -59,7 +59,8 @@ def document_program(text: str, settings: RuleSettings) -> str:
     chunk = Chunk(0, 0, text.count("\n"))
     calls = tuple(operation for operation, _ in _edits(text, settings))
     # A document of which the line rules leave nothing is judged as empty, whatever execution will do with it.
-    left = execute(text, [(chunk, calls)], ExecutionPolicy(on_empty="drop")).text
+    policy = ExecutionPolicy(on_empty="drop", protect_formulas=settings.lines.keep_formulas)
+    left = execute(text, [(chunk, calls)], policy).text
     finding = first_finding(left, settings.documents)
     return _call(KeepDoc()) if finding is None else _call(DropDoc(), str(finding))
 

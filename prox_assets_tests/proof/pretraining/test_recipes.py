@@ -50,12 +50,29 @@ def test_sizes_are_those_of_the_source(name, vocabulary, parameters):
     assert found == pytest.approx(parameters, rel=0 if exact else 0.02)
 
 
-def test_prox_stops_llama_2_after_two_thirds_of_its_schedule():
-    model = preset("llama_2_7b")
+# ProX, table 9 and train/configs/math: base, context, sequences a step, steps of the schedule, last step, rates.
+CONTINUED = {
+    "tinyllama_1b": ("TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T", 2048, 1024, 7_500, 7_500, 8e-5, 8e-6),
+    "llama_2_7b": ("meta-llama/Llama-2-7b-hf", 4096, 256, 15_000, 10_000, 8e-5, 8e-6),
+    "codellama_7b": ("codellama/CodeLlama-7b-hf", 4096, 1024, 3_750, 2_500, 3e-4, 3e-5),
+    "mistral_7b": ("mistralai/Mistral-7B-v0.1", 4096, 256, 15_000, 10_000, 2e-5, 2e-6),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUED)
+def test_continual_pre_training_is_that_of_prox(name):
+    base, context, sequences, schedule, end, rate, final = CONTINUED[name]
+    model = preset(name)
+
+    assert (model.base, model.context, model.batch_tokens) == (base, context, sequences * context)
     assert model.tokens is not None
-    assert model.steps(model.tokens) == 10_000
-    assert round(10_000 / model.stop) == 15_000
-    assert preset("codellama_7b").rope_base == 10_000
+    assert model.steps(model.tokens) == end
+    assert round(end / model.stop) == schedule
+    assert (model.learning_rate, model.schedule, model.warmup_steps) == (rate, "cosine", 0)
+    assert model.final_learning_rate == pytest.approx(final)
+    assert (model.betas, model.weight_decay, model.clip) == ((0.9, 0.95), 0.1, 1.0)
+    assert model.rope_base == (10_000 if name == "codellama_7b" else None)
+    assert model.has_tokenizer
 
 
 def test_settings_come_before_the_preset():

@@ -1,6 +1,7 @@
 """Training a Llama on a stream: what it leaves behind, and what a kill, other settings and other processes change."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.pretraining.blocks import IGNORED, Blocks
 from prox_assets.proof.pretraining.models import pretrained_tokenizer
+from prox_assets.proof.pretraining.presets import PRESETS
+from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.proof.pretraining.train import train_llama
 from prox_assets.proof.results import RESULT, read_result
 from prox_assets.proof.runs import ModelRun
@@ -250,3 +253,44 @@ def test_a_pretrained_model_is_trained_further_with_its_own_tokenizer(two_layers
     assert 0 < largest_difference(trained, before) < 0.1
     assert json.loads((tmp_path / "config.json").read_text())["rope_parameters"]["rope_theta"] == 5e4
     assert (tmp_path / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+
+
+def test_the_recipe_of_codellama_reaches_the_trainer(tokenizer, tmp_path):
+    """Its rope base, context, stop and rates, on a tiny Llama with CodeLlama's base and a token without a row."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base, folder = tmp_path / "base", tmp_path / "trained"
+    original: Any = AutoModelForCausalLM.from_pretrained(tokenizer)
+    original.config.update({"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}})
+    original.config.max_position_embeddings = 16_384
+    original.save_pretrained(base)
+    with_fill: Any = AutoTokenizer.from_pretrained(tokenizer)
+    with_fill.add_special_tokens({"additional_special_tokens": ["<FILL_ME>"]})
+    with_fill.save_pretrained(base)
+    assert len(with_fill) == original.config.vocab_size + 1
+    read: Any = AutoModelForCausalLM.from_pretrained(base)
+    assert read.config.rope_parameters["rope_theta"] == 1e6
+    rates: dict[int, float] = {}
+
+    def progress(step: int, steps: int) -> None:
+        for folder_of in folder.glob("checkpoint-*/trainer_state.json"):
+            logged = json.loads(folder_of.read_text())["log_history"]
+            rates.update({entry["step"]: entry["learning_rate"] for entry in logged})
+
+    recipe = {**PRESETS["codellama_7b"], "base": str(base), "context": 16, "batch_tokens": 64, "checkpoint_steps": 10}
+    model = LlamaModel.model_validate({"kind": "llama", "name": "small", "dtype": "float32", "curve": (), **recipe})
+    stream: Any = CountingStream(30 * 64)
+    result = train_llama(RUN, model, stream, base, folder, progress)
+
+    trained: Any = AutoModelForCausalLM.from_pretrained(folder)
+    width = trained.config.hidden_size // trained.config.num_attention_heads
+    wanted = 10_000 ** -(torch.arange(0, width, 2) / width)
+    assert torch.allclose(trained.model.rotary_emb.inv_freq, wanted)
+    assert trained.config.max_position_embeddings == 16
+    assert result.tokens == 30 * 64
+
+    def rate(step: int) -> float:  # cosine over 45 steps, of which 30 are taken
+        return 3e-5 + (3e-4 - 3e-5) * (1 + math.cos(math.pi * (step - 1) / 45)) / 2
+
+    assert {step: rates[step] for step in (10, 20)} == pytest.approx({10: rate(10), 20: rate(20)}, rel=1e-6)
