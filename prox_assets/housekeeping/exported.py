@@ -32,7 +32,6 @@ class Forgetting(Protocol):
 _ROOMS: dict[ExportKind, str] = {
     "tokens": "prox_assets.tokens.forget",
     "dataset": "prox_assets.publishing.forget",
-    "programs": "prox_assets.publishing.forget",
 }
 
 

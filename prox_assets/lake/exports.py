@@ -1,11 +1,12 @@
 """What was written from the lake for others: `_exports/{kind}.{name}.json` says where it is.
 
 Token files and published folders may lie anywhere. The lake remembers them, so that a withdrawal finds every file that
-holds the document, garbage collection keeps what they were made from, and a report can list them.
+holds the document, garbage collection keeps what they were made from, and a report can list them. A folder inside the
+lake is remembered by its place there: a copy of the lake then names its own folders, not those of the original.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,7 +18,7 @@ from prox_assets.lake.storage import Storage
 
 FOLDER = "_exports"
 
-ExportKind = Literal["tokens", "dataset", "programs"]
+ExportKind = Literal["tokens", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Export:
     Attributes:
         kind: What it holds.
         name: Its name, unique among its kind.
-        url: Folder or URL.
+        url: Folder or URL, as `url_of` gives it.
         corpora: Corpora that it was made from.
         written_at: When it was last written, in UTC.
         replicas: Where it was uploaded to, each place and revision once.
@@ -61,6 +62,13 @@ class Export:
 
 
 _ONE = TypeAdapter(Export)
+_INSIDE = "./"
+"""Beginning of the url, in a record, of a folder inside the lake."""
+
+
+def url_of(folder: Storage) -> str:
+    """Return the one name of a folder that an export is recorded under, however it was written."""
+    return folder.root if folder.is_local else folder.fs.unstrip_protocol(folder.root)
 
 
 def record_export(lake: Lake, export: Export) -> None:
@@ -69,7 +77,10 @@ def record_export(lake: Lake, export: Export) -> None:
     Raises:
         LakeError: The lake cannot be written.
     """
-    data = json.dumps(asdict(export), default=str, indent=1).encode()
+    folder = Storage(export.url, lake.storage.storage_options)
+    inside = lake.storage.relative(folder.fs, folder.root)
+    stored = replace(export, url=f"{_INSIDE}{inside}" if inside else url_of(folder))
+    data = json.dumps(asdict(stored), default=str, indent=1).encode()
     lake.storage.write_bytes(_path(export.kind, export.name), data)
 
 
@@ -99,6 +110,9 @@ def _path(kind: ExportKind, name: str) -> str:
 
 def _read(lake: Lake, path: str) -> Export:
     try:
-        return _ONE.validate_json(lake.storage.read_bytes(path) or b"")
+        export = _ONE.validate_json(lake.storage.read_bytes(path) or b"")
     except ValidationError as error:
         raise LakeError(f"{lake.storage.uri(path)} is no record of an export that can be read: {error}") from error
+    if not export.url.startswith(_INSIDE):
+        return export
+    return replace(export, url=lake.storage.uri(export.url.removeprefix(_INSIDE)))

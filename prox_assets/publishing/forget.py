@@ -7,10 +7,8 @@ manifest at last. A small file says that this is under way, so that the next cal
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
-from typing import Protocol, cast
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -32,6 +30,7 @@ from prox_assets.publishing.manifest import (
     PublishedManifest,
     read_manifest,
 )
+from prox_assets.publishing.programs import forget as programs
 
 
 def documents_of(export: Export) -> Iterator[pl.DataFrame]:
@@ -60,8 +59,7 @@ def programs_in(export: Export) -> Iterator[pl.DataFrame]:
         StageError: A file is missing or damaged.
         LakeError: The folder cannot be read.
     """
-    if (programs := _programs(export.open())) is not None:
-        yield from programs.documents_of(_as_programs(export))
+    yield from programs.documents_of(_programs(export.open()))
 
 
 def documents_in(storage: Storage, path: str) -> Iterator[pl.DataFrame]:
@@ -102,7 +100,6 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
     begun = json.loads(storage.read_bytes(UNFINISHED) or b"[]")
     gone = frozenset(doc_ids).union(begun)
     held = [path for path in data_paths(storage) if _holds(storage, path, gone)]
-    programs = _programs(storage)
     listed = any(frame["doc_id"].is_in(list(gone)).any() for frame in programs_in(export))
     manifest = read_manifest(storage)
     shown = manifest is not None and any(sample.doc_id in gone for sample in manifest.samples)
@@ -110,30 +107,17 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
         return 0
     storage.write_bytes(UNFINISHED, json.dumps(sorted(gone)).encode())
     removed = sum(_rewrite(storage, path, gone) for path in held)
-    if programs is not None and listed:
-        removed = max(removed, programs.forget_documents(_as_programs(export), gone))
+    if listed:
+        removed = max(removed, programs.forget_documents(_programs(storage), gone))
     if manifest is not None:
         finish(storage, _recounted(storage, manifest, gone))
     storage.remove(UNFINISHED)
     return removed
 
 
-def _as_programs(export: Export) -> Export:
-    """Return the programs in a published folder as an export of their own."""
-    return replace(export, kind="programs", url=f"{export.url}/{PROGRAMS}")
-
-
-class _Programs(Protocol):
-    def documents_of(self, export: Export) -> Iterator[pl.DataFrame]: ...
-
-    def forget_documents(self, export: Export, doc_ids: Collection[str]) -> int: ...
-
-
-def _programs(storage: Storage) -> _Programs | None:
-    """Return what looks into programs, if the folder has any."""
-    if not storage.list_folders(PROGRAMS):
-        return None
-    return cast("_Programs", import_module("prox_assets.publishing.programs.forget"))
+def _programs(storage: Storage) -> Storage:
+    """Return the folder of programs inside a published folder; it need not be there."""
+    return Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
 
 
 def _recounted(storage: Storage, manifest: PublishedManifest, gone: frozenset[str]) -> PublishedManifest:

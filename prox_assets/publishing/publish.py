@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 
 from prox_assets import __version__
-from prox_assets.lake.exports import Export, export_of, record_export
+from prox_assets.lake.exports import Export, export_of, record_export, url_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
@@ -21,6 +20,7 @@ from prox_assets.publishing.data_files import DATA, features, identity_of, write
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
 from prox_assets.publishing.manifest import MANIFEST, PROGRAMS, UNFINISHED, Change, PublishedManifest, read_manifest
+from prox_assets.publishing.programs.write import write_programs
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.publishing.survey import Survey, survey
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress, silent
@@ -70,7 +70,7 @@ def publish(
             Export(
                 "dataset",
                 settings.name,
-                storage.url,
+                url_of(storage),
                 tuple(settings.corpora),
                 replicas=before.replicas if before else (),
             ),
@@ -144,7 +144,7 @@ def _check_folder(lake: Lake, settings: PublishSettings, storage: Storage) -> Ex
         PublishError: It was written to another folder, or this one holds something else, which would be removed.
     """
     before = export_of(lake, "dataset", settings.name)
-    if before is not None and before.url != storage.url:
+    if before is not None and before.url != url_of(storage):
         raise PublishError(
             f"data set {settings.name} was written to {before.url}, which withdrawals must reach: write it "
             "there again, or give this one another name"
@@ -158,14 +158,6 @@ def _check_folder(lake: Lake, settings: PublishSettings, storage: Storage) -> Ex
 
 
 def _programs(lake: Lake, settings: PublishSettings, storage: Storage) -> list[str]:
-    """Write the programs of all corpora; return the paths of their files.
-
-    Raises:
-        PublishError: This version cannot.
-    """
-    try:
-        write = import_module("prox_assets.publishing.programs.write").write_programs
-    except ModuleNotFoundError as error:
-        raise PublishError("include: this version of prox_assets cannot write programs alone") from error
+    """Write the programs of all corpora; return the paths of their files."""
     folder = Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
-    return [f"{PROGRAMS}/{path}" for corpus in settings.corpora for path in write(lake, corpus, folder)]
+    return [f"{PROGRAMS}/{path}" for corpus in settings.corpora for path in write_programs(lake, corpus, folder)]

@@ -11,12 +11,11 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.withdrawn import Withdrawn
-from prox_assets.proof.chance import chance_of
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.proof.outcomes import RefinedShard
 from prox_assets.publishing.settings import PublishSettings
+from prox_assets.tokens.splits import TRAIN, split_of
 
-TRAIN = "train"
 SPLIT = "split"
 
 _READ = ["doc_id", "url", "text", "metadata", "raw_hash", "refined_hash"]
@@ -66,17 +65,8 @@ class PublishedRows:
             return [TRAIN] * frame.height
         sites, has_site = sites_of_documents(frame, self.settings.site)
         self.has_site |= has_site
-        splits = {site: self._split_of(site) for site in set(sites)}
+        splits = {site: split_of(site, self.settings.splits, self.settings.seed) for site in set(sites)}
         return [splits[site] for site in sites]
-
-    def _split_of(self, site: str) -> str:
-        """A site's split follows from its name and the seed alone, so that no site is in two."""
-        drawn = chance_of(self.settings.seed, "site", site)
-        for split, share in self.settings.splits.items():
-            if drawn < share:
-                return split
-            drawn -= share
-        return TRAIN
 
 
 class MetadataColumns:

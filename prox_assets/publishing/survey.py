@@ -13,9 +13,10 @@ from prox_assets.lake.withdrawn import withdrawn
 from prox_assets.monitoring.metrics.languages import language_of
 from prox_assets.proof.outcomes import RefinedShard, refined_shard
 from prox_assets.publishing.errors import PublishError
-from prox_assets.publishing.rows import SPLIT, TRAIN, MetadataColumns, PublishedRows
+from prox_assets.publishing.rows import SPLIT, MetadataColumns, PublishedRows
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.stages.run import StageError
+from prox_assets.tokens.splits import TRAIN
 
 # Rows of a row group whose language is measured: of a large shard one in some dozen, which is enough for shares.
 LANGUAGE_ROWS = 64

@@ -21,12 +21,12 @@ from prox_assets.tokens.files import Blocks, Part, put_shard
 from prox_assets.tokens.folder import DOCUMENTS, ShardRecord, read_record, size_of
 from prox_assets.tokens.settings import TokenSettings
 from prox_assets.tokens.sources import ShardName, ShardText, TextSource
+from prox_assets.tokens.splits import TRAIN, split_of
 from prox_assets.tokens.spool import Spool, encoded
 from prox_assets.tokens.tokenizer import OpenTokenizer
 
 LAYOUT = 1
 """Counted up when the same settings and text give other files."""
-TRAIN = "train"
 NOTHING = "0" * 32
 
 
@@ -229,17 +229,7 @@ def _splits(settings: TokenSettings, batch: pl.DataFrame) -> tuple[list[str], bo
         return [TRAIN] * batch.height, False
     columns = batch if "metadata" in batch.columns else batch.with_columns(metadata=pl.lit(None, pl.String))
     sites, has_site = sites_of_documents(columns, settings.site)
-    return [split_of(settings, site) for site in sites], has_site
-
-
-def split_of(settings: TokenSettings, site: str) -> str:
-    """Return the split of a site; with the same seed, what a proof holds out is in the first split of that size."""
-    chance = chance_of(settings.seed, "site", site)
-    for split, share in settings.splits.items():
-        if chance < share:
-            return split
-        chance -= share
-    return TRAIN
+    return [split_of(site, settings.splits, settings.seed) for site in sites], has_site
 
 
 def _orders(job: TokenJob, documents: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:

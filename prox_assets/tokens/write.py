@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prox_assets import __version__
-from prox_assets.lake.exports import Export, export_of, record_export
+from prox_assets.lake.exports import Export, export_of, record_export, url_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.withdrawn import withdrawn
@@ -168,7 +168,7 @@ def remember_export(job: TokenJob, names: Iterable[ShardName], *, is_new: bool =
     Raises:
         TokensError: Files of this name are elsewhere.
     """
-    url = job.folder.root if job.folder.is_local else job.folder.url
+    url = url_of(job.folder)
     corpora = tuple(dict.fromkeys(corpus for corpus, _ in names))
     before = export_of(job.lake, "tokens", job.settings.name)
     if before is not None and before.url != url and _has_files(before.open()):

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from prox_assets.browser import links
@@ -85,6 +86,7 @@ def test_the_first_page_counts_each_corpus(client):
 
 def test_the_first_page_shows_names_until_the_lake_is_read(lake):
     client = client_of(lake)
+    assert isinstance(client.app, Starlette)
     client.app.state.browser.overview = Kept(lambda _: None)
     page = parsed(client, "/")
     assert "is being read" in page.text

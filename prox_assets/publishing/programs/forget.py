@@ -5,7 +5,6 @@ from contextlib import closing
 
 import polars as pl
 
-from prox_assets.lake.exports import Export
 from prox_assets.lake.storage import Storage
 from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest, corpora_of, sha256_of
@@ -16,7 +15,7 @@ from prox_assets.publishing.programs.write import WITHDRAWN
 _AT_ONCE = 10_000
 
 
-def documents_of(export: Export) -> Iterator[pl.DataFrame]:
+def documents_of(folder: Storage) -> Iterator[pl.DataFrame]:
     """Yield corpus, shard, doc_id, url and text_hash (of the raw text) of all documents in a folder of programs.
 
     Files that a killed run left without a manifest count, too.
@@ -25,7 +24,6 @@ def documents_of(export: Export) -> Iterator[pl.DataFrame]:
         ProgramsError: A file is missing or damaged.
         LakeError: The folder cannot be read.
     """
-    folder = export.open()
     for corpus, file in _files(folder):
         rows = read_programs(folder, f"{corpus}/{file}", ["doc_id", "url", "raw_hash"])
         while batch := [row for row, _ in zip(rows, range(_AT_ONCE), strict=False)]:
@@ -40,7 +38,7 @@ def documents_of(export: Export) -> Iterator[pl.DataFrame]:
             )
 
 
-def forget_documents(export: Export, doc_ids: Collection[str]) -> int:
+def forget_documents(folder: Storage, doc_ids: Collection[str]) -> int:
     """Rewrite the files that hold some documents without them, and then the manifests; return how many were removed.
 
     After a kill it can be done again: a file without them is left as it is, and its checksum put right.
@@ -49,7 +47,7 @@ def forget_documents(export: Export, doc_ids: Collection[str]) -> int:
         ProgramsError: A file is missing or damaged.
         LakeError: The folder cannot be read or written.
     """
-    folder, ids = export.open(), frozenset(doc_ids)
+    ids = frozenset(doc_ids)
     removed = sum(_rewrite(folder, f"{corpus}/{file}", ids) for corpus, file in _files(folder))
     for corpus in corpora_of(folder):
         manifest = ProgramsManifest.read(folder, corpus)

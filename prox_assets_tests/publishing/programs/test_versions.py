@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from prox_assets.lake.exports import Export
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.programs import ExecutionPolicy
@@ -60,15 +59,14 @@ def test_a_withdrawn_document_is_in_no_later_version(tmp_path):
 
 def test_documents_are_forgotten_and_checksums_are_put_right_also_after_a_kill(tmp_path):
     lake, programs = corpus_of(tmp_path)
-    export = Export("programs", "web", programs.folder.url, ("web",))
-    [frame, _] = documents_of(export)
+    [frame, _] = documents_of(programs.folder)
     assert frame.columns == ["corpus", "shard", "doc_id", "url", "text_hash"]
     gone = frame["doc_id"][2]
     whole = programs.manifest
-    assert forget_documents(export, [gone]) == 1
+    assert forget_documents(programs.folder, [gone]) == 1
     assert gone not in {row["doc_id"] for row in programs.rows()}
     whole.write(programs.folder, "web")  # as if a kill had come before the manifest
-    assert forget_documents(export, [gone]) == 0
+    assert forget_documents(programs.folder, [gone]) == 0
     assert programs.manifest.shards[0].documents == whole.shards[0].documents - 1
     applied = programs.apply(str(tmp_path / "pages"), out_of(lake))
     assert (applied.refined, applied.without_program, applied.problems) == (9, 1, [])
