@@ -1,6 +1,5 @@
 """Withdrawn documents in what was written from the lake for others: token files and published folders."""
 
-import importlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -12,6 +11,8 @@ from prox_assets.lake.exports import Export, ExportKind, exports
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawal_marks import Doomed, ever_removed
 from prox_assets.lake.withdrawn import Withdrawn
+from prox_assets.publishing import forget as publishing
+from prox_assets.tokens import forget as tokens
 
 MANIFEST = "manifest.json"
 """The last file of an export; without one it was never finished."""
@@ -29,10 +30,8 @@ class Forgetting(Protocol):
         ...
 
 
-_ROOMS: dict[ExportKind, str] = {
-    "tokens": "prox_assets.tokens.forget",
-    "dataset": "prox_assets.publishing.forget",
-}
+ROOMS: dict[ExportKind, Forgetting] = {"tokens": tokens, "dataset": publishing}
+"""What can look into exports of a kind."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,7 @@ def forget(lake: Lake, held: HeldByExport) -> int:
     Raises:
         LakeError: It cannot be rewritten.
     """
-    return room_of(held.export.kind).forget_documents(lake, held.export, {each.doc_id for *_, each in held.documents})
-
-
-def room_of(kind: ExportKind) -> Forgetting:
-    """Return what can look into exports of a kind."""
-    return cast("Forgetting", importlib.import_module(_ROOMS[kind]))
+    return ROOMS[held.export.kind].forget_documents(lake, held.export, {each.doc_id for *_, each in held.documents})
 
 
 def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], Doomed]) -> HeldByExport:
@@ -98,7 +92,7 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
             why = "it is being written, or was cut short: finish it, or remove its folder"
             return HeldByExport(export, problem=why if is_there else "")
         found: dict[str, tuple[str, str, Doomed]] = {}
-        for frame in room_of(export.kind).documents_of(export):
+        for frame in ROOMS[export.kind].documents_of(export):
             for row, by in asked.among(frame):
                 doomed = Doomed(row["doc_id"], by.name, row["text_hash"])
                 found[row["doc_id"]] = row["corpus"], row["shard"], doomed
@@ -107,5 +101,5 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
                 if removed and (doomed := removed.get((place[0], place[1]))) is not None:
                     found.setdefault(doomed.doc_id, (corpus, shard, doomed))
         return HeldByExport(export, tuple(found.values()))
-    except (LakeError, OSError, ModuleNotFoundError, pl.exceptions.PolarsError) as error:
+    except (LakeError, OSError, pl.exceptions.PolarsError) as error:
         return HeldByExport(export, problem=f"{type(error).__name__}: {error}")

@@ -2,29 +2,33 @@
 
 import io
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.corpora.document import text_hash
-from prox_assets.lake.exports import Export, record_export
 from prox_assets.lake.judgements import append_judgement
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.withdrawn import FOLDER
 from prox_assets.monitoring.report.write import write_report
+from prox_assets.publishing.publish import publish
+from prox_assets.publishing.settings import PublishedSource, PublishSettings
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.pipeline import PipelineResult, refine_shards
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.tokens.settings import Format, TableSource, TokenSettings
+from prox_assets.tokens.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import files_of, lake_at
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
+from prox_assets_tests.tokens.token_lakes import llama_like
 
 NAMED = "Zanzibar"
 PROSE = """The house stood at the end of a long road that nobody had used for years, and the garden had grown wild.
@@ -38,6 +42,13 @@ PAGES = [
     f"Home | About | Login\n{PROSE}\nThe third page has another ending, in which the clock begins to strike.\nShare",
 ]
 URL = "https://example.org/1"
+PUBLISHED = PublishSettings(
+    name="pages",
+    corpora=("web",),
+    include=("text", "programs"),
+    sources=(PublishedSource(name="Pages of the test", licence="cc0-1.0"),),
+)
+FORMATS: tuple[Format, ...] = ("megatron", "datatrove", "parquet_documents")
 
 
 def plan_of(folder: Path, refiner: str = "rules") -> RefinementPlan:
@@ -69,8 +80,8 @@ def document(lake: Lake, shard: str = "a.jsonl", row: int = 1) -> dict[str, Any]
     return next(each for each in lake.rows("web", Table.DOCUMENTS, shard) if each["source_row"] == row)
 
 
-def everything_else(lake: Lake) -> None:
-    """Add what may hold a document beside tables: judgements, compactions, a report, an export, a selector's scores."""
+def everything_else(lake: Lake, folder: Path) -> None:
+    """Add what may hold a document beside tables: judgements, compactions, a report, exports, a selector's scores."""
     page = document(lake)
     names = SCHEMAS[Table.JUDGEMENTS].names
     row = {name: page.get(name) for name in names if name != "code_version"}
@@ -79,32 +90,18 @@ def everything_else(lake: Lake) -> None:
     )
     compact(lake, "web")
     write_report(lake, "web")
-    scores = pa.table({"doc_id": [page["doc_id"], "0"], "score": [1.0, 2.0]})
+    rows = [{name: (page | {"score": 1.0}).get(name) for name in SELECTOR_SCORES_SCHEMA.names}]
+    scores = pa.Table.from_pylist([*rows, {**rows[0], "doc_id": "0"}], SELECTOR_SCORES_SCHEMA)
     with lake.storage.new_files(["_proofs/proof/selector_scores/dsir.parquet"]) as [file]:
         pq.write_table(scores, file)
-    export = Export("dataset", "pages", lake.storage.uri("_published/pages"), ("web",))
-    record_export(lake, export)
-    write_export(export, [page, document(lake, "b.jsonl", 0)])
+    publish(lake, PUBLISHED)
+    write_tokens(lake, tokens := token_settings(folder))
+    write_manifest(lake, tokens)
 
 
-def write_export(export: Export, rows: list[dict[str, Any]]) -> None:
-    columns = ("corpus", "shard", "doc_id", "url", "text_hash", "text")
-    storage = export.open()
-    with storage.new_files(["data.parquet", "manifest.json"]) as [data, manifest]:
-        pq.write_table(pa.Table.from_pylist([{name: row[name] for name in columns} for row in rows]), data)
-        manifest.write_text("{}")
-
-
-class PublishedFolder:
-    """A room that writes exports of one Parquet file."""
-
-    def documents_of(self, export: Export) -> Iterator[pl.DataFrame]:
-        yield pl.read_parquet(io.BytesIO(export.open().read_bytes("data.parquet") or b"")).drop("text")
-
-    def forget_documents(self, lake: Lake, export: Export, doc_ids: Collection[str]) -> int:
-        rows = pl.read_parquet(io.BytesIO(export.open().read_bytes("data.parquet") or b""))
-        write_export(export, rows.filter(~pl.col("doc_id").is_in(list(doc_ids))).to_dicts())
-        return int(rows["doc_id"].is_in(list(doc_ids)).sum())
+def token_settings(folder: Path) -> TokenSettings:
+    source = TableSource(corpora=("web",))
+    return TokenSettings(name="web", source=source, tokenizer=str(llama_like(folder / "tokenizer")), formats=FORMATS)
 
 
 def places_of(lake: Lake, words: Collection[str]) -> list[str]:

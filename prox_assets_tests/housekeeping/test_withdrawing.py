@@ -14,7 +14,6 @@ import polars as pl
 import pytest
 
 from prox_assets.catalog.connection import open_catalog
-from prox_assets.housekeeping import exported
 from prox_assets.housekeeping.leftovers import leftovers
 from prox_assets.housekeeping.withdrawing import Done, carry_out, find, waiting_shards
 from prox_assets.lake.chain import State
@@ -35,7 +34,6 @@ from prox_assets_tests.housekeeping.refined_lake import (
     NAMED,
     PAGES,
     URL,
-    PublishedFolder,
     document,
     everything_else,
     places_of,
@@ -54,11 +52,6 @@ TABLES = [table for table in Table if table not in (Table.SHARDS, Table.JUDGEMEN
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return refined_lake(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def rooms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exported, "room_of", lambda kind: PublishedFolder())
 
 
 def by_url(url: str = URL) -> Withdrawal:
@@ -91,14 +84,18 @@ def adds_up(lake: Lake) -> bool:
 
 
 def test_a_withdrawn_document_is_gone_everywhere_and_does_not_come_back(lake: Lake, tmp_path: Path) -> None:
-    everything_else(lake)
+    everything_else(lake, tmp_path)
     page = document(lake)
     before = places_of(lake, words_of(page))
     tables = {path.split("/")[1] for path in before if path.startswith("web/")}
     assert {"documents", "refined", "judgements", "compacted", "edits"} <= tables
-    assert {"_published/pages/data.parquet", "_proofs/proof/selector_scores/dsir.parquet"} <= set(before)
+    published = ("data/web/train-00000-of-00001.parquet", "programs/web/a.jsonl.parquet")
+    assert {f"_published/pages/{name}" for name in published} <= set(before)
+    assert {"_tokens/web/documents/train/web/a.jsonl.parquet", "_proofs/proof/selector_scores/dsir.parquet"} <= {
+        *before
+    }
     done = withdraw(lake, of_a(lake))
-    assert (done.failed, done.waiting, done.exports) == ([], {}, [("dataset pages", 1)])
+    assert (done.failed, done.waiting, done.exports) == ([], {}, [("dataset pages", 1), ("tokens web", 1)])
     assert places_of(lake, words_of(page)) == []
     assert adds_up(lake)
     assert leftovers(lake, "web") == []
