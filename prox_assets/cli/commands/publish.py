@@ -147,7 +147,7 @@ def _write(lake: Lake, settings: PublishSettings) -> None:
             f"{config.published:,} published"
         )
     size = sum(file.bytes for file in found.files)
-    say(f"{found.rows:,} rows in {len(found.files)} files, {size / 1e6:,.1f} MB: {done.storage.url}")
+    say(f"{found.rows:,} rows, files: {len(found.files)}, {size / 1e6:,.1f} MB: {done.storage.url}")
 
 
 def _check(lake: Lake, export: Export) -> None:

@@ -91,7 +91,7 @@ def _print(card: RunCard) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for label, value in (
         ("starts from", card.base or "random weights"),
-        ("tokens", f"{card.tokens:,}, which is {card.epochs:.2f} epochs of {card.unique_tokens:,}"),
+        ("tokens", f"{card.tokens:,}, which is {card.epochs:,.2f} epochs of {card.unique_tokens:,}"),
         ("steps", f"{card.steps:,} of {card.sequences:,} sequences of {model.context:,} tokens"),
         ("learning rate", f"{model.learning_rate:g} to {model.final_learning_rate:g}, {model.schedule}"),
         ("schedule", f"{card.schedule_steps:,} steps, {model.warmup_steps:,} of them warm-up"),
