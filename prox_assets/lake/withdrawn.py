@@ -1,8 +1,8 @@
 """Withdrawals of documents: `_withdrawn/{name}.json`, one small file each, kept for ever.
 
 A withdrawal says which documents must not be in the lake, nor in anything that is written from it: those with an
-address, of a domain, with a doc_id, or with a text. Reading a raw file turns their rows into rejects, so that a later run
-with another refiner does not bring them back, and whatever writes files for others leaves them out.
+address, of a domain, with a doc_id, or with a text. Reading a raw file turns their rows into rejects, so that a later
+run with another refiner does not bring them back, and whatever writes files for others leaves them out.
 """
 
 import json
