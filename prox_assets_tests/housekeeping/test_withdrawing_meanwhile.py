@@ -126,6 +126,7 @@ def spoil(lake: Lake, table: Table, column: str) -> None:
 @pytest.mark.parametrize("column", ["url", "text", None])
 def test_documents_or_rejects_that_cannot_be_read_are_made_anew(lake: Lake, tmp_path: Path, column: str | None) -> None:
     page, request = document(lake), request_of(lake)
+    withdraw(lake, request_of(lake, row=2))
     rejects = lake.table_path("web", Table.REJECTS, "a.jsonl")
     spoil(lake, Table.DOCUMENTS, column) if column else lake.storage.write_bytes(rejects, b"PAR1 rubbish")
     done = withdraw(lake, request)
@@ -134,4 +135,5 @@ def test_documents_or_rejects_that_cannot_be_read_are_made_anew(lake: Lake, tmp_
     refine(lake, tmp_path)
     assert places_of(lake, words_of(page)) == []
     assert leftovers(lake, "web") == []
+    assert [row["source_row"] for row in lake.rows("web", Table.REJECTS, "a.jsonl")] == [1, 2]
     assert reconcile(lake, "web", "a.jsonl").problems == ()

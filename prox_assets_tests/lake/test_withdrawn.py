@@ -40,8 +40,8 @@ def test_a_table_is_asked_as_each_of_its_documents_is(requests: list[Withdrawal]
 @pytest.mark.parametrize(
     ("by", "value", "url"),
     [
-        (WithdrawnBy.URL, "https://example.org/?p=123", "http://example.org?p=123"),
-        (WithdrawnBy.URL, "https://straße.de/a", "https://STRASSE.de/a/"),
+        (WithdrawnBy.URL, "http://example.org?p=123", "https://example.org/?p=123"),
+        (WithdrawnBy.URL, "https://STRASSE.de/a/", "https://straße.de/a"),
         (WithdrawnBy.DOMAIN, "example.org", "https://example。org/a"),
         (WithdrawnBy.DOMAIN, "straße.de", "https://www.straße.de/"),
     ],
