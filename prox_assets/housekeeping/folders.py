@@ -89,7 +89,7 @@ def _told(place: str, clean: Callable[[], str]) -> Iterator[Cleaned]:
     try:
         what = clean()
     except UNREADABLE as error:
-        yield Cleaned(place, f"{type(error).__name__}: {error}", failed=True)
+        yield Cleaned(place, f"mend it or remove it ({type(error).__name__}: {error})", failed=True)
     else:
         if what:
             yield Cleaned(place, what)

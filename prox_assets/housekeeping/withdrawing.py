@@ -204,7 +204,10 @@ def _remove_damaged(lake: Lake, found: Found, run_id: str, done: Done) -> None:
         try:
             with Lease(lake.storage, corpus, raw_shards.ASSET, shard, run_id):
                 lake.storage.remove(lake.table_path(corpus, Table.DOCUMENTS, shard))
-            done.waiting[corpus, shard] = f"its documents cannot be read and are removed ({problem})"
+            done.waiting[corpus, shard] = (
+                f"its documents cannot be read and are removed; only its next run can tell which it must not have "
+                f"({problem})"
+            )
         except LeaseHeldError as error:
             done.failed.append(f"{corpus}/{shard}, whose documents cannot be read ({problem}): {error}")
 
@@ -250,10 +253,10 @@ def _clean(lake: Lake, asked: Withdrawn, doc_ids: Collection[str], folders: Iter
     cleaned = [clean_proofs_of_lake(lake, doc_ids)]
     cleaned += [clean_folder(folder, asked, doc_ids, without=own) for folder in folders]
     for each in chain.from_iterable(cleaned):
-        if each.failed:
-            done.failed.append(f"{each.place}: {each.what}")
-        else:
+        if not each.failed:
             done.cleaned.append(each)
+        elif (sentence := f"{each.place}: {each.what}") not in done.failed:  # one folder may lie in another
+            done.failed.append(sentence)
 
 
 def waiting_shards(lake: Lake) -> dict[str, frozenset[str]]:

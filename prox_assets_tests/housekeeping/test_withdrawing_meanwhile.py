@@ -132,6 +132,7 @@ def test_documents_or_rejects_that_cannot_be_read_are_made_anew(lake: Lake, tmp_
     done = withdraw(lake, request)
     assert done.failed == []
     assert (done.waiting.keys() == {("web", "a.jsonl")}) is (column == "url"), "nobody can tell what it holds"
+    assert bool(leftovers(lake, "web")) is (column == "url"), "what was refined still holds it"
     refine(lake, tmp_path)
     assert places_of(lake, words_of(page)) == []
     assert leftovers(lake, "web") == []
