@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
+import pyarrow as pa
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.exports import Export, ExportKind, exports
@@ -12,8 +13,11 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawal_marks import Doomed, ever_removed
 from prox_assets.lake.withdrawn import Withdrawn
 from prox_assets.publishing import forget as publishing
+from prox_assets.stages.run import StageError
 from prox_assets.tokens import forget as tokens
 
+UNREADABLE = (LakeError, StageError, OSError, ValueError, KeyError, pa.ArrowException, pl.exceptions.PolarsError)
+"""What damaged files raise, whichever room and library reads them: one such file must not stop the other removals."""
 MANIFEST = "manifest.json"
 """The last file of an export; without one it was never finished."""
 
@@ -101,5 +105,5 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
                 if removed and (doomed := removed.get((place[0], place[1]))) is not None:
                     found.setdefault(doomed.doc_id, (corpus, shard, doomed))
         return HeldByExport(export, tuple(found.values()))
-    except (LakeError, OSError, pl.exceptions.PolarsError) as error:
+    except UNREADABLE as error:
         return HeldByExport(export, problem=f"{type(error).__name__}: {error}")

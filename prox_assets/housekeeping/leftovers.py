@@ -17,7 +17,7 @@ def leftovers(lake: Lake, corpus: str) -> list[str]:
     asked = withdrawn(lake)
     if not asked:
         return []
-    shards = lake.shards(corpus, Table.DOCUMENTS)
+    shards = sorted({*lake.shards(corpus, Table.DOCUMENTS), *lake.shards(corpus, Table.REFINED)})
     found = [problem for shard in shards for problem in leftovers_of_shard(lake, corpus, shard, asked)]
     for held in look_into_exports(lake, asked, corpus):
         if held.documents:

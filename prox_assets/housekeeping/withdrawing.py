@@ -5,14 +5,15 @@ takes away the mark of the whole removal last. Repeating it changes nothing that
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from prox_assets.catalog.compaction import compact
-from prox_assets.housekeeping.exported import HeldByExport, forget, look_into_exports
+from prox_assets.housekeeping.exported import UNREADABLE, HeldByExport, forget, look_into_exports
 from prox_assets.housekeeping.folders import Cleaned, clean_folder, clean_proofs_of_lake
-from prox_assets.lake.errors import DamagedTableError, LakeError
+from prox_assets.lake.errors import DamagedTableError, LakeError, LeaseHeldError
 from prox_assets.lake.exports import Export
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
@@ -30,6 +31,7 @@ from prox_assets.lake.withdrawal_marks import (
     unfinished,
 )
 from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
+from prox_assets.stages import raw_shards
 from prox_assets.stages.beside_tables import indices
 from prox_assets.stages.withdrawn_documents import Removal, covered_documents, finish, remove_documents
 
@@ -153,12 +155,14 @@ def carry_out(lake: Lake, found: Found, run_id: str, *, later: bool = False, fol
         for withdrawal in found.new:
             remember(lake, withdrawal)
         _look_again(lake, found)
+        found = replace(found, exports=tuple(look_into_exports(lake, found.asked)))
+        _remove_damaged(lake, found, run_id, done)
         for (corpus, shard), documents in found.documents.items():
             known = {each.doc_id for each in marks_of(lake, corpus, shard).documents}
             if fresh := [each for each in documents if each.doc_id not in known]:
                 mark(lake, corpus, shard, fresh)
         if later:
-            done.waiting = dict.fromkeys(found.documents, "asked for")
+            done.waiting |= dict.fromkeys(found.documents, "asked for")
         else:
             _empty_tables(lake, found, run_id, done)
         doc_ids = {each.doc_id for documents in found.documents.values() for each in documents}
@@ -191,6 +195,23 @@ def _look_again(lake: Lake, found: Found) -> None:
                 found.documents[corpus, shard] = [*known.values()]
 
 
+def _remove_damaged(lake: Lake, found: Found, run_id: str, done: Done) -> None:
+    """Remove documents that cannot be read, as they may be covered: with a sound footer, they would count as current.
+
+    What a shard's other tables hold of them goes with its next run, which reads its source anew.
+    """
+    for (corpus, shard), problem in found.damaged.items():
+        try:
+            with Lease(lake.storage, corpus, raw_shards.ASSET, shard, run_id):
+                lake.storage.remove(lake.table_path(corpus, Table.DOCUMENTS, shard))
+            done.waiting[corpus, shard] = (
+                f"its documents cannot be read and are removed; only its next run can tell which it must not have "
+                f"({problem})"
+            )
+        except LeaseHeldError as error:
+            done.failed.append(f"{corpus}/{shard}, whose documents cannot be read ({problem}): {error}")
+
+
 def _empty_tables(lake: Lake, found: Found, run_id: str, done: Done) -> None:
     by_corpus: dict[str, list[Removal]] = {}
     for corpus, shard in found.documents:
@@ -221,19 +242,21 @@ def _empty_exports(lake: Lake, found: Found, run_id: str, done: Done) -> None:
         try:
             done.exports.append((held.name, forget(lake, held)))
             record_removed(lake, rows, datetime.now(UTC), run_id)
-        except (LakeError, OSError) as error:
+        except UNREADABLE as error:
             done.failed.append(f"{held.name}: {error}")
         if held.export.replicas:
             done.replicas.append(held.export)
 
 
 def _clean(lake: Lake, asked: Withdrawn, doc_ids: Collection[str], folders: Iterable[Path], done: Done) -> None:
-    try:
-        done.cleaned += clean_proofs_of_lake(lake, doc_ids)
-        for folder in folders:
-            done.cleaned += clean_folder(folder, asked, doc_ids)
-    except (LakeError, OSError) as error:
-        done.failed.append(str(error))
+    own = Path(lake.storage.root) if lake.storage.is_local else None
+    cleaned = [clean_proofs_of_lake(lake, doc_ids)]
+    cleaned += [clean_folder(folder, asked, doc_ids, without=own) for folder in folders]
+    for each in chain.from_iterable(cleaned):
+        if not each.failed:
+            done.cleaned.append(each)
+        elif (sentence := f"{each.place}: {each.what}") not in done.failed:  # one folder may lie in another
+            done.failed.append(sentence)
 
 
 def waiting_shards(lake: Lake) -> dict[str, frozenset[str]]:

@@ -288,6 +288,12 @@ class Storage:
                 removed += 1
         return removed
 
+    def is_being_written(self, name: str) -> bool:
+        """Tell whether a folder of unfinished files, by its name, is that of a live process of this machine."""
+        own = name.removeprefix(f"prox-{self._machine()}-")
+        pid = own.partition("-")[0]
+        return own != name and pid.isdecimal() and not process_is_gone(int(pid))
+
     def _machine(self) -> str:
         """This machine's name as part of a file name; on a shared folder, another machine's process ids mean nothing.
 

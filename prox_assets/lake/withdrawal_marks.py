@@ -75,15 +75,23 @@ class Marks:
 _DOOMED = TypeAdapter(list[Doomed])
 
 
-def mark(lake: Lake, corpus: str, shard: str, documents: Iterable[Doomed]) -> None:
-    """Note documents of a shard that are to be removed; it is on the disk when this returns."""
+def mark(lake: Lake, corpus: str, shard: str, documents: Iterable[Doomed]) -> str:
+    """Note documents of a shard that are to be removed; the file that is returned is on the disk by then."""
     data = json.dumps([asdict(each) for each in documents]).encode()
-    lake.storage.write_bytes(f"{PENDING}/{corpus}/{shard}.{uuid.uuid4().hex[:8]}.json", data)
+    path = f"{PENDING}/{corpus}/{shard}.{uuid.uuid4().hex[:8]}.json"
+    lake.storage.write_bytes(path, data)
+    return path
 
 
 def keep_manifest(lake: Lake, corpus: str, shard: str, manifest: bytes) -> None:
     """Put a shard's manifest aside while its tables are rewritten."""
-    lake.storage.write_bytes(f"{PENDING}/{corpus}/{shard}.{_MANIFEST}.json", manifest)
+    lake.storage.write_bytes(_kept_manifest(corpus, shard), manifest)
+
+
+def drop_manifest(lake: Lake, corpus: str, shard: str) -> str:
+    """Remove the manifest that was put aside, once the shard is shown again; return the file that held it."""
+    lake.storage.remove(_kept_manifest(corpus, shard))
+    return _kept_manifest(corpus, shard)
 
 
 def pending(lake: Lake, corpus: str) -> frozenset[str]:
@@ -118,9 +126,9 @@ def marks_of(lake: Lake, corpus: str, shard: str) -> Marks:
     return Marks(tuple(documents.values()), manifest, tuple(f"{folder}/{name}" for name in files))
 
 
-def clear(lake: Lake, marks: Marks) -> None:
+def clear(lake: Lake, files: Iterable[str]) -> None:
     """Take marks away, once what they name is removed."""
-    for path in marks.files:
+    for path in files:
         lake.storage.remove(path)
 
 
@@ -182,6 +190,10 @@ def ever_removed(lake: Lake) -> dict[tuple[str, str], Doomed]:
         for shard in pending(lake, corpus):
             found |= {(each.doc_id, each.text_hash): each for each in marks_of(lake, corpus, shard).documents}
     return found
+
+
+def _kept_manifest(corpus: str, shard: str) -> str:
+    return f"{PENDING}/{corpus}/{shard}.{_MANIFEST}.json"
 
 
 def _shard_of(name: str) -> str:

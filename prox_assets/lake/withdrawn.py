@@ -112,13 +112,16 @@ class Withdrawn:
         for by, value in self._by_value:
             values[by].add(value)
         # Only these can be covered: a million addresses are not taken apart for the few that are.
-        hosts = {value.partition("/")[0] for value in (*values[WithdrawnBy.URL], *values[WithdrawnBy.DOMAIN])}
-        spelled = sorted({host for name in hosts for host in (name, _unicode(name)) if host})
+        named = (*values[WithdrawnBy.URL], *values[WithdrawnBy.DOMAIN])
+        hosts = sorted({re.split(r"[/?]", value, maxsplit=1)[0] for value in named})
         may = pl.col("doc_id").is_in(sorted(values[WithdrawnBy.DOC_ID])) | pl.col("text_hash").is_in(
             sorted(values[WithdrawnBy.TEXT_HASH])
         )
-        if spelled:
-            may |= pl.col("url").str.to_lowercase().str.contains_any(spelled).fill_null(value=False)
+        if hosts:
+            url = pl.col("url")
+            # A host may be spelled in other letters, or with a line break in it, which reading an address removes.
+            may |= url.str.to_lowercase().str.contains_any(hosts).fill_null(value=False)
+            may |= url.str.contains(r"[^!-~]").fill_null(value=False)
         for row in documents.filter(may).iter_rows(named=True):
             found = self.of(row["doc_id"], row["url"], row["text_hash"])
             if found is not None:
@@ -184,13 +187,6 @@ def _split(url: str) -> SplitResult | None:
         return None
 
 
-def _unicode(host: str) -> str:
-    try:
-        return host.encode().decode("idna")
-    except ValueError:
-        return host
-
-
 def _normal(withdrawal: Withdrawal) -> str:
     match withdrawal.by:
         case WithdrawnBy.URL:
@@ -205,9 +201,16 @@ def _parents(labels: list[str]) -> Iterable[str]:
     return (".".join(labels[start:]) for start in range(len(labels)))
 
 
+_READ: dict[str, Withdrawal] = {}
+"""Withdrawals by where they are; no such file ever changes, and every shard of a run asks for all of them."""
+
+
 def _read(lake: Lake, name: str) -> Withdrawal:
     path = f"{FOLDER}/{name}"
-    try:
-        return _ONE.validate_json(lake.storage.read_bytes(path) or b"")
-    except ValidationError as error:
-        raise LakeError(f"{lake.storage.uri(path)} is no withdrawal that can be read; restore it: {error}") from error
+    uri = lake.storage.uri(path)
+    if uri not in _READ:
+        try:
+            _READ[uri] = _ONE.validate_json(lake.storage.read_bytes(path) or b"")
+        except ValidationError as error:
+            raise LakeError(f"{uri} is no withdrawal that can be read; restore it: {error}") from error
+    return _READ[uri]

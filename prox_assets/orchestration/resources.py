@@ -20,10 +20,9 @@ from prox_assets.lake.lake import Lake
 from prox_assets.proof.folder import ProofFolder, proof_folder
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.training.lab.settings import LabFolder
+from prox_assets.training.lab.settings import DEFAULT_LAB, LabFolder
 
 DEFAULT_LAKE = "lake"
-DEFAULT_LAB = "lab"
 
 
 class LakeResource(dg.ConfigurableResource):

@@ -1,5 +1,6 @@
 """What is personal in a text, and the text with something else in its place."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,8 +48,14 @@ def find(text: str, kinds: Sequence[str]) -> list[Found]:
     for kind in KINDS:
         if kind in kinds:
             new = [Found(start, end, kind, replacement) for start, end, replacement in _FINDERS[kind](text)]
-            found += [one for one in new if not any(one.start < each.end and each.start < one.end for each in found)]
-    return sorted(found, key=lambda one: one.start)
+            ends = [each.end for each in found]
+            # The first that ends behind a start is the only one that can begin before its end.
+            nearest = [found[place : place + 1] for place in (bisect_right(ends, one.start) for one in new)]
+            found += [
+                one for one, others in zip(new, nearest, strict=True) if not any(e.start < one.end for e in others)
+            ]
+            found.sort(key=lambda one: one.start)
+    return found
 
 
 def replaced(text: str, found: Sequence[Found]) -> str:

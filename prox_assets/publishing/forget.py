@@ -5,6 +5,7 @@ manifest at last. A small file says that this is under way, so that the next cal
 """
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
@@ -17,10 +18,11 @@ import pyarrow.parquet as pq
 from prox_assets.lake.exports import Export
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
 from prox_assets.publishing.data_files import SEGMENTS, OpenDataFile, data_file, data_paths
 from prox_assets.publishing.errors import PublishError
-from prox_assets.publishing.folder import finish
+from prox_assets.publishing.folder import PUBLISHED, finish
 from prox_assets.publishing.manifest import (
     PROGRAMS,
     UNFINISHED,
@@ -85,7 +87,7 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
     Calling it again after a kill finishes what was begun.
 
     Args:
-        lake: The lake that it was made from; it is not read, so it may hold them or not.
+        lake: The lake that it was made from, which has the lease; its documents are not read.
         export: The published folder.
         doc_ids: The documents.
 
@@ -94,8 +96,15 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
 
     Raises:
         PublishError: A file is damaged.
+        LeaseHeldError: The data set is being written.
         LakeError: The folder cannot be read or written.
     """
+    run_id = f"prox-forget-{uuid.uuid4().hex[:12]}"
+    with Lease(lake.storage, PUBLISHED, "publish", export.name, run_id):
+        return _forget(export, doc_ids)
+
+
+def _forget(export: Export, doc_ids: Collection[str]) -> int:
     storage = export.open()
     begun = json.loads(storage.read_bytes(UNFINISHED) or b"[]")
     gone = frozenset(doc_ids).union(begun)

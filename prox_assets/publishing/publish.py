@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prox_assets import __version__
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.exports import Export, export_of, record_export, url_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
+from prox_assets.lake.withdrawn import withdrawn
 from prox_assets.publishing.about.languages import language_codes
 from prox_assets.publishing.about.notes import config_notes, proof_tables
 from prox_assets.publishing.about.samples import edit_samples
@@ -54,6 +56,7 @@ def publish(
 
     Raises:
         PublishError: The settings do not fit the lake, a shard is not refined, or the folder holds something else.
+        RetryableLakeError: Documents were withdrawn meanwhile; the folder is not finished.
         LakeError: The lake cannot be read, or the folder not written.
     """
     storage = folder_of(lake, settings)
@@ -77,6 +80,11 @@ def publish(
         )
         manifest = _manifest(lake, storage, settings, found, languages, progress)
         lease.check()
+        if withdrawn(lake).identity != found.rows.withdrawn.identity:
+            raise RetryableLakeError(
+                f"documents were withdrawn while data set {settings.name} was written; run `prox publish` again, "
+                "without them"
+            )
         finish(storage, manifest)
         storage.remove(UNFINISHED)
     return Published(storage, manifest, changed=True)

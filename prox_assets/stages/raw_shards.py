@@ -96,6 +96,8 @@ def read_raw_shard(run: ShardRun, limit: int | None = None) -> RawShardSummary:
             if limit is not None and documents.rows >= limit:
                 break
         documents.notes.update(source_version=source_version(*now.version), limit=limit)
+    if withdrawn(run.lake).identity != asked.identity:  # asked for while the files were put in place
+        remove_before_reading(run.lake, run.corpus, run.shard, run.run_id)
     if left_out and not known:  # programs of documents that were lost may be there
         finish(run.lake, [remove_documents(run.lake, run.corpus, run.shard, run.run_id, left_out)], run.run_id)
     total = documents.rows + rejects.rows

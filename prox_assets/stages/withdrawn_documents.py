@@ -32,8 +32,8 @@ from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.lake.withdrawal_marks import (
     Doomed,
-    Marks,
     clear,
+    drop_manifest,
     keep_manifest,
     mark,
     marks_of,
@@ -71,7 +71,7 @@ class Removal:
         corpus: The corpus.
         shard: The shard.
         documents: The documents.
-        marks: The marks that named them; whoever finishes the removal takes them away.
+        marks: Files of the marks that named them; whoever finishes the removal takes these away, and no later ones.
         rows: Rows taken out of each table.
         damaged: Tables that could not be read and were removed as a whole; the shard's next run makes them again.
     """
@@ -79,7 +79,7 @@ class Removal:
     corpus: str
     shard: str
     documents: tuple[Doomed, ...]
-    marks: Marks
+    marks: tuple[str, ...]
     rows: Mapping[Table, int] = field(default_factory=dict)
     damaged: tuple[Table, ...] = ()
 
@@ -181,18 +181,21 @@ def remove_documents(
             held.enter_context(Lease(lake.storage, corpus, asset, shard, run_id, wait_seconds=wait)) for asset in STAGES
         ]
         marks = marks_of(lake, corpus, shard)
+        own = marks.files
         doomed = {each.doc_id: each for each in (*marks.documents, *also)}
         with suppress(DamagedTableError):  # the shard's next run reads them anew
             doomed |= {each.doc_id: each for each in covered_documents(lake, corpus, shard, asked)}
         if doomed.keys() - {each.doc_id for each in marks.documents}:
-            mark(lake, corpus, shard, doomed.values())
-            marks = marks_of(lake, corpus, shard)
+            own = (*own, mark(lake, corpus, shard, doomed.values()))
         if not doomed and marks.manifest is None:
-            return Removal(corpus, shard, (), marks)
+            return Removal(corpus, shard, (), own)
         rows, damaged = _Rewriting(lake, corpus, shard, doomed).run(leases, without_ledgers=bool(also))
         _show_again(lake, corpus, shard)
         _measure_again(lake, corpus, shard)
-        return Removal(corpus, shard, tuple(doomed.values()), marks_of(lake, corpus, shard), rows, damaged)
+        # Not by `finish`, without the leases: a later removal puts its own manifest there.
+        kept = drop_manifest(lake, corpus, shard)
+        own = tuple(path for path in own if path != kept)
+        return Removal(corpus, shard, tuple(doomed.values()), own, rows, damaged)
 
 
 class _Rewriting:
@@ -200,10 +203,19 @@ class _Rewriting:
 
     def __init__(self, lake: Lake, corpus: str, shard: str, doomed: Mapping[str, Doomed]) -> None:
         self._lake, self._corpus, self._shard, self._doomed = lake, corpus, shard, doomed
-        self._damaged: list[Table] = []
+        self._damaged: set[Table] = set()
 
     def run(self, leases: Collection[Lease], *, without_ledgers: bool) -> tuple[dict[Table, int], tuple[Table, ...]]:
         """Rewrite them; return the rows taken out of each table, and the tables that could not be read."""
+        while True:
+            known = len(self._damaged)
+            try:
+                return self._run(leases, without_ledgers=without_ledgers)
+            except DamagedTableError:  # seen only as all of a table was read: it goes as a whole
+                if len(self._damaged) == known:
+                    raise
+
+    def _run(self, leases: Collection[Lease], *, without_ledgers: bool) -> tuple[dict[Table, int], tuple[Table, ...]]:
         rows = {table: number for table in (*_ROWS_OF_DOCUMENTS, Table.DOCUMENTS) if (number := self._rows(table))}
         if not rows and not self._damaged:
             return {}, ()
@@ -223,22 +235,28 @@ class _Rewriting:
             _hide(self._lake, self._corpus, self._shard)
             for table in self._damaged:
                 self._lake.storage.remove(self._path(table))
-        return rows, tuple(self._damaged)
+        return rows, tuple(sorted(self._damaged))
 
     def _path(self, table: Table) -> str:
         return self._lake.table_path(self._corpus, table, self._shard)
 
     def _rows(self, table: Table) -> int:
+        if table in self._damaged:
+            return 0
         try:
             return count_with(self._lake.storage, self._path(table), "doc_id", self._doomed) or 0
         except DamagedTableError:
-            self._damaged.append(table)
+            self._damaged.add(table)
             return 0
 
     def _without(
         self, table: Table, target: Path, footer: Callable[[Footer], Footer] = lambda footer: footer
     ) -> pa.Table:
-        return write_without(self._lake.storage, self._path(table), target, "doc_id", self._doomed, footer)
+        try:
+            return write_without(self._lake.storage, self._path(table), target, "doc_id", self._doomed, footer)
+        except DamagedTableError:
+            self._damaged.add(table)
+            raise
 
     def _shorten_ledgers(self, all_of_them: bool, *, read: bool) -> None:
         """Remove windows that hold a document or come after it: windows are counted in documents."""
@@ -254,9 +272,12 @@ class _Rewriting:
     def _write_rejects(self, documents: pa.Table, target: Path) -> None:
         """Write the shard's rejects with a row for each removed document, in the order of the source."""
         names = ["corpus", "shard", "source_file", "source_row", "run_id", "code_version"]
-        rejects = {}
-        with suppress(DamagedTableError):
+        try:
             rejects = {row["source_row"]: row for row in self._lake.rows(self._corpus, Table.REJECTS, self._shard)}
+        except DamagedTableError:
+            # Documents tell whether the shard is current: with them there, nobody would read the other rejects again.
+            self._damaged |= {Table.REJECTS, Table.DOCUMENTS}
+            raise
         for row in documents.select([*names, "doc_id"]).to_pylist():
             by = self._doomed[row.pop("doc_id")].withdrawal
             rejects[row["source_row"]] = {**row, **asdict(withdrawn_row(row["source_file"], row["source_row"], by))}

@@ -30,6 +30,27 @@ def test_rows_of_a_lab_go(tmp_path: Path) -> None:
     assert list(clean_folder(tmp_path, ASKED, {"x"})) == []
 
 
+def test_a_damaged_file_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"doc_id": "\xff"}\n')
+    (tmp_path / "documents.parquet").write_bytes(b"PAR1 rubbish")
+    (tmp_path / "z.jsonl").write_text('{"doc_id": "x"}\n')
+    cleaned = list(clean_folder(tmp_path, ASKED, {"x"}))
+    assert {Path(each.place).name: each.failed for each in cleaned} == {
+        "documents.parquet": True,
+        "a.jsonl": True,
+        "z.jsonl": False,
+    }
+    assert (tmp_path / "z.jsonl").read_text() == ""
+
+
+def test_the_lake_below_a_folder_is_left_alone(tmp_path: Path) -> None:
+    record = tmp_path / "lake" / "_withdrawn" / "removed" / "a.parquet"
+    record.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"doc_id": ["x"]}), record)
+    assert list(clean_folder(tmp_path, ASKED, {"x"}, without=tmp_path / "lake")) == []
+    assert pq.read_table(record).num_rows == 1
+
+
 @pytest.mark.parametrize("doc_id", ["x", "elsewhere"])
 def test_a_proof_that_had_a_document_is_emptied_and_keeps_its_models(tmp_path: Path, doc_id: str) -> None:
     proof = ProofFolder(tmp_path / "proof")

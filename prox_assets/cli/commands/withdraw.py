@@ -17,9 +17,11 @@ from prox_assets.cli.options import LakeOption
 from prox_assets.housekeeping.withdrawing import Done, Found, Place, carry_out, find
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, host_of
+from prox_assets.proof.folder import DEFAULT_PROOFS
+from prox_assets.training.lab.settings import DEFAULT_LAB
 
-FOLDERS = ("PROX_LAB", "PROX_PROOFS")
-"""Variables that name the folders of labs and of proofs (orchestration/resources.py)."""
+FOLDERS = {"PROX_LAB": DEFAULT_LAB, "PROX_PROOFS": DEFAULT_PROOFS}
+"""Variables that name the folders of labs and of proofs, and where these are without (orchestration/resources.py)."""
 SHARDS_SHOWN = 20
 _HASH = re.compile("[0-9a-f]{32}")
 
@@ -45,7 +47,8 @@ def withdraw(
         list[Path] | None,
         typer.Option(
             "--folder",
-            help="A folder of labs or proofs that is looked through, too; PROX_LAB and PROX_PROOFS always are.",
+            help="A folder of labs or proofs that is looked through, too; PROX_LAB (default lab) and PROX_PROOFS "
+            "(default proofs) always are.",
         ),
     ] = None,
     later: Annotated[
@@ -81,10 +84,7 @@ def withdraw(
     _show(found)
     if not yes and not typer.confirm("Withdraw this for good?"):
         raise typer.Exit(1)
-    folders = [
-        *(folder or ()),
-        *(Path(os.environ[name]) for name in ("PROX_LAB", "PROX_PROOFS") if os.environ.get(name)),
-    ]
+    folders = [*(folder or ()), *(Path(os.environ.get(name) or default) for name, default in FOLDERS.items())]
     run_id = f"prox-withdraw-{uuid.uuid4().hex[:12]}"
     done = carry_out(opened, found, run_id, later=later, folders=[each for each in folders if each.is_dir()])
     _tell(done, later=later)
@@ -142,7 +142,9 @@ def _show(found: Found) -> None:
     for held in found.not_looked_into:
         warn(f"{held.name} in {held.export.url} cannot be looked into: {held.problem}")
     for (corpus, shard), error in found.damaged.items():
-        warn(f"{corpus}/{shard} cannot be looked into; its next run leaves out what is withdrawn: {error}")
+        warn(
+            f"{corpus}/{shard} cannot be looked into; its documents go, and its next run reads its source anew: {error}"
+        )
     if not documents and not found.exports_with_documents:
         say("nothing that is there now; later runs and exports leave it out if it comes")
 

@@ -7,6 +7,7 @@ from prox_assets.housekeeping.garbage.history import shorten
 from prox_assets.lake.errors import LeaseHeldError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.lease import Lease
+from prox_assets.lake.withdrawal_marks import pending
 
 
 def collect(lake: Lake, garbage: Garbage, limits: Limits, run_id: str) -> str | None:
@@ -32,6 +33,11 @@ def collect(lake: Lake, garbage: Garbage, limits: Limits, run_id: str) -> str | 
             return str(error)
         if not _is_unchanged(lake, garbage):
             return "it has changed since it was found"
+        if garbage.kind in (Kind.EXECUTION, Kind.UNRECORDED):
+            # A withdrawal may have hidden the manifest for a moment when it was looked for.
+            corpus, _, shard = garbage.leases[0]
+            if shard in pending(lake, corpus) or lake.execution(corpus, shard) != garbage.execution:
+                return "documents of the shard were being withdrawn, or another execution was published"
         if garbage.kind is Kind.HISTORY:
             [(corpus, _, shard)] = garbage.leases
             shorten(lake, corpus, shard, limits)

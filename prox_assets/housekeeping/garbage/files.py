@@ -50,6 +50,7 @@ class Garbage:
         files: The files, as they were when it was found.
         leases: The leases (corpus, asset, shard) without which it must not be touched.
         rows: Of a history, how many rows go; 0 where all of the file does.
+        execution: Of a shard's table, the execution that its manifest named then; None without a manifest.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Garbage:
     files: tuple[LakeFile, ...]
     leases: tuple[tuple[str, str, str], ...] = ()
     rows: int = 0
+    execution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ class Limits:
     history_days: float | None = None
     history_rows: int | None = None
 
-    def is_old(self, files: list[LakeFile]) -> bool:
-        """Tell whether all of some files are old enough."""
-        return all(file.written_at <= self.now - self.older_than for file in files)
+    def is_old(self, files: list[LakeFile], at_least: timedelta = timedelta(0)) -> bool:
+        """Tell whether all of some files are old enough, and no younger than `at_least`."""
+        return all(file.written_at <= self.now - max(self.older_than, at_least) for file in files)
 
 
 def files_below(storage: Storage, folder: str) -> list[LakeFile]:

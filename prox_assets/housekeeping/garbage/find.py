@@ -4,9 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from prox_assets.catalog.compaction import FOLDER as COMPACTED
-from prox_assets.catalog.compaction import Compacted
+from prox_assets.catalog.compaction import GENERATIONS_KEPT, Compacted
 from prox_assets.housekeeping.garbage.files import Garbage, Kind, LakeFile, Limits, files_below
 from prox_assets.housekeeping.garbage.history import past_its_limit
 from prox_assets.lake.errors import LakeError
@@ -14,12 +15,14 @@ from prox_assets.lake.exports import exports
 from prox_assets.lake.host import boot_name, process_is_gone
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
-from prox_assets.lake.storage import TEMPORARY
+from prox_assets.lake.storage import TEMPORARY, Storage
 from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.stages.shard_states import STAGES
 
 # Tables that a shard's steps write; judgements and compute are people's and accounts, and stay.
 _OF_STEPS = [table for table in Table if table not in (Table.SHARDS, Table.JUDGEMENTS, Table.COMPUTE)]
+SILENT = timedelta(hours=1)
+"""For how long nobody must have written a lease or a temporary file before it goes, however young garbage may be."""
 _LEDGERS = (Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS)
 
 
@@ -75,9 +78,9 @@ def _compactions(lake: Lake, corpus: str, limits: Limits) -> Iterator[Garbage]:
         generations[file.path.rpartition("/")[2].rpartition("-")[0].rpartition("-")[0]].append(file)
     for table, files in generations.items():
         known = table in set(Compacted)
-        for file in files[:-1] if known else files:
+        for file in files[:-GENERATIONS_KEPT] if known else files:
             if limits.is_old([file]):
-                why = "a newer one is there" if known else "this release does not read it"
+                why = "newer ones are there" if known else "this release does not read it"
                 yield Garbage(Kind.COMPACTION, file.path, why, file.size, (file,))
 
 
@@ -96,7 +99,7 @@ def _executions(lake: Lake, shards: _Shards, limits: Limits) -> Iterator[Garbage
             if written and named not in written:
                 lease = (shards.corpus, "refined_shards", shard)
                 why = "its run was killed before it published it" if named is None else f"the manifest names {named}"
-                yield Garbage(Kind.EXECUTION, file.path, why, file.size, (file,), (lease,))
+                yield Garbage(Kind.EXECUTION, file.path, why, file.size, (file,), (lease,), execution=named)
 
 
 def _unrecorded(lake: Lake, shards: _Shards, limits: Limits) -> Iterator[Garbage]:
@@ -131,7 +134,7 @@ def _ledgers(lake: Lake, limits: Limits) -> Iterator[Garbage]:
                         why = "the corpus has no record of the shard"
                     else:
                         continue
-                    if limits.is_old(files):
+                    if files and limits.is_old(files):
                         lease = (corpus, str(table), shard)
                         yield _folder(Kind.LEDGER, f"{folder}/{identity}", why, files, lease)
 
@@ -145,7 +148,7 @@ def _leases(lake: Lake, limits: Limits) -> Iterator[Garbage]:
             is_dead_here = holder.get("host") == boot_name() and process_is_gone(int(holder["pid"]))
         except (ValueError, TypeError, KeyError, AttributeError):
             is_dead_here = False
-        if is_dead_here or limits.is_old([file]):
+        if is_dead_here or limits.is_old([file], SILENT):
             yield Garbage(Kind.LEASE, file.path, "its run has ended without giving it back", file.size, (file,))
 
 
@@ -154,7 +157,7 @@ def _temporaries(lake: Lake, limits: Limits) -> Iterator[Garbage]:
         return
     for name in lake.storage.list_folders(TEMPORARY):
         files = files_below(lake.storage, f"{TEMPORARY}/{name}")
-        if files and limits.is_old(files):
+        if files and limits.is_old(files, SILENT) and not lake.storage.is_being_written(name):
             yield _folder(Kind.TEMPORARY, f"{TEMPORARY}/{name}", "nobody writes it any more", files)
 
 
@@ -171,7 +174,11 @@ def _exports(lake: Lake, limits: Limits) -> Iterator[Garbage]:
     for export in known:
         record = f"_exports/{export.kind}.{export.name}.json"
         files = [file for file in files_below(lake.storage, "_exports") if file.path == record]
-        if limits.is_old(files) and not export.replicas and not export.open().list_entries(""):
+        if not files or not limits.is_old(files) or export.replicas:
+            continue
+        folder = Storage(export.url, lake.storage.storage_options)
+        # One elsewhere may only be out of reach, on a disk that is not mounted.
+        if lake.storage.relative(folder.fs, folder.root) and not folder.list_entries(""):
             yield Garbage(Kind.EXPORT, record, f"{export.url} is not there any more", files[0].size, tuple(files))
     places = {export.open().root for export in known}
     for folder in ("_tokens", "_published"):
@@ -179,7 +186,7 @@ def _exports(lake: Lake, limits: Limits) -> Iterator[Garbage]:
             path = f"{folder}/{name}"
             files = files_below(lake.storage, path)
             is_finished = any(file.path == f"{path}/manifest.json" for file in files)
-            if lake.storage.path(path) not in places and not is_finished and limits.is_old(files):
+            if lake.storage.path(path) not in places and not is_finished and files and limits.is_old(files):
                 yield _folder(Kind.EXPORT, path, "it was never finished, and the lake has no record of it", files)
 
 

@@ -106,6 +106,10 @@ class LabPlan(BaseModel):
         return self.doc if level == "doc" else self.chunk
 
 
+DEFAULT_LAB = "lab"
+"""Folder of all labs, in the working directory."""
+
+
 class LabFolder:
     """The paths of a lab, with one folder per level."""
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from prox_assets.lake.lake import Lake
@@ -62,6 +63,24 @@ def test_what_is_refused_changes_nothing(lake: Path, arguments: list[str], messa
     assert message in one_line(prox("withdraw", *arguments, "--lake", lake, expected=1))
     assert documents(lake) == 3
     assert not withdrawn(Lake(str(lake)))
+
+
+def test_labs_and_proofs_are_looked_for_where_they_are_by_default(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PROX_LAB", "PROX_PROOFS"):
+        monkeypatch.delenv(name, raising=False)
+    [first, *_] = Lake(str(lake)).rows("web", Table.DOCUMENTS, "pages.jsonl")
+    files = [tmp_path / folder / "of" / "answers.jsonl" for folder in ("lab", "proofs")]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps({"doc_id": first["doc_id"]}) + "\n")
+    command = ("withdraw", "--doc-id", first["doc_id"], "--reason", "theirs", "--lake", lake, "--folder", ".", "--yes")
+    prox(*command)
+    assert [file.read_text() for file in files] == ["", ""]
+    [removed] = (lake / "_withdrawn" / "removed").iterdir()
+    assert pl.read_parquet(removed)["doc_id"].to_list() == [first["doc_id"]]
 
 
 def test_the_check_tells_what_is_left(lake: Path) -> None:
