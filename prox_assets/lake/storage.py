@@ -190,7 +190,7 @@ class Storage:
         file. Publication starts once all files are complete, so a final name never holds a partial file.
         """
         finals = [self.path(relative) for relative in relatives]
-        with self._workspace() as folder, self._full_disk(str(folder)):
+        with self._workspace() as folder, self.full_disk(str(folder)):
             temporaries = [folder / str(number) for number in range(len(finals))]
             yield temporaries
             if self.is_local:
@@ -307,7 +307,7 @@ class Storage:
         return Path(self.root) / TEMPORARY if self.is_local else Path(tempfile.gettempdir())
 
     @contextmanager
-    def _full_disk(self, folder: str) -> Iterator[None]:
+    def full_disk(self, folder: str) -> Iterator[None]:
         """Explain a full disk, whichever library reports it: Arrow, shutil or this process."""
         try:
             yield

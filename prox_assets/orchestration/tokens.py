@@ -20,7 +20,7 @@ class TokenAssetsSettings(TokenSettings):
     """The attributes of TrainingTokens."""
 
     run_cards: tuple[RunCardSettings, ...] = Field(
-        default=(), description="Base models to write a run card for, with the recipe of each (docs/run-cards.md)."
+        default=(), description="Base models to write a run card for, with the recipe of each (docs/tokens.md)."
     )
     automation: Literal[Automation.OFF, Automation.EAGER, False] = Field(
         default=Automation.OFF,

@@ -9,7 +9,15 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from prox_assets.lake.storage import Storage
-from prox_assets.tokens.folder import DOCUMENTS, ShardRecord, documents_file, read_record, token_file, write_record
+from prox_assets.tokens.folder import (
+    DOCUMENTS,
+    ShardRecord,
+    documents_file,
+    read_record,
+    removal_order,
+    token_file,
+    write_record,
+)
 from prox_assets.tokens.formats import FormatFile, TokenFileParts, dtype_of, format_files, write_formats
 from prox_assets.tokens.manifest import MANIFEST, TokenFile, TokenShard
 from prox_assets.tokens.settings import TokenSettings
@@ -117,7 +125,7 @@ def _put(
             folder.remove(MANIFEST)
         write_record(folder, unfinished.model_copy(update={"paths": tuple(sorted(old.union(new)))}))
     kept = {file.path for shard in untouched for file in shard.files}
-    for path in sorted(old.difference(new, kept)):
+    for path in removal_order(old.difference(new, kept)):
         folder.remove(path)
     shards += [shard.model_copy(update={"identity": record.identity}) for shard in untouched]
     order = ["train", *settings.splits]

@@ -10,6 +10,7 @@ _shards/{corpus}/{shard}.json                what a shard's files are made from;
 manifest.json                                all of it; put in place last
 """
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -49,8 +50,8 @@ class ShardRecord(BaseModel):
     shard: str
     identity: str = Field(default="", description="As in TokenShard; empty as long as the files are not complete.")
     made_from: str = Field(default="", description="Identity of everything but the withdrawals.")
-    left_out: str = Field(default="", description="Hash of the doc_ids that were withdrawn, 32 hex digits.")
-    withdrawn: int = Field(default=0, description="How many these are.")
+    kept: str = Field(default="", description="Hash of the doc_ids that are not withdrawn, 32 hex digits.")
+    withdrawn: int = Field(default=0, description="How many are.")
     forgetting: tuple[str, ...] = Field(default=(), description="doc_ids that are just being taken out.")
     settings: TokenSettings | None = Field(default=None, description="All settings, as the files were written.")
     shards: tuple[TokenShard, ...] = Field(default=(), description="One for each split that has documents.")
@@ -142,9 +143,14 @@ def remove_shard(folder: Storage, name: ShardName) -> None:
     if record is None:
         return
     folder.remove(MANIFEST)
-    for path in sorted(record.all_paths):
+    for path in removal_order(record.all_paths):
         folder.remove(path)
     folder.remove(_record_path(name))
+
+
+def removal_order(paths: Iterable[str]) -> list[str]:
+    """Return files in the order to remove them: what a token file holds is known as long as it is there."""
+    return sorted(paths, key=lambda path: (path.startswith("documents/"), path))
 
 
 def size_of(folder: Storage, path: str) -> int | None:

@@ -26,7 +26,7 @@ from prox_assets.tokens.folder import (
     remove_shard,
     size_of,
 )
-from prox_assets.tokens.manifest import TokenShard
+from prox_assets.tokens.manifest import TokenManifest, TokenShard
 from prox_assets.tokens.shard import hash_of, identity_of, shard_lease
 from prox_assets.tokens.sources import ShardName
 
@@ -50,9 +50,22 @@ def documents_of(export: Export) -> Iterator[pl.DataFrame]:
         if record is None:
             continue
         for path in sorted(record.all_paths):
-            # A writer that died may not have come as far as to the list of documents, and so to none of its ids.
-            if path.startswith("documents/") and (record.identity or folder.exists(path)):
+            # Who died while writing may not have come as far as to the list of documents, and so to none of its ids;
+            # who died while taking out may have removed it, after the ids.
+            if path.startswith("documents/") and (record.is_complete or folder.exists(path)):
                 yield from _documents(folder, path, NAMES)
+
+
+def is_unfinished(export: Export) -> bool:
+    """Tell whether `forget_documents` was cut short; called again, even with no documents, it ends what it began.
+
+    Raises:
+        TokensError: What the files say about themselves is damaged.
+        LakeError: They cannot be read.
+    """
+    folder = export.open()
+    records = (read_record(folder, name) for name in recorded_shards(folder))
+    return any(record is not None and record.forgetting for record in records) or _newer_manifest(folder) is not None
 
 
 def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> int:
@@ -78,7 +91,9 @@ def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> in
     run_id = f"prox-forget-{uuid.uuid4().hex[:12]}"
     wanted = frozenset(doc_ids)
     removed = sum(_forget_shard(lake, export, folder, name, wanted, run_id) for name in recorded_shards(folder))
-    _renew_manifest(folder)
+    manifest = _newer_manifest(folder)
+    if manifest is not None:
+        put_manifest(folder, manifest)
     return removed
 
 
@@ -113,19 +128,21 @@ def _held(folder: Storage, record: ShardRecord, doc_ids: frozenset[str]) -> froz
 
 def _take_out(folder: Storage, record: ShardRecord, taken: frozenset[str], check: Callable[[], None]) -> None:
     unfinished = record.model_copy(update={"forgetting": tuple(sorted(taken))})
-    left_out = hash_of(record.left_out, taken)
+    kept = hash_of(record.kept, taken)
     after = record.model_copy(
         update={
             "forgetting": (),
             "paths": (),
-            "left_out": left_out,
+            "kept": kept,
             "withdrawn": record.withdrawn + len(taken),
-            "identity": identity_of(record.made_from, left_out),
+            "identity": identity_of(record.made_from, kept),
         }
     )
     parts: dict[str, Part] = {}
     untouched: list[TokenShard] = []
     for shard in record.shards:
+        if record.forgetting and not folder.exists(_paths(shard)[0]):
+            continue  # an earlier run has removed all of this split
         part = _without(folder, shard, taken)
         if part is None:
             untouched.append(shard)
@@ -151,7 +168,9 @@ def _without(folder: Storage, shard: TokenShard, taken: frozenset[str]) -> Part 
     if kept.height == documents.height and size == sizes[token_path]:
         return None
     width = sizes[token_path] // shard.tokens
-    if size == width * int(documents["tokens"].sum()):
+    if not kept.height:
+        runs = []  # an earlier run may have removed the token file
+    elif size == width * int(documents["tokens"].sum()):
         runs = _runs(documents, taken, width)
     elif size is not None and size == width * int(
         kept["tokens"].sum()
@@ -213,13 +232,12 @@ def _documents(folder: Storage, path: str, columns: list[str] | None) -> Iterato
         raise TokensError(f"{folder.uri(path)} is damaged ({error}): run `prox tokens` again") from error
 
 
-def _renew_manifest(folder: Storage) -> None:
-    """Let the manifest say of every shard what its record says."""
+def _newer_manifest(folder: Storage) -> TokenManifest | None:
+    """Return a manifest that says of every shard what its record says; None if there is none, or it says so."""
     manifest = read_manifest(folder)
     if manifest is None:
-        return
+        return None
     names = dict.fromkeys((shard.corpus, shard.shard) for shard in manifest.shards)
     records = [record for name in names if (record := read_record(folder, name)) is not None]
     shards = tuple(shard for record in records for shard in record.shards)
-    if shards != manifest.shards:
-        put_manifest(folder, manifest.model_copy(update={"shards": shards}))
+    return manifest.model_copy(update={"shards": shards}) if shards != manifest.shards else None

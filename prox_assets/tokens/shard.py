@@ -67,27 +67,29 @@ class Wanted:
     Attributes:
         text: The text.
         made_from: Identity of everything but the withdrawals.
-        left_out: doc_ids that are withdrawn.
+        kept: Hash of the doc_ids that are not withdrawn: the same before they are gone from the lake and after.
+        left_out: doc_ids that are withdrawn, and still in the lake.
     """
 
     text: ShardText
     made_from: str
+    kept: str
     left_out: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def identity(self) -> str:
         """Identity of the shard's files."""
-        return identity_of(self.made_from, hash_of(NOTHING, self.left_out))
+        return identity_of(self.made_from, self.kept)
 
 
-def identity_of(made_from: str, left_out: str) -> str:
-    """Return the identity of a shard's files, given those of everything but the withdrawals, and of these."""
-    return fingerprint([made_from, left_out])
+def identity_of(made_from: str, kept: str) -> str:
+    """Return the identity of a shard's files, given that of everything but the withdrawals, and the hash of doc_ids."""
+    return fingerprint([made_from, kept])
 
 
-def hash_of(left_out: str, doc_ids: Iterable[str]) -> str:
-    """Return the hash of a set of doc_ids with further ones, 32 hex digits; no order counts."""
-    value = int(left_out, 16)
+def hash_of(doc_ids_hash: str, doc_ids: Iterable[str]) -> str:
+    """Return the hash of a set of doc_ids with further ones, or without some of it, 32 hex digits; no order counts."""
+    value = int(doc_ids_hash, 16)
     for doc_id in doc_ids:
         value ^= xxhash.xxh3_128_intdigest(doc_id.encode())
     return f"{value:032x}"
@@ -110,16 +112,13 @@ def wanted(job: TokenJob, name: ShardName) -> Wanted:
         [settings.splits, settings.site, settings.shuffle, settings.seed],
         text.identity,
     ]
-    return Wanted(text, fingerprint(made_from), frozenset(_withdrawn(job, name, text)))
-
-
-def _withdrawn(job: TokenJob, name: ShardName, text: ShardText) -> Iterator[str]:
-    if not job.withdrawn:
-        return
+    kept, left_out = NOTHING, set[str]()
     for frame in job.source.frames(name, text, []):
-        for doc_id, url, text_hash in frame.select("doc_id", "url", "text_hash").iter_rows():
-            if job.withdrawn.of(doc_id, url, text_hash) is not None:
-                yield doc_id
+        if job.withdrawn:
+            rows = frame.select("doc_id", "url", "text_hash").iter_rows()
+            left_out.update(row[0] for row in rows if job.withdrawn.of(*row) is not None)
+        kept = hash_of(kept, (doc_id for doc_id in frame["doc_id"] if doc_id not in left_out))
+    return Wanted(text, fingerprint(made_from), kept, frozenset(left_out))
 
 
 def is_current(folder: Storage, record: ShardRecord | None, identity: str) -> bool:
@@ -169,7 +168,7 @@ def _write(job: TokenJob, name: ShardName, target: Wanted, run_id: str, progress
                 shard=name[1],
                 identity=target.identity,
                 made_from=target.made_from,
-                left_out=hash_of(NOTHING, target.left_out),
+                kept=target.kept,
                 withdrawn=len(target.left_out),
                 settings=job.settings,
             )

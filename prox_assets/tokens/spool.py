@@ -39,8 +39,10 @@ class Spool:
 
     def __init__(self, folder: Storage, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        self._folder = folder
         self._ends = array("q", [0])
         place = Path(folder.root) / TEMPORARY if folder.is_local else Path(tempfile.gettempdir())
+        self._place = str(place)
         place.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=place, buffering=0)  # noqa: SIM115 (__exit__ closes it)
 
@@ -52,20 +54,20 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each document so far."""
-        return np.diff(np.frombuffer(self._ends, np.int64))
-
     def add(self, documents: Sequence[bytes]) -> None:
-        """Append documents, their ids in bytes."""
+        """Append documents, their ids in bytes.
+
+        Raises:
+            RetryableLakeError: The disk is full.
+        """
         end = self._ends[-1]
         for ids in documents:
             end += len(ids) // self.dtype.itemsize
             self._ends.append(end)
         view = memoryview(b"".join(documents))
-        while view:
-            view = view[self._file.write(view) :]
+        with self._folder.full_disk(self._place):
+            while view:
+                view = view[self._file.write(view) :]
 
     def blocks(self, order: NDArray[np.int64]) -> Iterator[bytes]:
         """Yield the bytes of documents in this order, some MiB at a time."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -26,6 +26,8 @@ from prox_assets.tokens.sources import ShardName
 from prox_assets.tokens.write import STEP, WrittenShard, open_job, remember_export, write_shards
 
 _END_SECONDS = 5.0
+_INTERRUPT_SECONDS = 0.2
+"""How soon Ctrl-C is noticed."""
 
 
 @dataclass
@@ -123,15 +125,19 @@ def _in_processes(
             if worker is not None:
                 worker.end()
 
-    try:
-        with ThreadPoolExecutor(workers) as threads:
-            for done in [threads.submit(work) for _ in range(workers)]:
-                done.result()
-    except BaseException:
-        names.clear()
-        for process in running:
-            process.terminate()
-        raise
+    with ThreadPoolExecutor(workers) as threads:  # its end waits for the threads, and so for their workers
+        try:
+            left = {threads.submit(work) for _ in range(workers)}
+            while left:
+                # polars handles SIGINT such that a wait without end is not interrupted.
+                done, left = wait(left, _INTERRUPT_SECONDS, FIRST_EXCEPTION)
+                for each in done:
+                    each.result()
+        except BaseException:
+            names.clear()
+            for process in running:
+                process.terminate()
+            raise
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prox_assets import __version__
-from prox_assets.lake.exports import Export, export_of, record_export, url_of
+from prox_assets.lake.exports import Export, export_of, exports, record_export, url_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.withdrawn import withdrawn
@@ -98,7 +98,8 @@ def write_tokens(
         report: Shows progress, given the step and a shard.
 
     Raises:
-        TokensError: The source or the tokenizer cannot be used, or the name is that of files elsewhere.
+        TokensError: The source or the tokenizer cannot be used, the name is that of files elsewhere, or others are in
+            the folder.
         LakeError: The lake or the folder cannot be read or written.
     """
     job = open_job(lake, settings, proofs)
@@ -138,6 +139,7 @@ def write_manifest(lake: Lake, settings: TokenSettings, *, proofs: str | None = 
             f"{len(missing)} of {len(names)} shards of the token files {settings.name} are missing or out of date, "
             f"among them {'/'.join(missing[0])}: run `prox tokens`, or materialize them, and then the manifest"
         )
+    _earlier(job)
     _remove_others(job, set(names))
     _put_tokenizer(job)
     manifest = manifest_of(job, [record for record in found.values() if record is not None])
@@ -166,15 +168,11 @@ def remember_export(job: TokenJob, names: Iterable[ShardName], *, is_new: bool =
     """Record in the lake where the files are; an equal record stays as it is, unless the files are new.
 
     Raises:
-        TokensError: Files of this name are elsewhere.
+        TokensError: Files of this name are elsewhere, or others are in the folder.
     """
     url = url_of(job.folder)
     corpora = tuple(dict.fromkeys(corpus for corpus, _ in names))
-    before = export_of(job.lake, "tokens", job.settings.name)
-    if before is not None and before.url != url and _has_files(before.open()):
-        raise TokensError(
-            f"token files {job.settings.name} are at {before.url}: take another name, or the same place (--to)"
-        )
+    before = _earlier(job)
     same_place = before is not None and before.url == url
     if before is not None and same_place:
         # Corpora that are no longer in the source may still have files.
@@ -183,6 +181,22 @@ def remember_export(job: TokenJob, names: Iterable[ShardName], *, is_new: bool =
             return
     replicas = before.replicas if before is not None else ()
     record_export(job.lake, Export("tokens", job.settings.name, url, corpora, replicas=replicas))
+
+
+def _earlier(job: TokenJob) -> Export | None:
+    """Return what the lake knows of token files of this name; the folder is theirs, or empty."""
+    url, name = url_of(job.folder), job.settings.name
+    before = export_of(job.lake, "tokens", name)
+    if before is not None and before.url != url and _has_files(before.open()):
+        raise TokensError(f"token files {name} are at {before.url}: take another name, or the same place (--to)")
+    here = [f"{each.kind} {each.name}" for each in exports(job.lake) if each.url == url]
+    others = [each for each in here if each != f"tokens {name}"]
+    # Looked up again: another process may just have recorded it, and written its first file.
+    if not here and _has_files(job.folder) and export_of(job.lake, "tokens", name) == before:
+        others = ["files that are not of this lake"]
+    if others:
+        raise TokensError(f"{job.folder.url} holds {', '.join(others)}: choose an empty folder (--to)")
+    return before
 
 
 def _has_files(folder: Storage) -> bool:

@@ -3,15 +3,23 @@
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import boto3
+import numpy as np
 import pytest
 from s3fs import S3FileSystem
 
+from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.exports import exports
+from prox_assets.lake.storage import Storage
+from prox_assets.stages.run import Progress
 from prox_assets.tokens.folder import folder_of, read_manifest
 from prox_assets.tokens.forget import documents_of, forget_documents
+from prox_assets.tokens.spool import Spool
+from prox_assets.tokens.workers import write_all
 from prox_assets.tokens.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import files_of
 from prox_assets_tests.tokens.token_lakes import ids_of, lake_of, llama_like, pages, settings_of
@@ -99,3 +107,32 @@ def test_on_an_object_store(tokenizer, tmp_path, s3_endpoint, monkeypatch):
     assert after is not None
     assert sum(shard.documents for shard in after.shards) == 23
     assert [shard.was_current for shard in write_tokens(lake, settings)] == [False, True], "it is not withdrawn"
+
+
+@pytest.mark.local_lake
+def test_ctrl_c_ends_the_workers_before_they_have_written_every_shard(tokenizer, tmp_path):
+    lake = lake_of(tmp_path, pages(12, 2))
+    main = threading.main_thread().ident
+    assert main is not None
+    begun: list[str] = []
+
+    def report(step: str, shard: str) -> Progress:
+        del step
+        begun.append(shard)
+        if len(begun) == 3:  # one worker has written a shard
+            signal.pthread_kill(main, signal.SIGINT)
+        if len(begun) > 2:
+            time.sleep(0.5)
+        return lambda *_: None
+
+    with pytest.raises(KeyboardInterrupt):
+        write_all(lake, settings_of(tokenizer), "run", workers=2, report=report)
+    assert len(begun) <= 6
+    assert [shard.was_current for shard in write_tokens(lake, settings_of(tokenizer))].count(False) >= 6
+
+
+def test_a_full_disk_is_named_with_what_to_do(tmp_path):
+    with Spool(Storage(str(tmp_path)), np.dtype("<u2")) as spool, Path("/dev/full").open("wb", buffering=0) as full:
+        spool._file = full
+        with pytest.raises(RetryableLakeError, match=f"unfinished files in {tmp_path}/_tmp: .*Make room on that disk"):
+            spool.add([b"12"])

@@ -10,7 +10,15 @@ from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.proof.arms.build import write_arm
 from prox_assets.proof.documents import write_documents
 from prox_assets.tokens.errors import TokensError
-from prox_assets.tokens.folder import documents_file, folder_of, read_manifest, token_file
+from prox_assets.tokens.folder import (
+    ShardRecord,
+    documents_file,
+    folder_of,
+    read_manifest,
+    recorded_shards,
+    token_file,
+    write_record,
+)
 from prox_assets.tokens.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import LakeFile, lake_at
 from prox_assets_tests.proof.refined_sample import proof_of, refine
@@ -185,3 +193,25 @@ def test_tokenizers_that_cannot_end_a_document_are_refused(tokenizer, tmp_path):
         write_tokens(lake, settings_of(tokenizer, source={"kind": "table", "corpora": ["other"]}))
     with pytest.raises(TokensError, match=r"are at .*: take another name"):
         write_tokens(lake, settings_of(tokenizer, to=str(tmp_path / "elsewhere")))
+
+
+@pytest.mark.local_lake
+def test_a_folder_is_of_one_set_of_token_files(tokenizer, tmp_path):
+    lake = lake_of(tmp_path, pages(1))
+    first = settings_of(tokenizer, to=str(tmp_path / "out"))
+    write_tokens(lake, first)
+    manifest = write_manifest(lake, first)
+    second = settings_of(tokenizer, name="y", to=f"{tmp_path}/other/../out")
+    folder = folder_of(lake, first)
+    write_record(folder, ShardRecord(corpus=CORPUS, shard="of the first alone"))
+    for write in (write_tokens, write_manifest):
+        with pytest.raises(TokensError, match=r"out holds tokens x: choose an empty folder"):
+            write(lake, second)
+    assert len(recorded_shards(folder)) == 2
+    other = lake_of(tmp_path / "another", pages(1))
+    with pytest.raises(TokensError, match=r"out holds files that are not of this lake: choose an empty"):
+        write_tokens(other, first)
+    assert [each.name for each in exports(lake)] == ["x"]
+    assert not exports(other)
+    assert write_tokens(lake, first)[0].was_current
+    assert write_manifest(lake, first).shards == manifest.shards

@@ -51,7 +51,7 @@ def run_card(
     ] = None,
     devices: Annotated[int, typer.Option("--devices", min=1, help="Devices that share a step.")] = 8,
 ) -> None:
-    """Write a run card: the settings to train a base model with on a set of token files (docs/run-cards.md).
+    """Write a run card: the settings to train a base model with on a set of token files (docs/tokens.md).
 
     It goes into the folder `run_cards` beside them: a page to read, and files for transformers' Trainer, OLMo-core,
     Megatron-LM and litgpt. Token files of another tokenizer than the base's are refused.

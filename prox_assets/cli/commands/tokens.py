@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,6 +173,7 @@ def _settings(path: Path | None, given: dict[str, Any]) -> TokenSettings:
         if not isinstance(attributes, dict):
             raise fail(f"{path} has no attributes: it should be a defs.yaml, or its attributes alone")
         values = {key: value for key, value in attributes.items() if key in TokenSettings.model_fields}
+        _refuse_unknown(path, attributes.keys() - values.keys())
     values |= given
     missing = [f"--{option}" for option in ("name", "tokenizer") if option not in values]
     if "source" not in values:
@@ -183,6 +184,19 @@ def _settings(path: Path | None, given: dict[str, Any]) -> TokenSettings:
         return TokenSettings.model_validate(values)
     except ValidationError as error:
         raise fail(f"{path}: {described(error)}" if path is not None else described(error)) from error
+
+
+def _refuse_unknown(path: Path, others: Set[str]) -> None:
+    """Exit with code 1 if a file has keys that are neither settings nor what Dagster alone needs."""
+    if not others:
+        return
+    from prox_assets.orchestration.tokens import TokenAssetsSettings  # brings Dagster, which takes a second
+
+    unknown = sorted(str(key) for key in others - TokenAssetsSettings.model_fields.keys())
+    if unknown:
+        raise fail(
+            f"{path}: there is no setting {', '.join(unknown)}; there are {', '.join(TokenSettings.model_fields)}"
+        )
 
 
 def _print(result: TokensResult, manifest: TokenManifest, settings: TokenSettings) -> None:

@@ -230,8 +230,8 @@ def _remarks(
     if epochs > REPEATS_WORTH:
         remarks.append(
             f"The training passes over the tokens {epochs:,.1f} times. Up to about {REPEATS_WORTH} times, repeats "
-            "teach nearly as much as new text; beyond, ever less (arXiv 2305.16264). Train on fewer tokens, or refine "
-            "more."
+            "teach nearly as much as new text; beyond, ever less (arXiv 2305.16264). Train on "
+            "fewer tokens, or refine more."
         )
     elif epochs < 1:
         remarks.append(f"The training sees {epochs:.1%} of the tokens.")

@@ -23,7 +23,6 @@ def trainer_files(card: RunCard, manifest: TokenManifest, uri: Callable[[str], s
     }
     settings = {
         "data": {name: paths for name, paths in files.items() if paths},
-        "end_of_text_id": card.end_of_text_id,
         "schedule_steps": card.schedule_steps,
         "model": _model(card),
         "arguments": _arguments(card, validates=bool(files.get("validation"))),

@@ -16,11 +16,11 @@ from prox_assets.tokens.run_cards.templating import rendered
 def litgpt_files(card: RunCard, manifest: TokenManifest, uri: Callable[[str], str]) -> dict[str, str]:
     """Return the texts of litgpt.yaml, litgpt_data.py and litgpt_data.json."""
 
-    def shards(split: str | None) -> list[dict[str, Any]]:
+    def paths(split: str | None) -> list[str]:
         found = files_of(manifest, split, "litgpt", uri) if split else []
-        return [{"tokens": shard.tokens, "paths": list(shard.paths)} for shard in found]
+        return [path for shard in found for path in shard.paths]
 
-    data = {"train": shards("train"), "validation": shards(card.validation)}
+    data = {"train": paths("train"), "validation": paths(card.validation)}
     return {
         "litgpt.yaml": _heading(card) + yaml.safe_dump(_settings(card), sort_keys=False, width=120),
         "litgpt_data.json": json.dumps(data, indent=1) + "\n",
@@ -37,10 +37,12 @@ def _heading(card: RunCard) -> str:
     if card.base is not None:
         lines += ["", f"The base is what `litgpt download {card.base}` fetches and converts."]
     if card.steps < card.schedule_steps:
+        last = card.steps - card.steps % card.save_steps
+        said = "" if last == card.steps else ", the last one up to there"
         lines += [
             "",
             "litgpt's schedule ends with its training, so max_tokens is that of the schedule. The recipe stops before:",
-            f"end it after step {card.steps:,} and take the checkpoint step-{card.steps:08d}.",
+            f"end it after step {card.steps:,} and take the checkpoint step-{last:08d}{said}.",
         ]
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 

@@ -53,12 +53,21 @@ def test_it_prints_what_each_source_gave_to_each_split(folder, lake):
 
 def test_settings_of_a_file_and_options_that_go_first(folder, lake, tmp_path):
     source = {"kind": "table", "corpora": ["web"], "table": "documents"}
-    attributes = {"name": "filed", "source": source, "tokenizer": str(folder / "llama"), "seed": 3, "cards": {"a": 1}}
+    attributes = {
+        "name": "filed",
+        "source": source,
+        "tokenizer": str(folder / "llama"),
+        "seed": 3,
+        "automation": "eager",
+    }
     file = tmp_path / "defs.yaml"
     file.write_text(yaml.safe_dump({"type": "prox_assets.TrainingTokens", "attributes": attributes}))
     prox("--settings", file, "--lake", lake.url, "--seed", "4", "--to", tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert (manifest["name"], manifest["settings"]["seed"], manifest["dtype"]) == ("filed", 4, "uint16")
+
+    file.write_text(yaml.safe_dump({"attributes": {**attributes, "shufle": False}}))
+    assert "there is no setting shufle; there are name, source" in prox("--settings", file, "--lake", "l", expected=1)
 
 
 @pytest.mark.parametrize(

@@ -177,8 +177,8 @@ def test_the_data_module_of_litgpt_gives_the_ids_of_the_token_files(tokens, monk
     monkeypatch.setitem(sys.modules, "litgpt", types.ModuleType("litgpt"))
     monkeypatch.setitem(sys.modules, "litgpt.data", data)
     module = runpy.run_path(str(folder / "litgpt_data.py"), run_name="litgpt_data")
-    shards = json.loads((folder / "litgpt_data.json").read_text())
-    sequences = module["PackedFiles"](shards["train"], CONTEXT + 1)
+    paths = json.loads((folder / "litgpt_data.json").read_text())
+    sequences = module["PackedFiles"](paths["train"], CONTEXT + 1)
     read = [sequences[number].numpy() for number in range(len(sequences))]
     expected = []
     for ids in tokens.ids():
@@ -191,6 +191,18 @@ def test_the_data_module_of_litgpt_gives_the_ids_of_the_token_files(tokens, monk
     assert settings["data"]["class_path"] == "litgpt_data.PackedTokens"
     assert settings["train"]["max_tokens"] % (4 * CONTEXT) == 0
     assert settings["model_config"]["rotary_percentage"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"), [(10_007, "step-00010000, the last one up to there."), (10, "step-00000010.")]
+)
+def test_litgpt_is_told_a_checkpoint_that_it_writes(tokens, steps, said):
+    budget = {"tokens": steps * 4 * CONTEXT, "base_tokenizer": str(tokens.folder.root)}
+    card, folder = tokens.card("llama_2_7b", **budget)
+    text = (folder / "litgpt.yaml").read_text()
+    assert f"end it after step {steps:,} and take the checkpoint {said}\n" in text
+    assert int(said[5:13]) % yaml.safe_load(text)["train"]["save_interval"] == 0
+    assert card.schedule_steps > card.steps == steps
 
 
 def test_the_script_of_olmo_core_names_the_token_files(tokens):
