@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.housekeeping.withdrawing import carry_out, find
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing import forget
@@ -12,8 +13,17 @@ from prox_assets.publishing.forget import documents_of, forget_documents
 from prox_assets.publishing.manifest import read_manifest, write_manifest
 from prox_assets.publishing.publish import Published, publish
 from prox_assets.publishing.release import release_checks
-from prox_assets_tests.catalog.refined_lakes import refine_pages
-from prox_assets_tests.publishing.published import KEPT, PAGES, export_in, files_in, published, rows_of, settings_of
+from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
+from prox_assets_tests.publishing.published import (
+    KEPT,
+    PAGES,
+    export_in,
+    files_in,
+    published,
+    refined_lake,
+    rows_of,
+    settings_of,
+)
 
 
 def failed(lake: forget.Lake) -> dict[str, str]:
@@ -99,6 +109,16 @@ def test_a_withdrawn_document_is_found_forgotten_and_stays_away(tmp_path: Path) 
     again = publish(lake, settings_of(rows_per_file=2))
     assert again.manifest.configs[0].withheld == 2
     assert not any(b"hills" in data for data in files_in(again).values())
+    assert failed(lake) == {}
+
+
+def test_after_a_withdrawal_each_document_is_in_one_file(tmp_path: Path) -> None:
+    pages = tuple(Page(f"page {n} of the river", url=f"https://{n}.example/") for n in range(12))
+    lake = refined_lake(tmp_path, pages)
+    publish(lake, settings_of(rows_per_file=4))
+    carry_out(lake, find(lake, [Withdrawal(WithdrawnBy.DOMAIN, "1.example", "asked for")]), "run-2")
+    again = publish(lake, settings_of(rows_per_file=4))
+    assert rows_of(again)["text"].to_list() == [page.text for page in pages if page.url != "https://1.example/"]
     assert failed(lake) == {}
 
 
