@@ -10,9 +10,9 @@ import yaml
 from huggingface_hub import DatasetCard
 from pydantic import ValidationError
 
+from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.about.card import card_metadata, size_category
 from prox_assets.publishing.about.languages import language_codes
-from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.publish import publish
 from prox_assets.publishing.rows import MetadataColumns, published_frame
