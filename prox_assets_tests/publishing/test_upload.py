@@ -109,6 +109,23 @@ def test_a_repository_that_holds_something_else_is_left_alone(
     assert export_in(lake).replicas == ()
 
 
+def test_settings_of_a_component_are_read_and_misspelled_ones_refused(tmp_path: Path) -> None:
+    lake, settings = refined_lake(tmp_path), tmp_path / "defs.yaml"
+    text = """
+        type: prox_assets.PublishedDataset
+        attributes:
+          {name: pages, corpora: [web], sources: [{name: A crawl, licence: odc-by}], pool: io, spilts: {v: .5}}
+    """
+    settings.write_text(text)
+    refused = prox_publish(lake, "--settings", str(settings))
+    assert refused.exit_code == 1
+    assert "spilts" in refused.output
+    settings.write_text(text.replace("spilts", "splits"))
+    done = prox_publish(lake, "--settings", str(settings))
+    assert done.exit_code == 0
+    assert "licences_named: 1 source, 1 corpus" in done.output
+
+
 def test_says_who_is_not_known(tmp_path: Path, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, _ = published(tmp_path)
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
@@ -124,6 +141,7 @@ def test_says_who_is_not_known(tmp_path: Path, hub: HubStandIn, monkeypatch: pyt
         (("--corpus", "web"), "sources"),
         (("--corpus", "web", "--source", "A crawl"), "no source is published without its licence"),
         (("--check",), "there is no data set pages"),
+        (("--split", "validation"), "--split: 'validation' is not of the form NAME=VALUE"),
     ],
 )
 def test_says_what_is_missing(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
