@@ -29,6 +29,10 @@ class Forgetting(Protocol):
         """Yield the documents that are in an export: corpus, shard, doc_id, url and text_hash (of the raw text)."""
         ...
 
+    def is_unfinished(self, export: Export) -> bool:
+        """Tell whether forgetting was cut short; doing it again, even for no documents, ends what was begun."""
+        ...
+
     def forget_documents(self, lake: Lake, export: Export, doc_ids: Collection[str]) -> int:
         """Rewrite what holds some documents without them; return how many it removed. It can be repeated."""
         ...
@@ -46,11 +50,13 @@ class HeldByExport:
         export: The export.
         documents: The documents, each with its corpus and shard.
         problem: Why nobody can tell; empty if it could be looked into.
+        unfinished: Whether an earlier withdrawal was cut short in it.
     """
 
     export: Export
     documents: tuple[tuple[str, str, Doomed], ...] = ()
     problem: str = ""
+    unfinished: bool = False
 
     @property
     def name(self) -> str:
@@ -90,7 +96,8 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
     removed = {place: each for place, each in gone.items() if each.withdrawal in names}
     try:
         storage = export.open()
-        if not storage.exists(MANIFEST):
+        unfinished = ROOMS[export.kind].is_unfinished(export)
+        if not unfinished and not storage.exists(MANIFEST):
             # Its writer may have asked before the withdrawal what to leave out.
             is_there = bool(storage.list_entries(""))
             why = "it is being written, or was cut short: finish it, or remove its folder"
@@ -104,6 +111,6 @@ def _look_into(export: Export, asked: Withdrawn, gone: Mapping[tuple[str, str], 
             for corpus, shard, *place in frame.select("corpus", "shard", "doc_id", "text_hash").iter_rows():
                 if removed and (doomed := removed.get((place[0], place[1]))) is not None:
                     found.setdefault(doomed.doc_id, (corpus, shard, doomed))
-        return HeldByExport(export, tuple(found.values()))
+        return HeldByExport(export, tuple(found.values()), unfinished=unfinished)
     except UNREADABLE as error:
         return HeldByExport(export, problem=f"{type(error).__name__}: {error}")

@@ -66,6 +66,11 @@ class Found:
         return tuple(held for held in self.exports if held.documents)
 
     @property
+    def exports_to_empty(self) -> tuple[HeldByExport, ...]:
+        """The exports that hold any, or that an earlier withdrawal did not finish."""
+        return tuple(held for held in self.exports if held.documents or held.unfinished)
+
+    @property
     def not_looked_into(self) -> tuple[HeldByExport, ...]:
         """The exports of which nobody can tell what they hold."""
         return tuple(held for held in self.exports if held.problem)
@@ -234,7 +239,7 @@ def _empty_tables(lake: Lake, found: Found, run_id: str, done: Done) -> None:
 
 def _empty_exports(lake: Lake, found: Found, run_id: str, done: Done) -> None:
     done.failed += [f"{held.name} could not be looked into: {held.problem}" for held in found.not_looked_into]
-    for held in found.exports_with_documents:
+    for held in found.exports_to_empty:
         rows = [
             {"corpus": corpus, "shard": shard, "place": held.name, **asdict(each)}
             for corpus, shard, each in held.documents

@@ -10,7 +10,7 @@ from prox_assets.publishing.about.croissant import CROISSANT, croissant
 from prox_assets.publishing.about.provenance import PROVENANCE, provenance
 from prox_assets.publishing.data_files import sha256_of
 from prox_assets.publishing.errors import PublishError
-from prox_assets.publishing.manifest import MANIFEST, Change, PublishedManifest, write_manifest
+from prox_assets.publishing.manifest import MANIFEST, PROGRAMS, Change, PublishedManifest, write_manifest
 from prox_assets.publishing.settings import PublishSettings
 
 CHECKSUMS = "checksums.txt"
@@ -21,6 +21,11 @@ def folder_of(lake: Lake, settings: PublishSettings) -> Storage:
     """Return the folder that a data set is written to."""
     url = settings.to or lake.storage.uri(f"{PUBLISHED}/{settings.name}")
     return Storage(url, lake.storage.storage_options if settings.to is None else None)
+
+
+def programs_of(storage: Storage) -> Storage:
+    """Return the folder of programs inside a published folder; it need not be there."""
+    return Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
 
 
 def finish(storage: Storage, manifest: PublishedManifest) -> None:

@@ -22,9 +22,8 @@ from prox_assets.lake.lease import Lease
 from prox_assets.lake.storage import Storage
 from prox_assets.publishing.data_files import SEGMENTS, OpenDataFile, data_file, data_paths
 from prox_assets.publishing.errors import PublishError
-from prox_assets.publishing.folder import PUBLISHED, finish
+from prox_assets.publishing.folder import PUBLISHED, finish, programs_of
 from prox_assets.publishing.manifest import (
-    PROGRAMS,
     UNFINISHED,
     Change,
     ConfigNotes,
@@ -61,7 +60,7 @@ def programs_in(export: Export) -> Iterator[pl.DataFrame]:
         StageError: A file is missing or damaged.
         LakeError: The folder cannot be read.
     """
-    yield from programs.documents_of(_programs(export.open()))
+    yield from programs.documents_of(programs_of(export.open()))
 
 
 def documents_in(storage: Storage, path: str) -> Iterator[pl.DataFrame]:
@@ -79,6 +78,17 @@ def documents_in(storage: Storage, path: str) -> Iterator[pl.DataFrame]:
             "url" if "url" in frame.columns else pl.lit(None, pl.String).alias("url"),
             pl.col("raw_hash").alias("text_hash"),
         )
+
+
+def is_unfinished(export: Export) -> bool:
+    """Tell whether documents are being taken out of a published folder, or a kill cut that short.
+
+    `forget_documents`, even of no documents, finishes it.
+
+    Raises:
+        LakeError: The folder cannot be read.
+    """
+    return export.open().exists(UNFINISHED)
 
 
 def forget_documents(lake: Lake, export: Export, doc_ids: Collection[str]) -> int:
@@ -116,17 +126,13 @@ def _forget(export: Export, doc_ids: Collection[str]) -> int:
         return 0
     storage.write_bytes(UNFINISHED, json.dumps(sorted(gone)).encode())
     removed = sum(_rewrite(storage, path, gone) for path in held)
-    if listed:
-        removed = max(removed, programs.forget_documents(_programs(storage), gone))
+    # After a kill its files may be without them already, and only its manifest not.
+    if listed or begun:
+        removed = max(removed, programs.forget_documents(programs_of(storage), gone))
     if manifest is not None:
         finish(storage, _recounted(storage, manifest, gone))
     storage.remove(UNFINISHED)
     return removed
-
-
-def _programs(storage: Storage) -> Storage:
-    """Return the folder of programs inside a published folder; it need not be there."""
-    return Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
 
 
 def _recounted(storage: Storage, manifest: PublishedManifest, gone: frozenset[str]) -> PublishedManifest:
@@ -139,18 +145,32 @@ def _recounted(storage: Storage, manifest: PublishedManifest, gone: frozenset[st
         file, _, segments = data_file(storage, planned.path)
         files.append(file)
         rows[file.config].update(dict(segments))
-    configs = tuple(_counted(config, rows[config.name]) for config in manifest.configs) if files else manifest.configs
-    removed = sum(config.published for config in manifest.configs) - sum(config.published for config in configs)
+    program_rows = 0
+    for config in manifest.configs if manifest.program_files else ():
+        of_shard, kept = programs.rows_of(programs_of(storage), config.name)
+        program_rows += of_shard.total()
+        if not files:
+            rows[config.name].update(kept)
+    configs = tuple(_counted(config, rows[config.name]) for config in manifest.configs)
+    removed = max(
+        sum(config.published for config in manifest.configs) - sum(config.published for config in configs),
+        manifest.program_rows - program_rows,
+    )
     change = Change(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         what=f"{removed} document{'' if removed == 1 else 's'} withdrawn.",
     )
+    # A kill after the manifest was written leaves nothing to tell.
+    told = {
+        "identity": fingerprint([manifest.identity, "without", removed]),
+        "history": (*manifest.history, change),
+    }
     return manifest.model_copy(
         update={
-            "identity": fingerprint([manifest.identity, "without", removed]),
-            "history": (*manifest.history, change),
+            **(told if removed else {}),
             "configs": configs,
             "files": tuple(files),
+            "program_rows": program_rows,
             "samples": tuple(sample for sample in manifest.samples if sample.doc_id not in gone),
         }
     )

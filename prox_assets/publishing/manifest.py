@@ -53,7 +53,7 @@ class ShardNotes(_Part):
     rejected: int = Field(description="Raw rows that could not become documents.")
     outcomes: dict[str, int] = Field(description="Documents by outcome.")
     withheld: int = Field(description="Kept documents that were left out because they are withdrawn.")
-    published: int = Field(description="Documents in the data files.")
+    published: int = Field(description="Documents in the data files; without any, in the programs.")
 
 
 class RefinerNotes(_Part):
@@ -162,6 +162,7 @@ class PublishedManifest(_Part):
     configs: tuple[ConfigNotes, ...]
     files: tuple[DataFile, ...]
     program_files: tuple[str, ...] = Field(default=(), description="Files of the programs, relative to the folder.")
+    program_rows: int = Field(default=0, description="Rows of these: documents, those that were dropped included.")
     samples: tuple[Sample, ...] = ()
     proof: ProofTables | None = None
 
@@ -172,8 +173,8 @@ class PublishedManifest(_Part):
 
     @property
     def rows(self) -> int:
-        """Rows of all data files."""
-        return sum(file.rows for file in self.files)
+        """Rows of all data files; of the programs where there are none."""
+        return sum(file.rows for file in self.files) if self.files else self.program_rows
 
     def splits(self, config: str) -> dict[str, list[DataFile]]:
         """Return a configuration's files by split, train first."""

@@ -20,8 +20,9 @@ from prox_assets.publishing.about.notes import config_notes, proof_tables
 from prox_assets.publishing.about.samples import edit_samples
 from prox_assets.publishing.data_files import DATA, features, identity_of, write_data
 from prox_assets.publishing.errors import PublishError
-from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, published_paths
+from prox_assets.publishing.folder import PUBLISHED, finish, folder_of, history, programs_of, published_paths
 from prox_assets.publishing.manifest import MANIFEST, PROGRAMS, UNFINISHED, Change, PublishedManifest, read_manifest
+from prox_assets.publishing.programs.forget import rows_of
 from prox_assets.publishing.programs.write import write_programs
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.publishing.survey import Survey, survey
@@ -96,6 +97,8 @@ def _manifest(
     """Write the data files and return what they are."""
     text = _has_text(found)
     files = write_data(storage, settings, found, progress) if text else []
+    program_files = _programs(lake, settings, storage) if "programs" in settings.include else []
+    _remove_others(storage, settings)
     samples = [
         sample
         for corpus in (found.corpora if text else ())
@@ -119,7 +122,8 @@ def _manifest(
         languages=tuple(languages),
         configs=tuple(config_notes(lake, corpus) for corpus in found.corpora),
         files=tuple(files),
-        program_files=tuple(_programs(lake, settings, storage)) if "programs" in settings.include else (),
+        program_files=tuple(program_files),
+        program_rows=sum(_program_rows(storage, corpus) for corpus in settings.corpora) if program_files else 0,
         samples=tuple(samples),
         proof=proof_tables(lake, settings.proof) if settings.proof else None,
     )
@@ -157,7 +161,7 @@ def _check_folder(lake: Lake, settings: PublishSettings, storage: Storage) -> Ex
             f"data set {settings.name} was written to {before.url}, which withdrawals must reach: write it "
             "there again, or give this one another name"
         )
-    if before is None and (storage.list_folders(DATA) or storage.exists(MANIFEST)):
+    if before is None and (storage.list_folders(DATA) or storage.list_folders(PROGRAMS) or storage.exists(MANIFEST)):
         raise PublishError(
             f"{storage.url} holds data that were not published as {settings.name} from the lake {lake.url}: choose an "
             "empty folder"
@@ -167,5 +171,18 @@ def _check_folder(lake: Lake, settings: PublishSettings, storage: Storage) -> Ex
 
 def _programs(lake: Lake, settings: PublishSettings, storage: Storage) -> list[str]:
     """Write the programs of all corpora; return the paths of their files."""
-    folder = Storage(f"{storage.url}/{PROGRAMS}", storage.storage_options)
+    folder = programs_of(storage)
     return [f"{PROGRAMS}/{path}" for corpus in settings.corpora for path in write_programs(lake, corpus, folder)]
+
+
+def _program_rows(storage: Storage, corpus: str) -> int:
+    return rows_of(programs_of(storage), corpus)[0].total()
+
+
+def _remove_others(storage: Storage, settings: PublishSettings) -> None:
+    """Remove text and programs that an earlier version had and this one has not."""
+    if "text" not in settings.include:
+        storage.remove(DATA)
+    for corpus in storage.list_folders(PROGRAMS):
+        if "programs" not in settings.include or corpus not in settings.corpora:
+            storage.remove(f"{PROGRAMS}/{corpus}")

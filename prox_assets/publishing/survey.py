@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import polars as pl
+import xxhash
 
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
@@ -39,6 +40,8 @@ class PlannedFile:
     segments: list[tuple[str, int]] = field(default_factory=list)
     path: str = ""
     identity: str = ""
+    # Which documents are in it, in order: a withdrawal takes some out of a shard and leaves the shard's identity.
+    documents: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
 
     @property
     def rows(self) -> int:
@@ -187,7 +190,7 @@ class _Cutter:
         self._bytes: Counter[str] = Counter()
 
     def take(self, shard: str, frame: pl.DataFrame) -> None:
-        for split, size in frame.select(SPLIT, pl.col("text").str.len_bytes()).iter_rows():
+        for split, size, doc_id in frame.select(SPLIT, pl.col("text").str.len_bytes(), "doc_id").iter_rows():
             full = self._rows[split] >= self._settings.rows_per_file
             if split not in self.open or full or self._bytes[split] >= self._settings.text_bytes_per_file:
                 self.open[split] = PlannedFile(self._corpus.name, split)
@@ -195,6 +198,7 @@ class _Cutter:
                 self._rows[split] = self._bytes[split] = 0
             self._rows[split] += 1
             self._bytes[split] += size
+            self.open[split].documents.update(f"{doc_id}\n".encode())
             segments = self.open[split].segments
             if segments and segments[-1][0] == shard:
                 segments[-1] = (shard, segments[-1][1] + 1)
@@ -205,15 +209,12 @@ class _Cutter:
 def _name(corpus: SurveyedCorpus, settings: PublishSettings, metadata: dict[str, str]) -> None:
     """Name a corpus's files, now that their number is known, and say what their contents follow from."""
     content = settings.model_dump(mode="json", include={"columns", "splits", "site", "seed"})
-    shards = {
-        shard.refined.shard: [shard.refined.identity, fingerprint(sorted(shard.withheld))] for shard in corpus.shards
-    }
+    identities = {shard.refined.shard: shard.refined.identity for shard in corpus.shards}
     corpus.files.sort(key=lambda file: (file.split != TRAIN, file.split))
     for split in {file.split for file in corpus.files}:
         files = [file for file in corpus.files if file.split == split]
-        before: Counter[str] = Counter()
         for number, file in enumerate(files):
             file.path = f"data/{corpus.name}/{split}-{number:05d}-of-{len(files):05d}.parquet"
-            segments = [[shard, *shards[shard], before[shard], rows] for shard, rows in file.segments]
-            file.identity = fingerprint([content, metadata, corpus.name, split, segments])
-            before.update(dict(file.segments))
+            segments = [[shard, identities[shard], rows] for shard, rows in file.segments]
+            documents = file.documents.hexdigest()
+            file.identity = fingerprint([content, metadata, corpus.name, split, segments, documents])

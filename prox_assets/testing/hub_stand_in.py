@@ -1,4 +1,4 @@
-"""Stands in for a hub of data sets on loopback: the endpoints that huggingface_hub calls to upload files.
+"""Stands in for a hub of data sets on loopback: endpoints that huggingface_hub calls to upload and download files.
 
 It keeps what it is sent in memory. `HF_HUB_DISABLE_XET=1` makes the client send large files by Git LFS, which this
 server speaks; `refuse` makes it fail as one likes.
@@ -80,6 +80,7 @@ class HubStandIn:
                 Route(f"{hub}/revision/{{revision}}", self._info),
                 Route(hub, self._info),
                 Route("/datasets/{owner}/{name}.git/info/lfs/objects/batch", self._batch, methods=["POST"]),
+                Route("/datasets/{owner}/{name}/resolve/{revision}/{path:path}", self._resolve),
                 Route("/lfs/{oid}", self._put, methods=["PUT"]),
             ]
         )
@@ -180,6 +181,13 @@ class HubStandIn:
             for path, data in sorted(repository.files.items())
         ]
         return JSONResponse(entries)
+
+    async def _resolve(self, request: Request) -> Response:
+        repository = self._of(request)
+        data = repository.files.get(request.path_params["path"])
+        if data is None:
+            return JSONResponse({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+        return Response(data, headers={"X-Repo-Commit": repository.revision, "ETag": f'"{_git_oid(data)}"'})
 
     async def _info(self, request: Request) -> Response:
         repository = self._of(request)

@@ -25,6 +25,7 @@ from prox_assets.lake.storage import Storage
 from prox_assets.lake.withdrawal_marks import unfinished
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, withdrawn
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
+from prox_assets.publishing import forget
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.run import ShardRun
@@ -108,6 +109,22 @@ def test_a_withdrawn_document_is_gone_everywhere_and_does_not_come_back(lake: La
     [reject] = lake.rows("web", Table.REJECTS, "a.jsonl")
     assert (reject["reason"], reject["source_row"], reject["excerpt"]) == ("withdrawn", 1, "")
     assert reject["detail"] == f"withdrawal {withdrawn(lake).withdrawals[0].name}"
+
+
+def test_an_export_that_was_cut_short_is_finished(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    everything_else(lake, tmp_path)
+    page = document(lake)
+    monkeypatch.setattr(forget, "finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        withdraw(lake, of_a(lake))
+    monkeypatch.undo()
+    assert any("README.md" in place for place in places_of(lake, words_of(page)))
+    withdraw(lake, resume=True)
+    assert places_of(lake, words_of(page)) == []
+    assert not lake.storage.exists("_published/pages/_unfinished.json")
 
 
 def test_nothing_becomes_stale_and_nothing_is_inferred_or_executed_again(lake: Lake, tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ import yaml
 from huggingface_hub import DatasetCard
 from pydantic import ValidationError
 
+from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.about.card import card_metadata, size_category
 from prox_assets.publishing.about.languages import language_codes
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.publish import publish
 from prox_assets.publishing.rows import MetadataColumns, published_frame
+from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
+from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.publishing.published import (
     KEPT,
+    PAGES,
     files_in,
     published,
     refined_lake,
@@ -47,6 +51,20 @@ def test_holds_the_kept_documents_and_counts_the_others(tmp_path: Path) -> None:
     assert (config.published, config.rejected, config.withheld) == (KEPT, 1, 0)
     assert "| web | 7 | 2 | 3 | 1 | 0 | 1 | 0 | 0 | 5 |" in card_of(made)
     assert "-  Home" in card_of(made) or "- Home" in card_of(made)
+
+
+def test_samples_show_no_personal_data_that_was_replaced(tmp_path: Path) -> None:
+    pages = tuple(
+        Page(f"Home\nwrite to ann{n}@rivers.org about the river", "remove_lines(0, 0)", url=f"https://{n}.example")
+        for n in range(3)
+    )
+    lake = lake_at(tmp_path / "lake")
+    policy = ExecutionPolicy(personal_data=("email",))
+    refine_pages(lake, tmp_path / "raw", (*pages, PAGES[1]), policy=policy)
+    made = publish(lake, settings_of())
+    assert [sample.lines[0].text for sample in made.manifest.samples] == ["Home"]
+    assert rows_of(made)["text"].str.contains("email@example.com").sum() == 3
+    assert not [path for path, data in files_in(made).items() if b"@rivers.org" in data]
 
 
 def test_the_hubs_library_reads_the_card(tmp_path: Path) -> None:

@@ -1,19 +1,32 @@
 """The release checks find what must not be released, and withdrawn documents leave a folder whole."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from prox_assets.housekeeping.withdrawing import carry_out, find
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing import forget
-from prox_assets.publishing.forget import documents_of, forget_documents
+from prox_assets.publishing.forget import documents_of, forget_documents, is_unfinished
 from prox_assets.publishing.manifest import read_manifest, write_manifest
+from prox_assets.publishing.programs import forget as programs
 from prox_assets.publishing.publish import Published, publish
 from prox_assets.publishing.release import release_checks
-from prox_assets_tests.catalog.refined_lakes import refine_pages
-from prox_assets_tests.publishing.published import KEPT, PAGES, export_in, files_in, published, rows_of, settings_of
+from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
+from prox_assets_tests.publishing.published import (
+    KEPT,
+    PAGES,
+    export_in,
+    files_in,
+    published,
+    refined_lake,
+    rows_of,
+    settings_of,
+)
 
 
 def failed(lake: forget.Lake) -> dict[str, str]:
@@ -102,6 +115,16 @@ def test_a_withdrawn_document_is_found_forgotten_and_stays_away(tmp_path: Path) 
     assert failed(lake) == {}
 
 
+def test_after_a_withdrawal_each_document_is_in_one_file(tmp_path: Path) -> None:
+    pages = tuple(Page(f"page {n} of the river", url=f"https://{n}.example/") for n in range(12))
+    lake = refined_lake(tmp_path, pages)
+    publish(lake, settings_of(rows_per_file=4))
+    carry_out(lake, find(lake, [Withdrawal(WithdrawnBy.DOMAIN, "1.example", "asked for")]), "run-2")
+    again = publish(lake, settings_of(rows_per_file=4))
+    assert rows_of(again)["text"].to_list() == [page.text for page in pages if page.url != "https://1.example/"]
+    assert failed(lake) == {}
+
+
 def test_forgetting_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, made = published(tmp_path, rows_per_file=2, samples=5)
     gone = rows_of(made)["doc_id"].to_list()[1:3]
@@ -126,6 +149,61 @@ def test_forgetting_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.Mon
     assert manifest is not None
     assert (manifest.rows, manifest.configs[0].removed) == (KEPT - 2, 2)
     assert not any(each.encode() in data for data in files_in(made).values() for each in gone)
+
+
+def test_a_withdrawal_that_was_killed_before_the_card_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, made = published(tmp_path, samples=5, include=["text", "programs"])
+    gone = rows_of(made)["doc_id"].to_list()[1:2]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(programs.ProgramsManifest, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget_documents(lake, export_in(lake), gone)
+    for step in ("before the manifests", "after them"):
+        assert is_unfinished(export_in(lake)), step
+        assert forget_documents(lake, export_in(lake), ()) == 0
+        assert not is_unfinished(export_in(lake)), step
+        assert failed(lake) == {}
+        manifest = read_manifest(made.storage)
+        assert manifest is not None
+        assert [change.what for change in manifest.history] == ["First written.", "1 document withdrawn."]
+        # Killed after the manifest was written.
+        made.storage.write_bytes("_unfinished.json", json.dumps(gone).encode())
+    assert not any(gone[0].encode() in data for path, data in files_in(made).items() if path != "_unfinished.json")
+    [shard] = programs.ProgramsManifest.read(made.storage, "programs/web").shards  # type: ignore[union-attr]
+    assert shard.sha256 == hashlib.sha256(files_in(made)[f"programs/web/{shard.file}"]).hexdigest()
+
+
+def test_what_is_no_longer_included_is_removed_and_programs_alone_are_counted(tmp_path: Path) -> None:
+    lake, made = published(tmp_path, include=["text", "programs"])
+    gone = rows_of(made)["doc_id"].to_list()[:1]
+    publish(lake, settings_of())
+    assert not [path for path in files_in(made) if path.startswith("programs/")]
+    assert failed(lake) == {}
+    publish(lake, settings_of(include=["programs"]))
+    assert sorted(files_in(made)) == [
+        "README.md",
+        "checksums.txt",
+        "croissant.json",
+        "manifest.json",
+        "programs/web/manifest.json",
+        "programs/web/one.jsonl.parquet",
+        "provenance.json",
+    ]
+    assert failed(lake) == {}
+    assert b"for 6 documents." in files_in(made)["croissant.json"]
+    assert b"The programs, without the text, of 6 documents" in files_in(made)["README.md"]
+    carry_out(lake, find(lake, [Withdrawal(WithdrawnBy.DOC_ID, gone[0], "asked for")]), "run-2")
+    manifest = read_manifest(made.storage)
+    assert manifest is not None
+    assert (manifest.rows, manifest.configs[0].published, manifest.configs[0].removed) == (5, KEPT - 1, 1)
+    assert manifest.history[-1].what == "1 document withdrawn."
+    assert failed(lake) == {}
 
 
 def test_documents_are_found_in_the_folder_alone(tmp_path: Path) -> None:

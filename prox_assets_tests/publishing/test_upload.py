@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from prox_assets.cli import app
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
-from prox_assets.testing.hub_stand_in import HubStandIn, hub_stand_in
+from prox_assets.testing.hub_stand_in import HubStandIn, Repository, hub_stand_in
 from prox_assets_tests.publishing.published import NAME, export_in, files_in, published, refined_lake
 
 REPOSITORY = "lab/pages"
@@ -22,6 +22,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
         # huggingface_hub reads HF_ENDPOINT and HF_HUB_DISABLE_XET once, when it is imported.
         monkeypatch.setattr(constants, "ENDPOINT", found.url)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        template = f"{found.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setenv("HF_TOKEN", found.token)
         yield found
 
@@ -45,13 +47,15 @@ def test_uploads_only_when_told_and_resumes(tmp_path: Path, hub: HubStandIn) -> 
     repository = hub.repositories[REPOSITORY]
     assert repository.private
     assert "manifest.json" not in repository.files
-    assert export_in(lake).replicas == ()
+    # A withdrawal must hear of what is there already.
+    [begun] = export_in(lake).replicas
+    assert (begun.where, begun.revision) == (f"hf://datasets/{REPOSITORY}", repository.revision)
 
     hub.refuse = lambda method, path: False
     before = len(hub.received)
     assert prox_publish(lake, "--upload", REPOSITORY, "--yes").exit_code == 0
     assert not [place for place in hub.received[before:] if place.startswith("PUT")]
-    [replica] = export_in(lake).replicas
+    *_, replica = export_in(lake).replicas
     assert (replica.where, replica.revision) == (f"hf://datasets/{REPOSITORY}", repository.revision)
     found = {f"data/web/{name}" for name in ("train-00000-of-00001.parquet",)}
     assert set(repository.files) == found | {
@@ -66,10 +70,16 @@ def test_uploads_only_when_told_and_resumes(tmp_path: Path, hub: HubStandIn) -> 
 def test_a_new_version_replaces_the_old_one(tmp_path: Path, hub: HubStandIn) -> None:
     lake, _ = published(tmp_path, rows_per_file=2)
     assert prox_publish(lake, "--upload", REPOSITORY, "--yes").exit_code == 0
+    theirs = {"LICENSE": b"theirs", "data/other/part.parquet": b"theirs", ".gitattributes": b""}
+    left = {"data/web/train-00000-of-00009.parquet": b"of an upload that was cut short"}
+    hub.repositories[REPOSITORY].files |= theirs | left
     settings = tmp_path / "settings.yaml"
     settings.write_text("corpora: [web]\nsources: [{name: A crawl, licence: odc-by}]\n")
     assert prox_publish(lake, "--settings", str(settings), "--upload", REPOSITORY, "--yes").exit_code == 0
     repository = hub.repositories[REPOSITORY]
+    assert theirs.items() <= repository.files.items()
+    for path in theirs:
+        del repository.files[path]
     assert [path for path in repository.files if path.endswith(".parquet")] == ["data/web/train-00000-of-00001.parquet"]
     storage = export_in(lake).open()
     assert all(storage.read_bytes(path) == data for path, data in repository.files.items())
@@ -84,6 +94,36 @@ def test_nothing_is_uploaded_that_must_not_be(tmp_path: Path, hub: HubStandIn) -
     assert refused.exit_code == 1
     assert "FAILED documents_allowed" in refused.output
     assert (hub.received, files_in(made)) == ([], before)
+
+
+@pytest.mark.parametrize("theirs", [{"LICENSE": b"theirs"}, {"manifest.json": b"[]", "checksums.txt": b""}])
+def test_a_repository_that_holds_something_else_is_left_alone(
+    tmp_path: Path, hub: HubStandIn, theirs: dict[str, bytes]
+) -> None:
+    lake, _ = published(tmp_path)
+    hub.repositories[REPOSITORY] = Repository(files={".gitattributes": b"", **theirs})
+    refused = prox_publish(lake, "--upload", REPOSITORY, "--yes")
+    assert refused.exit_code == 1
+    assert f"such as {min(theirs)}: name a new repository" in refused.output
+    assert hub.repositories[REPOSITORY].commits == []
+    assert export_in(lake).replicas == ()
+
+
+def test_settings_of_a_component_are_read_and_misspelled_ones_refused(tmp_path: Path) -> None:
+    lake, settings = refined_lake(tmp_path), tmp_path / "defs.yaml"
+    text = """
+        type: prox_assets.PublishedDataset
+        attributes:
+          {name: pages, corpora: [web], sources: [{name: A crawl, licence: odc-by}], pool: io, spilts: {v: .5}}
+    """
+    settings.write_text(text)
+    refused = prox_publish(lake, "--settings", str(settings))
+    assert refused.exit_code == 1
+    assert "spilts" in refused.output
+    settings.write_text(text.replace("spilts", "splits"))
+    done = prox_publish(lake, "--settings", str(settings))
+    assert done.exit_code == 0
+    assert "licences_named: 1 source, 1 corpus" in done.output
 
 
 def test_says_who_is_not_known(tmp_path: Path, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +141,7 @@ def test_says_who_is_not_known(tmp_path: Path, hub: HubStandIn, monkeypatch: pyt
         (("--corpus", "web"), "sources"),
         (("--corpus", "web", "--source", "A crawl"), "no source is published without its licence"),
         (("--check",), "there is no data set pages"),
+        (("--split", "validation"), "--split: 'validation' is not of the form NAME=VALUE"),
     ],
 )
 def test_says_what_is_missing(tmp_path: Path, options: tuple[str, ...], message: str) -> None:

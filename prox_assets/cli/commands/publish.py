@@ -16,6 +16,16 @@ from prox_assets.publishing.manifest import PublishedManifest, read_manifest
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.stages.settings import described
 
+# What release checks count, when it is one.
+_ONE = {
+    "documents": "document",
+    "rows": "row",
+    "sources": "source",
+    "corpora": "corpus",
+    "files": "file",
+    "shards": "shard",
+}
+
 
 @plain_errors()
 def publish(
@@ -71,7 +81,7 @@ def publish(
     given = {
         "corpora": corpus,
         "sources": _sources(source),
-        "splits": assignments(split) or None,
+        "splits": _splits(split),
         "include": include,
         "proof": proof,
         "to": to,
@@ -86,6 +96,13 @@ def publish(
     _check(opened, export)
     if upload is not None:
         _upload(opened, export, upload, private, yes)
+
+
+def _splits(options: list[str] | None) -> dict[str, Any] | None:
+    try:
+        return assignments(options) or None
+    except ValueError as error:
+        raise fail(f"--split: {error}") from error
 
 
 def _sources(options: list[str] | None) -> list[dict[str, str]] | None:
@@ -104,8 +121,8 @@ def _settings(lake: Lake, name: str, file: Path | None, changed: dict[str, Any])
         try:
             read = yaml.safe_load(file.read_text(encoding="utf-8"))
             values = read.get("attributes", read)
-            known = PublishSettings.model_fields
-            values = {key: value for key, value in values.items() if key in known or "type" not in read}
+            only_in_dagster = _of_the_component() if "type" in read else frozenset[str]()
+            values = {key: value for key, value in values.items() if key not in only_in_dagster}
         except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
             raise fail(f"{file} cannot be read as settings of a data set: {error}") from error
         if values.setdefault("name", name) != name:
@@ -118,6 +135,13 @@ def _settings(lake: Lake, name: str, file: Path | None, changed: dict[str, Any])
         return PublishSettings.model_validate({"name": name, **values, **changed})
     except ValidationError as error:
         raise fail(f"{file or name}: {described(error)}") from error
+
+
+def _of_the_component() -> frozenset[str]:
+    """Return the settings that only Dagster knows; any other that is unknown is misspelled."""
+    from prox_assets.orchestration.publishing import PublishedDatasetSettings
+
+    return frozenset(PublishedDatasetSettings.model_fields) - frozenset(PublishSettings.model_fields)
 
 
 def _manifest(export: Export) -> PublishedManifest | None:
@@ -162,7 +186,7 @@ def _check(lake: Lake, export: Export) -> None:
 
 
 def _shown(numbers: Any) -> str:  # noqa: ANN401
-    return ", ".join(f"{value:,} {name}" for name, value in numbers.items())
+    return ", ".join(f"{value:,} {_ONE.get(name, name) if value == 1 else name}" for name, value in numbers.items())
 
 
 def _upload(lake: Lake, export: Export, repo_id: str, private: bool, yes: bool) -> None:

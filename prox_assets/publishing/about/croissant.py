@@ -90,6 +90,8 @@ def described(manifest: PublishedManifest) -> str:
     """Return what the data set is, in a sentence or two."""
     own = manifest.written_with.description
     counted = f"{manifest.rows:,} documents of web text, refined with ProX by programs that a refiner wrote for each."
+    if not manifest.files:
+        counted = f"The programs, without the text, that a refiner wrote with ProX for {manifest.rows:,} documents."
     return f"{own} {counted}" if own else counted
 
 

@@ -10,11 +10,12 @@ from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.withdrawn import Withdrawn
+from prox_assets.personal_data import find
 from prox_assets.publishing.manifest import Sample, SampleLine
 
 LINES = 30
 CHARACTERS = 160
-# Asked for beside those that are shown, because some may be withdrawn.
+# Asked for beside those that are shown, because some may be withdrawn or hold personal data.
 SPARE = 8
 
 
@@ -22,6 +23,8 @@ def edit_samples(
     lake: Lake, corpus: str, shards: Sequence[str], number: int, withdrawn: Withdrawn
 ) -> tuple[Sample, ...]:
     """Return edited documents around the median of what was removed.
+
+    A sample shows raw lines, so documents in which the policy finds personal data to replace are passed over.
 
     Args:
         lake: The lake.
@@ -40,6 +43,8 @@ def edit_samples(
     for place in places:
         trace = read_trace(lake, place)
         if trace.refined_text is None or withdrawn.of(place.doc_id, trace.url, trace.text_hash) is not None:
+            continue
+        if find(trace.raw_text, (trace.policy or {}).get("personal_data", ())):
             continue
         lines = [line for group in trace.diff() for line in _lines(group)]
         if len(lines) > LINES:

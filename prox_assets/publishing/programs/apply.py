@@ -12,7 +12,7 @@ from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import ProgramsManifest
 from prox_assets.publishing.programs.moved import Leftovers, leftovers
-from prox_assets.publishing.programs.moved_apply import HashTask, MovedTask
+from prox_assets.publishing.programs.moved_apply import MOVED_FILE, HashTask, MovedTask
 from prox_assets.publishing.programs.originals import Originals
 from prox_assets.publishing.programs.shard_apply import ShardTask, tasks_of
 from prox_assets.publishing.programs.workers import T, done
@@ -35,8 +35,9 @@ def apply_programs(
     """Apply programs to the original corpus; write one Parquet file of refined documents per shard, below `{corpus}/`.
 
     A document is found by its place and the hash of its text, or by the hash alone where rows have moved; those go to
-    files of their own, one per original file. Every refined text must have the hash that the programs name. What is
-    refused is written to REFUSALS, and the totals to SUMMARY. Finished shards are kept by the next run.
+    files of their own, one per original file, and such files of an earlier application are removed. Every refined text
+    must have the hash that the programs name. What is refused is written to REFUSALS, and the totals to SUMMARY.
+    Finished shards are kept by the next run.
 
     Args:
         programs: The folder with the programs.
@@ -61,10 +62,16 @@ def apply_programs(
     finished = _all_of(tasks, workers, applied, progress)
     with leftovers() as left:
         left.add(out, [task.unmatched for task in finished], [task.unused for task in finished])
+        moved: set[str] = set()
         if left.programs:
-            _apply_moved(left, manifest, originals, tasks, out, workers, applied)
+            moved = _apply_moved(left, manifest, originals, tasks, out, workers, applied)
         else:
             left.match()
+        # Others are of an earlier application, in which these documents were elsewhere.
+        for name in out.list_files(manifest.corpus):
+            path = f"{manifest.corpus}/{name}"
+            if MOVED_FILE.fullmatch(name) and path not in moved:
+                out.remove(path)
         _write_refusals(left, out, f"{manifest.corpus}/{REFUSALS}", applied)
     summary = {"corpus": manifest.corpus, "prox_assets": __version__, **asdict(applied)}
     out.write_bytes(f"{manifest.corpus}/{SUMMARY}", json.dumps(summary, indent=1, ensure_ascii=False).encode())
@@ -95,8 +102,8 @@ def _apply_moved(
     out: Storage,
     workers: int,
     applied: Applied,
-) -> None:
-    """Look for the documents of programs in all files that were given."""
+) -> set[str]:
+    """Look for the documents of programs in all files that were given; return the paths of the results."""
     named = {file.source_file for task in tasks for file in task.files.values()}
     others = [HashTask(originals.source, file, out) for name, file in originals.files.items() if name not in named]
     left.add(out, [task.unmatched for task in _all_of(others, workers, applied)])
@@ -108,7 +115,7 @@ def _apply_moved(
     for task in moved:
         if task.done() is None:
             task.prepare(left.in_file(task.file.source_file))
-    _all_of(moved, workers, applied)
+    return {task.result for task in _all_of(moved, workers, applied)}
 
 
 def _write_refusals(left: Leftovers, out: Storage, path: str, applied: Applied) -> None:

@@ -1,10 +1,12 @@
 """Documents taken out of published programs, so that a withdrawal reaches what was written before it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import closing
 
 import polars as pl
 
+from prox_assets.lake.schemas import KEPT_OUTCOMES
 from prox_assets.lake.storage import Storage
 from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest, corpora_of, sha256_of
@@ -36,6 +38,19 @@ def documents_of(folder: Storage) -> Iterator[pl.DataFrame]:
                     "text_hash": [row["raw_hash"] for row in batch],
                 }
             )
+
+
+def rows_of(folder: Storage, corpus: str) -> tuple[Counter[str], Counter[str]]:
+    """Return the rows of each shard of a corpus, and those of documents that are kept, as its manifest has them.
+
+    Raises:
+        ProgramsError: The manifest is damaged.
+        LakeError: The folder cannot be read.
+    """
+    manifest = ProgramsManifest.read(folder, corpus)
+    shards = manifest.shards if manifest is not None else ()
+    kept = {shard.shard: sum(shard.outcomes.get(outcome, 0) for outcome in KEPT_OUTCOMES) for shard in shards}
+    return Counter({shard.shard: shard.documents for shard in shards}), Counter(kept)
 
 
 def forget_documents(folder: Storage, doc_ids: Collection[str]) -> int:

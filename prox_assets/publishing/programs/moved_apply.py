@@ -1,6 +1,7 @@
 """Programs applied to the documents of one original file that were found by their hash, and the files to look in."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -19,6 +20,9 @@ from prox_assets.publishing.programs.manifest import ProgramsManifest
 from prox_assets.publishing.programs.originals import documents_of
 from prox_assets.publishing.programs.shard_apply import WORK
 from prox_assets.publishing.programs.tables import MOVED, REFINED, UNMATCHED, Row, RowWriter, read_rows
+
+MOVED_FILE = re.compile(r"moved-[0-9a-f]{16}\.parquet")
+"""Name of a result of MovedTask."""
 
 
 @dataclass(frozen=True)

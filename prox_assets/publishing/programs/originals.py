@@ -1,7 +1,7 @@
 """The original files that programs are applied to, found by the names that the programs have for them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -34,9 +34,20 @@ class Originals:
             PurePosixPath(path).name: file for path, file in self.files.items() if names[PurePosixPath(path).name] == 1
         }
 
-    def find(self, source_file: str) -> RawFile | None:
-        """Return the file that a program means: the one of its path, or the only one of its name."""
-        return self.files.get(source_file) or self._by_name.get(PurePosixPath(source_file).name)
+    def of(self, source_files: Collection[str]) -> dict[str, RawFile]:
+        """Return the files that programs mean, by the path that these have for them: that path, or the only such name.
+
+        Args:
+            source_files: All paths that programs have. Where two of them end in the same name, it says nothing.
+        """
+        names = Counter(PurePosixPath(path).name for path in source_files)
+        found: dict[str, RawFile] = {}
+        for path in source_files:
+            name = PurePosixPath(path).name
+            file = self.files.get(path) or (self._by_name.get(name) if names[name] == 1 else None)
+            if file is not None:
+                found[path] = file
+        return found
 
 
 def documents_of(

@@ -227,9 +227,9 @@ def tasks_of(
     for shard, names in named:
         for name in names:
             ends[name] = max(ends.get(name, 0), shard.row_end or 0)
+    found = originals.of(ends)
     for shard, names in named:
-        found = {name: originals.find(name) for name in names}
-        files = {name: file for name, file in found.items() if file is not None}
+        files = {name: found[name] for name in names if name in found}
         # Rows may have moved behind the last one that the file had.
         is_last = any(ends[name] == shard.row_end for name in names)
         row_end = None if is_last else shard.row_end

@@ -41,9 +41,13 @@ def done(tasks: Sequence[T], workers: int) -> Iterator[tuple[T, Applied | Except
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(tasks)), context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
         futures: dict[Future[Applied | Exception], T] = {pool.submit(_run, task): task for task in tasks}
-        for future in as_completed(futures):
-            error = future.exception()
-            yield futures[future], future.result() if error is None else _as_exception(error)
+        try:
+            for future in as_completed(futures):
+                error = future.exception()
+                yield futures[future], future.result() if error is None else _as_exception(error)
+        except BaseException:  # leaving the block would wait for all tasks
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _run(task: Task) -> Applied | Exception:

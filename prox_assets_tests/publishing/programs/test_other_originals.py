@@ -69,6 +69,29 @@ def test_rows_that_moved_are_found_by_their_hash(tmp_path):
     assert [row["problem"] for row in refusals(out_of(lake), "web")] == ["without_program"]
 
 
+def test_what_moved_in_an_earlier_application_is_removed(tmp_path):
+    lake, programs = corpus_of(tmp_path)
+    (tmp_path / "copy").mkdir()
+    rows = [line for file in sorted((tmp_path / "pages").iterdir()) for line in file.read_text().splitlines()]
+    (tmp_path / "copy" / "all.jsonl").write_text("".join(f"{row}\n" for row in reversed(rows)))
+    for originals, moved in (("copy", 10), ("pages", 0)):
+        applied = programs.apply(str(tmp_path / originals), out_of(lake))
+        assert (applied.refined, applied.moved) == (10, moved)
+        assert by_text(refined(out_of(lake), "web")) == by_text(in_lake(lake, "web"))
+
+
+def test_a_name_that_two_files_have_says_nothing(tmp_path):
+    lake, _ = corpus_of(tmp_path)
+    for number, folder in enumerate(("de", "en")):
+        (tmp_path / "pages" / folder).mkdir()
+        (tmp_path / "pages" / f"{number}.jsonl").rename(tmp_path / "pages" / folder / "part.jsonl")
+    refine(lake, CorpusSource(name="two", urls=[str(tmp_path / "pages" / "**")]), level="chunk")
+    programs = written(lake, "two", "programs-of-two")
+    applied = programs.apply(str(tmp_path / "pages" / "en"), out_of(lake))
+    assert (applied.refined, applied.changed, applied.not_given, applied.is_complete) == (5, 0, 5, True)
+    assert by_text(refined(out_of(lake), "two")) == by_text(in_lake(lake, "two")[5:])
+
+
 def test_a_document_that_is_gone_is_missing(tmp_path):
     lake, programs = corpus_of(tmp_path)
     rewrite(tmp_path / "pages" / "0.jsonl", lambda rows: rows[1:])
