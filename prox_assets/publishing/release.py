@@ -122,11 +122,13 @@ def _documents(lake: Lake, export: Export, gone: Withdrawn) -> _Documents:
                     if int(at[0]) <= before or (at.len() > 1 and not (at.diff().drop_nulls() > 0).all()):
                         problems.setdefault("twice in it or out of order, after", []).append(part["doc_id"][0])
                     last[corpus, split, shard] = int(at[-1])
+    programs = 0
     for frame in programs_in(export):
+        programs += frame.height
         for what, ids in _withdrawn(frame, gone).items():
             problems.setdefault(what, []).extend(ids)
     said = tuple(_said(what, ids) for what, ids in problems.items())
-    return _Documents(ReleaseCheck("documents_allowed", said, {"documents": rows.total()}), rows)
+    return _Documents(ReleaseCheck("documents_allowed", said, {"documents": rows.total() or programs}), rows)
 
 
 def _not_allowed(documents: pl.DataFrame, gone: Withdrawn) -> dict[str, list[str]]:

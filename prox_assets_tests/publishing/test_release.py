@@ -175,7 +175,9 @@ def test_a_withdrawal_that_was_killed_before_the_card_is_finished(
         # Killed after the manifest was written.
         made.storage.write_bytes("_unfinished.json", json.dumps(gone).encode())
     assert not any(gone[0].encode() in data for path, data in files_in(made).items() if path != "_unfinished.json")
-    [shard] = programs.ProgramsManifest.read(made.storage, "programs/web").shards  # type: ignore[union-attr]
+    of_programs = programs.ProgramsManifest.read(made.storage, "programs/web")
+    assert of_programs is not None
+    [shard] = of_programs.shards
     assert shard.sha256 == hashlib.sha256(files_in(made)[f"programs/web/{shard.file}"]).hexdigest()
 
 

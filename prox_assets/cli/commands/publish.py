@@ -171,7 +171,8 @@ def _write(lake: Lake, settings: PublishSettings) -> None:
             f"{config.published:,} published"
         )
     size = sum(file.bytes for file in found.files)
-    say(f"{found.rows:,} rows, files: {len(found.files)}, {size / 1e6:,.1f} MB: {done.storage.url}")
+    held = f"files: {len(found.files)}, {size / 1e6:,.1f} MB" if found.files else "programs alone"
+    say(f"{found.rows:,} rows, {held}: {done.storage.url}")
 
 
 def _check(lake: Lake, export: Export) -> None:

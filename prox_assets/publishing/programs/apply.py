@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from itertools import count
 
@@ -82,15 +83,16 @@ def _all_of(tasks: Sequence[T], workers: int, applied: Applied, progress: Progre
     """Do tasks and add up what they came to; return those without an error."""
     finished: list[T] = []
     number = count(1)
-    for task, came_to in done(tasks, workers):
-        progress(next(number), len(tasks))
-        if isinstance(came_to, Applied):
-            applied.add(came_to)
-            finished.append(task)
-        elif isinstance(came_to, EXPECTED_ERRORS):
-            applied.problems.append(f"{task}: {came_to}")
-        else:
-            raise came_to
+    with closing(done(tasks, workers)) as results:
+        for task, came_to in results:
+            progress(next(number), len(tasks))
+            if isinstance(came_to, Applied):
+                applied.add(came_to)
+                finished.append(task)
+            elif isinstance(came_to, EXPECTED_ERRORS):
+                applied.problems.append(f"{task}: {came_to}")
+            else:
+                raise came_to
     return finished
 
 

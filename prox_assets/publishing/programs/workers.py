@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
@@ -24,8 +24,10 @@ class Task(Protocol):
 T = TypeVar("T", bound=Task)
 
 
-def done(tasks: Sequence[T], workers: int) -> Iterator[tuple[T, Applied | Exception]]:
+def done(tasks: Sequence[T], workers: int) -> Generator[tuple[T, Applied | Exception], None, None]:
     """Yield each task with what it came to, or its error, in the order in which they end.
+
+    Closing it stops after the tasks that are under way.
 
     Args:
         tasks: The tasks.
@@ -45,8 +47,8 @@ def done(tasks: Sequence[T], workers: int) -> Iterator[tuple[T, Applied | Except
             for future in as_completed(futures):
                 error = future.exception()
                 yield futures[future], future.result() if error is None else _as_exception(error)
-        except BaseException:  # leaving the block would wait for all tasks
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:  # leaving the block alone would do all tasks
+            pool.shutdown(cancel_futures=True)
             raise
 
 

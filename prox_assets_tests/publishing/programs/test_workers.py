@@ -25,5 +25,5 @@ def test_whoever_stops_does_not_wait_for_all_tasks(tmp_path: Path) -> None:
     tasks = done([Slow(tmp_path, number) for number in range(TASKS)], 2)
     _, applied = next(tasks)
     assert applied == Applied(refined=1)
-    tasks.close()  # type: ignore[attr-defined]
+    tasks.close()
     assert len(list(tmp_path.iterdir())) < TASKS
