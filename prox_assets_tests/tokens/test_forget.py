@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import polars as pl
@@ -19,22 +18,19 @@ from prox_assets.tokens.manifest import MANIFEST
 from prox_assets.tokens.settings import Format
 from prox_assets.tokens.verify import file_problems
 from prox_assets.tokens.write import write_manifest, write_tokens
-from prox_assets_tests.lakes import files_of
-from prox_assets_tests.tokens.token_lakes import CORPUS, lake_of, llama_like, pages, settings_of
+from prox_assets_tests.tokens.token_lakes import (
+    CORPUS,
+    Killed,
+    killed_after,
+    lake_of,
+    llama_like,
+    pages,
+    settings_of,
+    tokens_of,
+)
 
 SMALL = {"formats": get_args(Format), "sequence_length": 16, "litgpt_sequences": 4, "splits": {"validation": 0.4}}
 SHARD = "part-0.jsonl"
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def tokens_of(lake) -> dict[str, bytes]:
-    """Return all files but the manifest, which has the time."""
-    return {
-        path: data for path, data in files_of(lake).items() if path.startswith("_tokens/") and "manifest" not in path
-    }
 
 
 @pytest.fixture
@@ -81,25 +77,14 @@ def test_what_is_left_is_what_would_be_written_after_the_withdrawal(lake, settin
 
 @pytest.mark.local_lake
 @pytest.mark.parametrize(("published", "left"), [*((number, 6) for number in range(0, 16, 2)), (16, 1)])
-def test_killed_in_the_middle_it_is_repeated(lake, settings, monkeypatch, published, left):
+def test_killed_in_the_middle_it_is_repeated(lake, settings, published, left):
     _, export, documents = written(lake, settings)
     of_shard = documents.filter(shard=SHARD)["doc_id"].to_list()
     gone = [*of_shard[:3], *of_shard[-2:]]  # of both splits
     for doc_id in gone:
         remember(lake, Withdrawal(WithdrawnBy.DOC_ID, doc_id, "asked for"))
-    put, rename = [], Path.replace
-
-    def rename_some(self: Path, target: Path) -> Path:
-        if "/_tokens/x/" in str(target):
-            put.append(target)
-            if len(put) > published:
-                raise Killed
-        return rename(self, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", rename_some)
-        with pytest.raises(Killed):
-            forget_documents(lake, export, gone)
+    with killed_after(published):
+        forget_documents(lake, export, gone)
     # Another document is withdrawn, too, before it is repeated.
     assert forget_documents(lake, export, [*gone, documents["doc_id"][-1]]) == left
     remember(lake, Withdrawal(WithdrawnBy.DOC_ID, documents["doc_id"][-1], "asked for"))

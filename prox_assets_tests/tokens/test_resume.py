@@ -21,22 +21,20 @@ from prox_assets.tokens.forget import documents_of, forget_documents
 from prox_assets.tokens.spool import Spool
 from prox_assets.tokens.workers import write_all
 from prox_assets.tokens.write import write_manifest, write_tokens
-from prox_assets_tests.lakes import files_of
-from prox_assets_tests.tokens.token_lakes import ids_of, lake_of, llama_like, pages, settings_of
+from prox_assets_tests.tokens.token_lakes import (
+    ids_of,
+    killed_after,
+    lake_of,
+    llama_like,
+    pages,
+    settings_of,
+    tokens_of,
+)
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     return llama_like(tmp_path_factory.mktemp("tokenizer") / "llama")
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def tokens_of(lake) -> dict[str, bytes]:
-    """Return all files but the manifest, which has the time."""
-    return {p: data for p, data in files_of(lake).items() if p.startswith("_tokens/") and "manifest" not in p}
 
 
 @pytest.mark.local_lake
@@ -65,25 +63,14 @@ def test_after_a_kill_the_finished_shards_are_kept(tokenizer, tmp_path):
 
 @pytest.mark.local_lake
 @pytest.mark.parametrize("published", range(6))
-def test_files_of_two_settings_are_never_mixed(tokenizer, tmp_path, monkeypatch, published):
+def test_files_of_two_settings_are_never_mixed(tokenizer, tmp_path, published):
     lake = lake_of(tmp_path, pages(1))
     first = settings_of(tokenizer)
     second = settings_of(tokenizer, seed=1, formats=["megatron", "parquet_documents"])
     write_tokens(lake, first)
     before = tokens_of(lake)
-    put, rename = [], Path.replace
-
-    def replace(self: Path, target: Path) -> Path:
-        if "/_tokens/x/" in str(target):
-            put.append(target)
-            if len(put) > published:
-                raise Killed
-        return rename(self, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", replace)
-        with pytest.raises(Killed):
-            write_tokens(lake, second)
+    with killed_after(published):
+        write_tokens(lake, second)
     write_tokens(lake, first)
     assert tokens_of(lake) == before
 

@@ -1,12 +1,14 @@
 """Lakes of some pages, and tokenizers small enough for a test."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
@@ -17,7 +19,7 @@ from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.tokens.folder import folder_of, token_file
 from prox_assets.tokens.settings import TokenSettings
-from prox_assets_tests.lakes import lake_at
+from prox_assets_tests.lakes import files_of, lake_at
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -55,6 +57,33 @@ def lake_of(folder: Path, shards: Mapping[str, Sequence[tuple[str, str]]]) -> La
     for shard in discover_shards(lake, plan, "run-1").shards:
         read_raw_shard(ShardRun(lake, plan, shard.key, "run-1"))
     return lake
+
+
+def tokens_of(lake: Lake) -> dict[str, bytes]:
+    """Return all files but the manifest, which has the time."""
+    return {p: data for p, data in files_of(lake).items() if p.startswith("_tokens/") and "manifest" not in p}
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the product catches it."""
+
+
+@contextmanager
+def killed_after(published: int) -> Iterator[None]:
+    """Let so many files of the token files `x` be put in place, and end with `Killed` at the next."""
+    put, rename = [], Path.replace
+
+    def rename_some(self: Path, target: Path) -> Path:
+        if "/_tokens/x/" in str(target):
+            put.append(target)
+            if len(put) > published:
+                raise Killed
+        return rename(self, target)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "replace", rename_some)
+        with pytest.raises(Killed):
+            yield
 
 
 def llama_like(folder: Path) -> Path:
