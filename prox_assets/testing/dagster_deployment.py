@@ -186,6 +186,28 @@ class Deployment:
         """Return the processes of vLLM's engine cores and workers, found by the names that vLLM gives them."""
         return [process for process in self._descendants() if process.name().startswith("VLLM::")]
 
+    def story(self) -> str:
+        """Return what a failed test is to be understood by: every run with its errors, and the end of the log."""
+        runs = self.graphql(
+            """query { runsOrError { ... on Runs { results { runId status jobName tags { key value }
+                 eventConnection(limit: 1000) { events { __typename ... on MessageEvent { timestamp message }
+                   ... on ErrorEvent { error { message } } } } } } } }"""
+        )["runsOrError"]["results"]
+        lines: list[str] = []
+        for run in runs:
+            lines.append(f"run {run['runId']} {run['status']} {run['jobName']}")
+            events = run["eventConnection"]["events"]
+            lines += [
+                f"  {event['timestamp']} {event['__typename']} {event['message'][:300]}" for event in events[-30:]
+            ]
+            lines += [f"  {event['error']['message'][:1000]}" for event in events if event.get("error")]
+        log = [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if line.startswith("20") and "BackfillDaemon" not in line and "MonitoringDaemon" not in line
+        ]
+        return "\n".join([*lines, *log[-60:]])
+
     def _descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -285,7 +307,13 @@ def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Itera
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(lambda: _answers(url, process), START_SECONDS, f"the webserver; see {log}")
-        yield Deployment(url, lake, home, process, log)
+        deployment = Deployment(url, lake, home, process, log)
+        try:
+            yield deployment
+        except AssertionError as error:
+            with contextlib.suppress(Exception):  # the test's own failure matters more
+                error.add_note(deployment.story())
+            raise
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

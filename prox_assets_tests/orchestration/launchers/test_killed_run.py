@@ -46,7 +46,7 @@ def test_a_job_outlives_its_run_and_the_retry_follows_it(tmp_path: Path) -> None
         [worker] = deployment.run_workers()
         os.kill(worker.pid, signal.SIGKILL)
         made = {"numMaterialized": 1, "numFailed": 0, "numPartitions": 1}
-        wait_for(lambda: deployment.partition_counts(CORPUS, "chunk_programs") == made, 200, "the programs")
+        wait_for(lambda: deployment.partition_counts(CORPUS, "chunk_programs") == made, 400, "the programs")
         shown = deployment.metadata(CORPUS, "doc_programs", key)
 
     assert (shown["documents_inferred"], shown["windows_resumed"]) == (PAGES, 0), "by one job alone"
