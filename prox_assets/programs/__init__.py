@@ -5,8 +5,11 @@ library, and knows nothing of models, files or Dagster.
 """
 
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
+from prox_assets.programs.dialects.dialect import DIALECTS, Dialect, DialectName
 from prox_assets.programs.dialects.line_labels import labelled_program, operations_from_probabilities
-from prox_assets.programs.dialects.prox import ParsedProgram, ParseError, ParseErrorReason, parse
+from prox_assets.programs.dialects.parsed import ParsedProgram, ParseError, ParseErrorReason
+from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.dialects.rendering import CannotSayError, Render, ShownLines
 from prox_assets.programs.execution.document_decision import DocumentDecision, DocumentReason, decide_document
 from prox_assets.programs.execution.executor import ChunkProgram, execute
 from prox_assets.programs.execution.line_decision import expected_f1_cutoff
@@ -21,12 +24,16 @@ from prox_assets.programs.execution.stored_programs import line_cutoff, stored_p
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.programs.operations import (
     DropDoc,
+    InsertLine,
     KeepChunk,
     KeepDoc,
     Normalize,
     Operation,
+    RemoveAll,
     RemoveAllLines,
     RemoveLines,
+    ReplaceInLine,
+    Rewrite,
     render,
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
@@ -44,19 +51,24 @@ from prox_assets.programs.refinement import (
 )
 
 __all__ = [
+    "DIALECTS",
     "EXECUTOR_VERSION",
     "LINE_LONGER_THAN_WINDOW",
     "REFUSALS",
     "REPLACE_PERSONAL_DATA",
+    "CannotSayError",
     "Chunk",
     "ChunkOutcome",
     "ChunkProgram",
+    "Dialect",
+    "DialectName",
     "DocumentDecision",
     "DocumentReason",
     "DropDoc",
     "Edit",
     "EditStatus",
     "ExecutionPolicy",
+    "InsertLine",
     "KeepChunk",
     "KeepDoc",
     "LineRange",
@@ -70,10 +82,15 @@ __all__ = [
     "ProvenanceError",
     "Reason",
     "Refinement",
+    "RemoveAll",
     "RemoveAllLines",
     "RemoveLines",
+    "Render",
+    "ReplaceInLine",
+    "Rewrite",
     "Segment",
     "SegmentKind",
+    "ShownLines",
     "Verdict",
     "chunk_grammar",
     "decide_document",

@@ -5,6 +5,7 @@ The dialects parse programs; the executor runs them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prox_assets.programs.string_literals import quote
 
@@ -12,6 +13,13 @@ MAX_LINE_NUMBER_DIGITS = 18
 """Maximum digits of a line number in a program: such a number fits a 64-bit column and is cheap to read."""
 
 _LINE_NUMBER_BOUND = 10**MAX_LINE_NUMBER_DIGITS
+
+Occurrence = Literal["only", "first"]
+
+
+def _check_number(number: int, name: str) -> None:
+    if not -_LINE_NUMBER_BOUND < number < _LINE_NUMBER_BOUND:
+        raise ValueError(f"line numbers have at most {MAX_LINE_NUMBER_DIGITS} digits; {name} has more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +51,8 @@ class RemoveLines:
     def __post_init__(self) -> None:
         if 0 <= self.start <= self.end < _LINE_NUMBER_BOUND:  # the common case, in one comparison
             return
-        if not (-_LINE_NUMBER_BOUND < self.start < _LINE_NUMBER_BOUND):
-            raise ValueError(f"line numbers have at most {MAX_LINE_NUMBER_DIGITS} digits; start has more")
-        if not (-_LINE_NUMBER_BOUND < self.end < _LINE_NUMBER_BOUND):
-            raise ValueError(f"line numbers have at most {MAX_LINE_NUMBER_DIGITS} digits; end has more")
+        _check_number(self.start, "start")
+        _check_number(self.end, "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,72 @@ class Normalize:
     verbatim: tuple[str, str] | None = field(default=None, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RemoveAll:
+    """Chunk level: everything that was shown is worthless (`remove_all()` of UltraX, `<delete>` of ReScraper).
+
+    The lines go as by `RemoveAllLines`. A document all of whose chunks are judged so is dropped, whatever
+    `ExecutionPolicy.on_empty` says, because the refiner did not empty it by accident.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceInLine:
+    """Chunk level: replace `source` in one line (`replace_str` of UltraX, `remove_str` of RefineX, `sub` of ReScraper).
+
+    Attributes:
+        line: The line.
+        source: The string to search for.
+        target: The replacement; "" deletes.
+        occurrence: "only": the line must contain the string exactly once. "first": the first occurrence.
+
+    Raises:
+        ValueError: The number has more than MAX_LINE_NUMBER_DIGITS digits.
+    """
+
+    line: int
+    source: str
+    target: str = ""
+    occurrence: Occurrence = "only"
+
+    def __post_init__(self) -> None:
+        _check_number(self.line, "line")
+
+
+@dataclass(frozen=True, slots=True)
+class InsertLine:
+    """Chunk level: insert a line of new text (`add_line` of UltraX).
+
+    Attributes:
+        after: The line that it follows; the number before the first line's inserts it before the first line.
+        text: The line, without a line break.
+        rank: Lines inserted at one place are in the order of their ranks, and those of one rank in program order.
+
+    Raises:
+        ValueError: A number has more than MAX_LINE_NUMBER_DIGITS digits.
+    """
+
+    after: int
+    text: str
+    rank: int = 0
+
+    def __post_init__(self) -> None:
+        _check_number(self.after, "after")
+        _check_number(self.rank, "rank")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Chunk level: replace all that was shown by a new text (`<rewrite>` of ReScraper).
+
+    None of it is from the source, so it is only recorded unless `ExecutionPolicy.execute_rewrites` is set.
+    """
+
+    text: str
+
+
 DocumentOperation = KeepDoc | DropDoc
-ChunkOperation = KeepChunk | RemoveLines | RemoveAllLines | Normalize
+ChunkOperation = KeepChunk | RemoveLines | RemoveAllLines | RemoveAll | Normalize | ReplaceInLine | InsertLine | Rewrite
 Operation = DocumentOperation | ChunkOperation
 
 
@@ -89,10 +159,18 @@ def call_name(operation: Operation) -> str:
             return "remove_lines"
         case Normalize():
             return "normalize"
+        case RemoveAll():
+            return "remove_all"
+        case ReplaceInLine():
+            return "replace_in_line"
+        case InsertLine():
+            return "insert_line"
+        case Rewrite():
+            return "rewrite"
 
 
 def call_arguments(operation: Operation) -> dict[str, int | str | bool]:
-    """Return the operation's arguments under the ProX paper's keyword names (table 1)."""
+    """Return the operation's arguments, where ProX has it under the paper's keyword names (table 1)."""
     match operation:
         case RemoveLines(start, end):
             return {"line_start": start, "line_end": end}
@@ -100,6 +178,13 @@ def call_arguments(operation: Operation) -> dict[str, int | str | bool]:
             return {"all": True}
         case Normalize(source, target):
             return {"source_str": source, "target_str": target}
+        case ReplaceInLine(line, source, target, occurrence):
+            arguments: dict[str, int | str | bool] = {"line": line, "source_str": source, "target_str": target}
+            return arguments if occurrence == "only" else {**arguments, "occurrence": occurrence}
+        case InsertLine(after, text, rank):
+            return {"after": after, "text": text, "rank": rank} if rank else {"after": after, "text": text}
+        case Rewrite(text):
+            return {"text": text}
         case _:
             return {}
 
@@ -107,7 +192,8 @@ def call_arguments(operation: Operation) -> dict[str, int | str | bool]:
 def render(operations: Iterable[Operation]) -> str:
     """Return the canonical program: one call per line, keyword arguments, double-quoted strings with escapes.
 
-    `dialects.prox.parse(render(operations)).operations == tuple(operations)` for every sequence of operations.
+    `dialects.canonical.parse(render(operations)).operations == tuple(operations)` for every sequence of operations, and
+    so does `dialects.prox.parse` for the operations that ProX has.
     """
     return "\n".join(map(_render_call, operations))
 

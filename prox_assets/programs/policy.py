@@ -8,13 +8,12 @@ from typing import Any, Literal, Self, get_args
 
 from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.dialects.dialect import DIALECTS, DialectName, LineNumbers
 
 EXECUTOR_VERSION = 2
 """Incremented whenever parser or executor give a different result for some input, so stored results show as stale."""
 
 Mode = Literal["strict", "reference"]
-Dialect = Literal["prox", "line-labels"]
-LineNumbers = Literal["document", "chunk"]
 LineDecision = Literal["threshold", "expected_f1"]
 OnEmpty = Literal["keep", "drop"]
 PersonalData = Literal["email", "ip_address", "phone_number"]
@@ -29,6 +28,8 @@ _BEFORE_THEY_EXISTED: dict[str, Any] = {
     "on_empty": "drop",
     "personal_data": (),
     "protect_formulas": False,
+    "execute_rewrites": False,
+    "reference_edit_share": 1.0,
 }
 """Fields of later releases, each with what the releases before it did.
 
@@ -42,8 +43,8 @@ class ExecutionPolicy:
     """The rules of one execution.
 
     Attributes:
-        mode: "strict", or "reference" for what the released ProX executor does, defects included.
-        dialect: What the refiner was asked for: calls ("prox"), or a keep probability per line ("line-labels").
+        mode: "strict", or "reference" for what the released executor of the dialect does, defects included.
+        dialect: How the refiner writes its programs (dialects/dialect.py).
         line_numbers: Whether line numbers in programs run through the document (as in ProX, so always in reference
             mode) or restart at 0 in each chunk.
         error_limit: A chunk stays as it was if its program has at least this many errors (strict). Errors are
@@ -68,16 +69,20 @@ class ExecutionPolicy:
             "ip_address", "phone_number". Reference mode: none.
         protect_formulas: Whether lines with a formula (formulas.py) stay whatever a program says, and the formulas in
             them as they are (strict). Meant for mathematics; other text has few of them.
+        execute_rewrites: Whether a rewrite of a whole chunk replaces it. None of its text is from the source, so by
+            default it is only recorded (strict; the released ReScraper executes them).
         reference_threshold_1: threshold_1 of the released executor (reference).
         reference_threshold_2: threshold_2 of the released executor (reference).
         reference_error_op: error_op of the released executor (reference).
+        reference_edit_share: Share of the lines after ReScraper's <edit> that must be calls for them to be executed;
+            else they are the page's text. 1, or 0.8 where the released code is told to be tolerant (reference).
 
     Raises:
         ValueError: A value is out of range, or reference mode is combined with line numbers per chunk.
     """
 
     mode: Mode = "strict"
-    dialect: Dialect = "prox"
+    dialect: DialectName = "prox"
     line_numbers: LineNumbers = "document"
     error_limit: int = 1
     min_kept_share: float = 0.05
@@ -91,14 +96,16 @@ class ExecutionPolicy:
     on_empty: OnEmpty = "keep"
     personal_data: tuple[PersonalData, ...] = ()
     protect_formulas: bool = False
+    execute_rewrites: bool = False
     reference_threshold_1: float = 0.0
     reference_threshold_2: float = 0.95
     reference_error_op: int = 2
+    reference_edit_share: float = 1.0
 
     def __post_init__(self) -> None:
         for name, choices in (
             ("mode", Mode),
-            ("dialect", Dialect),
+            ("dialect", DialectName),
             ("line_numbers", LineNumbers),
             ("line_decision", LineDecision),
             ("on_empty", OnEmpty),
@@ -106,10 +113,18 @@ class ExecutionPolicy:
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {get_args(choices)}, not {getattr(self, name)!r}")
         self._check_personal_data()
-        if self.mode == "reference" and self.line_numbers == "chunk":
+        if self.mode == "reference" and self.line_numbers == "chunk" and DIALECTS[self.dialect].line_numbers != "chunk":
             # The released executor would read them as the document's first lines, and remove those.
             raise ValueError('line_numbers must be "document" in reference mode: the released executor knows no other')
-        for name in ("min_kept_share", "doc_keep_threshold", "line_keep_threshold", "line_min_gain"):
+        if self.mode == "reference" and not DIALECTS[self.dialect].released:
+            raise ValueError(f"no executor of the dialect {self.dialect} was released, so it has no reference mode")
+        for name in (
+            "min_kept_share",
+            "reference_edit_share",
+            "doc_keep_threshold",
+            "line_keep_threshold",
+            "line_min_gain",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)!r}")
         for name, least in (("error_limit", 1), ("min_kept_characters", 0)):
@@ -118,8 +133,8 @@ class ExecutionPolicy:
         if not 0 < self.line_f1_beta < math.inf:
             raise ValueError(f"line_f1_beta must be a positive number, not {self.line_f1_beta!r}")
         if self.mode == "reference":  # the released executor knows none of them
-            for name, value in _BEFORE_THEY_EXISTED.items():
-                object.__setattr__(self, name, value)
+            for name in _BEFORE_THEY_EXISTED.keys() - {"reference_edit_share"}:
+                object.__setattr__(self, name, _BEFORE_THEY_EXISTED[name])
 
     def _check_personal_data(self) -> None:
         unknown = sorted(set(self.personal_data) - set(get_args(PersonalData)))
@@ -132,7 +147,7 @@ class ExecutionPolicy:
 
     def first_line_number(self, chunk: Chunk) -> int:
         """Return the number that programs give to the first line of a chunk."""
-        return chunk.line_start if self.line_numbers == "document" else 0
+        return DIALECTS[self.dialect].first_number + (chunk.line_start if self.line_numbers == "document" else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields and the executor's version as JSON-compatible values.

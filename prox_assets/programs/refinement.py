@@ -33,6 +33,8 @@ class Reason(StrEnum):
     TOO_FEW_CHARACTERS = "too_few_characters"
     TOO_FEW_WORDS = "too_few_words"
     """Reference mode: ten words or fewer were left."""
+    JUDGED_WORTHLESS = "judged_worthless"
+    """The program of every chunk says that all of it is worthless (`operations.RemoveAll`)."""
     TOO_MANY_ERRORS = "too_many_errors"
     """Reference mode: the chunks together had too many errors, so all programs were reverted; the text is unchanged."""
     REFERENCE_CRASHED = "reference_crashed"
@@ -85,6 +87,8 @@ class EditStatus(StrEnum):
     (`ExecutionPolicy.protect_formulas`)."""
     NO_MATCH = "no_match"
     """The source string does not occur in the chunk."""
+    AMBIGUOUS = "ambiguous"
+    """The line contains the source string more than once, and the operation asks for the only occurrence."""
     CUTS_WORD = "cuts_word"
     """The source string occurs only inside words or numbers."""
     OVERLAPPED = "overlapped"
@@ -108,6 +112,12 @@ class EditStatus(StrEnum):
     """The call itself was valid, but the program was rejected as a whole."""
     REVERTED = "reverted"
     """It had changed the text, and was taken back because too little of the document was left."""
+    RECORDED = "recorded"
+    """A rewrite that the policy does not execute (`ExecutionPolicy.execute_rewrites`)."""
+    SUPERSEDED = "superseded"
+    """The same program replaces the whole text by a rewrite."""
+    DECIDED_BEFORE = "decided_before"
+    """It names only lines that the window before has shown too, and that window decides about them."""
     IGNORED = "ignored"
     """Reference mode: the released executor skips this line without counting an error."""
 
@@ -133,6 +143,9 @@ _NOT_FAILURES = frozenset(
         EditStatus.OVERLAPPED,
         EditStatus.PROTECTED,
         EditStatus.REVERTED,
+        EditStatus.RECORDED,
+        EditStatus.SUPERSEDED,
+        EditStatus.DECIDED_BEFORE,
     }
 )
 
@@ -152,9 +165,10 @@ class Edit(NamedTuple):
     Attributes:
         chunk_index: The chunk whose program contains it.
         position: 0-based position in that program, including unreadable pieces.
-        operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", "replace_personal_data", or
-            "unparsed".
-        arguments: The arguments as a JSON object; for "unparsed" the reason and the text.
+        operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", "remove_all", "replace_in_line",
+            "insert_line", "rewrite", "replace_personal_data", or "unparsed".
+        arguments: The arguments as a JSON object; for "unparsed" the reason and the text. Line numbers are those of the
+            program in the dialects prox and line-labels, else those of the document, from 0.
         status: An EditStatus.
         characters_removed: Characters that it removed; a removed line counts its line break.
         characters_added: Characters that it added.

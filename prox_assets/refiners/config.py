@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, field_serializer, model_validator
 
-from prox_assets.programs import ExecutionPolicy
+from prox_assets.programs import DialectName, ExecutionPolicy
 from prox_assets.programs.canonical_json import settings_fingerprint
 from prox_assets.programs.grammar import chunk_grammar, document_grammar
 from prox_assets.programs.scripts import SCRIPTS_VERSION, unknown_scripts
@@ -54,9 +54,10 @@ class RefinerConfig(BaseModel):
     revision: str | None = Field(
         default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
     )
-    dialect: Literal["prox", "line-labels"] = Field(
+    dialect: DialectName = Field(
         default="prox",
-        description="prox: programs as text. line-labels: a label, keep or remove, for every line or the document.",
+        description="How programs are written. prox, ultrax, rescraper, refinex, dataorchestra-np: as the models of "
+        "that name write them. line-labels: a label, keep or remove, for every line or the document.",
     )
     prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
         default="auto",
@@ -330,7 +331,9 @@ class RefinerConfig(BaseModel):
         """The Lark grammar that generated answers must follow, or None."""
         if not self.constrained:
             return None
-        return document_grammar() if self.level == "doc" else chunk_grammar(self.keep_call, *self.range_keywords)
+        if self.level == "doc":
+            return document_grammar()
+        return chunk_grammar(self.keep_call, *self.range_keywords, dialect=self.dialect)
 
 
 class RefinerPair(BaseModel):

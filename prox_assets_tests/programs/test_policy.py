@@ -26,6 +26,8 @@ CHANGES = {
     "reference_threshold_1": 0.1,
     "reference_threshold_2": 0.9,
     "reference_error_op": 5,
+    "execute_rewrites": True,
+    "reference_edit_share": 0.8,
 }
 
 

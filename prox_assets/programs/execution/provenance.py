@@ -30,7 +30,9 @@ class SegmentKind(StrEnum):
     COPIED = "copied"
     """The raw range holds the same characters."""
     REPLACED = "replaced"
-    """A normalize, or a replacement of personal data, replaced the whole raw range with it."""
+    """A replacement inside a line, of personal data, or by a rewrite replaced the whole raw range with it."""
+    INSERTED = "inserted"
+    """A line that a program inserted, with its line break; its raw range is empty."""
 
 
 @dataclass(frozen=True, slots=True)

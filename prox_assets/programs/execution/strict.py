@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from prox_assets.programs.chunking import Chunk
-from prox_assets.programs.dialects.prox import ParseError, ParseErrorReason, parse
+from prox_assets.programs.dialects.parsed import ParseError, ParseErrorReason
+from prox_assets.programs.dialects.prox import parse
 from prox_assets.programs.execution.line_removal import LineRemoval
 from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.execution.replacing import Search, Tally, replace_all_at_once
