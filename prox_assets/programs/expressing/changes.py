@@ -85,7 +85,7 @@ def changes_between(text: str, refined: str, removed: Sequence[LineRange]) -> Ch
     gone = {line for start, end in removed for line in range(start, end + 1)}
     lines = text.split("\n")
     kept = [line for line in range(len(lines)) if line not in gone]
-    left = refined.split("\n") if kept else []
+    left = refined.split("\n") if kept or refined else []
     if len(kept) != len(left):
         return None
     replaced = {

@@ -81,7 +81,7 @@ class Chosen:
     """Operations for a document, and what they leave out.
 
     Attributes:
-        operations: In the order of the lines.
+        operations: Removals, then replacements, then insertions, each in the order of the lines.
         unsaid: Number of changes that are left out, by why.
     """
 
@@ -103,20 +103,19 @@ def choose(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Chosen:
         dialect: One of MEANS.
     """
     means, chosen = MEANS[dialect.name], Chosen()
-    placed: list[tuple[int, Operation]] = []
     ranges = changes.removed if dialect.shows_blank_lines else _of_shown_lines(lines, changes, chosen.unsaid)
-    placed += [(first, RemoveLines(first, last)) for first, last in ranges]
+    # Removals come first: the released UltraX executes calls one after another, and would remove inserted lines.
+    operations: list[Operation] = [RemoveLines(first, last) for first, last in ranges]
     for number, spans in changes.replaced.items():
-        for call in _inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid):
-            placed.append((number, call))
+        operations += _inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)
     if means.inserts:
         ranks = Counter[int]()
         for after, text in changes.inserted:
             ranks[after] += 1
-            placed.append((after, InsertLine(after, text, ranks[after])))
+            operations.append(InsertLine(after, text, ranks[after]))
     elif changes.inserted:
         chosen.unsaid[Unsaid.INSERTS_LINE] += len(changes.inserted)
-    chosen.operations = tuple(call for _, call in sorted(placed, key=lambda each: each[0])) or (KeepChunk(),)
+    chosen.operations = tuple(operations) or (KeepChunk(),)
     return chosen
 
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 from functools import cache
 
 from prox_assets.programs.dialects.dialect import DIALECTS, Dialect
-from prox_assets.programs.dialects.numbering import shown_lines
 from prox_assets.programs.dialects.rendering import ShownLines
 from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.expressing.changes import Changes
@@ -76,7 +75,7 @@ def express(text: str, refined: str | None, changes: Changes | None, dialect: Di
 
 def whole_document(lines: Sequence[str], dialect: Dialect) -> ShownLines:
     """Return the numbers that a dialect gives to the lines of a document that is shown as one chunk."""
-    return ShownLines(range(len(lines)), shown_lines(lines, dialect), dialect.first_number)
+    return dialect.shown_lines(lines, 0, dialect.first_number)
 
 
 def run_alone(text: str, program: str, dialect: Dialect) -> str | None:
