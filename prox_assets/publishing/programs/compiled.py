@@ -3,6 +3,9 @@
 A refiner's answer holds more than what took effect: strings that occur nowhere, calls that were refused, probabilities
 of lines. None of it is needed to repeat the result, and the strings may be text of the page. So only calls that changed
 the text are published; where these alone do not give the same text, the whole programs are.
+
+What programs of other dialects than those of ProX did is published in the canonical one, so that whoever applies it
+needs to know neither windows that overlap nor blank lines that have no number.
 """
 
 import json
@@ -14,6 +17,7 @@ from typing import Any
 from prox_assets.lake.schemas import Outcome
 from prox_assets.personal_data import find
 from prox_assets.programs import (
+    DIALECTS,
     REPLACE_PERSONAL_DATA,
     ChunkProgram,
     Edit,
@@ -26,14 +30,20 @@ from prox_assets.programs import (
     SegmentKind,
     execute,
     execute_with_provenance,
-    parse,
     render,
     stored_programs,
 )
+from prox_assets.programs.expressing.changes import changes_of
+from prox_assets.programs.expressing.express import express, nothing_else_decides
+from prox_assets.publishing.programs.counting import strings_of
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.stages.execution.document_refinement import DocumentFate
 
 Row = dict[str, Any]
+
+_PROX = ("prox", "line-labels")
+"""Dialects whose calls are published as they are."""
+_CANONICAL = DIALECTS["canonical"]
 
 BY_PROGRAMS = "by_programs"
 """Kind of a replacement that programs made."""
@@ -56,17 +66,38 @@ def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: E
     text, refined = document["text"], fate.text
     if text == refined or fate.refinement is None:
         return {"chunks": [], "replacements": []}
-    stored = stored_programs(text, chunks, policy)
-    replacements = [asdict(one) for one in fate.personal_data]
-    for programs in (_that_took_effect(chunks, fate.refinement.edits), _as_text(stored, policy)):
-        if _names_personal_data(programs, policy):
-            programs, replacements = [], _spans(text, stored, fate, policy)
+    for programs, replacements in _ways(text, chunks, fate, policy):
         if run(text, programs, replacements, policy) == refined:
             return {"chunks": programs, "replacements": replacements}
     raise ProgramsError(
         f"the programs of document {document['doc_id']} do not give its refined text when they are executed from what "
         "would be published: please report it"
     )
+
+
+def _ways(
+    text: str, chunks: Sequence[Row], fate: DocumentFate, policy: ExecutionPolicy
+) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Yield the programs and replacements that may give a document's refined text, the shortest first."""
+    stored = stored_programs(text, chunks, policy)
+    replacements = [asdict(one) for one in fate.personal_data]
+    is_prox = policy.dialect in _PROX
+    if is_prox and fate.refinement is not None:
+        ways = [_that_took_effect(chunks, fate.refinement.edits), _as_text(stored, policy)]
+    elif policy.mode == "strict":
+        ways = [_canonically(text, stored, fate, policy)]
+    else:
+        raise ProgramsError(
+            f"programs of the dialect {policy.dialect} that were executed in reference mode cannot be published alone: "
+            "execute them strictly, or publish the text"
+        )
+    for programs in ways:
+        if not _names_personal_data(programs, policy):
+            yield programs, replacements
+        else:
+            yield [], _spans(text, stored, fate, policy)
+    if not is_prox:
+        yield [], _spans(text, stored, fate, policy)
 
 
 def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: ExecutionPolicy) -> str | None:
@@ -77,7 +108,7 @@ def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: E
     """
     if chunks:
         programs = [ChunkProgram(_lines(row), row["program"]) for row in chunks]  # pyright: ignore[reportArgumentType]
-        refinement = execute(text, programs, policy)
+        refinement = execute(text, programs, policy if policy.dialect in _PROX else nothing_else_decides(_CANONICAL))
         if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
             return None
         text = refinement.text
@@ -92,9 +123,16 @@ def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: E
 
 
 def _names_personal_data(programs: Sequence[Row], policy: ExecutionPolicy) -> bool:
-    calls = (call for row in programs for call in parse(row["program"] or "").operations if policy.personal_data)
-    strings = (string for call in calls if isinstance(call, Normalize) for string in (call.source, call.target))
+    strings = (string for row in programs for string in strings_of(row["program"] or "") if policy.personal_data)
     return any(find(string, policy.personal_data) for string in strings)
+
+
+def _canonically(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy: ExecutionPolicy) -> list[Row]:
+    """Return one canonical program for what programs did to the whole document."""
+    left = fate.text if fate.left_by_programs is None else fate.left_by_programs
+    _, provenance = execute_with_provenance(text, stored, policy)
+    said = express(text, left, changes_of(text, left or "", provenance), _CANONICAL)
+    return [_row((0, text.count("\n")), said.program)] if left != text else []
 
 
 def _spans(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy: ExecutionPolicy) -> list[Row]:

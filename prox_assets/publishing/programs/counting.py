@@ -1,8 +1,10 @@
 """What a file of programs holds, counted from its rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from prox_assets.programs import Normalize, parse
+from prox_assets.programs import InsertLine, Normalize, ReplaceInLine
+from prox_assets.programs.dialects import canonical
 from prox_assets.publishing.programs.tables import Row
 
 
@@ -25,10 +27,15 @@ class Counts:
         self.characters_refined += row["characters_after"]
         programs = [chunk["program"] for chunk in row["chunks"] if chunk["program"] is not None]
         self.characters_of_programs += sum(map(len, programs))
-        self.characters_of_strings += sum(map(strings_of, programs))
+        self.characters_of_strings += sum(len(string) for program in programs for string in strings_of(program))
 
 
-def strings_of(program: str) -> int:
-    """Return the characters of the strings that a program names."""
-    calls = [call for call in parse(program).operations if isinstance(call, Normalize)]
-    return sum(len(call.source) + len(call.target) for call in calls)
+def strings_of(program: str) -> Iterator[str]:
+    """Yield the strings that a program names; the canonical dialect reads the calls of ProX, too."""
+    for call in canonical.parse(program).operations:
+        match call:
+            case Normalize(source, target) | ReplaceInLine(_, source, target):
+                yield source
+                yield target
+            case InsertLine(_, text):
+                yield text
