@@ -69,7 +69,8 @@ def express(text: str, refined: str | None, changes: Changes | None, dialect: Di
     fidelity = _compared(refined, left)
     unsaid = +chosen.unsaid
     if fidelity is not Fidelity.EXACT and not unsaid:
-        unsaid[Unsaid.EXECUTED_DIFFERENTLY] += 1
+        is_hidden = fidelity is Fidelity.WHITE_SPACE and not dialect.shows_blank_lines
+        unsaid[Unsaid.WHITE_SPACE if is_hidden else Unsaid.EXECUTED_DIFFERENTLY] += 1
     return Expressed(program, chosen.operations, left, fidelity, unsaid)
 
 
