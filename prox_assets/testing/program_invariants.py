@@ -26,12 +26,8 @@ from prox_assets.programs import (
     parse,
     render,
 )
-from prox_assets.programs.execution.reference import (
-    ReferenceExecutionError,
-    execute_chunk_program,
-    execute_doc_program,
-    trace,
-)
+from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
+from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program, trace
 from prox_assets.testing.program_mutations import HostileInput
 
 REFERENCE = ExecutionPolicy(mode="reference")
