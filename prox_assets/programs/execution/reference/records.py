@@ -32,10 +32,17 @@ def excerpt(line: str) -> str:
     return line[:_EXCERPT_CHARACTERS]
 
 
-def call_of(line: str, operation: Operation | None) -> tuple[str, str]:
-    """Return `Edit.operation` and `Edit.arguments` of a line of a program that means an operation, or none."""
+def call_of(line: str, operation: Operation | None, name: str | None = None) -> tuple[str, str]:
+    """Return `Edit.operation` and `Edit.arguments` of a line of a program.
+
+    Args:
+        line: The line.
+        operation: What it means; None if it means nothing, or if a number has too many digits for an operation.
+        name: What the executor takes it for, if it executes it.
+    """
     if operation is None:
-        return UNPARSED_OPERATION, arguments_json({"reason": "ignored", "text": excerpt(line)})
+        unread = {"text": excerpt(line)}
+        return name or UNPARSED_OPERATION, arguments_json(unread if name else {"reason": "ignored", **unread})
     return call_name(operation), arguments_json(call_arguments(operation))
 
 

@@ -81,7 +81,7 @@ class _Step:
         status: Its status.
         removed: Characters that it removed.
         added: Characters that it added.
-        called: Whether the released code executes it.
+        name: What the released code executes it as; None if it does not.
     """
 
     line: str
@@ -89,7 +89,7 @@ class _Step:
     status: EditStatus = EditStatus.IGNORED
     removed: int = 0
     added: int = 0
-    called: bool = False
+    name: str | None = None
 
     def apply(self, removed: int, added: int = 0) -> None:
         self.status, self.removed, self.added = EditStatus.APPLIED, removed, added
@@ -150,7 +150,9 @@ def _page(lines: Sequence[str], chunk: Chunk, program: Program, edit_share: floa
         run.reject()
         text, reason = "", Reason.EXECUTION_FAILED
     edits = [
-        Edit(chunk.index, position, *call_of(step.line, step.operation), step.status, step.removed, step.added)
+        Edit(
+            chunk.index, position, *call_of(step.line, step.operation, step.name), step.status, step.removed, step.added
+        )
         for position, step in enumerate(run.steps)
     ]
     applied = EditStatus.APPLIED in [edit.status for edit in edits]
@@ -233,18 +235,18 @@ class _Run:
         """Take back what the calls did, because the page is dropped with an error."""
         self.removed = ()
         self.steps = [
-            _Step(step.line, step.operation, EditStatus.PROGRAM_REJECTED if step.called else EditStatus.IGNORED)
+            _Step(step.line, step.operation, EditStatus.PROGRAM_REJECTED if step.name else EditStatus.IGNORED)
             for step in self.steps
         ]
 
     def _edited(self) -> str:
         for line in self._answer.lines:
             if isinstance(line, Call):
-                self.steps.append(_Step(line.line, self._operation(line), called=True))
+                self.steps.append(_Step(line.line, self._operation(line), name=_name(line)))
             else:
                 self.steps.append(_Step(line))
         calls = [line for line in self._answer.lines if isinstance(line, Call)]
-        called = list(zip(calls, map(_numbers, calls), (step for step in self.steps if step.called), strict=True))
+        called = list(zip(calls, map(_numbers, calls), (step for step in self.steps if step.name), strict=True))
         ranges = [numbers for call, numbers, _ in called if call.written is None and numbers[0] <= numbers[1]]
         if count_numbers(ranges) > LINE_NUMBER_LIMIT:
             raise ReferenceExecutionError(f"line ranges name more than {LINE_NUMBER_LIMIT} lines")
@@ -299,6 +301,10 @@ class _Run:
         if number < 1:
             return self._chunk.line_start - 1 + number
         return self._chunk.line_end + number - len(self._places)
+
+
+def _name(call: Call) -> str:
+    return "remove_lines" if call.written is None else "replace_in_line"
 
 
 def _numbers(call: Call) -> tuple[int, int]:

@@ -17,7 +17,13 @@ from itertools import accumulate
 from prox_assets.programs.execution.line_removal import ranges_of
 from prox_assets.programs.execution.reference.no_result import Budget, merged_ranges
 from prox_assets.programs.execution.reference.records import Program, Programs, call_of, outcome, tidying
-from prox_assets.programs.execution.reference.ultrax_calls import Call, lines_of_answer, read_call, spell
+from prox_assets.programs.execution.reference.ultrax_calls import (
+    OPERATION_NAMES,
+    Call,
+    lines_of_answer,
+    read_call,
+    spell,
+)
 from prox_assets.programs.execution.reference.ultrax_comparing import Merged, is_repetitive, merge_replacements
 from prox_assets.programs.execution.reference.ultrax_lines import Lines
 from prox_assets.programs.refinement import (
@@ -292,8 +298,9 @@ def _change_lines(lines: Lines, step: _Step, call: Call) -> list[tuple[int, int]
     elif call.kind == "remove_lines":
         gone, characters = lines.remove(call.first, call.second)
         step.count(characters, 0)
-        if not characters:
+        if not characters:  # a replacement may have left nothing of a line
             step.status = _why_nothing_went(step, call, len(lines))
+            return []
         return [(step.place, line) for line in gone]
     return []
 
@@ -331,7 +338,9 @@ def _refinement(text: str, programs: Programs, steps: Sequence[_Step], result: _
 
 
 def _edit(chunk: int, position: int, step: _Step, rejected: bool) -> Edit:
-    operation, arguments = call_of(step.line, step.read.operation() if step.read else None)
+    operation, arguments = call_of(step.line, None)
+    if step.read:
+        operation, arguments = call_of(step.line, step.read.operation(), OPERATION_NAMES[step.read.kind])
     status = step.status or EditStatus.IGNORED
     if rejected:
         if step.read and not status.is_error:

@@ -30,6 +30,16 @@ _ARGUMENTS: dict[Kind, tuple[int, int]] = {"replace_str": (1, 2), "add_line": (2
 _KEPT_BY_REPR = frozenset("\n\t\r")
 
 
+OPERATION_NAMES: dict[Kind, str] = {
+    "keep_all": "keep_chunk",
+    "remove_all": "remove_all",
+    "remove_lines": "remove_lines",
+    "replace_str": "replace_in_line",
+    "add_line": "insert_line",
+}
+"""`Edit.operation` of each kind of call."""
+
+
 class Call(NamedTuple):
     """One call.
 
