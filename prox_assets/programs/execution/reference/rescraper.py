@@ -234,10 +234,9 @@ class _Run:
     def reject(self) -> None:
         """Take back what the calls did, because the page is dropped with an error."""
         self.removed = ()
-        self.steps = [
-            _Step(step.line, step.operation, EditStatus.PROGRAM_REJECTED if step.name else EditStatus.IGNORED)
-            for step in self.steps
-        ]
+        for step in self.steps:
+            step.status = EditStatus.PROGRAM_REJECTED if step.name else EditStatus.IGNORED
+            step.removed = 0
 
     def _edited(self) -> str:
         for line in self._answer.lines:

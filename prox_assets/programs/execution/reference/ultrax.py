@@ -183,6 +183,8 @@ def _read(steps: Sequence[_Step], windows: Sequence[tuple[int, int]], line_count
             step.read = read_call(step.line)
         except ValueError as error:
             raise _FailedError from error
+        if step.read and step.read.kind == "keep_all":
+            step.status = EditStatus.NO_CHANGE
     if len(windows) != 1:
         return _merge_windows(steps, windows, line_count)
     for step in steps:
@@ -286,9 +288,7 @@ def _change_lines(lines: Lines, step: _Step, call: Call) -> list[tuple[int, int]
     Raises:
         _FailedError: A number is too large for a float.
     """
-    if call.kind == "keep_all":
-        step.status = EditStatus.NO_CHANGE
-    elif call.kind == "add_line":
+    if call.kind == "add_line":
         try:
             overwritten = lines.insert(call.first, call.second, call.new, step.grow)
         except OverflowError as error:
