@@ -32,9 +32,10 @@ from benchmarks.support.released_executors import (
 )
 from prox_assets.programs import Outcome, Reason, execute
 from prox_assets.programs.execution.reference.prox import trace
-from prox_assets.testing.dialect_mutations import dialect_input
-from prox_assets.testing.program_invariants import REFERENCE, RELEASED_LINE_NUMBERS, check_released_records
+from prox_assets.testing.program_invariants import REFERENCE, RELEASED_LINE_NUMBERS
 from prox_assets.testing.program_mutations import HostileInput, hostile_input
+from prox_assets.testing.released_invariants import check_released_records
+from prox_assets.testing.released_mutations import released_input
 
 REPORT_EVERY = 20_000
 
@@ -145,7 +146,7 @@ def _input(dialect: str, seed: int, number: int) -> HostileInput:
     if dialect == "prox":
         case = hostile_input(seed, number)
         return HostileInput(case.text, case.programs, REFERENCE)
-    return dialect_input("ultrax" if dialect == "ultrax" else "rescraper", seed, number)
+    return released_input("ultrax" if dialect == "ultrax" else "rescraper", seed, number)
 
 
 def _difference(case: HostileInput, released: ReleasedExecutor, comparison: Comparison) -> str | None:
