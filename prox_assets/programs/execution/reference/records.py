@@ -19,6 +19,9 @@ Program = str | tuple[Operation, ...] | None
 Programs = Sequence[tuple[Chunk, Program]]
 """A document's chunks in order, each with its program: text, operations, or None where no model was asked."""
 
+Answers = Sequence[tuple[Chunk, str | None]]
+"""A document's chunks in order, each with the text of its program, or None where no model was asked."""
+
 _EXCERPT_CHARACTERS = 200
 
 

@@ -21,7 +21,7 @@ from prox_assets.programs.execution.reference.no_result import (
     ReferenceExecutionError,
     count_numbers,
 )
-from prox_assets.programs.execution.reference.records import Program, Programs, call_of, page_dropped, tidying
+from prox_assets.programs.execution.reference.records import Answers, call_of, page_dropped, tidying
 from prox_assets.programs.execution.reference.rescraper_answers import (
     DELETED,
     EXTRACTED,
@@ -30,7 +30,6 @@ from prox_assets.programs.execution.reference.rescraper_answers import (
     Answer,
     Call,
     read_answer,
-    spell,
 )
 from prox_assets.programs.operations import Operation, RemoveAll, RemoveLines, ReplaceInLine, Rewrite
 from prox_assets.programs.refinement import (
@@ -99,7 +98,7 @@ class _FailedError(Exception):
     """The released code catches an error of its own and drops the page."""
 
 
-def refine(text: str, programs: Programs, edit_share: float) -> Refinement:
+def refine(text: str, programs: Answers, edit_share: float) -> Refinement:
     """Refine a document as the released pipeline does with the answer for each chunk.
 
     A chunk without a program counts as a page that is too long: it is dropped. Lines outside all chunks stay.
@@ -136,12 +135,12 @@ def refine(text: str, programs: Programs, edit_share: float) -> Refinement:
     return kept(text, "\n".join(left), chunks, edits)
 
 
-def _page(lines: Sequence[str], chunk: Chunk, program: Program, edit_share: float) -> _Page:
+def _page(lines: Sequence[str], chunk: Chunk, program: str | None, edit_share: float) -> _Page:
     """Return what becomes of a chunk with these lines."""
     length = sum(map(len, lines)) + len(lines)  # with the line break after each line
     if program is None:
         return _Page(None, Reason.NOTHING_LEFT, [page_dropped(chunk, 0, "not_shown", length)], Verdict.SKIPPED)
-    answer = read_answer(program if isinstance(program, str) else spell(program), edit_share)
+    answer = read_answer(program, edit_share)
     run = _Run(lines, chunk, answer)
     try:
         text = run.text()

@@ -1,11 +1,8 @@
 """How the released ReScraper code reads an answer: the decision first, and what it cannot read as the page's text."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from prox_assets.programs.operations import Operation, RemoveAll, RemoveAllLines, RemoveLines, ReplaceInLine, Rewrite
 
 _REMOVAL = re.compile(r"rm (\d+)(?:-(\d+))?")
 _SUBSTRING = re.compile(r"sub (\d+): (.*)")
@@ -82,24 +79,6 @@ def read_call(line: str) -> Call | None:
     if substring := _SUBSTRING.fullmatch(line):
         return Call(line, substring.group(1), None, substring.group(2))
     return None
-
-
-def spell(operations: Iterable[Operation]) -> str:
-    """Return operations, with line numbers as the dialect has them, as an answer; what it cannot say is left out."""
-    calls: list[str] = []
-    for operation in operations:
-        match operation:
-            case RemoveAll() | RemoveAllLines():
-                return f"{_DELETE}\n<extract>\n{_DELETE}"
-            case Rewrite(text):
-                return f"{_REWRITE}\n<extract>\n{_REWRITE}\n{text}"
-            case RemoveLines(start, end):
-                calls.append(f"rm {start}-{end}")
-            case ReplaceInLine(line, source, ""):
-                calls.append(f"sub {line}: {json.dumps(source, ensure_ascii=False)}")
-            case _:
-                pass
-    return "\n".join([_EDIT, "<extract>", _EDIT, *calls] if calls else [_KEEP, "<extract>", _KEEP])
 
 
 def _staged(lines: Sequence[str]) -> tuple[tuple[Call, ...], str, Sequence[str]]:

@@ -16,13 +16,12 @@ from itertools import accumulate
 
 from prox_assets.programs.execution.line_removal import ranges_of
 from prox_assets.programs.execution.reference.no_result import Budget, merged_ranges
-from prox_assets.programs.execution.reference.records import Program, Programs, call_of, outcome, tidying
+from prox_assets.programs.execution.reference.records import Answers, call_of, outcome, tidying
 from prox_assets.programs.execution.reference.ultrax_calls import (
     OPERATION_NAMES,
     Call,
     lines_of_answer,
     read_call,
-    spell,
 )
 from prox_assets.programs.execution.reference.ultrax_comparing import Merged, is_repetitive, merge_replacements
 from prox_assets.programs.execution.reference.ultrax_lines import Lines
@@ -102,7 +101,7 @@ class _FailedError(Exception):
     """The released code catches an error of its own and keeps the document."""
 
 
-def refine(text: str, programs: Programs) -> Refinement:
+def refine(text: str, programs: Answers) -> Refinement:
     r"""Refine a document as the released pipeline does with the answers for its windows.
 
     Every line break becomes `\n`, even where no call changes anything. A chunk without a program counts as one on which
@@ -115,7 +114,9 @@ def refine(text: str, programs: Programs) -> Refinement:
     Raises:
         ReferenceExecutionError: The released code takes longer than anyone would wait.
     """
-    steps = [_Step(place, line) for place, (_, program) in enumerate(programs) for line in _answer(program)]
+    steps = [
+        _Step(place, line) for place, (_, program) in enumerate(programs) for line in lines_of_answer(program or "")
+    ]
     normal = _with_line_feeds(text)
     try:
         result = _execute(normal, steps, _windows(text, programs))
@@ -124,17 +125,11 @@ def refine(text: str, programs: Programs) -> Refinement:
     return _refinement(text, programs, steps, result)
 
 
-def _answer(program: Program) -> list[str]:
-    if program is None:
-        return []
-    return lines_of_answer(program if isinstance(program, str) else spell(program))
-
-
 def _with_line_feeds(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _windows(text: str, programs: Programs) -> list[tuple[int, int]]:
+def _windows(text: str, programs: Answers) -> list[tuple[int, int]]:
     r"""Return the first and last line of each chunk as the released code numbers them, where a lone \r ends a line."""
     if "\r" not in text:
         return [(chunk.line_start + 1, chunk.line_end + 1) for chunk, _ in programs]
@@ -312,7 +307,7 @@ def _why_nothing_went(step: _Step, call: Call, line_count: int) -> EditStatus:
     return EditStatus.OUT_OF_RANGE if outside else EditStatus.ALREADY_REMOVED
 
 
-def _refinement(text: str, programs: Programs, steps: Sequence[_Step], result: _Result) -> Refinement:
+def _refinement(text: str, programs: Answers, steps: Sequence[_Step], result: _Result) -> Refinement:
     rejected = result.reason in (Reason.REPETITIVE, Reason.EXECUTION_FAILED)
     by_place: dict[int, list[Edit]] = defaultdict(list)
     for step in steps:

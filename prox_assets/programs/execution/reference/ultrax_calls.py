@@ -5,7 +5,6 @@ changes no number, but it changes strings: what Python writes as `\x0b` comes ba
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from prox_assets.programs.operations import (
@@ -13,7 +12,6 @@ from prox_assets.programs.operations import (
     KeepChunk,
     Operation,
     RemoveAll,
-    RemoveAllLines,
     RemoveLines,
     ReplaceInLine,
 )
@@ -102,28 +100,6 @@ def read_call(line: str) -> Call | None:
             # The last character is taken for the closing bracket, whatever it is.
             return _read_arguments(kind, line[len(kind) + 1 : -1], numbers, strings)
     return None
-
-
-def spell(operations: Iterable[Operation]) -> str:
-    """Return operations, with line numbers as the dialect has them, as an answer; what it cannot say is left out."""
-    return "\n".join(_spelled(operations))
-
-
-def _spelled(operations: Iterable[Operation]) -> Iterator[str]:
-    for operation in operations:
-        match operation:
-            case KeepChunk():
-                yield "keep_all()"
-            case RemoveAll() | RemoveAllLines():
-                yield "remove_all()"
-            case RemoveLines(start, end):
-                yield f"remove_lines({start}, {end})"
-            case ReplaceInLine(line, source, target):
-                yield f"replace_str({line}, {source!r}, {target!r})"
-            case InsertLine(after, text, rank):
-                yield f"add_line({after}, {rank}, {text!r})"
-            case _:
-                pass
 
 
 def _read_arguments(kind: Kind, inside: str, number_count: int, string_count: int) -> Call | None:
