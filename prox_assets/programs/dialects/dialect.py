@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from prox_assets.programs.dialects import canonical, noise_pruner, prox, refinex, ultrax
+from prox_assets.programs.dialects import canonical, noise_pruner, prox, refinex, rescraper, ultrax
 from prox_assets.programs.dialects.parsed import ParsedProgram
 
 DialectName = Literal["prox", "line-labels", "canonical", "ultrax", "rescraper", "refinex", "dataorchestra-np"]
@@ -52,6 +52,15 @@ _ALL = (
     Dialect(name="canonical", parse=canonical.parse),
     Dialect(  # github.com/openbmb/UltraX
         name="ultrax", parse=ultrax.parse, first_number=1, marker="<lid:{number}>", overlaps=True, released=True
+    ),
+    Dialect(  # github.com/cxcscmu/ReScraper
+        name="rescraper",
+        parse=rescraper.parse,
+        first_number=1,
+        line_numbers="chunk",
+        marker="<lid:{number}> ",
+        shows_blank_lines=False,
+        released=True,
     ),
     Dialect(  # arXiv 2507.03253: no code was released
         name="refinex", parse=refinex.parse, first_number=0, line_numbers="chunk"

@@ -8,7 +8,7 @@ are escapes; any other backslash stands for itself.
 import re
 
 from prox_assets.programs.dialects.calls import Arguments, Function, String, number, read_calls, without_arguments
-from prox_assets.programs.dialects.parsed import ParsedProgram
+from prox_assets.programs.dialects.parsed import ParsedProgram, after_thinking
 from prox_assets.programs.operations import (
     MAX_LINE_NUMBER_DIGITS,
     InsertLine,
@@ -21,16 +21,13 @@ from prox_assets.programs.operations import (
 PLAIN_REMOVAL = re.compile(
     rf"remove_lines\(([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}}), ?([0-9]{{1,{MAX_LINE_NUMBER_DIGITS}}})\)\n?"
 )
-# What a chat template with thinking switched off leaves before the answer.
-_THINKING = re.compile(r"\s*<think>\s*</think>\s*")
 _ESCAPE = re.compile(r"\\([ntr\\\"'])")
 _MEANINGS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse(text: str) -> ParsedProgram:
     """Parse a program; never raises, and takes time linear in the length of the text."""
-    thinking = _THINKING.match(text)
-    return read_calls(text[thinking.end() :] if thinking else text, _FUNCTIONS, PLAIN_REMOVAL)
+    return read_calls(after_thinking(text), _FUNCTIONS, PLAIN_REMOVAL)
 
 
 def unquote(inside: str) -> str:
