@@ -74,9 +74,7 @@ class PromptTokenizer:
             with nothing: then lines encode to the same tokens alone as inside a text. None if that is not known.
     """
 
-    def __init__(
-        self, backend: Tokenizer, beginning: str | None, end: str | None, folder: Path | None = None
-    ) -> None:
+    def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None, folder: Path | None = None) -> None:
         """Wrap a tokenizer; see `load_tokenizer` for one from a checkpoint folder.
 
         Args:

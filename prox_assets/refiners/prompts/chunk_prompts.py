@@ -4,7 +4,7 @@
 it counts and frames lines in its own way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -13,7 +13,7 @@ from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_l
 from prox_assets.programs.dialects.dialect import LineNumbers
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
-from prox_assets.refiners.prompts.formats import PromptFrame, label_lines
+from prox_assets.refiners.prompts.formats import PromptFrame, label_lines, labelled_lines
 
 BLANK = "blank"
 
@@ -82,15 +82,18 @@ class ChunkPrompts:
         self.restarts = line_numbers == "chunk"
         fixed = len(tokenizer.opening) + frame.fixed_tokens
         self.budget = budget - fixed
-        overhead = len(tokenizer.encode([frame.render(label_lines(["x"], 0, dialect))])[0])
+        overhead = len(tokenizer.encode([frame.render(label_lines([""], 0, dialect))])[0])
         if overhead > self.budget:
             raise RefinerError(
                 f"An empty prompt takes {overhead + fixed} of {budget} tokens: raise window or max_prompt_tokens, or "
                 "lower max_new_tokens."
             )
 
-    def render(self, lines: Sequence[str], start: int, end: int) -> str:
-        """Return the text of a prompt that shows lines [start, end] of a document."""
+    def encode(self, parts: Iterable[tuple[Sequence[str], int, int]]) -> list[EncodedText]:
+        """Return the tokens of the text of each prompt; one shows lines [start, end] of a document's lines."""
+        return self.tokenizer.encode([self._render(lines, start, end) for lines, start, end in parts])
+
+    def _render(self, lines: Sequence[str], start: int, end: int) -> str:
         first = 0 if self.restarts else start
         return self.frame.render(label_lines(lines[start : end + 1], first, self.dialect))
 
@@ -123,7 +126,7 @@ class ProgramChunkPlanner:
     def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
         """Return the chunks of each text, in order."""
         documents = [text.split("\n") for text in texts]
-        encoded = self._prompts.tokenizer.encode([self._prompts.render(lines, 0, len(lines) - 1) for lines in documents])
+        encoded = self._prompts.encode((lines, 0, len(lines) - 1) for lines in documents)
         return [
             self._planned([_Piece(0, len(lines) - 1, whole.token_ids)])
             if len(whole) <= self._prompts.budget
@@ -144,7 +147,9 @@ class ProgramChunkPlanner:
         ids = whole.token_ids
         # Token counts before each line and after the last. A line break belongs to its line; the frame begins with one.
         edges = [position + 1 for position in _positions(ids, self._prompts.tokenizer.line_break)]
-        edges = edges[self._prompts.frame.prefix.count("\n") - 1 : len(edges) - self._prompts.frame.suffix.count("\n") + 1]
+        edges = edges[
+            self._prompts.frame.prefix.count("\n") - 1 : len(edges) - self._prompts.frame.suffix.count("\n") + 1
+        ]
         prefix, suffix = ids[: edges[0]], ids[edges[-1] :]
         counts = [after - before for before, after in pairwise(edges)]
         return [
@@ -176,7 +181,7 @@ class ProgramChunkPlanner:
                 for piece, skip in zip(open_pieces, hopeless, strict=True)
                 if skip
             )
-            encoded = self._prompts.tokenizer.encode([self._prompts.render(lines, piece.start, piece.end) for piece in to_encode])
+            encoded = self._prompts.encode((lines, piece.start, piece.end) for piece in to_encode)
             open_pieces = []
             for piece, encoding in zip(to_encode, encoded, strict=True):
                 if len(encoding) <= self._prompts.budget:
@@ -190,7 +195,8 @@ class ProgramChunkPlanner:
 
     def _line_token_counts(self, lines: list[str], whole: EncodedText) -> list[int]:
         """Return how many tokens of the whole prompt begin in each line, its label and line break included."""
-        lengths = (len(line) + 1 for line in label_lines(lines, 0).split("\n"))
+        labelled = labelled_lines(lines, 0, self._prompts.dialect)
+        lengths = (0 if line is None else len(line) + 1 for line in labelled)
         edges = accumulate(lengths, initial=len(self._prompts.frame.prefix))
         tokens_before = [whole.tokens_before(edge) for edge in edges]
         return [after - before for before, after in pairwise(tokens_before)]

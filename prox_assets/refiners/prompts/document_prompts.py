@@ -52,7 +52,8 @@ class DocumentPromptBuilder:
         overhead = len(tokenizer.encode([frame.render("")])[0])
         if overhead >= self._budget:
             raise RefinerError(
-                f"The prompt template alone takes {overhead + fixed} of {budget} tokens: raise window or max_prompt_tokens."
+                f"The prompt template alone takes {overhead + fixed} of {budget} tokens: raise window or "
+                "max_prompt_tokens."
             )
 
     def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:

@@ -69,10 +69,9 @@ class OverlappingPlanner:
             for window in character_windows(each, self._most, self._overlap)
         ]
         while upcoming:
-            shown = [
-                self._prompts.render(documents[number], window.shown_from, window.end) for number, window in upcoming
-            ]
-            encoded = self._prompts.tokenizer.encode(shown)
+            encoded = self._prompts.encode(
+                (documents[number], window.shown_from, window.end) for number, window in upcoming
+            )
             too_long: list[tuple[int, Window]] = []
             for (number, window), encoding in zip(upcoming, encoded, strict=True):
                 if len(encoding) <= self._prompts.budget:
@@ -116,7 +115,7 @@ class WholePagePlanner:
     def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
         """Return the only chunk of each text."""
         documents = [text.split("\n") for text in texts]
-        encoded = self._prompts.tokenizer.encode([self._prompts.render(lines, 0, len(lines) - 1) for lines in documents])
+        encoded = self._prompts.encode((lines, 0, len(lines) - 1) for lines in documents)
         return [
             [
                 self._prompts.planned(Chunk(0, 0, len(lines) - 1), encoding.token_ids)

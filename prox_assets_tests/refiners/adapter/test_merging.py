@@ -16,11 +16,11 @@ from prox_assets.refiners.adapter import merging
 from prox_assets.refiners.adapter.bases import SOURCES, Source, find_base
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE
 from prox_assets.refiners.adapter.merging import cache_folder, forget_merged_model, merged_model
-from prox_assets.refiners.user_cache import CACHE_VARIABLE
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner
 from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.user_cache import CACHE_VARIABLE
 from prox_assets.testing.tiny_models import make_tiny_llama
 from prox_assets.training.fit.adapter import Adapter, new_adapter
 from prox_assets_tests.tiny_adapters import (
