@@ -1,15 +1,11 @@
 """What every dialect's parser returns: operations, and the pieces of a program that are none."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from prox_assets.programs.operations import Operation
 
 EXCERPT_CHARACTERS = 200
-
-# What a chat template with thinking switched off leaves before the answer.
-_THINKING = re.compile(r"\s*+<think>\s*+</think>\s*+")
 
 
 class ParseErrorReason(StrEnum):
@@ -68,6 +64,8 @@ class ParsedProgram:
 
 
 def after_thinking(text: str) -> str:
-    """Return an answer without the empty block of thinking that may precede it."""
-    thinking = _THINKING.match(text)
-    return text[thinking.end() :] if thinking else text
+    """Return an answer without the block of thinking that may precede it, and that is empty if thinking is off."""
+    if not text.lstrip().startswith("<think>"):
+        return text
+    _, closed, answer = text.partition("</think>")
+    return answer if closed else text

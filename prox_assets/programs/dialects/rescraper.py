@@ -20,7 +20,7 @@ text after it, and writes calls that leaked into a rewrite into the corpus. All 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prox_assets.programs.dialects.parsed import (
     EXCERPT_CHARACTERS,
@@ -29,6 +29,7 @@ from prox_assets.programs.dialects.parsed import (
     ParseErrorReason,
     after_thinking,
 )
+from prox_assets.programs.dialects.rendering import CannotSayError, ShownLines, renumbered
 from prox_assets.programs.operations import (
     MAX_LINE_NUMBER_DIGITS,
     KeepChunk,
@@ -46,7 +47,7 @@ _SUBSTRING = re.compile(r"sub ([0-9]++): (.*+)", re.DOTALL)
 _TAG = re.compile(r"<[A-Za-z/]\w*+>")
 # What a line of a rewrite must not begin with: a call that leaked, as the released filter looks for them.
 _LEAKED_CALL = re.compile(r"rm [0-9]|sub [0-9]++: ")
-_LEAKED_TAGS = frozenset((*DECISIONS, EXTRACT, "<refine>"))
+_LEAKED_TAGS = (*DECISIONS, EXTRACT, "<refine>")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -84,6 +85,57 @@ def _read(written: Sequence[str]) -> list[Operation | ParseError]:
         case _:
             calls += _unexpected(rest)
     return calls or [KeepChunk()]
+
+
+def render(operations: Iterable[Operation], shown: ShownLines) -> str:
+    """Write operations on lines of the document; removals before anything else are the extraction.
+
+    Raises:
+        CannotSayError: One of them is none of ReScraper, or has no place among the others: nothing but removals stands
+            beside RemoveAll or Rewrite, and nothing at all beside KeepChunk.
+    """
+    operations = list(operations)
+    numbered = renumbered("rescraper", operations, shown)
+    if numbered == [KeepChunk()]:
+        return _answer("<keep>", [], [])
+    extraction: list[str] = []
+    for operation in numbered:
+        if not isinstance(operation, RemoveLines):
+            break
+        extraction.append(_removal_call(operation))
+    match rest := numbered[len(extraction) :]:
+        case []:
+            return _answer("<keep>", extraction, [])
+        case [RemoveAll()]:
+            return _answer("<delete>", extraction, [])
+        case [Rewrite(text)] if text and text == text.strip() and not any(map(is_leaked, text.split("\n"))):
+            return _answer("<rewrite>", extraction, [text])
+        case _:
+            calls = map(_call, rest)
+    payload: list[str] = []
+    for operation, call in zip(operations[len(extraction) :], calls, strict=True):
+        if call is None:
+            raise CannotSayError("rescraper", operation)
+        payload.append(call)
+    return _answer("<edit>", extraction, payload)
+
+
+def _answer(decision: str, extraction: Sequence[str], payload: Sequence[str]) -> str:
+    return "\n".join((decision, EXTRACT, *extraction, decision, *payload))
+
+
+def _call(operation: Operation) -> str | None:
+    match operation:
+        case RemoveLines():
+            return _removal_call(operation)
+        case ReplaceInLine(line, source, "", "first") if not _SURROGATE.search(source):
+            return f"sub {line}: {json.dumps(source, ensure_ascii=False)}"
+        case _:
+            return None
+
+
+def _removal_call(removal: RemoveLines) -> str:
+    return f"rm {removal.start}" if removal.start == removal.end else f"rm {removal.start}-{removal.end}"
 
 
 def _removal(line: str) -> RemoveLines | ParseError:
@@ -131,9 +183,9 @@ def _rewrite(text: str) -> list[Operation | ParseError]:
 
 
 def is_leaked(line: str) -> bool:
-    """Return whether a line of a rewrite is a tag of an answer, or begins like a call."""
+    """Return whether a line of a rewrite begins like a call or with a tag of an answer."""
     stripped = line.strip()
-    return stripped in _LEAKED_TAGS or bool(_LEAKED_CALL.match(stripped))
+    return stripped.startswith(_LEAKED_TAGS) or bool(_LEAKED_CALL.match(stripped))
 
 
 def _unexpected(lines: Sequence[str]) -> list[Operation | ParseError]:
