@@ -15,7 +15,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.prompts.settings import CHAT_DIALECTS, PromptSettings, is_none
+from prox_assets.refiners.prompts.settings import PromptSettings, is_none
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.selector.version import SELECTOR_VERSION
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
@@ -195,8 +195,6 @@ class RefinerConfig(PromptSettings):
     def _fits_together(self) -> Self:
         if (self.dialect == "line-labels") != (self.prompt_format == "line-labels"):
             raise ValueError("the dialect line-labels and the prompt format line-labels go together")
-        if self.constrained and self.dialect in CHAT_DIALECTS:
-            raise ValueError(f"the dialect {self.dialect} has no grammar to constrain its programs by")
         if self.dialect == "line-labels" and self.decoding != "score":
             raise ValueError("the line-labels dialect has no programs to generate: its answers are scored")
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):

@@ -95,8 +95,9 @@ PRESETS: dict[str, RefinerPair] = {
 # Presets of models without a known address; `NAME=MODEL` gives it.
 UNADDRESSED: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
-        "refinex": {"dialect": "refinex", "max_new_tokens": 4096},
-        "dataorchestra-np": {"dialect": "dataorchestra-np", "max_new_tokens": 4096},
+        # Windows of about 12,000 tokens, and chunks of 1,024 with their template: as the papers say.
+        "refinex": {"dialect": "refinex", "max_new_tokens": 4096, "max_prompt_tokens": 12_000},
+        "dataorchestra-np": {"dialect": "dataorchestra-np", "max_new_tokens": 4096, "max_prompt_tokens": 1_100},
     }
 )
 
