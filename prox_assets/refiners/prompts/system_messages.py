@@ -17,6 +17,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.user_cache import CACHE_VARIABLE, user_cache
 
 DOWNLOAD_SECONDS = 60.0
+DOWNLOADS = "https://raw.githubusercontent.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class ReleasedMessage:
     @property
     def url(self) -> str:
         """Where the file can be downloaded."""
-        return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{self.path}"
+        return f"{DOWNLOADS}/{self.repository}/{self.commit}/{self.path}"
 
     @property
     def place(self) -> Path:
