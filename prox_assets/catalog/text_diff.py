@@ -114,9 +114,15 @@ def _traced(raw: str, refined: str, provenance: Provenance) -> Iterator[DiffLine
     pieces: list[DiffPiece] = []
     last_break = _break_of_last_kept_line(raw, provenance)
     break_removed = False
+    waiting: list[DiffLine] = []  # added lines that follow the current one
     for mark, start, end, text in _stretches(raw, refined, provenance):
         if mark is Mark.ADDED:
-            pieces.append(DiffPiece(mark, text))
+            if "\n" not in text:
+                pieces.append(DiffPiece(mark, text))
+            elif text.endswith("\n") and not pieces:
+                yield from _added(text[:-1])
+            else:
+                waiting += _added(text.removeprefix("\n"))
             continue
         place = start
         for line in text.split("\n")[:-1]:
@@ -125,11 +131,19 @@ def _traced(raw: str, refined: str, provenance: Provenance) -> Iterator[DiffLine
                 pieces.append(DiffPiece(mark, line))
             break_removed = mark is Mark.REMOVED
             yield _line(number, pieces, blank_removed=break_removed and place != last_break)
-            number, pieces = number + 1, []
+            yield from waiting
+            number, pieces, waiting = number + 1, [], []
             place += 1
         if place < end:
             pieces.append(DiffPiece(mark, raw[place:end]))
     yield _line(number, pieces, blank_removed=break_removed or not provenance.segments)
+    yield from waiting
+
+
+def _added(text: str) -> Iterator[DiffLine]:
+    """Yield lines that a program inserted."""
+    for line in text.split("\n"):
+        yield DiffLine(None, Mark.ADDED, _whole(Mark.ADDED, line))
 
 
 def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple[Mark, int, int, str]]:

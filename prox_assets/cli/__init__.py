@@ -16,6 +16,7 @@ from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
 from prox_assets.cli.commands.evaluate import evaluate
+from prox_assets.cli.commands.export_programs import export_programs
 from prox_assets.cli.commands.gc import gc
 from prox_assets.cli.commands.machine import machine
 from prox_assets.cli.commands.metrics import metrics
@@ -97,6 +98,7 @@ app.command()(publish)
 app.command()(evaluate)
 app.command()(task_files)
 app.command()(apply)
+app.command()(export_programs)
 app.command()(run_card)
 
 

@@ -1,4 +1,4 @@
-"""Withdrawn documents in what was written from the lake for others: token files and published folders."""
+"""Withdrawn documents in what was written from the lake for others: token files, published folders and programs."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawal_marks import Doomed, ever_removed
 from prox_assets.lake.withdrawn import Withdrawn
 from prox_assets.publishing import forget as publishing
+from prox_assets.publishing.dialect_files import forget as dialect_files
 from prox_assets.stages.run import StageError
 from prox_assets.tokens import forget as tokens
 
@@ -38,7 +39,7 @@ class Forgetting(Protocol):
         ...
 
 
-ROOMS: dict[ExportKind, Forgetting] = {"tokens": tokens, "dataset": publishing}
+ROOMS: dict[ExportKind, Forgetting] = {"tokens": tokens, "dataset": publishing, "programs": dialect_files}
 """What can look into exports of a kind."""
 
 

@@ -1,8 +1,9 @@
 """What was written from the lake for others: `_exports/{kind}.{name}.json` says where it is.
 
-Token files and published folders may lie anywhere. The lake remembers them, so that a withdrawal finds every file that
-holds the document, garbage collection keeps what they were made from, and a report can list them. A folder inside the
-lake is remembered by its place there: a copy of the lake then names its own folders, not those of the original.
+Token files, published folders and exported programs may lie anywhere. The lake remembers them, so that a withdrawal
+finds every file that holds the document, garbage collection keeps what they were made from, and a report can list them.
+A folder inside the lake is remembered by its place there: a copy of the lake then names its own folders, not those of
+the original.
 """
 
 import json
@@ -18,7 +19,7 @@ from prox_assets.lake.storage import Storage
 
 FOLDER = "_exports"
 
-ExportKind = Literal["tokens", "dataset"]
+ExportKind = Literal["tokens", "dataset", "programs"]
 
 
 @dataclass(frozen=True)

@@ -289,7 +289,8 @@ _WATCHED: list[Column] = [
     (
         "documents_over_deleted",
         _COUNT,
-        "Of these, those that lost at least 4/5 of their characters, dropped or not, and those reverted.",
+        "Of these, those that lost at least 4/5 of their characters, dropped or not, and those reverted; "
+        "not those judged worthless as a whole.",
     ),
     (
         "documents_reverted",

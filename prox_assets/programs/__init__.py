@@ -9,6 +9,7 @@ from prox_assets.programs.dialects.dialect import DIALECTS, Dialect, DialectName
 from prox_assets.programs.dialects.line_labels import labelled_program, operations_from_probabilities
 from prox_assets.programs.dialects.parsed import ParsedProgram, ParseError, ParseErrorReason
 from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.dialects.rendering import CannotSayError, Render, ShownLines
 from prox_assets.programs.execution.document_decision import DocumentDecision, DocumentReason, decide_document
 from prox_assets.programs.execution.executor import ChunkProgram, execute
 from prox_assets.programs.execution.line_decision import expected_f1_cutoff
@@ -55,6 +56,7 @@ __all__ = [
     "LINE_LONGER_THAN_WINDOW",
     "REFUSALS",
     "REPLACE_PERSONAL_DATA",
+    "CannotSayError",
     "Chunk",
     "ChunkOutcome",
     "ChunkProgram",
@@ -83,10 +85,12 @@ __all__ = [
     "RemoveAll",
     "RemoveAllLines",
     "RemoveLines",
+    "Render",
     "ReplaceInLine",
     "Rewrite",
     "Segment",
     "SegmentKind",
+    "ShownLines",
     "Verdict",
     "chunk_grammar",
     "decide_document",

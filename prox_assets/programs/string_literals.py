@@ -7,9 +7,13 @@ Any other backslash stands for itself, which is what models mean when they copy 
 import re
 
 _SIMPLE = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "r": "\r", "t": "\t"}
-_ESCAPE = re.compile(
-    r"""\\(?:(?P<simple>[\\"'nrt])|x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8}))"""
-)
+_BOTH_QUOTES = "\"'"
+_ESCAPES = {
+    marks: re.compile(
+        rf"""\\(?:(?P<simple>[\\{marks}nrt])|x(?P<x>[0-9a-fA-F]{{2}})|u(?P<u>[0-9a-fA-F]{{4}})|U(?P<U>[0-9a-fA-F]{{8}}))"""
+    )
+    for marks in (_BOTH_QUOTES, '"', "'")
+}
 _MUST_ESCAPE = re.compile(r'[\\"\x00-\x1f\x7f]')
 _SPELLINGS = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -19,9 +23,14 @@ def quote(text: str) -> str:
     return '"' + _MUST_ESCAPE.sub(_spell, text) + '"'
 
 
-def unquote(inside: str) -> str:
-    """Return what the characters between the quotes of a literal stand for."""
-    return _ESCAPE.sub(_read, inside) if "\\" in inside else inside
+def unquote(inside: str, marks: str = _BOTH_QUOTES) -> str:
+    """Return what the characters between the quotes of a literal stand for.
+
+    Args:
+        inside: The characters.
+        marks: The quotes that a backslash escapes: both, or that of the literal alone.
+    """
+    return _ESCAPES[marks].sub(_read, inside) if "\\" in inside else inside
 
 
 def _spell(match: re.Match[str]) -> str:

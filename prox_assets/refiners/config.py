@@ -331,7 +331,9 @@ class RefinerConfig(BaseModel):
         """The Lark grammar that generated answers must follow, or None."""
         if not self.constrained:
             return None
-        return document_grammar() if self.level == "doc" else chunk_grammar(self.keep_call, *self.range_keywords)
+        if self.level == "doc":
+            return document_grammar()
+        return chunk_grammar(self.keep_call, *self.range_keywords, dialect=self.dialect)
 
 
 class RefinerPair(BaseModel):

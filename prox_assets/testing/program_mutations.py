@@ -7,6 +7,7 @@ An input depends only on its seed and number, so any of a million can be generat
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prox_assets.programs import (
@@ -93,7 +94,7 @@ def _program(choose: random.Random, text: str, chunk: Chunk) -> str:
         program = choose.choice(["\n", "\n", "\n", " \n", ";", ""]).join(_call(choose, text) for _ in range(count))
         mutations = choose.choice([0, 0, 1, 1, 2, 4, 8])
     for _ in range(mutations):
-        program = _mutated(choose, program)
+        program = mutated(choose, program)
     return _bomb(choose, program) if choose.random() < 0.002 else program
 
 
@@ -126,16 +127,17 @@ def _string(choose: random.Random, text: str) -> str:
     return choose.choice(WORDS)
 
 
-def _mutated(choose: random.Random, program: str) -> str:
+def mutated(choose: random.Random, program: str, tokens: Sequence[str] = TOKENS) -> str:
+    """Return a program with one random change: a piece lost, repeated, replaced by a token or a word, or cut off."""
     start = choose.randint(0, len(program))
     end = min(len(program), start + choose.choice([1, 1, 2, 5, 20, 100]))
     match choose.randrange(9):
         case 0:  # a piece is removed
             return program[:start] + program[end:]
         case 1 | 2:  # a token is inserted
-            return program[:start] + choose.choice(TOKENS) + program[start:]
+            return program[:start] + choose.choice(tokens) + program[start:]
         case 3:  # a piece is replaced
-            return program[:start] + choose.choice(TOKENS) + program[end:]
+            return program[:start] + choose.choice(tokens) + program[end:]
         case 4:  # a piece is repeated once or many times
             return program[:end] + program[start:end] * choose.choice([1, 1, 2, 7]) + program[end:]
         case 5:  # the answer is cut off

@@ -90,7 +90,7 @@ def removed_strings(con: "DuckDBPyConnection", scope: Scope = EVERYTHING, limit:
             count(*) AS operations, count(DISTINCT doc_id) AS documents,
             CAST(sum(characters_removed) AS BIGINT) AS characters_removed,
             CAST(sum(characters_added) AS BIGINT) AS characters_added, min(doc_id) AS example
-        FROM edits WHERE operation = 'normalize' AND status = 'applied' AND {condition}
+        FROM edits WHERE operation IN ('normalize', 'replace_in_line') AND status = 'applied' AND {condition}
         GROUP BY source, target ORDER BY documents DESC, operations DESC, source, target LIMIT ?
     """
     return con.sql(query, params=[*parameters, limit]).pl()

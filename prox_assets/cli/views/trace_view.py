@@ -59,6 +59,8 @@ def show_span(console: Console, sources: Sequence[sentences.SpanSource]) -> None
         if source.kind is SegmentKind.REPLACED:
             console.print(Text(f"-{_visible(source.raw)}", style="red"), soft_wrap=True)
             console.print(Text(f"+{_visible(source.refined)}", style="green"), soft_wrap=True)
+        elif source.kind is SegmentKind.INSERTED:
+            console.print(Text(f"+{_visible(source.refined)}", style="green"), soft_wrap=True)
         else:
             console.print(Text(f" {_visible(source.raw)}"), soft_wrap=True)
 

@@ -189,6 +189,7 @@ _EXAMPLES: dict[Measure, str] = {
     # A document that was reverted would have lost too much, although its characters say otherwise.
     Measure.OVER_DELETION: (
         "SELECT shard, doc_id, outcome, reason, characters_before, characters_after FROM outcomes WHERE {where} "
+        "AND reason IS DISTINCT FROM 'judged_worthless' "
         "ORDER BY CASE WHEN reason IN ('nothing_left', 'kept_share_too_small', 'too_few_characters') THEN 0 "
         "ELSE characters_after / greatest(characters_before, 1) END, doc_id LIMIT 20"
     ),

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import polars as pl
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileInfo
-from prox_assets.programs import DocumentReason
+from prox_assets.programs import DocumentReason, Reason
 
 MEASURED = (Table.DOCUMENTS, Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS, Table.REFINED, Table.OUTCOMES, Table.EDITS)
 _COST = ("prompt_tokens", "completion_tokens")
@@ -62,12 +63,12 @@ class ShardTables:
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
-        """What became of every document; of the reasons, only whether it is `outside_training`."""
+        """What became of every document; of the reasons, only whether it is one of two."""
         sizes = ("characters_before", "characters_after", "lines_before", "lines_after")
         outside = (pl.col("reason") == DocumentReason.OUTSIDE_TRAINING.value).fill_null(value=False)
-        return self._whole(
-            Table.OUTCOMES, "doc_id", "outcome", *sizes, "operations_applied", reason=outside.alias("outside_training")
-        )
+        worthless = (pl.col("reason") == Reason.JUDGED_WORTHLESS.value).fill_null(value=False)
+        marks = (outside.alias("outside_training"), worthless.alias("judged_worthless"))
+        return self._whole(Table.OUTCOMES, "doc_id", "outcome", *sizes, "operations_applied", reason=marks)
 
     @cached_property
     def doc_programs(self) -> pl.DataFrame:
@@ -79,8 +80,9 @@ class ShardTables:
         """Every chunk's answer, without its text."""
         return self._whole(Table.CHUNK_PROGRAMS, "doc_id", "skip_reason", "finish_reason", *_COST, "error")
 
-    def _whole(self, table: Table, *columns: str, **derived: pl.Expr) -> pl.DataFrame:
+    def _whole(self, table: Table, *columns: str, **derived: tuple[pl.Expr, ...]) -> pl.DataFrame:
         """Return some columns of a table, and what is derived from others that are too long to hold, by their names."""
         read = [*columns, *derived]
         empty = pl.DataFrame(schema={name: pl.Schema(SCHEMAS[table])[name] for name in read})
-        return pl.concat([frame.select(*columns, *derived.values()) for frame in (empty, *self.frames(table, read))])
+        wanted = [*columns, *chain.from_iterable(derived.values())]
+        return pl.concat([frame.select(wanted) for frame in (empty, *self.frames(table, read))])

@@ -74,7 +74,8 @@ def _outcome_histograms(outcomes: pl.LazyFrame, reverted: int) -> dict[str, Any]
         length=count_bin(pl.col("characters_before"), LENGTH_BINS),
         operations=pl.when(executed).then(count_bin(pl.col("operations_applied"), OPERATION_BINS)),
         executed=executed,
-        over_deleted=executed & (left <= 1 - OVER_DELETED_SHARE),
+        # Dropping a document as worthless is a decision about it, not a slip of a program about lines.
+        over_deleted=executed & (left <= 1 - OVER_DELETED_SHARE) & ~pl.col("judged_worthless"),
     ).collect()
     return {
         "retention_histogram": histogram(frame, "retention", SHARE_BINS),

@@ -3,9 +3,9 @@
 It turns program text into operations by a table of functions. It never evaluates anything and reads every character a
 bounded number of times. Text that it cannot read becomes a ParseError instead of a guess.
 
-Strings may use either quote, line breaks, and unescaped quotes of their own kind as long as the closing quote is
-unambiguous; what their escapes mean is for the dialect. Comments, blank lines, `;`, Markdown fences and prose around a
-fence are skipped.
+Strings may use either quote, and hold unescaped quotes of their own kind as long as the closing quote is unambiguous.
+Whether they may hold line breaks, and what their escapes mean, is for the dialect. Comments, blank lines, `;`, Markdown
+fences and prose around a fence are skipped.
 """
 
 import re
@@ -27,19 +27,24 @@ _TRUE = re.compile(r"True\b")
 # The pattern lists everything that may follow a comma. A string that is not closed this way therefore breaks its call
 # at once, and no part of a line is searched again for each of its strings.
 _CLOSER = r"(?=\s*+(?:\)|,\s*+(?:[\"')0-9-]|True\b|[A-Za-z_][A-Za-z0-9_]*+\s*+=)))"
-_ONE_LINE_STRING = {
+_CLOSED_STRING = {
     mark: re.compile(rf"{mark}((?:[^{mark}\\\n]++|\\[^\n]|{mark}(?!{_CLOSER}))*+){mark}{_CLOSER}") for mark in "\"'"
 }
-_ANY_STRING = {mark: re.compile(rf"{mark}((?:[^{mark}\\]++|\\.)*+){mark}", re.DOTALL) for mark in "\"'"}
+STRING_OF_LINES = {mark: re.compile(rf"{mark}((?:[^{mark}\\]++|\\.)*+){mark}", re.DOTALL) for mark in "\"'"}
+ONE_LINE_STRING = {mark: re.compile(rf"{mark}((?:[^{mark}\\\n]++|\\[^\n])*+){mark}") for mark in "\"'"}
 
 
 class String(NamedTuple):
-    """The characters between the quotes of a string, as written."""
+    """The characters between the quotes of a string, as written, and the quotes."""
 
     inside: str
+    mark: str = '"'
 
 
 Value = int | bool | String
+Strings = Mapping[str, re.Pattern[str]]
+"""A pattern for each quote, whose group is what stands between two of them."""
+
 Arguments = list[tuple[str | None, Value]]
 """Keyword, or None for a positional argument, and value."""
 
@@ -55,7 +60,12 @@ class _UnreadableError(Exception):
         self.position = position
 
 
-def read_calls(text: str, functions: Mapping[str, Function], plain: re.Pattern[str]) -> ParsedProgram:
+def read_calls(
+    text: str,
+    functions: Mapping[str, Function],
+    plain: re.Pattern[str],
+    strings: Strings = STRING_OF_LINES,
+) -> ParsedProgram:
     """Parse a program; never raises, and takes time linear in the length of the text.
 
     Args:
@@ -63,6 +73,8 @@ def read_calls(text: str, functions: Mapping[str, Function], plain: re.Pattern[s
         functions: The functions of the dialect, by name.
         plain: Matches the commonest spelling of a removal of lines, its two numbers as groups. Nearly every call has
             that form and is then read in one step; any other spelling takes the slow path.
+        strings: What a string may be whose closing quote is not on its line or does not visibly close it:
+            STRING_OF_LINES or ONE_LINE_STRING.
     """
     calls: list[Operation | ParseError] = []
     outside_prose: set[int] = set()
@@ -79,7 +91,7 @@ def read_calls(text: str, functions: Mapping[str, Function], plain: re.Pattern[s
             fences += 1
             position = fence.end()
         elif (head := _CALL_HEAD.match(text, position)) and head.group(1) in functions:
-            call, position = _read_call(text, head, functions[head.group(1)])
+            call, position = _read_call(text, head, functions[head.group(1)], strings)
             calls.append(call)
         else:
             # A line of prose can start like a call, "Navigation (top)", so an unknown name skips the rest of the line.
@@ -96,10 +108,12 @@ def read_calls(text: str, functions: Mapping[str, Function], plain: re.Pattern[s
     return ParsedProgram(tuple(calls))
 
 
-def _read_call(text: str, head: re.Match[str], function: Function) -> tuple[Operation | ParseError, int]:
+def _read_call(
+    text: str, head: re.Match[str], function: Function, strings: Strings
+) -> tuple[Operation | ParseError, int]:
     """Return the call (or why there is none) and the position at which to continue."""
     try:
-        arguments, end = _read_arguments(text, head.end())
+        arguments, end = _read_arguments(text, head.end(), strings)
     except _UnreadableError as broken:
         # Continue with the line on which the call broke, since a valid call may start there; if the call itself starts
         # on that line, skip the line. So no line is read more than twice. A call cut off by the end of the text has
@@ -112,13 +126,13 @@ def _read_call(text: str, head: re.Match[str], function: Function) -> tuple[Oper
     return operation or _error(ParseErrorReason.BAD_ARGUMENTS, text, head.start(), end), end
 
 
-def _read_arguments(text: str, position: int) -> tuple[Arguments, int]:
+def _read_arguments(text: str, position: int, strings: Strings) -> tuple[Arguments, int]:
     """Read through the closing parenthesis; return (keyword or None, value) pairs and the position after it."""
     arguments: Arguments = []
     position = _after(_SPACE, text, position)
     while not text.startswith(")", position):
         keyword = _KEYWORD.match(text, position)
-        value, position = _read_value(text, keyword.end() if keyword else position)
+        value, position = _read_value(text, keyword.end() if keyword else position, strings)
         arguments.append((keyword.group(1) if keyword else None, value))
         position = _after(_SPACE, text, position)
         if text.startswith(",", position):
@@ -128,7 +142,7 @@ def _read_arguments(text: str, position: int) -> tuple[Arguments, int]:
     return arguments, position + 1
 
 
-def _read_value(text: str, position: int) -> tuple[Value, int]:
+def _read_value(text: str, position: int, strings: Strings) -> tuple[Value, int]:
     if number := _NUMBER.match(text, position):
         if len(number.group().lstrip("-")) > MAX_LINE_NUMBER_DIGITS:
             raise _UnreadableError(ParseErrorReason.NUMBER_TOO_LONG, number.end())
@@ -136,15 +150,16 @@ def _read_value(text: str, position: int) -> tuple[Value, int]:
     if true := _TRUE.match(text, position):
         return True, true.end()
     mark = text[position : position + 1]
-    if mark not in _ANY_STRING:
+    if mark not in strings:
         at_end = position >= len(text)
         reason = ParseErrorReason.UNTERMINATED_CALL if at_end else ParseErrorReason.BAD_ARGUMENTS
         raise _UnreadableError(reason, position)
-    string = _ONE_LINE_STRING[mark].match(text, position) or _ANY_STRING[mark].match(text, position)
+    string = _CLOSED_STRING[mark].match(text, position) or strings[mark].match(text, position)
     if not string:
-        # The string never ends, so everything after its opening quote may be part of it.
-        raise _UnreadableError(ParseErrorReason.UNTERMINATED_CALL, len(text))
-    return String(string.group(1)), string.end()
+        # The string never ends, so everything after its opening quote that may be part of it is.
+        end = _line_end(text, position) if strings is ONE_LINE_STRING else len(text)
+        raise _UnreadableError(ParseErrorReason.UNTERMINATED_CALL, end)
+    return String(string.group(1), mark), string.end()
 
 
 def without_arguments(operation: Operation) -> Function:

@@ -4,11 +4,15 @@ Programs of any refiner can be said in it, for instance where they are published
 dialect reads them.
 """
 
+from collections.abc import Iterable
+
 from prox_assets.programs.dialects.calls import Arguments, Function, String, bind, number, read_calls, without_arguments
 from prox_assets.programs.dialects.parsed import ParsedProgram
 from prox_assets.programs.dialects.prox import FUNCTIONS as PROX_FUNCTIONS
 from prox_assets.programs.dialects.prox import PLAIN_REMOVAL
-from prox_assets.programs.operations import InsertLine, RemoveAll, ReplaceInLine, Rewrite
+from prox_assets.programs.dialects.rendering import ShownLines, render_calls
+from prox_assets.programs.operations import InsertLine, Operation, RemoveAll, ReplaceInLine, Rewrite
+from prox_assets.programs.operations import render as render_canonically
 from prox_assets.programs.string_literals import unquote
 
 _REPLACE_PARAMETERS = {"line": 0, "source_str": 1, "target_str": 2, "occurrence": 3}
@@ -18,6 +22,15 @@ _INSERT_PARAMETERS = {"after": 0, "text": 1, "rank": 2}
 def parse(text: str) -> ParsedProgram:
     """Parse a program; never raises, and takes time linear in the length of the text."""
     return read_calls(text, _FUNCTIONS, PLAIN_REMOVAL)
+
+
+def render(operations: Iterable[Operation], shown: ShownLines) -> str:
+    """Write operations on lines of the document; any operation can be said.
+
+    Raises:
+        CannotSayError: There is no operation, or one names a line that is not shown.
+    """
+    return render_calls("canonical", operations, shown, lambda operation: render_canonically([operation]))
 
 
 def _replace_in_line(arguments: Arguments) -> ReplaceInLine | None:

@@ -3,13 +3,14 @@
 What differs in numbers only stands here once; the parsers turn what is written into operations.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from prox_assets.programs.dialects import canonical, noise_pruner, prox, refinex, ultrax
+from prox_assets.programs.dialects import canonical, line_labels, noise_pruner, prox, refinex, rescraper, ultrax
 from prox_assets.programs.dialects.parsed import ParsedProgram
+from prox_assets.programs.dialects.rendering import Render, ShownLines
 
 DialectName = Literal["prox", "line-labels", "canonical", "ultrax", "rescraper", "refinex", "dataorchestra-np"]
 LineNumbers = Literal["document", "chunk"]
@@ -22,6 +23,7 @@ class Dialect:
     Attributes:
         name: What policies, refiners and tables call it.
         parse: Turns a program into operations, with line numbers as written; never raises, linear in its length.
+        render: Writes operations on lines of the document as its models write them; the inverse of `parse`.
         first_number: The number of the first line, 0 or 1.
         line_numbers: Whether numbers run through the document or restart in a chunk, unless a refiner says otherwise.
         marker: What stands before each line that is shown; `{number}` is the line's number.
@@ -33,6 +35,7 @@ class Dialect:
 
     name: DialectName
     parse: Callable[[str], ParsedProgram]
+    render: Render
     first_number: int = 0
     line_numbers: LineNumbers = "document"
     marker: str = "[{number:03d}]"
@@ -45,19 +48,54 @@ class Dialect:
         """Whether calls name lines by the numbers that `ExecutionPolicy.first_line_number` starts from."""
         return self.name in ("prox", "line-labels", "canonical")
 
+    def shown_lines(self, lines: Sequence[str], line_start: int, first_number: int) -> ShownLines:
+        """Return which lines of a chunk are shown, for `render`.
+
+        Args:
+            lines: The chunk's lines.
+            line_start: The number of the first of them in the document, from 0.
+            first_number: The number of the first line that is shown (`ExecutionPolicy.first_line_number`).
+        """
+        chunk = range(line_start, line_start + len(lines))
+        if self.shows_blank_lines:
+            return ShownLines(chunk, chunk, first_number)
+        shown = tuple(line for line, text in zip(chunk, lines, strict=True) if text.strip())
+        return ShownLines(chunk, shown, first_number)
+
 
 _ALL = (
-    Dialect(name="prox", parse=prox.parse, released=True),  # github.com/GAIR-NLP/ProX
-    Dialect(name="line-labels", parse=prox.parse, released=True),  # its calls inside lines are those of prox
-    Dialect(name="canonical", parse=canonical.parse),
+    Dialect(name="prox", parse=prox.parse, render=prox.render, released=True),  # github.com/GAIR-NLP/ProX
+    # Its calls inside lines are those of prox.
+    Dialect(name="line-labels", parse=prox.parse, render=line_labels.render, released=True),
+    Dialect(name="canonical", parse=canonical.parse, render=canonical.render),
     Dialect(  # github.com/openbmb/UltraX
-        name="ultrax", parse=ultrax.parse, first_number=1, marker="<lid:{number}>", overlaps=True, released=True
+        name="ultrax",
+        parse=ultrax.parse,
+        render=ultrax.render,
+        first_number=1,
+        marker="<lid:{number}>",
+        overlaps=True,
+        released=True,
+    ),
+    Dialect(  # github.com/cxcscmu/ReScraper
+        name="rescraper",
+        parse=rescraper.parse,
+        render=rescraper.render,
+        first_number=1,
+        line_numbers="chunk",
+        marker="<lid:{number}> ",
+        shows_blank_lines=False,
+        released=True,
     ),
     Dialect(  # arXiv 2507.03253: no code was released
-        name="refinex", parse=refinex.parse, first_number=0, line_numbers="chunk"
+        name="refinex", parse=refinex.parse, render=refinex.render, first_number=0, line_numbers="chunk"
     ),
     Dialect(  # arXiv 2607.24717: the noise pruner of DataOrchestra; no code was found
-        name="dataorchestra-np", parse=noise_pruner.parse, first_number=0, line_numbers="chunk"
+        name="dataorchestra-np",
+        parse=noise_pruner.parse,
+        render=noise_pruner.render,
+        first_number=0,
+        line_numbers="chunk",
     ),
 )
 

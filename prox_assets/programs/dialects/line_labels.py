@@ -3,9 +3,21 @@
 This module turns the probabilities into operations and joins them with the calls; the refiners produce both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from prox_assets.programs.operations import Operation, RemoveLines, render
+from prox_assets.programs.dialects import prox
+from prox_assets.programs.dialects.rendering import ShownLines, render_calls
+from prox_assets.programs.operations import Operation, RemoveLines
+from prox_assets.programs.operations import render as render_canonically
+
+
+def render(operations: Iterable[Operation], shown: ShownLines) -> str:
+    """Write operations on lines of the document as the calls that `labelled_program` returns.
+
+    Raises:
+        CannotSayError: One of them is none of ProX.
+    """
+    return render_calls("line-labels", operations, shown, prox.spell)
 
 
 def operations_from_probabilities(
@@ -46,4 +58,4 @@ def labelled_program(
     removals = operations_from_probabilities(probabilities, threshold, first_line_number)
     if program is None:
         return removals
-    return f"{render(removals)}\n{program}" if removals else program
+    return f"{render_canonically(removals)}\n{program}" if removals else program

@@ -16,6 +16,19 @@ class ParseErrorReason(StrEnum):
     UNTERMINATED_CALL = "unterminated_call"
     BAD_ARGUMENTS = "bad_arguments"
     NUMBER_TOO_LONG = "number_too_long"
+    BAD_STRING = "bad_string"
+    """ReScraper: what is to be removed inside a line is no JSON string."""
+    MISSING_TAG = "missing_tag"
+    """ReScraper: there is something else, or nothing, where a decision or `<extract>` belongs."""
+    UNKNOWN_TAG = "unknown_tag"
+    TAGS_DISAGREE = "tags_disagree"
+    """ReScraper: the decision is not the same both times."""
+    UNEXPECTED = "unexpected"
+    """ReScraper: it stands where nothing, or no such call, may stand."""
+    EMPTY_PAYLOAD = "empty_payload"
+    """ReScraper: an edit without a call, or a rewrite without a text."""
+    LEAKED_CALL = "leaked_call"
+    """ReScraper: a line of a rewrite is a call or a tag, which would become text of the corpus."""
     EMPTY_PROGRAM = "empty_program"
     """Set by the executor if a model's answer contains no call; `parse` returns no operations in that case."""
 
@@ -48,3 +61,11 @@ class ParsedProgram:
     def errors(self) -> tuple[ParseError, ...]:
         """Only the errors, in order."""
         return tuple(call for call in self.calls if isinstance(call, ParseError))
+
+
+def after_thinking(text: str) -> str:
+    """Return an answer without the block of thinking that may precede it, and that is empty if thinking is off."""
+    if not text.lstrip().startswith("<think>"):
+        return text
+    _, closed, answer = text.partition("</think>")
+    return answer if closed else text

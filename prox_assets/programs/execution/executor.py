@@ -15,7 +15,17 @@ from prox_assets.programs.execution.strict import refine_chunk
 from prox_assets.programs.formulas import find_formulas
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.refinement import ChunkOutcome, Edit, Reason, Refinement, Verdict, dropped, kept, reverted
+from prox_assets.programs.refinement import (
+    ChunkOutcome,
+    Edit,
+    EditStatus,
+    Reason,
+    Refinement,
+    Verdict,
+    dropped,
+    kept,
+    reverted,
+)
 
 
 class ChunkProgram(NamedTuple):
@@ -88,12 +98,16 @@ def _execute_strictly(
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
     done = 0
+    # Whether all that was shown so far was judged worthless, and all else is blank.
+    worthless = any(program is not None for _, program, _ in programs)
     for chunk, program, truncated in programs:
+        worthless = worthless and not any(map(str.strip, lines[done : chunk.line_start]))
         output += lines[done : chunk.line_start]
         done = chunk.line_end + 1
         shown = lines[chunk.line_start : done]
         if program is None:
             output += shown
+            worthless = worthless and not any(map(str.strip, shown))
             chunks.append(ChunkOutcome(chunk.index, Verdict.SKIPPED))
             continue
         record = None
@@ -102,8 +116,11 @@ def _execute_strictly(
             records.append(record)
         left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record, formulas)
         output += left
+        worthless = worthless and not left and _judges_worthless(chunk_edits)
         chunks.append(chunk_outcome)
         edits += chunk_edits
+    if worthless and not any(map(str.strip, lines[done:])):
+        return dropped(text, chunks, edits, Reason.JUDGED_WORTHLESS)
     output += lines[done:]
     refined = "\n".join(output)
     # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
@@ -116,6 +133,12 @@ def _execute_strictly(
     if records is not None:
         records.clear()  # a line without a record stayed as it was
     return reverted(text, chunks, edits, reason)
+
+
+def _judges_worthless(edits: list[Edit]) -> bool:
+    """Tell whether a chunk of which nothing is left was removed because the program says that it is worthless."""
+    done = (EditStatus.APPLIED, EditStatus.ALREADY_REMOVED)
+    return any(edit.operation == "remove_all" and edit.status in done for edit in edits)
 
 
 def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:

@@ -2,10 +2,12 @@ r"""Span provenance: for every character of a refined text, the characters of th
 
 The executor's records, from which the map is built, are defined in recording.py.
 
-A strict execution keeps whole lines and replaces matches inside them, all at once and on the original text. The refined
-text is therefore a sequence of raw ranges in their original order, with replacements between them, and nothing else.
-Each line break in the refined text is the one that ended the kept line before it. A removed line takes its own line
-break with it; lines removed at the end of a document take the one before them.
+A strict execution keeps whole lines, replaces matches inside them, inserts lines between them, or replaces a whole
+chunk, all at once and on the original text. The refined text is therefore a sequence of raw ranges in their original
+order, with replacements and inserted lines between them, and nothing else. The line break after a kept line is the one
+that ended it. A removed line takes its own line break with it; lines removed at the end of a document take the one
+before them. An inserted line brings its own line break: the one after it or, where no kept line follows, the one before
+it.
 """
 
 from bisect import bisect_right
@@ -32,7 +34,8 @@ class SegmentKind(StrEnum):
     REPLACED = "replaced"
     """A replacement inside a line, of personal data, or by a rewrite replaced the whole raw range with it."""
     INSERTED = "inserted"
-    """A line that a program inserted, with its line break; its raw range is empty."""
+    """A line that a program inserted, with its line break, or the rewrite of an empty line; the raw range is empty and
+    says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Segment:
         refined_end: Character after the last one; a segment is never empty.
         raw_start: First character of the raw text.
         raw_end: Character after the last one.
-        kind: Whether it was copied or replaced.
+        kind: How it came about.
     """
 
     refined_start: int
@@ -78,8 +81,8 @@ class Provenance:
     def sources(self, start: int, end: int) -> tuple[Segment, ...]:
         """Return the segments that the refined characters start to end (exclusive) came from.
 
-        Segments are cut to the range. A replaced segment keeps its whole raw range, because parts of a replacement do
-        not correspond to parts of the text that it replaced.
+        Segments are cut to the range. A replaced or inserted segment keeps its whole raw range, because parts of a
+        replacement do not correspond to parts of the text that it replaced.
 
         Raises:
             ValueError: The range is empty or leaves the refined text.
@@ -99,6 +102,8 @@ class Provenance:
         spans: list[Span] = []
         done = 0
         for segment in self.segments:
+            if segment.kind is SegmentKind.INSERTED:
+                continue
             if segment.raw_start > done:
                 spans.append(Span(done, segment.raw_start))
             done = segment.raw_end
@@ -119,8 +124,7 @@ class Provenance:
             length += start - done
             if replacement:
                 of = self.sources(start, end)
-                place = Segment(length, length + replacement, of[0].raw_start, of[-1].raw_end, SegmentKind.REPLACED)
-                segments.append(place)
+                segments.append(_put_in(length, replacement, of[0].raw_start, of[-1].raw_end))
             length += replacement
             done = end
         segments += self._moved(done, self.refined_length, length)
@@ -164,7 +168,7 @@ def execute_with_provenance(
 
 
 class _RawRange(NamedTuple):
-    """A raw range that was kept (no target length), or one that was replaced."""
+    """A raw range that was kept (no target length), or one that was replaced; an empty one by what was inserted."""
 
     start: int
     end: int
@@ -173,10 +177,15 @@ class _RawRange(NamedTuple):
 
 def _cut(segment: Segment, start: int, end: int) -> Segment:
     refined_start, refined_end = max(segment.refined_start, start), min(segment.refined_end, end)
-    if segment.kind is SegmentKind.REPLACED:
+    if segment.kind is not SegmentKind.COPIED:
         return replace(segment, refined_start=refined_start, refined_end=refined_end)
     shift = segment.raw_start - segment.refined_start
     return Segment(refined_start, refined_end, refined_start + shift, refined_end + shift, segment.kind)
+
+
+def _put_in(refined_start: int, length: int, raw_start: int, raw_end: int) -> Segment:
+    kind = SegmentKind.REPLACED if raw_start < raw_end else SegmentKind.INSERTED
+    return Segment(refined_start, refined_start + length, raw_start, raw_end, kind)
 
 
 def _segments(pieces: Iterable[_RawRange]) -> Iterator[Segment]:
@@ -197,57 +206,92 @@ def _segments(pieces: Iterable[_RawRange]) -> Iterator[Segment]:
             continue
         copied_start = copied_end = end
         if target_length:
-            yield Segment(refined, refined + target_length, start, end, SegmentKind.REPLACED)
+            yield _put_in(refined, target_length, start, end)
             refined += target_length
     if copied_end > copied_start:
         yield Segment(refined, refined + copied_end - copied_start, copied_start, copied_end, SegmentKind.COPIED)
 
 
+class _Kept(NamedTuple):
+    """A line of the refined text that a line of the raw text became, or all lines that a chunk became.
+
+    Attributes:
+        pieces: What it was made of.
+        line_break: Where the raw text has the line break after it.
+    """
+
+    pieces: list[_RawRange]
+    line_break: int
+
+
+class _New(NamedTuple):
+    """An inserted line: where it belongs in the raw text, and its characters without a line break."""
+
+    place: int
+    length: int
+
+
 def _pieces(lines: Sequence[str], records: Sequence[ChunkRecord]) -> Iterator[_RawRange]:
     """Yield the pieces of the refined text from left to right."""
-    starts = _line_starts(lines)
-    previous: int | None = None
-    for line, pieces in _kept_lines(lines, starts, records):
-        if previous is not None:
-            line_break = starts[previous] + len(lines[previous])
+    line_break: int | None = None
+    new: list[_New] = []
+    for line in _refined_lines(lines, records):
+        if isinstance(line, _New):
+            new.append(line)
+            continue
+        if line_break is not None:
             yield _RawRange(line_break, line_break + 1)
-        yield from pieces
-        previous = line
+        yield from (_RawRange(place, place, length + 1) for place, length in new)
+        new.clear()
+        yield from line.pieces
+        line_break = line.line_break
+    for number, (place, length) in enumerate(new):
+        # The first line of a text that holds nothing else has no line break before it.
+        yield _RawRange(place, place, length + (number > 0 or line_break is not None))
 
 
-def _line_starts(lines: Sequence[str]) -> list[int]:
-    starts: list[int] = []
-    place = 0
-    for line in lines:
-        starts.append(place)
-        place += len(line) + 1
-    return starts
-
-
-def _kept_lines(
-    lines: Sequence[str], starts: Sequence[int], records: Iterable[ChunkRecord]
-) -> Iterator[tuple[int, list[_RawRange]]]:
-    """Yield every kept line with its pieces; lines without a record were kept unchanged."""
+def _refined_lines(lines: Sequence[str], records: Iterable[ChunkRecord]) -> Iterator[_Kept | _New]:
+    """Yield every line of the refined text; lines without a record were kept unchanged."""
+    starts = _line_starts(lines)
     done = 0
     for record in records:
         for line in range(done, record.line_start):
-            yield line, [_RawRange(starts[line], starts[line] + len(lines[line]))]
-        yield from _kept_chunk_lines(lines, starts, record)
+            yield _unchanged(starts, line)
         done = record.line_start + record.line_count
+        if record.rewritten is None:
+            yield from _edited_lines(starts, record)
+        else:
+            line_break = starts[done] - 1
+            yield _Kept([_RawRange(starts[record.line_start], line_break, record.rewritten)], line_break)
     for line in range(done, len(lines)):
-        yield line, [_RawRange(starts[line], starts[line] + len(lines[line]))]
+        yield _unchanged(starts, line)
 
 
-def _kept_chunk_lines(
-    lines: Sequence[str], starts: Sequence[int], record: ChunkRecord
-) -> Iterator[tuple[int, list[_RawRange]]]:
-    """Map replacements from offsets in the joined kept lines back to the document."""
+def _line_starts(lines: Sequence[str]) -> list[int]:
+    """Return where each line starts, and where one after the last would."""
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    return starts
+
+
+def _unchanged(starts: Sequence[int], line: int) -> _Kept:
+    line_break = starts[line + 1] - 1
+    return _Kept([_RawRange(starts[line], line_break)], line_break)
+
+
+def _edited_lines(starts: Sequence[int], record: ChunkRecord) -> Iterator[_Kept | _New]:
+    """Yield the lines of a chunk, with replacements mapped from offsets in the joined kept lines to the document."""
     joined = 0
-    upcoming = 0
+    upcoming = inserted = 0
     for offset in record.kept:
+        while inserted < len(record.insertions) and record.insertions[inserted].after < offset:
+            yield _new(starts, record, inserted)
+            inserted += 1
         line = record.line_start + offset
-        end = joined + len(lines[line])
+        line_break = starts[line + 1] - 1
         shift = starts[line] - joined
+        end = line_break - shift
         pieces: list[_RawRange] = []
         done = joined
         # A source is never empty and contains no line break, so a match that starts in a line ends in it.
@@ -258,5 +302,11 @@ def _kept_chunk_lines(
             done = match.end
             upcoming += 1
         pieces.append(_RawRange(done + shift, end + shift))
-        yield line, pieces
+        yield _Kept(pieces, line_break)
         joined = end + 1
+    yield from (_new(starts, record, each) for each in range(inserted, len(record.insertions)))
+
+
+def _new(starts: Sequence[int], record: ChunkRecord, inserted: int) -> _New:
+    after, length = record.insertions[inserted]
+    return _New(min(starts[record.line_start + after + 1], starts[-1] - 1), length)

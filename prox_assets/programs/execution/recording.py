@@ -1,4 +1,4 @@
-"""Records where each kept line came from, when asked to, so that refined text can be traced back to raw text.
+"""Records where each line of a chunk's result came from, when asked to, so that refined text can be traced back.
 
 The strict executor fills these records only if the caller passes a list for them; provenance.py reads them. Plain
 execution only counts.
@@ -23,6 +23,18 @@ class Replacement(NamedTuple):
     target_length: int
 
 
+class Insertion(NamedTuple):
+    """One line that was inserted.
+
+    Attributes:
+        after: The line that it follows, counted from the chunk's first line; -1 before the first.
+        length: Its characters, without a line break.
+    """
+
+    after: int
+    length: int
+
+
 @dataclass(slots=True)
 class ChunkRecord:
     """What one chunk's program did to the chunk's lines.
@@ -32,9 +44,14 @@ class ChunkRecord:
         line_count: Number of lines in the chunk.
         kept: Lines that stayed, numbered from the chunk's first line, in order.
         replacements: Replacements from left to right, with offsets in the kept lines joined by line breaks.
+        insertions: Inserted lines in order.
+        rewritten: Characters of the text that replaced the whole chunk; None if none did, and only then do `kept`,
+            `replacements` and `insertions` count.
     """
 
     line_start: int
     line_count: int
     kept: Sequence[int]
     replacements: list[Replacement] = field(default_factory=list)
+    insertions: list[Insertion] = field(default_factory=list)
+    rewritten: int | None = None

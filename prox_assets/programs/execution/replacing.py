@@ -18,11 +18,19 @@ _GROWTH_ALWAYS_ALLOWED = 10_000
 
 
 class Search(NamedTuple):
-    """One string to search for; `owner` is the index of the tally that counts its matches."""
+    """One string to search for, or one match that is known.
+
+    Attributes:
+        source: The string.
+        target: What replaces it.
+        owner: Index of the tally that counts its matches.
+        at: Where the only match that is meant begins, which may also cut a word; None for all matches.
+    """
 
     source: str
     target: str
     owner: int
+    at: int | None = None
 
 
 @dataclass(slots=True)
@@ -48,7 +56,7 @@ def replace_all_at_once(
     """Replace every match in the original text; inserted text is never searched.
 
     Matches are taken from left to right, the longest first at each position (then the earlier search), and never
-    overlap. So the order of the searches does not matter as long as their sources differ.
+    overlap. So the order of the searches does not matter as long as their sources differ, or their places do.
 
     Args:
         text: The text.
@@ -68,7 +76,7 @@ def replace_all_at_once(
     upcoming = [
         (start, -len(search.source), order)
         for order, search in enumerate(searches)
-        if (start := text.find(search.source)) >= 0
+        if (start := text.find(search.source) if search.at is None else search.at) >= 0
     ]
     heapq.heapify(upcoming)
     pieces: list[str] = []
@@ -79,7 +87,7 @@ def replace_all_at_once(
     protected_ends = [end for _, end in protected]
     while upcoming:
         start, _, order = upcoming[0]
-        source, target, owner = searches[order]
+        source, target, owner, at = searches[order]
         effort_left -= 1 + len(source) // _SOURCE_CHARACTERS_PER_EFFORT
         if effort_left < 0 or growth_left < 0:
             return None
@@ -91,12 +99,12 @@ def replace_all_at_once(
         elif protected and (part := bisect_right(protected_ends, start)) < len(protected) and protected[part][0] < end:
             tally.protected += 1
             resume = protected_ends[part]  # every match that begins before it takes something of this part
-        elif whole_words and cuts_word(text, start):
+        elif whole_words and at is None and cuts_word(text, start):
             tally.cut_words += 1
             # A long run of letters may match at every letter, so jump to its end.
             boundaries = boundaries or _word_boundaries(text)
             resume = boundaries.find(1, start + 1)
-        elif whole_words and cuts_word(text, end):
+        elif whole_words and at is None and cuts_word(text, end):
             tally.cut_words += 1
             resume = start + 1
         else:
@@ -108,7 +116,7 @@ def replace_all_at_once(
             if replacements is not None:
                 replacements.append(Replacement(start, end, len(target)))
             done = resume = end
-        following = text.find(source, resume)
+        following = text.find(source, resume) if at is None else -1
         if following < 0:
             heapq.heappop(upcoming)
         else:

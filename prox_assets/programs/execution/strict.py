@@ -1,72 +1,44 @@
-"""Strict execution of one chunk's program: the default, without the defects of the released executor.
+"""Strict execution of one chunk's program: the default, without the defects of the released executors.
 
-It judges each call, may reject the program as a whole, and applies the remaining calls. The rules:
+`judging` judges each call; then the program may be rejected as a whole, and else the remaining calls are applied to the
+chunk's lines, all at once. The rules:
 
 * Line numbers refer to the chunk that was shown. A range that is reversed or extends outside the chunk does nothing,
   even to the lines inside: the model did not read such numbers from the chunk, so none of them can be trusted.
-* `remove_lines(all=True)` removes the chunk, not the document.
+* `remove_lines(all=True)` and `remove_all()` remove the chunk, not the document.
 * An operation repeated within a program counts once.
-* `normalize` acts on the lines that the chunk keeps, inside single lines, all at once and on the original text: the
-  longest source wins at each position, and neither the order of calls nor the inserted text matters.
+* Strings are replaced in the lines that the chunk keeps, inside single lines and on the original text: the longest
+  source wins at each position, and neither the order of calls nor the inserted text matters.
 * If a string occurs only in lines that the program removes, its call has not failed.
-* Under `policy.protect_formulas`, lines with a formula are not removed, and no replacement takes part of a formula.
+* A line is inserted where it was said, whether or not the lines around it stay; beside `remove_all()` nothing is.
+* A rewrite is recorded, and the rest of the program applied. Under `policy.execute_rewrites` the first one is all that
+  is left of the chunk.
+* Under `policy.protect_formulas`, lines with a formula are not removed, no replacement takes part of a formula, and a
+  rewrite must hold every formula of the chunk, in order and as it was.
 * If the errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.dialects.dialect import DIALECTS
+from prox_assets.programs.dialects.numbering import decided_before, number_by_document, shown_lines
 from prox_assets.programs.dialects.parsed import ParseError, ParseErrorReason
-from prox_assets.programs.dialects.prox import parse
+from prox_assets.programs.execution.in_line import replace_strings
+from prox_assets.programs.execution.judging import Call, Judged, Place, edits, judge
 from prox_assets.programs.execution.line_removal import LineRemoval
-from prox_assets.programs.execution.recording import ChunkRecord
-from prox_assets.programs.execution.replacing import Search, Tally, replace_all_at_once
+from prox_assets.programs.execution.recording import ChunkRecord, Insertion
 from prox_assets.programs.formulas import Span
-from prox_assets.programs.operations import (
-    DropDoc,
-    KeepChunk,
-    KeepDoc,
-    Normalize,
-    Operation,
-    RemoveAllLines,
-    RemoveLines,
-    call_arguments,
-    call_name,
-)
+from prox_assets.programs.operations import InsertLine, Operation, RemoveAll, RemoveLines
 from prox_assets.programs.policy import ExecutionPolicy
-from prox_assets.programs.refinement import (
-    UNPARSED_OPERATION,
-    ChunkOutcome,
-    Edit,
-    EditStatus,
-    Verdict,
-    arguments_json,
-)
-
-NORMALIZE_LIMIT = 512
-"""Maximum number of different normalize operations executed per chunk, so that the cost stays linear in the text."""
-
-SOURCE_LIMIT = 2_000
-"""Maximum length of a source string in characters; anything longer is a whole line, a job for remove_lines."""
-
-LOOP_REPEATS = 4
-"""Number of repeats of one operation in a program from which it counts as looping."""
+from prox_assets.programs.refinement import ChunkOutcome, Edit, EditStatus, LineRange, Verdict
 
 Formulas = Mapping[int, tuple[Span, ...]]
 """Where the formulas of a document are, by line number."""
 
-
-@dataclass(slots=True)
-class _Call:
-    """One call that will become an Edit; None as status means that it is still to be executed."""
-
-    content: Operation | ParseError
-    status: EditStatus | None = None
-    characters_removed: int = 0
-    characters_added: int = 0
+_EMPTY_PROGRAM = ParseError(ParseErrorReason.EMPTY_PROGRAM, "")
 
 
 def refine_chunk(
@@ -83,129 +55,125 @@ def refine_chunk(
     Args:
         lines: The chunk's lines.
         chunk: Their place in the document.
-        program: Program text, or operations.
+        program: Program text in the policy's dialect; or operations, whose line numbers count all lines of the chunk
+            from `policy.first_line_number(chunk)`.
         truncated: Whether the token limit cut off the answer.
         policy: The execution policy.
-        record: Receives which lines stay and what is replaced; must start out with every line kept.
+        record: Receives which lines stay and what is put in; must start out with every line kept.
         formulas: The formulas that stay, by the number of their line in the document.
 
     Returns:
-        The remaining lines, the program's outcome, and one Edit per call.
+        The remaining lines (of a rewrite, one string with all of them), the program's outcome, and one Edit per call.
     """
-    contents = _contents(program) if isinstance(program, str) else program
-    calls = [_Call(content) for content in contents]
-    first_number = policy.first_line_number(chunk)
-    _judge(calls, len(lines), first_number)
-    errors = sum([call.status.is_error for call in calls if call.status is not None])
-    if truncated or errors >= policy.error_limit:
-        for call in calls:
+    contents, place = _read(lines, chunk, program, policy)
+    judged = judge(contents, place)
+    if truncated or judged.errors >= policy.error_limit:
+        for call in judged.calls:
             call.status = call.status or EditStatus.PROGRAM_REJECTED
         outcome = ChunkOutcome(chunk.index, Verdict.CUT_OFF if truncated else Verdict.REFUSED)
     else:
-        shown = lines
-        spared = [number for number in range(len(lines)) if chunk.line_start + number in formulas] if formulas else []
-        removal = _remove_lines(lines, calls, first_number, spared)
-        kept: Sequence[int] = range(len(lines))
-        if removal is not None:
-            kept = removal.kept()
-            lines = [lines[line] for line in kept]
+        start = chunk.line_start
+        own = {at: formulas[start + at] for at in range(len(lines)) if start + at in formulas} if formulas else {}
+        removed: tuple[LineRange, ...] = ()
+        if judged.rewrites and (text := _rewritten(lines, judged, policy, own)) is not None:
             if record is not None:
-                record.kept = kept
-        inside = [formulas.get(chunk.line_start + number, ()) for number in kept] if spared else []
-        lines = _normalize(lines, calls, policy.whole_words, record, inside)
-        if removal is not None:
-            _excuse_removed(shown, calls)
-        applied = EditStatus.APPLIED in [call.status for call in calls]
-        outcome = ChunkOutcome(
-            chunk.index,
-            Verdict.APPLIED if applied else Verdict.NO_CHANGE,
-            removal.removed(chunk.line_start) if removal is not None else (),
-        )
-    return lines, outcome, [_edit(chunk.index, position, call) for position, call in enumerate(calls)]
+                record.rewritten = len(text)
+            lines = [text]
+        else:
+            lines, removed = _edited(lines, chunk, judged, place.first, policy.whole_words, record, own)
+        applied = EditStatus.APPLIED in [call.status for call in judged.calls]
+        outcome = ChunkOutcome(chunk.index, Verdict.APPLIED if applied else Verdict.NO_CHANGE, removed)
+    return lines, outcome, edits(chunk.index, judged.calls)
 
 
-def _contents(program: str) -> tuple[Operation | ParseError, ...]:
+def _read(
+    lines: Sequence[str], chunk: Chunk, program: str | tuple[Operation, ...], policy: ExecutionPolicy
+) -> tuple[Sequence[Operation | ParseError], Place]:
+    """Return the calls of a program, and which line numbers they may name."""
+    dialect = DIALECTS[policy.dialect]
     # A refiner that leaves a chunk unchanged says so, so an empty answer (or only comments) is a visible failure.
-    return parse(program).calls or (ParseError(ParseErrorReason.EMPTY_PROGRAM, ""),)
+    calls = (dialect.parse(program).calls or (_EMPTY_PROGRAM,)) if isinstance(program, str) else program
+    first = policy.first_line_number(chunk)
+    if dialect.is_native:
+        return calls, Place(first, first + len(lines))
+    if not isinstance(program, str):
+        shown, earlier = range(len(lines)), range(0)
+    else:
+        shown, earlier = shown_lines(lines, dialect), decided_before(dialect, policy.line_numbers, chunk)
+        if not dialect.shows_blank_lines:
+            first = dialect.first_number
+    numbered = number_by_document(calls, first, shown, chunk, earlier)
+    return numbered, Place(chunk.line_start, chunk.line_end + 1, earlier)
 
 
-def _judge(calls: list[_Call], line_count: int, first_number: int) -> None:
-    """Set a status on every call that will not be executed."""
-    seen: dict[Operation | tuple[int, int], int] = {}
-    normalizes = 0
+def _rewritten(
+    lines: Sequence[str], judged: Judged, policy: ExecutionPolicy, formulas: Mapping[int, tuple[Span, ...]]
+) -> str | None:
+    """Set a status on every rewrite and, if one of them is executed, on all calls; return its text, or None."""
+    before = "\n".join(lines)
+    chosen: str | None = None
+    for call, rewrite in judged.rewrites:
+        text = rewrite.text
+        if not policy.execute_rewrites:
+            call.status = EditStatus.RECORDED
+        elif chosen is not None:
+            call.status = EditStatus.SUPERSEDED
+        elif text == before:
+            call.status = EditStatus.NO_CHANGE
+        elif not _holds(text, lines, formulas):
+            call.status = EditStatus.PROTECTED
+        else:
+            chosen = text
+            call.status = EditStatus.APPLIED
+            call.characters_removed, call.characters_added = len(before), len(text)
+    if chosen is not None:
+        for call in judged.calls:
+            call.status = call.status or EditStatus.SUPERSEDED
+    return chosen
+
+
+def _holds(text: str, lines: Sequence[str], formulas: Mapping[int, tuple[Span, ...]]) -> bool:
+    """Tell whether a text holds every formula, in order and as it is."""
+    done = 0
+    for line, spans in formulas.items():
+        for start, end in spans:
+            place = text.find(lines[line][start:end], done)
+            if place < 0:
+                return False
+            done = place + end - start
+    return True
+
+
+def _edited(
+    lines: Sequence[str],
+    chunk: Chunk,
+    judged: Judged,
+    first_number: int,
+    whole_words: bool,
+    record: ChunkRecord | None,
+    formulas: Mapping[int, tuple[Span, ...]],
+) -> tuple[Sequence[str], tuple[LineRange, ...]]:
+    """Set a status on every call that is still to be executed; return the lines that are left, and what was removed."""
+    removal = _removal(lines, judged.removals, first_number, list(formulas)) if judged.removals else None
+    kept: Sequence[int] = range(len(lines)) if removal is None else removal.kept()
+    if record is not None:
+        record.kept = kept
+    left = replace_strings(lines, kept, judged.replacements, first_number, whole_words, record, formulas)
+    if judged.insertions:
+        worthless = any(isinstance(call.content, RemoveAll) for call in judged.removals)
+        left = _with_insertions(left, kept, judged.insertions, first_number, worthless, record)
+    return left, () if removal is None else removal.removed(chunk.line_start)
+
+
+def _removal(lines: Sequence[str], calls: Sequence[Call], first_number: int, spared: Sequence[int]) -> LineRemoval:
+    """Remove lines, and set a status on every call that does."""
+    removal = LineRemoval(len(lines), spared)
     for call in calls:
-        content = call.content
-        if isinstance(content, ParseError):
-            call.status = EditStatus.UNPARSED
-            continue
-        # Most calls are ranges, and a pair of numbers is several times faster to look up than the operation.
-        key = (content.start, content.end) if isinstance(content, RemoveLines) else content
-        repeats = seen.get(key, 0)
-        seen[key] = repeats + 1
-        if repeats:
-            call.status = EditStatus.LOOPED if repeats >= LOOP_REPEATS else EditStatus.DUPLICATE
-            continue
-        call.status = _fault(content, line_count, first_number)
-        if call.status is None and isinstance(content, Normalize):
-            normalizes += 1
-            if normalizes > NORMALIZE_LIMIT:
-                call.status = EditStatus.OVER_LIMIT
-
-
-def _fault(operation: Operation, line_count: int, first_number: int) -> EditStatus | None:
-    if isinstance(operation, RemoveLines):
-        if operation.start > operation.end:
-            return EditStatus.REVERSED
-        outside = operation.start < first_number or operation.end >= first_number + line_count
-        return EditStatus.OUT_OF_RANGE if outside else None
-    match operation:
-        case KeepDoc() | DropDoc():
-            return EditStatus.WRONG_LEVEL
-        case KeepChunk():
-            return EditStatus.NO_CHANGE
-        case Normalize():
-            return _normalize_fault(operation)
-    return None
-
-
-def _normalize_fault(operation: Normalize) -> EditStatus | None:
-    if not operation.source:
-        return EditStatus.EMPTY_SOURCE
-    if operation.source == operation.target:
-        return EditStatus.NO_CHANGE
-    if not _readings(operation):
-        return EditStatus.SPANS_LINES
-    if len(operation.source) > SOURCE_LIMIT:
-        return EditStatus.OVER_LIMIT
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in operation.target):
-        return EditStatus.INVALID_TARGET
-    return None
-
-
-def _readings(operation: Normalize) -> list[tuple[str, str]]:
-    """Return the (source, target) pairs to search for, unescaped and as written, except pairs with a line break."""
-    pairs = [(operation.source, operation.target)]
-    if operation.verbatim and operation.verbatim[0] != operation.source:
-        pairs.append(operation.verbatim)
-    return [pair for pair in pairs if "\n" not in pair[0] and "\n" not in pair[1]]
-
-
-def _remove_lines(
-    lines: Sequence[str], calls: list[_Call], first_number: int, spared: Sequence[int]
-) -> LineRemoval | None:
-    """Set a status on every call that removes lines; return the removal, or None if there is no such call."""
-    removal: LineRemoval | None = None
-    for call in calls:
-        if call.status is not None:
-            continue
         content = call.content
         if isinstance(content, RemoveLines):
             start, end = content.start - first_number, content.end - first_number
-        elif isinstance(content, RemoveAllLines):
-            start, end = 0, len(lines) - 1
         else:
-            continue
-        removal = removal or LineRemoval(len(lines), spared)
+            start, end = 0, len(lines) - 1
         removed = removal.remove(start, end)
         if removed:
             call.status = EditStatus.APPLIED
@@ -216,88 +184,32 @@ def _remove_lines(
     return removal
 
 
-def _normalize(
-    lines: Sequence[str],
-    calls: list[_Call],
-    whole_words: bool,
+def _with_insertions(
+    left: Sequence[str],
+    kept: Sequence[int],
+    calls: Sequence[tuple[Call, InsertLine]],
+    first_number: int,
+    worthless: bool,
     record: ChunkRecord | None,
-    formulas: Sequence[tuple[Span, ...]],
 ) -> Sequence[str]:
-    """Set a status on every call that replaces a string; return the lines with its matches replaced.
-
-    `formulas` has those of each line, or is empty if there are none.
-    """
-    pending = [(call, call.content) for call in calls if call.status is None and isinstance(call.content, Normalize)]
-    if not pending:
-        return lines
-    searches = [
-        Search(source, target, owner)
-        for owner, (_, operation) in enumerate(pending)
-        for source, target in _readings(operation)
-    ]
-    # No source contains a line break, so no match spans lines or reaches a removed line.
-    replacements = None if record is None else record.replacements
-    protected = list(_in_joined(lines, formulas))
-    replaced = replace_all_at_once("\n".join(lines), searches, len(pending), whole_words, replacements, protected)
-    if replaced is None:
-        for call, _ in pending:
-            call.status = EditStatus.OVER_LIMIT
-        if record is not None:
-            record.replacements.clear()
-        return lines
-    text, tallies = replaced
-    for (call, operation), tally in zip(pending, tallies, strict=True):
-        call.status = _normalize_status(operation, tally)
-        call.characters_removed = tally.characters_removed
-        call.characters_added = tally.characters_added
-    return text.split("\n") if lines else lines
-
-
-def _in_joined(lines: Sequence[str], spans: Sequence[tuple[Span, ...]]) -> Iterator[Span]:
-    """Yield spans of single lines as spans of all lines joined by line breaks."""
-    offset = 0
-    for line, of_line in zip(lines, spans, strict=False):
-        yield from ((offset + start, offset + end) for start, end in of_line)
-        offset += len(line) + 1
-
-
-def _excuse_removed(shown: Sequence[str], calls: Sequence[_Call]) -> None:
-    """Tell strings that were removed with their lines from strings that the chunk never contained.
-
-    A refiner that scores lines and strings separately cannot know which lines a threshold will remove.
-    """
-    missed = [call for call in calls if call.status is EditStatus.NO_MATCH]
-    if not missed:
-        return
-    # The kept lines contain none of these strings, so a match in the whole chunk is in a removed line.
-    text = "\n".join(shown)
-    for call in missed:
-        if isinstance(call.content, Normalize) and any(source in text for source, _ in _readings(call.content)):
+    """Set a status on every call that inserts a line; return the lines that are left with the new ones between them."""
+    if worthless:
+        for call, _ in calls:
             call.status = EditStatus.ALREADY_REMOVED
-
-
-def _normalize_status(operation: Normalize, tally: Tally) -> EditStatus:
-    if tally.replaced:
-        return EditStatus.APPLIED
-    if tally.overlapped:
-        return EditStatus.OVERLAPPED
-    if tally.protected:
-        return EditStatus.PROTECTED
-    if tally.cut_words:
-        return EditStatus.CUTS_WORD
-    # Only the verbatim spelling was searched for.
-    return EditStatus.SPANS_LINES if "\n" in operation.source + operation.target else EditStatus.NO_MATCH
-
-
-def _edit(chunk_index: int, position: int, call: _Call) -> Edit:
-    if isinstance(call.content, RemoveLines):  # the common case: two numbers need no JSON encoder
-        operation = "remove_lines"
-        arguments = f'{{"line_start": {call.content.start}, "line_end": {call.content.end}}}'
-    elif isinstance(call.content, ParseError):
-        operation = UNPARSED_OPERATION
-        arguments = arguments_json({"reason": call.content.reason.value, "text": call.content.text})
-    else:
-        operation = call_name(call.content)
-        arguments = arguments_json(call_arguments(call.content))
-    status = call.status or EditStatus.NO_CHANGE
-    return Edit(chunk_index, position, operation, arguments, status, call.characters_removed, call.characters_added)
+        return left
+    new: list[tuple[int, int, str]] = []
+    for call, insertion in calls:
+        new.append((insertion.after - first_number, insertion.rank, insertion.text))
+        call.status = EditStatus.APPLIED
+        call.characters_added = len(insertion.text) + 1
+    new.sort(key=lambda line: line[:2])  # of equal rank in program order, because sorting is stable
+    together: list[str] = []
+    done = 0
+    for after, _, text in new:
+        end = bisect_right(kept, after, done)
+        together += left[done:end]
+        together.append(text)
+        done = end
+    if record is not None:
+        record.insertions = [Insertion(after, len(text)) for after, _, text in new]
+    return [*together, *left[done:]]

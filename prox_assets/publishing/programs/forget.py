@@ -12,7 +12,7 @@ from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest, corpora_of, sha256_of
 from prox_assets.publishing.programs.reading import read_programs
 from prox_assets.publishing.programs.tables import PROGRAMS, RowWriter
-from prox_assets.publishing.programs.write import WITHDRAWN
+from prox_assets.publishing.refined_shards import WITHDRAWN
 
 _AT_ONCE = 10_000
 

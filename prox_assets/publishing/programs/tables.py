@@ -15,26 +15,31 @@ READ_ROWS = 512
 # By default pyarrow would hold all row groups of a file ahead of the reader.
 _COLUMN_BUFFER_BYTES = 1 << 18
 
+_TEXTS = ("text", "original", "input")
+"""Columns of whole texts, which fill a row group."""
+
 _CHUNK = pa.struct([("line_start", pa.int64()), ("line_end", pa.int64()), ("program", pa.large_string())])
 _REPLACEMENT = pa.struct(
     [("start", pa.int64()), ("end", pa.int64()), ("kind", pa.string()), ("replacement", pa.string())]
 )
 
 
-def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+def schema_of(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    """Return a schema from names, types and descriptions of its columns."""
     return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
 
 
-_PLACE = (
+PLACE = (
     ("doc_id", pa.string(), "Hash of corpus, source file and row."),
     ("source_file", pa.string(), "Path of the original file relative to the corpus's glob root."),
     ("source_row", pa.int64(), "Row in that file, 0-based, counting rows that are no documents."),
     ("url", pa.string(), "Address of the page, or null."),
     ("raw_hash", pa.string(), "xxh3-128 of the original text's UTF-8 bytes, 32 hex digits."),
 )
+"""The columns that say which document a row is about."""
 
-PROGRAMS = _schema(
-    *_PLACE,
+PROGRAMS = schema_of(
+    *PLACE,
     ("outcome", pa.string(), "kept_unchanged, kept_edited, dropped_by_document or dropped_by_chunks."),
     ("reason", pa.string(), "Why, where there is more to say."),
     (
@@ -53,15 +58,15 @@ PROGRAMS = _schema(
 )
 """A document of a programs data set: where it is, what it must be, what is done to it, and what must come out."""
 
-REFINED = _schema(
-    *_PLACE,
+REFINED = schema_of(
+    *PLACE,
     ("text", pa.large_string(), "Refined text."),
     ("metadata", pa.large_string(), "The original's other columns, as a JSON object."),
     ("refined_hash", pa.string(), "Hash of the refined text."),
 )
 """A refined document that applying programs wrote."""
 
-UNMATCHED = _schema(
+UNMATCHED = schema_of(
     ("source_file", pa.string(), "The original file's path relative to the glob root."),
     ("source_row", pa.int64(), "Row in it."),
     ("raw_hash", pa.string(), "Hash of its text."),
@@ -91,7 +96,8 @@ class RowWriter:
         """Add a row with the schema's columns."""
         self._rows.append(row)
         self.rows += 1
-        self._characters += len(row.get("text", "")) + sum(len(one["program"] or "") for one in row.get("chunks", ()))
+        self._characters += sum(len(row.get(name, "")) for name in _TEXTS)
+        self._characters += sum(len(one["program"] or "") for one in row.get("chunks", ()))
         if len(self._rows) == ROW_GROUP_ROWS or self._characters >= ROW_GROUP_BYTES:
             self._flush()
 

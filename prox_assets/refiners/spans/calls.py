@@ -5,14 +5,14 @@ text. Otherwise, as with "[1]" that is a citation mark here and an array index t
 characters on both sides of the span until it occurs nowhere else. A span without such a string stays in the text. The
 strings never overlap in the text, so neither the executor's order nor removing some of the lines makes a difference.
 
-candidates.py finds the spans, and `programs.execution.strict` executes the calls.
+candidates.py finds the spans, and `programs.execution` executes the calls.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
+from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT
 from prox_assets.programs.operations import Normalize
 from prox_assets.programs.string_literals import quote
 from prox_assets.programs.words import cuts_word
@@ -123,7 +123,7 @@ class _Calls:
 
     def _choose(self, source: str, target: str, starts: set[int]) -> bool:
         """Choose a call if the executor accepts it and its string occurs at these places only."""
-        if len(source) > SOURCE_LIMIT or len(self.chosen) == NORMALIZE_LIMIT or not _can_be_written(source + target):
+        if len(source) > SOURCE_LIMIT or len(self.chosen) == SEARCH_LIMIT or not _can_be_written(source + target):
             return False
         effort = len(starts) * (1 + len(source) // _CHARACTERS_PER_EFFORT)
         written = quote(source)[1:-1]

@@ -22,7 +22,7 @@ from prox_assets.programs import (
     execute,
     parse,
 )
-from prox_assets.programs.execution.strict import NORMALIZE_LIMIT, SOURCE_LIMIT
+from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT
 from prox_assets.testing.program_cases import chunked_documents
 from prox_assets.testing.program_invariants import check_provenance, check_strict
 from prox_assets.testing.program_mutations import HostileInput
@@ -284,10 +284,10 @@ def test_a_loop_shows_in_the_statuses_and_does_its_work_once():
 
 
 def test_normalizes_beyond_the_limit_are_left_out():
-    words = [f"word{number}x" for number in range(NORMALIZE_LIMIT + 2)]
+    words = [f"word{number}x" for number in range(SEARCH_LIMIT + 2)]
     refinement = run(" ".join(words), "\n".join(f'normalize("{word}", "y")' for word in words))
 
-    assert statuses(refinement) == ["applied"] * NORMALIZE_LIMIT + ["over_limit"] * 2
+    assert statuses(refinement) == ["applied"] * SEARCH_LIMIT + ["over_limit"] * 2
 
 
 @pytest.mark.parametrize("target_length", [50, 1_000_000])
@@ -378,4 +378,4 @@ def test_many_normalizes_on_a_long_text_take_linear_time():
     program = "\n".join(f'normalize("word {number}", "")' for number in range(100_000))
 
     # 10^5 replacements on 10^6 characters, were each carried out in turn.
-    assert run(text, program).operations_applied == NORMALIZE_LIMIT
+    assert run(text, program).operations_applied == SEARCH_LIMIT

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import ExecutionPolicy, execute
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.execution.strict import SOURCE_LIMIT
+from prox_assets.programs.execution.judging import SOURCE_LIMIT
 from prox_assets.programs.operations import Normalize, RemoveLines, render
 from prox_assets.programs.refinement import EditStatus
 from prox_assets.programs.words import cuts_word

@@ -1,0 +1,1 @@
+"""Saying what was done to a document in any dialect, so that other tools can do it too."""

@@ -1,0 +1,248 @@
+"""The operations by which a dialect says what was done to a document.
+
+Line numbers are canonical, those of the document from 0. What the dialect has no words for is left out and counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+from prox_assets.programs.dialects.dialect import Dialect
+from prox_assets.programs.execution.strict import SOURCE_LIMIT
+from prox_assets.programs.expressing.changes import Changes, Replaced
+from prox_assets.programs.expressing.strings import equal_removals, naming, occurs_once
+from prox_assets.programs.operations import (
+    InsertLine,
+    KeepChunk,
+    Operation,
+    RemoveAll,
+    RemoveLines,
+    ReplaceInLine,
+)
+
+APART = 16
+"""Up to this many spans of a line are said one by one; more become one replacement, whatever stands between them."""
+
+
+class Unsaid(StrEnum):
+    """Why a dialect leaves out a change."""
+
+    INSIDE_LINE = "inside_line"
+    """The dialect removes whole lines only."""
+    PUTS_TEXT = "puts_text"
+    """It only removes, and the change puts other text in a line."""
+    INSERTS_LINE = "inserts_line"
+    """It inserts no lines."""
+    NOT_UNIQUE = "not_unique"
+    """No string of the line stands for the place alone."""
+    TOO_LONG = "too_long"
+    """The string that would stand for the place is too long to be executed."""
+    WHITE_SPACE = "white_space"
+    """It neither shows nor numbers blank lines and the white space around lines."""
+    NOT_TRACED = "not_traced"
+    """It is not known which lines of the refined text are which of the original (reference mode)."""
+    EXECUTED_DIFFERENTLY = "executed_differently"
+    """The program was executed, and left another text than the changes that it names would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a dialect can say.
+
+    Attributes:
+        inside_lines: What it does inside a line: nothing; remove a string that the line holds once; remove the first
+            occurrence of a string; replace a string that the line holds once.
+        inserts: Whether it inserts lines.
+        removes_all: Whether it has a word for dropping a document. Without one, every line is removed.
+    """
+
+    inside_lines: Literal["nothing", "removes", "removes_first", "replaces"]
+    inserts: bool = False
+    removes_all: bool = False
+
+
+MEANS: Mapping[str, Means] = MappingProxyType(
+    {
+        "canonical": Means("replaces", inserts=True, removes_all=True),
+        "ultrax": Means("replaces", inserts=True, removes_all=True),
+        "rescraper": Means("removes_first", removes_all=True),
+        "refinex": Means("removes"),
+        "dataorchestra-np": Means("nothing"),
+    }
+)
+"""The dialects that programs are expressed in; in that of ProX they are published (`publishing/programs`)."""
+
+
+@dataclass(slots=True)
+class Chosen:
+    """Operations for a document, and what they leave out.
+
+    Attributes:
+        operations: Removals, then replacements, then insertions, each in the order of the lines.
+        unsaid: Number of changes that are left out, by why.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    unsaid: Counter[Unsaid] = field(default_factory=Counter)
+
+
+def to_drop(lines: Sequence[str], dialect: Dialect) -> tuple[Operation, ...]:
+    """Return the operations that drop a document of these lines."""
+    return (RemoveAll() if MEANS[dialect.name].removes_all else RemoveLines(0, len(lines) - 1),)
+
+
+def choose(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Chosen:
+    """Return operations of a dialect that make changes, as far as it can say them.
+
+    Args:
+        lines: The lines of the document.
+        changes: What was done to it.
+        dialect: One of MEANS.
+    """
+    means, chosen = MEANS[dialect.name], Chosen()
+    ranges = changes.removed if dialect.shows_blank_lines else _of_shown_lines(lines, changes, chosen.unsaid)
+    # Removals come first: the released UltraX executes calls one after another, and would remove inserted lines.
+    operations: list[Operation] = [RemoveLines(first, last) for first, last in ranges]
+    for number, spans in changes.replaced.items():
+        operations += _inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)
+    if means.inserts:
+        ranks = Counter[int]()
+        for after, text in changes.inserted:
+            ranks[after] += 1
+            operations.append(InsertLine(after, text, ranks[after]))
+    elif changes.inserted:
+        chosen.unsaid[Unsaid.INSERTS_LINE] += len(changes.inserted)
+    chosen.operations = tuple(operations) or (KeepChunk(),)
+    return chosen
+
+
+def _of_shown_lines(lines: Sequence[str], changes: Changes, unsaid: Counter[Unsaid]) -> Iterator[tuple[int, int]]:
+    """Yield ranges of removed lines that begin and end with lines that are shown; blank ones go with the one before."""
+    gone = {line for start, end in changes.removed for line in range(start, end + 1)}
+    first: int | None = None
+    last = 0
+    before_is_gone = False
+    for number, line in enumerate(lines):
+        if not line.strip():
+            unsaid[Unsaid.WHITE_SPACE] += before_is_gone != (number in gone)
+            continue
+        before_is_gone = number in gone
+        if before_is_gone:
+            first, last = number if first is None else first, number
+        elif first is not None:
+            yield first, last
+            first = None
+    if first is not None:
+        yield first, last
+
+
+def _inside_line(
+    number: int, line: str, spans: Sequence[Replaced], means: Means, shows_white_space: bool, unsaid: Counter[Unsaid]
+) -> Iterator[ReplaceInLine]:
+    if means.inside_lines == "nothing":
+        unsaid[Unsaid.INSIDE_LINE] += len(spans)
+        return
+    if not shows_white_space:
+        spans = _shown(line, spans, unsaid)
+    if means.inside_lines == "replaces":
+        yield from _replacements(number, line, spans, unsaid)
+        return
+    removed = [span for span in spans if not span.text]
+    unsaid[Unsaid.PUTS_TEXT] += len(spans) - len(removed)
+    yield from _removals(number, line, removed, means.inside_lines == "removes_first", unsaid)
+
+
+def _shown(line: str, spans: Sequence[Replaced], unsaid: Counter[Unsaid]) -> list[Replaced]:
+    """Return spans without the white space around a line."""
+    low, high = len(line) - len(line.lstrip()), len(line.rstrip())
+    shown: list[Replaced] = []
+    for start, end, text in spans:
+        inside = Replaced(max(start, low), min(end, high), text)
+        if inside[:2] != (start, end):
+            unsaid[Unsaid.WHITE_SPACE] += 1
+        if inside.end > inside.start or (inside.end == inside.start and text.strip()):
+            shown.append(inside)
+    return shown
+
+
+def _replacements(
+    number: int, line: str, spans: Sequence[Replaced], unsaid: Counter[Unsaid]
+) -> Iterator[ReplaceInLine]:
+    """Yield replacements of strings that occur once, none of which touches another."""
+    if not line:  # no string stands for a place in it
+        unsaid[Unsaid.NOT_UNIQUE] += len(spans)
+        return
+    windows: list[tuple[int, int, list[Replaced]]] = []
+    for inside in _groups(spans):
+        start, end = naming(line, inside[0].start, inside[-1].end)
+        while windows and windows[-1][1] >= start:
+            earlier_start, earlier_end, earlier = windows.pop()
+            start, end, inside = min(start, earlier_start), max(end, earlier_end), [*earlier, *inside]
+        windows.append((start, end, inside))
+    for start, end, inside in windows:
+        if end - start > SOURCE_LIMIT:
+            unsaid[Unsaid.TOO_LONG] += len(inside)
+        else:
+            yield ReplaceInLine(number, line[start:end], _replaced(line, start, end, inside))
+
+
+def _groups(spans: Sequence[Replaced]) -> list[list[Replaced]]:
+    """Return the spans of a line that one replacement makes.
+
+    Spans that leave nothing are said one by one. The executor of UltraX turns the replacements of one line into one,
+    and loses text that is put in; so where there is such text, one replacement makes all of it from the start.
+    """
+    one_by_one = len(spans) <= APART and not any(span.text for span in spans)
+    reach = 0 if one_by_one else SOURCE_LIMIT // 2
+    groups: list[list[Replaced]] = []
+    for span in spans:
+        if groups and span.end - groups[-1][0].start <= reach:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return groups
+
+
+def _replaced(line: str, start: int, end: int, spans: Sequence[Replaced]) -> str:
+    """Return what spans make of a part of a line."""
+    pieces: list[str] = []
+    for span in spans:
+        pieces += (line[start : span.start], span.text)
+        start = span.end
+    return "".join([*pieces, line[start:end]])
+
+
+def _removals(
+    number: int, line: str, spans: Sequence[Replaced], first: bool, unsaid: Counter[Unsaid]
+) -> Iterator[ReplaceInLine]:
+    """Yield removals of strings; `first`: of their first occurrence in the line as it is shown."""
+    shown = line.strip() if first else line
+    indent = line.find(shown)
+    left = shown
+    made: list[Replaced] = []
+    for index, (start, end, _) in enumerate(spans):
+        low = made[-1].end if made else 0
+        high = spans[index + 1].start - indent if index + 1 < len(spans) else len(shown)
+        for place in equal_removals(shown, start - indent, end - indent, low, high):
+            string = shown[slice(*place)]
+            if len(string) > SOURCE_LIMIT:
+                break
+            if not first:
+                if occurs_once(line, string):
+                    made.append(Replaced(*place, ""))
+                    yield ReplaceInLine(number, string)
+                    break
+                continue
+            # The released ReScraper removes one string after another, each from what the one before has left.
+            now, then = [*made, Replaced(*place, "")], left.replace(string, "", 1)
+            if line.find(string) == indent + place[0] and then == _replaced(shown, 0, len(shown), now):
+                made, left = now, then
+                yield ReplaceInLine(number, string, occurrence="first")
+                break
+        else:
+            unsaid[Unsaid.NOT_UNIQUE] += 1
+            continue
+        unsaid[Unsaid.TOO_LONG] += end - start > SOURCE_LIMIT

@@ -1,0 +1,72 @@
+"""Strings of a line that name one place in it, and nothing else."""
+
+from collections.abc import Iterator
+
+FARTHEST_CONTEXT = 256
+"""Characters on each side up to which the shortest context is looked for; beyond, a context that is long enough will
+do, so that the cost stays linear in the line."""
+
+FARTHEST_SLIDE = 64
+"""How far to either side another range is looked for that leaves the same line."""
+
+
+def occurs_once(line: str, string: str) -> bool:
+    """Tell whether a line contains a string exactly once, matches that overlap each other counted."""
+    place = line.find(string)
+    return place >= 0 and line.find(string, place + 1) < 0
+
+
+def naming(line: str, start: int, end: int) -> tuple[int, int]:
+    r"""Return the shortest range around a span of a line whose string occurs once in it; of several, the leftmost.
+
+    A `\r` at the end of the line belongs to it only if the span reaches it: other tools take it for a line break.
+
+    Args:
+        line: The line, which is not empty.
+        start: First character of the span.
+        end: Character after the last one; may be `start`.
+    """
+    length = len(line) - 1 if line.endswith("\r") and end < len(line) else len(line)
+    if start < end and occurs_once(line, line[start:end]):
+        return start, end
+    radius = 1
+    while not occurs_once(line, line[max(0, start - radius) : min(length, end + radius)]):
+        if start <= radius and end + radius >= length:
+            return 0, len(line)
+        radius *= 2
+    first, last = max(0, start - radius), min(length, end + radius)
+    if radius > FARTHEST_CONTEXT:
+        return first, last
+    best = first, last
+    # Whatever holds a string that occurs once occurs once itself: more on the left never asks for more on the right.
+    for left in range(start, first - 1, -1):
+        if not occurs_once(line, line[left:last]):
+            continue
+        while last > end and occurs_once(line, line[left : last - 1]):
+            last -= 1
+        if last - left <= best[1] - best[0]:
+            best = left, last
+    return best
+
+
+def equal_removals(line: str, start: int, end: int, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield the span and then the ranges of its length whose removal leaves the same line, nearest first.
+
+    Args:
+        line: The line.
+        start: First character of the span.
+        end: Character after the last one.
+        low: First character that a range may take.
+        high: Character after the last one.
+    """
+    yield start, end
+    left = right = True
+    for distance in range(1, FARTHEST_SLIDE + 1):
+        left = left and start - distance >= low and line[start - distance] == line[end - distance]
+        right = right and end + distance <= high and line[end + distance - 1] == line[start + distance - 1]
+        if left:
+            yield start - distance, end - distance
+        if right:
+            yield start + distance, end + distance
+        if not (left or right):
+            return
