@@ -1,15 +1,17 @@
-"""From the line numbers that a program writes to those of the document, from 0.
+"""From the line numbers that a program writes to those of the document, from 0; `rendering` goes the other way.
 
 The dialects count differently: from 0 or from 1, through the document or anew in each chunk, with blank lines or
-without. The executor knows one way only. A number that names no line that was shown names none afterwards either, so
-the executor sees that it is outside.
+without. The executor knows one way only. A number that names no line that was shown names none of the chunk's
+afterwards either, so the executor sees that it is outside.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.dialect import Dialect, LineNumbers
 from prox_assets.programs.dialects.parsed import ParseError
+from prox_assets.programs.dialects.rendering import ShownLines
 from prox_assets.programs.operations import (
     MAX_LINE_NUMBER_DIGITS,
     InsertLine,
@@ -19,15 +21,6 @@ from prox_assets.programs.operations import (
 )
 
 _LARGEST = 10**MAX_LINE_NUMBER_DIGITS - 1
-
-Call = Operation | ParseError
-
-
-def shown_lines(lines: Sequence[str], dialect: Dialect) -> Sequence[int]:
-    """Return which lines of a chunk have a number in its prompt, counted from the chunk's first line as 0."""
-    if dialect.shows_blank_lines:
-        return range(len(lines))
-    return [place for place, line in enumerate(lines) if line.strip()]
 
 
 def decided_before(dialect: Dialect, line_numbers: LineNumbers, chunk: Chunk) -> range:
@@ -40,55 +33,45 @@ def decided_before(dialect: Dialect, line_numbers: LineNumbers, chunk: Chunk) ->
 
 
 def number_by_document(
-    calls: Iterable[Call], first_number: int, shown: Sequence[int], chunk: Chunk, earlier: range
-) -> tuple[Call, ...]:
+    calls: Iterable[Operation | ParseError], shown: ShownLines, earlier: range
+) -> tuple[Operation | ParseError, ...]:
     """Return the calls of a chunk's program with the line numbers of the document.
 
-    Where blank lines are not shown, a range that was removed takes the blank lines after each of its lines along, and
-    an inserted line follows them. A range that begins in `earlier` and ends in the chunk begins with the chunk.
+    Where blank lines are not shown, the removal of a line takes the blank lines after it along, and an inserted line
+    follows them. A range that begins in `earlier` and ends in the chunk begins with the chunk instead.
 
     Args:
         calls: What was written.
-        first_number: The number of the chunk's first shown line in them.
-        shown: See `shown_lines`.
-        chunk: Where the chunk is in the document.
+        shown: The lines of the chunk and their numbers.
         earlier: See `decided_before`.
     """
-    numbers = _Numbers(first_number, shown, chunk)
-    return tuple(call if isinstance(call, ParseError) else _numbered(call, numbers, earlier) for call in calls)
+    return tuple(call if isinstance(call, ParseError) else _numbered(call, shown, earlier) for call in calls)
 
 
-class _Numbers:
-    """The line of the document that each number of a chunk's program means."""
-
-    def __init__(self, first_number: int, shown: Sequence[int], chunk: Chunk) -> None:
-        self._first_number = first_number
-        self._shown = shown
-        self._chunk = chunk
-
-    def line(self, number: int) -> int:
-        """Return the line with a number; numbers before the first and after the last line go on beyond the chunk."""
-        place = number - self._first_number
-        if place < 0:
-            line = self._chunk.line_start + place
-        elif place < len(self._shown):
-            line = self._chunk.line_start + self._shown[place]
-        else:
-            line = self._chunk.line_end + 1 + place - len(self._shown)
-        return max(-_LARGEST, min(line, _LARGEST))
-
-    def last(self, number: int) -> int:
-        """Return the last line that goes with the line with a number: the last of the blank lines that follow it."""
-        return self.line(number) if number < self._first_number else self.line(number + 1) - 1
-
-
-def _numbered(operation: Operation, numbers: _Numbers, earlier: range) -> Operation:
+def _numbered(operation: Operation, shown: ShownLines, earlier: range) -> Operation:
     match operation:
         case RemoveLines(start, end):
-            first, last = numbers.line(start), numbers.last(end)
+            first, last = _line(shown, start), _last(shown, end)
             return RemoveLines(earlier.stop if first in earlier and last >= earlier.stop else first, last)
-        case ReplaceInLine(line, source, target, occurrence):
-            return ReplaceInLine(numbers.line(line), source, target, occurrence)
-        case InsertLine(after, text, rank):
-            return InsertLine(numbers.last(after), text, rank)
+        case ReplaceInLine():
+            return replace(operation, line=_line(shown, operation.line))
+        case InsertLine():
+            return replace(operation, after=_last(shown, operation.after))
     return operation
+
+
+def _line(shown: ShownLines, number: int) -> int:
+    """Return the line with a number; numbers before the first and after the last one go on beyond the chunk."""
+    index = number - shown.first_number
+    if index < 0:
+        line = shown.chunk.start + index
+    elif index < len(shown.lines):
+        line = shown.lines[index]
+    else:
+        line = shown.chunk.stop + index - len(shown.lines)
+    return max(-_LARGEST, min(line, _LARGEST))
+
+
+def _last(shown: ShownLines, number: int) -> int:
+    """Return the last line that goes with the line with a number: the last of the blank lines that follow it."""
+    return _line(shown, number) if number < shown.first_number else _line(shown, number + 1) - 1

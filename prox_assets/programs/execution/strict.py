@@ -24,9 +24,10 @@ from types import MappingProxyType
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.dialect import DIALECTS
-from prox_assets.programs.dialects.numbering import decided_before, number_by_document, shown_lines
+from prox_assets.programs.dialects.numbering import decided_before, number_by_document
 from prox_assets.programs.dialects.parsed import ParseError, ParseErrorReason
-from prox_assets.programs.execution.in_line import replace_strings
+from prox_assets.programs.dialects.rendering import ShownLines
+from prox_assets.programs.execution.in_line import Texts, replace_strings
 from prox_assets.programs.execution.judging import Call, Judged, Place, edits, judge
 from prox_assets.programs.execution.line_removal import LineRemoval
 from prox_assets.programs.execution.recording import ChunkRecord, Insertion
@@ -80,7 +81,7 @@ def refine_chunk(
                 record.rewritten = len(text)
             lines = [text]
         else:
-            lines, removed = _edited(lines, chunk, judged, place.first, policy.whole_words, record, own)
+            lines, removed = _edited(lines, chunk, judged, place.first, policy, record, own)
         applied = EditStatus.APPLIED in [call.status for call in judged.calls]
         outcome = ChunkOutcome(chunk.index, Verdict.APPLIED if applied else Verdict.NO_CHANGE, removed)
     return lines, outcome, edits(chunk.index, judged.calls)
@@ -96,14 +97,12 @@ def _read(
     first = policy.first_line_number(chunk)
     if dialect.is_native:
         return calls, Place(first, first + len(lines))
-    if not isinstance(program, str):
-        shown, earlier = range(len(lines)), range(0)
-    else:
-        shown, earlier = shown_lines(lines, dialect), decided_before(dialect, policy.line_numbers, chunk)
-        if not dialect.shows_blank_lines:
-            first = dialect.first_number
-    numbered = number_by_document(calls, first, shown, chunk, earlier)
-    return numbered, Place(chunk.line_start, chunk.line_end + 1, earlier)
+    every = range(chunk.line_start, chunk.line_end + 1)
+    shown, earlier = ShownLines(every, every, first), range(0)
+    if isinstance(program, str):
+        shown = dialect.shown_lines(lines, chunk.line_start, first)
+        earlier = decided_before(dialect, policy.line_numbers, chunk)
+    return number_by_document(calls, shown, earlier), Place(every.start, every.stop, earlier)
 
 
 def _rewritten(
@@ -149,7 +148,7 @@ def _edited(
     chunk: Chunk,
     judged: Judged,
     first_number: int,
-    whole_words: bool,
+    policy: ExecutionPolicy,
     record: ChunkRecord | None,
     formulas: Mapping[int, tuple[Span, ...]],
 ) -> tuple[Sequence[str], tuple[LineRange, ...]]:
@@ -158,7 +157,11 @@ def _edited(
     kept: Sequence[int] = range(len(lines)) if removal is None else removal.kept()
     if record is not None:
         record.kept = kept
-    left = replace_strings(lines, kept, judged.replacements, first_number, whole_words, record, formulas)
+    left: Sequence[str] = lines if removal is None else [lines[line] for line in kept]
+    if judged.replacements:
+        as_shown = not DIALECTS[policy.dialect].shows_blank_lines
+        texts = Texts(lines, kept, left, first_number, as_shown)
+        left = replace_strings(texts, judged.replacements, policy.whole_words, record, formulas)
     if judged.insertions:
         worthless = any(isinstance(call.content, RemoveAll) for call in judged.removals)
         left = _with_insertions(left, kept, judged.insertions, first_number, worthless, record)

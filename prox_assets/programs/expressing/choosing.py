@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from prox_assets.programs.dialects.dialect import Dialect
-from prox_assets.programs.execution.strict import SOURCE_LIMIT
+from prox_assets.programs.execution.judging import SOURCE_LIMIT
 from prox_assets.programs.expressing.changes import Changes, Replaced
 from prox_assets.programs.expressing.strings import equal_removals, naming, occurs_once
 from prox_assets.programs.operations import (
