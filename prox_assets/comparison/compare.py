@@ -16,6 +16,7 @@ from prox_assets.comparison.labelled import LabelledPages
 from prox_assets.comparison.reading import Apart, MatchedDocument, compared_shards, matched_documents
 from prox_assets.comparison.samples import Samples
 from prox_assets.comparison.settings import ComparisonSettings
+from prox_assets.lake.executions import published_execution
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
@@ -154,13 +155,13 @@ def _summary(
 ) -> RefinerSummary:
     said = {table: [lake.require(corpus, table, shard) for shard in shards] for table in _REFINERS}
     refiners = {table: [info.notes.get("refiner") or {} for info in infos] for table, infos in said.items()}
-    chunk = refiners[Table.CHUNK_PROGRAMS]
+    executions = [published_execution(lake, corpus, shard) for shard in shards]
     return RefinerSummary(
         corpus=corpus,
         doc_refiners=_names(refiner.get("name") for refiner in refiners[Table.DOC_PROGRAMS]),
-        chunk_refiners=_names(refiner.get("name") for refiner in chunk),
-        dialects=_names(refiner.get("dialect") for refiner in chunk),
-        policies=len({lake.require(corpus, Table.OUTCOMES, shard).fingerprint for shard in shards}),
+        chunk_refiners=_names(refiner.get("name") for refiner in refiners[Table.CHUNK_PROGRAMS]),
+        dialects=_names(each.configuration["policy"].get("dialect") for each in executions),
+        policies=len({each.fingerprint for each in executions}),
         outcomes={outcome.value: counts.outcomes[side][outcome] for outcome in Outcome},
         documents_kept=sums.estimate(share("kept", "decided")),
         characters_before=sums.total("characters_before"),

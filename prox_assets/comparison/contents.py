@@ -25,7 +25,7 @@ class RefinerSummary(_Contents):
     corpus: str
     doc_refiners: tuple[str, ...] = Field(description="Names of its document refiners; several if shards differ.")
     chunk_refiners: tuple[str, ...]
-    dialects: tuple[str, ...] = Field(description="Dialects of the chunk refiners' programs.")
+    dialects: tuple[str, ...] = Field(description="Dialects in which its programs were executed.")
     policies: int = Field(description="Execution policies of its shards; more than one means that they differ.")
     outcomes: dict[str, int] = Field(description="Documents by outcome.")
     documents_kept: Estimate = Field(description="Share of the documents that have a decision.")

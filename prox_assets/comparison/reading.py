@@ -12,8 +12,8 @@ from prox_assets.comparison.errors import ComparisonError
 from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
-from prox_assets.proof.errors import ProofError
 from prox_assets.proof.outcomes import RefinedShard, refined_shard
+from prox_assets.stages.run import StageError
 
 EXAMPLES = 3
 
@@ -131,7 +131,7 @@ def compared_shards(lake: Lake, corpora: Sequence[str]) -> ComparedShards:
             usable[shard] = tuple(_finished(lake, corpus, shard) for corpus in corpora)
         except RetryableLakeError:
             raise
-        except (ProofError, LakeError) as error:
+        except (StageError, LakeError) as error:
             left_out[shard] = str(error)
     if not usable:
         why = "; ".join(f"{shard}: {reason}" for shard, reason in [*left_out.items()][:EXAMPLES])
