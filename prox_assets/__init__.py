@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prox_assets.orchestration.comparison_component import RefinerComparison as RefinerComparison
     from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
     from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
     from prox_assets.orchestration.overview_component import LakeOverview as LakeOverview
@@ -28,6 +29,7 @@ _COMPONENTS = {
     "RefinementProof": "proof_component",
     "PublishedDataset": "publishing_component",
     "LakeOverview": "overview_component",
+    "RefinerComparison": "comparison_component",
     "TrainingTokens": "tokens_component",
 }
 

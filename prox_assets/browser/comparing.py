@@ -1,51 +1,84 @@
-"""Two refiners side by side: the documents on which two corpora over the same files differ, and one such document.
+"""Refiners side by side: the documents on which two corpora differ, one document under several, a written comparison.
 
-A shard has one refinement at a time, so the second refiner has a corpus of its own in the same lake.
+A shard has one refinement at a time, so every other refiner has a corpus of its own in the same lake.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from prox_assets.browser.corpora import browser_of, named_corpus
+from prox_assets.browser import links
+from prox_assets.browser.corpora import WRITTEN_POLICY, browser_of, named_corpus
 from prox_assets.browser.filters import position_query, read_position
 from prox_assets.browser.reading import place_of
 from prox_assets.browser.templating import page
 from prox_assets.catalog.document_lists import list_differences
 from prox_assets.catalog.lookup import places_of_id
-from prox_assets.catalog.text_diff import DiffLine
+from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
+from prox_assets.comparison.page import render, short_names
+from prox_assets.comparison.write import read_comparison
 from prox_assets.corpora.document import document_id
+from prox_assets.lake.lake import Lake
 
-# Runs of lines on which both agree are folded, except for this many at either end.
+# Runs of lines on which all agree are folded, except for this many at either end.
 CONTEXT_LINES = 3
+
+DROPPED, UNKNOWN = "dropped", "unknown"
+"""What is said of a line whose document was not kept, or is not there, beside the marks of text_diff."""
+SIGNS = {Mark.REMOVED: "\u2212", Mark.EDITED: "\u00b1", Mark.ADDED: "+", DROPPED: "\u00d7", UNKNOWN: "?"}
+"""The sign of what became of a line, so that nobody has to tell colours apart."""
 
 
 @dataclass(frozen=True)
-class PairedLine:
-    """One raw line as two refiners left it; a line that one of them added stands on one side only."""
+class Side:
+    """One refiner's column.
 
-    first: DiffLine | None
-    second: DiffLine | None
+    Attributes:
+        number: What the column is called, counted from 1.
+        corpus: Its corpus.
+        name: The part of the corpus's name that tells it from the others.
+        trace: The document there; None if it has none.
+        gap: Why its lines are not shown; None if they are.
+    """
+
+    number: int
+    corpus: str
+    name: str
+    trace: DocumentTrace | None
+    gap: str | None
+
+
+@dataclass(frozen=True)
+class ComparedLine:
+    """One raw line with what each refiner made of it.
+
+    Attributes:
+        text: The raw line.
+        signs: For each side, what became of the line; None where it was kept as it is.
+        changes: What sides made of it where that is neither keeping nor removing it, and lines that they put after it.
+    """
+
+    text: str
+    signs: tuple[str | None, ...]
+    changes: tuple[tuple[Side, DiffLine], ...]
 
     @property
     def differs(self) -> bool:
-        """Whether the two sides are not the same."""
-        sides = [(line.mark, line.pieces) if line else None for line in (self.first, self.second)]
-        return sides[0] != sides[1]
+        """Whether the refiners that kept the document did not all do the same to it."""
+        return bool(self.changes) or len({*self.signs} - {DROPPED, UNKNOWN}) > 1
 
 
 @dataclass(frozen=True)
-class PairedGroup:
-    """A run of lines; folded where both sides are the same for long."""
+class ComparedGroup:
+    """A run of lines; folded where all refiners agree for long."""
 
-    lines: tuple[PairedLine, ...]
+    lines: tuple[ComparedLine, ...]
     folded: bool
 
 
@@ -68,51 +101,75 @@ def comparison_page(request: Request) -> Response:
     )
 
 
-def pair_page(request: Request) -> Response:
-    """Show one document as two corpora have refined it."""
-    first, second = named_corpus(request, "first"), named_corpus(request, "second")
-    browser = browser_of(request)
-    one = read_trace(browser.lake, place_of(request, first, request.path_params["doc_id"]))
-    row = one.place.source_row if one.file_row is None else one.file_row
-    twin = document_id(second, one.source_file, row)
-    places = places_of_id(browser.lake, twin, [second])
-    if not places:
-        raise HTTPException(404, f"{second} has no document from row {row} of {one.source_file}")
-    two = read_trace(browser.lake, places[0])
-    if one.text_hash != two.text_hash:
-        raise HTTPException(409, f"The raw text has changed between {first} and {second}: read both again")
+def side_by_side_page(request: Request) -> Response:
+    """Show one document as several corpora have refined it; the id is that of the first."""
+    lake = browser_of(request).lake
+    corpora = request.path_params["corpora"].split(",")
+    unknown = [corpus for corpus in corpora if corpus not in lake.corpora()]
+    if unknown or len(set(corpora)) < max(2, len(corpora)):
+        raise HTTPException(
+            404, f"The lake has no corpora {', '.join(unknown)}" if unknown else "Name different corpora"
+        )
+    first = read_trace(lake, place_of(request, corpora[0], request.path_params["doc_id"]))
+    names = short_names(corpora)
+    sides = [_side(lake, number, corpus, names[corpus], first) for number, corpus in enumerate(corpora, 1)]
     return page(
         request,
-        "pair.html",
-        sides=(one, two),
-        groups=folded(paired(one, two)),
+        "side_by_side.html",
+        corpora=corpora,
+        first=first,
+        sides=sides,
+        groups=_groups(compared_lines(first.raw_text, sides), sides),
+        signs=SIGNS,
     )
 
 
-def paired(first: DocumentTrace, second: DocumentTrace) -> list[PairedLine]:
-    """Put the lines of two refinements of one raw text side by side, by their numbers in it."""
-    one, two = _by_number(first), _by_number(second)
-    pairs: list[PairedLine] = []
-    for number in sorted({*one, *two}):
-        left, right = one.get(number, []), two.get(number, [])
-        pairs += [PairedLine(*sides) for sides in zip_longest(left, right)]
-    return pairs
+def _side(lake: Lake, number: int, corpus: str, name: str, first: DocumentTrace) -> Side:
+    if number == 1:
+        return Side(number, corpus, name, first, None)
+    row = first.place.source_row if first.file_row is None else first.file_row
+    places = places_of_id(lake, document_id(corpus, first.source_file, row), [corpus])
+    if not places:
+        return Side(number, corpus, name, None, f"has no document from row {row} of {first.source_file}")
+    trace = read_trace(lake, places[0])
+    changed = trace.text_hash != first.text_hash
+    return Side(number, corpus, name, trace, "has another raw text there: read both again" if changed else None)
 
 
-def _by_number(trace: DocumentTrace) -> dict[int, list[DiffLine]]:
-    """Return the lines by the number of the raw line; an added line goes with the raw line before it."""
-    lines: dict[int, list[DiffLine]] = {}
-    number = 0
-    for group in trace.diff():
-        for line in group.lines:
-            number = line.number if line.number is not None else number
-            lines.setdefault(number, []).append(line)
-    return lines
+def compared_lines(raw: str, sides: Sequence[Side]) -> list[ComparedLine]:
+    """Put what each refiner made of a raw text side by side, line by line."""
+    signs: list[list[str | None]] = [[None] * len(sides) for _ in raw.split("\n")]
+    changes: list[list[tuple[Side, DiffLine]]] = [[] for _ in signs]
+    for place, side in enumerate(sides):
+        trace = side.trace
+        if trace is None or trace.outcome is None or side.gap is not None:
+            for of_line in signs:
+                of_line[place] = UNKNOWN
+            continue
+        number = 0
+        for line in diff_lines(raw, trace.refined_text, trace.provenance):
+            number = number if line.number is None else line.number
+            if trace.refined_text is None:
+                signs[number][place] = DROPPED
+            elif line.mark is not Mark.KEPT:
+                # A line that is put after a removed one does not undo that.
+                signs[number][place] = signs[number][place] or line.mark
+                if line.mark is not Mark.REMOVED:
+                    changes[number].append((side, line))
+    return [
+        ComparedLine(text, tuple(signs[number]), tuple(changes[number])) for number, text in enumerate(raw.split("\n"))
+    ]
 
 
-def folded(lines: Sequence[PairedLine]) -> list[PairedGroup]:
-    """Group lines; the inside of long runs on which both agree is folded."""
-    groups: list[PairedGroup] = []
+def _groups(lines: Sequence[ComparedLine], sides: Sequence[Side]) -> list[ComparedGroup]:
+    """Fold what all agree on; where fewer than two kept the document, whoever judges that has to read all of it."""
+    kept = sum(side.trace is not None and side.trace.refined_text is not None and side.gap is None for side in sides)
+    return folded(lines) if kept > 1 else [ComparedGroup(tuple(lines), folded=False)]
+
+
+def folded(lines: Sequence[ComparedLine]) -> list[ComparedGroup]:
+    """Group lines; the inside of long runs on which all agree is folded."""
+    groups: list[ComparedGroup] = []
     start = 0
     while start < len(lines):
         end = start + 1
@@ -122,15 +179,31 @@ def folded(lines: Sequence[PairedLine]) -> list[PairedGroup]:
         head = CONTEXT_LINES if start else 0
         tail = CONTEXT_LINES if end < len(lines) else 0
         if run[0].differs or len(run) <= head + tail + 1:
-            groups.append(PairedGroup(run, folded=False))
+            groups.append(ComparedGroup(run, folded=False))
         else:
             parts = ((run[:head], False), (run[head : len(run) - tail], True), (run[len(run) - tail :], False))
-            groups += [PairedGroup(part, fold) for part, fold in parts if part]
+            groups += [ComparedGroup(part, fold) for part, fold in parts if part]
         start = end
     return groups
 
 
+def refiners_page(request: Request) -> Response:
+    """Show a written comparison of refiners, with links to its documents."""
+    name = request.path_params["name"]
+    found = read_comparison(browser_of(request).lake, name)
+    if found is None:
+        return page(
+            request,
+            "message.html",
+            404,
+            title=f"There is no comparison {name!r}",
+            detail=f"Run: prox compare {name} --corpora A,B",
+        )
+    return HTMLResponse(render(found, links.side_by_side), headers={"Content-Security-Policy": WRITTEN_POLICY})
+
+
 ROUTES = (
+    Route("/comparisons/{name}", refiners_page),
     Route("/comparisons/{first}/{second}", comparison_page),
-    Route("/comparisons/{first}/{second}/documents/{doc_id}", pair_page),
+    Route("/compare/{corpora}/documents/{doc_id}", side_by_side_page),
 )

@@ -17,6 +17,7 @@ from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.queries.scope import Scope
+from prox_assets.lake.comparisons import comparisons
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
@@ -29,6 +30,9 @@ from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.shard_states import STAGES, State, shard_states
 
 SHARD_ROWS = 50
+
+WRITTEN_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
+"""What a page that was written for opening without a server may do here: nothing runs."""
 
 
 def browser_of(request: Request) -> Browser:
@@ -49,7 +53,16 @@ def home(request: Request) -> Response:
     browser = browser_of(request)
     found = browser.overview.of("", wait=FIRST_PAGE_WAITS)
     names = [] if found else browser.lake.corpora()
-    return page(request, "home.html", found=found, names=names, help=TableHelp, links_of=_pages, most=NOTICES_SHOWN)
+    return page(
+        request,
+        "home.html",
+        found=found,
+        names=names,
+        help=TableHelp,
+        links_of=_pages,
+        most=NOTICES_SHOWN,
+        compared=comparisons(browser.lake),
+    )
 
 
 def _pages(corpus: CorpusOverview) -> list[tuple[str, str]]:
@@ -175,8 +188,7 @@ def report(request: Request) -> Response:
             title=f"{corpus} has no report yet",
             detail=f"Materialize refinement_report, or run: prox report --corpus {corpus}",
         )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
-    return Response(written, media_type="text/html", headers={"Content-Security-Policy": policy})
+    return Response(written, media_type="text/html", headers={"Content-Security-Policy": WRITTEN_POLICY})
 
 
 def metrics(request: Request) -> Response:

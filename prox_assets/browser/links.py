@@ -3,7 +3,7 @@
 Every function takes the address of the server as its last argument; without one, the link is relative to the server.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 
@@ -62,9 +62,14 @@ def comparison(first: str, second: str, query: Mapping[str, object] | None = Non
     return with_query(f"{server.rstrip('/')}/comparisons/{_part(first)}/{_part(second)}", query)
 
 
-def pair(first: str, second: str, doc_id: str) -> str:
-    """Return the address of one document as two corpora have refined it; the id is that of the first."""
-    return f"{comparison(first, second)}/documents/{_part(doc_id)}"
+def refiners(name: str, server: str = "") -> str:
+    """Return the address of a written comparison of refiners."""
+    return f"{server.rstrip('/')}/comparisons/{_part(name)}"
+
+
+def side_by_side(corpora: Sequence[str], doc_id: str, server: str = "") -> str:
+    """Return the address of one document as several corpora have refined it; the id is that of the first."""
+    return f"{server.rstrip('/')}/compare/{','.join(map(_part, corpora))}/documents/{_part(doc_id)}"
 
 
 def with_query(address: str, query: Mapping[str, object] | None) -> str:

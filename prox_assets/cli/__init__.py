@@ -11,6 +11,7 @@ from prox_assets.cli.commands import catalog, judgements, stats
 from prox_assets.cli.commands.apply import apply
 from prox_assets.cli.commands.browse import browse
 from prox_assets.cli.commands.check import check
+from prox_assets.cli.commands.compare import compare
 from prox_assets.cli.commands.compute import compute
 from prox_assets.cli.commands.drift import drift
 from prox_assets.cli.commands.estimate import estimate
@@ -84,6 +85,7 @@ app.add_typer(catalog.app, name="catalog")
 app.add_typer(judgements.app, name="judgements")
 app.command()(overview)
 app.command()(report)
+app.command()(compare)
 app.command()(compute)
 app.command()(drift)
 app.command()(check)

@@ -62,7 +62,7 @@ def sharing(
     return decorate
 
 
-def declare(command: Callable[..., None], options: Sequence[Parameter]) -> None:
+def declare(command: Callable[..., Any], options: Sequence[Parameter]) -> None:
     """Make a function that takes `**given` show these options as its signature, for typer."""
     named = [option.replace(kind=Parameter.KEYWORD_ONLY) for option in options]
     command.__signature__ = Signature(named)  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,6 +1,8 @@
 """The options that describe a corpus and its refinement, and the plan that they make."""
 
 import re
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -9,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from prox_assets.cli.console import fail
-from prox_assets.cli.options import PolicyOption, assignments, policy_values
+from prox_assets.cli.options import PolicyOption, assignments, declare, policy_values
 from prox_assets.corpora.source import FormatName
 from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.refiners.config import RefinerPair
@@ -128,6 +130,17 @@ def planned(
         raise fail(described(error)) from error
     except (RefinerError, ValueError, TypeError, OSError, yaml.YAMLError) as error:
         raise fail(str(error)) from error
+
+
+_OF_ONE_CORPUS = ("corpus", "refiner")
+
+
+def planned_with(**given: Any) -> Callable[[str, str], Planned]:  # noqa: ANN401 (options of `planned`)
+    """Take the options of `planned` but two; return what makes the plan of a corpus, given it and its refiners."""
+    return lambda corpus, refiner: planned(corpus=corpus, refiner=refiner, **given)
+
+
+declare(planned_with, [each for each in signature(planned).parameters.values() if each.name not in _OF_ONE_CORPUS])
 
 
 def plan_of(path: Path) -> RefinementPlan:

@@ -33,7 +33,7 @@ _OWN_FILES = {**dict.fromkeys(Table, ".parquet"), "compacted": ".parquet", "mani
 _OWN_FOLDERS = frozenset(
     {
         *("_resume", "_leases", "_alerts", "_footers", "_jobs", "_labs", "_proofs", "_tokens", "_published"),
-        *("_exports", "_withdrawn", "_overview", TEMPORARY),
+        *("_exports", "_withdrawn", "_overview", "_comparisons", TEMPORARY),
     }
 )
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from prox_assets.machine.capacity import usable_cores
 from prox_assets.machine.devices import find_devices
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_THREADS = re.compile(r", (\d+) threads?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ def processor(threads: int | None = None) -> DeviceUse:
     set_elsewhere = os.environ.get("OMP_NUM_THREADS", "")
     used = threads or (int(set_elsewhere) if set_elsewhere.isdecimal() else usable_cores())
     return DeviceUse(f"{_model()}, {used} {'thread' if used == 1 else 'threads'}")
+
+
+def threads_of(device: str) -> int | None:
+    """Return how many threads the name of a processor says that were used; None for the name of another device."""
+    found = _THREADS.search(device)
+    return int(found[1]) if found else None
 
 
 def devices(count: int) -> DeviceUse:

@@ -58,12 +58,22 @@ def corpus_condition(settings: CorpusSettings) -> dg.AutomationCondition | None:
 
     Shards without metrics do not matter: a shard that cannot be read never holds the report back.
     """
-    if settings.automation is Automation.OFF:
+    return whole_condition(settings.automation or Automation.OFF, "metrics changed")
+
+
+def whole_condition(automation: Automation, changed: str) -> dg.AutomationCondition | None:
+    """Return when an asset without partitions is made from shards: when some have changed and none is being made.
+
+    Args:
+        automation: Whether it is made with nobody clicking.
+        changed: What the UI calls a change.
+    """
+    if automation is Automation.OFF:
         return None
-    measured = AC.any_deps_match(~AC.missing())
+    made = AC.any_deps_match(~AC.missing())
     # A run is not taken as handling the changes that were made during it, so only requests reset this.
     unhandled = AC.any_deps_match(AC.data_version_changed()).since(AC.newly_requested())
-    wanted = (AC.missing() & ~AC.execution_failed() & measured) | unhandled.with_label("metrics changed")
+    wanted = (AC.missing() & ~AC.execution_failed() & made) | unhandled.with_label(changed)
     return wanted & ~AC.any_deps_in_progress() & ~AC.in_progress()
 
 

@@ -1,11 +1,12 @@
-"""What a corpus's folder holds of single documents beside its tables: judgements, the index of documents, the report.
+"""What the lake holds of a corpus's single documents beside its tables: judgements, index, report, comparisons.
 
-None of it is a result: people judge again, and the index and the report are written again from the tables.
+None of it is a result: people judge again, and the others are written again from the tables.
 """
 
 from collections.abc import Collection
 
 from prox_assets.catalog.compaction import FOLDER, Compacted
+from prox_assets.lake.comparisons import forget_comparisons
 from prox_assets.lake.footers import forget_footers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.rewriting import count_with, write_without
@@ -16,7 +17,7 @@ _INDEX = f"{Compacted.DOCUMENT_INDEX}-"
 
 
 def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> None:
-    """Remove documents from a corpus's folder, its tables aside; it can be repeated.
+    """Remove documents of a corpus, its tables aside; it can be repeated.
 
     Args:
         lake: The lake.
@@ -29,6 +30,7 @@ def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> N
     while _remove_judgements(lake, corpus, doc_ids):
         pass  # files that were being merged meanwhile may have brought a row back
     lake.storage.remove(report_path(corpus))
+    forget_comparisons(lake, corpus)
     forget_footers(lake, corpus)
     for name in indices(lake, corpus):
         lake.storage.remove(f"{corpus}/{FOLDER}/{name}")

@@ -79,7 +79,7 @@ def test_reading_and_judging_with_keys(tmp_path, scheme, width):
         hostile = place_of_page(lake, ATTACK[:20])
         for address in (
             links.document(CORPUS, hostile.doc_id),
-            links.pair(CORPUS, "web_two", hostile.doc_id),
+            links.side_by_side((CORPUS, "web_two"), hostile.doc_id),
             links.documents(CORPUS),
             links.comparison(CORPUS, "web_two"),
         ):

@@ -30,7 +30,7 @@ def test_every_address_is_a_page(client):
         links.new_sample(CORPUS, {"edits": "yes"}, server),
         links.sample(CORPUS, "seed", 1, {"shard": SHARD}),
         links.comparison(CORPUS, "web_two", {"only": "one-keeps"}, server),
-        links.pair(CORPUS, "web_two", doc_id),
+        links.side_by_side((CORPUS, "web_two"), doc_id, server),
     ):
         assert client.get(address).status_code == 200, address
 

@@ -73,7 +73,7 @@ def test_every_link_of_every_page_leads_to_a_page(client):
         # Drawing a sample leads somewhere else every time; web_two has no report.
         followed = [link for link in Parsed(page.text).links if link.startswith("/") and "/sample" not in link]
         waiting += [link for link in followed if link != links.report("web_two")]
-    for part in ("/corpora/web/shards/", "/documents/", "/comparisons/web/web_two/documents/", "/report", "/static/"):
+    for part in ("/corpora/web/shards/", "/documents/", "/compare/web,web_two/documents/", "/report", "/static/"):
         assert any(part in address for address in seen), part
 
 
@@ -166,7 +166,7 @@ def test_hostile_text_is_shown_and_nothing_else(lake, client):
     place = place_of_page(lake, ATTACK[:20])
     addresses = [
         links.documents(CORPUS),
-        links.pair(CORPUS, "web_two", place.doc_id),
+        links.side_by_side((CORPUS, "web_two"), place.doc_id),
         links.comparison(CORPUS, "web_two"),
         links.documents(CORPUS, {"text": "<script>alert(1)</script>", "site": '"><script>'}),
         *(links.with_query(links.document(CORPUS, place.doc_id), {"view": v}) for v in ("changes", "refined", "raw")),
@@ -192,12 +192,19 @@ def test_two_refiners_stand_side_by_side(lake, client):
     only = ids(client, links.comparison(CORPUS, "web_two", {"only": "one-keeps"}))
     assert place_of_page(lake, "dropped").doc_id in only
     assert place.doc_id not in only
-    source = client.get(links.pair(CORPUS, "web_two", place.doc_id)).text
-    assert re.search(
-        r'class="pair differs"><div class="line removed"[^>]*><del>Home</del></div>'
-        r'<div class="line kept"[^>]*>Home</div>',
-        source,
-    )
+    source = client.get(links.side_by_side((CORPUS, "web_two"), place.doc_id)).text
+    removed = '<b class="sign removed" title="web: removed" aria-label="web: removed">−</b><b class="sign"></b>'
+    assert source.count(removed) == 2
+    assert re.search(re.escape(removed) + r'</span><div class="texts"><div class="line" dir="auto">Home</div>', source)
+    assert client.get(links.side_by_side((CORPUS, CORPUS), place.doc_id)).status_code == 404
+    assert "no corpora nothing" in client.get(links.side_by_side((CORPUS, "nothing"), place.doc_id)).text
+
+
+def test_a_document_that_one_drops_shows_what_the_other_removes(lake, client):
+    place = place_of_page(lake, "dropped", "web_two")
+    source = client.get(links.side_by_side(("web_two", CORPUS), place.doc_id)).text
+    assert '<b class="sign"></b><b class="sign dropped" title="web: dropped" aria-label="web: dropped">×</b>' in source
+    assert "dropped by document" in source
 
 
 def test_a_sample_is_drawn_once_and_read_in_order(lake, client):

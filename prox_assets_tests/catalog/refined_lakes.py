@@ -7,6 +7,7 @@ from pathlib import Path
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
@@ -27,6 +28,7 @@ class Page:
     keep: float = 0.9
     url: str | None = "https://example.org/page"
     error: str | None = None
+    id: str | None = None
 
 
 PAGES = (
@@ -54,6 +56,7 @@ def refine_pages(
     shard: str = "one.jsonl",
     bad_rows: int = 0,
     policy: ExecutionPolicy | None = None,
+    refiners: RefinerPair | None = None,
 ) -> ShardRun:
     """Take pages through every stage, as one shard of a corpus; a shard of that name is replaced.
 
@@ -65,12 +68,15 @@ def refine_pages(
         shard: Name of the raw file.
         bad_rows: Rows at its end that cannot be read.
         policy: How programs are executed; if None, so that what is emptied is dropped.
+        refiners: Says in which dialect the programs are; ProX by default.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = (json.dumps({"text": page.text, "url": page.url}) for page in pages)
+    named = ({"text": page.text, "url": page.url, **({"id": page.id} if page.id else {})} for page in pages)
+    rows = map(json.dumps, named)
     (folder / shard).write_text("".join(f"{row}\n" for row in rows) + "{broken\n" * bad_rows)
     source = CorpusSource(name=corpus, urls=[str(folder / "*.jsonl")])
-    plan = RefinementPlan(source=source, refiners=preset("rules"), policy=policy or ExecutionPolicy(on_empty="drop"))
+    policy = policy or ExecutionPolicy(on_empty="drop")
+    plan = RefinementPlan(source=source, refiners=refiners or preset("rules"), policy=policy)
     discover_shards(lake, plan, "run-1")
     run = ShardRun(lake, plan, shard, "run-1", force=True)
     read_raw_shard(run)
@@ -81,5 +87,6 @@ def refine_pages(
         FakeChunks(program=lambda text: answers[text].program, error=lambda text: answers[text].error),
     )
     refine_shard(run)
-    measure_shard(run)
+    if not plan.needs_engine:  # else tokens would be counted with the tokenizer of a model that is not there
+        measure_shard(run)
     return run

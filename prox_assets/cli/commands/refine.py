@@ -54,12 +54,29 @@ def refine(
     Results that are current are kept, and a killed run resumes where it stopped. Dagster's assets write the same lake.
     Exits with 1 if an input cannot be read or a shard fails; the other shards are finished all the same.
     """
-    plan = given.plan
-    processes = _processes(plan, workers, gpus)
-    run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     opened = Lake(lake)
+    result = refine_planned(opened, given, limit, _processes(given.plan, workers, gpus))
+    _print_result(opened, given.plan.corpus, result)
+    if result.errors or rejected_whole(result):
+        raise typer.Exit(1)
+
+
+def refine_planned(lake: Lake, given: Planned, limit: int | None, processes: int = 1) -> PipelineResult:
+    """Refine a corpus, show progress, and return what became of its shards.
+
+    Args:
+        lake: The lake.
+        given: The plan.
+        limit: Refine only the first so many documents.
+        processes: Processes at a time; 1 is this one.
+
+    Raises:
+        Exit: Somebody stopped it.
+    """
+    plan = given.plan
+    run_id = f"prox-refine-{uuid.uuid4().hex[:12]}"
     # Two files with the same name belong to one corpus only if the user says so.
-    found = discover_shards(opened, plan, run_id, may_move=given.is_named, whole=given.is_whole)
+    found = discover_shards(lake, plan, run_id, may_move=given.is_named, whole=given.is_whole)
     for warning in found.warnings:
         errors.print(f"[bold yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if found.changed:
@@ -70,13 +87,10 @@ def refine(
         refine_all = partial(refine_shards_in_processes, workers=processes, devices=devices)
     try:
         with progress_on(errors) as report:
-            result = refine_all(opened, plan, found.shards, run_id, limit=limit, report=report)
+            return refine_all(lake, plan, found.shards, run_id, limit=limit, report=report)
     except KeyboardInterrupt:
         say("stopped; finished work is kept, and the same command resumes here")
         raise typer.Exit(130) from None
-    _print_result(opened, plan.corpus, result)
-    if result.errors or rejected_whole(result):
-        raise typer.Exit(1)
 
 
 def _processes(plan: RefinementPlan, workers: int, gpus: int | None) -> int:
@@ -122,6 +136,11 @@ def _print_result(lake: Lake, corpus: str, result: PipelineResult) -> None:
             say("everything was current; there was nothing to do")
         first = next(iter(result.metrics))
         say(f"refined text: {lake.uri(corpus, Table.REFINED, first).rpartition('/')[0]}/*.parquet")
+    print_errors(result)
+
+
+def print_errors(result: PipelineResult) -> None:
+    """Say which shards failed, and why."""
     for shard, error in result.errors.items():
         fail(f"{shard}: {error}")
         if isinstance(error, UnexpectedError):

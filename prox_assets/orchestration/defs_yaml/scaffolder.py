@@ -41,6 +41,16 @@ attributes:
   owners: []
 """
 
+_COMPARISON = """\
+type: {type}
+
+attributes:
+  name: {name}
+  corpora: [my_corpus_rules, my_corpus_cascade] # refined from the same raw files, each by another refiner
+  automation: eager # or off
+  owners: []
+"""
+
 
 class _Scaffolder(Scaffolder):
     """Writes a defs.yaml to start from."""
@@ -65,3 +75,9 @@ class TrainingTokensScaffolder(_Scaffolder):
     """Writes that of token files."""
 
     template = _TOKENS
+
+
+class RefinerComparisonScaffolder(_Scaffolder):
+    """Writes that of a comparison."""
+
+    template = _COMPARISON

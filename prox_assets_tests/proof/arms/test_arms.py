@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from prox_assets.training.data.tables import read_table
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import proof_of, refine
+from prox_assets_tests.stages.shard_runs import with_floor
 
 RULES = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
 ARMS: list[dict[str, Any]] = [
@@ -308,3 +310,25 @@ def test_level_chunk_needs_a_corpus_without_dropped_documents_and_replaced_text_
     refine_pages(lake, tmp_path / "raw", tuple(Page("new " + page.text, url=page.url) for page in pages))
     with pytest.raises(ProofError, match="the text of arm refined has been replaced"):
         list(arm_texts(lake, folder, "refined"))
+
+
+def test_the_corpus_of_a_refiner_of_another_dialect_is_an_arm(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path / "lake")
+    texts = [f"menu\npage {number} says it\nfooter" for number in range(12)]
+    edits = "remove_lines(1, 1)\nreplace_str(2, 'says', 'tells')\nadd_line(3, 1, 'an added line')"
+    programs = [edits, "remove_all()"] * 6
+    pages = [Page(text, url=f"https://{number}.example") for number, text in enumerate(texts)]
+    refine_pages(lake, tmp_path / "raw", tuple(pages))
+    answered = tuple(replace(page, program=program) for page, program in zip(pages, programs, strict=True))
+    refine_pages(lake, tmp_path / "raw", answered, corpus="ultra", refiners=with_floor(0.5, "ultrax"))
+    settings, folder = proof_of(tmp_path / "proof", {"kind": "refined", "corpora": {"web": "ultra"}}, corpus="web")
+    write_documents(lake, settings, folder)
+    write_arm(lake, settings, folder, "raw")
+    write_arm(lake, settings, folder, "refined")
+    raw = dict(arm_texts(lake, folder, "raw"))
+    assert raw
+    for position, text in arm_texts(lake, folder, "refined"):
+        number = texts.index(raw[position])
+        assert text == ("" if number % 2 else f"page {number} tells it\nfooter\nan added line")
+    reasons = {row["reason"] for row in read_table(folder.arm("refined"))}
+    assert reasons == {None, "dropped_by_chunks: judged_worthless"}

@@ -1,0 +1,46 @@
+"""Where comparisons of refiners lie: `_comparisons/{name}/index.html` and `comparison.json`, beside the corpora.
+
+A comparison spans corpora and shows samples of their documents, so a withdrawal from one of them takes it away.
+"""
+
+import json
+
+from prox_assets.lake.lake import Lake
+
+COMPARISONS = "_comparisons"
+PAGE = "index.html"
+NUMBERS = "comparison.json"
+
+
+def comparison_path(name: str, file: str = PAGE) -> str:
+    """Return the path of a comparison's file, relative to the lake."""
+    return f"{COMPARISONS}/{name}/{file}"
+
+
+def comparisons(lake: Lake) -> list[str]:
+    """Return the names of the comparisons of a lake.
+
+    Raises:
+        LakeError: The lake cannot be listed.
+    """
+    return [name for name in lake.storage.list_folders(COMPARISONS) if lake.storage.exists(comparison_path(name))]
+
+
+def forget_comparisons(lake: Lake, corpus: str) -> None:
+    """Remove the comparisons of a corpus, and those of which nobody can tell what they show; it can be repeated.
+
+    Raises:
+        LakeError: The lake cannot be read or written.
+    """
+    for name in lake.storage.list_folders(COMPARISONS):
+        if corpus in _corpora_of(lake, name, corpus):
+            for file in (PAGE, NUMBERS):
+                lake.storage.remove(comparison_path(name, file))
+
+
+def _corpora_of(lake: Lake, name: str, otherwise: str) -> list[str]:
+    numbers = lake.storage.read_bytes(comparison_path(name, NUMBERS))
+    try:
+        return list(json.loads(numbers or b"")["corpora"])
+    except (ValueError, TypeError, KeyError):
+        return [otherwise]
