@@ -179,7 +179,7 @@ class SampleLine(_Contents):
 
     number: int = Field(description="Counted from 0.")
     text: str = Field(description="Its beginning.")
-    removed_by: str | None = Field(description="The corpus whose refiner alone removes it; null for the opening.")
+    removed_by: str | None = Field(description="Corpus whose refiner alone removes it; null for one of the longest.")
 
 
 class Sample(_Contents):

@@ -92,7 +92,7 @@ class Samples:
         document = batch.documents[place]
         names = self._corpora[first], self._corpora[second]
         both = kind is SampleKind.LINES
-        lines = _differing_lines(batch, place, first, second, names) if both else _opening(batch, place)
+        lines = _differing_lines(batch, place, first, second, names) if both else _longest(batch, place)
         return Sample(
             kind=kind,
             first=names[0],
@@ -133,9 +133,10 @@ def _differing_lines(batch: Batch, place: int, first: int, second: int, names: t
         yield SampleLine(number=number, text=_short(text[number]), removed_by=by[line])
 
 
-def _opening(batch: Batch, place: int) -> Iterator[SampleLine]:
+def _longest(batch: Batch, place: int) -> Iterator[SampleLine]:
+    """Yield the longest lines, in order: the first ones of a page are often menus, whatever the page is about."""
     text = batch.documents[place].raw.text.split("\n")
-    for number in batch.visible[place][:LINES].tolist():
+    for number in sorted(heapq.nlargest(LINES, batch.visible[place].tolist(), key=lambda number: len(text[number]))):
         yield SampleLine(number=number, text=_short(text[number]), removed_by=None)
 
 

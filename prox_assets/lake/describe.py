@@ -14,7 +14,8 @@ INTRODUCTION = f"""# The lake
 `source_row`. The lake is a local folder or an object-store URL. Beside the corpora lie `_resume/` (unfinished
 inference), `_leases/` (who is writing), `_alerts/` (how many incidents are open), `_footers/` (what footers and
 shards' records say, so that they are read once), `_jobs/` (what jobs on a cluster tell) and, in a local lake, `_tmp/`
-(unfinished files), `_overview/` (the overview of all corpora); nothing in them is a result. Results of
+(unfinished files), `_overview/` (the overview of all corpora), `_comparisons/` ([refiners](comparing.md) on the
+same files); nothing in them is a result. Results of
 [proofs](proof.md), which span corpora, are in `_proofs/`, [token files](tokens.md) in `_tokens/`, and
 [data sets to publish](publishing.md) in `_published/`, unless they were written elsewhere: `_exports/` says where.
 `_withdrawn/` says which documents must not be in the lake, and must stay.

@@ -1,6 +1,7 @@
 """What a comparison counts, on programs whose results can be counted by hand."""
 
 import json
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from pydantic import ValidationError
 
 from prox_assets.comparison.contents import Comparison, RefinerSummary, SampleKind
 from prox_assets.comparison.errors import ComparisonError
+from prox_assets.comparison.page import render
 from prox_assets.comparison.settings import ComparisonSettings
 from prox_assets.corpora.sample import sample_source
 from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.training.data.pages import COLUMNS
+from prox_assets.training.data.vocabulary import train_tokenizer
 from prox_assets.training.evaluation.measures import word_f1
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.comparison.lakes import CORPORA, ONE, SHARD, TEXTS, TWO, compared, pages, three_refiners
@@ -263,3 +266,22 @@ def test_the_sample_by_rules_and_by_lines(tmp_path: Path) -> None:
 
 def _metrics(lake: Lake, summary: RefinerSummary, shard: str) -> list[dict[str, int]]:
     return list(lake.rows(summary.corpus, Table.SHARD_METRICS, shard))
+
+
+def test_tokens_are_those_of_the_given_tokenizer(lake: Lake, tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(iter(TEXTS), 300, (), 512)
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    found = compared(lake, tokenizer=str(tmp_path / "tokenizer"))
+    one = found.refiners[0]
+
+    def count(texts: Iterable[str]) -> int:
+        return sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
+
+    kept = "about rivers", TEXTS[1], "\nabout hills\nmore hills", TEXTS[4]
+    assert (one.tokens_before, one.tokens_after) == (count(TEXTS), count(kept))
+    assert one.tokens_kept is not None
+    assert one.tokens_kept.value == pytest.approx(count(kept) / count(TEXTS))
+    cost = found.costs[0]
+    assert cost.raw_tokens == pytest.approx(count(TEXTS))
+    assert cost.per_billion_tokens(cost.core_hours) == pytest.approx(cost.core_hours / count(TEXTS) * 1e9)
+    assert "tokens kept" in render(found)

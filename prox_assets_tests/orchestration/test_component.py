@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import yaml
 
+import prox_assets
 from prox_assets import RefinedCorpus
 from prox_assets.engines import devices
 from prox_assets.engines.config import TransformersEngineConfig, VllmEngineConfig
@@ -148,7 +149,9 @@ def dg_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_dg(project: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(project), "DAGSTER_HOME": "", "COLUMNS": "200"}
+    # The checkout under test comes before whatever is installed.
+    path = os.pathsep.join((str(project), str(Path(prox_assets.__file__).parent.parent)))
+    environment = {**os.environ, "PYTHONPATH": path, "DAGSTER_HOME": "", "COLUMNS": "200"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment.pop("DAGSTER_HOME")
     result = subprocess.run(["dg", *arguments], cwd=project, env=environment, capture_output=True, text=True)
@@ -166,10 +169,12 @@ def test_dg_lists_scaffolds_and_checks_the_component(dg_project: Path) -> None:
     assert component(**attributes).settings.pool_of_inference == "cpu_model"
 
     run_dg(dg_project, "scaffold", "defs", "prox_assets.LakeOverview", "all_corpora")
+    run_dg(dg_project, "scaffold", "defs", "prox_assets.RefinerComparison", "two_refiners")
     run_dg(dg_project, "check", "yaml")
     listed = run_dg(dg_project, "list", "defs", "--json")
     assert "my_pages/refined_shards" in listed
     assert "lake/overview" in listed
+    assert "two_refiners/comparison" in listed
 
 
 def test_the_plan_of_a_file_keeps_its_fingerprints() -> None:

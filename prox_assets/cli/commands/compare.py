@@ -9,10 +9,10 @@ import typer
 from pydantic import ValidationError
 
 from prox_assets.browser import links
-from prox_assets.cli.commands.refine import print_errors, refine_planned, rejected_whole
 from prox_assets.cli.console import errors, fail, plain_errors, say
 from prox_assets.cli.options import LakeOption, sharing
 from prox_assets.cli.plan_options import Planned, corpus_name, planned_with
+from prox_assets.cli.refining import print_errors, refine_planned, rejected_whole
 from prox_assets.cli.views.comparison import print_comparison
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.comparison.compare import compare as compare_corpora

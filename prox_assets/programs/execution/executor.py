@@ -98,16 +98,13 @@ def _execute_strictly(
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
     done = 0
-    # Whether all that was shown so far was judged worthless, and all else is blank.
-    worthless = any(program is not None for _, program, _ in programs)
+    worthless = spared = False  # whether some chunk was judged worthless, and whether one was not
     for chunk, program, truncated in programs:
-        worthless = worthless and not any(map(str.strip, lines[done : chunk.line_start]))
         output += lines[done : chunk.line_start]
         done = chunk.line_end + 1
         shown = lines[chunk.line_start : done]
         if program is None:
             output += shown
-            worthless = worthless and not any(map(str.strip, shown))
             chunks.append(ChunkOutcome(chunk.index, Verdict.SKIPPED))
             continue
         record = None
@@ -116,12 +113,15 @@ def _execute_strictly(
             records.append(record)
         left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record, formulas)
         output += left
-        worthless = worthless and not left and _judges_worthless(chunk_edits)
+        if not left and not spared and _judges_worthless(chunk_edits):
+            worthless = True
+        else:
+            spared = True
         chunks.append(chunk_outcome)
         edits += chunk_edits
-    if worthless and not any(map(str.strip, lines[done:])):
-        return dropped(text, chunks, edits, Reason.JUDGED_WORTHLESS)
     output += lines[done:]
+    if worthless and not spared and not any(map(str.strip, output)):  # only lines that nobody judged are left
+        return dropped(text, chunks, edits, Reason.JUDGED_WORTHLESS)
     refined = "\n".join(output)
     # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
     # removed, nothing was kept.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from prox_assets.programs.dialects.parsed import ParseError
@@ -60,11 +60,11 @@ class Judged:
     """
 
     calls: list[Call]
-    errors: int = 0
-    removals: list[Call] = field(default_factory=list)
-    replacements: list[Call] = field(default_factory=list)
-    insertions: list[tuple[Call, InsertLine]] = field(default_factory=list)
-    rewrites: list[tuple[Call, Rewrite]] = field(default_factory=list)
+    errors: int
+    removals: list[Call]
+    replacements: list[Call]
+    insertions: list[tuple[Call, InsertLine]]
+    rewrites: list[tuple[Call, Rewrite]]
 
 
 class Place(NamedTuple):
@@ -95,7 +95,7 @@ class Place(NamedTuple):
 
 def judge(contents: Iterable[Operation | ParseError], place: Place) -> Judged:
     """Return the calls of a program, with a status where one will not be executed."""
-    judged = Judged([Call(content) for content in contents])
+    judged = Judged([Call(content) for content in contents], 0, [], [], [], [])
     seen: dict[Operation | tuple[int, int], int] = {}
     searches: dict[int | None, int] = {}
     first, end, _ = place
@@ -163,9 +163,9 @@ def edits(chunk_index: int, calls: Iterable[Call]) -> list[Edit]:
         else:
             operation, arguments = call_name(content), arguments_json(call_arguments(content))
         status = call.status or EditStatus.NO_CHANGE
-        records.append(
-            Edit(chunk_index, position, operation, arguments, status, call.characters_removed, call.characters_added)
-        )
+        removed, added = call.characters_removed, call.characters_added
+        # `Edit(...)` without the call of a Python function: creating records is most of the work here.
+        records.append(tuple.__new__(Edit, (chunk_index, position, operation, arguments, status, removed, added)))
     return records
 
 

@@ -85,10 +85,15 @@ def replace_all_at_once(
     effort_left = _EFFORT_ALWAYS_ALLOWED + EFFORT_PER_CHARACTER * len(text)
     growth_left = _GROWTH_ALWAYS_ALLOWED + GROWTH_PER_CHARACTER * len(text)
     protected_ends = [end for _, end in protected]
+    # What is the same for all matches of a search: its effort too, and whether they must be whole words.
+    parts = [
+        (*search[:3], 1 + len(search.source) // _SOURCE_CHARACTERS_PER_EFFORT, whole_words and search.at is None)
+        for search in searches
+    ]
     while upcoming:
         start, _, order = upcoming[0]
-        source, target, owner, at = searches[order]
-        effort_left -= 1 + len(source) // _SOURCE_CHARACTERS_PER_EFFORT
+        source, target, owner, effort, whole = parts[order]
+        effort_left -= effort
         if effort_left < 0 or growth_left < 0:
             return None
         end = start + len(source)
@@ -99,12 +104,12 @@ def replace_all_at_once(
         elif protected and (part := bisect_right(protected_ends, start)) < len(protected) and protected[part][0] < end:
             tally.protected += 1
             resume = protected_ends[part]  # every match that begins before it takes something of this part
-        elif whole_words and at is None and cuts_word(text, start):
+        elif whole and cuts_word(text, start):
             tally.cut_words += 1
             # A long run of letters may match at every letter, so jump to its end.
             boundaries = boundaries or _word_boundaries(text)
             resume = boundaries.find(1, start + 1)
-        elif whole_words and at is None and cuts_word(text, end):
+        elif whole and cuts_word(text, end):
             tally.cut_words += 1
             resume = start + 1
         else:
@@ -116,7 +121,7 @@ def replace_all_at_once(
             if replacements is not None:
                 replacements.append(Replacement(start, end, len(target)))
             done = resume = end
-        following = text.find(source, resume) if at is None else -1
+        following = text.find(source, resume) if whole or searches[order].at is None else -1
         if following < 0:
             heapq.heappop(upcoming)
         else:
