@@ -21,6 +21,8 @@ from prox_assets.testing.tiny_qwen import make_tiny_qwen3
 from prox_assets_tests.released_messages import use_own_messages
 from prox_assets_tests.stages.shard_runs import write_pages
 
+pytestmark = pytest.mark.timeout(600)  # a model is trained for half a minute of a free core
+
 NOISY = "Home\nLog in\nA ferry crosses the strait.\n\nIt takes an hour | Share\nSubscribe"
 WORTHLESS = "404\nNot found"
 CLEAN = "The harbour froze in March.\nIt thawed in May."
@@ -79,7 +81,9 @@ def overfitted(own_messages, tmp_path_factory) -> Path:
     """One model for both dialects: the system message says which one to write."""
     answers = [answer for each in ANSWERS.values() for answer in each]
     probed = [page.text for page in PROBE_PAGES]
-    folder = make_tiny_qwen3(tmp_path_factory.mktemp("overfitted"), texts=[*PAGES * 3, *answers * 3, *probed])
+    # With whole words as tokens, prompts are short and training takes seconds.
+    texts = [*PAGES, *answers, *probed] * 3
+    folder = make_tiny_qwen3(tmp_path_factory.mktemp("overfitted"), texts=texts, vocab_size=1500)
     tokenizer = load_tokenizer(folder)
     pairs = []
     for name, programs in ANSWERS.items():
@@ -90,7 +94,7 @@ def overfitted(own_messages, tmp_path_factory) -> Path:
         pairs += [
             (chunks[0].planned.prompt_token_ids, answer.token_ids) for chunks, answer in zip(made, wanted, strict=True)
         ]
-    assert overfit(folder, pairs, steps=150) < 0.01
+    assert overfit(folder, pairs, steps=80) < 0.05
     return folder
 
 
