@@ -1,6 +1,8 @@
 """Fuzz the parser and both executors with a million broken programs: `python -m benchmarks.fuzz_programs`.
 
-Every input is generated from the seed and its number (`prox_assets/testing/program_mutations.py`) and checked against
+`--dialect` takes the dialect of another refiner, or `mixed` for all in turn; those run through strict execution only.
+Every input is generated from the seed and its number (`prox_assets/testing/program_mutations.py`, of other dialects
+than ProX `prox_assets/testing/dialect_inputs.py`) and checked against
 `prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline per input. An input that
 breaks an invariant is printed with its number; `--seed S --first N --programs 1` runs it alone. Add it to
 `prox_assets_tests/programs/execution/test_hostile_programs.py`.
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import psutil
 from hypothesis import HealthCheck, Phase, given, settings
@@ -29,7 +32,8 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.peak import peak_bytes
 from benchmarks.support.released_code import EXECUTOR, load_module
-from prox_assets.programs import ExecutionPolicy, parse
+from prox_assets.programs import DIALECTS, DialectName, ExecutionPolicy
+from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input, mixed_input
 from prox_assets.testing.program_cases import chunked_documents
 from prox_assets.testing.program_invariants import (
     Released,
@@ -39,7 +43,7 @@ from prox_assets.testing.program_invariants import (
     check_reference,
     check_strict,
 )
-from prox_assets.testing.program_mutations import HostileInput, hostile_input
+from prox_assets.testing.program_mutations import HostileInput
 
 BATCH = 1_000
 # Inputs are a few kilobytes, apart from bombs of up to a megabyte, on which linear work takes tens of milliseconds.
@@ -106,22 +110,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--programs", type=positive, default=1_000_000, help="minimum programs, several per input")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--dialect", choices=("prox", *NEW_DIALECTS, "mixed"), default="prox")
     parser.add_argument("--processes", type=positive, default=multiprocessing.cpu_count())
     parser.add_argument("--reference", type=Path, help="checkout of GAIR-NLP/ProX whose executor to compare with")
     options = parser.parse_args(arguments)
     if options.reference and not (options.reference / EXECUTOR).is_file():
         parser.error(f"{options.reference} has no {EXECUTOR}: --reference takes a checkout of GAIR-NLP/ProX")
+    if options.reference and options.dialect != "prox":
+        parser.error("--reference compares programs of the dialect prox")
     checkout = str(options.reference) if options.reference else None
     started = time.monotonic()
     total, broken = BatchResult(), False
-    if not options.first:
+    if not options.first and options.dialect == "prox":
         total.add(with_hypothesis(options.seed, round(options.programs * HYPOTHESIS_SHARE), checkout))
     for result in _batches(options, checkout):
         total.add(result)
         for number, problem in result.failures:
             broken = True
-            print(f"input {number} of seed {options.seed}: {problem}", flush=True)
-    _report(total, options.seed, time.monotonic() - started)
+            print(f"input {number} of seed {options.seed}, {options.dialect}: {problem}", flush=True)
+    _report(total, options, time.monotonic() - started)
     return 1 if broken or total.failures else 0
 
 
@@ -150,13 +157,16 @@ def with_hypothesis(seed: int, examples: int, checkout: str | None) -> BatchResu
     return result
 
 
-def run_batch(seed: int, first: int, count: int, checkout: str | None) -> BatchResult:
-    """Run inputs `first` to `first + count - 1`."""
+def run_batch(
+    dialect: DialectName | Literal["mixed"], seed: int, first: int, count: int, checkout: str | None
+) -> BatchResult:
+    """Run inputs `first` to `first + count - 1` of a dialect, or of all but ProX in turn ("mixed")."""
     result, released = BatchResult(), _released(checkout)
     for number in range(first, first + count):
         before = _fresh_peak()
         try:
-            check(hostile_input(seed, number), number, result, released)
+            case = mixed_input(seed, number) if dialect == "mixed" else dialect_input(dialect, seed, number)
+            check(case, number, result, released)
         except Exception as error:
             # No input may raise anything.
             result.failures.append((number, f"{type(error).__name__}: {str(error)[:500]}"))
@@ -174,18 +184,22 @@ def check(case: HostileInput, number: int, result: BatchResult, released: Releas
         Exception: Anything else the code under test raises, including TooSlowError.
     """
     result.inputs += 1
+    dialect = case.policy.dialect
     with _timed("strict", STRICT_SECONDS, number, result):
         for item in case.programs:
             result.programs += 1
             if isinstance(item.program, str):
-                parsed = parse(item.program)
+                parsed = DIALECTS[dialect].parse(item.program)
                 result.operations += len(parsed.operations)
                 result.errors += len(parsed.errors)
-                check_parsing(item.program)
-                check_document(case.text, item.program)
+                check_parsing(item.program, dialect)
+                if dialect == "prox":
+                    check_document(case.text, item.program)
         refinement = check_strict(case)
         check_provenance(case, refinement)
     result.outcomes[refinement.outcome.value] += 1
+    if dialect != "prox":
+        return
     with _timed("reference", REFERENCE_SECONDS, number, result):
         result.released += check_reference(case.text, case.programs, released)
 
@@ -227,7 +241,7 @@ def _batches(options: argparse.Namespace, checkout: str | None) -> Iterator[Batc
         while done < options.programs or pending:
             while done < options.programs and len(pending) < 2 * options.processes:
                 count = min(BATCH, options.programs - done)
-                future = pool.submit(run_batch, options.seed, following, count, checkout)
+                future = pool.submit(run_batch, options.dialect, options.seed, following, count, checkout)
                 pending[future] = following
                 following += count
             finished = next(as_completed(pending))
@@ -261,9 +275,9 @@ def _fresh_peak() -> int:
     return psutil.Process().memory_info().rss
 
 
-def _report(total: BatchResult, seed: int, seconds: float) -> None:
+def _report(total: BatchResult, options: argparse.Namespace, seconds: float) -> None:
     rows = [
-        ("programs", f"{total.programs:,} (seed {seed}) for {total.inputs:,} documents"),
+        ("programs", f"{total.programs:,} of {options.dialect} (seed {options.seed}) for {total.inputs:,} documents"),
         ("operations parsed, fragments that are none", f"{total.operations:,}, {total.errors:,}"),
         ("documents also run through the released code", f"{total.released:,}"),
         *((f"outcome {name}", f"{count:,}") for name, count in sorted(total.outcomes.items())),

@@ -8,16 +8,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from prox_assets.programs import (
+    DIALECTS,
     ChunkProgram,
-    Edit,
+    DialectName,
     EditStatus,
     ExecutionPolicy,
-    Normalize,
     Outcome,
     Reason,
     Refinement,
-    RemoveAllLines,
-    RemoveLines,
     SegmentKind,
     Verdict,
     decide_document,
@@ -26,27 +24,28 @@ from prox_assets.programs import (
     parse,
     render,
 )
+from prox_assets.programs.dialects.canonical import parse as parse_canonical
 from prox_assets.programs.execution.reference import (
     ReferenceExecutionError,
     execute_chunk_program,
     execute_doc_program,
     trace,
 )
+from prox_assets.testing.program_expectations import can_become, expected_lines
 from prox_assets.testing.program_mutations import HostileInput
 
 REFERENCE = ExecutionPolicy(mode="reference")
 # The released code builds a set of every line number that a program names, so larger programs are not given to it.
 RELEASED_LINE_NUMBERS = 100_000
-STATES_AT_MOST = 100_000
 
 Released = Callable[[str, str], str]
 
 
-def check_parsing(program: str) -> None:
+def check_parsing(program: str, dialect: DialectName = "prox") -> None:
     """Check that parsed operations render to a program that parses to the same, and that errors quote the program."""
-    parsed = parse(program)
+    parsed = DIALECTS[dialect].parse(program)
     if parsed.operations:
-        again = parse(render(parsed.operations))
+        again = (parse if dialect == "prox" else parse_canonical)(render(parsed.operations))
         assert again.operations == parsed.operations, "parse(render(x)) is not x"
         assert not again.errors, "a rendered program has errors"
     for error in parsed.errors:
@@ -54,28 +53,25 @@ def check_parsing(program: str) -> None:
 
 
 def check_strict(case: HostileInput) -> Refinement:
-    """Check that strict execution only keeps lines, removes lines and makes replacements that programs name."""
+    """Check that strict execution does what the calls ask for that it says it applied, and nothing else."""
     refinement = execute(case.text, case.programs, case.policy)
     check_numbers(case.text, refinement)
     edits = iter(refinement.edits)
-    allowed: list[tuple[str, list[tuple[str, str]]]] = []
-    lines = case.text.split("\n")
-    done = 0
-    for item in case.programs:
-        allowed += [(line, []) for line in lines[done : item.chunk.line_start]]
-        done = item.chunk.line_end + 1
-        allowed += _allowed_lines(lines[item.chunk.line_start : done], item, case.policy, edits)
-    allowed += [(line, []) for line in lines[done:]]
+    expected = expected_lines(case.text, case.programs, case.policy, edits)
     assert next(edits, None) is None, "there are more edits than calls"
     if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
         assert refinement.text == "", "a dropped document has text"
+        worthless = refinement.reason is Reason.JUDGED_WORTHLESS
+        assert worthless or case.policy.on_empty == "drop", "a document is dropped that no program called worthless"
+        assert not worthless or not any(line.strip() for line, _ in expected), "what nobody judged is dropped"
         check_verdicts(case.text, case.programs, refinement)
         return refinement
     check_reverting(case, refinement)
     result = refinement.text.split("\n")
-    assert len(result) == len(allowed), f"{len(result)} lines are left where {len(allowed)} were kept"
-    for left, (line, pairs) in zip(result, allowed, strict=True):
-        assert left == line or _can_become(line, left, pairs), f"{left!r} is not {line!r} with replacements {pairs!r}"
+    # A document that lost all its lines stays as it was, unless it was blank.
+    assert len(result) == max(len(expected), 1), f"{len(result)} lines are left where {len(expected)} were kept"
+    for left, (line, pairs) in zip(result, expected, strict=False):
+        assert left == line or can_become(line, left, pairs), f"{left!r} is not {line!r} with replacements {pairs!r}"
     check_verdicts(case.text, case.programs, refinement)
     return refinement
 
@@ -84,14 +80,22 @@ def check_provenance(case: HostileInput, refinement: Refinement) -> None:
     """Check that the map from refined to raw text covers the refined text, and that copied characters match."""
     same, provenance = execute_with_provenance(case.text, case.programs, case.policy)
     assert same == refinement, "recording changes the result"
-    done = 0
+    done = raw_done = put_in = 0
     for segment in provenance.segments:
-        assert segment.refined_start == done, "segments leave a gap"
-        done = segment.refined_end
+        assert segment.refined_start == done < segment.refined_end, "segments leave a gap"
+        assert raw_done <= segment.raw_start <= segment.raw_end <= len(case.text), "raw ranges are out of order"
+        done, raw_done = segment.refined_end, segment.raw_end
+        assert (segment.raw_start == segment.raw_end) == (segment.kind is SegmentKind.INSERTED), "a range has no kind"
+        if segment.kind is not SegmentKind.COPIED:
+            put_in += segment.refined_end - segment.refined_start
         if segment.kind is SegmentKind.COPIED:
             raw = case.text[segment.raw_start : segment.raw_end]
             assert refinement.text[segment.refined_start : segment.refined_end] == raw, "copied text differs"
     assert done == len(refinement.text), "segments end too early"
+    if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
+        added = sum(edit.characters_added for edit in refinement.edits)
+        # The first line of a text that holds nothing but inserted lines has no line break of its own.
+        assert added - 1 <= put_in <= added, "what was put in does not add up with the edits"
 
 
 def check_reference(text: str, programs: Sequence[ChunkProgram], released: Released | None = None) -> bool:
@@ -174,68 +178,24 @@ def check_verdicts(text: str, programs: Sequence[ChunkProgram], refinement: Refi
         applied = applied_by.get(outcome.chunk_index, set())
         assert (outcome.verdict is Verdict.SKIPPED) == (item.program is None), "what has a program is not skipped"
         assert (outcome.verdict is Verdict.APPLIED) == bool(applied), f"{outcome.verdict} with {applied} applied"
-        assert bool(outcome.removed_lines) == ("remove_lines" in applied), "a removal without its lines"
+        removals = {"remove_lines", "remove_all"} & applied
+        assert bool(outcome.removed_lines) == bool(removals), "a removal without its lines"
         gone += [line for start, end in outcome.removed_lines for line in range(start, end + 1)]
     assert len(gone) == len(set(gone)), "a line is removed twice"
     assert all(0 <= line <= last for line in gone), "what is no line is removed"
     if refinement.outcome is not Outcome.DROPPED_BY_CHUNKS:
-        assert refinement.lines_after == refinement.lines_before - len(gone), "removed lines do not add up"
+        there = refinement.lines_before - len(gone) + sum(_lines_added(programs, refinement))
+        assert refinement.lines_after == max(there, 1), "removed lines do not add up"
 
 
-def _allowed_lines(
-    lines: list[str], item: ChunkProgram, policy: ExecutionPolicy, edits: Iterator[Edit]
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the lines of a chunk that must be kept, each with the replacements that may have been made in it."""
-    if item.program is None:
-        return [(line, []) for line in lines]
-    assert isinstance(item.program, str)
-    calls = parse(item.program).calls or (None,)
-    first = item.chunk.line_start if policy.line_numbers == "document" else 0
-    removed: set[int] = set()
-    pairs: list[tuple[str, str]] = []
-    for call in calls:
-        edit = next(edits, None)
-        assert edit is not None, "there are fewer edits than calls"
-        if edit.status is not EditStatus.APPLIED:
-            continue
-        assert not item.truncated, "a program that was cut off is carried out"
-        match call:
-            case RemoveLines(start, end):
-                removed.update(range(start - first, end - first + 1))
-            case RemoveAllLines():
-                removed.update(range(len(lines)))
-            case Normalize(source, target):
-                pairs.append((source, target))
-                if call.verbatim:
-                    pairs.append(call.verbatim)
-            case _:
-                raise AssertionError(f"{call} is said to be applied")
-    assert removed <= set(range(len(lines))), "lines outside the chunk are removed"
-    return [(line, pairs) for number, line in enumerate(lines) if number not in removed]
-
-
-def _can_become(before: str, after: str, pairs: Sequence[tuple[str, str]]) -> bool:
-    """Tell whether one line becomes the other by replacing some occurrences of sources, none of them twice.
-
-    This is a search that tries the likeliest step first. If STATES_AT_MOST states are not enough, the line passes the
-    check; that takes a line of thousands of characters with a source that may match at each of them.
-    """
-    pending, seen = [(0, 0)], {(0, 0)}
-    while pending and len(seen) < STATES_AT_MOST:
-        here, there = pending.pop()
-        if here == len(before) and there == len(after):
-            return True
-        steps = [(here + 1, there + 1)] if before[here : here + 1] == after[there : there + 1] != "" else []
-        steps += [
-            (here + len(source), there + len(target))
-            for source, target in pairs
-            if source and before.startswith(source, here) and after.startswith(target, there)
-        ]
-        for step in steps:
-            if step not in seen:
-                seen.add(step)
-                pending.append(step)
-    return bool(pending)
+def _lines_added(programs: Sequence[ChunkProgram], refinement: Refinement) -> Iterator[int]:
+    chunks = {item.chunk.index: item.chunk for item in programs}
+    for edit in refinement.edits:
+        if edit.status is EditStatus.APPLIED and edit.operation == "insert_line":
+            yield 1
+        elif edit.status is EditStatus.APPLIED and edit.operation == "rewrite":
+            chunk = chunks[edit.chunk_index]
+            yield json.loads(edit.arguments)["text"].count("\n") - (chunk.line_end - chunk.line_start)
 
 
 def _line_numbers(text: str, joined: str) -> int:

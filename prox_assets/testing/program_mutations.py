@@ -60,11 +60,8 @@ class HostileInput:
 def hostile_input(seed: int, number: int) -> HostileInput:
     """Return the input with that number; the same seed and number give the same input on every machine."""
     choose = random.Random(seed * 1_000_003 + number)
-    text = _text(choose)
-    line_count = text.count("\n") + 1
-    chunks = pack_lines([1] * line_count, choose.randint(1, min(line_count, choose.choice([1, 4, 40, 40]))))
-    if len(chunks) > 40:  # thousands of one-line chunks with a program each would only be slow
-        chunks = pack_lines([1] * line_count, 1 + line_count // choose.randint(1, 8))
+    text = page_text(choose)
+    chunks = page_chunks(choose, text)
     programs = [
         ChunkProgram(
             chunk,
@@ -76,13 +73,23 @@ def hostile_input(seed: int, number: int) -> HostileInput:
     return HostileInput(text, programs, choose.choice(POLICIES))
 
 
-def _text(choose: random.Random) -> str:
+def page_text(choose: random.Random) -> str:
+    """Return the text of a document: mostly a few lines, sometimes tens of thousands of characters."""
     kind = choose.random()
     if kind < 0.01:
         unit = choose.choice(["a", "ab ", "\n", "a\n", "中", "x" * 99 + " "])
         return unit * (choose.choice(LONG) // len(unit))
     lines = choose.choice([0, 1, 1, 2, 3, 5, 10, 30])
     return "\n".join(" ".join(choose.choices(WORDS, k=choose.choice([0, 1, 3, 8]))) for _ in range(lines))
+
+
+def page_chunks(choose: random.Random, text: str) -> list[Chunk]:
+    """Return the chunks of a document, at most about forty."""
+    line_count = text.count("\n") + 1
+    chunks = pack_lines([1] * line_count, choose.randint(1, min(line_count, choose.choice([1, 4, 40, 40]))))
+    if len(chunks) > 40:  # thousands of one-line chunks with a program each would only be slow
+        chunks = pack_lines([1] * line_count, 1 + line_count // choose.randint(1, 8))
+    return chunks
 
 
 def _program(choose: random.Random, text: str, chunk: Chunk) -> str:
