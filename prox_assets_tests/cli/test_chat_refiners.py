@@ -8,14 +8,15 @@ from typer.testing import CliRunner
 
 from prox_assets.cli import app
 from prox_assets.engines.config import VllmEngineConfig
+from prox_assets.engines.open import open_engine
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.model.tokenization import load_tokenizer
+from prox_assets.refiners.open import open_chunk_refiner
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.prompts.makers import ChunkPromptMaker
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.refiners.session import RefinerSession
 from prox_assets.testing.tiny_models import overfit
 from prox_assets.testing.tiny_qwen import make_tiny_qwen3
 from prox_assets_tests.released_messages import use_own_messages
@@ -136,14 +137,16 @@ def test_a_trace_shows_the_program_and_its_replay_is_equal(refined):
 
 @pytest.mark.vllm
 def test_vllm_writes_the_same_programs(overfitted):
-    engine = VllmEngineConfig(enforce_eager=True, core_process="child", max_num_seqs=4)
+    config = VllmEngineConfig(dtype="bfloat16", enforce_eager=True, core_process="same", max_num_seqs=4)
     documents = [RefinerInput(str(number), text) for number, text in enumerate(PAGES)]
-    for name, programs in ANSWERS.items():
-        chunk = named_refiners(f"{name}={overfitted}").chunk
-        with RefinerSession(chunk, "chunk", engine) as session:
-            found = {each.doc_id: each.rows[0] for each in session.chunk_refiner().write_programs(documents)}
-        assert [found[str(number)].program for number in range(len(PAGES))] == programs
-        assert {row.finish_reason for row in found.values()} == {"stop"}
+    with open_engine(config, str(overfitted)) as engine:
+        for name, programs in ANSWERS.items():
+            chunk = named_refiners(f"{name}={overfitted}").chunk
+            assert chunk is not None
+            refiner = open_chunk_refiner(chunk, engine, overfitted)
+            found = {each.doc_id: each.rows[0] for each in refiner.write_programs(documents)}
+            assert [found[str(number)].program for number in range(len(PAGES))] == programs
+            assert {row.finish_reason for row in found.values()} == {"stop"}
 
 
 def test_a_model_that_does_not_answer_in_its_dialect_is_refused_and_without_the_probe_its_pages_stay(
