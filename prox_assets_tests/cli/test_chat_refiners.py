@@ -154,18 +154,21 @@ def test_a_model_that_does_not_answer_in_its_dialect_is_refused_and_without_the_
 ):
     random = make_tiny_qwen3(tmp_path / "random", seed=1)
     pages = write_pages(tmp_path / "pages.jsonl", PAGES)
-    output = prox("refine", pages, "--lake", tmp_path / "probed", "--refiner", f"ultrax={random}", expected=1)
-    assert "did not answer the 8 sample pages properly" in " ".join(output.split())
+    file = tmp_path / "random.yaml"
     for dialect, system in (("ultrax", "Clean."), ("rescraper", "Clean."), ("refinex", None), ("dataorchestra-np", "")):
-        settings = {"name": "random", "level": "chunk", "model": str(random), "dialect": dialect, "probe": False}
-        settings |= {"max_new_tokens": 24, "window": 1024} | ({} if system is None else {"system_message": system})
-        file = tmp_path / f"{dialect}.yaml"
+        settings = {"name": "random", "level": "chunk", "model": str(random), "dialect": dialect, "max_new_tokens": 24}
+        settings |= {"window": 1024} | ({} if system is None else {"system_message": system})
         file.write_text(f"chunk: {settings}\n")
+        output = prox("refine", pages, "--lake", tmp_path / "probed", "--refiner", file, expected=1)
+        assert "did not answer the 8 sample pages properly" in " ".join(output.split())
+        file.write_text(f"chunk: { ({**settings, 'probe': False}) }\n")
         lake = tmp_path / dialect
         prox("refine", pages, "--lake", lake, "--refiner", file)
         assert [row["text"] for row in stored(lake, Table.REFINED)] == PAGES
-        edits = stored(lake, Table.OUTCOMES)
-        assert all(row["outcome"] == "kept_unchanged" for row in edits)
+        outcomes = stored(lake, Table.OUTCOMES)
+        assert all(row["outcome"] == "kept_unchanged" for row in outcomes)
+        assert all(row["operations_failed"] for row in outcomes)
+        assert {row["verdict"] for row in stored(lake, Table.CHUNK_OUTCOMES)} <= {"refused", "cut_off"}
         assert all(row["program"] for row in stored(lake, Table.CHUNK_PROGRAMS))
 
 
