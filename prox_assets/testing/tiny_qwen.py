@@ -35,6 +35,7 @@ def make_tiny_qwen3(
     folder: Path,
     *,
     texts: Sequence[str] = (),
+    vocab_size: int = 600,
     chat_template: str = CHAT_TEMPLATE,
     max_position_embeddings: int = 32768,
     seed: int = 0,
@@ -44,6 +45,7 @@ def make_tiny_qwen3(
     Args:
         folder: Where to save; created if missing.
         texts: Texts that the tokenizer is trained on, beside some with programs. It can encode any text regardless.
+        vocab_size: Upper bound on the vocabulary, without added tokens.
         chat_template: The chat template, in Jinja; saved as chat_template.jinja.
         max_position_embeddings: The context window in tokens.
         seed: Seed of the weights.
@@ -63,7 +65,7 @@ def make_tiny_qwen3(
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     tokenizer.train_from_iterator([*texts, *_PROGRAM_TEXTS * 3, *DEFAULT_TEXTS], trainer)
     tokenizer.add_special_tokens([END_OF_TEXT, CHAT_START, CHAT_END])

@@ -8,18 +8,21 @@ from typer.testing import CliRunner
 
 from prox_assets.cli import app
 from prox_assets.engines.config import VllmEngineConfig
+from prox_assets.engines.open import open_engine
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.model.tokenization import load_tokenizer
+from prox_assets.refiners.open import open_chunk_refiner
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.refiners.probe_pages import PROBE_PAGES
 from prox_assets.refiners.prompts.makers import ChunkPromptMaker
 from prox_assets.refiners.protocol import RefinerInput
-from prox_assets.refiners.session import RefinerSession
 from prox_assets.testing.tiny_models import overfit
 from prox_assets.testing.tiny_qwen import make_tiny_qwen3
 from prox_assets_tests.released_messages import use_own_messages
 from prox_assets_tests.stages.shard_runs import write_pages
+
+pytestmark = pytest.mark.timeout(600)  # a model is trained for half a minute of a free core
 
 NOISY = "Home\nLog in\nA ferry crosses the strait.\n\nIt takes an hour | Share\nSubscribe"
 WORTHLESS = "404\nNot found"
@@ -79,7 +82,9 @@ def overfitted(own_messages, tmp_path_factory) -> Path:
     """One model for both dialects: the system message says which one to write."""
     answers = [answer for each in ANSWERS.values() for answer in each]
     probed = [page.text for page in PROBE_PAGES]
-    folder = make_tiny_qwen3(tmp_path_factory.mktemp("overfitted"), texts=[*PAGES * 3, *answers * 3, *probed])
+    # With whole words as tokens, prompts are short and training takes seconds.
+    texts = [*PAGES, *answers, *probed] * 3
+    folder = make_tiny_qwen3(tmp_path_factory.mktemp("overfitted"), texts=texts, vocab_size=1500)
     tokenizer = load_tokenizer(folder)
     pairs = []
     for name, programs in ANSWERS.items():
@@ -90,7 +95,7 @@ def overfitted(own_messages, tmp_path_factory) -> Path:
         pairs += [
             (chunks[0].planned.prompt_token_ids, answer.token_ids) for chunks, answer in zip(made, wanted, strict=True)
         ]
-    assert overfit(folder, pairs, steps=150) < 0.01
+    assert overfit(folder, pairs, steps=80) < 0.05
     return folder
 
 
@@ -132,14 +137,16 @@ def test_a_trace_shows_the_program_and_its_replay_is_equal(refined):
 
 @pytest.mark.vllm
 def test_vllm_writes_the_same_programs(overfitted):
-    engine = VllmEngineConfig(enforce_eager=True, core_process="child", max_num_seqs=4)
+    config = VllmEngineConfig(dtype="bfloat16", enforce_eager=True, core_process="same", max_num_seqs=4)
     documents = [RefinerInput(str(number), text) for number, text in enumerate(PAGES)]
-    for name, programs in ANSWERS.items():
-        chunk = named_refiners(f"{name}={overfitted}").chunk
-        with RefinerSession(chunk, "chunk", engine) as session:
-            found = {each.doc_id: each.rows[0] for each in session.chunk_refiner().write_programs(documents)}
-        assert [found[str(number)].program for number in range(len(PAGES))] == programs
-        assert {row.finish_reason for row in found.values()} == {"stop"}
+    with open_engine(config, str(overfitted)) as engine:
+        for name, programs in ANSWERS.items():
+            chunk = named_refiners(f"{name}={overfitted}").chunk
+            assert chunk is not None
+            refiner = open_chunk_refiner(chunk, engine, overfitted)
+            found = {each.doc_id: each.rows[0] for each in refiner.write_programs(documents)}
+            assert [found[str(number)].program for number in range(len(PAGES))] == programs
+            assert {row.finish_reason for row in found.values()} == {"stop"}
 
 
 def test_a_model_that_does_not_answer_in_its_dialect_is_refused_and_without_the_probe_its_pages_stay(
@@ -147,18 +154,21 @@ def test_a_model_that_does_not_answer_in_its_dialect_is_refused_and_without_the_
 ):
     random = make_tiny_qwen3(tmp_path / "random", seed=1)
     pages = write_pages(tmp_path / "pages.jsonl", PAGES)
-    output = prox("refine", pages, "--lake", tmp_path / "probed", "--refiner", f"ultrax={random}", expected=1)
-    assert "did not answer the 8 sample pages properly" in " ".join(output.split())
+    file = tmp_path / "random.yaml"
     for dialect, system in (("ultrax", "Clean."), ("rescraper", "Clean."), ("refinex", None), ("dataorchestra-np", "")):
-        settings = {"name": "random", "level": "chunk", "model": str(random), "dialect": dialect, "probe": False}
-        settings |= {"max_new_tokens": 24, "window": 1024} | ({} if system is None else {"system_message": system})
-        file = tmp_path / f"{dialect}.yaml"
+        settings = {"name": "random", "level": "chunk", "model": str(random), "dialect": dialect, "max_new_tokens": 24}
+        settings |= {"window": 1024} | ({} if system is None else {"system_message": system})
         file.write_text(f"chunk: {settings}\n")
+        output = prox("refine", pages, "--lake", tmp_path / "probed", "--refiner", file, expected=1)
+        assert "did not answer the 8 sample pages properly" in " ".join(output.split())
+        file.write_text(f"chunk: { ({**settings, 'probe': False}) }\n")
         lake = tmp_path / dialect
         prox("refine", pages, "--lake", lake, "--refiner", file)
         assert [row["text"] for row in stored(lake, Table.REFINED)] == PAGES
-        edits = stored(lake, Table.OUTCOMES)
-        assert all(row["outcome"] == "kept_unchanged" for row in edits)
+        outcomes = stored(lake, Table.OUTCOMES)
+        assert all(row["outcome"] == "kept_unchanged" for row in outcomes)
+        assert all(row["operations_failed"] for row in outcomes)
+        assert {row["verdict"] for row in stored(lake, Table.CHUNK_OUTCOMES)} <= {"refused", "cut_off"}
         assert all(row["program"] for row in stored(lake, Table.CHUNK_PROGRAMS))
 
 

@@ -45,7 +45,9 @@ def program_examples(
         RefinerError: The prompt format is still "auto", or does not fit the window.
     """
     if config.prompt_format not in ("llama2-chat", "plain"):
-        raise RefinerError(f"{config.name}: training needs prompt_format llama2-chat or plain, not auto.")
+        raise RefinerError(
+            f"{config.name}: training needs prompt_format llama2-chat or plain, not {config.prompt_format}."
+        )
     if config.level == "doc":
         return _document_examples(config, tokenizer, rows)
     return _chunk_examples(config, tokenizer, rows, random.Random(seed))  # noqa: S311 (nothing secret)
