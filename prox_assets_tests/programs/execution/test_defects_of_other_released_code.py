@@ -5,12 +5,13 @@ PROX_RESCRAPER_CHECKOUT name checkouts, the vectors are checked against the rele
 """
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from benchmarks.support.released_executors import released_rescraper, released_ultrax
+from benchmarks.support.released_executors import ReleasedExecutor, released_rescraper, released_ultrax
 from prox_assets.programs import DIALECTS, ChunkProgram, ExecutionPolicy, Refinement, execute, pack_lines
 from prox_assets_tests.programs.cases import statuses
 
@@ -251,24 +252,28 @@ def test_rescraper_in_strict_mode_does_not_have_it(text, programs, released, str
     assert run("rescraper", text, programs, "strict").text == strict
 
 
-@pytest.mark.skipif("PROX_ULTRAX_CHECKOUT" not in os.environ, reason="PROX_ULTRAX_CHECKOUT names no checkout")
-def test_the_released_ultrax_code_has_the_defects():
-    execute_released = released_ultrax(Path(os.environ["PROX_ULTRAX_CHECKOUT"]))
-    for vector in ULTRAX:
-        text, programs, released, _ = vector.values
-        found = execute_released(text, in_chunks(text, programs), ExecutionPolicy(mode="reference", dialect="ultrax"))
-        assert (found or "") == released, vector.id
+@pytest.mark.parametrize(("text", "programs", "released", "strict"), ULTRAX)
+def test_the_released_ultrax_code_has_the_defect(text, programs, released, strict):
+    assert as_released("ultrax", text, programs) == released
 
 
-@pytest.mark.skipif("PROX_RESCRAPER_CHECKOUT" not in os.environ, reason="PROX_RESCRAPER_CHECKOUT names no checkout")
-def test_the_released_rescraper_code_has_the_defects():
-    execute_released = released_rescraper(Path(os.environ["PROX_RESCRAPER_CHECKOUT"]))
-    for vector in RESCRAPER:
-        text, programs, released, _ = vector.values
-        found = execute_released(
-            text, in_chunks(text, programs), ExecutionPolicy(mode="reference", dialect="rescraper")
-        )
-        assert (found or "") == released, vector.id
+@pytest.mark.parametrize(("text", "programs", "released", "strict"), RESCRAPER)
+def test_the_released_rescraper_code_has_the_defect(text, programs, released, strict):
+    assert as_released("rescraper", text, programs) == released
+
+
+def as_released(dialect: Dialect, text: str, programs: list[str]) -> str:
+    policy = ExecutionPolicy(mode="reference", dialect=dialect)
+    return released_executor(dialect)(text, in_chunks(text, programs), policy) or ""
+
+
+@cache
+def released_executor(dialect: Dialect) -> ReleasedExecutor:
+    variable = f"PROX_{dialect.upper()}_CHECKOUT"
+    if variable not in os.environ:
+        pytest.skip(f"{variable} names no checkout")
+    load = released_ultrax if dialect == "ultrax" else released_rescraper
+    return load(Path(os.environ[variable]))
 
 
 # What goes wrong and leaves the text as it was: strict mode says so
