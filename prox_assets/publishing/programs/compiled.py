@@ -4,13 +4,13 @@ A refiner's answer holds more than what took effect: strings that occur nowhere,
 of lines. None of it is needed to repeat the result, and the strings may be text of the page. So only calls that changed
 the text are published; where these alone do not give the same text, the whole programs are.
 
-What programs of other dialects than those of ProX did is published in the canonical one, so that whoever applies it
-needs to know neither windows that overlap nor blank lines that have no number.
+Programs of other dialects than ProX are published as canonical calls, with the line numbers of the document, so whoever
+applies them need not know how each refiner counts; or, where that does not do, as replacements of spans.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
@@ -23,36 +23,39 @@ from prox_assets.programs import (
     Edit,
     EditStatus,
     ExecutionPolicy,
-    Normalize,
     Operation,
-    RemoveAllLines,
-    RemoveLines,
     SegmentKind,
     execute,
     execute_with_provenance,
+    operation_of,
     render,
     stored_programs,
 )
-from prox_assets.programs.expressing.changes import changes_of
-from prox_assets.programs.expressing.express import express, nothing_else_decides
-from prox_assets.publishing.programs.counting import strings_of
+from prox_assets.publishing.programs.counting import strings_in
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.stages.execution.document_refinement import DocumentFate
 
 Row = dict[str, Any]
 
-_PROX = ("prox", "line-labels")
-"""Dialects whose calls are published as they are."""
-_CANONICAL = DIALECTS["canonical"]
-
 BY_PROGRAMS = "by_programs"
 """Kind of a replacement that programs made."""
+
+
+def published_policy(policy: ExecutionPolicy) -> ExecutionPolicy:
+    """Return how published programs are executed.
+
+    Reference mode reads what models wrote, so programs of that mode stay as they were written.
+    """
+    if policy.mode == "reference" or DIALECTS[policy.dialect].is_native:
+        return policy
+    return replace(policy, dialect="canonical", line_numbers="document")
 
 
 def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: ExecutionPolicy) -> Row:
     """Return the columns `chunks` and `replacements` of a document that is kept.
 
     Where personal data is replaced and the programs name some, the whole change is published as replacements of spans.
+    `run` gives the refined text under `published_policy(policy)`.
 
     Args:
         document: Its row of `documents`.
@@ -66,38 +69,19 @@ def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: E
     text, refined = document["text"], fate.text
     if text == refined or fate.refinement is None:
         return {"chunks": [], "replacements": []}
-    for programs, replacements in _ways(text, chunks, fate, policy):
-        if run(text, programs, replacements, policy) == refined:
+    stored = stored_programs(text, chunks, policy)
+    published = published_policy(policy)
+    replacements = [asdict(one) for one in fate.personal_data]
+    whole = _as_text(stored, policy) if published == policy else None
+    for programs in (_that_took_effect(chunks, fate.refinement.edits), whole):
+        if programs is None or _names_personal_data(programs, published):
+            programs, replacements = [], _spans(text, stored, fate, policy)
+        if run(text, programs, replacements, published) == refined:
             return {"chunks": programs, "replacements": replacements}
     raise ProgramsError(
         f"the programs of document {document['doc_id']} do not give its refined text when they are executed from what "
         "would be published: please report it"
     )
-
-
-def _ways(
-    text: str, chunks: Sequence[Row], fate: DocumentFate, policy: ExecutionPolicy
-) -> Iterator[tuple[list[Row], list[Row]]]:
-    """Yield the programs and replacements that may give a document's refined text, the shortest first."""
-    stored = stored_programs(text, chunks, policy)
-    replacements = [asdict(one) for one in fate.personal_data]
-    is_prox = policy.dialect in _PROX
-    if is_prox and fate.refinement is not None:
-        ways = [_that_took_effect(chunks, fate.refinement.edits), _as_text(stored, policy)]
-    elif policy.mode == "strict":
-        ways = [_canonically(text, stored, fate, policy)]
-    else:
-        raise ProgramsError(
-            f"programs of the dialect {policy.dialect} that were executed in reference mode cannot be published alone: "
-            "execute them strictly, or publish the text"
-        )
-    for programs in ways:
-        if not _names_personal_data(programs, policy):
-            yield programs, replacements
-        else:
-            yield [], _spans(text, stored, fate, policy)
-    if not is_prox:
-        yield [], _spans(text, stored, fate, policy)
 
 
 def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: ExecutionPolicy) -> str | None:
@@ -108,7 +92,7 @@ def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: E
     """
     if chunks:
         programs = [ChunkProgram(_lines(row), row["program"]) for row in chunks]  # pyright: ignore[reportArgumentType]
-        refinement = execute(text, programs, policy if policy.dialect in _PROX else nothing_else_decides(_CANONICAL))
+        refinement = execute(text, programs, policy)
         if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
             return None
         text = refinement.text
@@ -123,16 +107,10 @@ def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: E
 
 
 def _names_personal_data(programs: Sequence[Row], policy: ExecutionPolicy) -> bool:
-    strings = (string for row in programs for string in strings_of(row["program"] or "") if policy.personal_data)
+    if not policy.personal_data:
+        return False
+    strings = (string for row in programs for string in strings_in(row["program"] or "", policy.dialect))
     return any(find(string, policy.personal_data) for string in strings)
-
-
-def _canonically(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy: ExecutionPolicy) -> list[Row]:
-    """Return one canonical program for what programs did to the whole document."""
-    left = fate.text if fate.left_by_programs is None else fate.left_by_programs
-    _, provenance = execute_with_provenance(text, stored, policy)
-    said = express(text, left, changes_of(text, left or "", provenance), _CANONICAL)
-    return [_row((0, text.count("\n")), said.program)] if left != text else []
 
 
 def _spans(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy: ExecutionPolicy) -> list[Row]:
@@ -152,7 +130,7 @@ def _spans(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy
     for segment in provenance.segments:
         if segment.raw_start > done:
             add(done, segment.raw_start, "")
-        if segment.kind is SegmentKind.REPLACED:
+        if segment.kind is not SegmentKind.COPIED:
             piece = (fate.text or "")[segment.refined_start : segment.refined_end]
             add(segment.raw_start, segment.raw_end, piece)
         done = segment.raw_end
@@ -176,13 +154,7 @@ def _that_took_effect(chunks: Sequence[Row], edits: Sequence[Edit]) -> list[Row]
 
 def _operations(edits: Iterator[Edit]) -> Iterator[Operation]:
     for edit in edits:
-        arguments = json.loads(edit.arguments)
-        if edit.operation == "normalize":
-            yield Normalize(arguments["source_str"], arguments["target_str"])
-        elif arguments.get("all"):
-            yield RemoveAllLines()
-        else:
-            yield RemoveLines(arguments["line_start"], arguments["line_end"])
+        yield operation_of(edit.operation, json.loads(edit.arguments))
 
 
 def _as_text(stored: Sequence[ChunkProgram], policy: ExecutionPolicy) -> list[Row]:
