@@ -34,7 +34,9 @@ from prox_assets.programs.operations import (
     RemoveLines,
     ReplaceInLine,
     Rewrite,
+    operation_of,
     render,
+    strings_of,
 )
 from prox_assets.programs.policy import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.refinement import (
@@ -100,9 +102,11 @@ __all__ = [
     "expected_f1_cutoff",
     "labelled_program",
     "line_cutoff",
+    "operation_of",
     "operations_from_probabilities",
     "pack_lines",
     "parse",
     "render",
     "stored_programs",
+    "strings_of",
 ]

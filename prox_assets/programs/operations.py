@@ -3,9 +3,9 @@
 The dialects parse programs; the executor runs them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from prox_assets.programs.string_literals import quote
 
@@ -189,6 +189,43 @@ def call_arguments(operation: Operation) -> dict[str, int | str | bool]:
             return {}
 
 
+def operation_of(name: str, arguments: Mapping[str, Any]) -> Operation:
+    """Return the operation with that canonical name and those arguments; the inverse of `call_name`, `call_arguments`.
+
+    Raises:
+        ValueError: There is none.
+    """
+    values = dict(arguments)
+    try:
+        match name:
+            case "keep_doc" | "drop_doc" | "keep_chunk" | "remove_all":
+                return _WITHOUT_ARGUMENTS[name](**values)
+            case "remove_lines":
+                return RemoveAllLines() if values == {"all": True} else RemoveLines(**_without("line_", values))
+            case "normalize":
+                return Normalize(**_without("_str", values))
+            case "replace_in_line":
+                return ReplaceInLine(**_without("_str", values))
+            case "insert_line":
+                return InsertLine(**values)
+            case "rewrite":
+                return Rewrite(**values)
+    except TypeError as error:
+        raise ValueError(f"{name} has no arguments like {values}") from error
+    raise ValueError(f"there is no operation {name!r}")
+
+
+def strings_of(operation: Operation) -> tuple[str, ...]:
+    """Return the strings that an operation searches for or puts into a text."""
+    match operation:
+        case Normalize(source, target) | ReplaceInLine(_, source, target):
+            return source, target
+        case InsertLine(_, text) | Rewrite(text):
+            return (text,)
+        case _:
+            return ()
+
+
 def render(operations: Iterable[Operation]) -> str:
     """Return the canonical program: one call per line, keyword arguments, double-quoted strings with escapes.
 
@@ -196,6 +233,13 @@ def render(operations: Iterable[Operation]) -> str:
     so does `dialects.prox.parse` for the operations that ProX has.
     """
     return "\n".join(map(_render_call, operations))
+
+
+_WITHOUT_ARGUMENTS = {"keep_doc": KeepDoc, "drop_doc": DropDoc, "keep_chunk": KeepChunk, "remove_all": RemoveAll}
+
+
+def _without(part: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace(part, ""): value for name, value in arguments.items()}
 
 
 def _render_call(operation: Operation) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from prox_assets.programs import DialectName, chunk_grammar
 from prox_assets.refiners import config
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
@@ -198,3 +199,13 @@ def test_a_refiner_comes_back_from_its_stored_form(settings):
     stored = RefinerConfig(**settings)
     assert RefinerConfig.model_validate(stored.model_dump()) == stored
     assert RefinerConfig.model_validate_json(stored.model_dump_json()) == stored
+
+
+@pytest.mark.parametrize("dialect", ["prox", "ultrax", "rescraper", "refinex", "dataorchestra-np"])
+def test_constrained_chunk_programs_follow_the_grammar_of_their_dialect(dialect: DialectName):
+    settings = {**CHUNK, "dialect": dialect, "keep_call": "untouch_doc", "range_keywords": ("start", "end")}
+    constrained = RefinerConfig(**settings, constrained=True)
+
+    assert RefinerConfig(**settings).grammar is None
+    assert constrained.grammar == chunk_grammar("untouch_doc", "start", "end", dialect=dialect)
+    assert constrained.fingerprint(FILES) != RefinerConfig(**settings).fingerprint(FILES)

@@ -45,8 +45,8 @@ class Dialect:
 
     @property
     def is_native(self) -> bool:
-        """Whether calls name lines by the numbers that `ExecutionPolicy.first_line_number` starts from."""
-        return self.name in ("prox", "line-labels", "canonical")
+        """Whether edits hold line numbers as the program has them; those of others hold the document's, from 0."""
+        return self.name in ("prox", "line-labels")
 
     def shown_lines(self, lines: Sequence[str], line_start: int, first_number: int) -> ShownLines:
         """Return which lines of a chunk are shown, for `render`.

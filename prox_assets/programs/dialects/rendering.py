@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from prox_assets.programs.operations import InsertLine, Operation, RemoveLines, ReplaceInLine, call_name
+from prox_assets.programs.operations import InsertLine, Operation, RemoveLines, ReplaceInLine
 from prox_assets.programs.operations import render as render_canonically
 
 
@@ -22,11 +22,6 @@ class CannotSayError(ValueError):
         self.operation = operation
         what = "a program without calls" if operation is None else render_canonically([operation])
         super().__init__(f"{dialect} cannot say {what}")
-
-    @property
-    def operation_name(self) -> str | None:
-        """The canonical name of the operation's function."""
-        return None if self.operation is None else call_name(self.operation)
 
 
 @dataclass(frozen=True, slots=True)

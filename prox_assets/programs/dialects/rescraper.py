@@ -11,8 +11,8 @@ Source: github.com/cxcscmu/ReScraper, model cx-cmu/ReScraper. An answer looks li
 
 The decision is `<keep>`, `<edit>`, `<delete>` or `<rewrite>`. Lines are numbered from 1. `rm` removes lines, `sub` the
 first occurrence of a JSON string in one line, and only `<edit>` may hold `sub`. After `<rewrite>` follows a new text;
-after `<keep>` and `<delete>` follows nothing. A decision to delete or to rewrite comes with its extraction: all of an
-answer is read, none of it twice.
+after `<keep>` and `<delete>` follows nothing. A decision to delete or to rewrite comes with an extraction too, and
+its removals are operations like any others.
 
 The released reader takes an `<edit>` of which it cannot read a line as the text of the page, an unknown decision as the
 text after it, and writes calls that leaked into a rewrite into the corpus. All of them are errors here.

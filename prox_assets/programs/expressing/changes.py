@@ -97,18 +97,7 @@ def changes_between(text: str, refined: str, removed: Sequence[LineRange]) -> Ch
 
 
 def _edits(refined: str, provenance: Provenance) -> Iterator[_Edit]:
-    """Yield all that differs between the texts, in order, no two touching each other."""
-    edit = _Edit(0, 0, "")
-    for new in _pieces(refined, provenance):
-        if new.start <= edit.end:
-            edit = _Edit(edit.start, max(edit.end, new.end), edit.text + new.text)
-        else:
-            yield edit
-            edit = new
-    yield edit
-
-
-def _pieces(refined: str, provenance: Provenance) -> Iterator[_Edit]:
+    """Yield all that differs between the texts, in order."""
     done = 0
     for segment in provenance.segments:
         if segment.raw_start > done:
@@ -129,9 +118,11 @@ def _changes(lines: Sequence[str], edits: Iterable[_Edit]) -> Changes:
     replaced: dict[int, list[Replaced]] = {}
 
     def replace(line: int, start: int, end: int, text: str) -> None:
-        span = _trimmed(lines[line], Replaced(start, end, text))
-        if span.text or span.end > span.start:
-            replaced.setdefault(line, []).append(span)
+        spans = replaced.setdefault(line, [])
+        if spans and spans[-1].end == start:
+            before = spans.pop()
+            start, text = before.start, before.text + text
+        spans.append(Replaced(start, end, text))
 
     for edit in edits:
         first = bisect_right(starts, edit.start) - 1
@@ -163,8 +154,15 @@ def _changes(lines: Sequence[str], edits: Iterable[_Edit]) -> Changes:
                 others[-1] += tail
                 inserted += [Inserted(first, line) for line in others]
             replace(first, start, len(lines[first]), head if others else head + tail)
-    spans = {line: tuple(of_line) for line, of_line in replaced.items() if line not in removed}
-    return Changes(_ranges(removed), MappingProxyType(spans), tuple(inserted))
+    spans = {line: _changing(lines[line], of_line) for line, of_line in replaced.items() if line not in removed}
+    changed = {line: of_line for line, of_line in spans.items() if of_line}
+    return Changes(_ranges(removed), MappingProxyType(changed), tuple(inserted))
+
+
+def _changing(line: str, spans: Iterable[Replaced]) -> tuple[Replaced, ...]:
+    """Return what spans change, without those that change nothing."""
+    trimmed = (_trimmed(line, span) for span in spans)
+    return tuple(span for span in trimmed if span.text or span.end > span.start)
 
 
 def _trimmed(line: str, span: Replaced) -> Replaced:

@@ -13,7 +13,7 @@ from typing import Literal
 from prox_assets.programs.dialects.dialect import Dialect
 from prox_assets.programs.execution.judging import SOURCE_LIMIT
 from prox_assets.programs.expressing.changes import Changes, Replaced
-from prox_assets.programs.expressing.strings import equal_removals, naming, occurs_once
+from prox_assets.programs.expressing.strings import ShownLine, equal_removals, naming, occurs_once
 from prox_assets.programs.operations import (
     InsertLine,
     KeepChunk,
@@ -41,7 +41,7 @@ class Unsaid(StrEnum):
     TOO_LONG = "too_long"
     """The string that would stand for the place is too long to be executed."""
     WHITE_SPACE = "white_space"
-    """It neither shows nor numbers blank lines and the white space around lines."""
+    """It does not show blank lines, white space around lines, and more than one space between words."""
     NOT_TRACED = "not_traced"
     """It is not known which lines of the refined text are which of the original (reference mode)."""
     EXECUTED_DIFFERENTLY = "executed_differently"
@@ -145,27 +145,21 @@ def _inside_line(
     if means.inside_lines == "nothing":
         unsaid[Unsaid.INSIDE_LINE] += len(spans)
         return
-    if not shows_white_space:
-        spans = _shown(line, spans, unsaid)
     if means.inside_lines == "replaces":
         yield from _replacements(number, line, spans, unsaid)
         return
-    removed = [span for span in spans if not span.text]
-    unsaid[Unsaid.PUTS_TEXT] += len(spans) - len(removed)
-    yield from _removals(number, line, removed, means.inside_lines == "removes_first", unsaid)
-
-
-def _shown(line: str, spans: Sequence[Replaced], unsaid: Counter[Unsaid]) -> list[Replaced]:
-    """Return spans without the white space around a line."""
-    low, high = len(line) - len(line.lstrip()), len(line.rstrip())
-    shown: list[Replaced] = []
-    for start, end, text in spans:
-        inside = Replaced(max(start, low), min(end, high), text)
-        if inside[:2] != (start, end):
+    removed: list[Replaced] = []
+    for span in spans:
+        if not span.text:
+            removed.append(span)
+        elif not (shows_white_space or (line[span.start : span.end] + span.text).strip()):
             unsaid[Unsaid.WHITE_SPACE] += 1
-        if inside.end > inside.start or (inside.end == inside.start and text.strip()):
-            shown.append(inside)
-    return shown
+        else:
+            unsaid[Unsaid.PUTS_TEXT] += 1
+    if means.inside_lines == "removes":
+        yield from _removals(number, line, removed, unsaid)
+    else:
+        yield from _first_removals(number, line, removed, unsaid)
 
 
 def _replacements(
@@ -215,34 +209,42 @@ def _replaced(line: str, start: int, end: int, spans: Sequence[Replaced]) -> str
     return "".join([*pieces, line[start:end]])
 
 
-def _removals(
-    number: int, line: str, spans: Sequence[Replaced], first: bool, unsaid: Counter[Unsaid]
-) -> Iterator[ReplaceInLine]:
-    """Yield removals of strings; `first`: of their first occurrence in the line as it is shown."""
-    shown = line.strip() if first else line
-    indent = line.find(shown)
-    left = shown
-    made: list[Replaced] = []
+def _removals(number: int, line: str, spans: Sequence[Replaced], unsaid: Counter[Unsaid]) -> Iterator[ReplaceInLine]:
+    """Yield removals of strings that occur once."""
+    done = 0
     for index, (start, end, _) in enumerate(spans):
-        low = made[-1].end if made else 0
-        high = spans[index + 1].start - indent if index + 1 < len(spans) else len(shown)
-        for place in equal_removals(shown, start - indent, end - indent, low, high):
-            string = shown[slice(*place)]
-            if len(string) > SOURCE_LIMIT:
+        limit = spans[index + 1].start if index + 1 < len(spans) else len(line)
+        for place in equal_removals(line, start, end, done, limit) if end - start <= SOURCE_LIMIT else ():
+            if occurs_once(line, line[slice(*place)]):
+                done = place[1]
+                yield ReplaceInLine(number, line[slice(*place)])
                 break
-            if not first:
-                if occurs_once(line, string):
-                    made.append(Replaced(*place, ""))
-                    yield ReplaceInLine(number, string)
-                    break
-                continue
-            # The released ReScraper removes one string after another, each from what the one before has left.
+        else:
+            unsaid[Unsaid.TOO_LONG if end - start > SOURCE_LIMIT else Unsaid.NOT_UNIQUE] += 1
+
+
+def _first_removals(
+    number: int, line: str, spans: Sequence[Replaced], unsaid: Counter[Unsaid]
+) -> Iterator[ReplaceInLine]:
+    """Yield removals of the first occurrences of strings in the line as it is shown."""
+    shown = ShownLine(line)
+    places: list[tuple[int, int]] = []
+    for span in spans:
+        place, whole = shown.span(span.start, span.end)
+        unsaid[Unsaid.WHITE_SPACE] += not whole
+        places += [place] if place else []
+    # The released ReScraper removes one string after another, each from what the one before has left.
+    left = shown.text
+    made: list[Replaced] = []
+    for index, (start, end) in enumerate(places):
+        low = made[-1].end if made else 0
+        high = places[index + 1][0] if index + 1 < len(places) else len(shown.text)
+        for place in equal_removals(shown.text, start, end, low, high) if end - start <= SOURCE_LIMIT else ():
+            string = shown.text[slice(*place)]
             now, then = [*made, Replaced(*place, "")], left.replace(string, "", 1)
-            if line.find(string) == indent + place[0] and then == _replaced(shown, 0, len(shown), now):
+            if shown.text.find(string) == place[0] and then == _replaced(shown.text, 0, len(shown.text), now):
                 made, left = now, then
                 yield ReplaceInLine(number, string, occurrence="first")
                 break
         else:
-            unsaid[Unsaid.NOT_UNIQUE] += 1
-            continue
-        unsaid[Unsaid.TOO_LONG] += end - start > SOURCE_LIMIT
+            unsaid[Unsaid.TOO_LONG if end - start > SOURCE_LIMIT else Unsaid.NOT_UNIQUE] += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from prox_assets.programs.dialects.dialect import DIALECTS, Dialect
+from prox_assets.programs.dialects.dialect import Dialect
 from prox_assets.programs.dialects.rendering import ShownLines
 from prox_assets.programs.execution.executor import execute
 from prox_assets.programs.expressing.changes import Changes
@@ -69,7 +69,8 @@ def express(text: str, refined: str | None, changes: Changes | None, dialect: Di
     fidelity = _compared(refined, left)
     unsaid = +chosen.unsaid
     if fidelity is not Fidelity.EXACT and not unsaid:
-        unsaid[Unsaid.EXECUTED_DIFFERENTLY] += 1
+        is_hidden = fidelity is Fidelity.WHITE_SPACE and not dialect.shows_blank_lines
+        unsaid[Unsaid.WHITE_SPACE if is_hidden else Unsaid.EXECUTED_DIFFERENTLY] += 1
     return Expressed(program, chosen.operations, left, fidelity, unsaid)
 
 
@@ -79,19 +80,17 @@ def whole_document(lines: Sequence[str], dialect: Dialect) -> ShownLines:
 
 
 def run_alone(text: str, program: str, dialect: Dialect) -> str | None:
-    """Return what a program for a whole document leaves of it, strictly executed; None if it drops the document.
-
-    Nothing but the program decides: there is no least share or number of characters to keep.
-    """
-    refinement = execute(text, [((0, text.count("\n")), program)], _nothing_else_decides(dialect.name))
+    """Return what a program for a whole document leaves of it, strictly executed; None if it drops the document."""
+    refinement = execute(text, [((0, text.count("\n")), program)], _nothing_else_decides(dialect))
     return None if refinement.outcome is Outcome.DROPPED_BY_CHUNKS else refinement.text
 
 
 @cache
-def _nothing_else_decides(name: str) -> ExecutionPolicy:
+def _nothing_else_decides(dialect: Dialect) -> ExecutionPolicy:
+    """Return the policy under which the calls of a program decide alone: there is no least share to keep."""
     return ExecutionPolicy(
-        dialect=DIALECTS[name].name,
-        line_numbers=DIALECTS[name].line_numbers,
+        dialect=dialect.name,
+        line_numbers=dialect.line_numbers,
         min_kept_share=0.0,
         min_kept_characters=0,
         on_empty="drop",

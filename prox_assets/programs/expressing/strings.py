@@ -1,5 +1,7 @@
 """Strings of a line that name one place in it, and nothing else."""
 
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 FARTHEST_CONTEXT = 256
@@ -8,6 +10,53 @@ do, so that the cost stays linear in the line."""
 
 FARTHEST_SLIDE = 64
 """How far to either side another range is looked for that leaves the same line."""
+
+
+_WORD = re.compile(r"\S++")
+
+
+class ShownLine:
+    """A line as dialects show it that leave out blank lines: single spaces between words, and none around them.
+
+    Attributes:
+        text: What is shown.
+    """
+
+    def __init__(self, line: str) -> None:
+        words = [word.span() for word in _WORD.finditer(line)]
+        self.text = " ".join([line[start:end] for start, end in words])
+        self._starts = [start for start, _ in words]
+        self._ends = [end for _, end in words]
+        self._shown: list[int] = []
+        place = 0
+        for start, end in words:
+            self._shown.append(place)
+            place += end - start + 1
+
+    def span(self, start: int, end: int) -> tuple[tuple[int, int] | None, bool]:
+        """Return where a span of the line is in what is shown, None if it is nowhere, and whether all of it is there.
+
+        White space between two words is there if the span has all of it.
+        """
+        first = bisect_right(self._ends, start)
+        last = bisect_left(self._starts, end) - 1
+        whole = True
+        if first == len(self._starts) or last < 0:
+            return None, False
+        head, tail = self._shown[first], self._shown[last]
+        if start < self._starts[first]:
+            takes_all = first > 0 and self._ends[first - 1] == start and self._starts[first] <= end
+            whole = takes_all
+            head -= takes_all
+        else:
+            head += start - self._starts[first]
+        if end > self._ends[last]:
+            takes_all = last + 1 < len(self._starts) and self._starts[last + 1] == end and start <= self._ends[last]
+            whole = whole and takes_all
+            tail += self._ends[last] - self._starts[last] + takes_all
+        else:
+            tail += end - self._starts[last]
+        return ((head, tail) if head < tail else None), whole
 
 
 def occurs_once(line: str, string: str) -> bool:

@@ -251,6 +251,6 @@ def _numbered(lines: Sequence[str], dialect: Dialect) -> str:
     shown = whole_document(lines, dialect)
     numbers = range(shown.first_number, shown.first_number + len(shown.lines))
     return "\n".join(
-        f"{dialect.marker.format(number=number)}{lines[line].strip()}"
+        f"{dialect.marker.format(number=number)}{' '.join(lines[line].split())}"
         for number, line in zip(numbers, shown.lines, strict=True)
     )

@@ -3,33 +3,35 @@
 A refiner's answer holds more than what took effect: strings that occur nowhere, calls that were refused, probabilities
 of lines. None of it is needed to repeat the result, and the strings may be text of the page. So only calls that changed
 the text are published; where these alone do not give the same text, the whole programs are.
+
+Programs of other dialects than ProX are published as canonical calls, with the line numbers of the document, so whoever
+applies them need not know how each refiner counts; or, where that does not do, as replacements of spans.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
 from prox_assets.lake.schemas import Outcome
 from prox_assets.personal_data import find
 from prox_assets.programs import (
+    DIALECTS,
     REPLACE_PERSONAL_DATA,
     ChunkProgram,
     Edit,
     EditStatus,
     ExecutionPolicy,
-    Normalize,
     Operation,
-    RemoveAllLines,
-    RemoveLines,
     SegmentKind,
     execute,
     execute_with_provenance,
-    parse,
+    operation_of,
     render,
     stored_programs,
 )
+from prox_assets.publishing.programs.counting import strings_in
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.stages.execution.document_refinement import DocumentFate
 
@@ -39,10 +41,21 @@ BY_PROGRAMS = "by_programs"
 """Kind of a replacement that programs made."""
 
 
+def published_policy(policy: ExecutionPolicy) -> ExecutionPolicy:
+    """Return how published programs are executed.
+
+    Reference mode reads what models wrote, so programs of that mode stay as they were written.
+    """
+    if policy.mode == "reference" or DIALECTS[policy.dialect].is_native:
+        return policy
+    return replace(policy, dialect="canonical", line_numbers="document")
+
+
 def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: ExecutionPolicy) -> Row:
     """Return the columns `chunks` and `replacements` of a document that is kept.
 
     Where personal data is replaced and the programs name some, the whole change is published as replacements of spans.
+    `run` gives the refined text under `published_policy(policy)`.
 
     Args:
         document: Its row of `documents`.
@@ -57,11 +70,13 @@ def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: E
     if text == refined or fate.refinement is None:
         return {"chunks": [], "replacements": []}
     stored = stored_programs(text, chunks, policy)
+    published = published_policy(policy)
     replacements = [asdict(one) for one in fate.personal_data]
-    for programs in (_that_took_effect(chunks, fate.refinement.edits), _as_text(stored, policy)):
-        if _names_personal_data(programs, policy):
+    whole = _as_text(stored, policy) if published == policy else None
+    for programs in (_that_took_effect(chunks, fate.refinement.edits), whole):
+        if programs is None or _names_personal_data(programs, published):
             programs, replacements = [], _spans(text, stored, fate, policy)
-        if run(text, programs, replacements, policy) == refined:
+        if run(text, programs, replacements, published) == refined:
             return {"chunks": programs, "replacements": replacements}
     raise ProgramsError(
         f"the programs of document {document['doc_id']} do not give its refined text when they are executed from what "
@@ -92,8 +107,9 @@ def run(text: str, chunks: Sequence[Row], replacements: Sequence[Row], policy: E
 
 
 def _names_personal_data(programs: Sequence[Row], policy: ExecutionPolicy) -> bool:
-    calls = (call for row in programs for call in parse(row["program"] or "").operations if policy.personal_data)
-    strings = (string for call in calls if isinstance(call, Normalize) for string in (call.source, call.target))
+    if not policy.personal_data:
+        return False
+    strings = (string for row in programs for string in strings_in(row["program"] or "", policy.dialect))
     return any(find(string, policy.personal_data) for string in strings)
 
 
@@ -114,7 +130,7 @@ def _spans(text: str, stored: Sequence[ChunkProgram], fate: DocumentFate, policy
     for segment in provenance.segments:
         if segment.raw_start > done:
             add(done, segment.raw_start, "")
-        if segment.kind is SegmentKind.REPLACED:
+        if segment.kind is not SegmentKind.COPIED:
             piece = (fate.text or "")[segment.refined_start : segment.refined_end]
             add(segment.raw_start, segment.raw_end, piece)
         done = segment.raw_end
@@ -138,13 +154,7 @@ def _that_took_effect(chunks: Sequence[Row], edits: Sequence[Edit]) -> list[Row]
 
 def _operations(edits: Iterator[Edit]) -> Iterator[Operation]:
     for edit in edits:
-        arguments = json.loads(edit.arguments)
-        if edit.operation == "normalize":
-            yield Normalize(arguments["source_str"], arguments["target_str"])
-        elif arguments.get("all"):
-            yield RemoveAllLines()
-        else:
-            yield RemoveLines(arguments["line_start"], arguments["line_end"])
+        yield operation_of(edit.operation, json.loads(edit.arguments))
 
 
 def _as_text(stored: Sequence[ChunkProgram], policy: ExecutionPolicy) -> list[Row]:

@@ -67,7 +67,8 @@ def forget_documents(folder: Storage, doc_ids: Collection[str]) -> int:
     for corpus in corpora_of(folder):
         manifest = ProgramsManifest.read(folder, corpus)
         if manifest is not None:
-            shards = tuple(_counted(folder, corpus, shard) for shard in manifest.shards)
+            dialects = {key: policy.settings["dialect"] for key, policy in manifest.policies.items()}
+            shards = tuple(_counted(folder, corpus, shard, dialects[shard.policy]) for shard in manifest.shards)
             if shards != manifest.shards:
                 manifest.model_copy(update={"shards": shards}).write(folder, corpus)
     return removed
@@ -90,15 +91,15 @@ def _rewrite(folder: Storage, path: str, doc_ids: frozenset[str]) -> int:
     return gone
 
 
-def _counted(folder: Storage, corpus: str, shard: ProgramShard) -> ProgramShard:
-    """Return what the manifest says of a shard, after its file was rewritten."""
+def _counted(folder: Storage, corpus: str, shard: ProgramShard, dialect: str) -> ProgramShard:
+    """Return what the manifest says of a shard whose programs are of a dialect, after its file was rewritten."""
     path = f"{corpus}/{shard.file}"
     sha256, size = sha256_of(folder, path)
     if sha256 == shard.sha256:
         return shard
     counts = Counts()
     for row in read_programs(folder, path):
-        counts.add(row)
+        counts.add(row, dialect)
     left_out = {**shard.left_out}
     left_out[WITHDRAWN] = left_out.get(WITHDRAWN, 0) + shard.documents - counts.documents
     changes = {"sha256": sha256, "bytes": size, "left_out": left_out, **vars(counts)}

@@ -16,7 +16,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage import Storage
 from prox_assets.lake.withdrawn import withdrawn
-from prox_assets.publishing.programs.compiled import compiled
+from prox_assets.programs import ExecutionPolicy
+from prox_assets.publishing.programs.compiled import compiled, published_policy
 from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import Policy, ProgramShard, ProgramsManifest, sha256_of
@@ -62,7 +63,7 @@ def write_programs(lake: Lake, corpus: str, folder: Storage, progress: Progress 
         progress(done, len(shards))
         refined = RefinedShard.of(lake, corpus, key, gone)
         work = _Shard(refined)
-        policies[refined.policy_key] = refined.policy_notes
+        policies[work.policy_key] = work.policy_notes
         formats.add(refined.place.format)
         entry = known.get(key)
         if entry is None or not _is_current(folder, corpus, entry, work):
@@ -117,6 +118,19 @@ class _Shard:
     refined: RefinedShard
 
     @property
+    def policy(self) -> ExecutionPolicy:
+        """How the published programs are executed."""
+        return published_policy(self.refined.policy)
+
+    @property
+    def policy_notes(self) -> Policy:
+        return self.refined.policy_notes.model_copy(update={"settings": self.policy.as_dict()})
+
+    @property
+    def policy_key(self) -> str:
+        return fingerprint(self.policy_notes.model_dump(mode="json"))
+
+    @property
     def identity(self) -> str:
         return fingerprint([_FILES, self.refined.execution.outcomes.identity])
 
@@ -127,7 +141,7 @@ class _Shard:
         counts, left_out = Counts(), Counter[str]()
         with folder.new_files([path_there]) as [path], closing(RowWriter(path, PROGRAMS)) as writer:
             for row in self._rows(left_out):
-                counts.add(row)
+                counts.add(row, self.policy.dialect)
                 writer.write(row)
         sha256, size = sha256_of(folder, path_there)
         return ProgramShard(
@@ -135,7 +149,7 @@ class _Shard:
             file=name,
             bytes=size,
             sha256=sha256,
-            policy=self.refined.policy_key,
+            policy=self.policy_key,
             row_start=self.refined.place.row_start,
             row_end=self.refined.place.row_end,
             identity=self.identity,

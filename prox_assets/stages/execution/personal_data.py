@@ -4,6 +4,8 @@ An edit holds what kind was replaced, in which line of the raw text, and by what
 the raw text finds in that line.
 """
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -38,7 +40,7 @@ def with_replacements(refinement: Refinement, found: Sequence[Found], chunks: Se
 
 
 def _edits(refinement: Refinement, found: Sequence[Found], chunks: Sequence[Row]) -> list[Edit]:
-    lines = _raw_lines(refinement)
+    lines = _raw_lines(refinement, chunks)
     positions = {row["chunk_index"]: count() for row in chunks}
     for edit in refinement.edits:
         next(positions[edit.chunk_index])
@@ -63,12 +65,30 @@ def _edits(refinement: Refinement, found: Sequence[Found], chunks: Sequence[Row]
     return edits
 
 
-def _raw_lines(refinement: Refinement) -> list[int]:
-    """Return the line of the raw text that each line of the refined text was; programs never split or join lines."""
-    removed = {
+def _raw_lines(refinement: Refinement, chunks: Sequence[Row]) -> list[int]:
+    """Return a line of the raw text for each line of the refined text.
+
+    That is the line that it was, for an inserted line the one that it follows, and for a rewrite the chunk's first.
+    """
+    gone = {
         line for chunk in refinement.chunks for first, last in chunk.removed_lines for line in range(first, last + 1)
     }
-    return [line for line in range(refinement.lines_before) if line not in removed]
+    instead: dict[int, int] = {}  # lines that stand in the place of a line
+    after: Counter[int] = Counter()  # lines that follow a line; -1 is before the first
+    places = {row["chunk_index"]: row for row in chunks}
+    for edit in refinement.edits:
+        if edit.status is not EditStatus.APPLIED:
+            continue
+        if edit.operation == "insert_line":
+            after[json.loads(edit.arguments)["after"]] += 1
+        elif edit.operation == "rewrite":
+            chunk = places[edit.chunk_index]
+            gone.update(range(chunk["line_start"], chunk["line_end"] + 1))
+            instead[chunk["line_start"]] = json.loads(edit.arguments)["text"].count("\n") + 1
+    lines = [0] * after[-1]
+    for line in range(refinement.lines_before):
+        lines += [line] * (instead.get(line, line not in gone) + after[line])
+    return lines
 
 
 def _chunk_of(line: int, chunks: Sequence[Row]) -> int:

@@ -45,6 +45,8 @@ def test_lines_at_the_end_of_a_document_and_an_edit_before_them():
     done = changes("a\nb c\nd\ne", ((0, 3), 'remove_lines(2, 3)\nnormalize(" c", "")'))
     assert (done.removed, done.replaced) == (((2, 3),), {1: (Replaced(1, 3, ""),)})
     assert changes("a\n\nb", ((0, 2), "remove_lines(2, 2)")).removed == ((2, 2),)
+    done = changes("[1]\n\n", ((0, 2), 'remove_lines(1, 2)\nnormalize("[1]", "a")'))
+    assert (done.removed, done.replaced) == (((1, 2),), {0: (Replaced(0, 3, "a"),)})
 
 
 @given(chunked_documents())

@@ -7,7 +7,7 @@ import pytest
 from prox_assets.programs import DIALECTS, InsertLine, KeepChunk, Operation, RemoveAll, RemoveLines, ReplaceInLine
 from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced
 from prox_assets.programs.expressing.choosing import APART, Unsaid, choose, to_drop
-from prox_assets.programs.expressing.strings import equal_removals, naming, occurs_once
+from prox_assets.programs.expressing.strings import ShownLine, equal_removals, naming, occurs_once
 
 
 def said(dialect: str, text: str, **changes) -> tuple[tuple[Operation, ...], Mapping[Unsaid, int]]:
@@ -139,3 +139,31 @@ def test_dropping_a_document():
     lines = ["a", "b"]
     assert to_drop(lines, DIALECTS["ultrax"]) == to_drop(lines, DIALECTS["rescraper"]) == (RemoveAll(),)
     assert to_drop(lines, DIALECTS["refinex"]) == (RemoveLines(0, 1),)
+
+
+@pytest.mark.parametrize(
+    ("span", "named", "whole"),
+    [
+        ((2, 5), "one", True),
+        ((5, 8), " ", True),  # all of the white space between two words
+        ((5, 7), None, False),
+        ((2, 8), "one ", True),
+        ((3, 10), "ne tw", True),
+        ((4, 7), "e", False),
+        ((7, 11), "two", False),
+        ((0, 3), "o", False),
+        ((0, 2), None, False),
+        ((8, 13), "two", False),
+        ((11, 13), None, False),
+    ],
+)
+def test_a_span_in_a_line_that_is_shown_with_single_spaces(span, named, whole):
+    line = "  one   two  "
+    shown = ShownLine(line)
+    place, all_of_it = shown.span(*span)
+    assert shown.text == "one two"
+    assert (None if place is None else shown.text[slice(*place)], all_of_it) == (named, whole)
+
+
+def test_nothing_is_shown_of_a_blank_line():
+    assert ShownLine(" \t").span(0, 2) == (None, False)

@@ -127,7 +127,9 @@ def test_how_each_dialect_says_the_same():
         "remove_lines(1, 2)\nremove_lines(4, 4)\nreplace_str(3, '[1] ', '')\nreplace_str(6, 'end', 'finish')"
     )
     assert programs["refinex"].program == "remove_lines(0, 1)\nremove_lines(3, 3)\nremove_str(2, '[1] ')"
-    assert programs["dataorchestra-np"].program == "remove_lines(0, 1)\nremove_lines(3, 3)"
+    assert programs["dataorchestra-np"].program == (
+        "remove_lines(line_start=0, line_end=1)\nremove_lines(line_start=3, line_end=3)"
+    )
     assert programs["rescraper"].program == '<edit>\n<extract>\nrm 1\nrm 3\n<edit>\nsub 2: "[1] "'
     assert {dialect: one.fidelity.value for dialect, one in programs.items()} == {
         "canonical": "exact",

@@ -7,12 +7,14 @@ import pytest
 from prox_assets.corpora.sample import sample_source
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import Normalize, parse
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets_tests.catalog.lives import TEXTS, all_fates, scored
+from prox_assets_tests.catalog.lives import TEXTS, Chunks, _answer, all_fates, scored
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import refine
 from prox_assets_tests.publishing.programs.sets import in_lake, out_of, refined, refusals, same, written
-from prox_assets_tests.stages.shard_runs import KEY, rows
+from prox_assets_tests.stages.fake_refiners import FakeDocuments
+from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_floor, with_policy
 
 
 @pytest.mark.parametrize("refiner", ["rules", "lines"])
@@ -104,3 +106,55 @@ def test_scored_lines(tmp_path, policy):
     programs, out = written(run.lake, run.corpus), out_of(run.lake)
     assert programs.apply(str(tmp_path / KEY), out).is_complete
     assert same(refined(out, programs.corpus)) == in_lake(run.lake, run.corpus)
+
+
+DIALECT_ANSWERS = {
+    "ultrax": {
+        "edited": [
+            _answer(0, (0, 1), "remove_lines(1, 1)\nreplace_str(2, '[1]', '')\nadd_line(0, 1, 'A title')"),
+            _answer(1, (2, 3), "remove_lines(2, 3)\nadd_line(4, 2, 'Really.')\nadd_line(4, 1, 'That is all.')"),
+        ],
+        "emptied": [_answer(0, (0, 0), "remove_all()")],
+        "cut-off": [_answer(0, (0, 1), "remove_all()\nremove_li", "length")],
+        "skipped-chunk": [
+            _answer(0, (0, 1), "remove_all()"),
+            _answer(1, (2, 2), None, "skipped"),
+            _answer(2, (3, 3), "remove_all()"),
+        ],
+        "hostile": [_answer(0, (0, 2), "replace_str(2, '</pre>', '<b>')\nremove_all(")],
+    },
+    "rescraper": {
+        "edited": [_answer(0, (0, 3), '<edit>\n<extract>\nrm 1\n<edit>\nrm 3\nsub 2: "[1]"')],
+        "emptied": [_answer(0, (0, 0), "<delete>\n<extract>\n<delete>")],
+        "hostile": [_answer(0, (0, 2), "<rewrite>\n<extract>\nrm 1\n<rewrite>\nA\nnew page")],
+    },
+}
+NOTHING = {"ultrax": "keep_all()", "rescraper": "<keep>\n<extract>\n<keep>"}
+
+
+@pytest.mark.parametrize("dialect", DIALECT_ANSWERS)
+@pytest.mark.parametrize("execute_rewrites", [False, True])
+def test_programs_of_other_dialects(tmp_path, dialect, execute_rewrites):
+    run = read_shard_of(tmp_path, list(TEXTS.values()), refiners=with_floor(0.0, dialect))
+    run = with_policy(run, execute_rewrites=execute_rewrites)
+    answers = {TEXTS[name]: rows_ for name, rows_ in DIALECT_ANSWERS[dialect].items()}
+    keep = NOTHING[dialect]
+    chunks = Chunks(rows=lambda text: answers.get(text, [_answer(0, (0, text.count("\n")), keep)]))
+    infer(run, FakeDocuments(), chunks)  # type: ignore[arg-type]
+    refine_shard(run)
+    outcomes = {row["doc_id"]: (row["outcome"], row["reason"]) for row in rows(run, Table.OUTCOMES)}
+    by_text = {row["text"]: outcomes[row["doc_id"]] for row in rows(run, Table.DOCUMENTS)}
+    assert by_text[TEXTS["emptied"]] == ("dropped_by_chunks", "judged_worthless")
+    programs, out = written(run.lake, run.corpus), out_of(run.lake)
+    applied = programs.apply(str(tmp_path / KEY), out)
+    expected = in_lake(run.lake, run.corpus)
+    assert same(refined(out, programs.corpus)) == expected
+    assert (applied.is_complete, applied.refined) == (True, len(expected))
+    assert programs.manifest.policies[programs.manifest.shards[0].policy].settings["dialect"] == "canonical"
+    texts = {row["text"] for row in expected}
+    if dialect == "ultrax":
+        assert "A title\nA page with a menu.\nThe end.\nThat is all.\nReally." in texts
+        assert "A line that is longer than the window." in texts
+    else:
+        assert "A page with a menu.\nThe end." in texts
+        assert ("A\nnew page" in texts) == execute_rewrites

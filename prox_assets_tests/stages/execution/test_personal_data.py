@@ -8,7 +8,9 @@ from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile
-from prox_assets.programs import SegmentKind
+from prox_assets.personal_data import find
+from prox_assets.programs import ExecutionPolicy, SegmentKind, execute
+from prox_assets.stages.execution.personal_data import with_replacements
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 from prox_assets.stages.quality_metrics import measure_shard
@@ -115,3 +117,28 @@ def test_only_what_is_asked_for_is_replaced(tmp_path, kinds):
     assert ("188.102" in texts(run)[0]) == (not kinds)
     assert "jane@site.com" in texts(run)[0]
     assert texts(run)[2] == "only@this.one"
+
+
+def test_it_is_placed_in_lines_that_were_inserted_and_rewritten():
+    rules = {"min_kept_share": 0, "execute_rewrites": True, "personal_data": ("email",)}
+    policy = ExecutionPolicy(dialect="canonical", **rules)
+    page = "menu\na@site.com\nshare\nmore\nb@site.com"
+    programs = [
+        (
+            (0, 1),
+            'insert_line(-1, "c@site.com")\nremove_lines(0, 0)\ninsert_line(0, "x")\ninsert_line(1, "d@site.com")',
+        ),
+        ((2, 3), 'rewrite("two\\ne@site.com\\nthree")'),
+        ((4, 4), "keep_chunk()"),
+    ]
+    refinement = execute(page, programs, policy)
+    assert refinement.text == "c@site.com\nx\na@site.com\nd@site.com\ntwo\ne@site.com\nthree\nb@site.com"
+    chunks = [{"chunk_index": index, "line_start": a, "line_end": b} for index, ((a, b), _) in enumerate(programs)]
+    done = with_replacements(refinement, find(refinement.text, policy.personal_data), chunks)
+    found = [
+        (edit.chunk_index, json.loads(edit.arguments)["line"])
+        for edit in done.edits
+        if edit.operation == "replace_personal_data"
+    ]
+    # Each is said to be in the line that it follows, or in which its chunk begins.
+    assert found == [(0, 0), (0, 1), (0, 1), (1, 2), (2, 4)]

@@ -1,0 +1,1 @@
+"""Programs of a corpus in the dialects of other refiners."""
