@@ -37,6 +37,13 @@ class Reason(StrEnum):
     """The program of every chunk says that all of it is worthless (`operations.RemoveAll`)."""
     TOO_MANY_ERRORS = "too_many_errors"
     """Reference mode: the chunks together had too many errors, so all programs were reverted; the text is unchanged."""
+    REPETITIVE = "repetitive"
+    """Reference mode: the released UltraX executor found that the programs repeat themselves; it changes nothing."""
+    EXECUTION_FAILED = "execution_failed"
+    """Reference mode: the executor caught an error of its own. UltraX's then changes nothing; ReScraper's drops
+    the page."""
+    LEAKED_CALLS = "leaked_calls"
+    """Reference mode: ReScraper's filter found calls or tags in the text that was left."""
     REFERENCE_CRASHED = "reference_crashed"
     """Reference mode: the released executor has no result for this input; the text is unchanged."""
 
@@ -152,6 +159,12 @@ _NOT_FAILURES = frozenset(
 REPLACE_PERSONAL_DATA = "replace_personal_data"
 """`Edit.operation` of a replacement that the policy asks for and no program names."""
 
+TIDY_WHITE_SPACE = "tidy_white_space"
+"""`Edit.operation` of what a released executor does to white space although no call asks for it (reference mode)."""
+
+DROP_PAGE = "drop_page"
+"""`Edit.operation` of a page that a released executor drops by a rule of its own (reference mode)."""
+
 UNPARSED_OPERATION = "unparsed"
 """`Edit.operation` for a piece that is not an operation."""
 
@@ -166,7 +179,8 @@ class Edit(NamedTuple):
         chunk_index: The chunk whose program contains it.
         position: 0-based position in that program, including unreadable pieces.
         operation: "remove_lines", "normalize", "keep_chunk", "keep_doc", "drop_doc", "remove_all", "replace_in_line",
-            "insert_line", "rewrite", "replace_personal_data", or "unparsed".
+            "insert_line", "rewrite", "replace_personal_data", "tidy_white_space", "drop_page" or
+            "unparsed".
         arguments: The arguments as a JSON object; for "unparsed" the reason and the text. Line numbers are those of the
             program in the dialects prox and line-labels, else those of the document, from 0.
         status: An EditStatus.

@@ -25,12 +25,8 @@ from prox_assets.programs import (
     render,
 )
 from prox_assets.programs.dialects.canonical import parse as parse_canonical
-from prox_assets.programs.execution.reference import (
-    ReferenceExecutionError,
-    execute_chunk_program,
-    execute_doc_program,
-    trace,
-)
+from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
+from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program, trace
 from prox_assets.testing.program_expectations import can_become, expected_lines
 from prox_assets.testing.program_mutations import HostileInput
 

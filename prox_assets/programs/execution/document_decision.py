@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.execution.reference import execute_doc_program
+from prox_assets.programs.execution.reference.prox import execute_doc_program
 from prox_assets.programs.operations import DropDoc, KeepDoc
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.scripts import OUTSIDE_TRAINING as _OUTSIDE_TRAINING

@@ -1,7 +1,7 @@
 """Executes the programs of one document: the entry point of the package.
 
 It checks the chunks and programs for both modes, assembles strict chunks into a document, and drops or reverts edited
-documents of which too little is left. `strict` runs one chunk; `reference_mode` runs the released executor.
+documents of which too little is left. `strict` runs one chunk; `reference` has the released executors.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.execution.recording import ChunkRecord
-from prox_assets.programs.execution.reference_mode import execute_as_released
+from prox_assets.programs.execution.reference.mode import execute_as_released
 from prox_assets.programs.execution.strict import refine_chunk
 from prox_assets.programs.formulas import find_formulas
 from prox_assets.programs.operations import Operation
@@ -68,7 +68,7 @@ def execute(
     policy = policy or ExecutionPolicy()
     programs = _checked(chunks_and_programs, text.count("\n") + 1)
     if policy.mode == "reference":
-        return execute_as_released(text, [(item.chunk.index, item.program) for item in programs], policy)
+        return execute_as_released(text, [(item.chunk, item.program) for item in programs], policy)
     return _execute_strictly(text, programs, policy, records)
 
 

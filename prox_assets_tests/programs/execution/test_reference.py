@@ -2,13 +2,9 @@
 
 import pytest
 
-from prox_assets.programs.execution import reference
-from prox_assets.programs.execution.reference import (
-    LINE_NUMBER_LIMIT,
-    ReferenceExecutionError,
-    execute_chunk_program,
-    execute_doc_program,
-)
+from prox_assets.programs.execution.reference import prox
+from prox_assets.programs.execution.reference.no_result import LINE_NUMBER_LIMIT, ReferenceExecutionError
+from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program
 from prox_assets.testing.program_cases import BODY
 
 
@@ -53,9 +49,9 @@ def test_a_program_in_a_loop_costs_one_search():
 
 
 def test_words_are_counted_across_blocks_as_split_counts_them():
-    for length in (reference._BLOCK - 1, reference._BLOCK, reference._BLOCK + 1):
+    for length in (prox._BLOCK - 1, prox._BLOCK, prox._BLOCK + 1):
         for text in ("a" * length + "b c", "a" * length + " b", " " * length + "b", "a " * length):
-            assert reference._count_words(text) == len(text.split())
+            assert prox._count_words(text) == len(text.split())
 
 
 def test_the_thresholds_are_parameters():

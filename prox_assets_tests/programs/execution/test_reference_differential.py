@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prox_assets.programs.execution.reference import ReferenceExecutionError, execute_chunk_program, execute_doc_program
+from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
+from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program
 
 CHECKOUT = os.environ.get("PROX_REFERENCE_CHECKOUT")
 pytestmark = pytest.mark.skipif(not CHECKOUT, reason="PROX_REFERENCE_CHECKOUT names no checkout of GAIR-NLP/ProX")

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prox_assets.programs.execution.line_removal import LineRemoval
-
-LINE_NUMBER_LIMIT = 10**10
-"""The released code puts every line number of a range into a set. Beyond this many numbers (over half a terabyte) we
-assume that it fails; below, we compute the same result without the set."""
+from prox_assets.programs.execution.reference.no_result import (
+    LINE_NUMBER_LIMIT,
+    ReferenceExecutionError,
+    count_numbers,
+    merged_ranges,
+)
 
 TEXT_LIMIT = 2**27
 """Replacements can make a text grow, even exponentially. Beyond this many characters we assume that the released code
@@ -24,10 +26,6 @@ _FLOOR_WORDS = 10
 _BLOCK = 1 << 20
 
 StepKind = Literal["remove_lines", "remove_all", "normalize", "malformed", "ignored"]
-
-
-class ReferenceExecutionError(Exception):
-    """The released executor crashes or never finishes on this input, so there is no result to reproduce."""
 
 
 @dataclass(slots=True)
@@ -239,7 +237,7 @@ class _Run:
             if step.kind == "remove_lines" and step.start <= step.end:
                 pending.append((step.start, step.end))
             elif step.kind == "remove_all":  # the released code starts a new set
-                if _count_numbers(pending) > LINE_NUMBER_LIMIT:
+                if count_numbers(pending) > LINE_NUMBER_LIMIT:
                     raise ReferenceExecutionError(f"line ranges name more than {LINE_NUMBER_LIMIT} lines")
                 pending = []
 
@@ -253,24 +251,9 @@ def _value(parameter: str) -> str:
     return parameter.split("=")[1]
 
 
-def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join ranges that touch or overlap, sorted by start (and, where equal, in program order)."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(ranges, key=lambda span: span[0]):
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
-
-
 def _ranges_past_the_end(ranges: Iterable[tuple[int, int]], line_count: int) -> int:
     """Count merged ranges that start or end past the last line; ranges that were merged count as one error."""
-    return sum(start >= line_count or end >= line_count for start, end in _merged(ranges))
-
-
-def _count_numbers(ranges: Iterable[tuple[int, int]]) -> int:
-    return sum(end - start + 1 for start, end in _merged(ranges))
+    return sum(start >= line_count or end >= line_count for start, end in merged_ranges(ranges))
 
 
 def _count_words(text: str) -> int:

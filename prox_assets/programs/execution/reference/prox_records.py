@@ -1,14 +1,14 @@
-"""Reference mode of `execute`: the released executor's result as a Refinement.
+"""What the released ProX executor did to a document, as a Refinement.
 
-It joins chunk programs as the released pipeline does, and turns the trace into edits.
+It joins chunk programs as the released pipeline does, and turns the trace into outcomes and edits.
 """
 
-from collections.abc import Sequence
 from itertools import islice
 
 from prox_assets.programs.execution.line_removal import ranges_of
-from prox_assets.programs.execution.reference import ReferenceExecutionError, Step, judge, trace
-from prox_assets.programs.operations import Operation, render
+from prox_assets.programs.execution.reference.prox import Step, judge, trace
+from prox_assets.programs.execution.reference.records import Program, Programs, excerpt, outcome
+from prox_assets.programs.operations import render
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.refinement import (
     UNPARSED_OPERATION,
@@ -23,63 +23,49 @@ from prox_assets.programs.refinement import (
     kept,
 )
 
-_EXCERPT_CHARACTERS = 200
 
-_Program = str | tuple[Operation, ...] | None
-
-
-def execute_as_released(text: str, programs: Sequence[tuple[int, _Program]], policy: ExecutionPolicy) -> Refinement:
+def refine(text: str, programs: Programs, policy: ExecutionPolicy) -> Refinement:
     """Refine a document as the released pipeline does, with all chunk programs as one program on the whole text.
-
-    If the released executor has no result, the document stays as it was, with reason "reference_crashed".
 
     Args:
         text: The document.
-        programs: (chunk index, program) pairs in order; operations are rendered, None counts as an empty answer.
-        policy: The execution policy, of which the reference thresholds apply.
+        programs: Its chunks in order with their programs.
+        policy: `reference_threshold_1`, `reference_threshold_2` and `reference_error_op`.
+
+    Raises:
+        ReferenceExecutionError: The released code crashes or never finishes.
     """
-    answers = [(index, _program_text(program)) for index, program in programs]
-    joined = "\n".join(answer for _, answer in answers)
-    try:
-        done = trace(text, joined)
-        ruling = judge(
-            text, done, policy.reference_threshold_1, policy.reference_threshold_2, policy.reference_error_op
-        )
-    except ReferenceExecutionError:
-        crashed = [_outcome(index, program, Verdict.CRASHED) for index, program in programs]
-        return kept(text, text, crashed, (), Reason.REFERENCE_CRASHED)
+    answers = [_program_text(program) for _, program in programs]
+    done = trace(text, "\n".join(answers))
+    ruling = judge(text, done, policy.reference_threshold_1, policy.reference_threshold_2, policy.reference_error_op)
     rejected = ruling.decision == "reverted"
     line_count = text.count("\n") + 1
     remaining = iter(done.steps)
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
-    for (index, program), (_, answer) in zip(programs, answers, strict=True):
+    for (chunk, program), answer in zip(programs, answers, strict=True):
         steps = list(islice(remaining, answer.count("\n") + 1))
         calls = [step for step in steps if step.line.strip()]
-        chunk_edits = [_edit(index, position, step, line_count, rejected) for position, step in enumerate(calls)]
+        chunk_edits = [_edit(chunk.index, position, step, line_count, rejected) for position, step in enumerate(calls)]
         edits += chunk_edits
         if rejected:  # all chunks together
-            chunks.append(_outcome(index, program, Verdict.REFUSED))
+            chunks.append(outcome(chunk, program, Verdict.REFUSED))
         elif EditStatus.APPLIED not in [edit.status for edit in chunk_edits]:
-            chunks.append(_outcome(index, program, Verdict.NO_CHANGE))
+            chunks.append(outcome(chunk, program, Verdict.NO_CHANGE))
         else:
             removed = sorted(line for step in steps for line in step.removed_lines)
-            chunks.append(ChunkOutcome(index, Verdict.APPLIED, ranges_of(removed)))
+            chunks.append(ChunkOutcome(chunk.index, Verdict.APPLIED, ranges_of(removed)))
     reason = Reason(ruling.reason) if ruling.reason else None
     if ruling.decision == "dropped" and reason:
         return dropped(text, chunks, edits, reason)
     return kept(text, ruling.text, chunks, edits, reason)
 
 
-def _program_text(program: _Program) -> str:
+def _program_text(program: Program) -> str:
     if program is None:
         return ""
     # The released pipeline strips the answers before it joins them.
     return program.strip(" ") if isinstance(program, str) else render(program)
-
-
-def _outcome(index: int, program: _Program, verdict: Verdict) -> ChunkOutcome:
-    return ChunkOutcome(index, Verdict.SKIPPED if program is None else verdict)
 
 
 def _edit(chunk_index: int, position: int, step: Step, line_count: int, rejected: bool) -> Edit:
@@ -99,7 +85,7 @@ def _call(step: Step) -> tuple[str, dict[str, int | str | bool]]:
         case "normalize":
             return "normalize", {"source_str": step.source, "target_str": step.target}
         case _:
-            return UNPARSED_OPERATION, {"reason": step.kind, "text": step.line[:_EXCERPT_CHARACTERS]}
+            return UNPARSED_OPERATION, {"reason": step.kind, "text": excerpt(step.line)}
 
 
 def _status(step: Step, line_count: int) -> EditStatus:

@@ -1,0 +1,1 @@
+"""The released executors, reproduced byte for byte, defects included."""
