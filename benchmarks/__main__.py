@@ -21,6 +21,11 @@ from benchmarks.support.arguments import add_pages_option
 from prox_assets.training.data.pages import PAGES_VARIABLE
 
 CHECKOUT_VARIABLE = "PROX_REFERENCE_CHECKOUT"
+EXECUTOR_CHECKOUTS = {
+    "--prox": CHECKOUT_VARIABLE,
+    "--ultrax": "PROX_ULTRAX_CHECKOUT",
+    "--rescraper": "PROX_RESCRAPER_CHECKOUT",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,13 @@ def _benchmarks(work: Path) -> Iterator[Benchmark]:
     yield Benchmark("engine_parity", missing=no_vllm)
     yield Benchmark("drift_simulation", pages=False)
     yield Benchmark("fuzz_programs", pages=False)
+    checkouts = {option: os.environ[name] for option, name in EXECUTOR_CHECKOUTS.items() if name in os.environ}
+    yield Benchmark(
+        "released_executors",
+        tuple(argument for pair in checkouts.items() for argument in pair),
+        pages=False,
+        missing=None if checkouts else f"set one of {', '.join(EXECUTOR_CHECKOUTS.values())}",
+    )
 
 
 def _no_gpu() -> str | None:

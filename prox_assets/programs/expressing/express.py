@@ -81,12 +81,12 @@ def whole_document(lines: Sequence[str], dialect: Dialect) -> ShownLines:
 
 def run_alone(text: str, program: str, dialect: Dialect) -> str | None:
     """Return what a program for a whole document leaves of it, strictly executed; None if it drops the document."""
-    refinement = execute(text, [((0, text.count("\n")), program)], nothing_else_decides(dialect))
+    refinement = execute(text, [((0, text.count("\n")), program)], _nothing_else_decides(dialect))
     return None if refinement.outcome is Outcome.DROPPED_BY_CHUNKS else refinement.text
 
 
 @cache
-def nothing_else_decides(dialect: Dialect) -> ExecutionPolicy:
+def _nothing_else_decides(dialect: Dialect) -> ExecutionPolicy:
     """Return the policy under which the calls of a program decide alone: there is no least share to keep."""
     return ExecutionPolicy(
         dialect=dialect.name,

@@ -73,7 +73,9 @@ def compiled(document: Row, chunks: Sequence[Row], fate: DocumentFate, policy: E
     published = published_policy(policy)
     replacements = [asdict(one) for one in fate.personal_data]
     whole = _as_text(stored, policy) if published == policy else None
-    for programs in (_that_took_effect(chunks, fate.refinement.edits), whole):
+    # Reference mode reads answers of a dialect's models, and tidies what no call names.
+    as_written = policy.mode == "reference" and not DIALECTS[policy.dialect].is_native
+    for programs in (whole,) if as_written else (_that_took_effect(chunks, fate.refinement.edits), whole):
         if programs is None or _names_personal_data(programs, published):
             programs, replacements = [], _spans(text, stored, fate, policy)
         if run(text, programs, replacements, published) == refined:

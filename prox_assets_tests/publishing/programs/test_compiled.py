@@ -12,6 +12,7 @@ from prox_assets.stages.execution.document_refinement import DocumentFate
 from prox_assets.stages.execution.personal_data import with_replacements
 from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input
 from prox_assets.testing.program_mutations import HostileInput
+from prox_assets.testing.released_mutations import released_input
 
 PAGE = "menu\nThe titel\n\nbody of text\nfoot\nwrite to jane@mail.net"
 
@@ -54,6 +55,20 @@ def test_hostile_programs_give_the_same_text_as_published(dialect):
         case = dialect_input(dialect, 2, number)
         if execute(case.text, case.programs, case.policy).text:
             edited += bool(published(case)[0]["chunks"])
+    assert edited > 50
+
+
+@pytest.mark.parametrize("dialect", ["ultrax", "rescraper"])
+def test_programs_of_reference_mode_are_published_as_they_were_written(dialect):
+    edited = 0
+    for number in range(300):
+        case = released_input(dialect, 3, number)
+        if execute(case.text, case.programs, case.policy).text:
+            row, text = published(case)
+            edited += bool(row["chunks"])
+            assert [one["program"] for one in row["chunks"]] == [
+                item.program for item in case.programs if text != case.text
+            ]
     assert edited > 50
 
 

@@ -7,8 +7,8 @@ LINE_NUMBER_LIMIT = 10**10
 assume that it fails; below, we compute the same result without the set."""
 
 COMPARISON_LIMIT = 2 * 10**8
-"""Steps of difflib for one document, about twenty seconds. UltraX's executor compares inserted lines with each other
-and the strings of replacements; beyond this many steps we assume that it never finishes."""
+"""Steps of difflib for one document, about twenty seconds of them. UltraX's executor compares inserted lines with each
+other and the strings of replacements; beyond this many steps we assume that it never finishes."""
 
 
 class ReferenceExecutionError(Exception):

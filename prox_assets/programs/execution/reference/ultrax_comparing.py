@@ -15,6 +15,8 @@ _INSERTIONS = 2
 _PLACES = 3
 _SIMILAR = 3
 _SIMILARITY = 0.85
+# What a look at two strings costs, in steps of difflib.
+_STEPS_PER_PAIR = 20
 
 
 class Piece(NamedTuple):
@@ -170,7 +172,7 @@ def _has_similar(texts: Sequence[str], budget: Budget) -> bool:
     for text in texts:
         letters = Counter(text)
         for number, (first, first_letters) in enumerate(groups):
-            budget.spend(1)
+            budget.spend(_STEPS_PER_PAIR)
             if _similar(first, text, first_letters, letters, budget):
                 sizes[number] += 1
                 if sizes[number] > _SIMILAR:
