@@ -29,7 +29,7 @@ from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import all_fates, scored
 from prox_assets_tests.publishing.programs.test_other_originals import corpus_of
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
-from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_policy
+from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_floor, with_policy
 
 
 def exported(
@@ -109,6 +109,24 @@ def test_an_execution_as_released_is_exported_line_by_line(tmp_path):
     changed, same = read(exported(run.lake, run.corpus))
     assert (changed["program"], changed["fidelity"]) == ("remove_lines(1, 1)\nreplace_str(2, '[1]', '')", "exact")
     assert same["program"] == "keep_all()"
+
+
+def test_what_another_refiner_did_is_exported_too(tmp_path):
+    pages = {
+        "menu\none\n\ntwo": "remove_lines(1, 1)\nreplace_str(4, 'two', '2')\nadd_line(4, 1, 'end')",
+        "worthless": "remove_all()",
+        "fine": "keep_all()",
+    }
+    run = read_shard_of(tmp_path, list(pages), refiners=with_floor(0.0, "ultrax"))
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: pages[text]))
+    refine_shard(run)
+    exact = {"exact": 3}
+    assert exported(run.lake, run.corpus, "canonical", dialect="canonical").manifest.total("fidelity") == exact
+    assert [row["program"] for row in read(exported(run.lake, run.corpus))] == list(pages.values())
+    edited, worthless, fine = read(exported(run.lake, run.corpus, "rescraper", dialect="rescraper"))
+    assert (edited["program"], edited["unsaid"]) == ("<keep>\n<extract>\nrm 1\n<keep>", ["inserts_line", "puts_text"])
+    assert worthless["program"].startswith("<delete>")
+    assert fine["program"].startswith("<keep>")
 
 
 def test_what_becomes_of_documents_that_cannot_be_said(fates):
