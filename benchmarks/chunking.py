@@ -21,7 +21,7 @@ from benchmarks.support.execution import compare_execution
 from benchmarks.support.released_code import CheckoutError, ReleasedCode, released_code
 from prox_assets.refiners.model.batching import BATCH_DOCUMENTS
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
-from prox_assets.refiners.prompts.chunk_prompts import SPARE_TOKENS, PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import SPARE_TOKENS, ChunkPrompts, PlannedChunk, ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import SYSTEM_MESSAGE, label_lines, prompt_frame
 from prox_assets.training.data.pages import read_labelled_pages
@@ -94,7 +94,9 @@ def _chunk_budget(tokenizer: PromptTokenizer) -> int:
 
 
 def _ours(texts: Sequence[str], tokenizer: PromptTokenizer) -> tuple[Side, list[list[PlannedChunk]]]:
-    planner = ProgramChunkPlanner(tokenizer, prompt_frame("llama2-chat", "chunk"), _chunk_budget(tokenizer))
+    planner = ProgramChunkPlanner(
+        ChunkPrompts(tokenizer, prompt_frame("llama2-chat", "chunk"), _chunk_budget(tokenizer))
+    )
     builder = DocumentPromptBuilder(tokenizer, prompt_frame("llama2-chat", "doc"), DOCUMENT_TOKENS)
     seconds: dict[str, float] = {}
     plans: list[list[PlannedChunk]] = []

@@ -14,7 +14,7 @@ import yaml
 from prox_assets.programs import KeepChunk, Operation, RemoveLines, render
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
 from prox_assets.refiners.probe_pages import PROBE_PAGES
-from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import prompt_frame
 from prox_assets.testing.tiny_models import DEFAULT_TEXTS, make_tiny_llama, overfit
@@ -82,7 +82,7 @@ def _document_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: in
 
 def _chunk_pairs(tokenizer: PromptTokenizer, texts: Sequence[str], budget: int) -> list[Pair]:
     """Return prompt and answer for the first chunk of each text: cut the lines before and after its sentences."""
-    planner = ProgramChunkPlanner(tokenizer, prompt_frame("plain", "chunk"), budget, line_numbers="chunk")
+    planner = ProgramChunkPlanner(ChunkPrompts(tokenizer, prompt_frame("plain", "chunk"), budget, line_numbers="chunk"))
     pairs: list[Pair] = []
     for text, (first, *_) in zip(texts, planner.plan(texts), strict=True):
         if first.prompt_token_ids:

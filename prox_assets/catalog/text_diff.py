@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from prox_assets.programs import Provenance, SegmentKind
@@ -149,16 +150,17 @@ def _added(text: str) -> Iterator[DiffLine]:
 def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple[Mark, int, int, str]]:
     """Yield the raw text in order as (mark, raw start, raw end, text), each replacement after the text it replaced."""
     done = 0
-    for segment in provenance.segments:
-        if segment.raw_start > done:
-            yield Mark.REMOVED, done, segment.raw_start, raw[done : segment.raw_start]
-        done = segment.raw_end
-        text = raw[segment.raw_start : done]
-        if segment.kind is SegmentKind.COPIED:
-            yield Mark.KEPT, segment.raw_start, done, text
+    # Lines inserted at one place, and parts of a replacement in which something else was replaced, have one raw range.
+    for (start, end), group in groupby(provenance.segments, key=lambda segment: (segment.raw_start, segment.raw_end)):
+        segments = list(group)
+        if start > done:
+            yield Mark.REMOVED, done, start, raw[done:start]
+        done = end
+        if segments[0].kind is SegmentKind.COPIED:
+            yield Mark.KEPT, start, end, raw[start:end]
         else:
-            yield Mark.REMOVED, segment.raw_start, done, text
-            yield Mark.ADDED, done, done, refined[segment.refined_start : segment.refined_end]
+            yield Mark.REMOVED, start, end, raw[start:end]
+            yield Mark.ADDED, end, end, refined[segments[0].refined_start : segments[-1].refined_end]
     if done < len(raw):
         yield Mark.REMOVED, done, len(raw), raw[done:]
 

@@ -28,6 +28,7 @@ from prox_assets.cli.commands.run_card import run_card
 from prox_assets.cli.commands.shards import shards
 from prox_assets.cli.commands.sql import sql
 from prox_assets.cli.commands.stage import stage
+from prox_assets.cli.commands.system_message import system_message
 from prox_assets.cli.commands.task_files import task_files
 from prox_assets.cli.commands.tokens import tokens
 from prox_assets.cli.commands.trace import trace
@@ -98,6 +99,7 @@ app.command()(task_files)
 app.command()(apply)
 app.command()(export_programs)
 app.command()(run_card)
+app.command()(system_message)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from prox_assets.corpora.source import FormatName
 from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.errors import RefinerError
-from prox_assets.refiners.presets import PRESET_NAMES, named_refiners
+from prox_assets.refiners.presets import NAMES_IN_WORDS, named_refiners
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.settings import RefinementSettings, described
 
@@ -64,7 +64,7 @@ def planned(
         str | None,
         typer.Option(
             "--refiner",
-            help=f"A preset ({', '.join(PRESET_NAMES)}), a folder of the refiner lab, or a YAML "
+            help=f"A preset ({NAMES_IN_WORDS}), a folder of the refiner lab, or a YAML "
             "file with both refiners (`doc:` and `chunk:`). [default: rules]",
         ),
     ] = None,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 LINE_LONGER_THAN_WINDOW = "line_longer_than_window"
+# Of a dialect whose programs are about whole pages.
+PAGE_LONGER_THAN_WINDOW = "page_longer_than_window"
 
 
 class Chunk(NamedTuple):
@@ -17,7 +19,8 @@ class Chunk(NamedTuple):
         index: 0-based position of the chunk in its document.
         line_start: First line.
         line_end: Last line.
-        skip_reason: Why the chunk is not shown to a refiner ("line_longer_than_window", "outside_training"), or None.
+        skip_reason: Why the chunk is not shown to a refiner ("line_longer_than_window", "page_longer_than_window",
+            "outside_training"), or None.
     """
 
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -15,6 +15,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
+from prox_assets.refiners.prompts.settings import PromptSettings, is_none
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.selector.version import SELECTOR_VERSION
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
@@ -25,20 +26,21 @@ DOC_MAX_PROMPT_TOKENS = 2000
 # to main-content texts from 2.28 % of their characters to .38 % (language model), from 1.03 to .41 % (classifier) and
 # from 1.13 to .12 % (both), for .002 of word F1 at most: docs/refiner-lab.md.
 MIN_GAIN = 0.14
-
-
-def _is_none(value: object) -> bool:
-    return value is None
+# What suits a dialect where a user says nothing.
+_POLICIES: dict[str, dict[str, Any]] = {
+    "line-labels": {"line_decision": "expected_f1", "line_min_gain": MIN_GAIN},
+    # It is shown all that is visible of a page, of which the main content may be a few percent; its released script
+    # writes no page that is left empty.
+    "rescraper": {"min_kept_share": 0.0, "on_empty": "drop"},
+}
 
 
 def _is_off(value: bool) -> bool:
     return not value
 
 
-class RefinerConfig(BaseModel):
+class RefinerConfig(PromptSettings):
     """One refiner at one level: its model (or the rules), how to prompt it, and how much it sees at once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="What tables and logs call this refiner; no part of the fingerprint.")
     level: Literal["doc", "chunk"] = Field(description="doc: keep or drop a document. chunk: edit what is kept.")
@@ -54,14 +56,20 @@ class RefinerConfig(BaseModel):
     revision: str | None = Field(
         default=None, description="Commit, branch or tag of a hub model; the fingerprint hashes its files."
     )
+    subfolder: str | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="Folder of the checkpoint inside the model's repository or folder, such as models/UltraX.",
+    )
     dialect: DialectName = Field(
         default="prox",
         description="How programs are written. prox, ultrax, rescraper, refinex, dataorchestra-np: as the models of "
         "that name write them. line-labels: a label, keep or remove, for every line or the document.",
     )
-    prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels"] = Field(
+    prompt_format: Literal["auto", "llama2-chat", "plain", "line-labels", "chat"] = Field(
         default="auto",
-        description="auto: the probe tries llama2-chat and plain and chooses the one that the model answers.",
+        description="auto: the probe tries llama2-chat and plain and chooses the one that the model answers. chat: the "
+        "checkpoint's own chat template, as dialects that ProX does not have need it.",
     )
     probe: bool = Field(
         default=True,
@@ -70,7 +78,8 @@ class RefinerConfig(BaseModel):
     )
     line_numbers: Literal["document", "chunk"] = Field(
         default="document",
-        description="Whether line labels run through the document (released ProX) or restart in a chunk.",
+        description="Whether line labels run through the document (released ProX, UltraX) or restart in a chunk; by "
+        "default as the dialect has it.",
     )
     window: int = Field(default=2048, ge=16, description="Context window in tokens: prompt and answer together.")
     max_prompt_tokens: int | None = Field(
@@ -118,25 +127,25 @@ class RefinerConfig(BaseModel):
     # The next ones are left out of stored configurations where they are not set, which then stay as they were.
     trained_scripts: tuple[str, ...] | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Scripts that the model was trained on, such as latin, cyrillic, han or kana (Japanese). Documents "
         "and chunks mostly in others are not shown to it and stay as they are. None: it is shown everything.",
     )
     calibration: Calibration | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="How scored probabilities are corrected, as fitted on development pages. None: not at all. In a "
         "cascade: those of the language model, before both are combined.",
     )
     cascade: CascadeSettings | None = Field(
         default=None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Kind cascade: the classifier, and when the model is asked. The other settings are the model's.",
     )
     selector_threshold: float | None = Field(
         default=None,
         allow_inf_nan=False,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="Kind selector: the lowest score of a document that stays.",
     )
 
@@ -158,7 +167,7 @@ class RefinerConfig(BaseModel):
             filled["prompt_format"] = "line-labels"
         if filled.get("line_labels") == STORED_BY_OTHER_DIALECTS and not line_labels:
             del filled["line_labels"]
-        return filled
+        return cls.with_prompt_defaults(filled)
 
     @field_serializer("line_labels", mode="wrap")
     def _line_labels_as_stored(self, settings: LineLabelsSettings, handler: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401
@@ -189,7 +198,8 @@ class RefinerConfig(BaseModel):
         if self.dialect == "line-labels" and self.decoding != "score":
             raise ValueError("the line-labels dialect has no programs to generate: its answers are scored")
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
-            raise ValueError("chunks are scored with the line-labels dialect and generated with prox")
+            raise ValueError("chunks are scored with the line-labels dialect and generated with the others")
+        self.check_prompts(self.dialect, self.level, self.prompt_format, self.line_numbers)
         if self.kind in ("rules", "selector") and (self.trained_scripts is not None or self.calibration is not None):
             raise ValueError(
                 "trained_scripts and calibration belong to a model; rules are not trained, selectors abstain "
@@ -309,7 +319,7 @@ class RefinerConfig(BaseModel):
             "decoding": self.decoding,
             "dtype": self.dtype,
         }
-        if self.level == "chunk" and self.dialect == "prox":
+        if self.level == "chunk" and self.dialect != "line-labels":
             settings["packing"] = PACKING_VERSION
         if self.decoding == "complete":
             settings["max_new_tokens"] = self.max_new_tokens
@@ -324,7 +334,7 @@ class RefinerConfig(BaseModel):
                 settings["inline"] = INLINE_VERSION
         elif self.level == "chunk":
             settings["line_numbers"] = self.line_numbers
-        return settings
+        return settings | self.prompt_fingerprint()
 
     @property
     def grammar(self) -> str | None:
@@ -362,6 +372,7 @@ class RefinerPair(BaseModel):
         """Return an execution policy with these settings; what is not given comes from the refiners.
 
         Scored lines are kept by `expected_f1` with MIN_GAIN, unless `line_decision` or `line_keep_threshold` is given.
+        What ReScraper empties is dropped, and it may leave little of a page.
 
         Raises:
             ValueError: A value lies outside its range.
@@ -372,8 +383,8 @@ class RefinerPair(BaseModel):
             for name, config in (("doc_keep_threshold", self.doc), ("line_keep_threshold", self.chunk))
             if config is not None and config.keep_threshold is not None
         }
-        if self.chunk is not None and self.chunk.dialect == "line-labels":
-            own |= {"line_decision": "expected_f1", "line_min_gain": MIN_GAIN}
+        if self.chunk is not None:
+            own |= _POLICIES.get(self.chunk.dialect, {})
         if self.protect_formulas:
             own["protect_formulas"] = True
         return ExecutionPolicy(**own).with_settings(**settings)

@@ -34,8 +34,8 @@ def save_refiner(
         training: How the model was trained, as JSON values, for the record.
         refers: The folder, which may be new, holds no model: the file names the `model` of the configuration.
     """
-    placed = config if refers else config.model_copy(update={"model": str(folder), "revision": None})
-    stored = config if refers else config.model_copy(update={"model": _HERE, "revision": None})
+    placed = config if refers else config.model_copy(update={"model": str(folder), "revision": None, "subfolder": None})
+    stored = config if refers else config.model_copy(update={"model": _HERE, "revision": None, "subfolder": None})
     settings = stored.model_dump(mode="json")
     content = {"refiner": settings, "fingerprint": placed.fingerprint(refiner_files(placed)), "training": training}
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def refiner_files(config: RefinerConfig) -> ModelFiles | None:
         return find_classifier(config.model)
     if config.kind == "selector":
         return find_selector(config.model)
-    found = find_model(config.model, config.revision)
+    found = find_model(config.model, config.revision, config.subfolder)
     if config.kind != "cascade":
         return found
     classifier = cascade_classifier(config)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from math import exp
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, Score, ScoreRequest
+from prox_assets.programs import DIALECTS
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.line_labels import labelled_program
 from prox_assets.programs.dialects.prox import parse
-from prox_assets.programs.execution.executor import execute
+from prox_assets.programs.execution.executor import ChunkProgram, execute
 from prox_assets.programs.operations import DropDoc, KeepChunk, KeepDoc, Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.words import count_words
@@ -180,18 +181,10 @@ def _judge_chunks(
     valid = with_operations = kept = words_before = words_after = 0
     for result in asked:
         text = texts[result.doc_id]
-        programs = [(Chunk(row.chunk_index, row.line_start, row.line_end, row.skip_reason), row) for row in result.rows]
-        operations = [_operations(row, policy.first_line_number(chunk)) for chunk, row in programs]
-        valid += all(found is not None for found in operations)
-        with_operations += any(not isinstance(call, KeepChunk) for found in operations for call in found or ())
-        refined = execute(
-            text,
-            [
-                (chunk, found, row.finish_reason == "length")
-                for (chunk, row), found in zip(programs, operations, strict=True)
-            ],
-            policy,
-        ).text
+        programs = [_read(row, policy) for row in result.rows]
+        valid += all(operations is not None for _, operations in programs)
+        with_operations += any(not isinstance(call, KeepChunk) for _, found in programs for call in found or ())
+        refined = execute(text, [program for program, _ in programs], policy).text
         kept += bool(refined.strip())
         words_before += count_words(text)
         words_after += count_words(refined)
@@ -206,18 +199,22 @@ def _judge_chunks(
     return measures
 
 
-def _operations(row: ChunkProgramRow, first_line_number: int) -> tuple[Operation, ...] | None:
-    """Return the operations of a row, none for a skipped chunk; None if its program cannot be parsed."""
+def _read(row: ChunkProgramRow, policy: ExecutionPolicy) -> tuple[ChunkProgram, tuple[Operation, ...] | None]:
+    """Return what to execute for a row, and its operations: none for a skipped chunk, None if it cannot be parsed."""
+    chunk = Chunk(row.chunk_index, row.line_start, row.line_end, row.skip_reason)
     if row.skip_reason is not None:
-        return ()
+        return ChunkProgram(chunk, None), ()
+    program = row.program or ""
     if row.line_keep_probabilities is not None:
-        program = labelled_program(row.line_keep_probabilities, row.program, KEEP_THRESHOLD, first_line_number)
-        if not isinstance(program, str):
-            return program
-        parsed = parse(program)
-    else:
-        parsed = parse(row.program or "")
-    return parsed.operations if parsed.operations and not parsed.errors else None
+        first = policy.first_line_number(chunk)
+        labelled = labelled_program(row.line_keep_probabilities, row.program, KEEP_THRESHOLD, first)
+        if not isinstance(labelled, str):
+            return ChunkProgram(chunk, labelled), labelled
+        program = labelled
+    parsed = DIALECTS[policy.dialect].parse(program)
+    if parsed.errors or not parsed.operations:
+        return ChunkProgram(chunk, None), None
+    return ChunkProgram(chunk, program, row.finish_reason == "length"), parsed.operations
 
 
 def _share(part: int, whole: int) -> float:

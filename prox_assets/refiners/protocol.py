@@ -61,8 +61,9 @@ class ChunkProgramRow:
         prompt_tokens: Tokens shown to the model, in all prompts for the chunk.
         completion_tokens: Tokens generated.
         finish_reason: "stop", "length", "scored", "skipped" or "error".
-        skip_reason: Why the chunk was not shown to the refiner: "line_longer_than_window", "blank" for a document
-            without any text, or "outside_training" as above; None if it was shown.
+        skip_reason: Why the chunk was not shown to the refiner: "line_longer_than_window", "page_longer_than_window"
+            where a dialect is shown whole pages only, "blank" for a document without any text, or "outside_training"
+            as above; None if it was shown.
         classifier_keep_probabilities: In a cascade, P(keep) of each line by its classifier. Without prompt tokens they
             are `line_keep_probabilities`; else those combine them with the model's, or the model wrote a program. None
             elsewhere.

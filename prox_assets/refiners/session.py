@@ -115,6 +115,7 @@ class RefinerSession:
 
     def _opened(self, config: RefinerConfig, opener: Callable[..., Any]) -> Any:  # noqa: ANN401 - a session has one level
         if self._refiner is None:
+            config.system_text()  # a missing message is said before the engine takes its time to start
             path = None if self.files is None else self.files.path
             self._refiner = opener(config, self._open_engine(), path, self._prompts)
         return self._refiner

@@ -13,7 +13,7 @@ from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
-from prox_assets.refiners.presets import PRESET_NAMES, named_refiners
+from prox_assets.refiners.presets import NAMES_IN_WORDS, PRESET_NAMES, named_refiners
 from prox_assets.stages.plan import InferenceSettings, RefinementPlan
 
 _POLICY = TypeAdapter(ExecutionPolicy)
@@ -81,7 +81,7 @@ def checked_policy(values: Mapping[str, Any], key: str, known: Sequence[str] = _
 
 # What a checker of JSON schemas needs in order to name the valid values; pydantic itself never reads it.
 _TEMPLATE = {"type": "string", "pattern": r"\{\{"}
-_PATH = {"pattern": r"[/\\.{]"}
+_PATH = {"pattern": r"[/\\.{=]"}
 
 
 def _presets_or_a_path(schema: dict[str, Any]) -> None:
@@ -168,8 +168,8 @@ class RefinementSettings(InferenceSettings, SourceSettings, _NamedCorpus):
 
     refiners: str | RefinerPair = Field(
         default="rules",
-        description=f"A preset ({', '.join(PRESET_NAMES)}), a folder of the refiner lab, such as lab/my_lab, or both "
-        "refiners in full.",
+        description=f"A preset ({NAMES_IN_WORDS}), a folder of the refiner lab, such as lab/my_lab, or both refiners "
+        "in full.",
         json_schema_extra=_presets_or_a_path,
     )
     policy: dict[str, Any] = Field(

@@ -59,12 +59,12 @@ def check_strict(case: HostileInput) -> Refinement:
     edits = iter(refinement.edits)
     expected = expected_lines(case.text, case.programs, case.policy, edits)
     assert next(edits, None) is None, "there are more edits than calls"
-    check_verdicts(case.text, case.programs, refinement)
     if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
         assert refinement.text == "", "a dropped document has text"
         worthless = refinement.reason is Reason.JUDGED_WORTHLESS
         assert worthless or case.policy.on_empty == "drop", "a document is dropped that no program called worthless"
         assert not worthless or not any(line.strip() for line, _ in expected), "what nobody judged is dropped"
+        check_verdicts(case.text, case.programs, refinement)
         return refinement
     check_reverting(case, refinement)
     result = refinement.text.split("\n")
@@ -72,6 +72,7 @@ def check_strict(case: HostileInput) -> Refinement:
     assert len(result) == max(len(expected), 1), f"{len(result)} lines are left where {len(expected)} were kept"
     for left, (line, pairs) in zip(result, expected, strict=False):
         assert left == line or can_become(line, left, pairs), f"{left!r} is not {line!r} with replacements {pairs!r}"
+    check_verdicts(case.text, case.programs, refinement)
     return refinement
 
 

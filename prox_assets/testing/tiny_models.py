@@ -3,8 +3,12 @@
 This module makes a checkpoint folder and overfits the model to a few answers; it does not serve it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 BOS_TOKEN = "<s>"  # noqa: S105 (a token of the vocabulary, not a password)
 EOS_TOKEN = "</s>"  # noqa: S105
@@ -83,17 +87,25 @@ def make_tiny_llama(
         tie_word_embeddings=False,
         dtype=torch.float32,
     )
+    save_random_model(lambda: LlamaForCausalLM(config), folder, seed)
+    return folder
+
+
+def save_random_model(make: Callable[[], "PreTrainedModel"], folder: Path, seed: int) -> None:
+    """Make a model whose greedy answers are well defined, and so comparable between engines, and save it.
+
+    With the default initialisation, two tokens' scores often differ by less than float noise. The weights are wider.
+    """
+    import torch
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(config)
-        # With the default initialisation, two tokens' scores often differ by less than float noise. Wider weights make
-        # greedy decoding of an untrained model well defined, and so comparable between engines.
+        model = make()
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.dim() == 2:
                     parameter.mul_(5.0)
     model.save_pretrained(folder, safe_serialization=True)
-    return folder
 
 
 def overfit(

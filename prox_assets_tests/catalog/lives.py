@@ -95,6 +95,22 @@ def all_fates(folder: Path, **policy: Any) -> ShardRun:
     return run
 
 
+KEEP_ALL = {"ultrax": "keep_all()", "rescraper": "<keep>\n<extract>\n<keep>"}
+
+
+def in_dialect(folder: Path, dialect: str, answers: dict[str, list[ChunkProgramRow]], **policy: Any) -> ShardRun:
+    """Refine a shard with a document for each of TEXTS, with programs of another dialect for some, by name."""
+    run = read_shard_of(folder, list(TEXTS.values()), refiners=with_floor(0.0, dialect))
+    run = with_policy(run, **policy)
+
+    def rows_of(text: str) -> list[ChunkProgramRow]:
+        return answers.get(NAMES[text], [_answer(0, (0, text.count("\n")), KEEP_ALL[dialect])])
+
+    infer(run, FakeDocuments(), Chunks(rows=rows_of))  # type: ignore[arg-type]
+    refine_shard(run)
+    return run
+
+
 SCORED = ("menu[1]\nA sentence.\nshare\nAnother[2] sentence.", "A page of doubtful worth.", "Spam.")
 
 

@@ -1,10 +1,12 @@
 """The marked lines of a text: exactly what was done, and folded where there is nothing to see."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
 from prox_assets.programs import ExecutionPolicy, Normalize, Outcome, RemoveLines, execute_with_provenance
+from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input
 from prox_assets_tests.programs.execution.test_provenance import documents, policies, thorough
 
 LENIENT = ExecutionPolicy(min_kept_share=0, min_kept_characters=0)
@@ -36,6 +38,51 @@ def test_both_texts_can_be_read_off_the_marked_lines(document, policy):
     # A line of which all was deleted and one that was removed look alike here, so blank lines are left out.
     refined = [joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED]
     assert [line for line in refined if line] == [line for line in refinement.text.split("\n") if line]
+
+
+@pytest.mark.parametrize("dialect", NEW_DIALECTS)
+def test_they_can_in_every_dialect(dialect):
+    for number in range(200):
+        case = dialect_input(dialect, 4, number)
+        refinement, provenance = execute_with_provenance(case.text, case.programs, case.policy)
+        if refinement.outcome is Outcome.DROPPED_BY_CHUNKS:
+            continue
+        lines = diff_lines(case.text, refinement.text, provenance)
+        raw = [line for line in lines if line.number is not None]
+        assert [line.number for line in raw] == list(range(case.text.count("\n") + 1))
+        assert "\n".join(joined(line, Mark.KEPT, Mark.REMOVED) for line in raw) == case.text
+        refined = [joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED]
+        assert [line for line in refined if line] == [line for line in refinement.text.split("\n") if line]
+
+
+def test_lines_that_were_put_in_are_lines_of_their_own():
+    policy = ExecutionPolicy(dialect="canonical", execute_rewrites=True, min_kept_share=0)
+    text = "menu\ntitle\n\nbody\nend"
+    programs = [
+        ((0, 1), 'insert_line(-1, "a")\nremove_lines(0, 0)\ninsert_line(0, "b")\ninsert_line(0, "c")'),
+        ((2, 3), 'rewrite("new\nbody")'),
+        ((4, 4), 'insert_line(4, "mail")'),
+    ]
+    refinement, provenance = execute_with_provenance(text, programs, policy)
+    assert refinement.text == "a\nb\nc\ntitle\nnew\nbody\nend\nmail"
+    whole = [
+        *(("added", "a"), ("removed", "menu"), ("added", "b"), ("added", "c"), ("kept", "title")),
+        *(
+            ("removed", ""),
+            ("removed", "body"),
+            ("added", "new"),
+            ("added", "body"),
+            ("kept", "end"),
+            ("added", "mail"),
+        ),
+    ]
+    assert shape(diff_lines(text, refinement.text, provenance)) == whole
+    # Where a part of what was put in is replaced once more, as personal data is, it stays one line.
+    start = refinement.text.index("new")
+    again = provenance.with_replacements([(start, start + 2, 1), (len(refinement.text) - 2, len(refinement.text), 2)])
+    moved = refinement.text.replace("new", "Nw").replace("mail", "maXX")
+    renamed = [(mark, line.replace("new", "Nw").replace("mail", "maXX")) for mark, line in whole]
+    assert shape(diff_lines(text, moved, again)) == renamed
 
 
 @given(st.lists(st.sampled_from(["", "a", "b"]), max_size=8), st.lists(st.sampled_from(["", "a", "c"]), max_size=8))

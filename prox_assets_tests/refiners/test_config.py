@@ -169,10 +169,9 @@ def test_presets_name_the_released_models_and_an_unknown_one_lists_them():
     assert preset("rules").doc is not None
     assert not any(config.needs_engine for config in (preset("rules").doc, preset("rules").chunk) if config)
     models = {config.model for pair in PRESETS.values() for config in (pair.doc, pair.chunk) if config and config.model}
-    assert models == {
-        f"gair-prox/{domain}-{level}-refining-lm" for domain in ("web", "math") for level in ("doc", "chunk")
-    }
-    with pytest.raises(RefinerError, match="prox-math, prox-web, rules"):
+    prox = {f"gair-prox/{domain}-{level}-refining-lm" for domain in ("web", "math") for level in ("doc", "chunk")}
+    assert models == {*prox, "openbmb/UltraX-0.6B-Preview", "cx-cmu/ReScraper"}
+    with pytest.raises(RefinerError, match="prox-math, prox-web, rescraper, rules"):
         preset("prox")
 
 

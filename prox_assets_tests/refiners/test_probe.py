@@ -15,7 +15,7 @@ from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.open import open_chunk_refiner, open_document_refiner
 from prox_assets.refiners.probe import FormatTrial, probe
 from prox_assets.refiners.probe_pages import PROBE_PAGES
-from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import prompt_frame
 from prox_assets.refiners.protocol import RefinerInput
@@ -44,7 +44,7 @@ def chunk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs = {"plain": "remove_lines(start=0, end=1)", "llama2-chat": "untouch_doc()"}
     pairs = []
     for prompt_format, program in programs.items():
-        planner = ProgramChunkPlanner(tokenizer, prompt_frame(prompt_format, "chunk"), 960)  # type: ignore[arg-type]
+        planner = ProgramChunkPlanner(ChunkPrompts(tokenizer, prompt_frame(prompt_format, "chunk"), 960))  # type: ignore[arg-type]
         answer = tokenizer.encode([program])[0].token_ids
         pairs += [(chunk.prompt_token_ids, answer) for (chunk,) in planner.plan([page.text for page in CHUNK_PAGES])]
     assert overfit(folder, pairs, steps=150) < 0.02

@@ -43,7 +43,7 @@ class RefinerTrace:
         kind: "model", "classifier", "cascade", "rules", "selector", or None for one that keeps everything.
         model: Folder or hub id of the model, if it has one.
         revision: The exact revision of the model's files, if the hub gave one; else the requested revision.
-        dialect: "prox" or "line-labels".
+        dialect: How it writes programs (programs/dialects/dialect.py).
         fingerprint: Its inference fingerprint.
         cascade: The settings of a cascade; None elsewhere.
     """

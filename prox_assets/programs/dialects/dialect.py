@@ -30,6 +30,7 @@ class Dialect:
         shows_blank_lines: Whether lines of white space only are shown and numbered. If not, lines are also shown
             without the white space around them, and a blank line goes with the line before it.
         overlaps: Whether a window begins with lines of the one before, which decides about them.
+        whole_pages: Whether its programs are about whole documents: one longer than the window is not cut but skipped.
         released: Whether an executor of it was released, which reference mode reproduces.
     """
 
@@ -41,6 +42,7 @@ class Dialect:
     marker: str = "[{number:03d}]"
     shows_blank_lines: bool = True
     overlaps: bool = False
+    whole_pages: bool = False
     released: bool = False
 
     @property
@@ -85,6 +87,7 @@ _ALL = (
         line_numbers="chunk",
         marker="<lid:{number}> ",
         shows_blank_lines=False,
+        whole_pages=True,
         released=True,
     ),
     Dialect(  # arXiv 2507.03253: no code was released

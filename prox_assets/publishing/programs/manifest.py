@@ -49,7 +49,7 @@ class ProgramShard(_Part):
     characters_raw: int = Field(description="Of the original texts.")
     characters_refined: int = Field(description="Of the texts that come out.")
     characters_of_programs: int
-    characters_of_strings: int = Field(description="Of the strings that normalize() calls name: all text there is.")
+    characters_of_strings: int = Field(description="Of the strings that calls name or put in: all text there is.")
     identity: str = Field(description="Changes when the programs may have; tells a later version what to write anew.")
 
 

@@ -31,13 +31,13 @@ from prox_assets.refiners.adapter.format import (
 )
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import ModelFiles, file_hash
+from prox_assets.refiners.user_cache import CACHE_VARIABLE, user_cache
 
 if TYPE_CHECKING:
     import torch
 
 # Raise this when the same base and adapter give another model.
 _VERSION = 1
-CACHE_VARIABLE = "PROX_CACHE"
 # Making a model takes seconds.
 _ABANDONED_SECONDS = 3600
 
@@ -83,11 +83,8 @@ def _remove(folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder of merged models: in `PROX_CACHE`, else in the user's cache folder (XDG_CACHE_HOME)."""
-    own = os.environ.get(CACHE_VARIABLE)
-    if own:
-        return Path(own) / "models"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prox_assets" / "models"
+    """Return the folder of merged models, in the user's cache."""
+    return user_cache() / "models"
 
 
 def _make(folder: Path, settings: AdapterSettings, base: BaseModel, place: Path) -> None:

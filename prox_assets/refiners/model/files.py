@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import xxhash
 
@@ -23,6 +23,7 @@ TOKENIZER_FILES = (
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
+    "chat_template.jinja",
 )
 PACKAGE = "package://"
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth")
@@ -58,7 +59,7 @@ def model_folder(model: str) -> Path:
     return Path(str(files(module))) / path
 
 
-def find_checkpoint(model: str, revision: str | None = None) -> ModelFiles:
+def find_checkpoint(model: str, revision: str | None = None, subfolder: str | None = None) -> ModelFiles:
     """Return the files of a local folder or a hub model, with their hashes; a hub model is downloaded if needed.
 
     Only safetensors, configuration and tokenizer files are fetched, because loading pickled weights can run code.
@@ -68,37 +69,44 @@ def find_checkpoint(model: str, revision: str | None = None) -> ModelFiles:
         model: Path of a folder, package://module/path for a folder inside an installed package, or a hub id such as
             "gair-prox/web-doc-refining-lm".
         revision: Branch, tag or commit of a hub model; the default branch if None. Refused for a folder.
+        subfolder: Folder of the checkpoint inside the model's folder or repository, if it is not the whole.
 
     Raises:
         RefinerError: The folder or model does not exist, the hub cannot be reached, or there are no usable files.
     """
-    folder = model_folder(model)
+    inside = _inside(subfolder)
+    folder = model_folder(model) / inside
     if folder.is_dir():
         if revision is not None:
             raise RefinerError(f"{model} is a local folder, which has no revision: leave out revision={revision!r}.")
         return _with_hashes(folder, None)
     if not HUB_ID.fullmatch(model):
         raise RefinerError(
-            f"The model folder {model} does not exist. Give the path of a folder with config.json, *.safetensors and "
+            f"The model folder {folder} does not exist. Give the path of a folder with config.json, *.safetensors and "
             "tokenizer files, or a hub id of the form owner/name."
         )
-    snapshot = _download(model, revision)
+    snapshot = _download(model, revision, inside)
     commit = snapshot.name if COMMIT_HASH.fullmatch(snapshot.name) else None
-    return _with_hashes(snapshot, commit)
+    return _with_hashes(snapshot / inside, commit)
 
 
-def _download(model: str, revision: str | None) -> Path:
+def _inside(subfolder: str | None) -> PurePosixPath:
+    """Return the path of a sub-folder, which has to be inside its model."""
+    inside = PurePosixPath(subfolder or ".")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise RefinerError(f"subfolder {subfolder!r} leads out of the model: name a folder inside it.")
+    return inside
+
+
+def _download(model: str, revision: str | None, inside: PurePosixPath) -> Path:
     import httpx
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     where = model if revision is None else f"{model}@{revision}"
     try:
-        return Path(
-            snapshot_download(
-                model, revision=revision, allow_patterns=[*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES]
-            )
-        )
+        wanted = [str(inside / name) for name in (*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES)]
+        return Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
     except RevisionNotFoundError as error:
         raise RefinerError(
             f"{where}: the model exists, this revision does not. Give a commit, branch or tag."

@@ -6,7 +6,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import ModelFiles, find_checkpoint, model_folder
 
 
-def find_model(model: str, revision: str | None = None) -> ModelFiles:
+def find_model(model: str, revision: str | None = None, subfolder: str | None = None) -> ModelFiles:
     """Return the files of a model with their hashes; arguments as in `find_checkpoint`.
 
     A folder with an adapter stands for the model that it makes with its base.
@@ -16,8 +16,8 @@ def find_model(model: str, revision: str | None = None) -> ModelFiles:
             base is missing.
     """
     folder = model_folder(model)
-    if not is_adapter(folder):
-        return find_checkpoint(model, revision)
+    if subfolder is not None or not is_adapter(folder):
+        return find_checkpoint(model, revision, subfolder)
     if revision is not None:
         raise RefinerError(f"{model} is a local folder, which has no revision: leave out revision={revision!r}.")
     return merged_model(folder)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prox_assets.engines.extras import packages_of
 from prox_assets.refiners.errors import RefinerError
@@ -45,6 +45,21 @@ EncodedText = WholeEncoding | PieceEncoding
 """The tokens of one text, without any beginning-of-sequence token."""
 
 
+class MarkedToken(NamedTuple):
+    """An added token in a text: its place among the tokens, and the characters [start, end) that it stands for."""
+
+    place: int
+    start: int
+    end: int
+
+
+class MarkedText(NamedTuple):
+    """The tokens of a text, and which of them are added tokens."""
+
+    token_ids: tuple[int, ...]
+    added: tuple[MarkedToken, ...]
+
+
 class PromptTokenizer:
     """Encodes prompts exactly as they are written.
 
@@ -54,24 +69,28 @@ class PromptTokenizer:
     Attributes:
         opening: The beginning-of-sequence token, as a tuple of at most one id; it starts every prompt.
         end_token_ids: The end-of-sequence token, as a tuple of at most one id.
+        folder: The checkpoint folder that it was loaded from; None if it was not.
         line_break: The token of a line break, if the tokenizer encodes every line break as this token and merges it
             with nothing: then lines encode to the same tokens alone as inside a text. None if that is not known.
     """
 
-    def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None) -> None:
+    def __init__(self, backend: Tokenizer, beginning: str | None, end: str | None, folder: Path | None = None) -> None:
         """Wrap a tokenizer; see `load_tokenizer` for one from a checkpoint folder.
 
         Args:
             backend: The tokenizer; its truncation, padding and handling of special tokens are set here.
             beginning: The beginning-of-sequence token, or None.
             end: The end-of-sequence token, or None.
+            folder: The checkpoint folder that it comes from.
         """
+        self.folder = folder
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True
         self._backend = backend
         rule = piece_rule(backend)
         self._pieces = None if rule is None else PieceCache(backend, rule)
+        self._marked: Tokenizer | None = None
         self._foreign = "" if rule is None else rule.foreign
         self.line_break: int | None = None
         if rule is not None and rule.opening == "\n":
@@ -101,6 +120,35 @@ class PromptTokenizer:
 
     def _encode_whole(self, texts: Sequence[str]) -> list[EncodedText]:
         return [*map(WholeEncoding, self._backend.encode_batch(list(texts), add_special_tokens=False))]
+
+    def as_text_only(self) -> PromptTokenizer:
+        """Return a tokenizer that begins with no token, and to which every added token is ordinary text.
+
+        Some added tokens, such as "<think>", are not special, and `encode` would find them in a document.
+        """
+        from tokenizers import Tokenizer
+
+        settings = json.loads(self._backend.to_str())
+        for added in settings["added_tokens"]:
+            added["special"] = True
+        return PromptTokenizer(Tokenizer.from_str(json.dumps(settings)), None, None, self.folder)
+
+    def encode_marked(self, text: str) -> MarkedText:
+        """Encode a text that was not written by a document: added tokens in it are encoded as themselves."""
+        if self._marked is None:
+            from tokenizers import Tokenizer
+
+            self._marked = Tokenizer.from_str(self._backend.to_str())
+        encoding = self._marked.encode(text, add_special_tokens=False)
+        added = self._marked.get_added_tokens_decoder()
+        return MarkedText(
+            tuple(encoding.ids),
+            tuple(
+                MarkedToken(place, start, end)
+                for place, (token, (start, end)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True))
+                if token in added
+            ),
+        )
 
     def special_token_id(self, token: str) -> int:
         """Return the id of a special token.
@@ -142,11 +190,11 @@ def load_tokenizer(folder: Path) -> PromptTokenizer:
         if (folder / "tokenizer.json").is_file():
             tokens = _special_tokens(folder)
             backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            return PromptTokenizer(backend, tokens.get("bos_token"), tokens.get("eos_token"))
+            return PromptTokenizer(backend, tokens.get("bos_token"), tokens.get("eos_token"), folder)
         from transformers import AutoTokenizer
 
         converted = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return PromptTokenizer(converted.backend_tokenizer, converted.bos_token, converted.eos_token)
+        return PromptTokenizer(converted.backend_tokenizer, converted.bos_token, converted.eos_token, folder)
     # The tokenizers library raises a bare Exception for a file that it cannot read.
     except Exception as error:
         raise RefinerError(

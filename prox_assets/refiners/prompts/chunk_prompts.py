@@ -4,15 +4,16 @@
 it counts and frames lines in its own way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal
 
+from prox_assets.programs import DIALECTS, Dialect
 from prox_assets.programs.chunking import LINE_LONGER_THAN_WINDOW, Chunk, pack_lines
+from prox_assets.programs.dialects.dialect import LineNumbers
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import EncodedText, PromptTokenizer
-from prox_assets.refiners.prompts.formats import PromptFrame, label_lines
+from prox_assets.refiners.prompts.formats import PromptFrame, label_lines, labelled_lines
 
 BLANK = "blank"
 
@@ -46,6 +47,61 @@ class _Piece:
     skipped: bool = False
 
 
+class ChunkPrompts:
+    """Writes lines of documents as prompts of one frame and dialect.
+
+    Attributes:
+        tokenizer: The model's tokenizer.
+        frame: What stands around the lines.
+        budget: Most tokens of the part that is encoded as text.
+        restarts: Whether labels restart in every chunk.
+        dialect: How lines are numbered and shown.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PromptTokenizer,
+        frame: PromptFrame,
+        budget: int,
+        line_numbers: LineNumbers = "document",
+        dialect: Dialect = DIALECTS["prox"],
+    ) -> None:
+        """Prepare for one frame and budget.
+
+        Args:
+            tokenizer: The model's tokenizer.
+            frame: What stands around a chunk.
+            budget: Largest prompt in tokens, beginning-of-sequence token included.
+            line_numbers: Whether labels run through the document or restart in every chunk.
+            dialect: How lines are numbered and shown.
+
+        Raises:
+            RefinerError: The frame and one label alone exceed the budget.
+        """
+        self.tokenizer, self.frame, self.dialect = tokenizer, frame, dialect
+        self.restarts = line_numbers == "chunk"
+        fixed = len(tokenizer.opening) + frame.fixed_tokens
+        self.budget = budget - fixed
+        overhead = len(tokenizer.encode([frame.render(label_lines([""], 0, dialect))])[0])
+        if overhead > self.budget:
+            raise RefinerError(
+                f"An empty prompt takes {overhead + fixed} of {budget} tokens: raise window or max_prompt_tokens, or "
+                "lower max_new_tokens."
+            )
+
+    def encode(self, parts: Iterable[tuple[Sequence[str], int, int]]) -> list[EncodedText]:
+        """Return the tokens of the text of each prompt; one shows lines [start, end] of a document's lines."""
+        return self.tokenizer.encode([self._render(lines, start, end) for lines, start, end in parts])
+
+    def _render(self, lines: Sequence[str], start: int, end: int) -> str:
+        first = 0 if self.restarts else start
+        return self.frame.render(label_lines(lines[start : end + 1], first, self.dialect))
+
+    def planned(self, chunk: Chunk, text_ids: tuple[int, ...]) -> PlannedChunk:
+        """Return a chunk with its prompt, of whose text these are the tokens."""
+        return PlannedChunk(chunk, self.tokenizer.opening + self.frame.enclose(text_ids))
+
+
 class ProgramChunkPlanner:
     """Plans chunks for models that write programs.
 
@@ -56,49 +112,24 @@ class ProgramChunkPlanner:
     itself is skipped.
     """
 
-    def __init__(
-        self,
-        tokenizer: PromptTokenizer,
-        frame: PromptFrame,
-        budget: int,
-        line_numbers: Literal["document", "chunk"] = "document",
-    ) -> None:
-        """Prepare for one frame and budget.
-
-        Args:
-            tokenizer: The model's tokenizer.
-            frame: The text around a chunk.
-            budget: Largest prompt in tokens, beginning-of-sequence token included.
-            line_numbers: Whether labels run through the document or restart in every chunk.
-
-        Raises:
-            RefinerError: The frame and one label alone exceed the budget.
-        """
-        self._tokenizer = tokenizer
-        self._frame = frame
-        self._budget = budget - len(tokenizer.opening)
-        self._restart = line_numbers == "chunk"
+    def __init__(self, prompts: ChunkPrompts) -> None:
+        """Prepare for one frame and budget."""
+        self._prompts = prompts
         # Labels that restart in a chunk have different tokens than in the whole document.
         self._is_exact = (
-            tokenizer.line_break is not None
-            and not self._restart
-            and frame.prefix.endswith("\n")
-            and frame.suffix.startswith("\n")
+            prompts.tokenizer.line_break is not None
+            and not prompts.restarts
+            and prompts.frame.prefix.endswith("\n")
+            and prompts.frame.suffix.startswith("\n")
         )
-        overhead = len(tokenizer.encode([frame.render(label_lines([""], 0))])[0])
-        if overhead > self._budget:
-            raise RefinerError(
-                f"An empty prompt takes {overhead} of {budget} tokens: raise window or max_prompt_tokens, or lower "
-                "max_new_tokens."
-            )
 
     def plan(self, texts: Sequence[str]) -> list[list[PlannedChunk]]:
         """Return the chunks of each text, in order."""
         documents = [text.split("\n") for text in texts]
-        encoded = self._tokenizer.encode([self._render(lines, 0, len(lines) - 1) for lines in documents])
+        encoded = self._prompts.encode((lines, 0, len(lines) - 1) for lines in documents)
         return [
             self._planned([_Piece(0, len(lines) - 1, whole.token_ids)])
-            if len(whole) <= self._budget
+            if len(whole) <= self._prompts.budget
             else self._planned(self._divide(whole) if self._is_exact else self._split(lines, whole))
             for lines, whole in zip(documents, encoded, strict=True)
         ]
@@ -107,19 +138,18 @@ class ProgramChunkPlanner:
         return [
             PlannedChunk(Chunk(index, piece.start, piece.end, LINE_LONGER_THAN_WINDOW))
             if piece.skipped
-            else PlannedChunk(Chunk(index, piece.start, piece.end), self._tokenizer.opening + piece.token_ids)
+            else self._prompts.planned(Chunk(index, piece.start, piece.end), piece.token_ids)
             for index, piece in enumerate(pieces)
         ]
-
-    def _render(self, lines: Sequence[str], start: int, end: int) -> str:
-        return self._frame.render(label_lines(lines[start : end + 1], 0 if self._restart else start))
 
     def _divide(self, whole: EncodedText) -> list[_Piece]:
         """Cut a document that is too long at its line breaks, where each line break is a token of its own."""
         ids = whole.token_ids
         # Token counts before each line and after the last. A line break belongs to its line; the frame begins with one.
-        edges = [position + 1 for position in _positions(ids, self._tokenizer.line_break)]
-        edges = edges[self._frame.prefix.count("\n") - 1 : len(edges) - self._frame.suffix.count("\n") + 1]
+        edges = [position + 1 for position in _positions(ids, self._prompts.tokenizer.line_break)]
+        edges = edges[
+            self._prompts.frame.prefix.count("\n") - 1 : len(edges) - self._prompts.frame.suffix.count("\n") + 1
+        ]
         prefix, suffix = ids[: edges[0]], ids[edges[-1] :]
         counts = [after - before for before, after in pairwise(edges)]
         return [
@@ -130,19 +160,19 @@ class ProgramChunkPlanner:
                 chunk.line_end,
                 prefix + ids[edges[chunk.line_start] : edges[chunk.line_end + 1]] + suffix,
             )
-            for chunk in pack_lines(counts, self._budget, overhead=len(prefix) + len(suffix))
+            for chunk in pack_lines(counts, self._prompts.budget, overhead=len(prefix) + len(suffix))
         ]
 
     def _split(self, lines: list[str], whole: EncodedText) -> list[_Piece]:
         """Cut a document that is too long, given its encoding as one prompt."""
         counts = self._line_token_counts(lines, whole)
-        line_budget = max(1, self._budget - (len(whole) - sum(counts)) - SPARE_TOKENS)
+        line_budget = max(1, self._prompts.budget - (len(whole) - sum(counts)) - SPARE_TOKENS)
         open_pieces = [_Piece(chunk.line_start, chunk.line_end) for chunk in pack_lines(counts, line_budget)]
         done: list[_Piece] = []
         while open_pieces:
             # A line far over the budget is skipped without encoding it again.
             hopeless = [
-                piece.start == piece.end and counts[piece.start] > 2 * self._budget + SPARE_TOKENS
+                piece.start == piece.end and counts[piece.start] > 2 * self._prompts.budget + SPARE_TOKENS
                 for piece in open_pieces
             ]
             to_encode = [piece for piece, skip in zip(open_pieces, hopeless, strict=True) if not skip]
@@ -151,10 +181,10 @@ class ProgramChunkPlanner:
                 for piece, skip in zip(open_pieces, hopeless, strict=True)
                 if skip
             )
-            encoded = self._tokenizer.encode([self._render(lines, piece.start, piece.end) for piece in to_encode])
+            encoded = self._prompts.encode((lines, piece.start, piece.end) for piece in to_encode)
             open_pieces = []
             for piece, encoding in zip(to_encode, encoded, strict=True):
-                if len(encoding) <= self._budget:
+                if len(encoding) <= self._prompts.budget:
                     done.append(_Piece(piece.start, piece.end, encoding.token_ids))
                 elif piece.start == piece.end:
                     done.append(_Piece(piece.start, piece.end, skipped=True))
@@ -165,8 +195,9 @@ class ProgramChunkPlanner:
 
     def _line_token_counts(self, lines: list[str], whole: EncodedText) -> list[int]:
         """Return how many tokens of the whole prompt begin in each line, its label and line break included."""
-        lengths = (len(line) + 1 for line in label_lines(lines, 0).split("\n"))
-        edges = accumulate(lengths, initial=len(self._frame.prefix))
+        labelled = labelled_lines(lines, 0, self._prompts.dialect)
+        lengths = (0 if line is None else len(line) + 1 for line in labelled)
+        edges = accumulate(lengths, initial=len(self._prompts.frame.prefix))
         tokens_before = [whole.tokens_before(edge) for edge in edges]
         return [after - before for before, after in pairwise(tokens_before)]
 

@@ -47,11 +47,13 @@ class DocumentPromptBuilder:
         """
         self._tokenizer = tokenizer
         self._frame = frame
-        self._budget = budget - len(tokenizer.opening)
+        fixed = len(tokenizer.opening) + frame.fixed_tokens
+        self._budget = budget - fixed
         overhead = len(tokenizer.encode([frame.render("")])[0])
         if overhead >= self._budget:
             raise RefinerError(
-                f"The prompt template alone takes {overhead} of {budget} tokens: raise window or max_prompt_tokens."
+                f"The prompt template alone takes {overhead + fixed} of {budget} tokens: raise window or "
+                "max_prompt_tokens."
             )
 
     def build(self, texts: Sequence[str]) -> list[DocumentPrompt]:
@@ -67,7 +69,7 @@ class DocumentPromptBuilder:
                 if len(encoding) > self._budget:
                     prompts[index] = self._cut(head, encoding)
                 elif whole:
-                    prompts[index] = DocumentPrompt(self._tokenizer.opening + encoding.token_ids, truncated=False)
+                    prompts[index] = self._prompt(encoding, truncated=False)
                 else:
                     heads[index] *= 4
                     continue
@@ -83,4 +85,7 @@ class DocumentPromptBuilder:
             head = head[: encoding.start(token) - start] if token >= encoding.tokens_before(start + 1) else ""
             head = head.rstrip()
             encoding = self._tokenizer.encode([self._frame.render(head)])[0]
-        return DocumentPrompt(self._tokenizer.opening + encoding.token_ids, truncated=True)
+        return self._prompt(encoding, truncated=True)
+
+    def _prompt(self, encoding: EncodedText, *, truncated: bool) -> DocumentPrompt:
+        return DocumentPrompt(self._tokenizer.opening + self._frame.enclose(encoding.token_ids), truncated)

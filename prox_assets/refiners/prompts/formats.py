@@ -1,11 +1,15 @@
 """Prompt formats: the text around a document or chunk, and line labels.
 
-The formats are those of the released ProX code (github.com/GAIR-NLP/ProX, data_gen/tasks).
+The formats here are those of the released ProX code (github.com/GAIR-NLP/ProX, data_gen/tasks); chat.py has that of a
+checkpoint's own chat template.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
+
+from prox_assets.programs import DIALECTS, Dialect
 
 PromptFormat = Literal["llama2-chat", "plain"]
 Level = Literal["doc", "chunk"]
@@ -28,14 +32,34 @@ LABEL_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class PromptFrame:
-    """The fixed text before and after what the model is shown, without the beginning-of-sequence token."""
+    """What stands before and after what the model is shown, without the beginning-of-sequence token.
+
+    Attributes:
+        prefix: Text before it.
+        suffix: Text after it.
+        ids_before: Tokens before the prefix; in a chat template, up to its last special token.
+        ids_after: Tokens after the suffix; in a chat template, from its next special token.
+        trims: Whether the template takes the white space around what it is given away.
+    """
 
     prefix: str
     suffix: str
+    ids_before: tuple[int, ...] = ()
+    ids_after: tuple[int, ...] = ()
+    trims: bool = False
 
     def render(self, body: str) -> str:
-        """Return the whole prompt as text."""
-        return f"{self.prefix}{body}{self.suffix}"
+        """Return the part of the prompt that is encoded as text."""
+        return f"{self.prefix}{body.strip() if self.trims else body}{self.suffix}"
+
+    def enclose(self, token_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the tokens of the whole prompt around those of its text."""
+        return self.ids_before + token_ids + self.ids_after
+
+    @property
+    def fixed_tokens(self) -> int:
+        """Number of tokens around the text."""
+        return len(self.ids_before) + len(self.ids_after)
 
 
 def prompt_frame(prompt_format: PromptFormat, level: Level) -> PromptFrame:
@@ -66,14 +90,25 @@ def shown_text(text: str) -> str:
     return "\n".join(map(shown_line, text.split("\n"))) if "\r" in text else text
 
 
-def label_lines(lines: Sequence[str], first_number: int) -> str:
-    """Return the lines as a model is shown them, joined, each directly after its label: "[007]" and no space.
+def label_lines(lines: Sequence[str], first_line: int, dialect: Dialect = DIALECTS["prox"]) -> str:
+    """Return the lines as a model is shown them, joined, each directly after its label.
 
-    The released chunk refiner sees lines this way, except that it was shown carriage returns as well.
+    The label of ProX is "[007]" with no space after it. The released chunk refiner sees lines this way, except that it
+    was shown carriage returns as well.
 
     Args:
         lines: The lines of a chunk.
-        first_number: The 0-based number of the first line.
+        first_line: Where numbering begins: the position of the first line in the document, from 0, or 0.
+        dialect: How lines are numbered and shown.
     """
-    labelled = (f"[{number:0{LABEL_DIGITS}d}]{line}" for number, line in enumerate(lines, first_number))
-    return shown_text("\n".join(labelled))
+    return "\n".join(line for line in labelled_lines(lines, first_line, dialect) if line is not None)
+
+
+def labelled_lines(lines: Sequence[str], first_line: int, dialect: Dialect) -> list[str | None]:
+    """Return each line with its label; None for a blank line in a dialect that shows none. Arguments as above."""
+    first, mark = first_line + dialect.first_number, dialect.marker.format
+    if dialect.shows_blank_lines:
+        return [mark(number=number) + shown_line(line) for number, line in enumerate(lines, first)]
+    numbers = count(first)
+    words = (line.split() for line in lines)
+    return [mark(number=next(numbers)) + " ".join(shown) if shown else None for shown in words]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from prox_assets.programs import DIALECTS
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.scripts import OUTSIDE_TRAINING, is_mostly_outside
 from prox_assets.refiners.cascade.classifier import ChunkOpinions, DocumentOpinions
@@ -16,9 +17,11 @@ from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsDocumentPrompts, LineLabelsPlanner
 from prox_assets.refiners.model.tokenization import PromptTokenizer
-from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.chat import chat_frame
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, PlannedChunk, ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPrompt, DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import Level, PromptFrame, prompt_frame, shown_text
+from prox_assets.refiners.prompts.windows import OverlappingPlanner, WholePagePlanner
 from prox_assets.refiners.spans.prompts import InlinePromptBuilder
 from prox_assets.refiners.spans.questions import InlineJudge, SpanQuestion
 
@@ -63,7 +66,7 @@ class DocumentPromptMaker:
             prompts = LineLabelsDocumentPrompts(tokenizer, config.line_labels, config.prompt_budget)
             self.candidates, self._prompts = prompts.candidates, prompts
             return
-        frame = _frame(config, "doc")
+        frame, tokenizer = _frame(config, "doc", tokenizer)
         if config.decoding == "score":
             self.shared_answer, self.candidates = _answer_tokens(config, tokenizer)
         budget = min(config.prompt_budget, config.window - config.answer_tokens - len(self.shared_answer))
@@ -97,7 +100,7 @@ class ChunkPromptMaker:
         self.judge: InlineJudge | None = None
         self._scripts = config.trained_scripts
         self._first = None if config.cascade is None else ChunkOpinions(config)
-        self._planner: LineLabelsPlanner | ProgramChunkPlanner
+        self._planner: LineLabelsPlanner | ProgramChunkPlanner | OverlappingPlanner | WholePagePlanner
         if config.dialect == "line-labels":
             settings = config.line_labels
             planner = LineLabelsPlanner(tokenizer, settings, config.prompt_budget)
@@ -107,9 +110,15 @@ class ChunkPromptMaker:
                     InlinePromptBuilder(tokenizer, settings, config.prompt_budget), settings.inline
                 )
             return
-        self._planner = ProgramChunkPlanner(
-            tokenizer, _frame(config, "chunk"), config.prompt_budget, config.line_numbers
-        )
+        frame, tokenizer = _frame(config, "chunk", tokenizer)
+        dialect = DIALECTS[config.dialect]
+        prompts = ChunkPrompts(tokenizer, frame, config.prompt_budget, config.line_numbers, dialect)
+        if dialect.whole_pages:
+            self._planner = WholePagePlanner(prompts)
+        elif config.window_characters is not None:
+            self._planner = OverlappingPlanner(prompts, config.window_characters, config.window_overlap or 0.0)
+        else:
+            self._planner = ProgramChunkPlanner(prompts)
 
     def make(self, texts: Sequence[str]) -> list[list[AskedChunk]]:
         """Return the chunks of each text, in order."""
@@ -162,10 +171,13 @@ def prompt_maker(config: RefinerConfig, tokenizer: PromptTokenizer) -> DocumentP
     return (DocumentPromptMaker if config.level == "doc" else ChunkPromptMaker)(config, tokenizer)
 
 
-def _frame(config: RefinerConfig, level: Level) -> PromptFrame:
+def _frame(config: RefinerConfig, level: Level, tokenizer: PromptTokenizer) -> tuple[PromptFrame, PromptTokenizer]:
+    """Return the frame of a configuration, and the tokenizer for what is shown in it."""
+    if config.prompt_format == "chat":
+        return chat_frame(config, tokenizer)
     if config.prompt_format not in ("llama2-chat", "plain"):
         raise RefinerError(f"{config.name} has prompt_format {config.prompt_format!r}: let the probe choose one first.")
-    return prompt_frame(config.prompt_format, level)
+    return prompt_frame(config.prompt_format, level), tokenizer
 
 
 def _answer_tokens(config: RefinerConfig, tokenizer: PromptTokenizer) -> tuple[tuple[int, ...], tuple[int, int]]:

@@ -15,7 +15,7 @@ from prox_assets.programs import KeepChunk, Normalize, Operation, operations_fro
 from prox_assets.refiners.config import RefinerConfig
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import PromptTokenizer
-from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, ProgramChunkPlanner
 from prox_assets.refiners.prompts.document_prompts import DocumentPromptBuilder
 from prox_assets.refiners.prompts.formats import prompt_frame, shown_text
 from prox_assets.training.data.page_annotations import KEEP_FROM
@@ -45,7 +45,9 @@ def program_examples(
         RefinerError: The prompt format is still "auto", or does not fit the window.
     """
     if config.prompt_format not in ("llama2-chat", "plain"):
-        raise RefinerError(f"{config.name}: training needs prompt_format llama2-chat or plain, not auto.")
+        raise RefinerError(
+            f"{config.name}: training needs prompt_format llama2-chat or plain, not {config.prompt_format}."
+        )
     if config.level == "doc":
         return _document_examples(config, tokenizer, rows)
     return _chunk_examples(config, tokenizer, rows, random.Random(seed))  # noqa: S311 (nothing secret)
@@ -69,7 +71,7 @@ def _chunk_examples(
     config: RefinerConfig, tokenizer: PromptTokenizer, rows: Sequence[Mapping[str, Any]], rng: random.Random
 ) -> list[ProgramExample]:
     frame = prompt_frame(config.prompt_format, "chunk")  # pyright: ignore[reportArgumentType] - checked above
-    planner = ProgramChunkPlanner(tokenizer, frame, config.prompt_budget, config.line_numbers)
+    planner = ProgramChunkPlanner(ChunkPrompts(tokenizer, frame, config.prompt_budget, config.line_numbers))
     examples: list[ProgramExample] = []
     for row in rows:
         lines = row["text"].split("\n")

@@ -8,7 +8,17 @@ from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.trace.page import trace_page
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.schemas import Table
-from prox_assets_tests.catalog.lives import HOSTILE, TEXTS, all_fates, damage, life_of, place_of, scored
+from prox_assets_tests.catalog.lives import (
+    HOSTILE,
+    TEXTS,
+    _answer,
+    all_fates,
+    damage,
+    in_dialect,
+    life_of,
+    place_of,
+    scored,
+)
 from prox_assets_tests.stages.shard_runs import rows
 
 
@@ -116,3 +126,31 @@ def test_warnings_and_gaps_are_on_the_page(tmp_path):
     text = Page(trace_page(read_trace(run.lake, place))).text
     assert f"{path} is damaged" in text
     assert "Lines are compared, since the rules of the execution are not known." in text
+
+
+def test_a_long_rewrite_that_was_only_recorded_is_folded(tmp_path):
+    text = "A sentence of a new page. " * 20
+    program = f"<rewrite>\n<extract>\nrm 1\n<rewrite>\n{text}"
+    run = in_dialect(tmp_path, "rescraper", {"edited": [_answer(0, (0, 3), program)]})
+    life = life_of(run, "edited")
+    assert [(edit.operation, edit.status) for edit in life.chunks[0].edits] == [
+        ("remove_lines", "applied"),
+        ("rewrite", "recorded"),
+    ]
+    page = trace_page(life)
+    assert f"<summary>{len(life.chunks[0].edits[1].arguments)} characters</summary>" in page
+    assert "recorded" in Page(page).text
+    assert life.refined_text == TEXTS["edited"].removeprefix("menu\n")
+
+
+def test_inserted_lines_and_a_worthless_page_are_told(tmp_path):
+    answers = {
+        "edited": [_answer(0, (0, 3), "add_line(1, 1, 'A new title')\nreplace_str(2, '[1]', '')")],
+        "emptied": [_answer(0, (0, 0), "remove_all()")],
+    }
+    run = in_dialect(tmp_path, "ultrax", answers)
+    assert '<div class="line added"><span class="number"></span>' in trace_page(life_of(run, "edited"))
+    page = Page(trace_page(life_of(run, "edited")))
+    assert "A new title" in page.text
+    worthless = Page(trace_page(life_of(run, "emptied")))
+    assert "dropped_by_chunks (judged_worthless)" in worthless.text

@@ -10,7 +10,7 @@ from prox_assets.cli import app
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets_tests.catalog.lives import HOSTILE, TEXTS, all_fates, damage, place_of, scored
+from prox_assets_tests.catalog.lives import HOSTILE, TEXTS, _answer, all_fates, damage, in_dialect, place_of, scored
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -113,6 +113,18 @@ def test_a_span_names_the_raw_text_it_came_from(run):
         "+finish",
         "refined 30:31 from raw 41:42 (line 3, column 7) copied",
         " .",
+    ]
+
+
+def test_a_span_with_an_inserted_line_says_where_it_was_put_in(tmp_path):
+    run = in_dialect(tmp_path, "ultrax", {"kept": [_answer(0, (0, 1), "add_line(1, 1, 'A new line.')")]})
+    assert trace(run, "kept", "--span", "5:30").splitlines() == [
+        "refined 5:13 from raw 5:13 (line 0, column 5) copied",
+        " e page.⏎",
+        "refined 13:25 from raw 13:13 (line 1, column 0) inserted",
+        "+A new line.⏎",
+        "refined 25:30 from raw 13:18 (line 1, column 0) copied",
+        " With ",
     ]
 
 

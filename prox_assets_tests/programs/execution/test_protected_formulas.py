@@ -1,10 +1,12 @@
 """Execution under `protect_formulas`: formulas stay, and the rest is executed as ever."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_assets.programs import EditStatus, ExecutionPolicy, Verdict, execute, stored_programs
+from prox_assets.programs import EditStatus, ExecutionPolicy, Reason, Rewrite, Verdict, execute, render, stored_programs
 from prox_assets.programs.formulas import find_formulas
 from prox_assets.testing.program_cases import chunked_documents
 
@@ -46,6 +48,41 @@ def test_replacements_take_nothing_of_a_formula():
     assert statuses(one_program('normalize("]}$ [", "")')) == [EditStatus.PROTECTED]
 
 
+CANONICAL = ExecutionPolicy(protect_formulas=True, dialect="canonical", min_kept_share=0, execute_rewrites=True)
+
+
+def test_a_replacement_in_one_line_takes_nothing_of_a_formula():
+    refinement = one_program('replace_in_line(6, "a^{[1]}", "b")\nreplace_in_line(6, " [1]", "")', CANONICAL)
+
+    assert statuses(refinement) == [EditStatus.PROTECTED, EditStatus.APPLIED]
+    assert refinement.text.split("\n")[6] == "see $a^{[1]}$"
+
+
+def test_a_page_with_a_formula_is_not_worthless():
+    refinement = one_program("remove_all()", CANONICAL)
+
+    assert (refinement.text, refinement.reason) == ("$$\nx = 1\n$$\nsee $a^{[1]}$ [1]", None)
+    assert statuses(one_program("remove_all()", CANONICAL, page="$x$")) == [EditStatus.PROTECTED]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("We show\n$$\nx = 1\n$$ as in $a^{[1]}$.", EditStatus.APPLIED),
+        ("We show\n$$\nx = 2\n$$ as in $a^{[1]}$.", EditStatus.PROTECTED),  # another formula
+        ("By $a^{[1]}$ we show\n$$\nx = 1\n$$.", EditStatus.PROTECTED),  # another order
+        ("We show nothing.", EditStatus.PROTECTED),
+    ],
+)
+def test_a_rewrite_keeps_every_formula(text, status):
+    program = f"{render([Rewrite(text)])}\nremove_lines(0, 0)"
+    refinement = one_program(program, CANONICAL)
+
+    assert statuses(refinement)[0] == status
+    assert refinement.text == (text if status is EditStatus.APPLIED else PAGE.removeprefix("Menu\n"))
+    assert statuses(one_program(program, replace(CANONICAL, protect_formulas=False)))[0] == EditStatus.APPLIED
+
+
 def test_nothing_is_protected_unless_asked():
     assert one_program("remove_lines(0, 5)", ExecutionPolicy()).text == "see $a^{[1]}$ [1]"
     reference = ExecutionPolicy(mode="reference", protect_formulas=True)
@@ -74,7 +111,16 @@ MATHS = st.sampled_from(
     ["$x$ is it", "$$", "a^2 = b", "x", "Menu", "\\[", "\\]", "", "[1] and \\(y\\)", "\\end{align}"]
 )
 CALLS = st.sampled_from(
-    ["remove_lines(0, 2)", "remove_lines(1, 1)", "remove_lines(all=True)", 'normalize("x", "")', 'normalize("[1]")']
+    [
+        *(
+            "remove_lines(0, 2)",
+            "remove_lines(1, 1)",
+            "remove_lines(all=True)",
+            'normalize("x", "")',
+            'normalize("[1]")',
+        ),
+        *("remove_all()", 'replace_in_line(0, "x", "")', 'replace_in_line(1, "a^2", "b", "first")'),
+    ]
 )
 
 
@@ -82,10 +128,13 @@ CALLS = st.sampled_from(
 def test_no_program_changes_a_formula(lines, calls):
     page = "\n".join(lines)
     program = "\n".join(calls) or "keep_chunk()"
-    policy = ExecutionPolicy(protect_formulas=True, min_kept_share=0, min_kept_characters=0)
+    policy = ExecutionPolicy(dialect="canonical", protect_formulas=True, min_kept_share=0, min_kept_characters=0)
     refinement = execute(page, [((0, len(lines) - 1), program)], policy)
     removed = {line for start, end in refinement.chunks[0].removed_lines for line in range(start, end + 1)}
     formulas = find_formulas(lines)
+    if refinement.reason is Reason.JUDGED_WORTHLESS:
+        assert not formulas
+        return
 
     assert not removed & formulas.keys()
     left = refinement.text.split("\n")

@@ -7,14 +7,12 @@ import pytest
 from prox_assets.corpora.sample import sample_source
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import Normalize, parse
-from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets_tests.catalog.lives import TEXTS, Chunks, _answer, all_fates, scored
+from prox_assets_tests.catalog.lives import TEXTS, _answer, all_fates, in_dialect, scored
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import refine
 from prox_assets_tests.publishing.programs.sets import in_lake, out_of, refined, refusals, same, written
-from prox_assets_tests.stages.fake_refiners import FakeDocuments
-from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_floor, with_policy
+from prox_assets_tests.stages.shard_runs import KEY, rows
 
 
 @pytest.mark.parametrize("refiner", ["rules", "lines"])
@@ -129,19 +127,12 @@ DIALECT_ANSWERS = {
         "hostile": [_answer(0, (0, 2), "<rewrite>\n<extract>\nrm 1\n<rewrite>\nA\nnew page")],
     },
 }
-NOTHING = {"ultrax": "keep_all()", "rescraper": "<keep>\n<extract>\n<keep>"}
 
 
 @pytest.mark.parametrize("dialect", DIALECT_ANSWERS)
 @pytest.mark.parametrize("execute_rewrites", [False, True])
 def test_programs_of_other_dialects(tmp_path, dialect, execute_rewrites):
-    run = read_shard_of(tmp_path, list(TEXTS.values()), refiners=with_floor(0.0, dialect))
-    run = with_policy(run, execute_rewrites=execute_rewrites)
-    answers = {TEXTS[name]: rows_ for name, rows_ in DIALECT_ANSWERS[dialect].items()}
-    keep = NOTHING[dialect]
-    chunks = Chunks(rows=lambda text: answers.get(text, [_answer(0, (0, text.count("\n")), keep)]))
-    infer(run, FakeDocuments(), chunks)  # type: ignore[arg-type]
-    refine_shard(run)
+    run = in_dialect(tmp_path, dialect, DIALECT_ANSWERS[dialect], execute_rewrites=execute_rewrites)
     outcomes = {row["doc_id"]: (row["outcome"], row["reason"]) for row in rows(run, Table.OUTCOMES)}
     by_text = {row["text"]: outcomes[row["doc_id"]] for row in rows(run, Table.DOCUMENTS)}
     assert by_text[TEXTS["emptied"]] == ("dropped_by_chunks", "judged_worthless")

@@ -20,6 +20,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.prompts import LineLabelsPlanner
 from prox_assets.refiners.model.find import find_model
 from prox_assets.refiners.model.tokenization import PromptTokenizer, load_tokenizer
+from prox_assets.refiners.user_cache import CACHE_VARIABLE
 from prox_assets.testing.tiny_models import make_tiny_llama
 from prox_assets.training.fit.adapter import Adapter, new_adapter
 from prox_assets_tests.tiny_adapters import (
@@ -56,7 +57,7 @@ def folder(trained: Adapter, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(merging.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache" / "models"
 
 
@@ -253,13 +254,13 @@ def test_an_unknown_base_and_one_that_is_not_here_say_what_there_is_and_how_to_g
 
 def test_a_cache_that_cannot_be_written_is_named(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv(merging.CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(RefinerError, match="Set PROX_CACHE"):
         merged_model(folder)
 
 
 def test_the_cache_is_the_users_own_unless_it_is_set(monkeypatch, tmp_path):
-    monkeypatch.delenv(merging.CACHE_VARIABLE)
+    monkeypatch.delenv(CACHE_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "prox_assets" / "models"
     monkeypatch.delenv("XDG_CACHE_HOME")

@@ -15,7 +15,7 @@ from prox_assets.programs.chunking import pack_lines
 from prox_assets.refiners.model import word_pieces
 from prox_assets.refiners.model.tokenization import PromptTokenizer
 from prox_assets.refiners.model.word_pieces import piece_rule
-from prox_assets.refiners.prompts.chunk_prompts import ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, ProgramChunkPlanner
 from prox_assets.refiners.prompts.formats import label_lines, prompt_frame
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_a_byte_level_tokenizer_with_a_pattern_of_its_own_is_not_cut() -> None:
 def test_chunks_are_packed_exactly_where_the_tokenizer_keeps_lines_apart(kind: str, text: str, budget: int) -> None:
     tokenizer = PromptTokenizer(_tokenizer(kind), "<s>", "</s>")
     frame = prompt_frame("plain", "chunk")
-    planner = ProgramChunkPlanner(tokenizer, frame, budget)
+    planner = ProgramChunkPlanner(ChunkPrompts(tokenizer, frame, budget))
     [planned] = planner.plan([text])
     lines = text.split("\n")
     room = budget - len(tokenizer.opening)

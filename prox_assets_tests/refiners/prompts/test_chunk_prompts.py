@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import PromptTokenizer
-from prox_assets.refiners.prompts.chunk_prompts import PlannedChunk, ProgramChunkPlanner
+from prox_assets.refiners.prompts.chunk_prompts import ChunkPrompts, PlannedChunk, ProgramChunkPlanner
 from prox_assets.refiners.prompts.formats import label_lines, prompt_frame
 from prox_assets_tests.refiners.prompts.test_formats import NASTY
 
@@ -23,7 +23,7 @@ def lines_of(chunks: list[PlannedChunk]) -> list[int]:
 @given(texts=st.lists(NASTY_DOCUMENTS, max_size=3), numbers=st.sampled_from(["document", "chunk"]))
 def test_no_prompt_exceeds_the_budget_and_the_chunks_are_the_document(tokenizer, texts, numbers):
     budget = 60
-    planned = ProgramChunkPlanner(tokenizer, FRAME, budget, numbers).plan(texts)
+    planned = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, budget, numbers)).plan(texts)
     assert len(planned) == len(texts)
     for text, chunks in zip(texts, planned, strict=True):
         lines = text.split("\n")
@@ -42,7 +42,7 @@ def test_no_prompt_exceeds_the_budget_and_the_chunks_are_the_document(tokenizer,
 
 
 def test_a_document_that_fits_is_one_chunk(tokenizer: PromptTokenizer):
-    ((planned,),) = ProgramChunkPlanner(tokenizer, FRAME, 200).plan(["one\ntwo\n\nthree"])
+    ((planned,),) = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, 200)).plan(["one\ntwo\n\nthree"])
     assert (planned.chunk.line_start, planned.chunk.line_end, planned.chunk.skip_reason) == (0, 3, None)
 
 
@@ -50,15 +50,15 @@ def test_chunks_of_a_long_document_are_nearly_full(tokenizer: PromptTokenizer):
     text = "\n".join(["The quick brown fox jumps over the lazy dog near the river bank."] * 400)
     budget = 400
     for numbers in ("document", "chunk"):
-        (chunks,) = ProgramChunkPlanner(tokenizer, FRAME, budget, numbers).plan([text])
+        (chunks,) = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, budget, numbers)).plan([text])
         sizes = [len(item.prompt_token_ids) for item in chunks[:-1]]
         assert min(sizes) > 0.85 * budget
 
 
 def test_labels_run_through_the_document_or_restart_in_each_chunk(tokenizer: PromptTokenizer):
     text = "\n".join(f"line with number {line}" for line in range(1100))
-    (running,) = ProgramChunkPlanner(tokenizer, FRAME, 300, "document").plan([text])
-    (restarting,) = ProgramChunkPlanner(tokenizer, FRAME, 300, "chunk").plan([text])
+    (running,) = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, 300, "document")).plan([text])
+    (restarting,) = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, 300, "chunk")).plan([text])
     label = tokenizer.encode(["1099]"])[0].token_ids
     zero = tokenizer.opening + tokenizer.encode(["[doc]\n[000]line"])[0].token_ids
     ids = running[-1].prompt_token_ids
@@ -67,7 +67,7 @@ def test_labels_run_through_the_document_or_restart_in_each_chunk(tokenizer: Pro
 
 
 def test_a_line_longer_than_the_window_is_skipped_and_its_neighbours_are_not(tokenizer: PromptTokenizer):
-    (chunks,) = ProgramChunkPlanner(tokenizer, FRAME, 100).plan(["before\n" + "word " * 5000 + "\nafter"])
+    (chunks,) = ProgramChunkPlanner(ChunkPrompts(tokenizer, FRAME, 100)).plan(["before\n" + "word " * 5000 + "\nafter"])
     assert [(item.chunk.line_start, item.chunk.skip_reason, bool(item.prompt_token_ids)) for item in chunks] == [
         (0, None, True),
         (1, "line_longer_than_window", False),
@@ -77,4 +77,4 @@ def test_a_line_longer_than_the_window_is_skipped_and_its_neighbours_are_not(tok
 
 def test_a_window_without_room_for_an_empty_line_is_refused(tokenizer: PromptTokenizer):
     with pytest.raises(RefinerError, match="raise window"):
-        ProgramChunkPlanner(tokenizer, prompt_frame("llama2-chat", "chunk"), 20)
+        ProgramChunkPlanner(ChunkPrompts(tokenizer, prompt_frame("llama2-chat", "chunk"), 20))

@@ -8,9 +8,9 @@ import pytest
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, read_settings
-from prox_assets.refiners.adapter.merging import CACHE_VARIABLE
 from prox_assets.refiners.folder import REFINER_FILE, load_refiner_pair
 from prox_assets.refiners.model.find import find_model
+from prox_assets.refiners.user_cache import CACHE_VARIABLE
 from prox_assets.training.lab.settings import LabFolder
 from prox_assets.training.lab.stages import annotate_seeds, build_examples
 from prox_assets.training.lab.training import CURVES, train_refiner
