@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 
 from prox_assets.corpora.document import text_hash
+from prox_assets.housekeeping.exported import forget, look_into_exports
 from prox_assets.lake.exports import export_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage import Storage
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.programs import DIALECTS
 from prox_assets.programs.expressing.express import run_alone
 from prox_assets.publishing.dialect_files.forget import documents_of, forget_documents, is_unfinished
@@ -277,3 +278,20 @@ def test_an_index_of_where_the_files_are_is_kept_by_the_lake(tmp_path):
     assert export is not None
     assert (export.url, export.corpora) == (done.folder.root, (run.corpus,))
     assert done.manifest.shards[0].shard == KEY
+
+
+def test_a_withdrawal_finds_it_and_takes_the_document_out(tmp_path):
+    lake, _ = corpus_of(tmp_path)
+    done = exported(lake, "web")
+    gone = read(done)[3]
+    remember(lake, Withdrawal(WithdrawnBy.URL, gone["url"], "asked to"))
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert (held.name, held.problem) == ("programs export", "")
+    found = {each.doc_id for *_, each in held.documents}
+    assert found == {row["doc_id"] for row in read(done) if row["url"] == gone["url"]}
+    assert forget(lake, held) == len(found) == 2
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert held.documents == ()
+    done.folder.remove("manifest.json")
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert "finish it" in held.problem
