@@ -9,8 +9,11 @@ from prox_assets.catalog.queries import breakdowns, comparison, counts, programs
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
+from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it
+from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
+from prox_assets_tests.stages.shard_runs import infer, read_shard_of, with_floor
 
 TEXT = sum(len(page.text) for page in PAGES)
 
@@ -112,6 +115,18 @@ def test_strings_inside_lines_are_counted(refined_lake):
     with open_catalog(refined_lake) as con:
         [row] = removals.removed_strings(con).to_dicts()
     assert (row["source"], row["target"], row["documents"], row["characters_removed"]) == (" rivers", "", 1, 7)
+
+
+def test_strings_that_other_dialects_replace_in_one_line_are_counted_too(tmp_path):
+    pages = {"one[1]": "replace_str(1, '[1]', '')", "two[1]": "replace_str(1, '[1]', '')", "six": "add_line(1, 1, 'x')"}
+    run = read_shard_of(tmp_path, list(pages), refiners=with_floor(0.0, "ultrax"))
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: pages[text]))
+    refine_shard(run)
+    with open_catalog(run.lake) as con:
+        [row] = removals.removed_strings(con).to_dicts()
+        [none] = con.sql("SELECT count(*) FROM edits WHERE status <> 'applied'").fetchall()
+    assert (row["source"], row["target"], row["documents"], row["characters_removed"]) == ("[1]", "", 2, 6)
+    assert none == (0,)
 
 
 def test_sites_are_hosts_without_user_port_and_www_ordered_by_what_is_left(refined_lake):

@@ -143,3 +143,42 @@ def test_the_inside_of_a_long_kept_run_is_folded():
         (2, False),
         (18, True),
     ]
+
+
+def ultrax(text: str, program: str) -> list[tuple[str, str]]:
+    policy = ExecutionPolicy(dialect="ultrax", min_kept_share=0)
+    refinement, provenance = execute_with_provenance(text, [((0, text.count("\n")), program)], policy)
+    lines = diff_lines(text, refinement.text, provenance)
+    raw = [joined(line, Mark.KEPT, Mark.REMOVED) for line in lines if line.number is not None]
+    refined = [joined(line, Mark.KEPT, Mark.ADDED) for line in lines if line.mark is not Mark.REMOVED]
+    assert "\n".join(raw) == text
+    assert "\n".join(refined) == refinement.text
+    return shape(lines)
+
+
+def test_inserted_lines_are_lines_of_their_own():
+    assert ultrax("one\ntwo", "add_line(0, 1, 'title')\nadd_line(1, 1, 'a')\nadd_line(1, 2, 'b')") == [
+        ("added", "title"),
+        ("kept", "one"),
+        ("added", "a"),
+        ("added", "b"),
+        ("kept", "two"),
+    ]
+    assert ultrax("one\ntwo", "add_line(2, 1, 'end')") == [("kept", "one"), ("kept", "two"), ("added", "end")]
+    replaced = ultrax("one\ntwo\nthree", "remove_lines(2, 2)\nadd_line(2, 1, 'new')")
+    assert sorted(replaced) == [("added", "new"), ("kept", "one"), ("kept", "three"), ("removed", "two")]
+
+
+def test_a_rewritten_chunk_is_shown_as_removed_and_added_lines():
+    policy = ExecutionPolicy(dialect="rescraper", line_numbers="chunk", min_kept_share=0, execute_rewrites=True)
+    program = "<rewrite>\n<extract>\n<rewrite>\nnew\ntext"
+    text = "one\ntwo\nthree"
+    refinement, provenance = execute_with_provenance(text, [((0, 1), program), ((2, 2), None)], policy)
+    assert refinement.text == "new\ntext\nthree"
+    assert shape(diff_lines(text, refinement.text, provenance)) == [
+        ("removed", "one"),
+        ("removed", "two"),
+        ("added", "new"),
+        ("added", "text"),
+        ("kept", "three"),
+    ]

@@ -37,7 +37,8 @@ _REASONS = {
     "inserts_line": "it inserts no lines",
     "not_unique": "no string of the line stands for the place alone",
     "too_long": "the string for the place would be too long",
-    "white_space": "it does not show blank lines and white space around lines",
+    "too_many": "more strings than are executed in one line",
+    "white_space": "it does not show blank lines and white space but single spaces",
     "not_traced": "executed in reference mode: the lines cannot be told apart",
     "executed_differently": "the program leaves another text than its calls say",
 }

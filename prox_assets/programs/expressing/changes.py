@@ -82,11 +82,16 @@ def changes_between(text: str, refined: str, removed: Sequence[LineRange]) -> Ch
         refined: What is left of it.
         removed: The lines that were removed (`ChunkOutcome.removed_lines` of all chunks).
     """
-    gone = {line for start, end in removed for line in range(start, end + 1)}
     lines = text.split("\n")
-    kept = [line for line in range(len(lines)) if line not in gone]
-    left = refined.split("\n") if kept or refined else []
-    if len(kept) != len(left):
+    removed_lines = {line for start, end in removed for line in range(start, end + 1)}
+    # The released UltraX removes empty lines, too, and the released ReScraper blank ones.
+    for is_gone in (lambda line: False, lambda line: not line, lambda line: not line.strip()):
+        gone = removed_lines.union(number for number, line in enumerate(lines) if is_gone(line))
+        kept = [number for number in range(len(lines)) if number not in gone]
+        left = refined.split("\n") if kept or refined else []
+        if len(kept) == len(left):
+            break
+    else:
         return None
     replaced = {
         line: (_trimmed(lines[line], Replaced(0, len(lines[line]), now)),)

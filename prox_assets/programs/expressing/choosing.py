@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from prox_assets.programs.dialects.dialect import Dialect
-from prox_assets.programs.execution.judging import SOURCE_LIMIT
+from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT
 from prox_assets.programs.expressing.changes import Changes, Replaced
 from prox_assets.programs.expressing.strings import ShownLine, equal_removals, naming, occurs_once
 from prox_assets.programs.operations import (
@@ -40,6 +40,8 @@ class Unsaid(StrEnum):
     """No string of the line stands for the place alone."""
     TOO_LONG = "too_long"
     """The string that would stand for the place is too long to be executed."""
+    TOO_MANY = "too_many"
+    """It would be more strings than are executed in a line."""
     WHITE_SPACE = "white_space"
     """It does not show blank lines, white space around lines, and more than one space between words."""
     NOT_TRACED = "not_traced"
@@ -107,7 +109,9 @@ def choose(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Chosen:
     # Removals come first: the released UltraX executes calls one after another, and would remove inserted lines.
     operations: list[Operation] = [RemoveLines(first, last) for first, last in ranges]
     for number, spans in changes.replaced.items():
-        operations += _inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)
+        calls = [*_inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)]
+        operations += calls[:SEARCH_LIMIT]
+        chosen.unsaid[Unsaid.TOO_MANY] += max(0, len(calls) - SEARCH_LIMIT)
     if means.inserts:
         ranks = Counter[int]()
         for after, text in changes.inserted:

@@ -12,6 +12,8 @@ import pytest
 from prox_assets.lake.schemas import ADDED_COLUMNS, SCHEMAS, Table
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings
+from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
+from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.monitoring.metrics.watched import LENGTH_BINS, OPERATION_BINS, SHARE_BINS, prompted_of, repetition_of
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.programs.policy import OnEmpty
@@ -20,7 +22,7 @@ from prox_assets.stages.quality_metrics import measure_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.lakes import as_an_earlier_release_wrote_it, table_file
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
-from prox_assets_tests.stages.shard_runs import infer, read_pages, read_shard_of
+from prox_assets_tests.stages.shard_runs import infer, read_pages, read_shard_of, with_floor
 
 LONG = "a long line that is the rest of the page and stays"
 SHARED = "the shared line of a site"
@@ -79,6 +81,18 @@ def test_documents_that_the_policy_keeps_from_being_emptied_are_counted(tmp_path
     assert (row["kept_unchanged"], row["dropped_by_chunks"], row["drop_rate"]) == (5, 0, pytest.approx(1 / 7))
     assert filled(row["retention_histogram"]) == {0: 1, 13: 1, 19: 5}
     assert (row["programs_executed"], row["programs_no_op"], row["programs_failed"]) == (6, 2, 1)
+
+
+def test_a_document_that_its_refiner_judges_worthless_is_not_emptied_by_accident(tmp_path: Path) -> None:
+    pages = {f"{LONG} 1": "remove_all()", f"{SHARED}\n{LONG}": "remove_lines(1, 2)", f"{LONG} 3": "keep_all()"}
+    policy = ExecutionPolicy(on_empty="drop")
+    run = read_shard_of(tmp_path, list(pages), refiners=with_floor(0.0, "ultrax"), policy=policy)
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: pages[text]))
+    refine_shard(run)
+    row = shard_metrics(ShardTables.of(run.lake, run.corpus, run.shard))
+    assert (row["dropped_by_chunks"], row["documents_executed"], row["documents_over_deleted"]) == (2, 3, 1)
+    counts = {(each["operation"], each["status"]): each["count"] for each in row["operations"]}
+    assert counts == {("keep_chunk", "no_change"): 1, ("remove_all", "applied"): 1, ("remove_lines", "applied"): 1}
 
 
 def test_an_answer_that_was_cut_off_is_no_no_op(tmp_path: Path) -> None:

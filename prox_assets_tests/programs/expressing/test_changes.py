@@ -3,7 +3,14 @@
 import pytest
 from hypothesis import given
 
-from prox_assets.programs import ExecutionPolicy, Provenance, Segment, SegmentKind, execute, execute_with_provenance
+from prox_assets.programs import (
+    ExecutionPolicy,
+    Provenance,
+    Segment,
+    SegmentKind,
+    execute,
+    execute_with_provenance,
+)
 from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced, changes_between, changes_of
 from prox_assets.testing.program_cases import chunked_documents
 
@@ -72,6 +79,20 @@ def test_the_changes_of_an_execution_as_released_give_its_result(document):
 @pytest.mark.parametrize(("text", "refined", "removed"), [("a\nb\nc", "a\nb", ()), ("a\nb", "a", [(0, 1)])])
 def test_lines_that_do_not_pair_off_are_not_guessed_at(text, refined, removed):
     assert changes_between(text, refined, removed) is None
+
+
+@pytest.mark.parametrize(
+    "refined",
+    [
+        "A leaf[1]  here.\n \nThe  end.",  # the released UltraX removes empty lines
+        "A page here.\nThe end.",  # the released ReScraper blank ones, and collapses white space
+    ],
+)
+def test_blank_lines_that_the_executors_of_others_remove(refined):
+    text = "menu\n\nA page[1]  here.\n \nThe  end.\n"
+    done = changes_between(text, refined, [(0, 0)])
+    assert done is not None
+    assert made(text, done) == refined
 
 
 TEXT = "one\ntwo\nthree"

@@ -1,5 +1,6 @@
 """Programs of the ProX language said in other dialects: executed strictly, they leave the same text."""
 
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from prox_assets.programs import (
     ReplaceInLine,
     execute_with_provenance,
 )
-from prox_assets.programs.expressing.changes import changes_of
+from prox_assets.programs.execution.judging import SEARCH_LIMIT
+from prox_assets.programs.expressing.changes import Changes, Replaced, changes_between, changes_of
 from prox_assets.programs.expressing.choosing import MEANS, Unsaid
 from prox_assets.programs.expressing.express import Expressed, Fidelity, express
 from prox_assets.testing.program_cases import chunked_documents, document_texts
@@ -164,3 +166,21 @@ def test_programs_of_one_dialect_are_said_in_another():
     expressed, refined = said("canonical", "menu\none two\nend", ((0, 2), program), policy=policy)
     assert refined == expressed.text == "one 2\nnew\nend"
     assert expressed.operations == (RemoveLines(0, 0), ReplaceInLine(1, "two", "2"), InsertLine(1, "new", 1))
+
+
+@pytest.mark.parametrize(("dialect", "left_out"), [("ultrax", 0), ("refinex", 3), ("rescraper", 3)])
+def test_more_strings_of_a_line_than_are_executed_are_left_out_one_by_one(dialect, left_out):
+    line = "".join(f"word[{number}] " for number in range(SEARCH_LIMIT + 3))
+    cuts = tuple(Replaced(mark.start(), mark.end(), "") for mark in re.finditer(r"\[\d+\]", line))
+    refined = re.sub(r"\[\d+\]", "", line)
+    expressed = express(line, refined, Changes((), {0: cuts}), DIALECTS[dialect])
+    assert expressed.unsaid == ({Unsaid.TOO_MANY: left_out} if left_out else {})
+    assert expressed.text is not None
+    assert expressed.text.count("[") == left_out
+
+
+def test_many_lines_may_each_have_a_replacement():
+    text = "\n".join(f"line {number}[{number}]" for number in range(SEARCH_LIMIT + 3))
+    refined = re.sub(r"\[\d+\]", "", text)
+    done = changes_between(text, refined, ())
+    assert express(text, refined, done, DIALECTS["ultrax"]).fidelity is Fidelity.EXACT

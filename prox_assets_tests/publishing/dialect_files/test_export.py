@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 
 from prox_assets.corpora.document import text_hash
+from prox_assets.housekeeping.exported import forget, look_into_exports
 from prox_assets.lake.exports import export_of
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage import Storage
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.programs import DIALECTS
 from prox_assets.programs.expressing.express import run_alone
 from prox_assets.publishing.dialect_files.forget import documents_of, forget_documents, is_unfinished
@@ -29,7 +30,7 @@ from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import all_fates, scored
 from prox_assets_tests.publishing.programs.test_other_originals import corpus_of
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
-from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_policy
+from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_floor, with_policy
 
 
 def exported(
@@ -109,6 +110,24 @@ def test_an_execution_as_released_is_exported_line_by_line(tmp_path):
     changed, same = read(exported(run.lake, run.corpus))
     assert (changed["program"], changed["fidelity"]) == ("remove_lines(1, 1)\nreplace_str(2, '[1]', '')", "exact")
     assert same["program"] == "keep_all()"
+
+
+def test_what_another_refiner_did_is_exported_too(tmp_path):
+    pages = {
+        "menu\none\n\ntwo": "remove_lines(1, 1)\nreplace_str(4, 'two', '2')\nadd_line(4, 1, 'end')",
+        "worthless": "remove_all()",
+        "fine": "keep_all()",
+    }
+    run = read_shard_of(tmp_path, list(pages), refiners=with_floor(0.0, "ultrax"))
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: pages[text]))
+    refine_shard(run)
+    exact = {"exact": 3}
+    assert exported(run.lake, run.corpus, "canonical", dialect="canonical").manifest.total("fidelity") == exact
+    assert [row["program"] for row in read(exported(run.lake, run.corpus))] == list(pages.values())
+    edited, worthless, fine = read(exported(run.lake, run.corpus, "rescraper", dialect="rescraper"))
+    assert (edited["program"], edited["unsaid"]) == ("<keep>\n<extract>\nrm 1\n<keep>", ["inserts_line", "puts_text"])
+    assert worthless["program"].startswith("<delete>")
+    assert fine["program"].startswith("<keep>")
 
 
 def test_what_becomes_of_documents_that_cannot_be_said(fates):
@@ -259,3 +278,20 @@ def test_an_index_of_where_the_files_are_is_kept_by_the_lake(tmp_path):
     assert export is not None
     assert (export.url, export.corpora) == (done.folder.root, (run.corpus,))
     assert done.manifest.shards[0].shard == KEY
+
+
+def test_a_withdrawal_finds_it_and_takes_the_document_out(tmp_path):
+    lake, _ = corpus_of(tmp_path)
+    done = exported(lake, "web")
+    gone = read(done)[3]
+    remember(lake, Withdrawal(WithdrawnBy.URL, gone["url"], "asked to"))
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert (held.name, held.problem) == ("programs export", "")
+    found = {each.doc_id for *_, each in held.documents}
+    assert found == {row["doc_id"] for row in read(done) if row["url"] == gone["url"]}
+    assert forget(lake, held) == len(found) == 2
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert held.documents == ()
+    done.folder.remove("manifest.json")
+    [held] = look_into_exports(lake, withdrawn(lake))
+    assert "finish it" in held.problem
