@@ -80,7 +80,10 @@ DECISIONS = (KeepChunk(), RemoveAll())
 READERS = [
     pytest.param(parse, document_grammar(), id="doc"),
     pytest.param(parse, RELEASED, id="released"),
-    *(pytest.param(dialect.parse, chunk_grammar(dialect=name), id=name) for name, dialect in DIALECTS.items()),
+    *(
+        pytest.param(dialect.parse, chunk_grammar(dialect=dialect.name), id=dialect.name)
+        for dialect in DIALECTS.values()
+    ),
 ]
 
 
