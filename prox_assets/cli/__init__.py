@@ -7,34 +7,35 @@ from typing import Annotated
 import typer
 
 from prox_assets import __version__
-from prox_assets.cli.commands import catalog, judgements, stats
-from prox_assets.cli.commands.apply import apply
-from prox_assets.cli.commands.browse import browse
-from prox_assets.cli.commands.check import check
-from prox_assets.cli.commands.compare import compare
-from prox_assets.cli.commands.compute import compute
-from prox_assets.cli.commands.drift import drift
-from prox_assets.cli.commands.estimate import estimate
-from prox_assets.cli.commands.evaluate import evaluate
-from prox_assets.cli.commands.export_programs import export_programs
-from prox_assets.cli.commands.gc import gc
-from prox_assets.cli.commands.machine import machine
-from prox_assets.cli.commands.metrics import metrics
-from prox_assets.cli.commands.overview import overview
-from prox_assets.cli.commands.publish import publish
-from prox_assets.cli.commands.refine import refine
-from prox_assets.cli.commands.replay import replay
-from prox_assets.cli.commands.report import report
-from prox_assets.cli.commands.run_card import run_card
-from prox_assets.cli.commands.shards import shards
-from prox_assets.cli.commands.sql import sql
-from prox_assets.cli.commands.stage import stage
-from prox_assets.cli.commands.system_message import system_message
-from prox_assets.cli.commands.task_files import task_files
-from prox_assets.cli.commands.tokens import tokens
-from prox_assets.cli.commands.trace import trace
-from prox_assets.cli.commands.withdraw import withdraw
-from prox_assets.cli.commands.withdraw_shard import withdraw_shard
+from prox_assets.cli.commands.exporting import judgements
+from prox_assets.cli.commands.exporting.apply import apply
+from prox_assets.cli.commands.exporting.export_programs import export_programs
+from prox_assets.cli.commands.exporting.publish import publish
+from prox_assets.cli.commands.pretraining.evaluate import evaluate
+from prox_assets.cli.commands.pretraining.run_card import run_card
+from prox_assets.cli.commands.pretraining.task_files import task_files
+from prox_assets.cli.commands.pretraining.tokens import tokens
+from prox_assets.cli.commands.reading import catalog, stats
+from prox_assets.cli.commands.reading.browse import browse
+from prox_assets.cli.commands.reading.shards import shards
+from prox_assets.cli.commands.reading.sql import sql
+from prox_assets.cli.commands.reading.trace import trace
+from prox_assets.cli.commands.refining.compare import compare
+from prox_assets.cli.commands.refining.estimate import estimate
+from prox_assets.cli.commands.refining.machine import machine
+from prox_assets.cli.commands.refining.refine import refine
+from prox_assets.cli.commands.refining.replay import replay
+from prox_assets.cli.commands.refining.stage import stage
+from prox_assets.cli.commands.refining.system_message import system_message
+from prox_assets.cli.commands.removing.gc import gc
+from prox_assets.cli.commands.removing.withdraw import withdraw
+from prox_assets.cli.commands.removing.withdraw_shard import withdraw_shard
+from prox_assets.cli.commands.watching.check import check
+from prox_assets.cli.commands.watching.compute import compute
+from prox_assets.cli.commands.watching.drift import drift
+from prox_assets.cli.commands.watching.metrics import metrics
+from prox_assets.cli.commands.watching.overview import overview
+from prox_assets.cli.commands.watching.report import report
 from prox_assets.cli.console import console, errors
 
 WIDTH_WITHOUT_TERMINAL = 120

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
-from prox_assets.cli.commands.compute import amount
+from prox_assets.cli.commands.watching.compute import amount
 from prox_assets.compute.flops import training_flops
 from prox_assets.compute.parameters import Parameters
 from prox_assets.lake.compute import Attempt, proof_folder, record_attempt

@@ -1,0 +1,1 @@
+"""Commands for models trained on refined text: token files, settings to train with, and scores."""

@@ -1,0 +1,1 @@
+"""Commands that read a lake: its shards, its documents, and questions about them."""

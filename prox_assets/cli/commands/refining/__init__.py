@@ -1,0 +1,1 @@
+"""Commands that refine: what it will cost, doing it, doing it again, and comparing refiners."""

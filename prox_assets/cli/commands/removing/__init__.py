@@ -1,0 +1,1 @@
+"""Commands that remove from a lake: documents, shards, and what nothing needs."""

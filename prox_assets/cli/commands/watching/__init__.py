@@ -1,0 +1,1 @@
+"""Commands that watch a lake: checks, drift, numbers, and what has been spent."""
