@@ -1,9 +1,9 @@
 """Fuzz the parser and both executors with a million broken programs: `python -m benchmarks.fuzz_programs`.
 
 `--dialect` takes the dialect of another refiner, or `mixed` for all in turn; those run through strict execution only.
-Every input is generated from the seed and its number (`prox_assets/testing/program_mutations.py`, of other dialects
-than ProX `prox_assets/testing/dialect_inputs.py`) and checked against
-`prox_assets/testing/program_invariants.py`, in processes with bounded memory and a deadline per input. An input that
+Every input is generated from the seed and its number (`prox_assets/testing/programs/mutations.py`, of other dialects
+than ProX `prox_assets/testing/programs/dialect_inputs.py`) and checked against
+`prox_assets/testing/programs/invariants.py`, in processes with bounded memory and a deadline per input. An input that
 breaks an invariant is printed with its number; `--seed S --first N --programs 1` runs it alone. Add it to
 `prox_assets_tests/programs/execution/test_hostile_programs.py`.
 """
@@ -33,9 +33,9 @@ from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.peak import peak_bytes
 from benchmarks.support.released_code import EXECUTOR, load_module
 from prox_assets.programs import DIALECTS, DialectName, ExecutionPolicy
-from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input, mixed_input
-from prox_assets.testing.program_cases import chunked_documents
-from prox_assets.testing.program_invariants import (
+from prox_assets.testing.programs.cases import chunked_documents
+from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS, dialect_input, mixed_input
+from prox_assets.testing.programs.invariants import (
     Released,
     check_document,
     check_parsing,
@@ -43,7 +43,7 @@ from prox_assets.testing.program_invariants import (
     check_reference,
     check_strict,
 )
-from prox_assets.testing.program_mutations import HostileInput
+from prox_assets.testing.programs.mutations import HostileInput
 
 BATCH = 1_000
 # Inputs are a few kilobytes, apart from bombs of up to a megabyte, on which linear work takes tens of milliseconds.

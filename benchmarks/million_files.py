@@ -23,8 +23,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.testing.listing_server import BUCKET
-from prox_assets.testing.object_store import S3_CREDENTIALS
+from prox_assets.testing.servers.listing_server import BUCKET
+from prox_assets.testing.servers.object_store import S3_CREDENTIALS
 
 FILES = 1_000_000
 LATER = 1_000
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(name: str, files: int, lake: Path, new: int) -> list[str]:
     """Run a discovery in a process of its own and print its row; return what is wrong with it."""
-    serve = [sys.executable, "-m", "prox_assets.testing.listing_server", str(files)]
+    serve = [sys.executable, "-m", "prox_assets.testing.servers.listing_server", str(files)]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         url = cast("TextIO", server.stdout).readline().strip()
         command = [sys.executable, "-m", "benchmarks.million_files", "--discover", str(lake), url]

@@ -30,8 +30,8 @@ from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.refiners.presets import named_refiners
+from prox_assets.testing.clusters.ray_cluster import ray_cluster
 from prox_assets.testing.comparable_rows import PROBABILITY_TOLERANCE, compare_lakes
-from prox_assets.testing.ray_cluster import ray_cluster
 
 SAMPLE = "package://prox_assets/corpora/sample/shards/*"
 STEPS = (("raw_shards",), ("doc_programs", "chunk_programs"), ("refined_shards", "quality_metrics"))

@@ -33,10 +33,10 @@ from benchmarks.support.released_executors import (
 )
 from prox_assets.programs import Outcome, Reason, execute
 from prox_assets.programs.execution.reference.prox import trace
-from prox_assets.testing.program_invariants import REFERENCE, RELEASED_LINE_NUMBERS
-from prox_assets.testing.program_mutations import HostileInput, hostile_input
-from prox_assets.testing.released_invariants import check_released_records
-from prox_assets.testing.released_mutations import released_input
+from prox_assets.testing.programs.invariants import REFERENCE, RELEASED_LINE_NUMBERS
+from prox_assets.testing.programs.mutations import HostileInput, hostile_input
+from prox_assets.testing.programs.released_invariants import check_released_records
+from prox_assets.testing.programs.released_mutations import released_input
 
 REPORT_EVERY = 20_000
 _REMOVAL = re.compile(r"rm (\d+)-(\d+)")

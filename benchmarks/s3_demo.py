@@ -20,7 +20,7 @@ from benchmarks.support.commands import PROX, CommandFailedError, run
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.testing.comparable_rows import OF_THE_RUN, PROBABILITY_TOLERANCE, alike, compare_lakes
-from prox_assets.testing.object_store import S3_CREDENTIALS, running_s3_server
+from prox_assets.testing.servers.object_store import S3_CREDENTIALS, running_s3_server
 
 CORPUS = "sample"
 BUCKET = "lakes"

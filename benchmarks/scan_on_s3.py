@@ -25,7 +25,7 @@ from benchmarks.support.peak import peak_bytes
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.testing.object_store import S3_CREDENTIALS, CountingProxy, counting_proxy, running_s3_server
+from prox_assets.testing.servers.object_store import S3_CREDENTIALS, CountingProxy, counting_proxy, running_s3_server
 
 SHARDS = 200
 MEGABYTES = 5

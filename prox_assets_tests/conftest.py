@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from prox_assets.testing.object_store import s3_endpoint, s3_server
+from prox_assets.testing.servers.object_store import s3_endpoint, s3_server
 from prox_assets_tests.declared_devices import two_devices
 from prox_assets_tests.engine_fixtures import tiny_llama, vllm_engine, vllm_server
 from prox_assets_tests.lakes import lakes_where_they_are_wanted

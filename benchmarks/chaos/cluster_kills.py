@@ -24,9 +24,9 @@ from benchmarks.chaos.world import CORPUS, SHARDS, Undisturbed, World, WorldErro
 from benchmarks.support.commands import PROX
 from prox_assets.machine.devices import DECLARED_VARIABLE, VISIBLE_VARIABLE, find_devices
 from prox_assets.machine.leases import FOLDER_VARIABLE, holders
+from prox_assets.testing.clusters.ray_cluster import RayCluster, ray_cluster
+from prox_assets.testing.clusters.stage_processes import MARK, stages_of
 from prox_assets.testing.dagster_deployment import create_deployment, serving, wait_for
-from prox_assets.testing.ray_cluster import RayCluster, ray_cluster
-from prox_assets.testing.stage_processes import MARK, stages_of
 
 JOB, NODE = "Ray: kill -9 of a job", "Ray: kill -9 of a node"
 KILLS = 20

@@ -28,7 +28,7 @@ def run(world: World) -> Iterator[Verdict]:
     if importlib.util.find_spec("moto") is None:
         yield Verdict(FAULT, (), ("skipped: moto is not installed",), 0)
         return
-    from prox_assets.testing.object_store import S3_CREDENTIALS, running_s3_server
+    from prox_assets.testing.servers.object_store import S3_CREDENTIALS, running_s3_server
 
     os.environ.update(S3_CREDENTIALS)
     with running_s3_server() as endpoint:

@@ -15,7 +15,7 @@ from benchmarks.chaos.verdicts import Verdict
 from benchmarks.chaos.world import CORPUS, WINDOW, Setting, Undisturbed, World, engine_options
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
+from prox_assets.testing.servers.moody_server import Handler, MoodyServer, moody_server
 
 FAULT, STALL, POISON = "server engine misbehaving", "engine that stalls", "document whose request always fails"
 LAKES = 3

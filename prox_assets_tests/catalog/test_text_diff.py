@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines, grouped
 from prox_assets.programs import ExecutionPolicy, Normalize, Outcome, RemoveLines, execute_with_provenance
-from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input
+from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS, dialect_input
 from prox_assets_tests.programs.execution.test_provenance import documents, policies, thorough
 
 LENIENT = ExecutionPolicy(min_kept_share=0, min_kept_characters=0)

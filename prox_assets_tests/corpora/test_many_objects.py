@@ -4,8 +4,8 @@ import pytest
 
 from prox_assets.corpora.grouping import MAX_SHARDS
 from prox_assets.corpora.shards import list_shards
-from prox_assets.testing.listing_server import BUCKET, crawl_keys, listing_server
-from prox_assets.testing.object_store import S3_CREDENTIALS
+from prox_assets.testing.servers.listing_server import BUCKET, crawl_keys, listing_server
+from prox_assets.testing.servers.object_store import S3_CREDENTIALS
 from prox_assets_tests.corpora.raw_files import source_of
 
 OBJECTS = 6_000

@@ -24,7 +24,7 @@ from prox_assets.engines.protocol import (
     EngineStartError,
     ScoreRequest,
 )
-from prox_assets.testing.moody_server import Behaviour, Handler, MoodyServer, moody_server
+from prox_assets.testing.servers.moody_server import Behaviour, Handler, MoodyServer, moody_server
 from prox_assets_tests.engine_fixtures import VllmServer
 
 

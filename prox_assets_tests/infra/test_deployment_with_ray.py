@@ -12,8 +12,8 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.stages.shard_states import STAGES
+from prox_assets.testing.clusters.ray_cluster import ray_cluster
 from prox_assets.testing.dagster_deployment import LOCATION, wait_for, write_project
-from prox_assets.testing.ray_cluster import ray_cluster
 from prox_assets_tests.infra.containers import Containers
 from prox_assets_tests.infra.postgres_server import PostgresServer
 from prox_assets_tests.orchestration.conftest import CORPUS

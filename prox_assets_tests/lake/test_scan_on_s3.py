@@ -17,7 +17,7 @@ from prox_assets.lake.errors import LakeError, ReplacedTableError, RetryableLake
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.testing.object_store import CountingProxy, counting_proxy
+from prox_assets.testing.servers.object_store import CountingProxy, counting_proxy
 from prox_assets_tests.lake.rows import sample_row, write_rows
 from prox_assets_tests.lakes import table_file
 

@@ -25,7 +25,7 @@ from prox_assets.orchestration.component import corpus_definitions
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.orchestration.source_sensor import prepare_partitions
-from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
+from prox_assets.testing.servers.moody_server import Handler, MoodyServer, moody_server
 
 KEYS = {
     "PROX_SERVER_API_KEY": "sk-marked/server+key=31415926",

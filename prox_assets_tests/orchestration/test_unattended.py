@@ -25,7 +25,7 @@ from prox_assets.testing.dagster_deployment import (
     wait_for,
     write_corpus,
 )
-from prox_assets.testing.webhook_server import WebhookServer, webhook_server
+from prox_assets.testing.servers.webhook_server import WebhookServer, webhook_server
 from prox_assets_tests.orchestration.test_backfill import CHROMIUM
 from prox_assets_tests.orchestration.test_events_of_backfills import ASSETS, not_fresh
 

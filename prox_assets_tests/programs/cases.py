@@ -14,7 +14,7 @@ from prox_assets.programs import (
     execute,
     pack_lines,
 )
-from prox_assets.testing.program_cases import line_removals, normalizations
+from prox_assets.testing.programs.cases import line_removals, normalizations
 
 REFERENCE = ExecutionPolicy(mode="reference")
 operation_lists = st.lists(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import DIALECTS, chunk_grammar, document_grammar, parse, render
 from prox_assets.programs.operations import KeepChunk, Normalize, RemoveAll, RemoveAllLines, RemoveLines
-from prox_assets.testing.dialect_cases import LINE_COUNT, SAYABLE
+from prox_assets.testing.programs.dialect_cases import LINE_COUNT, SAYABLE
 
 llguidance = pytest.importorskip("llguidance", reason="llguidance comes with vLLM")
 

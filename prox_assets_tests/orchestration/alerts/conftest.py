@@ -7,7 +7,7 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.alerts import sensor as sensor_module
-from prox_assets.testing.webhook_server import WebhookServer, webhook_server
+from prox_assets.testing.servers.webhook_server import WebhookServer, webhook_server
 from prox_assets_tests.orchestration.alerts.world import World
 
 

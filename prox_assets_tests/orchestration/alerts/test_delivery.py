@@ -15,7 +15,7 @@ from prox_assets.orchestration.alerts import sensor as sensor_module
 from prox_assets.orchestration.alerts.incidents import MAX_OPEN
 from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.testing.ports import free_port
-from prox_assets.testing.webhook_server import WebhookServer, webhook_server
+from prox_assets.testing.servers.webhook_server import WebhookServer, webhook_server
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT
 from prox_assets_tests.orchestration.alerts.world import CORPUS, KEY, REPORT, RUN_OF_B, RUN_OF_REPORT, World, told
 

@@ -9,7 +9,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.alerts import sensor as sensor_module
 from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.resources import LakeResource
-from prox_assets.testing.webhook_server import WebhookServer
+from prox_assets.testing.servers.webhook_server import WebhookServer
 from prox_assets_tests.orchestration.alerts.world import (
     CATALOG,
     CORPUS,

@@ -12,7 +12,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.stages.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets.testing import slurm_stand_in
+from prox_assets.testing.clusters import slurm_stand_in
 from prox_assets.testing.dagster_deployment import create_deployment, serving, wait_for
 from prox_assets_tests.orchestration.conftest import CORPUS
 from prox_assets_tests.orchestration.launchers.placed import (

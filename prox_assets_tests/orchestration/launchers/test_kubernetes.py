@@ -10,7 +10,7 @@ import pytest
 from prox_assets.orchestration.launchers.kubernetes import manifest
 from prox_assets.orchestration.launchers.launcher import Job
 from prox_assets.placement.settings import KubernetesPlacement
-from prox_assets.testing.kubernetes_stand_in import KubernetesStandIn, kubernetes_stand_in
+from prox_assets.testing.clusters.kubernetes_stand_in import KubernetesStandIn, kubernetes_stand_in
 from prox_assets_tests.orchestration.launchers.placed import (
     SLOW,
     STEPS,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.testing.clusters.ray_cluster import ray_cluster
+from prox_assets.testing.clusters.ray_stand_in import ray_stand_in
+from prox_assets.testing.clusters.stage_processes import MARK, stages_of
 from prox_assets.testing.dagster_deployment import wait_for
 from prox_assets.testing.ports import free_port
-from prox_assets.testing.ray_cluster import ray_cluster
-from prox_assets.testing.ray_stand_in import ray_stand_in
-from prox_assets.testing.stage_processes import MARK, stages_of
 from prox_assets_tests.orchestration.launchers.placed import (
     SLOW,
     STEPS,

@@ -7,9 +7,9 @@ import pytest
 
 from prox_assets.machine.devices import find_devices
 from prox_assets.machine.leases import holders
+from prox_assets.testing.clusters.ray_cluster import ray_cluster
+from prox_assets.testing.clusters.stage_processes import MARK, stages_of
 from prox_assets.testing.dagster_deployment import wait_for
-from prox_assets.testing.ray_cluster import ray_cluster
-from prox_assets.testing.stage_processes import MARK, stages_of
 from prox_assets_tests.orchestration.launchers.placed import (
     SLOW,
     STEPS,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from prox_assets.programs import DIALECTS, render
 from prox_assets.programs.dialects import canonical
 from prox_assets.programs.dialects.parsed import EXCERPT_CHARACTERS
-from prox_assets.testing.dialect_mutations import hostile_program
-from prox_assets.testing.program_cases import program_texts
+from prox_assets.testing.programs.cases import program_texts
+from prox_assets.testing.programs.dialect_mutations import hostile_program
 
 SEED = 1
 PROGRAMS = 3_000

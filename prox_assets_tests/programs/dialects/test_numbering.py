@@ -17,8 +17,8 @@ from prox_assets.programs import (
     ReplaceInLine,
 )
 from prox_assets.programs.dialects.numbering import decided_before, number_by_document
-from prox_assets.testing.dialect_cases import LINE_COUNT, SAYABLE
-from prox_assets.testing.dialect_inputs import NEW_DIALECTS
+from prox_assets.testing.programs.dialect_cases import LINE_COUNT, SAYABLE
+from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS
 
 LINES = ["", "menu", " ", "", "The title", "text", "\t"]
 CHUNK = Chunk(1, 10, 16)

@@ -13,7 +13,7 @@ from prox_assets.programs import (
     RemoveLines,
     parse,
 )
-from prox_assets.testing.program_cases import program_texts
+from prox_assets.testing.programs.cases import program_texts
 
 
 def operations_of(program):

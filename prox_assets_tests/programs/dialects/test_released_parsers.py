@@ -21,8 +21,8 @@ from prox_assets.programs import (
     ReplaceInLine,
     Rewrite,
 )
-from prox_assets.testing.dialect_cases import LINE_COUNT, SAYABLE
-from prox_assets.testing.dialect_mutations import hostile_program
+from prox_assets.testing.programs.dialect_cases import LINE_COUNT, SAYABLE
+from prox_assets.testing.programs.dialect_mutations import hostile_program
 
 ULTRAX = os.environ.get("PROX_ULTRAX_CHECKOUT")
 RESCRAPER = os.environ.get("PROX_RESCRAPER_CHECKOUT")

@@ -22,7 +22,7 @@ from prox_assets.programs import (
     ShownLines,
     render,
 )
-from prox_assets.testing.dialect_cases import LINE_COUNT, SAYABLE
+from prox_assets.testing.programs.dialect_cases import LINE_COUNT, SAYABLE
 
 PAGE = ["Menu", "", "A title", "Some text", "  ", "", "The end"]
 NAMES = sorted(DIALECTS)

@@ -8,7 +8,7 @@ import pytest
 from prox_assets.programs import ExecutionPolicy, decide_document, pack_lines
 from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
 from prox_assets.programs.execution.reference.prox import execute_chunk_program
-from prox_assets.testing.program_cases import BODY
+from prox_assets.testing.programs.cases import BODY
 from prox_assets_tests.programs.cases import REFERENCE, run, run_chunks, statuses
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prox_assets.programs import DocumentReason, ExecutionPolicy, decide_document
-from prox_assets.testing.program_cases import document_texts, program_texts
+from prox_assets.testing.programs.cases import document_texts, program_texts
 from prox_assets_tests.programs.cases import REFERENCE
 
 STRICT = ExecutionPolicy()

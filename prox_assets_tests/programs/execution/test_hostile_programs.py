@@ -1,6 +1,6 @@
 """Broken and hostile programs: a few of the million of `python -m benchmarks.fuzz_programs`, and every input it found.
 
-The invariants themselves are in prox_assets/testing/program_invariants.py; here also that they can fail.
+The invariants themselves are in prox_assets/testing/programs/invariants.py; here also that they can fail.
 """
 
 import time
@@ -19,17 +19,17 @@ from prox_assets.programs import (
     Verdict,
     execute,
 )
-from prox_assets.testing import program_invariants as invariants
-from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input, mixed_input
-from prox_assets.testing.program_cases import chunked_documents
-from prox_assets.testing.program_invariants import (
+from prox_assets.testing.programs import invariants
+from prox_assets.testing.programs.cases import chunked_documents
+from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS, dialect_input, mixed_input
+from prox_assets.testing.programs.invariants import (
     check_document,
     check_parsing,
     check_provenance,
     check_reference,
     check_strict,
 )
-from prox_assets.testing.program_mutations import HostileInput, hostile_input
+from prox_assets.testing.programs.mutations import HostileInput, hostile_input
 
 SEED = 1
 LENIENT = ExecutionPolicy(error_limit=100, min_kept_share=0, min_kept_characters=0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import EditStatus, ExecutionPolicy, Reason, Rewrite, Verdict, execute, render, stored_programs
 from prox_assets.programs.formulas import find_formulas
-from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.programs.cases import chunked_documents
 
 PROTECTED = ExecutionPolicy(protect_formulas=True)
 PAGE = "Menu\nWe show that\n$$\nx = 1\n$$\nFooter [1]\nsee $a^{[1]}$ [1]"

@@ -22,7 +22,7 @@ from prox_assets.programs import (
     pack_lines,
 )
 from prox_assets.programs.execution.provenance import Provenance
-from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.programs.cases import chunked_documents
 
 # Nothing is dropped for being short, so that what is left can be led back.
 LENIENT = ExecutionPolicy(min_kept_share=0, min_kept_characters=0, error_limit=100)

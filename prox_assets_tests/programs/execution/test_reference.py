@@ -5,7 +5,7 @@ import pytest
 from prox_assets.programs.execution.reference import prox
 from prox_assets.programs.execution.reference.no_result import LINE_NUMBER_LIMIT, ReferenceExecutionError
 from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program
-from prox_assets.testing.program_cases import BODY
+from prox_assets.testing.programs.cases import BODY
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n \u3000\n\x1c"])

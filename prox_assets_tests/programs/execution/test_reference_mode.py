@@ -7,7 +7,7 @@ from hypothesis import given
 from prox_assets.programs import Normalize, Outcome, Reason, RemoveLines, execute
 from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
 from prox_assets.programs.execution.reference.prox import execute_chunk_program
-from prox_assets.testing.program_cases import BODY, chunked_documents
+from prox_assets.testing.programs.cases import BODY, chunked_documents
 from prox_assets_tests.programs.cases import REFERENCE, run, run_chunks, statuses
 
 

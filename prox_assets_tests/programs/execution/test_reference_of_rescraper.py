@@ -13,8 +13,8 @@ from prox_assets.programs import (
     Rewrite,
     execute,
 )
-from prox_assets.testing.released_invariants import check_released_records
-from prox_assets.testing.released_mutations import released_input
+from prox_assets.testing.programs.released_invariants import check_released_records
+from prox_assets.testing.programs.released_mutations import released_input
 from prox_assets_tests.programs.cases import run_chunks, statuses
 
 RESCRAPER = ExecutionPolicy(mode="reference", dialect="rescraper")

@@ -7,8 +7,8 @@ import pytest
 from prox_assets.programs import Chunk, ExecutionPolicy, InsertLine, KeepDoc, Refinement, RemoveLines, execute
 from prox_assets.programs.execution.reference import ultrax
 from prox_assets.programs.execution.reference.no_result import Budget
-from prox_assets.testing.released_invariants import check_released_records
-from prox_assets.testing.released_mutations import released_input
+from prox_assets.testing.programs.released_invariants import check_released_records
+from prox_assets.testing.programs.released_mutations import released_input
 from prox_assets_tests.programs.cases import run_chunks, statuses
 
 ULTRAX = ExecutionPolicy(mode="reference", dialect="ultrax")

@@ -10,7 +10,7 @@ from benchmarks.released_executors import REPOSITORIES, compare
 from benchmarks.support.released_code import load_module
 from benchmarks.support.released_executors import ULTRAX_INFERENCE, released_ultrax
 from prox_assets.programs import Chunk, ChunkProgram, ExecutionPolicy, execute
-from prox_assets.testing.released_mutations import released_input
+from prox_assets.testing.programs.released_mutations import released_input
 
 VARIABLES = {"ultrax": "PROX_ULTRAX_CHECKOUT", "rescraper": "PROX_RESCRAPER_CHECKOUT"}
 CHECKOUTS = {dialect: os.environ.get(variable) for dialect, variable in VARIABLES.items()}

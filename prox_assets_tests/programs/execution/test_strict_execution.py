@@ -23,9 +23,9 @@ from prox_assets.programs import (
     parse,
 )
 from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT
-from prox_assets.testing.program_cases import chunked_documents
-from prox_assets.testing.program_invariants import check_provenance, check_strict
-from prox_assets.testing.program_mutations import HostileInput
+from prox_assets.testing.programs.cases import chunked_documents
+from prox_assets.testing.programs.invariants import check_provenance, check_strict
+from prox_assets.testing.programs.mutations import HostileInput
 from prox_assets_tests.programs.cases import run, run_chunks, statuses
 
 PAGE = "Home | About\nThe title\nThe first paragraph.\nThe second paragraph.\nCopyright"

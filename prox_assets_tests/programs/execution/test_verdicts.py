@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from prox_assets.programs import ChunkOutcome, ExecutionPolicy, Refinement, Verdict, execute
 from prox_assets.programs.execution.line_removal import LineRemoval, ranges_of
-from prox_assets.testing.program_cases import BODY, chunked_documents
-from prox_assets.testing.program_invariants import check_verdicts
+from prox_assets.testing.programs.cases import BODY, chunked_documents
+from prox_assets.testing.programs.invariants import check_verdicts
 from prox_assets_tests.programs.cases import REFERENCE, run, run_chunks
 
 PAGE = f"menu\n{BODY}\nshare\n{BODY}"

@@ -12,7 +12,7 @@ from prox_assets.programs import (
     execute_with_provenance,
 )
 from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced, changes_between, changes_of
-from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.programs.cases import chunked_documents
 
 NOTHING_ELSE = ExecutionPolicy(min_kept_share=0.0, min_kept_characters=0)
 

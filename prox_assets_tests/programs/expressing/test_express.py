@@ -21,7 +21,7 @@ from prox_assets.programs.execution.judging import SEARCH_LIMIT
 from prox_assets.programs.expressing.changes import Changes, Replaced, changes_between, changes_of
 from prox_assets.programs.expressing.choosing import MEANS, Unsaid
 from prox_assets.programs.expressing.express import Expressed, Fidelity, express
-from prox_assets.testing.program_cases import chunked_documents, document_texts
+from prox_assets.testing.programs.cases import chunked_documents, document_texts
 
 POLICY = ExecutionPolicy(min_kept_share=0.0, min_kept_characters=0, on_empty="drop", whole_words=False)
 

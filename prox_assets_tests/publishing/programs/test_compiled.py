@@ -10,9 +10,9 @@ from prox_assets.programs.dialects.canonical import parse
 from prox_assets.publishing.programs.compiled import compiled, published_policy, run
 from prox_assets.stages.execution.document_refinement import DocumentFate
 from prox_assets.stages.execution.personal_data import with_replacements
-from prox_assets.testing.dialect_inputs import NEW_DIALECTS, dialect_input
-from prox_assets.testing.program_mutations import HostileInput
-from prox_assets.testing.released_mutations import released_input
+from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS, dialect_input
+from prox_assets.testing.programs.mutations import HostileInput
+from prox_assets.testing.programs.released_mutations import released_input
 
 PAGE = "menu\nThe titel\n\nbody of text\nfoot\nwrite to jane@mail.net"
 

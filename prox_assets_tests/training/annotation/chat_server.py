@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prox_assets.testing.moody_server import Handler, MoodyServer, moody_server
+from prox_assets.testing.servers.moody_server import Handler, MoodyServer, moody_server
 
 ChatBehaviour = Callable[["ChatHandler", int], None]
 

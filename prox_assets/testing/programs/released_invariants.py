@@ -2,8 +2,8 @@
 
 from prox_assets.programs import EditStatus, Refinement, Verdict
 from prox_assets.programs.refinement import DROP_PAGE, TIDY_WHITE_SPACE
-from prox_assets.testing.program_invariants import check_numbers
-from prox_assets.testing.program_mutations import HostileInput
+from prox_assets.testing.programs.invariants import check_numbers
+from prox_assets.testing.programs.mutations import HostileInput
 
 
 def check_released_records(case: HostileInput, refinement: Refinement) -> None:

@@ -27,8 +27,8 @@ from prox_assets.programs import (
 from prox_assets.programs.dialects.canonical import parse as parse_canonical
 from prox_assets.programs.execution.reference.no_result import ReferenceExecutionError
 from prox_assets.programs.execution.reference.prox import execute_chunk_program, execute_doc_program, trace
-from prox_assets.testing.program_expectations import can_become, expected_lines
-from prox_assets.testing.program_mutations import HostileInput
+from prox_assets.testing.programs.expectations import can_become, expected_lines
+from prox_assets.testing.programs.mutations import HostileInput
 
 REFERENCE = ExecutionPolicy(mode="reference")
 # The released code builds a set of every line number that a program names, so larger programs are not given to it.

@@ -1,6 +1,6 @@
 """What calls that are said to be applied mean, worked out anew: by the words of each dialect, without the executor.
 
-program_invariants.py compares it with what the executor did.
+invariants.py compares it with what the executor did.
 """
 
 import json

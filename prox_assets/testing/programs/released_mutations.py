@@ -1,4 +1,4 @@
-r"""Hostile inputs for the executors of UltraX and ReScraper, as program_mutations.py makes them for that of ProX.
+r"""Hostile inputs for the executors of UltraX and ReScraper, as mutations.py makes them for that of ProX.
 
 An input depends only on its dialect, seed and number. Programs are mostly sound, so that the executors have something
 to do, and then mutated.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from prox_assets.programs import Chunk, ChunkProgram, ExecutionPolicy, pack_lines
-from prox_assets.testing.program_mutations import TOKENS, WORDS, HostileInput, mutated
+from prox_assets.testing.programs.mutations import TOKENS, WORDS, HostileInput, mutated
 
 DialectWithExecutor = Literal["ultrax", "rescraper"]
 

@@ -3,7 +3,7 @@
 moto, a whole S3 server, sorts the bucket for every page: a million objects would take it hours. Here a page costs
 about as much as writing its XML.
 
-    python -m prox_assets.testing.listing_server 1000000
+    python -m prox_assets.testing.servers.listing_server 1000000
 """
 
 import sys

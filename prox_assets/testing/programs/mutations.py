@@ -1,7 +1,7 @@
 r"""A fast, seeded generator of hostile inputs: documents with programs that were sound once and then got mutated.
 
-program_invariants.py checks what must hold for each input. The hypothesis strategies in program_cases.py shrink what
-they find, but generate only a hundredth as many inputs in the same time.
+invariants.py checks what must hold for each input. The hypothesis strategies in cases.py shrink what they find, but
+generate only a hundredth as many inputs in the same time.
 
 An input depends only on its seed and number, so any of a million can be generated again.
 """

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from prox_assets.programs import DialectName
-from prox_assets.testing.program_mutations import NUMBERS, WORDS, mutated
+from prox_assets.testing.programs.mutations import NUMBERS, WORDS, mutated
 
 TOKENS = [
     *("keep_all()", "remove_all()", "remove_lines(1, 2)", "replace_str(", "remove_str(", "add_line(", "normalize("),

@@ -1,6 +1,6 @@
 """Hostile inputs of the dialects other than ProX: a document, and programs of one dialect for its chunks.
 
-An input depends only on its dialect, seed and number. `program_mutations.hostile_input` makes those of ProX.
+An input depends only on its dialect, seed and number. `mutations.hostile_input` makes those of ProX.
 """
 
 import json
@@ -24,8 +24,8 @@ from prox_assets.programs import (
     ReplaceInLine,
     Rewrite,
 )
-from prox_assets.testing.dialect_mutations import TOKENS, hostile_program
-from prox_assets.testing.program_mutations import WORDS, HostileInput, hostile_input, mutated, page_chunks, page_text
+from prox_assets.testing.programs.dialect_mutations import TOKENS, hostile_program
+from prox_assets.testing.programs.mutations import WORDS, HostileInput, hostile_input, mutated, page_chunks, page_text
 
 NEW_DIALECTS: tuple[DialectName, ...] = tuple(
     name for name in get_args(DialectName) if name not in ("prox", "line-labels")

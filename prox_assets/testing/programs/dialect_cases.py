@@ -15,7 +15,7 @@ from prox_assets.programs import (
     ReplaceInLine,
     Rewrite,
 )
-from prox_assets.testing.program_cases import normalizations, strings
+from prox_assets.testing.programs.cases import normalizations, strings
 
 LINE_COUNT = 12
 """Lines of the chunks that the operations name."""

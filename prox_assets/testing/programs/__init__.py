@@ -1,0 +1,1 @@
+"""Hostile programs, of ProX and of every dialect, and what must hold for them."""

@@ -1,0 +1,1 @@
+"""Servers on loopback: stores, hubs, webhooks and models, some of which misbehave."""
