@@ -25,7 +25,7 @@ import yaml
 
 from benchmarks.support.arguments import command_parser, positive
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs

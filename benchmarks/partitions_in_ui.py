@@ -32,7 +32,7 @@ from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from benchmarks.support.arguments import command_parser, positive
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.testing.dagster_deployment import (
     LOCATION,

@@ -25,9 +25,9 @@ from benchmarks.support.pages import Page, read_pages
 from prox_assets.lake.lake import Lake
 from prox_assets.machine.devices import DECLARED_VARIABLE
 from prox_assets.machine.leases import FOLDER_VARIABLE
-from prox_assets.orchestration.component import corpus_definitions
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import corpus_definitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.refiners.presets import named_refiners
 from prox_assets.testing.clusters.ray_cluster import ray_cluster

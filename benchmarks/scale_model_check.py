@@ -22,7 +22,7 @@ import dagster as dg
 from benchmarks.backfill_overhead import BackfillFailedError, backfill
 from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.pages import read_pages
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.backfill_model import Overheads, simulate
 from prox_assets.stages.cost_estimate import estimate_cost
 from prox_assets.testing.dagster_deployment import running_deployment

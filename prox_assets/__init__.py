@@ -11,32 +11,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prox_assets.orchestration.comparison_component import RefinerComparison as RefinerComparison
-    from prox_assets.orchestration.component import RefinedCorpus as RefinedCorpus
-    from prox_assets.orchestration.lab_component import RefinerLab as RefinerLab
-    from prox_assets.orchestration.overview_component import LakeOverview as LakeOverview
-    from prox_assets.orchestration.proof_component import RefinementProof as RefinementProof
-    from prox_assets.orchestration.publishing_component import PublishedDataset as PublishedDataset
-    from prox_assets.orchestration.tokens_component import TrainingTokens as TrainingTokens
+    from prox_assets.orchestration.components.lake_overview import LakeOverview as LakeOverview
+    from prox_assets.orchestration.components.published_dataset import PublishedDataset as PublishedDataset
+    from prox_assets.orchestration.components.refined_corpus import RefinedCorpus as RefinedCorpus
+    from prox_assets.orchestration.components.refinement_proof import RefinementProof as RefinementProof
+    from prox_assets.orchestration.components.refiner_comparison import RefinerComparison as RefinerComparison
+    from prox_assets.orchestration.components.refiner_lab import RefinerLab as RefinerLab
+    from prox_assets.orchestration.components.training_tokens import TrainingTokens as TrainingTokens
 
 __version__ = "0.1.0"
 
 # Dagster's tools find the components under the package's own name. They are imported only on access, so that the
 # programs and the command line do not pay for Dagster's import (1.4 s).
 _COMPONENTS = {
-    "RefinedCorpus": "component",
-    "RefinerLab": "lab_component",
-    "RefinementProof": "proof_component",
-    "PublishedDataset": "publishing_component",
-    "LakeOverview": "overview_component",
-    "RefinerComparison": "comparison_component",
-    "TrainingTokens": "tokens_component",
+    "RefinedCorpus": "refined_corpus",
+    "RefinerLab": "refiner_lab",
+    "RefinementProof": "refinement_proof",
+    "PublishedDataset": "published_dataset",
+    "LakeOverview": "lake_overview",
+    "RefinerComparison": "refiner_comparison",
+    "TrainingTokens": "training_tokens",
 }
 
 
 def __getattr__(name: str) -> object:
     if name in _COMPONENTS:
-        return getattr(import_module(f"prox_assets.orchestration.{_COMPONENTS[name]}"), name)
+        return getattr(import_module(f"prox_assets.orchestration.components.{_COMPONENTS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from prox_assets.lake.describe import lake_page
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.refiners.config import RefinerPair
 
 ROOT = Path(__file__).parent.parent

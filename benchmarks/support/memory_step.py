@@ -21,9 +21,9 @@ from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import ignore_preview_warnings
-from prox_assets.orchestration.component import corpus_definitions
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import corpus_definitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.stages.execution.shard_replay import Replay, replay_shard
 

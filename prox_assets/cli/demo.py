@@ -18,9 +18,9 @@ from prox_assets.monitoring.metrics.previews import edit_previews
 from prox_assets.monitoring.report.write import report_place
 from prox_assets.orchestration.assets import catalog, refinement_report
 from prox_assets.orchestration.build import build_defs
-from prox_assets.orchestration.corpus import shard_partitions
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance, process_tag
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import shard_partitions
 
 CORPUS = "sample"
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}

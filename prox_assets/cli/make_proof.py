@@ -19,10 +19,10 @@ from prox_assets.cli import app
 from prox_assets.orchestration.assets.proof.arms import ARM_TOKENS, ARMS
 from prox_assets.orchestration.assets.proof.models import ARM_MODELS, ARM_SCORES
 from prox_assets.orchestration.assets.proof.report import ASSET as PROOF_REPORT
+from prox_assets.orchestration.components.refinement_proof import proof_definitions
 from prox_assets.orchestration.instance import PROJECT_FILE, default_home, prepare_instance, process_tag
-from prox_assets.orchestration.proof import ProofAssetsSettings
-from prox_assets.orchestration.proof_component import proof_definitions
 from prox_assets.orchestration.resources import DEFAULTS, LakeResource, ProofsResource
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 
 DEFS = Path(__file__).parent.parent / "defs"
 SAMPLE = "sample"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from prox_assets.orchestration.corpus import Automation, CorpusSettings
+from prox_assets.orchestration.settings.corpus import Automation, CorpusSettings
 from prox_assets.orchestration.withdrawal import Withdrawn
 from prox_assets.stages.shard_states import STAGES
 

@@ -19,9 +19,9 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.assets.source_files import enter, list_source
 from prox_assets.orchestration.checks import up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.versions import evaluation
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery

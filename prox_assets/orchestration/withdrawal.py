@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
-from prox_assets.orchestration.corpus import CorpusSettings, shard_partitions
+from prox_assets.orchestration.settings.corpus import CorpusSettings, shard_partitions
 from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_observations, observed_versions
 from prox_assets.stages import raw_shards
 from prox_assets.stages.discovery import Discovery

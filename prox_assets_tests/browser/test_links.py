@@ -57,7 +57,7 @@ def test_only_runs_of_dagster_are_linked(run, dagster, address):
 
 def test_the_code_server_imports_no_web_framework():
     code = (
-        "import sys, prox_assets.orchestration.component\n"
+        "import sys, prox_assets.orchestration.components.refined_corpus\n"
         "assert 'prox_assets.browser.links' in sys.modules\n"
         "print({'starlette', 'uvicorn'} & set(sys.modules))"
     )

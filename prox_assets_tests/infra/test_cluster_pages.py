@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.placement.run import ExitCode
 from prox_assets.placement.settings import Placements
 from prox_assets_tests.infra.deployment_files import INFRA

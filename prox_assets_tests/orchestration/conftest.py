@@ -9,9 +9,9 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.build import build_defs
-from prox_assets.orchestration.component import corpus_definitions
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import corpus_definitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets_tests.lakes import lake_at
 

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.component import corpus_definitions
-from prox_assets.orchestration.corpus import Automation, CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import corpus_definitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.settings.corpus import Automation, CorpusSettings
 from prox_assets.orchestration.withdrawal import forget_shard
 from prox_assets.stages.withdrawal import withdraw_shard
 from prox_assets_tests.orchestration.conftest import Town

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from prox_assets_tests.browser.lakes import SERVER, client_of
+from prox_assets_tests.orchestration.assets.test_refinement_report import CHUNK_ONLY, REPORT, metadata
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 from prox_assets_tests.orchestration.test_assets import ALL, write_pages
-from prox_assets_tests.orchestration.test_refinement_report import CHUNK_ONLY, REPORT, metadata
 
 
 def test_links_of_materializations_and_assets_open_as_pages(make_town: Callable[..., Town]) -> None:

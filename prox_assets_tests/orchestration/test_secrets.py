@@ -21,9 +21,9 @@ from prox_assets.cli import app
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets.orchestration.component import corpus_definitions
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import corpus_definitions
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.testing.servers.moody_server import Handler, MoodyServer, moody_server
 

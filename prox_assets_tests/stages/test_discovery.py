@@ -15,7 +15,7 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.alert_status import AlertStatus, write_alert_status
 from prox_assets.monitoring.report.write import write_report
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import prepare_partitions
 from prox_assets.refiners.presets import preset
 from prox_assets.stages.discovery import discover_shards, record_shard

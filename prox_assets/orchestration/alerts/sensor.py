@@ -16,8 +16,8 @@ from prox_assets.orchestration.alerts.incidents import Changes, Closed, Event, F
 from prox_assets.orchestration.alerts.message import closed_line, opened_line, payload
 from prox_assets.orchestration.alerts.settings import AlertSettings
 from prox_assets.orchestration.alerts.webhook import send
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 
 INTERVAL_SECONDS = 30
 # A failed run is looked at when it is this old: see `run_events`.

@@ -11,8 +11,8 @@ from prox_assets.catalog.queries.scope import Scope
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.completeness import completeness
 from prox_assets.orchestration.assets.corpus_asset import corpus_asset
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, numbers
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 
 ASSET = "catalog"
 DESCRIPTION = """The corpus's metrics, manifests and an index of its documents, each in one file.

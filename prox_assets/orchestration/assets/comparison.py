@@ -12,12 +12,12 @@ from prox_assets.comparison.page import LinkOf, failures, no_link, plain, plain3
 from prox_assets.comparison.write import write_comparison
 from prox_assets.monitoring.report.page import number, percent
 from prox_assets.orchestration.automation import whole_condition
-from prox_assets.orchestration.comparison import RefinerComparisonSettings
-from prox_assets.orchestration.corpus import Automation
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.comparison import RefinerComparisonSettings
+from prox_assets.orchestration.settings.corpus import Automation
 
 DESCRIPTION = """Several refiners on the same raw files: what each keeps, how far they agree, what each costs.
 

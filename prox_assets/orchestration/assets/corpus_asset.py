@@ -10,11 +10,11 @@ from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.automation import corpus_condition
 from prox_assets.orchestration.checks import up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import corpus_pages
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages import quality_metrics
 
 

@@ -12,12 +12,12 @@ import dagster as dg
 from prox_assets import __version__
 from prox_assets.browser import links
 from prox_assets.orchestration.assets import refinement_report
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
-from prox_assets.orchestration.overview import OverviewSettings
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
+from prox_assets.orchestration.settings.overview import OverviewSettings
 from prox_assets.overview.contents import CorpusOverview, LakeOverview, Level
 from prox_assets.overview.page import LinksOf, TableHelp
 from prox_assets.overview.reading import read_overview

@@ -13,8 +13,8 @@ from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
-from prox_assets.orchestration.publishing import PublishedDatasetSettings
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.publishing import PublishedDatasetSettings
 from prox_assets.publishing.publish import Published, publish
 from prox_assets.publishing.release import DESCRIPTIONS, ReleaseCheck, release_checks
 

@@ -5,8 +5,8 @@ from typing import Any
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.history import share
 from prox_assets.orchestration.assets.shard_assets import ShardAsset
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import HEADLINES, numbers
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages import quality_metrics as stage
 from prox_assets.stages.execution import refined_shards
 from prox_assets.stages.identities import METRICS_VERSION

@@ -10,12 +10,12 @@ from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.shard_assets import ShardAsset, shard_run
 from prox_assets.orchestration.assets.shard_step import ShardStep
 from prox_assets.orchestration.checks import up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY
 from prox_assets.orchestration.launchers.stage_job import StageJob, stages_elsewhere
 from prox_assets.orchestration.metadata import link, table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages import raw_shards as stage
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.run import ShardRun

@@ -8,8 +8,8 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.monitoring.metrics.previews import as_markdown, edit_previews
 from prox_assets.monitoring.report.history import share
 from prox_assets.orchestration.assets.shard_assets import ShardAsset
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import numbers
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.execution import refined_shards as stage
 from prox_assets.stages.inference import chunk_programs
 from prox_assets.stages.run import ShardRun

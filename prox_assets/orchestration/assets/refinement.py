@@ -16,12 +16,12 @@ from prox_assets.orchestration.assets.refined_shards import refined_shards_asset
 from prox_assets.orchestration.assets.shard_assets import ForceConfig, shard_run
 from prox_assets.orchestration.assets.shard_step import ShardStep
 from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import RETRY_POLICY
 from prox_assets.orchestration.launchers.stage_job import StageJob, stages_elsewhere
 from prox_assets.orchestration.metadata import table_metadata
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.placement.request import StageName
 from prox_assets.stages import quality_metrics
 from prox_assets.stages.execution import refined_shards

@@ -16,9 +16,9 @@ from prox_assets.monitoring.report.write import write_report
 from prox_assets.orchestration.assets import catalog
 from prox_assets.orchestration.assets.corpus_asset import corpus_asset
 from prox_assets.orchestration.checks.drift_checks import findings_markdown
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import HEADLINES, completeness_metadata, numbers, report_link
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 
 ASSET = "refinement_report"
 

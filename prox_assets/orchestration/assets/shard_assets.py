@@ -9,8 +9,8 @@ from pydantic import Field
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.automation import shard_condition
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import column_schema, corpus_pages
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.run import Progress, ShardRun
 
 

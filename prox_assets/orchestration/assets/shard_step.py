@@ -9,8 +9,8 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.assets.partition_step import PartitionStep
 from prox_assets.orchestration.checks import up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 
 
 @dataclass

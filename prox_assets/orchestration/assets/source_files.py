@@ -13,9 +13,9 @@ from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.withdrawal_marks import pending
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.versions import DATA_VERSION_TAG, observed_versions
 from prox_assets.orchestration.withdrawal import (
     SOURCE_FILES,

@@ -9,9 +9,9 @@ import dagster as dg
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.checks import drift_checks, shard_checks, up_to_date
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.versions import log_evaluation
 from prox_assets.stages.shard_states import STAGES
 

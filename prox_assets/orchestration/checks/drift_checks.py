@@ -25,8 +25,8 @@ from prox_assets.monitoring.drift.judge import (
     nothing_judged,
 )
 from prox_assets.monitoring.drift.settings import Kind, Severity
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.metadata import link
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages import quality_metrics
 
 CHECKS: dict[Kind, tuple[str, str]] = {

@@ -8,7 +8,7 @@ from prox_assets.housekeeping.leftovers import leftovers_of_shard
 from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.execution import refined_shards
 
 RECONCILIATION = "reconciliation"

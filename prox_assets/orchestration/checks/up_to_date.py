@@ -14,7 +14,7 @@ from prox_assets.catalog.compaction import Compacted, coverage
 from prox_assets.lake.chain import State
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.report.write import report_is_current
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.discovery import known_shards
 from prox_assets.stages.shard_states import STAGES
 from prox_assets.stages.staleness import COSTS, Staleness, staleness, summarize

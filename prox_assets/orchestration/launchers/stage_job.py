@@ -28,10 +28,10 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.assets.shard_step import ShardStep
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.launchers.launcher import Job, Launcher, LaunchError
 from prox_assets.orchestration.launchers.open import open_launcher
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.placement.messages import FOLDER, LAKE, MessageFiles
 from prox_assets.placement.request import StageName, StageRequest
 from prox_assets.placement.settings import Cluster, LocalPlacement, Placement

@@ -13,7 +13,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.alert_status import read_alert_status
 from prox_assets.orchestration.alerts import sensor as sensor_module
 from prox_assets.orchestration.alerts.incidents import MAX_OPEN
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.testing.ports import free_port
 from prox_assets.testing.servers.webhook_server import WebhookServer, webhook_server
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT

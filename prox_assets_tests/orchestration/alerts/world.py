@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 
 from prox_assets.orchestration.alerts.sensor import build_alert_sensor
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 
 CORPUS = "town"
 KEY = dg.AssetKey([CORPUS, "refined_shards"])

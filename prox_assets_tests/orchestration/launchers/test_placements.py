@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.stages.settings import described
 
 RAY = {"kind": "ray"}

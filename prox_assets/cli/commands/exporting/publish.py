@@ -139,7 +139,7 @@ def _settings(lake: Lake, name: str, file: Path | None, changed: dict[str, Any])
 
 def _of_the_component() -> frozenset[str]:
     """Return the settings that only Dagster knows; any other that is unknown is misspelled."""
-    from prox_assets.orchestration.publishing import PublishedDatasetSettings
+    from prox_assets.orchestration.settings.publishing import PublishedDatasetSettings
 
     return frozenset(PublishedDatasetSettings.model_fields) - frozenset(PublishSettings.model_fields)
 

@@ -190,7 +190,7 @@ def _refuse_unknown(path: Path, others: Set[str]) -> None:
     """Exit with code 1 if a file has keys that are neither settings nor what Dagster alone needs."""
     if not others:
         return
-    from prox_assets.orchestration.tokens import TokenAssetsSettings  # brings Dagster, which takes a second
+    from prox_assets.orchestration.settings.tokens import TokenAssetsSettings  # brings Dagster, which takes a second
 
     unknown = sorted(str(key) for key in others - TokenAssetsSettings.model_fields.keys())
     if unknown:

@@ -6,8 +6,8 @@ from prox_assets.orchestration.assets.proof.spec import proof_spec
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
-from prox_assets.orchestration.proof import ProofAssetsSettings
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 
 ARMS = "arms"
 ARM_TOKENS = "arm_tokens"

@@ -13,8 +13,8 @@ from prox_assets.orchestration.checks.up_to_date import CHECK
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
-from prox_assets.orchestration.proof import ProofAssetsSettings
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.freshness import changes_since
 from prox_assets.proof.report.contents import ProofContents

@@ -7,7 +7,7 @@ import dagster as dg
 
 from prox_assets import __version__
 from prox_assets.lake.identity import fingerprint
-from prox_assets.orchestration.proof import ProofAssetsSettings
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 
 
 def proof_spec(

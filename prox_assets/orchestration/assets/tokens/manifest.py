@@ -14,7 +14,7 @@ from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_usele
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
-from prox_assets.orchestration.tokens import MANIFEST, TokenAssetsSettings
+from prox_assets.orchestration.settings.tokens import MANIFEST, TokenAssetsSettings
 from prox_assets.tokens.folder import folder_of
 from prox_assets.tokens.manifest import MANIFEST as MANIFEST_FILE
 from prox_assets.tokens.manifest import TokenManifest

@@ -11,12 +11,12 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.orchestration.assets.partition_step import PartitionStep, Result
 from prox_assets.orchestration.assets.proof.arms import ARMS
 from prox_assets.orchestration.assets.tokens.spec import token_spec
-from prox_assets.orchestration.corpus import shard_partitions
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
-from prox_assets.orchestration.tokens import ARM_TOKENS, TokenAssetsSettings, asset_of
+from prox_assets.orchestration.settings.corpus import shard_partitions
+from prox_assets.orchestration.settings.tokens import ARM_TOKENS, TokenAssetsSettings, asset_of
 from prox_assets.tokens.folder import folder_of, read_record
 from prox_assets.tokens.settings import SIDECARS
 from prox_assets.tokens.write import WrittenShard, write_tokens

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from prox_assets.orchestration.corpus import Automation
-from prox_assets.orchestration.tokens import TokenAssetsSettings
+from prox_assets.orchestration.settings.corpus import Automation
+from prox_assets.orchestration.settings.tokens import TokenAssetsSettings
 
 
 def token_spec(

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from prox_assets.comparison.settings import ComparisonSettings
 from prox_assets.lake.identity import fingerprint
-from prox_assets.orchestration.corpus import Automation
+from prox_assets.orchestration.settings.corpus import Automation
 from prox_assets.stages.settings import WatchSettings
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from prox_assets.catalog.connection import ask_catalog
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.proof import ProofAssetsSettings
-from prox_assets.orchestration.proof_component import proof_definitions
+from prox_assets.orchestration.components.refinement_proof import proof_definitions
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 from prox_assets.proof.folder import ProofFolder
 from prox_assets_tests.orchestration.conftest import materialization
 from prox_assets_tests.orchestration.test_assets import failures

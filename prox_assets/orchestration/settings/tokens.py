@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from prox_assets.lake.identity import fingerprint
-from prox_assets.orchestration.corpus import Automation
+from prox_assets.orchestration.settings.corpus import Automation
 from prox_assets.tokens.run_cards.settings import RunCardSettings
 from prox_assets.tokens.settings import ArmSource, TableSource, TokenSettings
 

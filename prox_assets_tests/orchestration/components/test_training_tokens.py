@@ -9,11 +9,11 @@ import pytest
 from prox_assets import TrainingTokens
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
-from prox_assets.orchestration.proof import ProofAssetsSettings
-from prox_assets.orchestration.proof_component import proof_definitions
+from prox_assets.orchestration.components.refinement_proof import proof_definitions
+from prox_assets.orchestration.components.training_tokens import token_definitions
 from prox_assets.orchestration.resources import LakeResource, ProofsResource
-from prox_assets.orchestration.tokens import TokenAssetsSettings
-from prox_assets.orchestration.tokens_component import token_definitions
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
+from prox_assets.orchestration.settings.tokens import TokenAssetsSettings
 from prox_assets.tokens.folder import folder_of, read_manifest
 from prox_assets_tests.orchestration.conftest import materialization
 from prox_assets_tests.orchestration.test_assets import failures

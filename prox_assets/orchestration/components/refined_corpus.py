@@ -1,4 +1,4 @@
-"""The `prox_assets.RefinedCorpus` component: the definitions that a corpus's settings (corpus.py) become."""
+"""The `prox_assets.RefinedCorpus` component: the definitions that a corpus's settings become."""
 
 import dagster as dg
 
@@ -11,9 +11,9 @@ from prox_assets.orchestration.assets.refinement_report import build_refinement_
 from prox_assets.orchestration.assets.source_files import build_source_files
 from prox_assets.orchestration.automation import build_automation_sensor
 from prox_assets.orchestration.checks.check_job import build_check_job
-from prox_assets.orchestration.corpus import CorpusSettings
 from prox_assets.orchestration.defs_yaml.scaffolder import RefinedCorpusScaffolder
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.source_sensor import build_discovery_job, build_discovery_sensor
 
 

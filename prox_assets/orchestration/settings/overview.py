@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from prox_assets.orchestration.corpus import cron_expression
+from prox_assets.orchestration.settings.corpus import cron_expression
 from prox_assets.overview.reading import OPENED
 from prox_assets.stages.settings import WatchSettings
 

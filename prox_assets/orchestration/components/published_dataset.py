@@ -4,7 +4,7 @@ import dagster as dg
 
 from prox_assets.orchestration.assets.publishing import build_dataset
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
-from prox_assets.orchestration.publishing import PublishedDatasetSettings
+from prox_assets.orchestration.settings.publishing import PublishedDatasetSettings
 
 
 class PublishedDataset(SettingsComponent[PublishedDatasetSettings]):

@@ -6,7 +6,7 @@ from prox_assets.orchestration.assets.proof.arms import build_arm_tokens, build_
 from prox_assets.orchestration.assets.proof.models import build_arm_models
 from prox_assets.orchestration.assets.proof.report import build_proof_report
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
-from prox_assets.orchestration.proof import ProofAssetsSettings
+from prox_assets.orchestration.settings.proof import ProofAssetsSettings
 
 
 class RefinementProof(SettingsComponent[ProofAssetsSettings]):

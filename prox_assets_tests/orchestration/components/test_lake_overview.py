@@ -6,9 +6,9 @@ import dagster as dg
 
 from prox_assets.lake.lake import Lake
 from prox_assets.orchestration.assets.lake_overview import build_overview_schedule
-from prox_assets.orchestration.overview import OverviewSettings
-from prox_assets.orchestration.overview_component import overview_definitions
+from prox_assets.orchestration.components.lake_overview import overview_definitions
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.overview import OverviewSettings
 from prox_assets_tests.orchestration.conftest import materialization
 from prox_assets_tests.overview.lakes import two_corpora
 

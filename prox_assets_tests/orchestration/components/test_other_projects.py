@@ -17,7 +17,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.build import build_defs
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT
-from prox_assets_tests.orchestration.foreign_project import RESOURCES, corpus, write_foreign_project
+from prox_assets_tests.orchestration.components.foreign_project import RESOURCES, corpus, write_foreign_project
 from prox_assets_tests.training.lab.plans import RECIPE, SHAPE, refiner
 
 LAB = {

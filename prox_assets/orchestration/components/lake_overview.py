@@ -4,10 +4,10 @@ import dagster as dg
 from dagster.components.core.decl import YamlDecl
 
 from prox_assets.orchestration.assets.lake_overview import build_lake_overview, build_overview_schedule
-from prox_assets.orchestration.component import RefinedCorpus
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.components.refined_corpus import RefinedCorpus
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
-from prox_assets.orchestration.overview import OverviewSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
+from prox_assets.orchestration.settings.overview import OverviewSettings
 
 
 class LakeOverview(SettingsComponent[OverviewSettings]):

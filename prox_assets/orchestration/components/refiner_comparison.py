@@ -3,9 +3,9 @@
 import dagster as dg
 
 from prox_assets.orchestration.assets.comparison import build_comparison, build_comparison_automation
-from prox_assets.orchestration.comparison import RefinerComparisonSettings
 from prox_assets.orchestration.defs_yaml.scaffolder import RefinerComparisonScaffolder
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
+from prox_assets.orchestration.settings.comparison import RefinerComparisonSettings
 
 
 @dg.scaffold_with(RefinerComparisonScaffolder)

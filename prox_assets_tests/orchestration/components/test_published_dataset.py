@@ -7,9 +7,9 @@ import pytest
 
 from prox_assets import PublishedDataset
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.publishing import PublishedDatasetSettings
-from prox_assets.orchestration.publishing_component import dataset_definitions
+from prox_assets.orchestration.components.published_dataset import dataset_definitions
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.publishing import PublishedDatasetSettings
 from prox_assets_tests.orchestration.conftest import materialization
 from prox_assets_tests.publishing.published import KEPT, published
 

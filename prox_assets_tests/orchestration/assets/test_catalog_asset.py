@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from prox_assets.catalog.compaction import Compacted, coverage
+from prox_assets_tests.orchestration.assets.test_refinement_report import CHUNK_ONLY, metadata
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 from prox_assets_tests.orchestration.test_assets import ALL, write_pages
-from prox_assets_tests.orchestration.test_refinement_report import CHUNK_ONLY, metadata
 
 
 def test_it_covers_every_shard_and_shows_the_totals(make_town: Callable[..., Town]) -> None:

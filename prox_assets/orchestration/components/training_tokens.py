@@ -7,7 +7,7 @@ from prox_assets.orchestration.assets.tokens.shards import build_arm_tokens, bui
 from prox_assets.orchestration.assets.tokens.spec import build_token_automation
 from prox_assets.orchestration.defs_yaml.scaffolder import TrainingTokensScaffolder
 from prox_assets.orchestration.defs_yaml.settings_component import SettingsComponent
-from prox_assets.orchestration.tokens import TokenAssetsSettings
+from prox_assets.orchestration.settings.tokens import TokenAssetsSettings
 
 
 @dg.scaffold_with(TrainingTokensScaffolder)

@@ -7,7 +7,7 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.corpus import CorpusSettings
+from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets_tests.orchestration.conftest import CORPUS, Town, materialization
 from prox_assets_tests.orchestration.test_assets import failures, lose_first_row, write_pages
 

@@ -7,9 +7,9 @@ import pytest
 
 from prox_assets import RefinerComparison
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.comparison import RefinerComparisonSettings
-from prox_assets.orchestration.comparison_component import comparison_definitions
+from prox_assets.orchestration.components.refiner_comparison import comparison_definitions
 from prox_assets.orchestration.resources import LakeResource
+from prox_assets.orchestration.settings.comparison import RefinerComparisonSettings
 from prox_assets_tests.catalog.refined_lakes import refine_pages
 from prox_assets_tests.comparison.lakes import CORPORA, ONE, pages, three_refiners
 from prox_assets_tests.lakes import lake_at
