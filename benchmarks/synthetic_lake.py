@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from benchmarks.support.arguments import command_parser, positive
 from prox_assets.corpora.document import document_id
 from prox_assets.corpora.source import CorpusSource
-from prox_assets.lake.appended import LATEST
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.appended import LATEST
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.refiners.presets import preset

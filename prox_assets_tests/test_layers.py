@@ -31,6 +31,6 @@ def test_programs_import_only_the_standard_library() -> None:
 def test_the_lake_names_assets_in_one_table_only() -> None:
     """`WRITTEN_BY` gives errors their remedy; everything else in the lake is about tables."""
     named = re.compile(rf"\b({'|'.join(sorted(ASSETS))})\b")
-    for file in (ROOT / "lake").glob("*.py"):
+    for file in (ROOT / "lake").rglob("*.py"):
         text = re.sub(r"^WRITTEN_BY.*?^}", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)
         assert not named.search(text), f"{file} names an asset"

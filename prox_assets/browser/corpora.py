@@ -17,9 +17,9 @@ from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.queries.scope import Scope
-from prox_assets.lake.comparisons import comparisons
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import comparisons
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.drift.judge import DriftError
 from prox_assets.monitoring.prometheus import CONTENT_TYPE, lake_metrics

@@ -19,8 +19,8 @@ from prox_assets.catalog.queries.judgements import judgement_counts, judgements
 from prox_assets.catalog.queries.scope import Scope
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.catalog.trace.record import DocumentTrace
-from prox_assets.lake.judgements import append_judgement
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.judgements import append_judgement
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Judgement, Outcome, Table
 
 JUDGE_COOKIE = "prox_judge"

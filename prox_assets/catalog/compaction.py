@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from prox_assets.catalog.places import pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows, quoted, quoted_list
-from prox_assets.lake.compute import fold_compute
-from prox_assets.lake.judgements import fold_judgements
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.compute import fold_compute
+from prox_assets.lake.records.judgements import fold_judgements
 from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, Table
 
 FOLDER = "compacted"

@@ -12,10 +12,10 @@ from itertools import chain
 from prox_assets.catalog.compaction import Compacted, Coverage, coverage, rows_query
 from prox_assets.catalog.places import lasting_pattern, pattern
 from prox_assets.catalog.sql_parts import duckdb_type, no_rows, one_of, parquet_rows
-from prox_assets.lake.appended import LATEST
-from prox_assets.lake.compute import LABS
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import (
+from prox_assets.lake.records.appended import LATEST
+from prox_assets.lake.records.compute import LABS
+from prox_assets.lake.records.proofs import (
     PROOF_SCHEMAS,
     PROOFS,
     SELECTOR_SCORES,

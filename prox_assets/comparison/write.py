@@ -4,9 +4,9 @@ from pydantic import ValidationError
 
 from prox_assets.comparison.contents import Comparison
 from prox_assets.comparison.page import LinkOf, no_link, render
-from prox_assets.lake.comparisons import NUMBERS, comparison_path
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import NUMBERS, comparison_path
 
 
 def write_comparison(lake: Lake, comparison: Comparison, link_of: LinkOf = no_link) -> str:

@@ -8,10 +8,10 @@ import polars as pl
 import pyarrow as pa
 
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.exports import Export, ExportKind, exports
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.withdrawal_marks import Doomed, ever_removed
-from prox_assets.lake.withdrawn import Withdrawn
+from prox_assets.lake.records.exports import Export, ExportKind, exports
+from prox_assets.lake.records.withdrawal_marks import Doomed, ever_removed
+from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.publishing import forget as publishing
 from prox_assets.publishing.dialect_files import forget as dialect_files
 from prox_assets.stages.run import StageError

@@ -2,9 +2,9 @@
 
 from prox_assets.housekeeping.exported import look_into_exports
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawal_marks import unfinished
+from prox_assets.lake.records.withdrawn import Withdrawn, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawal_marks import unfinished
-from prox_assets.lake.withdrawn import Withdrawn, withdrawn
 from prox_assets.stages.withdrawn_documents import covered_documents
 
 

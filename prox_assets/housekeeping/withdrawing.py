@@ -14,11 +14,9 @@ from prox_assets.catalog.compaction import compact
 from prox_assets.housekeeping.exported import UNREADABLE, HeldByExport, forget, look_into_exports
 from prox_assets.housekeeping.folders import Cleaned, clean_folder, clean_proofs_of_lake
 from prox_assets.lake.errors import DamagedTableError, LakeError, LeaseHeldError
-from prox_assets.lake.exports import Export
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.lease import Lease
-from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawal_marks import (
+from prox_assets.lake.records.exports import Export
+from prox_assets.lake.records.withdrawal_marks import (
     PENDING,
     Doomed,
     begin,
@@ -30,7 +28,9 @@ from prox_assets.lake.withdrawal_marks import (
     record_removed,
     unfinished,
 )
-from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
+from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
+from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.stages import raw_shards
 from prox_assets.stages.beside_tables import indices
 from prox_assets.stages.withdrawn_documents import Removal, covered_documents, finish, remove_documents

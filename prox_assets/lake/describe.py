@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from prox_assets.lake.proofs import PROOF_SCHEMAS, SELECTOR_SCORES, SELECTOR_SCORES_SCHEMA, ProofTable, scores_folder
+from prox_assets.lake.records.proofs import (
+    PROOF_SCHEMAS,
+    SELECTOR_SCORES,
+    SELECTOR_SCORES_SCHEMA,
+    ProofTable,
+    scores_folder,
+)
 from prox_assets.lake.schemas import DESCRIPTIONS, SCHEMA_VERSION, SCHEMAS, Table
 
 INTRODUCTION = f"""# The lake

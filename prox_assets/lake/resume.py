@@ -32,7 +32,7 @@ class WindowCost:
         seconds: Wall time.
         prompt_tokens: Tokens shown to the model.
         generated_tokens: Tokens that it generated.
-        attempt: The attempt that finished it (compute.py); None if an earlier release did.
+        attempt: The attempt that finished it (records/compute.py); None if an earlier release did.
     """
 
     seconds: float

@@ -34,9 +34,9 @@ class Table(StrEnum):
     SHARD_METRICS = "shard_metrics"
     SHARD_METRICS_HISTORY = "shard_metrics_history"
     JUDGEMENTS = "judgements"
-    """Written by people, one small file per judgement or fold (judgements.py); most tables have one per shard."""
+    """Written by people, one small file per judgement or fold (records/judgements.py); most tables have one a shard."""
     COMPUTE = "compute"
-    """One small file per attempt or fold (compute.py)."""
+    """One small file per attempt or fold (records/compute.py)."""
 
 
 class Judgement(StrEnum):

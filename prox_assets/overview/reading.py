@@ -33,11 +33,11 @@ from prox_assets.catalog.queries.overview import (
 from prox_assets.corpora.shards import Shard
 from prox_assets.lake.chain import State
 from prox_assets.lake.errors import LakeError, RetryableLakeError
-from prox_assets.lake.exports import Export, Replica, exports
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import PROOFS
+from prox_assets.lake.records.exports import Export, Replica, exports
+from prox_assets.lake.records.proofs import PROOFS
+from prox_assets.lake.records.withdrawn import withdrawn
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.lake.withdrawn import withdrawn
 from prox_assets.monitoring.alert_status import read_alert_status
 from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import DriftError, judge_arrivals, nothing_judged

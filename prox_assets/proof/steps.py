@@ -12,9 +12,9 @@ from prox_assets.catalog.queries.compute import attempts
 from prox_assets.compute.parameters import NO_MODEL, Parameters
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.devices import device_use, devices_of, lease_for_engine
-from prox_assets.lake.compute import proof_folder, record_attempt
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.compute import proof_folder, record_attempt
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import processor
 from prox_assets.proof.arms.build import arms_in_order, write_arm

@@ -11,9 +11,9 @@ from prox_assets.corpora.shard import Shard
 from prox_assets.lake.executions import PublishedExecution, published_execution
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.lake.table_files import FileInfo
-from prox_assets.lake.withdrawn import Withdrawn
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import Policy, Refiner

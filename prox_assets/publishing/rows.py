@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import Withdrawn
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.proof.outcomes import RefinedShard
 from prox_assets.publishing.settings import PublishSettings

@@ -9,8 +9,8 @@ import xxhash
 
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawn import withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import withdrawn
 from prox_assets.monitoring.metrics.languages import language_of
 from prox_assets.proof.outcomes import RefinedShard, refined_shard
 from prox_assets.publishing.errors import PublishError

@@ -6,9 +6,9 @@ None of it is a result: people judge again, and the others are written again fro
 from collections.abc import Collection
 
 from prox_assets.catalog.compaction import FOLDER, Compacted
-from prox_assets.lake.comparisons import forget_comparisons
 from prox_assets.lake.footers import forget_footers
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import forget_comparisons
 from prox_assets.lake.rewriting import count_with, write_without
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.write import report_path

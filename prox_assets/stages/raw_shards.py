@@ -7,9 +7,9 @@ from prox_assets.corpora.document import Document, Reject, text_hash
 from prox_assets.corpora.shards import read_shard, relist_shard
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.identity import source_version
+from prox_assets.lake.records.withdrawal_marks import Doomed
+from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawal_marks import Doomed
-from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, withdrawn
 from prox_assets.stages.discovery import known_shard, record_shard
 from prox_assets.stages.identities import documents_identity
 from prox_assets.stages.run import ShardRun

@@ -15,9 +15,9 @@ from prox_assets.lake.chain import State, chain_states
 from prox_assets.lake.footers import Footers
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawal_marks import pending
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileInfo
-from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.stages.identities import metrics_identity
 
 # The table that tells a stage's state, in the order of the stages.

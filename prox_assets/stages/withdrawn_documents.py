@@ -25,12 +25,7 @@ from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.lake.errors import DamagedTableError, LakeError, MissingTableError
 from prox_assets.lake.executions import published_execution
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.lease import Lease
-from prox_assets.lake.resume import shorten_ledgers
-from prox_assets.lake.rewriting import Footer, count_with, write_without
-from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
-from prox_assets.lake.table_files import FileStamp
-from prox_assets.lake.withdrawal_marks import (
+from prox_assets.lake.records.withdrawal_marks import (
     Doomed,
     clear,
     drop_manifest,
@@ -40,7 +35,12 @@ from prox_assets.lake.withdrawal_marks import (
     record_removed,
     unfinished,
 )
-from prox_assets.lake.withdrawn import REJECT_REASON, Withdrawn, withdrawn
+from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawn, withdrawn
+from prox_assets.lake.resume import shorten_ledgers
+from prox_assets.lake.rewriting import Footer, count_with, write_without
+from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.monitoring.metrics.texts import CountTokens

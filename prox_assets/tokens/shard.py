@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.lease import Lease
-from prox_assets.lake.storage import Storage
-from prox_assets.lake.withdrawn import FOLDER, Withdrawn, withdrawn
+from prox_assets.lake.records.withdrawn import FOLDER, Withdrawn, withdrawn
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress

@@ -14,9 +14,9 @@ from prox_assets.browser import links
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.guarded import run_select
 from prox_assets.catalog.queries.judgements import judgement_counts, judgements, judgements_on
-from prox_assets.lake import appended
-from prox_assets.lake.judgements import append_judgement, fold_judgements
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records import appended
+from prox_assets.lake.records.judgements import append_judgement, fold_judgements
 from prox_assets.lake.schemas import Table
 from prox_assets_tests.browser.lakes import CORPUS, SERVER, client_of, judgement_form, place_of_page, read_lake
 from prox_assets_tests.catalog.refined_lakes import PAGES, refine_pages
@@ -183,7 +183,7 @@ def test_folding_keeps_every_judgement_and_may_run_twice_at_once(tmp_path, monke
 
 WRITER = """
 import sys
-from prox_assets.lake.judgements import append_judgement
+from prox_assets.lake.records.judgements import append_judgement
 from prox_assets.lake.lake import Lake
 from prox_assets_tests.browser.test_judging import row
 lake = Lake(sys.argv[1])

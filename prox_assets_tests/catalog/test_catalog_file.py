@@ -10,7 +10,7 @@ import pytest
 from prox_assets.catalog.compaction import Compacted
 from prox_assets.catalog.file import TEXT_TABLES, write_catalog
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.proofs import SELECTOR_SCORES, ProofTable
+from prox_assets.lake.records.proofs import SELECTOR_SCORES, ProofTable
 from prox_assets.lake.schemas import ADDED_COLUMNS, Table
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 

@@ -10,9 +10,9 @@ from prox_assets.browser import links
 from prox_assets.comparison.contents import Comparison
 from prox_assets.comparison.page import render, short_names
 from prox_assets.comparison.write import read_comparison, write_comparison
-from prox_assets.lake.comparisons import NUMBERS, comparison_path, comparisons
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import NUMBERS, comparison_path, comparisons
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.beside_tables import remove_beside_tables
 from prox_assets_tests.browser.lakes import ATTACK, client_of

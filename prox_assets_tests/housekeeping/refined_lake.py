@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.corpora.document import text_hash
-from prox_assets.lake.judgements import append_judgement
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA
+from prox_assets.lake.records.judgements import append_judgement
+from prox_assets.lake.records.proofs import SELECTOR_SCORES_SCHEMA
+from prox_assets.lake.records.withdrawn import FOLDER
 from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets.lake.withdrawn import FOLDER
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.publishing.publish import publish
 from prox_assets.publishing.settings import PublishedSource, PublishSettings

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.housekeeping.folders import clean_folder
-from prox_assets.lake.withdrawn import Withdrawal, Withdrawn, WithdrawnBy
+from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, WithdrawnBy
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.tables import DOCUMENTS
 from prox_assets.training.data.seeds import SEED_DOCUMENTS

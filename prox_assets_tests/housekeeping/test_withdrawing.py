@@ -19,11 +19,11 @@ from prox_assets.housekeeping.withdrawing import Done, carry_out, find, waiting_
 from prox_assets.lake.chain import State
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.lease import Lease
+from prox_assets.lake.records.withdrawal_marks import unfinished
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage import Storage
-from prox_assets.lake.withdrawal_marks import unfinished
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, withdrawn
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.publishing import forget
 from prox_assets.stages import raw_shards
@@ -357,7 +357,7 @@ def test_a_killed_withdrawal_is_finished_by_the_next_run(lake: Lake, tmp_path: P
         from pathlib import Path
         from prox_assets.housekeeping.withdrawing import carry_out, find
         from prox_assets.lake.lake import Lake
-        from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy
+        from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy
         replace = Path.replace
         def dying(self, target):
             if str(target).endswith({file!r}):

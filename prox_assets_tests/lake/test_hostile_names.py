@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import MAX_NAME_BYTES, Lake
-from prox_assets.lake.lease import Lease
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.lake.table_files import FileStamp
 
 STAMP = FileStamp("f", "i", "run-1", "1.0")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from prox_assets.housekeeping.withdrawing import carry_out, find
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.orchestration.checks import shard_checks
 from prox_assets.orchestration.versions import observed_versions
 from prox_assets.orchestration.withdrawal import log_withdrawn_documents

@@ -7,13 +7,13 @@ import pytest
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.compute.parameters import NO_MODEL
-from prox_assets.lake.compute import record_attempt
-from prox_assets.lake.exports import Export, Replica, record_export
-from prox_assets.lake.judgements import append_judgement
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import ProofTable, write_proof_tables
+from prox_assets.lake.records.compute import record_attempt
+from prox_assets.lake.records.exports import Export, Replica, record_export
+from prox_assets.lake.records.judgements import append_judgement
+from prox_assets.lake.records.proofs import ProofTable, write_proof_tables
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.lake.schemas import SCHEMAS, Table
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.machine.processor import processor
 from prox_assets.overview.contents import CorpusOverview, LakeOverview, Level
 from prox_assets.overview.reading import read_overview

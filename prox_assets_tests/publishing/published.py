@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from prox_assets.lake.exports import Export, export_of
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.exports import Export, export_of
 from prox_assets.publishing.data_files import data_paths
 from prox_assets.publishing.publish import Published, publish
 from prox_assets.publishing.settings import PublishSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prox_assets.housekeeping.withdrawing import carry_out, find
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing import forget
 from prox_assets.publishing.forget import documents_of, forget_documents, is_unfinished

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from prox_assets.cli import app
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.testing.servers.hub_stand_in import HubStandIn, Repository, hub_stand_in
 from prox_assets_tests.publishing.published import NAME, export_in, files_in, published, refined_lake
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prox_assets.catalog.connection import read_once
 from prox_assets.catalog.queries.counts import COUNTED_COLUMNS, totals
 from prox_assets.catalog.queries.metrics_history import configurations
-from prox_assets.lake.proofs import ProofTable
+from prox_assets.lake.records.proofs import ProofTable
 from prox_assets.lake.schemas import Table
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from prox_assets.housekeeping.garbage.files import Garbage, Kind, Limits, files_
 from prox_assets.housekeeping.garbage.history import shorten
 from prox_assets.lake.errors import LeaseHeldError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.lease import Lease
-from prox_assets.lake.withdrawal_marks import pending
+from prox_assets.lake.records.withdrawal_marks import pending
+from prox_assets.lake.storage.lease import Lease
 
 
 def collect(lake: Lake, garbage: Garbage, limits: Limits, run_id: str) -> str | None:

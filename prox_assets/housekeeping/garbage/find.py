@@ -11,12 +11,12 @@ from prox_assets.catalog.compaction import GENERATIONS_KEPT, Compacted
 from prox_assets.housekeeping.garbage.files import Garbage, Kind, LakeFile, Limits, files_below
 from prox_assets.housekeeping.garbage.history import past_its_limit
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.exports import exports
-from prox_assets.lake.host import boot_name, process_is_gone
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.exports import exports
+from prox_assets.lake.records.withdrawal_marks import pending
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
-from prox_assets.lake.storage import TEMPORARY, Storage
-from prox_assets.lake.withdrawal_marks import pending
+from prox_assets.lake.storage.host import boot_name, process_is_gone
+from prox_assets.lake.storage.storage import TEMPORARY, Storage
 from prox_assets.stages.shard_states import STAGES
 
 # Tables that a shard's steps write; judgements and compute are people's and accounts, and stay.

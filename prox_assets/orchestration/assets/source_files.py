@@ -11,8 +11,8 @@ import dagster as dg
 
 from prox_assets.lake.identity import source_version
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawal_marks import pending
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawal_marks import pending
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.settings.corpus import CorpusSettings

@@ -25,7 +25,7 @@ class _Contents(BaseModel):
 
 
 class ArmText(_Contents):
-    """What an arm is made of: a row of the lake's table proof_arms, whose schema (lake/proofs.py) describes it."""
+    """What an arm is made of: a row of the lake's table proof_arms; lake/records/proofs.py describes its columns."""
 
     arm: str
     kind: str
@@ -38,7 +38,7 @@ class ArmText(_Contents):
 class Score(_Contents):
     """A model's score at one point of its learning curve, and what the finished model was trained on.
 
-    A row of the lake's table proof_scores, whose schema (lake/proofs.py) describes it.
+    A row of the lake's table proof_scores, whose schema (lake/records/proofs.py) describes it.
     """
 
     arm: str

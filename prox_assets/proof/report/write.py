@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import ProofTable, write_proof_tables
+from prox_assets.lake.records.proofs import ProofTable, write_proof_tables
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.report.contents import ProofContents, contents_of
 from prox_assets.proof.report.page import render

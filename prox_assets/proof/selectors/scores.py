@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA, scores_folder
+from prox_assets.lake.records.proofs import SELECTOR_SCORES_SCHEMA, scores_folder
 from prox_assets.refiners.selector.protocol import Selector
 
 

@@ -15,7 +15,7 @@ class _Finding(BaseModel):
 
 
 class Comparison(_Finding):
-    """Two arms on one evaluation set: a row of the lake's table proof_contrasts; lake/proofs.py describes its columns.
+    """Two arms on one evaluation set: a row of the lake's table proof_contrasts (lake/records/proofs.py).
 
     A gain is what the arm is better by, whether the measure counts up or down.
     """

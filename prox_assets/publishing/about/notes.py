@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.executions import published_execution
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import ProofTable, proof_path
+from prox_assets.lake.records.proofs import ProofTable, proof_path
 from prox_assets.lake.schemas import Table
 from prox_assets.proof.outcomes import RefinedShard
 from prox_assets.publishing.errors import PublishError

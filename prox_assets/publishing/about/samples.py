@@ -8,8 +8,8 @@ from prox_assets.catalog.queries.documents_to_show import documents_to_show
 from prox_assets.catalog.text_diff import DiffGroup, DiffLine, Mark
 from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import Withdrawn
 from prox_assets.personal_data import find
 from prox_assets.publishing.manifest import Sample, SampleLine
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from prox_assets.lake.compute import Attempt, record_attempt
+from prox_assets.lake.records.compute import Attempt, record_attempt
 from prox_assets.lake.resume import ResumeLedger, costs_so_far, remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import RefinerInput

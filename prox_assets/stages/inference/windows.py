@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from prox_assets.lake.compute import Attempt
+from prox_assets.lake.records.compute import Attempt
 from prox_assets.lake.resume import ResumeLedger, WindowCost
 from prox_assets.refiners.protocol import ChunkPrograms, DocumentProgram, RefinerInput
 from prox_assets.stages.run import InferenceFailedError, Progress

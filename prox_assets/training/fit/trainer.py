@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prox_assets.compute.parameters import Parameters, count_parameters
-from prox_assets.lake.compute import Attempt
+from prox_assets.lake.records.compute import Attempt
 from prox_assets.training.fit.adapter import Adapter
 from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.program_loss import program_loss

@@ -14,8 +14,8 @@ from prox_assets.compute.parameters import NO_MODEL
 from prox_assets.engines.config import TransformersEngineConfig
 from prox_assets.engines.devices import device_use, devices_of, lease_for_engine
 from prox_assets.engines.extras import packages_of
-from prox_assets.lake.compute import Attempt, lab_folder, record_attempt
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.compute import Attempt, lab_folder, record_attempt
 from prox_assets.machine.processor import processor
 from prox_assets.refiners.adapter.format import SETTINGS_FILE, TENSORS_FILE, is_adapter
 from prox_assets.refiners.calibration import Calibration

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from prox_assets.compute.parameters import Parameters
-from prox_assets.lake.compute import record_attempt
 from prox_assets.lake.errors import LakeError, MissingTableError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.compute import record_attempt
 from prox_assets.lake.schemas import SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.machine.processor import DeviceUse, processor

@@ -8,7 +8,7 @@ import pytest
 
 from prox_assets import TrainingTokens
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.orchestration.components.refinement_proof import proof_definitions
 from prox_assets.orchestration.components.training_tokens import token_definitions
 from prox_assets.orchestration.resources import LakeResource, ProofsResource

@@ -9,7 +9,7 @@ import pytest
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.catalog.file import write_catalog
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import PROOF_SCHEMAS, ProofTable
+from prox_assets.lake.records.proofs import PROOF_SCHEMAS, ProofTable
 from prox_assets.proof.report.contents import ProofContents
 from prox_assets.proof.report.write import write_report
 from prox_assets.proof.statistics.break_even import RefiningCost

@@ -6,7 +6,7 @@ import polars as pl
 
 from prox_assets.catalog.connection import ask_catalog
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import SELECTOR_SCORES_SCHEMA
+from prox_assets.lake.records.proofs import SELECTOR_SCORES_SCHEMA
 from prox_assets.proof.selectors.scores import DocumentToScore, score_documents, scores_path, write_scores
 from prox_assets.refiners.selector.dsir import DsirRecord, DsirSelector
 

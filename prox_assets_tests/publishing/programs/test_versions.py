@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.forget import documents_of, forget_documents
@@ -115,7 +115,7 @@ def test_programs_of_another_executor_are_refused(tmp_path):
 WRITE_AND_DIE = """
 import os, signal, sys
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.write import write_programs
 def progress(done, total):
     if done == 2:

@@ -16,13 +16,13 @@ from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.compute.parameters import Parameters
 from prox_assets.engines.protocol import EngineError
-from prox_assets.lake import appended
-from prox_assets.lake.compute import KILLED, fold_compute, proof_folder, record_attempt
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records import appended
+from prox_assets.lake.records.compute import KILLED, fold_compute, proof_folder, record_attempt
 from prox_assets.lake.resume import ResumeLedger, WindowCost
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.machine.processor import processor
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets_tests.lakes import lake_at

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from prox_assets.cli.console import console, errors, fail, plain_errors, say
 from prox_assets.cli.options import LakeOption, assignments
-from prox_assets.lake.exports import Export, export_of
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.exports import Export, export_of
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.manifest import PublishedManifest, read_manifest
 from prox_assets.publishing.settings import PublishSettings

@@ -16,7 +16,7 @@ from prox_assets.cli.console import fail, plain_errors, say, warn
 from prox_assets.cli.options import LakeOption
 from prox_assets.housekeeping.withdrawing import Done, Found, Place, carry_out, find
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.withdrawn import Withdrawal, WithdrawnBy, host_of
+from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, host_of
 from prox_assets.proof.folder import DEFAULT_PROOFS
 from prox_assets.training.lab.settings import DEFAULT_LAB
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
-from prox_assets.lake.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.manifest import ExportManifest
 from prox_assets_tests.catalog.lives import all_fates
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from prox_assets.comparison.write import read_comparison
-from prox_assets.lake.comparisons import comparisons
+from prox_assets.lake.records.comparisons import comparisons
 from prox_assets.lake.schemas import Table
 from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
 from prox_assets_tests.comparison.lakes import CORPORA, three_refiners

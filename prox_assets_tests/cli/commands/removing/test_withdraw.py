@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.withdrawn import REJECT_REASON, Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line, prox
 from prox_assets_tests.stages.shard_runs import write_pages
 

@@ -11,8 +11,8 @@ from prox_assets.cli import app
 from prox_assets.cli.commands.watching.compute import amount
 from prox_assets.compute.flops import training_flops
 from prox_assets.compute.parameters import Parameters
-from prox_assets.lake.compute import Attempt, proof_folder, record_attempt
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.compute import Attempt, proof_folder, record_attempt
 from prox_assets.lake.resume import ResumeLedger, WindowCost
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import DeviceUse

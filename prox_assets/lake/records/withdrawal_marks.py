@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from prox_assets.lake.appended import new_name
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.withdrawn import FOLDER
+from prox_assets.lake.records.appended import new_name
+from prox_assets.lake.records.withdrawn import FOLDER
 
 PENDING, UNFINISHED, REMOVED = f"{FOLDER}/pending", f"{FOLDER}/unfinished", f"{FOLDER}/removed"
 _MANIFEST = "manifest"

@@ -6,8 +6,8 @@ Rows that are there twice do no harm, because only a person's latest judgement o
 from collections.abc import Mapping
 from typing import Any
 
-from prox_assets.lake.appended import append, fold
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.appended import append, fold
 from prox_assets.lake.schemas import Table
 
 

@@ -18,10 +18,10 @@ from urllib.parse import SplitResult, urlsplit
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from prox_assets.lake.appended import new_name
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.appended import new_name
 
 FOLDER = "_withdrawn"
 REJECT_REASON = "withdrawn"

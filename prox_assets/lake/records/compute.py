@@ -16,10 +16,10 @@ from typing import Any
 
 from prox_assets.compute.flops import inference_flops, training_flops
 from prox_assets.compute.parameters import Parameters
-from prox_assets.lake.appended import append, fold, new_name, read_one, remove_one
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.proofs import PROOFS
+from prox_assets.lake.records.appended import append, fold, new_name, read_one, remove_one
+from prox_assets.lake.records.proofs import PROOFS
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import DeviceUse
 

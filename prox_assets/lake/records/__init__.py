@@ -1,0 +1,1 @@
+"""What is on record beside the shards: attempts, judgements, withdrawals, exports, proofs and comparisons."""
