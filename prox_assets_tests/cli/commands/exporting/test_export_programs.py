@@ -13,7 +13,7 @@ from prox_assets_tests.catalog.lives import all_fates
 
 
 def prox(*arguments: str | Path, expected: int = 0) -> str:
-    result = CliRunner().invoke(app, ["export-programs", *map(str, arguments)], env={"COLUMNS": "160"})
+    result = CliRunner().invoke(app, ["export-programs", *map(str, arguments)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == expected, result.output
@@ -32,11 +32,11 @@ def test_it_counts_what_the_dialect_says_and_what_it_leaves_out(options, tmp_pat
     manifest = ExportManifest.read(Storage(str(to)))
     assert manifest is not None
     fidelity = manifest.total("fidelity")
-    rows = [line.split() for line in output.splitlines()]
-    assert ["exact", str(fidelity["exact"]), *["the", "program", "leaves", "the", "refined", "text"]] in rows
-    assert ["inside", "line", "1", *["the", "dialect", "changes", "nothing", "inside", "lines"]] in rows
-    assert ["left", "out:", "quarantined", "2"] in rows
-    assert f"programs: {to}" in output
+    said = " ".join(output.split())  # a narrow terminal folds the rows
+    assert f"exact {fidelity['exact']} the program leaves the refined text" in said
+    assert "inside line 1 the dialect changes nothing inside lines" in said
+    assert "left out: quarantined 2" in said
+    assert f"programs: {to}" in said
     assert "everything was current" in prox(*options, "--dialect", "dataorchestra-np", "--to", to)
 
 
