@@ -65,7 +65,7 @@ def occurs_once(line: str, string: str) -> bool:
     return place >= 0 and line.find(string, place + 1) < 0
 
 
-def naming(line: str, start: int, end: int) -> tuple[int, int]:
+def naming(line: str, start: int, end: int, shortest: bool = True) -> tuple[int, int]:
     r"""Return the shortest range around a span of a line whose string occurs once in it; of several, the leftmost.
 
     A `\r` at the end of the line belongs to it only if the span reaches it: other tools take it for a line break.
@@ -74,6 +74,8 @@ def naming(line: str, start: int, end: int) -> tuple[int, int]:
         line: The line, which is not empty.
         start: First character of the span.
         end: Character after the last one; may be `start`.
+        shortest: Whether it must be the shortest. One of at most four times the context that is needed takes a small
+            part of the time.
     """
     length = len(line) - 1 if line.endswith("\r") and end < len(line) else len(line)
     if start < end and occurs_once(line, line[start:end]):
@@ -84,7 +86,7 @@ def naming(line: str, start: int, end: int) -> tuple[int, int]:
             return 0, len(line)
         radius *= 2
     first, last = max(0, start - radius), min(length, end + radius)
-    if radius > FARTHEST_CONTEXT:
+    if radius > FARTHEST_CONTEXT or not shortest:
         return first, last
     best = first, last
     # Whatever holds a string that occurs once occurs once itself: more on the left never asks for more on the right.
