@@ -1,6 +1,7 @@
 """Programs of the ProX language said in other dialects: executed strictly, they leave the same text."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from prox_assets.programs import (
     DIALECTS,
     ChunkProgram,
+    EditStatus,
     ExecutionPolicy,
     InsertLine,
     Normalize,
@@ -125,6 +127,9 @@ def test_documents_that_are_dropped_or_stay(dialect, text):
     assert (kept.text, kept.fidelity) == (text, Fidelity.EXACT)
 
 
+REWRITING = ExecutionPolicy(dialect="canonical", execute_rewrites=True, min_kept_share=0.0, min_kept_characters=0)
+
+
 @st.composite
 def edited_pages(draw: st.DrawFn, rewrites: bool) -> tuple[str, list[ChunkProgram]]:
     """Draw a page of several chunks and what canonical and UltraX say of lines: mostly blank ones and those beside."""
@@ -155,11 +160,33 @@ def edited_pages(draw: st.DrawFn, rewrites: bool) -> tuple[str, list[ChunkProgra
 @settings(max_examples=300)
 def test_what_the_dialects_that_insert_say_is_exact_in_both(dialect, said_in, data):
     text, programs = data.draw(edited_pages(rewrites=dialect == "canonical"))
-    policy = ExecutionPolicy(
-        dialect=dialect, min_kept_share=0.0, min_kept_characters=0, on_empty="drop", execute_rewrites=True
-    )
+    policy = replace(REWRITING, dialect=dialect, on_empty="drop")
     expressed, refined = said(said_in, text, *programs, policy=policy)
     assert (expressed.text, expressed.fidelity, expressed.unsaid) == (refined, Fidelity.EXACT, {})
+
+
+MAY_BE_UNSAID = {
+    "insert_line": {Unsaid.INSERTS_LINE},
+    "rewrite": {Unsaid.REWRITES},
+    "replace_in_line": {Unsaid.INSIDE_LINE, Unsaid.PUTS_TEXT, Unsaid.NOT_UNIQUE, Unsaid.WHITE_SPACE},
+    "remove_lines": {Unsaid.WHITE_SPACE},
+    "remove_all": {Unsaid.WHITE_SPACE},
+}
+
+
+@pytest.mark.parametrize("dialect", ["rescraper", "refinex", "dataorchestra-np"])
+@given(edited_pages(rewrites=True))
+def test_what_is_left_unsaid_has_the_reason_of_what_was_done(dialect, page):
+    text, programs = page
+    expressed, refined = said(dialect, text, *programs, policy=replace(REWRITING, on_empty="drop"))
+    agree(expressed, refined)
+    edits = execute(text, programs, replace(REWRITING, on_empty="drop")).edits
+    applied = [edit.operation for edit in edits if edit.status is EditStatus.APPLIED]
+    assert set(expressed.unsaid) <= set().union(*(MAY_BE_UNSAID[operation] for operation in applied))
+    if refined not in (None, text) and Unsaid.REWRITES not in expressed.unsaid and "<rewrite>" not in expressed.program:
+        assert expressed.unsaid[Unsaid.INSERTS_LINE] == applied.count("insert_line")
+    if dialect != "rescraper":
+        assert Unsaid.WHITE_SPACE not in expressed.unsaid
 
 
 @pytest.mark.parametrize(
@@ -175,9 +202,6 @@ def test_lines_inserted_beside_blank_and_removed_ones(text, program, same):
     policy = ExecutionPolicy(dialect="ultrax", min_kept_share=0.0)
     expressed, refined = said("ultrax", text, ((0, text.count("\n")), program), policy=policy)
     assert (expressed.program, expressed.text) == (same, refined)
-
-
-REWRITING = ExecutionPolicy(dialect="canonical", execute_rewrites=True, min_kept_share=0.0, min_kept_characters=0)
 
 
 @pytest.mark.parametrize(
