@@ -100,14 +100,14 @@ def changes_of(text: str, left: str, records: Sequence[ChunkRecord], personal_da
     return Changes(ranges(removed), MappingProxyType(replaced), tuple(inserted), tuple(rewritten))
 
 
-def changes_between(text: str, refined: str, refinement: Refinement) -> Changes | None:
+def changes_between(text: str, refinement: Refinement) -> Changes | None:
     """Return what an execution in reference mode did; None where the lines that stay cannot be told apart.
 
     Args:
         text: The document.
-        refined: What is left of it, personal data replaced.
-        refinement: What the execution says that it did.
+        refinement: What the execution left of it, and says that it did.
     """
+    refined = refinement.text
     lines = text.split("\n")
     applied = {edit.operation for edit in refinement.edits if edit.status is EditStatus.APPLIED}
     if "rewrite" in applied and len(refinement.chunks) == 1:

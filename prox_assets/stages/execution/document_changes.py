@@ -25,7 +25,7 @@ def changes_of_document(
     if fate.text is None or fate.refinement is None:
         return None
     if policy.mode == "reference":
-        return changes_between(text, fate.text, fate.refinement)
+        return changes_between(text, fate.refinement)
     records: list[ChunkRecord] = []
     left = execute(text, stored_programs(text, chunks, policy), policy, records).text
     personal_data = (Replaced(one.start, one.end, one.replacement) for one in fate.personal_data)
