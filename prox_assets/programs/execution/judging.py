@@ -207,4 +207,9 @@ def _replacement_fault(source: str, target: str, *, spans_lines: bool) -> EditSt
 def _inserted_fault(text: str, *, one_line: bool) -> EditStatus | None:
     if one_line and "\n" in text:
         return EditStatus.SPANS_LINES
-    return EditStatus.INVALID_TARGET if _INVALID.search(text) else None
+    return None if is_valid(text) else EditStatus.INVALID_TARGET
+
+
+def is_valid(text: str) -> bool:
+    """Tell whether a text has neither NULs nor lone surrogates, which nothing puts into a document."""
+    return not _INVALID.search(text)

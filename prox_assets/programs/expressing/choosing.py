@@ -3,7 +3,7 @@
 Line numbers are canonical, those of the document from 0. What the dialect has no words for is left out and counted.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from prox_assets.programs.dialects.dialect import Dialect
-from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT
-from prox_assets.programs.expressing.changes import Changes, Replaced
+from prox_assets.programs.dialects.rendering import CannotSayError
+from prox_assets.programs.execution.judging import SEARCH_LIMIT, SOURCE_LIMIT, is_valid
+from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced, Rewritten, ranges
 from prox_assets.programs.expressing.strings import ShownLine, equal_removals, naming, occurs_once
 from prox_assets.programs.operations import (
     InsertLine,
@@ -21,10 +22,15 @@ from prox_assets.programs.operations import (
     RemoveAll,
     RemoveLines,
     ReplaceInLine,
+    Rewrite,
 )
 
 APART = 16
 """Up to this many spans of a line are said one by one; more become one replacement, whatever stands between them."""
+
+SHORTEST_WITHIN = 2_000_000
+"""The shortest context of a span is looked for where the characters of the line, times its spans, are at most so many;
+beyond, a context that is long enough will do."""
 
 
 class Unsaid(StrEnum):
@@ -36,10 +42,14 @@ class Unsaid(StrEnum):
     """It only removes, and the change puts other text in a line."""
     INSERTS_LINE = "inserts_line"
     """It inserts no lines."""
+    REWRITES = "rewrites"
+    """It neither inserts lines nor has a word for this new text in place of these lines."""
     NOT_UNIQUE = "not_unique"
     """No string of the line stands for the place alone."""
     TOO_LONG = "too_long"
     """The string that would stand for the place is too long to be executed."""
+    INVALID = "invalid"
+    """The string that would stand for the place, or take it, holds a NUL or a lone surrogate."""
     TOO_MANY = "too_many"
     """It would be more strings than are executed in a line."""
     WHITE_SPACE = "white_space"
@@ -58,19 +68,21 @@ class Means:
         inside_lines: What it does inside a line: nothing; remove a string that the line holds once; remove the first
             occurrence of a string; replace a string that the line holds once.
         inserts: Whether it inserts lines.
+        rewrites: Whether it has a word for a new text in place of the whole document.
         removes_all: Whether it has a word for dropping a document. Without one, every line is removed.
     """
 
     inside_lines: Literal["nothing", "removes", "removes_first", "replaces"]
     inserts: bool = False
+    rewrites: bool = False
     removes_all: bool = False
 
 
 MEANS: Mapping[str, Means] = MappingProxyType(
     {
-        "canonical": Means("replaces", inserts=True, removes_all=True),
+        "canonical": Means("replaces", inserts=True, rewrites=True, removes_all=True),
         "ultrax": Means("replaces", inserts=True, removes_all=True),
-        "rescraper": Means("removes_first", removes_all=True),
+        "rescraper": Means("removes_first", rewrites=True, removes_all=True),
         "refinex": Means("removes"),
         "dataorchestra-np": Means("nothing"),
     }
@@ -105,13 +117,16 @@ def choose(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Chosen:
         dialect: One of MEANS.
     """
     means, chosen = MEANS[dialect.name], Chosen()
-    ranges = changes.removed if dialect.shows_blank_lines else _of_shown_lines(lines, changes, chosen.unsaid)
+    if means.rewrites and (rewrite := _of_the_whole(lines, changes, dialect)) is not None:
+        return Chosen((rewrite,))
+    if means.inserts:
+        changes = _line_by_line(lines, changes)
+    chosen.unsaid[Unsaid.REWRITES] += len(changes.rewritten)
+    removed = changes.removed if dialect.shows_blank_lines else _of_shown_lines(lines, changes, chosen.unsaid)
     # Removals come first: the released UltraX executes calls one after another, and would remove inserted lines.
-    operations: list[Operation] = [RemoveLines(first, last) for first, last in ranges]
+    operations: list[Operation] = [RemoveLines(first, last) for first, last in removed]
     for number, spans in changes.replaced.items():
-        calls = [*_inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)]
-        operations += calls[:SEARCH_LIMIT]
-        chosen.unsaid[Unsaid.TOO_MANY] += max(0, len(calls) - SEARCH_LIMIT)
+        operations += _inside_line(number, lines[number], spans, means, dialect.shows_blank_lines, chosen.unsaid)
     if means.inserts:
         ranks = Counter[int]()
         for after, text in changes.inserted:
@@ -121,6 +136,44 @@ def choose(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Chosen:
         chosen.unsaid[Unsaid.INSERTS_LINE] += len(changes.inserted)
     chosen.operations = tuple(operations) or (KeepChunk(),)
     return chosen
+
+
+def _of_the_whole(lines: Sequence[str], changes: Changes, dialect: Dialect) -> Rewrite | None:
+    """Return the call that puts a new text in place of all lines; None if that was not done, or cannot be said."""
+    match changes.rewritten:
+        case [Rewritten(0, end, text)] if end == len(lines) - 1 and not changes.inserted:
+            rewrite = Rewrite(text)
+        case _:
+            return None
+    try:
+        dialect.render([rewrite], dialect.shown_lines(lines, 0, dialect.first_number))
+    except CannotSayError:
+        return None
+    return rewrite
+
+
+def _line_by_line(lines: Sequence[str], changes: Changes) -> Changes:
+    """Return changes whose rewrites are lines that go and lines that come; what they begin and end with stays."""
+    if not changes.rewritten:
+        return changes
+    removed = [line for start, end in changes.removed for line in range(start, end + 1)]
+    inserted: list[Inserted] = []
+    others = deque(changes.inserted)
+    for start, end, text in changes.rewritten:
+        while others and others[0].after < start:
+            inserted.append(others.popleft())
+        before, after = lines[start : end + 1], text.split("\n")
+        size = min(len(before), len(after))
+        head = _same(before, after, size)
+        tail = _same(before[::-1], after[::-1], size - head)
+        removed += range(start + head, end + 1 - tail)
+        inserted += [Inserted(start + head - 1, line) for line in after[head : len(after) - tail]]
+    return Changes(ranges(removed), changes.replaced, (*inserted, *others))
+
+
+def _same(one: Sequence[str], other: Sequence[str], size: int) -> int:
+    """Return how many lines, of the first so many, are the same up to the first that is not."""
+    return next((index for index in range(size) if one[index] != other[index]), size)
 
 
 def _of_shown_lines(lines: Sequence[str], changes: Changes, unsaid: Counter[Unsaid]) -> Iterator[tuple[int, int]]:
@@ -160,6 +213,9 @@ def _inside_line(
             unsaid[Unsaid.WHITE_SPACE] += 1
         else:
             unsaid[Unsaid.PUTS_TEXT] += 1
+    # Each may take a look at the whole line, so no more are tried than could be executed.
+    unsaid[Unsaid.TOO_MANY] += max(0, len(removed) - SEARCH_LIMIT)
+    del removed[SEARCH_LIMIT:]
     if means.inside_lines == "removes":
         yield from _removals(number, line, removed, unsaid)
     else:
@@ -173,9 +229,13 @@ def _replacements(
     if not line:  # no string stands for a place in it
         unsaid[Unsaid.NOT_UNIQUE] += len(spans)
         return
+    groups = _groups(spans)
+    unsaid[Unsaid.TOO_MANY] += sum(map(len, groups[SEARCH_LIMIT:]))
+    del groups[SEARCH_LIMIT:]
+    shortest = len(groups) * len(line) <= SHORTEST_WITHIN
     windows: list[tuple[int, int, list[Replaced]]] = []
-    for inside in _groups(spans):
-        start, end = naming(line, inside[0].start, inside[-1].end)
+    for inside in groups:
+        start, end = naming(line, inside[0].start, inside[-1].end, shortest)
         while windows and windows[-1][1] >= start:
             earlier_start, earlier_end, earlier = windows.pop()
             start, end, inside = min(start, earlier_start), max(end, earlier_end), [*earlier, *inside]
@@ -183,8 +243,10 @@ def _replacements(
     for start, end, inside in windows:
         if end - start > SOURCE_LIMIT:
             unsaid[Unsaid.TOO_LONG] += len(inside)
+        elif not is_valid(target := _replaced(line, start, end, inside)):
+            unsaid[Unsaid.INVALID] += len(inside)
         else:
-            yield ReplaceInLine(number, line[start:end], _replaced(line, start, end, inside))
+            yield ReplaceInLine(number, line[start:end], target)
 
 
 def _groups(spans: Sequence[Replaced]) -> list[list[Replaced]]:
@@ -239,15 +301,17 @@ def _first_removals(
         places += [place] if place else []
     # The released ReScraper removes one string after another, each from what the one before has left.
     left = shown.text
-    made: list[Replaced] = []
+    done = gone = 0
     for index, (start, end) in enumerate(places):
-        low = made[-1].end if made else 0
-        high = places[index + 1][0] if index + 1 < len(places) else len(shown.text)
-        for place in equal_removals(shown.text, start, end, low, high) if end - start <= SOURCE_LIMIT else ():
+        if not is_valid(shown.text[start:end]):  # JSON has no way to write a lone surrogate
+            unsaid[Unsaid.INVALID] += 1
+            continue
+        limit = places[index + 1][0] if index + 1 < len(places) else len(shown.text)
+        for place in equal_removals(shown.text, start, end, done, limit) if end - start <= SOURCE_LIMIT else ():
             string = shown.text[slice(*place)]
-            now, then = [*made, Replaced(*place, "")], left.replace(string, "", 1)
-            if shown.text.find(string) == place[0] and then == _replaced(shown.text, 0, len(shown.text), now):
-                made, left = now, then
+            if shown.text.find(string) == place[0] and left.find(string) == place[0] - gone:
+                left = left.replace(string, "", 1)
+                done, gone = place[1], gone + len(string)
                 yield ReplaceInLine(number, string, occurrence="first")
                 break
         else:

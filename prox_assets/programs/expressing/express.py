@@ -94,6 +94,7 @@ def _nothing_else_decides(dialect: Dialect) -> ExecutionPolicy:
         min_kept_share=0.0,
         min_kept_characters=0,
         on_empty="drop",
+        execute_rewrites=True,
     )
 
 

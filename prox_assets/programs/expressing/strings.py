@@ -4,6 +4,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from prox_assets.programs.execution.judging import SOURCE_LIMIT
+
 FARTHEST_CONTEXT = 256
 """Characters on each side up to which the shortest context is looked for; beyond, a context that is long enough will
 do, so that the cost stays linear in the line."""
@@ -65,26 +67,32 @@ def occurs_once(line: str, string: str) -> bool:
     return place >= 0 and line.find(string, place + 1) < 0
 
 
-def naming(line: str, start: int, end: int) -> tuple[int, int]:
+def naming(line: str, start: int, end: int, shortest: bool = True) -> tuple[int, int]:
     r"""Return the shortest range around a span of a line whose string occurs once in it; of several, the leftmost.
 
+    Where it would be longer than what is executed, the range is one that is too long, and its string may occur again.
     A `\r` at the end of the line belongs to it only if the span reaches it: other tools take it for a line break.
 
     Args:
         line: The line, which is not empty.
         start: First character of the span.
         end: Character after the last one; may be `start`.
+        shortest: Whether it must be the shortest. One of at most four times the context that is needed takes a small
+            part of the time.
     """
     length = len(line) - 1 if line.endswith("\r") and end < len(line) else len(line)
     if start < end and occurs_once(line, line[start:end]):
         return start, end
     radius = 1
-    while not occurs_once(line, line[max(0, start - radius) : min(length, end + radius)]):
-        if start <= radius and end + radius >= length:
+    first, last = max(0, start - 1), min(length, end + 1)
+    while not occurs_once(line, line[first:last]):
+        if first == 0 and last == length:
             return 0, len(line)
+        if radius > FARTHEST_CONTEXT and last - first > SOURCE_LIMIT:
+            break
         radius *= 2
-    first, last = max(0, start - radius), min(length, end + radius)
-    if radius > FARTHEST_CONTEXT:
+        first, last = max(0, start - radius), min(length, end + radius)
+    if radius > FARTHEST_CONTEXT or not shortest:
         return first, last
     best = first, last
     # Whatever holds a string that occurs once occurs once itself: more on the left never asks for more on the right.

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from prox_assets.programs import ExecutionPolicy, execute_with_provenance, stored_programs
-from prox_assets.programs.expressing.changes import Changes, changes_between, changes_of
+from prox_assets.programs import ExecutionPolicy, execute, stored_programs
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.expressing.changes import Changes, Replaced, changes_between, changes_of
 from prox_assets.stages.execution.document_refinement import DocumentFate
 
 Row = dict[str, Any]
@@ -24,8 +25,8 @@ def changes_of_document(
     if fate.text is None or fate.refinement is None:
         return None
     if policy.mode == "reference":
-        removed = [lines for chunk in fate.refinement.chunks for lines in chunk.removed_lines]
-        return changes_between(text, fate.text, removed)
-    _, provenance = execute_with_provenance(text, stored_programs(text, chunks, policy), policy)
-    replaced = ((one.start, one.end, len(one.replacement)) for one in fate.personal_data)
-    return changes_of(text, fate.text, provenance.with_replacements(replaced))
+        return changes_between(text, fate.refinement)
+    records: list[ChunkRecord] = []
+    left = execute(text, stored_programs(text, chunks, policy), policy, records).text
+    personal_data = (Replaced(one.start, one.end, one.replacement) for one in fate.personal_data)
+    return changes_of(text, left, records, personal_data)

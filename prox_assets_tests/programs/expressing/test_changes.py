@@ -1,36 +1,51 @@
-"""What was done to each line, from the provenance of an execution."""
+"""What was done to each line, from the records of an execution."""
 
 import pytest
 from hypothesis import given
 
 from prox_assets.programs import (
+    DIALECTS,
     ExecutionPolicy,
-    Provenance,
-    Segment,
-    SegmentKind,
+    InsertLine,
+    Normalize,
+    Refinement,
+    RemoveLines,
+    Rewrite,
+    Verdict,
     execute,
-    execute_with_provenance,
 )
-from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced, changes_between, changes_of
-from prox_assets.testing.programs.cases import chunked_documents
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.expressing.changes import (
+    Changes,
+    Inserted,
+    Replaced,
+    Rewritten,
+    changes_between,
+    changes_of,
+)
+from prox_assets.programs.refinement import ChunkOutcome, kept
+from prox_assets.testing.program_cases import chunked_documents
 
 NOTHING_ELSE = ExecutionPolicy(min_kept_share=0.0, min_kept_characters=0)
 
 
 def changes(text: str, *programs, **settings) -> Changes:
     policy = ExecutionPolicy(**{"min_kept_share": 0.0, **settings})
-    refinement, provenance = execute_with_provenance(text, programs or [((0, text.count("\n")), "")], policy)
-    return changes_of(text, refinement.text, provenance)
+    records: list[ChunkRecord] = []
+    refinement = execute(text, programs or [((0, text.count("\n")), "")], policy, records)
+    return changes_of(text, refinement.text, records)
 
 
 def made(text: str, done: Changes) -> str:
     """Make changes, in the plainest way."""
     gone = {line for start, end in done.removed for line in range(start, end + 1)}
+    gone.update(line for start, end, _ in done.rewritten for line in range(start, end + 1))
     left = [new.text for new in done.inserted if new.after == -1]
     for number, line in enumerate(text.split("\n")):
         for start, end, new in reversed(done.replaced.get(number, ())):
             line = line[:start] + new + line[end:]
         left += [] if number in gone else [line]
+        left += [new.text for new in done.rewritten if new.end == number]
         left += [new.text for new in done.inserted if new.after == number]
     return "\n".join(left)
 
@@ -59,8 +74,9 @@ def test_lines_at_the_end_of_a_document_and_an_edit_before_them():
 @given(chunked_documents())
 def test_the_changes_of_an_execution_give_its_result(document):
     text, programs = document
-    refinement, provenance = execute_with_provenance(text, programs, NOTHING_ELSE)
-    done = changes_of(text, refinement.text, provenance)
+    records: list[ChunkRecord] = []
+    refinement = execute(text, programs, NOTHING_ELSE, records)
+    done = changes_of(text, refinement.text, records)
     assert made(text, done) == refinement.text
     for line, spans in done.replaced.items():
         ends = [0, *(span.end for span in spans)]
@@ -71,14 +87,17 @@ def test_the_changes_of_an_execution_give_its_result(document):
 def test_the_changes_of_an_execution_as_released_give_its_result(document):
     text, programs = document
     refinement = execute(text, programs, ExecutionPolicy(mode="reference"))
-    removed = [lines for chunk in refinement.chunks for lines in chunk.removed_lines]
-    done = changes_between(text, refinement.text, removed)
+    done = changes_between(text, refinement)
     assert done is None or made(text, done) == refinement.text
+
+
+def released(text: str, refined: str, *removed: tuple[int, int]) -> Refinement:
+    return kept(text, refined, [ChunkOutcome(0, Verdict.APPLIED, removed)], [])
 
 
 @pytest.mark.parametrize(("text", "refined", "removed"), [("a\nb\nc", "a\nb", ()), ("a\nb", "a", [(0, 1)])])
 def test_lines_that_do_not_pair_off_are_not_guessed_at(text, refined, removed):
-    assert changes_between(text, refined, removed) is None
+    assert changes_between(text, released(text, refined, *removed)) is None
 
 
 @pytest.mark.parametrize(
@@ -90,48 +109,76 @@ def test_lines_that_do_not_pair_off_are_not_guessed_at(text, refined, removed):
 )
 def test_blank_lines_that_the_executors_of_others_remove(refined):
     text = "menu\n\nA page[1]  here.\n \nThe  end.\n"
-    done = changes_between(text, refined, [(0, 0)])
+    done = changes_between(text, released(text, refined, (0, 0)))
     assert done is not None
     assert made(text, done) == refined
 
 
+@pytest.mark.parametrize(
+    ("dialect", "program"),
+    [("ultrax", "add_line(4, 1, 'd')"), ("rescraper", "<rewrite>\n<extract>\n<rewrite>\na\nd\nc")],
+)
+def test_lines_that_an_execution_as_released_puts_in_are_not_taken_for_lines_that_stay(dialect, program):
+    policy = ExecutionPolicy(mode="reference", dialect=dialect, line_numbers=DIALECTS[dialect].line_numbers)
+    text = "a\n\nb\nc"
+    refinement = execute(text, [((0, 3), program)], policy)
+    assert refinement.text == ("a\nb\nc\nd" if dialect == "ultrax" else "a\nd\nc")
+    done = changes_between(text, refinement)
+    assert done == (None if dialect == "ultrax" else Changes(rewritten=(Rewritten(0, 3, "a\nd\nc"),)))
+
+
 TEXT = "one\ntwo\nthree"
+EVERYTHING = ExecutionPolicy(dialect="canonical", min_kept_share=0.0, min_kept_characters=0, execute_rewrites=True)
 
 
-def put_together(*parts: tuple[int, int, str | None]) -> tuple[str, Changes]:
-    """Return a text and its changes, from raw ranges, each copied (None) or with what takes its place."""
-    refined, segments = "", []
-    for start, end, new in parts:
-        piece = TEXT[start:end] if new is None else new
-        kind = SegmentKind.COPIED if new is None else SegmentKind.REPLACED if end > start else SegmentKind.INSERTED
-        segments.append(Segment(len(refined), len(refined) + len(piece), start, end, kind))
-        refined += piece
-    return refined, changes_of(TEXT, refined, Provenance(tuple(segments), len(TEXT), len(refined)))
+def executed(*programs, personal_data: tuple[tuple[str, str], ...] = ()) -> tuple[str, Changes]:
+    """Execute programs on TEXT and then replace strings; return what is left, and what was done."""
+    records: list[ChunkRecord] = []
+    left = execute(TEXT, programs, EVERYTHING, records).text
+    spans: list[Replaced] = []
+    refined = left
+    for source, target in personal_data:
+        start = left.index(source, spans[-1].end if spans else 0)
+        spans.append(Replaced(start, start + len(source), target))
+    for start, end, target in reversed(spans):
+        refined = refined[:start] + target + refined[end:]
+    return refined, changes_of(TEXT, left, records, spans)
+
+
+INSERTIONS = InsertLine(-1, "title"), InsertLine(0, "a"), InsertLine(0, "b"), InsertLine(2, "end")
 
 
 @pytest.mark.parametrize(
-    "parts",
+    ("programs", "personal_data"),
     [
-        ((0, 2, None), (2, 5, "X"), (5, 13, None)),  # two lines become one
-        ((0, 1, None), (1, 2, "\nx\n"), (2, 13, None)),  # one becomes three
-        ((0, 2, None), (2, 5, "1\n2\n3"), (5, 13, None)),  # two become three
-        ((0, 13, "1\n2\n3\n4"),),  # all is rewritten
-        ((0, 7, "1\n2"), (7, 13, None)),  # two lines are rewritten
-        (
-            (0, 4, None),
-            (4, 13, "2\n3\n4"),
-        ),  # the last lines are
-        ((0, 3, None), (3, 13, "\nx")),  # the last lines go, and one comes
+        ([((0, 2), ())], [("two", "2"), ("three", "3")]),
+        ([((0, 2), ())], [("e\ntw", "X")]),  # two lines become one
+        ([((0, 2), ())], [("e\ntwo\nth", "X"), ("ee", "Y")]),  # three become one, of which more is replaced
+        ([((0, 2), INSERTIONS)], [("title\no", "X"), ("b\ntwo", "Y")]),  # an inserted line and one that stays
+        ([((0, 2), (*INSERTIONS, Normalize("two", "jane jo")))], [("jane", "X"), ("jo", "Y")]),  # in one replacement
+        ([((0, 2), (*INSERTIONS, Normalize("two", "jane")))], [("an", "X")]),
+        ([((0, 2), (RemoveLines(0, 2), *INSERTIONS))], [("title", "X"), ("end", "Y")]),
+        ([((0, 1), (Rewrite("1\n2\n3"),)), ((2, 2), ())], [("2", "X"), ("3\nthr", "Y")]),
+        ([((0, 0), ()), ((1, 2), (Rewrite("1\n2"),))], [("e\n1", "X"), ("2", "Y")]),
+        ([((0, 0), (Rewrite("1"),)), ((1, 1), (InsertLine(0, "2"),)), ((2, 2), (Rewrite("3\n4"),))], []),
     ],
 )
-def test_replacements_over_line_breaks(parts):
-    refined, done = put_together(*parts)
+def test_personal_data_is_replaced_in_what_was_left(programs, personal_data):
+    refined, done = executed(*programs, personal_data=tuple(personal_data))
     assert made(TEXT, done) == refined
 
 
-def test_inserted_lines():
-    refined, done = put_together((0, 0, "title\n"), (0, 4, None), (4, 4, "a\nb\n"), (4, 13, None), (13, 13, "\nend"))
+def test_inserted_lines_are_no_part_of_the_lines_beside_them():
+    refined, done = executed(((0, 2), INSERTIONS))
     assert refined == "title\none\na\nb\ntwo\nthree\nend"
-    assert done.inserted == (Inserted(-1, "title"), Inserted(0, "a"), Inserted(0, "b"), Inserted(2, "end"))
-    assert not done.removed
-    assert not done.replaced
+    assert done == Changes(
+        inserted=(Inserted(-1, "title"), Inserted(0, "a"), Inserted(0, "b"), Inserted(2, "end")),
+    )
+    refined, done = executed(((0, 2), (RemoveLines(1, 2), InsertLine(1, "new"))))
+    assert (refined, done) == ("one\nnew", Changes(removed=((1, 2),), inserted=(Inserted(1, "new"),)))
+
+
+def test_a_rewritten_chunk():
+    refined, done = executed(((0, 0), (InsertLine(0, "new"),)), ((1, 2), (Rewrite("2\n3\n4"),)))
+    assert refined == "one\nnew\n2\n3\n4"
+    assert done == Changes(inserted=(Inserted(0, "new"),), rewritten=(Rewritten(1, 2, "2\n3\n4"),))

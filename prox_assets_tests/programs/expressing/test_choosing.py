@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from prox_assets.programs import DIALECTS, InsertLine, KeepChunk, Operation, RemoveAll, RemoveLines, ReplaceInLine
+from prox_assets.programs.execution.judging import SEARCH_LIMIT
 from prox_assets.programs.expressing.changes import Changes, Inserted, Replaced
-from prox_assets.programs.expressing.choosing import APART, Unsaid, choose, to_drop
+from prox_assets.programs.expressing.choosing import APART, SHORTEST_WITHIN, Unsaid, choose, to_drop
 from prox_assets.programs.expressing.strings import ShownLine, equal_removals, naming, occurs_once
 
 
@@ -117,6 +118,31 @@ def test_strings_beyond_what_is_executed_are_left_out():
     line = "a" * 5_000
     assert said("ultrax", line, replaced={0: (Replaced(7, 8, ""),)}) == ((KeepChunk(),), {Unsaid.TOO_LONG: 1})
     assert said("refinex", f"x{line}", replaced={0: (Replaced(0, 3_000, ""),)})[1] == {Unsaid.TOO_LONG: 1}
+
+
+@pytest.mark.parametrize("character", ["\x00", "\ud800"])
+def test_a_context_that_cannot_be_put_back_is_left_out(character):
+    line = f"[1]{character}[1] a"
+    spans = inside(line, ("[1]", "x"))
+    assert said("ultrax", line, replaced=spans) == ((KeepChunk(),), {Unsaid.INVALID: 1})
+    cut = {0: (Replaced(3, 4, ""),)}
+    assert said("rescraper", line, replaced=cut) == ((KeepChunk(),), {Unsaid.INVALID: 1})
+
+
+def test_of_a_long_line_the_context_need_not_be_the_shortest():
+    line = f"{'x' * 2_000}[1] and [1], {'y' * SHORTEST_WITHIN}"
+    start = line.index("[1],")
+    [replacement] = said("ultrax", line, replaced={0: (Replaced(start, start + 3, ""),)})[0]
+    assert isinstance(replacement, ReplaceInLine)
+    assert occurs_once(line, replacement.source)
+    assert line.replace(replacement.source, replacement.target) == line[:start] + line[start + 3 :]
+
+
+def test_no_more_removals_of_a_line_are_tried_than_are_executed():
+    line = "a [1]" * (SEARCH_LIMIT + 2)
+    marks = tuple(Replaced(start + 2, start + 5, "") for start in range(0, len(line), 5))
+    unsaid = said("refinex", line, replaced={0: marks})[1]
+    assert unsaid == {Unsaid.NOT_UNIQUE: SEARCH_LIMIT, Unsaid.TOO_MANY: 2}
 
 
 def test_inserted_lines_keep_their_order():

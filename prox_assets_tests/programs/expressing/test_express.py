@@ -1,24 +1,31 @@
 """Programs of the ProX language said in other dialects: executed strictly, they leave the same text."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prox_assets.programs import (
     DIALECTS,
+    ChunkProgram,
+    EditStatus,
     ExecutionPolicy,
     InsertLine,
     Normalize,
     Outcome,
+    RemoveAll,
     RemoveLines,
     ReplaceInLine,
-    execute_with_provenance,
+    Rewrite,
+    execute,
+    pack_lines,
 )
 from prox_assets.programs.execution.judging import SEARCH_LIMIT
-from prox_assets.programs.expressing.changes import Changes, Replaced, changes_between, changes_of
+from prox_assets.programs.execution.recording import ChunkRecord
+from prox_assets.programs.expressing.changes import Changes, Replaced, changes_of
 from prox_assets.programs.expressing.choosing import MEANS, Unsaid
 from prox_assets.programs.expressing.express import Expressed, Fidelity, express
 from prox_assets.testing.programs.cases import chunked_documents, document_texts
@@ -28,9 +35,10 @@ POLICY = ExecutionPolicy(min_kept_share=0.0, min_kept_characters=0, on_empty="dr
 
 def said(dialect: str, text: str, *programs: Any, policy: ExecutionPolicy = POLICY) -> tuple[Expressed, str | None]:
     """Execute programs; return what was done in a dialect, and the refined text."""
-    refinement, provenance = execute_with_provenance(text, programs, policy)
+    records: list[ChunkRecord] = []
+    refinement = execute(text, programs, policy, records)
     refined = None if refinement.outcome is Outcome.DROPPED_BY_CHUNKS else refinement.text
-    changes = None if refined is None else changes_of(text, refined, provenance)
+    changes = None if refined is None else changes_of(text, refined, records)
     return express(text, refined, changes, DIALECTS[dialect]), refined
 
 
@@ -119,6 +127,110 @@ def test_documents_that_are_dropped_or_stay(dialect, text):
     assert (kept.text, kept.fidelity) == (text, Fidelity.EXACT)
 
 
+REWRITING = ExecutionPolicy(dialect="canonical", execute_rewrites=True, min_kept_share=0.0, min_kept_characters=0)
+
+
+@st.composite
+def edited_pages(draw: st.DrawFn, rewrites: bool) -> tuple[str, list[ChunkProgram]]:
+    """Draw a page of several chunks and what canonical and UltraX say of lines: mostly blank ones and those beside."""
+    lines = draw(st.lists(st.sampled_from(["", "", "a", "ab", "[1] a [1]", " ", "x\r", "中"]), min_size=1, max_size=8))
+    programs: list[ChunkProgram] = []
+    for chunk in pack_lines([1] * len(lines), draw(st.integers(1, len(lines)))):
+        own = st.integers(chunk.line_start, chunk.line_end)
+        calls: list[st.SearchStrategy[Any]] = [
+            st.builds(lambda one, other: RemoveLines(min(one, other), max(one, other)), own, own),
+            st.builds(ReplaceInLine, own, _sources, st.sampled_from(["", "a", "x y", "中"])),
+            st.builds(
+                InsertLine,
+                st.integers(chunk.line_start - 1, chunk.line_end),
+                st.sampled_from(["", " ", "a", "new"]),
+                st.integers(0, 2),
+            ),
+        ]
+        if rewrites:
+            calls += [st.builds(Rewrite, st.lists(st.sampled_from(["", "a", "ab"]), min_size=1).map("\n".join))]
+        program = st.lists(st.one_of(calls), max_size=5).map(tuple) | st.sampled_from([None, (RemoveAll(),)])
+        programs.append(ChunkProgram(chunk, draw(program)))
+    return "\n".join(lines), programs
+
+
+@pytest.mark.parametrize("dialect", ["canonical", "ultrax"])
+@pytest.mark.parametrize("said_in", ["canonical", "ultrax"])
+@given(st.data())
+@settings(max_examples=300)
+def test_what_the_dialects_that_insert_say_is_exact_in_both(dialect, said_in, data):
+    text, programs = data.draw(edited_pages(rewrites=dialect == "canonical"))
+    policy = replace(REWRITING, dialect=dialect, on_empty="drop")
+    expressed, refined = said(said_in, text, *programs, policy=policy)
+    assert (expressed.text, expressed.fidelity, expressed.unsaid) == (refined, Fidelity.EXACT, {})
+
+
+MAY_BE_UNSAID = {
+    "insert_line": {Unsaid.INSERTS_LINE},
+    "rewrite": {Unsaid.REWRITES},
+    "replace_in_line": {Unsaid.INSIDE_LINE, Unsaid.PUTS_TEXT, Unsaid.NOT_UNIQUE, Unsaid.WHITE_SPACE},
+    "remove_lines": {Unsaid.WHITE_SPACE},
+    "remove_all": {Unsaid.WHITE_SPACE},
+}
+
+
+@pytest.mark.parametrize("dialect", ["rescraper", "refinex", "dataorchestra-np"])
+@given(edited_pages(rewrites=True))
+def test_what_is_left_unsaid_has_the_reason_of_what_was_done(dialect, page):
+    text, programs = page
+    expressed, refined = said(dialect, text, *programs, policy=replace(REWRITING, on_empty="drop"))
+    agree(expressed, refined)
+    edits = execute(text, programs, replace(REWRITING, on_empty="drop")).edits
+    applied = [edit.operation for edit in edits if edit.status is EditStatus.APPLIED]
+    assert set(expressed.unsaid) <= set().union(*(MAY_BE_UNSAID[operation] for operation in applied))
+    if refined not in (None, text) and Unsaid.REWRITES not in expressed.unsaid and "<rewrite>" not in expressed.program:
+        assert expressed.unsaid[Unsaid.INSERTS_LINE] == applied.count("insert_line")
+    if dialect != "rescraper":
+        assert Unsaid.WHITE_SPACE not in expressed.unsaid
+
+
+@pytest.mark.parametrize(
+    ("text", "program", "same"),
+    [
+        ("a\n\nb", "add_line(1, 1, 'new')", "add_line(1, 1, 'new')"),
+        ("a\nb", "add_line(1, 1, 'new')\nremove_lines(2, 2)", "remove_lines(2, 2)\nadd_line(1, 1, 'new')"),
+        ("a\nb", "add_line(0, 1, 'new')\nremove_lines(1, 2)", "remove_lines(1, 2)\nadd_line(0, 1, 'new')"),
+        ("\na", "remove_lines(1, 1)\nadd_line(0, 1, 'new')", "remove_lines(1, 1)\nadd_line(0, 1, 'new')"),
+    ],
+)
+def test_lines_inserted_beside_blank_and_removed_ones(text, program, same):
+    policy = ExecutionPolicy(dialect="ultrax", min_kept_share=0.0)
+    expressed, refined = said("ultrax", text, ((0, text.count("\n")), program), policy=policy)
+    assert (expressed.program, expressed.text) == (same, refined)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "program"),
+    [
+        ("rescraper", "<rewrite>\n<extract>\n<rewrite>\na\nnew\nd"),
+        ("canonical", 'rewrite(text="a\\nnew\\nd")'),
+        ("ultrax", "remove_lines(2, 3)\nadd_line(1, 1, 'new')"),
+    ],
+)
+def test_a_rewritten_document(dialect, program):
+    expressed, _ = said(dialect, "a\nb\nc\nd", ((0, 3), (Rewrite("a\nnew\nd"),)), policy=REWRITING)
+    assert (expressed.program, expressed.text, expressed.unsaid) == (program, "a\nnew\nd", {})
+
+
+@pytest.mark.parametrize("dialect", ["rescraper", "refinex", "dataorchestra-np"])
+def test_a_rewritten_chunk_stays_where_lines_are_not_inserted(dialect):
+    programs = ((0, 1), (Rewrite("new"),)), ((2, 3), (RemoveLines(2, 2),))
+    expressed, refined = said(dialect, "a\nb\nc\nd", *programs, policy=REWRITING)
+    assert refined == "new\nd"
+    assert (expressed.text, expressed.unsaid) == ("a\nb\nd", {Unsaid.REWRITES: 1})
+
+
+@pytest.mark.parametrize("text", [" new", "new\n", "rm 1", "<keep>"])
+def test_a_rewrite_that_rescraper_would_read_otherwise_is_left_out(text):
+    expressed, _ = said("rescraper", "a\nb", ((0, 1), (Rewrite(text),)), policy=REWRITING)
+    assert (expressed.text, expressed.unsaid) == ("a\nb", {Unsaid.REWRITES: 1})
+
+
 PAGE = "menu\n\nOne [1] and two [1].\nshare\n\nThe end."
 
 
@@ -182,5 +294,6 @@ def test_more_strings_of_a_line_than_are_executed_are_left_out_one_by_one(dialec
 def test_many_lines_may_each_have_a_replacement():
     text = "\n".join(f"line {number}[{number}]" for number in range(SEARCH_LIMIT + 3))
     refined = re.sub(r"\[\d+\]", "", text)
-    done = changes_between(text, refined, ())
+    cuts = {number: (Replaced(line.index("["), len(line), ""),) for number, line in enumerate(text.split("\n"))}
+    done = Changes(replaced=cuts)
     assert express(text, refined, done, DIALECTS["ultrax"]).fidelity is Fidelity.EXACT

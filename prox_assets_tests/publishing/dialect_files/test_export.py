@@ -100,6 +100,31 @@ def test_personal_data_is_a_change_like_any_other(tmp_path):
     assert (row["fidelity"], row["unsaid"]) == ("inexact", ["puts_text"])
 
 
+@pytest.mark.parametrize("mode", ["strict", "reference"])
+def test_a_rewrite_that_was_executed_is_said_in_the_dialect_that_it_came_from(tmp_path, mode):
+    answer = f"<rewrite>\n<extract>\n<rewrite>\nThe page\n\nin other words, by joe@acme.org: {'word ' * 60}end."
+    run = read_shard_of(tmp_path, ["menu\n\nA page."], refiners=with_floor(0.0, "rescraper"))
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: answer))
+    beyond = {"execute_rewrites": True, "personal_data": ("email",)} if mode == "strict" else {}
+    run = with_policy(run, mode=mode, dialect="rescraper", line_numbers="chunk", **beyond)
+    refine_shard(run)
+    [row] = read(exported(run.lake, run.corpus, dialect="rescraper"))
+    assert row["program"] == (answer.replace("joe@acme.org", "email@example.com") if mode == "strict" else answer)
+    assert row["fidelity"] == "exact"
+    [row] = read(exported(run.lake, run.corpus, "line-by-line", dialect="ultrax"))
+    assert row["fidelity"] == "exact"
+
+
+def test_lines_that_the_released_executor_inserted_are_not_guessed_at(tmp_path):
+    page = f"A page\n\n{'of words ' * 60}\nand an end."
+    run = read_shard_of(tmp_path, [page], refiners=with_floor(0.0, "ultrax"))
+    infer(run, FakeDocuments(), FakeChunks(program=lambda text: "add_line(4, 1, 'And more.')"))
+    run = with_policy(run, mode="reference", dialect="ultrax")
+    refine_shard(run)
+    [row] = read(exported(run.lake, run.corpus))
+    assert (row["program"], row["fidelity"], row["unsaid"]) == ("keep_all()", "inexact", ["not_traced"])
+
+
 def test_an_execution_as_released_is_exported_line_by_line(tmp_path):
     long = "a line with more than ten words, so that the released code keeps the page as it is[1]"
     run = read_shard_of(tmp_path, [f"menu\n{long}\nshare", f"{long}\nshare"])
