@@ -319,6 +319,8 @@ class RefinerConfig(PromptSettings):
             "decoding": self.decoding,
             "dtype": self.dtype,
         }
+        if self.prompt_format == "chat" and files.template_hash is not None:
+            settings["chat_template"] = files.template_hash
         if self.level == "chunk" and self.dialect != "line-labels":
             settings["packing"] = PACKING_VERSION
         if self.decoding == "complete":

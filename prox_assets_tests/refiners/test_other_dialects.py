@@ -177,13 +177,39 @@ def test_a_sub_folder_of_a_cached_snapshot_is_found_offline_with_its_commit(tiny
         find_model("somebody/models", subfolder="models/none")
 
 
-def test_the_template_is_part_of_the_tokenizers_hash_where_there_is_one(tiny_folder, tmp_path):
+def test_the_template_is_part_of_the_fingerprint_of_chats_alone(tiny_folder, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(tiny_folder, folder)
-    before = find_model(str(folder)).tokenizer_hash
-    assert before == find_model(str(tiny_folder)).tokenizer_hash
-    template = folder / "chat_template.jinja"
-    template.write_text("{{ messages }}")
-    first = find_model(str(folder)).tokenizer_hash
-    template.write_text("{{ messages[0] }}")
-    assert len({before, first, find_model(str(folder)).tokenizer_hash}) == 3
+    chat = RefinerConfig.model_validate({**CHUNK, "prompt_format": "chat"})
+    others = [RefinerConfig.model_validate({**CHUNK, "prompt_format": name}) for name in ("auto", "plain")]
+
+    def found(template: str | None) -> tuple[str, list[str], str]:
+        if template is not None:
+            (folder / "chat_template.jinja").write_text(template)
+        files = find_model(str(folder))
+        return files.tokenizer_hash, [each.fingerprint(files) for each in others], chat.fingerprint(files)
+
+    without, first, second = found(None), found("{{ messages }}"), found("{{ messages[0] }}")
+    assert without[:2] == first[:2] == second[:2]
+    assert len({without[2], first[2], second[2]}) == 3
+
+
+def test_a_tokenizers_hash_is_what_it_was_before_templates_were_read(tmp_path):
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"):
+        (tmp_path / name).write_text(name)
+    assert find_model(str(tmp_path)).tokenizer_hash == "e2cb4fefc2590938cb35d7c48216b73e"
+
+
+def test_a_download_brings_the_chat_template(monkeypatch):
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def snapshot_download(model: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.extend(allow_patterns)
+        raise OSError(model)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(RefinerError, match="cannot be fetched"):
+        find_model("somebody/models", subfolder="models/small")
+    assert {"models/small/chat_template.jinja", "models/small/tokenizer.json"} <= set(asked)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.execution.reference.mode import execute_as_released
-from prox_assets.programs.execution.strict import refine_chunk
-from prox_assets.programs.formulas import find_formulas
+from prox_assets.programs.execution.strict import NO_FORMULAS, Formulas, refine_chunk
+from prox_assets.programs.formulas import find_formulas, unbroken_lines
 from prox_assets.programs.operations import Operation
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.refinement import (
@@ -93,7 +93,10 @@ def _execute_strictly(
     text: str, programs: list[ChunkProgram], policy: ExecutionPolicy, records: list[ChunkRecord] | None
 ) -> Refinement:
     lines = text.split("\n")
-    formulas = find_formulas(lines) if policy.protect_formulas else {}
+    formulas = NO_FORMULAS
+    if policy.protect_formulas:
+        spans = find_formulas(lines)
+        formulas = Formulas(spans, unbroken_lines(lines, spans))
     output: list[str] = []
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
