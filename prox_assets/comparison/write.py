@@ -10,7 +10,7 @@ from prox_assets.lake.lake import Lake
 
 
 def write_comparison(lake: Lake, comparison: Comparison, link_of: LinkOf = no_link) -> str:
-    """Write numbers and page into the lake, each atomically; return the page's path or URL.
+    """Write numbers and page into the lake, instead of earlier ones of the name, each atomically; return the page's path or URL.
 
     Args:
         lake: The lake.
@@ -21,7 +21,8 @@ def write_comparison(lake: Lake, comparison: Comparison, link_of: LinkOf = no_li
         LakeError: The lake cannot be written.
     """
     page = comparison_path(comparison.name)
-    # The numbers say which corpora the page shows, so a page is never there without them.
+    # The numbers say which corpora the page shows, so a page is never there without its own.
+    lake.storage.remove(page)
     lake.storage.write_bytes(comparison_path(comparison.name, NUMBERS), comparison.model_dump_json(indent=1).encode())
     lake.storage.write_bytes(page, render(comparison, link_of).encode())
     return lake.storage.uri(page)
