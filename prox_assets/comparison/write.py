@@ -10,12 +10,15 @@ from prox_assets.lake.lake import Lake
 
 
 def write_comparison(lake: Lake, comparison: Comparison, link_of: LinkOf = no_link) -> str:
-    """Write numbers and page into the lake, instead of earlier ones of the name, each atomically; return the page's path or URL.
+    """Write numbers and page into the lake, each atomically, after an earlier page is removed.
 
     Args:
         lake: The lake.
         comparison: What they say.
         link_of: Where documents are shown side by side; by default nowhere.
+
+    Returns:
+        The page's path or URL.
 
     Raises:
         LakeError: The lake cannot be written.

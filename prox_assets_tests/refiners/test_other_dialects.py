@@ -122,6 +122,8 @@ def test_the_fingerprint_is_that_of_the_same_text_given_in_full(tmp_path, monkey
         ({"template_arguments": {"a": 1}}, "belong to the prompt format chat"),
         ({"dialect": "rescraper", "window_characters": 9}, "belong to the dialect ultrax"),
         ({"dialect": "ultrax", "line_numbers": "chunk"}, "numbered by document"),
+        ({"dialect": "ultrax", "window_overlap": 0.3}, "more than 9600 characters in common"),
+        ({"dialect": "ultrax", "window_characters": 50_000}, "more than 9600 characters in common"),
         ({"dialect": "ultrax", "system_message": "a", "released_message": "ultrax"}, "two ways to say one thing"),
         ({"dialect": "ultrax", "released_message": "nobody"}, "knows ultrax, rescraper"),
         ({"dialect": "ultrax", "window_overlap": 1.0}, "less than 1"),

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.dialect import DIALECTS
-from prox_assets.programs.dialects.numbering import decided_before, number_by_document
+from prox_assets.programs.dialects.numbering import number_by_document
 from prox_assets.programs.dialects.parsed import ParseError, ParseErrorReason
 from prox_assets.programs.dialects.rendering import ShownLines
 from prox_assets.programs.execution.in_line import Texts, replace_strings
@@ -72,6 +72,7 @@ def refine_chunk(
     policy: ExecutionPolicy,
     record: ChunkRecord | None = None,
     formulas: Formulas = NO_FORMULAS,
+    earlier: range = range(0),
 ) -> tuple[Sequence[str], ChunkOutcome, list[Edit]]:
     """Run one chunk's program.
 
@@ -84,11 +85,12 @@ def refine_chunk(
         policy: The execution policy.
         record: Receives which lines stay and what is put in; must start out with every line kept.
         formulas: The formulas of the document, by its line numbers.
+        earlier: Lines that program text may name although an earlier window decides about them.
 
     Returns:
         The remaining lines (of a rewrite, one string with all of them), the program's outcome, and one Edit per call.
     """
-    contents, place = _read(lines, chunk, program, policy)
+    contents, place = _read(lines, chunk, program, policy, earlier)
     judged = judge(contents, place)
     if truncated or judged.errors >= policy.error_limit:
         for call in judged.calls:
@@ -109,7 +111,7 @@ def refine_chunk(
 
 
 def _read(
-    lines: Sequence[str], chunk: Chunk, program: str | tuple[Operation, ...], policy: ExecutionPolicy
+    lines: Sequence[str], chunk: Chunk, program: str | tuple[Operation, ...], policy: ExecutionPolicy, earlier: range
 ) -> tuple[Sequence[Operation | ParseError], Place]:
     """Return the calls of a program, and which line numbers they may name."""
     dialect = DIALECTS[policy.dialect]
@@ -119,10 +121,10 @@ def _read(
     if dialect.is_native:
         return calls, Place(first, first + len(lines))
     every = range(chunk.line_start, chunk.line_end + 1)
-    shown, earlier = ShownLines(every, every, first), range(0)
     if isinstance(program, str):
         shown = dialect.shown_lines(lines, chunk.line_start, first)
-        earlier = decided_before(dialect, policy.line_numbers, chunk)
+    else:
+        shown, earlier = ShownLines(every, every, first), range(0)
     return number_by_document(calls, shown, earlier), Place(every.start, every.stop, earlier)
 
 
