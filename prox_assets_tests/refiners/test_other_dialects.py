@@ -124,6 +124,21 @@ def test_the_fingerprint_is_that_of_the_same_text_given_in_full(tmp_path, monkey
         ({"dialect": "ultrax", "line_numbers": "chunk"}, "numbered by document"),
         ({"dialect": "ultrax", "window_overlap": 0.3}, "more than 9600 characters in common"),
         ({"dialect": "ultrax", "window_characters": 50_000}, "more than 9600 characters in common"),
+        ({"dialect": "rescraper", "line_numbers": "document"}, "leave out line_numbers"),
+        *(
+            ({"dialect": dialect, **spelling}, "has one spelling")
+            for dialect in ("ultrax", "rescraper", "refinex")
+            for spelling in ({"keep_call": "untouch_doc"}, {"range_keywords": ("start", "end")})
+        ),
+        *(
+            ({"kind": "rules", "dialect": dialect}, f"kind rules does not write {dialect}")
+            for dialect in ("ultrax", "rescraper", "refinex", "dataorchestra-np", "canonical")
+        ),
+        ({"kind": "classifier", "dialect": "ultrax"}, "its dialect is line-labels"),
+        (
+            {"kind": "selector", "level": "doc", "selector_threshold": 0.5, "dialect": "canonical"},
+            "kind selector does not write canonical",
+        ),
         ({"dialect": "ultrax", "system_message": "a", "released_message": "ultrax"}, "two ways to say one thing"),
         ({"dialect": "ultrax", "released_message": "nobody"}, "knows ultrax, rescraper"),
         ({"dialect": "ultrax", "window_overlap": 1.0}, "less than 1"),
@@ -132,6 +147,23 @@ def test_the_fingerprint_is_that_of_the_same_text_given_in_full(tmp_path, monkey
 def test_settings_that_do_not_fit_a_dialect_are_refused(settings, problem):
     with pytest.raises(ValidationError, match=problem):
         RefinerConfig.model_validate({**CHUNK, **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dialect": "dataorchestra-np", "keep_call": "keep_all", "range_keywords": ("start", "end")},
+        {"dialect": "dataorchestra-np", "line_numbers": "document"},
+        {"dialect": "refinex", "line_numbers": "document"},
+        {"dialect": "line-labels", "keep_call": "keep_all", "range_keywords": ("start", "end")},
+        {"kind": "rules", "dialect": "prox"},
+        {"kind": "rules", "level": "doc", "dialect": "line-labels"},
+        {"kind": "classifier"},
+    ],
+)
+def test_settings_that_earlier_releases_took_or_models_need_are_taken(settings):
+    config = RefinerConfig.model_validate({**CHUNK, **settings})
+    assert RefinerConfig.model_validate_json(config.model_dump_json()) == config
 
 
 def test_each_released_message_belongs_to_a_preset_that_asks_for_it():

@@ -84,6 +84,8 @@ class PromptSettings(BaseModel):
         """
         if dialect in CHAT_DIALECTS and level == "doc":
             raise ValueError(f"the dialect {dialect} has programs for chunks only: set level to chunk")
+        if not DIALECTS[dialect].shows_blank_lines and line_numbers == "document":
+            raise ValueError(f"{dialect} numbers the lines that each chunk shows: leave out line_numbers")
         has_windows = self.window_characters is not None or self.window_overlap is not None
         most = DIALECTS[dialect].overlapping_characters
         if has_windows and not (most and line_numbers == "document"):
