@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from prox_assets.programs import Provenance, SegmentKind
+from prox_assets.programs import Provenance, Segment, SegmentKind
 
 CONTEXT_LINES = 2
 REMOVED_LINES_SHOWN = 6
@@ -160,9 +160,24 @@ def _stretches(raw: str, refined: str, provenance: Provenance) -> Iterator[tuple
             yield Mark.KEPT, start, end, raw[start:end]
         else:
             yield Mark.REMOVED, start, end, raw[start:end]
-            yield Mark.ADDED, end, end, refined[segments[0].refined_start : segments[-1].refined_end]
+            yield from ((Mark.ADDED, end, end, text) for text in _put_in(segments, refined))
     if done < len(raw):
         yield Mark.REMOVED, done, len(raw), raw[done:]
+
+
+def _put_in(segments: Sequence[Segment], refined: str) -> Iterator[str]:
+    """Yield what segments of one raw range hold, each inserted line by itself.
+
+    An empty last line has its place in common with the lines before and after it; what tells these apart is on which
+    side their line break is.
+    """
+    start = segments[0].refined_start
+    for segment, following in pairwise(segments):
+        ends_line = refined[segment.refined_end - 1] == "\n" or refined[following.refined_start] == "\n"
+        if segment.kind is SegmentKind.INSERTED and ends_line:
+            yield refined[start : segment.refined_end]
+            start = following.refined_start
+    yield refined[start : segments[-1].refined_end]
 
 
 def _break_of_last_kept_line(raw: str, provenance: Provenance) -> int:

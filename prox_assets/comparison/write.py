@@ -10,18 +10,22 @@ from prox_assets.lake.records.comparisons import NUMBERS, comparison_path
 
 
 def write_comparison(lake: Lake, comparison: Comparison, link_of: LinkOf = no_link) -> str:
-    """Write numbers and page into the lake, each atomically; return the page's path or URL.
+    """Write numbers and page into the lake, each atomically, after an earlier page is removed.
 
     Args:
         lake: The lake.
         comparison: What they say.
         link_of: Where documents are shown side by side; by default nowhere.
 
+    Returns:
+        The page's path or URL.
+
     Raises:
         LakeError: The lake cannot be written.
     """
     page = comparison_path(comparison.name)
-    # The numbers say which corpora the page shows, so a page is never there without them.
+    # The numbers say which corpora the page shows, so a page is never there without its own.
+    lake.storage.remove(page)
     lake.storage.write_bytes(comparison_path(comparison.name, NUMBERS), comparison.model_dump_json(indent=1).encode())
     lake.storage.write_bytes(page, render(comparison, link_of).encode())
     return lake.storage.uri(page)

@@ -30,7 +30,7 @@ from prox_assets.lake.records.withdrawal_marks import (
 )
 from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage.lease import Lease
 from prox_assets.stages import raw_shards
 from prox_assets.stages.beside_tables import indices
 from prox_assets.stages.withdrawn_documents import Removal, covered_documents, finish, remove_documents
@@ -84,6 +84,7 @@ class Done:
         removals: Shards from whose tables documents were removed.
         waiting: Shards that are left to their next run, each with the reason.
         exports: Exports that were rewritten, each with the documents removed from it.
+        comparisons: Names of the comparisons of refiners that were removed.
         cleaned: Folders and files outside the corpora.
         failed: What could not be done, for people.
         replicas: Exports with copies elsewhere that may hold the documents.
@@ -92,6 +93,7 @@ class Done:
     removals: list[Removal] = field(default_factory=list)
     waiting: dict[Place, str] = field(default_factory=dict)
     exports: list[tuple[str, int]] = field(default_factory=list)
+    comparisons: list[str] = field(default_factory=list)
     cleaned: list[Cleaned] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     replicas: list[Export] = field(default_factory=list)
@@ -230,7 +232,7 @@ def _empty_tables(lake: Lake, found: Found, run_id: str, done: Done) -> None:
     for corpus, removals in by_corpus.items():
         try:
             had_index = bool(indices(lake, corpus))
-            finish(lake, removals, run_id)
+            done.comparisons += finish(lake, removals, run_id)
             if had_index:
                 compact(lake, corpus)
         except LakeError as error:

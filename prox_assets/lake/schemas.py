@@ -68,11 +68,8 @@ _COUNTS = pa.list_(_COUNT)
 _LINE_RANGES = pa.list_(pa.struct([("line_start", _COUNT), ("line_end", _COUNT)]))
 # residual: sum over documents of (tokens - characters * total tokens / total characters) squared.
 _PROMPTED = pa.struct([("documents", _COUNT), ("tokens", _COUNT), ("characters", _COUNT), ("residual", _REAL)])
-_FILES = pa.list_(
-    pa.struct(
-        [("source_file", _NAME), ("bytes", _COUNT), ("etag", _NAME), ("first_row", _COUNT), ("gone_since", _TIME)]
-    )
-)
+_FILE = [("source_file", _NAME), ("bytes", _COUNT), ("etag", _NAME), ("first_row", _COUNT), ("gone_since", _TIME)]
+_FILES = pa.list_(pa.struct(_FILE))
 _LANGUAGE_COUNTS = pa.list_(pa.struct([("language", _NAME), ("count", _COUNT)]))
 
 _PLACE: list[Column] = [

@@ -7,7 +7,7 @@ many lines.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from prox_assets.programs.plain_formulas import is_plain_formula
 
@@ -79,6 +79,22 @@ def find_formulas(lines: Sequence[str]) -> dict[int, tuple[Span, ...]]:
             found.update((inside, ((0, len(lines[inside])),)) for inside in range(number, last + 1))
             number = last + 1
     return found
+
+
+def unbroken_lines(lines: Sequence[str], formulas: Iterable[int]) -> frozenset[int]:
+    """Return the lines of a document whose formula goes on in the next line.
+
+    Args:
+        lines: The lines of the document.
+        formulas: Those that hold a formula, in order, as `find_formulas` found them.
+    """
+    unbroken: set[int] = set()
+    last = -1
+    for number in formulas:
+        if number > last:
+            last = _display_end(lines, number) or number
+            unbroken.update(range(number, last))
+    return frozenset(unbroken)
 
 
 def _display_end(lines: Sequence[str], first: int) -> int | None:

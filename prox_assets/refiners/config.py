@@ -15,7 +15,7 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.line_labels.config import STORED_BY_OTHER_DIALECTS, LineLabelsSettings
 from prox_assets.refiners.model.files import ModelFiles
 from prox_assets.refiners.prompts.formats import LINES_VERSION, PACKING_VERSION, PROMPTS_VERSION
-from prox_assets.refiners.prompts.settings import PromptSettings, is_none
+from prox_assets.refiners.prompts.settings import CHAT_DIALECTS, PromptSettings, is_none
 from prox_assets.refiners.rules.config import RULES_VERSION, RuleSettings
 from prox_assets.refiners.selector.version import SELECTOR_VERSION
 from prox_assets.refiners.spans.patterns import INLINE_VERSION
@@ -26,6 +26,7 @@ DOC_MAX_PROMPT_TOKENS = 2000
 # to main-content texts from 2.28 % of their characters to .38 % (language model), from 1.03 to .41 % (classifier) and
 # from 1.13 to .12 % (both), for .002 of word F1 at most: docs/refiner-lab.md.
 MIN_GAIN = 0.14
+_SPELLING = ("keep_call", "range_keywords")
 # What suits a dialect where a user says nothing.
 _POLICIES: dict[str, dict[str, Any]] = {
     "line-labels": {"line_decision": "expected_f1", "line_min_gain": MIN_GAIN},
@@ -200,6 +201,11 @@ class RefinerConfig(PromptSettings):
         if self.level == "chunk" and (self.decoding == "score") != (self.dialect == "line-labels"):
             raise ValueError("chunks are scored with the line-labels dialect and generated with the others")
         self.check_prompts(self.dialect, self.level, self.prompt_format, self.line_numbers)
+        if not self.needs_engine and self.dialect in CHAT_DIALECTS | {"canonical"}:
+            raise ValueError(f"a refiner of kind {self.kind} does not write {self.dialect}: leave out dialect")
+        spelling = [getattr(self, name) == RefinerConfig.model_fields[name].default for name in _SPELLING]
+        if self.dialect not in ("prox", "line-labels", "dataorchestra-np") and not all(spelling):
+            raise ValueError(f"the dialect {self.dialect} has one spelling: leave out {' and '.join(_SPELLING)}")
         if self.kind in ("rules", "selector") and (self.trained_scripts is not None or self.calibration is not None):
             raise ValueError(
                 "trained_scripts and calibration belong to a model; rules are not trained, selectors abstain "
@@ -319,6 +325,8 @@ class RefinerConfig(PromptSettings):
             "decoding": self.decoding,
             "dtype": self.dtype,
         }
+        if self.prompt_format == "chat" and files.template_hash is not None:
+            settings["chat_template"] = files.template_hash
         if self.level == "chunk" and self.dialect != "line-labels":
             settings["packing"] = PACKING_VERSION
         if self.decoding == "complete":

@@ -16,7 +16,7 @@ from prox_assets.monitoring.report.write import report_path
 _INDEX = f"{Compacted.DOCUMENT_INDEX}-"
 
 
-def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> None:
+def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> list[str]:
     """Remove documents of a corpus, its tables aside; it can be repeated.
 
     Args:
@@ -24,16 +24,20 @@ def remove_beside_tables(lake: Lake, corpus: str, doc_ids: Collection[str]) -> N
         corpus: The corpus.
         doc_ids: The documents.
 
+    Returns:
+        The names of the comparisons that are removed with them.
+
     Raises:
         LakeError: The lake cannot be read or written.
     """
     while _remove_judgements(lake, corpus, doc_ids):
         pass  # files that were being merged meanwhile may have brought a row back
     lake.storage.remove(report_path(corpus))
-    forget_comparisons(lake, corpus)
+    comparisons = forget_comparisons(lake, corpus)
     forget_footers(lake, corpus)
     for name in indices(lake, corpus):
         lake.storage.remove(f"{corpus}/{FOLDER}/{name}")
+    return comparisons
 
 
 def indices(lake: Lake, corpus: str) -> list[str]:

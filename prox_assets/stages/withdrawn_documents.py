@@ -39,7 +39,7 @@ from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawn, withdra
 from prox_assets.lake.resume import shorten_ledgers
 from prox_assets.lake.rewriting import Footer, count_with, write_without
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
-from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage.lease import Lease
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
@@ -124,23 +124,28 @@ def withdrawn_row(source_file: str, source_row: int, withdrawal: str) -> Reject:
     return Reject(source_file, source_row, REJECT_REASON, f"withdrawal {withdrawal}", "")
 
 
-def finish(lake: Lake, removals: Collection[Removal], run_id: str) -> None:
+def finish(lake: Lake, removals: Collection[Removal], run_id: str) -> list[str]:
     """Remove what a corpus holds of documents beside its tables, write down what was removed, and take marks away.
 
     Args:
         lake: The lake.
         removals: Shards from whose tables documents were removed.
         run_id: The run.
+
+    Returns:
+        The names of the comparisons that are removed.
     """
+    comparisons: list[str] = []
     for corpus in dict.fromkeys(removal.corpus for removal in removals):
         doc_ids = {each.doc_id for removal in removals if removal.corpus == corpus for each in removal.documents}
         if doc_ids:
-            remove_beside_tables(lake, corpus, doc_ids)
+            comparisons += remove_beside_tables(lake, corpus, doc_ids)
     for removal in removals:
         place = {"corpus": removal.corpus, "shard": removal.shard, "place": TABLES}
         rows = [{**asdict(each), **place} for each in removal.documents]
         record_removed(lake, rows, datetime.now(UTC), run_id)
         clear(lake, removal.marks)
+    return comparisons
 
 
 def covered_documents(lake: Lake, corpus: str, shard: str, asked: Withdrawn) -> list[Doomed]:

@@ -165,6 +165,15 @@ def test_inserted_lines_are_lines_of_their_own():
         ("kept", "two"),
     ]
     assert ultrax("one\ntwo", "add_line(2, 1, 'end')") == [("kept", "one"), ("kept", "two"), ("added", "end")]
+    # Before and after an empty last line.
+    around = "add_line({}, 1, 'before')\nadd_line({}, 2, 'and')\nadd_line({}, 1, 'after')"
+    assert ultrax("one\n", around.format(1, 1, 2)) == [
+        ("kept", "one"),
+        ("added", "before"),
+        ("added", "and"),
+        ("kept", ""),
+        ("added", "after"),
+    ]
     replaced = ultrax("one\ntwo\nthree", "remove_lines(2, 2)\nadd_line(2, 1, 'new')")
     assert sorted(replaced) == [("added", "new"), ("kept", "one"), ("kept", "three"), ("removed", "two")]
 

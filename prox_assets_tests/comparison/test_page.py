@@ -12,7 +12,7 @@ from prox_assets.comparison.page import render, short_names
 from prox_assets.comparison.write import read_comparison, write_comparison
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.records.comparisons import NUMBERS, comparison_path, comparisons
+from prox_assets.lake.records.comparisons import COMPARISONS, NUMBERS, comparison_path, comparisons
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.beside_tables import remove_beside_tables
 from prox_assets_tests.browser.lakes import ATTACK, client_of
@@ -127,8 +127,28 @@ def test_a_withdrawal_from_one_corpus_takes_its_comparisons_away(tmp_path: Path)
     LakeFile(lake, comparison_path("torn", NUMBERS)).write_bytes(b"{torn")
     with pytest.raises(LakeError, match="prox compare torn"):
         read_comparison(lake, "torn")
-    remove_beside_tables(lake, CORPORA[2], ["0" * 32])
+    assert remove_beside_tables(lake, CORPORA[2], ["0" * 32]) == ["torn", "web"]
     assert comparisons(lake) == ["pair"], "what a torn one shows is not known"
+    assert lake.storage.list_folders(COMPARISONS) == ["pair"]
+
+
+def test_an_earlier_page_never_stays_beside_new_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = three_refiners(tmp_path)
+    write_comparison(lake, compared(lake))
+    write_bytes = lake.storage.write_bytes
+
+    def numbers_only(relative: str, data: bytes) -> None:
+        if relative == comparison_path("web"):
+            raise KeyboardInterrupt
+        write_bytes(relative, data)
+
+    monkeypatch.setattr(lake.storage, "write_bytes", numbers_only)
+    with pytest.raises(KeyboardInterrupt):
+        write_comparison(lake, compared(lake, *CORPORA[:2]))
+    found = read_comparison(lake, "web")
+    assert found is not None
+    assert found.corpora == CORPORA[:2]
+    assert comparisons(lake) == []
 
 
 def test_short_names_leave_out_what_all_share() -> None:

@@ -122,6 +122,23 @@ def test_the_fingerprint_is_that_of_the_same_text_given_in_full(tmp_path, monkey
         ({"template_arguments": {"a": 1}}, "belong to the prompt format chat"),
         ({"dialect": "rescraper", "window_characters": 9}, "belong to the dialect ultrax"),
         ({"dialect": "ultrax", "line_numbers": "chunk"}, "numbered by document"),
+        ({"dialect": "ultrax", "window_overlap": 0.3}, "more than 9600 characters in common"),
+        ({"dialect": "ultrax", "window_characters": 50_000}, "more than 9600 characters in common"),
+        ({"dialect": "rescraper", "line_numbers": "document"}, "leave out line_numbers"),
+        *(
+            ({"dialect": dialect, **spelling}, "has one spelling")
+            for dialect in ("ultrax", "rescraper", "refinex")
+            for spelling in ({"keep_call": "untouch_doc"}, {"range_keywords": ("start", "end")})
+        ),
+        *(
+            ({"kind": "rules", "dialect": dialect}, f"kind rules does not write {dialect}")
+            for dialect in ("ultrax", "rescraper", "refinex", "dataorchestra-np", "canonical")
+        ),
+        ({"kind": "classifier", "dialect": "ultrax"}, "its dialect is line-labels"),
+        (
+            {"kind": "selector", "level": "doc", "selector_threshold": 0.5, "dialect": "canonical"},
+            "kind selector does not write canonical",
+        ),
         ({"dialect": "ultrax", "system_message": "a", "released_message": "ultrax"}, "two ways to say one thing"),
         ({"dialect": "ultrax", "released_message": "nobody"}, "knows ultrax, rescraper"),
         ({"dialect": "ultrax", "window_overlap": 1.0}, "less than 1"),
@@ -130,6 +147,23 @@ def test_the_fingerprint_is_that_of_the_same_text_given_in_full(tmp_path, monkey
 def test_settings_that_do_not_fit_a_dialect_are_refused(settings, problem):
     with pytest.raises(ValidationError, match=problem):
         RefinerConfig.model_validate({**CHUNK, **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dialect": "dataorchestra-np", "keep_call": "keep_all", "range_keywords": ("start", "end")},
+        {"dialect": "dataorchestra-np", "line_numbers": "document"},
+        {"dialect": "refinex", "line_numbers": "document"},
+        {"dialect": "line-labels", "keep_call": "keep_all", "range_keywords": ("start", "end")},
+        {"kind": "rules", "dialect": "prox"},
+        {"kind": "rules", "level": "doc", "dialect": "line-labels"},
+        {"kind": "classifier"},
+    ],
+)
+def test_settings_that_earlier_releases_took_or_models_need_are_taken(settings):
+    config = RefinerConfig.model_validate({**CHUNK, **settings})
+    assert RefinerConfig.model_validate_json(config.model_dump_json()) == config
 
 
 def test_each_released_message_belongs_to_a_preset_that_asks_for_it():
@@ -177,13 +211,39 @@ def test_a_sub_folder_of_a_cached_snapshot_is_found_offline_with_its_commit(tiny
         find_model("somebody/models", subfolder="models/none")
 
 
-def test_the_template_is_part_of_the_tokenizers_hash_where_there_is_one(tiny_folder, tmp_path):
+def test_the_template_is_part_of_the_fingerprint_of_chats_alone(tiny_folder, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(tiny_folder, folder)
-    before = find_model(str(folder)).tokenizer_hash
-    assert before == find_model(str(tiny_folder)).tokenizer_hash
-    template = folder / "chat_template.jinja"
-    template.write_text("{{ messages }}")
-    first = find_model(str(folder)).tokenizer_hash
-    template.write_text("{{ messages[0] }}")
-    assert len({before, first, find_model(str(folder)).tokenizer_hash}) == 3
+    chat = RefinerConfig.model_validate({**CHUNK, "prompt_format": "chat"})
+    others = [RefinerConfig.model_validate({**CHUNK, "prompt_format": name}) for name in ("auto", "plain")]
+
+    def found(template: str | None) -> tuple[str, list[str], str]:
+        if template is not None:
+            (folder / "chat_template.jinja").write_text(template)
+        files = find_model(str(folder))
+        return files.tokenizer_hash, [each.fingerprint(files) for each in others], chat.fingerprint(files)
+
+    without, first, second = found(None), found("{{ messages }}"), found("{{ messages[0] }}")
+    assert without[:2] == first[:2] == second[:2]
+    assert len({without[2], first[2], second[2]}) == 3
+
+
+def test_a_tokenizers_hash_is_what_it_was_before_templates_were_read(tmp_path):
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"):
+        (tmp_path / name).write_text(name)
+    assert find_model(str(tmp_path)).tokenizer_hash == "e2cb4fefc2590938cb35d7c48216b73e"
+
+
+def test_a_download_brings_the_chat_template(monkeypatch):
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def snapshot_download(model: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.extend(allow_patterns)
+        raise OSError(model)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(RefinerError, match="cannot be fetched"):
+        find_model("somebody/models", subfolder="models/small")
+    assert {"models/small/chat_template.jinja", "models/small/tokenizer.json"} <= set(asked)

@@ -26,16 +26,21 @@ def comparisons(lake: Lake) -> list[str]:
     return [name for name in lake.storage.list_folders(COMPARISONS) if lake.storage.exists(comparison_path(name))]
 
 
-def forget_comparisons(lake: Lake, corpus: str) -> None:
+def forget_comparisons(lake: Lake, corpus: str) -> list[str]:
     """Remove the comparisons of a corpus, and those of which nobody can tell what they show; it can be repeated.
+
+    Returns:
+        Their names.
 
     Raises:
         LakeError: The lake cannot be read or written.
     """
-    for name in lake.storage.list_folders(COMPARISONS):
-        if corpus in _corpora_of(lake, name, corpus):
-            for file in (PAGE, NUMBERS):
-                lake.storage.remove(comparison_path(name, file))
+    forgotten = [name for name in lake.storage.list_folders(COMPARISONS) if corpus in _corpora_of(lake, name, corpus)]
+    for name in forgotten:
+        # The page first: without its numbers, nobody could tell what it shows.
+        lake.storage.remove(comparison_path(name))
+        lake.storage.remove(f"{COMPARISONS}/{name}")
+    return forgotten
 
 
 def _corpora_of(lake: Lake, name: str, otherwise: str) -> list[str]:

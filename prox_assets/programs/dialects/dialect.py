@@ -29,7 +29,8 @@ class Dialect:
         marker: What stands before each line that is shown; `{number}` is the line's number.
         shows_blank_lines: Whether lines of white space only are shown and numbered. If not, lines are also shown
             without the white space around them, and a blank line goes with the line before it.
-        overlaps: Whether a window begins with lines of the one before, which decides about them.
+        window_characters: Most characters of a window, if its models are shown overlapping windows.
+        window_overlap: Share of a window that the next one shows again. The earlier window decides about those lines.
         whole_pages: Whether its programs are about whole documents: one longer than the window is not cut but skipped.
         released: Whether an executor of it was released, which reference mode reproduces.
     """
@@ -41,9 +42,15 @@ class Dialect:
     line_numbers: LineNumbers = "document"
     marker: str = "[{number:03d}]"
     shows_blank_lines: bool = True
-    overlaps: bool = False
+    window_characters: int | None = None
+    window_overlap: float | None = None
     whole_pages: bool = False
     released: bool = False
+
+    @property
+    def overlapping_characters(self) -> int:
+        """Most characters, with their markers, of the lines that two windows show; 0 if none overlap."""
+        return int((self.window_characters or 0) * (self.window_overlap or 0))
 
     @property
     def is_native(self) -> bool:
@@ -76,7 +83,8 @@ _ALL = (
         render=ultrax.render,
         first_number=1,
         marker="<lid:{number}>",
-        overlaps=True,
+        window_characters=48_000,  # stage2_large_scale_execution/inference/inference.py
+        window_overlap=0.2,
         released=True,
     ),
     Dialect(  # github.com/cxcscmu/ReScraper

@@ -5,8 +5,10 @@ without. The executor knows one way only. A number that names no line that was s
 afterwards either, so the executor sees that it is outside.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.dialect import Dialect, LineNumbers
@@ -23,13 +25,30 @@ from prox_assets.programs.operations import (
 _LARGEST = 10**MAX_LINE_NUMBER_DIGITS - 1
 
 
-def decided_before(dialect: Dialect, line_numbers: LineNumbers, chunk: Chunk) -> range:
-    """Return the lines of the document that a program may name although an earlier window decides about them.
+def decided_before(
+    dialect: Dialect, line_numbers: LineNumbers, lines: Sequence[str], chunks: Iterable[Chunk]
+) -> list[range]:
+    """Return for each chunk the lines that its program may name although an earlier window decides about them.
 
     A window that overlaps begins with lines of the one before. Its chunk is only the part of which it decides, and
-    where numbers run through the document, they tell the two apart.
+    where numbers run through the document, they tell the two apart. What lies farther back than two windows can overlap
+    was not shown.
+
+    Args:
+        dialect: How the programs are written.
+        line_numbers: Whether numbers run through the document.
+        lines: The lines of the document.
+        chunks: Its chunks.
     """
-    return range(chunk.line_start if dialect.overlaps and line_numbers == "document" else 0)
+    starts = [chunk.line_start for chunk in chunks]
+    most = dialect.overlapping_characters
+    if not most or line_numbers != "document" or not any(starts):
+        return [range(0)] * len(starts)
+    marker = len(dialect.marker.format(number=0)) - 1
+    numbered = enumerate(lines, dialect.first_number)
+    marked = (marker + len(str(number)) + len(line.rstrip("\r")) for number, line in numbered)
+    before = [0, *accumulate(marked)]
+    return [range(bisect_left(before, before[start] - most, 0, start), start) for start in starts]
 
 
 def number_by_document(

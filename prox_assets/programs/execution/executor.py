@@ -4,16 +4,19 @@ It checks the chunks and programs for both modes, assembles strict chunks into a
 documents of which too little is left. `strict` runs one chunk; `reference` has the released executors.
 """
 
+import json
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from prox_assets.programs.chunking import Chunk
+from prox_assets.programs.dialects.dialect import DIALECTS
+from prox_assets.programs.dialects.numbering import decided_before
 from prox_assets.programs.execution.recording import ChunkRecord
 from prox_assets.programs.execution.reference.mode import execute_as_released
-from prox_assets.programs.execution.strict import refine_chunk
-from prox_assets.programs.formulas import find_formulas
-from prox_assets.programs.operations import Operation
+from prox_assets.programs.execution.strict import NO_FORMULAS, Formulas, refine_chunk
+from prox_assets.programs.formulas import find_formulas, unbroken_lines
+from prox_assets.programs.operations import InsertLine, Operation, call_name
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.refinement import (
     ChunkOutcome,
@@ -26,6 +29,8 @@ from prox_assets.programs.refinement import (
     kept,
     reverted,
 )
+
+_INSERT_LINE = call_name(InsertLine(0, ""))
 
 
 class ChunkProgram(NamedTuple):
@@ -93,13 +98,17 @@ def _execute_strictly(
     text: str, programs: list[ChunkProgram], policy: ExecutionPolicy, records: list[ChunkRecord] | None
 ) -> Refinement:
     lines = text.split("\n")
-    formulas = find_formulas(lines) if policy.protect_formulas else {}
+    formulas = NO_FORMULAS
+    if policy.protect_formulas:
+        spans = find_formulas(lines)
+        formulas = Formulas(spans, unbroken_lines(lines, spans))
     output: list[str] = []
     chunks: list[ChunkOutcome] = []
     edits: list[Edit] = []
     done = 0
     worthless = spared = False  # whether some chunk was judged worthless, and whether one was not
-    for chunk, program, truncated in programs:
+    shown_again = decided_before(DIALECTS[policy.dialect], policy.line_numbers, lines, (one.chunk for one in programs))
+    for (chunk, program, truncated), earlier in zip(programs, shown_again, strict=True):
         output += lines[done : chunk.line_start]
         done = chunk.line_end + 1
         shown = lines[chunk.line_start : done]
@@ -111,7 +120,9 @@ def _execute_strictly(
         if records is not None:
             record = ChunkRecord(chunk.line_start, len(shown), range(len(shown)))
             records.append(record)
-        left, chunk_outcome, chunk_edits = refine_chunk(shown, chunk, program, truncated, policy, record, formulas)
+        left, chunk_outcome, chunk_edits = refine_chunk(
+            shown, chunk, program, truncated, policy, record, formulas, earlier
+        )
         output += left
         if not left and not spared and _judges_worthless(chunk_edits):
             worthless = True
@@ -125,7 +136,7 @@ def _execute_strictly(
     refined = "\n".join(output)
     # An empty result is either one blank line that stayed or no line at all. `output` tells them apart: with every line
     # removed, nothing was kept.
-    reason = _too_little_left(text, refined, policy) if refined != text or not output else None
+    reason = _too_little_left(text, refined, _inserted(edits), policy) if refined != text or not output else None
     if reason is None:
         return kept(text, refined, chunks, edits)
     if policy.on_empty == "drop":
@@ -141,15 +152,31 @@ def _judges_worthless(edits: list[Edit]) -> bool:
     return any(edit.operation == "remove_all" and edit.status in done for edit in edits)
 
 
-def _too_little_left(before: str, after: str, policy: ExecutionPolicy) -> Reason | None:
-    """Return why too little is left of an edited document to keep it; unchanged documents skip this check."""
+def _inserted(edits: list[Edit]) -> int:
+    """Count the visible characters of inserted lines; a rewrite is what the policy wants in the page's place."""
+    return sum(
+        _visible_characters(json.loads(edit.arguments)["text"])
+        for edit in edits
+        if edit.operation == _INSERT_LINE and edit.status is EditStatus.APPLIED
+    )
+
+
+def _too_little_left(before: str, after: str, inserted: int, policy: ExecutionPolicy) -> Reason | None:
+    """Return why too little is left of an edited document to keep it; unchanged documents skip this check.
+
+    Args:
+        before: The text of the document.
+        after: What the programs made of it.
+        inserted: Visible characters of `after` that programs inserted as lines.
+        policy: The execution policy.
+    """
     # A fast path: a minimum computed from all characters is at least the one computed from visible characters, and the
     # head of a text that keeps most of its characters already has that many. Counting the whole text would take longer
     # than executing most programs.
     enough = max(1, policy.min_kept_characters, policy.min_kept_share * len(before))
-    if _visible_characters(after[: 2 * math.ceil(enough)]) >= enough:
+    if _visible_characters(after[: 2 * math.ceil(enough + inserted)]) >= enough + inserted:
         return None
-    left = _visible_characters(after)
+    left = _visible_characters(after) - inserted
     if left == 0:
         return Reason.NOTHING_LEFT
     if left < policy.min_kept_share * _visible_characters(before):

@@ -88,7 +88,7 @@ class Place(NamedTuple):
 
     def of_insertion(self, after: int) -> EditStatus | None:
         """Return what is wrong with inserting a line after a number."""
-        if self.earlier and -1 <= after < self.first:
+        if self.earlier and self.earlier.start - 1 <= after < self.first:
             return EditStatus.DECIDED_BEFORE
         return None if self.first - 1 <= after < self.end else EditStatus.OUT_OF_RANGE
 

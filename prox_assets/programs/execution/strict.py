@@ -13,18 +13,19 @@ chunk's lines, all at once. The rules:
 * A line is inserted where it was said, whether or not the lines around it stay; beside `remove_all()` nothing is.
 * A rewrite is recorded, and the rest of the program applied. Under `policy.execute_rewrites` the first one is all that
   is left of the chunk.
-* Under `policy.protect_formulas`, lines with a formula are not removed, no replacement takes part of a formula, and a
-  rewrite must hold every formula of the chunk, in order and as it was.
+* Under `policy.protect_formulas`, lines with a formula are not removed, no replacement takes part of a formula, no line
+  is inserted into one, and a rewrite must hold every formula of the chunk, in order and as it was.
 * If the errors reach `policy.error_limit`, or the answer was cut off, the chunk stays as it was.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from prox_assets.programs.chunking import Chunk
 from prox_assets.programs.dialects.dialect import DIALECTS
-from prox_assets.programs.dialects.numbering import decided_before, number_by_document
+from prox_assets.programs.dialects.numbering import number_by_document
 from prox_assets.programs.dialects.parsed import ParseError, ParseErrorReason
 from prox_assets.programs.dialects.rendering import ShownLines
 from prox_assets.programs.execution.in_line import Texts, replace_strings
@@ -36,8 +37,29 @@ from prox_assets.programs.operations import InsertLine, Operation, RemoveAll, Re
 from prox_assets.programs.policy import ExecutionPolicy
 from prox_assets.programs.refinement import ChunkOutcome, Edit, EditStatus, LineRange, Verdict
 
-Formulas = Mapping[int, tuple[Span, ...]]
-"""Where the formulas of a document are, by line number."""
+
+class Formulas(NamedTuple):
+    """Formulas that stay.
+
+    Attributes:
+        spans: Where they are, by line number.
+        unbroken: Lines whose formula goes on in the next line.
+    """
+
+    spans: Mapping[int, tuple[Span, ...]] = MappingProxyType({})
+    unbroken: frozenset[int] = frozenset()
+
+    def of_chunk(self, chunk: Chunk) -> "Formulas":
+        """Return those of a chunk, with lines counted from its first one; -1 is the line before it."""
+        if not self.spans:
+            return self
+        start, end = chunk.line_start, chunk.line_end + 1
+        spans = {line - start: self.spans[line] for line in range(start, end) if line in self.spans}
+        unbroken = frozenset(line - start for line in range(start - 1, end) if line in self.unbroken)
+        return Formulas(spans, unbroken)
+
+
+NO_FORMULAS = Formulas()
 
 _EMPTY_PROGRAM = ParseError(ParseErrorReason.EMPTY_PROGRAM, "")
 
@@ -49,7 +71,8 @@ def refine_chunk(
     truncated: bool,
     policy: ExecutionPolicy,
     record: ChunkRecord | None = None,
-    formulas: Formulas = MappingProxyType({}),
+    formulas: Formulas = NO_FORMULAS,
+    earlier: range = range(0),
 ) -> tuple[Sequence[str], ChunkOutcome, list[Edit]]:
     """Run one chunk's program.
 
@@ -61,22 +84,22 @@ def refine_chunk(
         truncated: Whether the token limit cut off the answer.
         policy: The execution policy.
         record: Receives which lines stay and what is put in; must start out with every line kept.
-        formulas: The formulas that stay, by the number of their line in the document.
+        formulas: The formulas of the document, by its line numbers.
+        earlier: Lines that program text may name although an earlier window decides about them.
 
     Returns:
         The remaining lines (of a rewrite, one string with all of them), the program's outcome, and one Edit per call.
     """
-    contents, place = _read(lines, chunk, program, policy)
+    contents, place = _read(lines, chunk, program, policy, earlier)
     judged = judge(contents, place)
     if truncated or judged.errors >= policy.error_limit:
         for call in judged.calls:
             call.status = call.status or EditStatus.PROGRAM_REJECTED
         outcome = ChunkOutcome(chunk.index, Verdict.CUT_OFF if truncated else Verdict.REFUSED)
     else:
-        start = chunk.line_start
-        own = {at: formulas[start + at] for at in range(len(lines)) if start + at in formulas} if formulas else {}
+        own = formulas.of_chunk(chunk)
         removed: tuple[LineRange, ...] = ()
-        if judged.rewrites and (text := _rewritten(lines, judged, policy, own)) is not None:
+        if judged.rewrites and (text := _rewritten(lines, judged, policy, own.spans)) is not None:
             if record is not None:
                 record.rewritten = len(text)
             lines = [text]
@@ -88,7 +111,7 @@ def refine_chunk(
 
 
 def _read(
-    lines: Sequence[str], chunk: Chunk, program: str | tuple[Operation, ...], policy: ExecutionPolicy
+    lines: Sequence[str], chunk: Chunk, program: str | tuple[Operation, ...], policy: ExecutionPolicy, earlier: range
 ) -> tuple[Sequence[Operation | ParseError], Place]:
     """Return the calls of a program, and which line numbers they may name."""
     dialect = DIALECTS[policy.dialect]
@@ -98,10 +121,10 @@ def _read(
     if dialect.is_native:
         return calls, Place(first, first + len(lines))
     every = range(chunk.line_start, chunk.line_end + 1)
-    shown, earlier = ShownLines(every, every, first), range(0)
     if isinstance(program, str):
         shown = dialect.shown_lines(lines, chunk.line_start, first)
-        earlier = decided_before(dialect, policy.line_numbers, chunk)
+    else:
+        shown, earlier = ShownLines(every, every, first), range(0)
     return number_by_document(calls, shown, earlier), Place(every.start, every.stop, earlier)
 
 
@@ -150,10 +173,10 @@ def _edited(
     first_number: int,
     policy: ExecutionPolicy,
     record: ChunkRecord | None,
-    formulas: Mapping[int, tuple[Span, ...]],
+    formulas: Formulas,
 ) -> tuple[Sequence[str], tuple[LineRange, ...]]:
     """Set a status on every call that is still to be executed; return the lines that are left, and what was removed."""
-    removal = _removal(lines, judged.removals, first_number, list(formulas)) if judged.removals else None
+    removal = _removal(lines, judged.removals, first_number, list(formulas.spans)) if judged.removals else None
     kept: Sequence[int] = range(len(lines)) if removal is None else removal.kept()
     if record is not None:
         record.kept = kept
@@ -161,10 +184,11 @@ def _edited(
     if judged.replacements:
         as_shown = not DIALECTS[policy.dialect].shows_blank_lines
         texts = Texts(lines, kept, left, first_number, as_shown)
-        left = replace_strings(texts, judged.replacements, policy.whole_words, record, formulas)
+        left = replace_strings(texts, judged.replacements, policy.whole_words, record, formulas.spans)
     if judged.insertions:
         worthless = any(isinstance(call.content, RemoveAll) for call in judged.removals)
-        left = _with_insertions(left, kept, judged.insertions, first_number, worthless, record)
+        insertions = _executable(judged.insertions, first_number, worthless, formulas.unbroken)
+        left = _with_insertions(left, kept, insertions, first_number, record)
     return left, () if removal is None else removal.removed(chunk.line_start)
 
 
@@ -187,19 +211,29 @@ def _removal(lines: Sequence[str], calls: Sequence[Call], first_number: int, spa
     return removal
 
 
+def _executable(
+    calls: Sequence[tuple[Call, InsertLine]], first_number: int, worthless: bool, unbroken: frozenset[int]
+) -> list[tuple[Call, InsertLine]]:
+    """Return the calls that insert a line; set a status on those that stand beside remove_all, or cut a formula."""
+    executable: list[tuple[Call, InsertLine]] = []
+    for call, insertion in calls:
+        if worthless:
+            call.status = EditStatus.ALREADY_REMOVED
+        elif insertion.after - first_number in unbroken:
+            call.status = EditStatus.PROTECTED
+        else:
+            executable.append((call, insertion))
+    return executable
+
+
 def _with_insertions(
     left: Sequence[str],
     kept: Sequence[int],
     calls: Sequence[tuple[Call, InsertLine]],
     first_number: int,
-    worthless: bool,
     record: ChunkRecord | None,
 ) -> Sequence[str]:
-    """Set a status on every call that inserts a line; return the lines that are left with the new ones between them."""
-    if worthless:
-        for call, _ in calls:
-            call.status = EditStatus.ALREADY_REMOVED
-        return left
+    """Insert lines, and set a status on every call that does; return the lines that are left with the new ones."""
     new: list[tuple[int, int, str]] = []
     for call, insertion in calls:
         new.append((insertion.after - first_number, insertion.rank, insertion.text))

@@ -23,8 +23,9 @@ TOKENIZER_FILES = (
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
-    "chat_template.jinja",
 )
+# Hashed apart, because only the prompt format chat reads it.
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 PACKAGE = "package://"
 PICKLED_WEIGHTS = ("*.bin", "*.pt", "*.pth")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -42,6 +43,7 @@ class ModelFiles:
         weights_hash: Hash of the safetensors and configuration files: 32 hex digits.
         tokenizer_hash: Hash of the tokenizer files: 32 hex digits; empty for a classifier, which has none.
         classifier: Inference fingerprint of the classifier that a cascade asks first; None elsewhere.
+        template_hash: Hash of the file of the chat template, 32 hex digits; None where there is no such file.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class ModelFiles:
     weights_hash: str
     tokenizer_hash: str
     classifier: str | None = None
+    template_hash: str | None = None
 
 
 def model_folder(model: str) -> Path:
@@ -105,7 +108,8 @@ def _download(model: str, revision: str | None, inside: PurePosixPath) -> Path:
 
     where = model if revision is None else f"{model}@{revision}"
     try:
-        wanted = [str(inside / name) for name in (*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES)]
+        names = (*WEIGHT_PATTERNS, *CONFIG_FILES, *TOKENIZER_FILES, CHAT_TEMPLATE_FILE)
+        wanted = [str(inside / name) for name in names]
         return Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
     except RevisionNotFoundError as error:
         raise RefinerError(
@@ -159,7 +163,14 @@ def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
             f"{folder} has no tokenizer files. Save them beside the weights: tokenizer.save_pretrained(folder)."
         )
     configs = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
-    return ModelFiles(folder, revision, hash_files([*configs, *weights]), hash_files(tokenizer))
+    template = folder / CHAT_TEMPLATE_FILE
+    return ModelFiles(
+        folder,
+        revision,
+        hash_files([*configs, *weights]),
+        hash_files(tokenizer),
+        template_hash=hash_files([template]) if template.is_file() else None,
+    )
 
 
 def hash_files(files: list[Path]) -> str:

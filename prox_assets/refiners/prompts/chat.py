@@ -28,8 +28,9 @@ def chat_frame(settings: PromptSettings, tokenizer: PromptTokenizer) -> tuple[Pr
         tokenizer: The checkpoint's tokenizer, loaded from its folder.
 
     Raises:
-        RefinerError: The checkpoint has no chat template, it does not show the message as it is, or the tokenizer does
-            not keep the template's special tokens apart from the text beside them. The system message is missing.
+        RefinerError: The checkpoint has no chat template, it does not show the message as it is, it shows the time, or
+            the tokenizer does not keep the template's special tokens apart from the text beside them. The system
+            message is missing.
     """
     folder = tokenizer.folder
     if folder is None:
@@ -89,8 +90,15 @@ class _Template:
         messages = [*self._messages, {"role": "user", "content": message}]
         try:
             rendered = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **self._arguments
+                messages, tokenize=False, add_generation_prompt=True, strftime_now=self._no_clock, **self._arguments
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise RefinerError(f"The chat template in {self._folder} cannot be used: {error}.") from error
         return str(rendered)
+
+    def _no_clock(self, *_: object) -> str:
+        """Stand in for the clock that transformers gives to templates."""
+        raise RefinerError(
+            f"The chat template in {self._folder} shows the time (strftime_now), so the same document would get other "
+            "programs tomorrow. Give what it shows in template_arguments, if it takes a date from there."
+        )

@@ -8,9 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prox_assets.programs import DIALECTS
 from prox_assets.refiners.prompts.system_messages import RELEASED_MESSAGES, released_message
 
-# The released UltraX script's (stage2_large_scale_execution/inference/inference.py).
-ULTRAX_WINDOW_CHARACTERS = 48_000
-ULTRAX_WINDOW_OVERLAP = 0.2
 # Dialects of models that were tuned on their checkpoint's chat template, each with chunk programs only.
 CHAT_DIALECTS = frozenset(DIALECTS) - {"prox", "line-labels", "canonical"}
 
@@ -73,9 +70,10 @@ class PromptSettings(BaseModel):
         filled = {"line_numbers": dialect.line_numbers, **values}
         if filled.get("prompt_format", "auto") == "auto":
             filled["prompt_format"] = "chat"
-        if dialect.overlaps:
+        if dialect.overlapping_characters:
             given = {name: value for name, value in filled.items() if value is not None}
-            filled = {"window_characters": ULTRAX_WINDOW_CHARACTERS, "window_overlap": ULTRAX_WINDOW_OVERLAP, **given}
+            windows = {"window_characters": dialect.window_characters, "window_overlap": dialect.window_overlap}
+            filled = {**windows, **given}
         return filled
 
     def check_prompts(self, dialect: str, level: str, prompt_format: str, line_numbers: str) -> None:
@@ -86,9 +84,17 @@ class PromptSettings(BaseModel):
         """
         if dialect in CHAT_DIALECTS and level == "doc":
             raise ValueError(f"the dialect {dialect} has programs for chunks only: set level to chunk")
+        if not DIALECTS[dialect].shows_blank_lines and line_numbers == "document":
+            raise ValueError(f"{dialect} numbers the lines that each chunk shows: leave out line_numbers")
         has_windows = self.window_characters is not None or self.window_overlap is not None
-        if has_windows and not (DIALECTS[dialect].overlaps and line_numbers == "document"):
+        most = DIALECTS[dialect].overlapping_characters
+        if has_windows and not (most and line_numbers == "document"):
             raise ValueError("windows of characters that overlap belong to the dialect ultrax, numbered by document")
+        if int((self.window_characters or 0) * (self.window_overlap or 0)) > most:
+            raise ValueError(
+                f"windows of {self.window_characters} characters that overlap by {self.window_overlap} have more than "
+                f"{most} characters in common, and the executor would take their numbers for lines that nobody showed"
+            )
         if prompt_format != "chat" and (self.system_message or self.released_message or self.template_arguments):
             raise ValueError("a system message and template arguments belong to the prompt format chat")
 

@@ -99,7 +99,7 @@ def _sound(choose: random.Random, text: str, chunk: Chunk, policy: ExecutionPoli
     """Return a program that names what is there, and sometimes what another chunk has."""
     dialect = DIALECTS[policy.dialect]
     every = text.split("\n")
-    start = choose.choice([0, chunk.line_start]) if dialect.overlaps else chunk.line_start
+    start = choose.choice([0, chunk.line_start]) if dialect.overlapping_characters else chunk.line_start
     lines = every[start : chunk.line_end + 1]
     first = policy.first_line_number(chunk._replace(line_start=start))
     kinds = _KINDS[policy.dialect]

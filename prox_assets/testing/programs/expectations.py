@@ -151,8 +151,7 @@ def _meant(shown: Sequence[str], item: ChunkProgram, policy: ExecutionPolicy, ed
                 )
                 meant.inside.setdefault(line, []).append((written, target))
             case InsertLine(number, text, rank):
-                before_all = number == first - 1 and not _is_earlier(number, item.chunk, policy)
-                meant.inserted.append((-1 if before_all else numbers[number][-1], rank, text))
+                meant.inserted.append((-1 if number == first - 1 else numbers[number][-1], rank, text))
             case Rewrite(text):
                 assert policy.execute_rewrites, "a rewrite is executed that should be recorded"
                 meant.rewritten = text
@@ -178,5 +177,5 @@ def _numbers(shown: Sequence[str], chunk: Chunk, policy: ExecutionPolicy) -> dic
 def _is_earlier(number: int, chunk: Chunk, policy: ExecutionPolicy) -> bool:
     """Tell whether a window before the chunk's own shows, or stands before, the line with a number."""
     dialect = DIALECTS[policy.dialect]
-    overlaps = dialect.overlaps and policy.line_numbers == "document"
+    overlaps = dialect.overlapping_characters > 0 and policy.line_numbers == "document"
     return overlaps and chunk.line_start > 0 and number >= dialect.first_number

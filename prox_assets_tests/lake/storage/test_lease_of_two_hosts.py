@@ -13,13 +13,13 @@ from pathlib import Path
 
 import boto3
 import pytest
+from prox_assets.lake.storage.storage.host import is_on_network
+from prox_assets.lake.storage.storage.lease import Lease
 
 import benchmarks.chaos
 from prox_assets.lake.errors import LakeError, LeaseHeldError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.host import is_on_network
-from prox_assets.lake.storage.lease import Lease
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.shard_runs import write_pages
 
@@ -33,7 +33,7 @@ import errno, os, socket, sys, time
 name, url, like, log = sys.argv[1:5]
 ttl, wait = map(float, sys.argv[5:7])
 socket.gethostname = lambda: name
-from prox_assets.lake.storage import lease, storage
+from prox_assets.lake.storage.storage import lease, storage
 from prox_assets.lake.errors import LeaseHeldError
 STALE = 2.0
 if like == "nfs":

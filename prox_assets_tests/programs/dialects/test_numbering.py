@@ -15,8 +15,10 @@ from prox_assets.programs import (
     ParseErrorReason,
     RemoveLines,
     ReplaceInLine,
+    execute,
 )
 from prox_assets.programs.dialects.numbering import decided_before, number_by_document
+from prox_assets.refiners.prompts.windows import character_windows
 from prox_assets.testing.programs.dialect_cases import LINE_COUNT, SAYABLE
 from prox_assets.testing.programs.dialect_inputs import NEW_DIALECTS
 
@@ -28,7 +30,9 @@ def numbered(dialect: DialectName, *calls, line_numbers=None, chunk=CHUNK, lines
     policy = ExecutionPolicy(dialect=dialect, line_numbers=line_numbers or DIALECTS[dialect].line_numbers)
     kind = DIALECTS[dialect]
     shown = kind.shown_lines(lines, chunk.line_start, policy.first_line_number(chunk))
-    return number_by_document(calls, shown, decided_before(kind, policy.line_numbers, chunk))
+    document = [*["a line"] * chunk.line_start, *lines]
+    [earlier] = decided_before(kind, policy.line_numbers, document, [chunk])
+    return number_by_document(calls, shown, earlier)
 
 
 def test_ultrax_counts_the_lines_of_the_document_from_1():
@@ -84,6 +88,43 @@ def test_a_range_that_begins_in_the_window_before_is_cut():
     assert numbered("canonical", RemoveLines(3, 12)) == (RemoveLines(3, 12),)
     # Numbers that restart in a chunk name no line of another.
     assert numbered("ultrax", RemoveLines(1, 2), line_numbers="chunk") == (RemoveLines(10, 11),)
+
+
+def test_what_two_windows_cannot_both_show_was_not_decided_before():
+    kind = DIALECTS["ultrax"]
+    most = kind.overlapping_characters
+    assert most == 9_600
+    lines = ["x" * (1_000 - len(f"<lid:{number}>")) for number in range(1, 21)]
+    chunks = [Chunk(0, 0, 4), Chunk(1, 5, 14), Chunk(2, 15, 19)]
+    assert decided_before(kind, "document", lines, chunks) == [range(0), range(5), range(6, 15)]
+    assert decided_before(kind, "chunk", lines, chunks) == [range(0)] * 3
+    assert decided_before(DIALECTS["prox"], "document", lines, chunks) == [range(0)] * 3
+    # Its program is refused, where a line that was shown would only be passed over.
+    page, policy = "\n".join(lines), ExecutionPolicy(dialect="ultrax")
+    for program, status in [
+        ("remove_lines(7, 7)", "decided_before"),
+        ("remove_lines(6, 6)", "out_of_range"),
+        ("remove_lines(6, 16)", "out_of_range"),
+        ("add_line(6, 1, 'a')", "decided_before"),
+        ("add_line(5, 1, 'a')", "out_of_range"),
+        ("replace_str(6, 'x', '')", "out_of_range"),
+    ]:
+        [edit] = execute(page, [((15, 19), program)], policy).edits
+        assert edit.status == status, program
+
+
+@given(st.lists(st.integers(0, 4_000), min_size=1, max_size=60))
+def test_every_line_that_a_window_shows_may_be_named(lengths):
+    kind = DIALECTS["ultrax"]
+    lines = ["x" * length for length in lengths]
+    marked = [len(kind.marker.format(number=number)) + length for number, length in enumerate(lengths, 1)]
+    assert kind.window_characters is not None
+    assert kind.window_overlap is not None
+    windows = character_windows(marked, kind.window_characters, kind.window_overlap)
+    chunks = [Chunk(index, window.start, window.end) for index, window in enumerate(windows)]
+    for window, earlier in zip(windows, decided_before(kind, "document", lines, chunks), strict=True):
+        assert earlier.start <= window.shown_from
+        assert earlier.stop in (window.start, 0)
 
 
 def test_what_names_no_line_stays():

@@ -141,9 +141,10 @@ class TestInsertLine:
         assert refinement.text == "menu\ninstead\nfoot"
         assert refinement.chunks == (ChunkOutcome(0, Verdict.APPLIED, ((1, 3),)),)
 
-    def test_a_document_may_consist_of_inserted_lines(self):
-        refinement = run('remove_lines(0, 4)\ninsert_line(-1, "one")\ninsert_line(4, "two")')
-        assert (refinement.text, refinement.lines_after) == ("one\ntwo", 2)
+    def test_a_chunk_may_consist_of_inserted_lines(self):
+        program = 'remove_lines(1, 4)\ninsert_line(0, "one")\ninsert_line(4, "two")'
+        refinement = run(f"keep_chunk()\n---\n{program}", chunks=[(0, 0), (1, 4)])
+        assert (refinement.text, refinement.lines_after) == ("menu\none\ntwo", 3)
 
     @pytest.mark.parametrize(
         ("call", "status"),
@@ -372,3 +373,42 @@ def test_no_status_of_the_grown_language_is_a_failure_of_the_refiner_but_a_miss(
     assert not any(status.is_failure or status.is_error for status in not_failures)
     assert EditStatus.AMBIGUOUS.is_failure
     assert not EditStatus.AMBIGUOUS.is_error
+
+
+class TestWhatIsKept:
+    """How much programs keep of a page: what they insert is no part of it."""
+
+    NEW = f'insert_line(0, "{"new words " * 20}", rank=1)'
+
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({"min_kept_share": 0.5}, Reason.KEPT_SHARE_TOO_SMALL),
+            ({"min_kept_characters": 5}, Reason.TOO_FEW_CHARACTERS),
+            ({"min_kept_share": 0.05, "min_kept_characters": 1}, None),
+        ],
+    )
+    def test_an_inserted_line_does_not_count(self, settings, reason):
+        refinement = run(f"remove_lines(1, 4)\n{self.NEW}", **settings)
+        assert refinement.reason is reason
+        assert (refinement.text == PAGE) == (reason is not None)
+
+    def test_a_page_of_which_only_inserted_lines_are_left_has_nothing_left(self):
+        refinement = run(f"remove_lines(0, 4)\n{self.NEW}")
+        assert (refinement.text, refinement.reason) == (PAGE, Reason.NOTHING_LEFT)
+        dropped = run(f"remove_lines(0, 4)\n{self.NEW}", on_empty="drop")
+        assert (dropped.outcome, dropped.reason) == (Outcome.DROPPED_BY_CHUNKS, Reason.NOTHING_LEFT)
+
+    def test_an_inserted_line_that_was_not_executed_takes_nothing_away(self):
+        program = f'remove_lines(1, 1)\n{self.NEW}\n{self.NEW}\ninsert_line(1, "{"a" * 300}\\n", rank=1)'
+        assert run(program, min_kept_share=0.5).reason is None
+
+    def test_a_rewrite_counts_because_the_policy_asks_for_it(self):
+        refinement = run('rewrite("' + "new words " * 20 + '")', execute_rewrites=True, min_kept_share=0.5)
+        assert (refinement.reason, refinement.text) == (None, "new words " * 20)
+
+    def test_what_is_left_behind_long_inserted_lines_is_seen(self):
+        page = "x" * 10 + "\n" + "word " * 200
+        new = "\n".join(f'insert_line(-1, "{"new " * 500}", rank={rank})' for rank in range(1, 4))
+        assert run(f"remove_lines(0, 0)\n{new}", text=page, min_kept_share=0.9).reason is None
+        assert run(f"remove_lines(1, 1)\n{new}", text=page, min_kept_share=0.1).reason is Reason.KEPT_SHARE_TOO_SMALL

@@ -83,6 +83,36 @@ def test_a_rewrite_keeps_every_formula(text, status):
     assert statuses(one_program(program, replace(CANONICAL, protect_formulas=False)))[0] == EditStatus.APPLIED
 
 
+def inserted(*places: int) -> str:
+    return "\n".join(f'insert_line(after={place}, text="new", rank=1)' for place in places)
+
+
+def test_no_line_is_inserted_into_a_formula():
+    refinement = one_program(inserted(*range(-1, 7)), CANONICAL)
+
+    assert (
+        refinement.text
+        == "new\nMenu\nnew\nWe show that\nnew\n$$\nx = 1\n$$\nnew\nFooter [1]\nnew\nsee $a^{[1]}$ [1]\nnew"
+    )
+    assert [
+        place for place, status in zip(range(-1, 7), statuses(refinement), strict=True) if status == "protected"
+    ] == [
+        2,
+        3,
+    ]
+    # Two formulas, one after another.
+    assert statuses(one_program(inserted(0), CANONICAL, page="$x$\n$y$")) == [EditStatus.APPLIED]
+    assert statuses(one_program(inserted(2), replace(CANONICAL, protect_formulas=False))) == [EditStatus.APPLIED]
+
+
+def test_no_line_is_inserted_into_a_formula_at_the_edge_of_a_chunk():
+    programs = [((0, 2), inserted(2)), ((3, 3), inserted(2, 3)), ((4, 6), inserted(3, 4))]
+    refinement = execute(PAGE, programs, CANONICAL)
+
+    assert statuses(refinement) == [EditStatus.PROTECTED] * 4 + [EditStatus.APPLIED]
+    assert refinement.text == PAGE.replace("Footer", "new\nFooter")
+
+
 def test_nothing_is_protected_unless_asked():
     assert one_program("remove_lines(0, 5)", ExecutionPolicy()).text == "see $a^{[1]}$ [1]"
     reference = ExecutionPolicy(mode="reference", protect_formulas=True)

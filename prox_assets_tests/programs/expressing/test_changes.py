@@ -24,7 +24,7 @@ from prox_assets.programs.expressing.changes import (
     changes_of,
 )
 from prox_assets.programs.refinement import ChunkOutcome, kept
-from prox_assets.testing.program_cases import chunked_documents
+from prox_assets.testing.programs.cases import chunked_documents
 
 NOTHING_ELSE = ExecutionPolicy(min_kept_share=0.0, min_kept_characters=0)
 

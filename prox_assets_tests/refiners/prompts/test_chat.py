@@ -171,6 +171,17 @@ def test_a_template_that_cannot_be_used_is_refused_with_a_reason(tmp_path, templ
         chat_frame(SETTINGS, load_tokenizer(folder))
 
 
+def test_a_template_may_show_a_date_but_no_clock(tmp_path):
+    shown = "{% set today = date_string or strftime_now('%d %b %Y') %}{{ today }}{{ messages[-1].content }}"
+    for number, template in enumerate((shown, "{{ strftime_now('%Y') if strftime_now is defined }}")):
+        folder = make_tiny_qwen3(tmp_path / str(number), chat_template=template)
+        with pytest.raises(RefinerError, match=r"shows the time \(strftime_now\)"):
+            chat_frame(SETTINGS, load_tokenizer(folder))
+    dated = PromptSettings(template_arguments={"date_string": "1 May 2026"})
+    frame, _ = chat_frame(dated, load_tokenizer(tmp_path / "0"))
+    assert frame.render("text").startswith("1 May 2026text")
+
+
 def test_a_tokenizer_whose_special_tokens_take_white_space_from_the_document_is_refused(tmp_path):
     folder = make_tiny_qwen3(tmp_path)
     file = folder / "tokenizer.json"

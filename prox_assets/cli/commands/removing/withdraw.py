@@ -173,6 +173,8 @@ def _tell(done: Done, *, later: bool) -> None:
             warn(f"{removal.corpus}/{removal.shard}: {table} was damaged and is removed; its next run makes it again")
     for name, number in done.exports:
         say(f"{name}: {_documents(number)} removed")
+    for name in done.comparisons:
+        say(f"the comparison {name} is removed (`prox compare {name}` writes it again)")
     for cleaned in done.cleaned:
         say(f"{cleaned.place}: {cleaned.what}")
     for (corpus, shard), why in done.waiting.items():

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import COMPARISONS, NUMBERS, comparison_path
 from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
 from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line, prox
@@ -81,6 +82,17 @@ def test_labs_and_proofs_are_looked_for_where_they_are_by_default(
     assert [file.read_text() for file in files] == ["", ""]
     [removed] = (lake / "_withdrawn" / "removed").iterdir()
     assert pl.read_parquet(removed)["doc_id"].to_list() == [first["doc_id"]]
+
+
+def test_comparisons_that_go_along_are_named(lake: Path) -> None:
+    storage = Lake(str(lake)).storage
+    for name, corpus in (("mine", "web"), ("other", "books")):
+        storage.write_bytes(comparison_path(name, NUMBERS), json.dumps({"corpora": [corpus]}).encode())
+        storage.write_bytes(comparison_path(name), b"<html>")
+    said = prox("withdraw", "--url", "https://example.org/1", "--reason", "theirs", "--lake", lake, "--yes")
+    assert "the comparison mine is removed (`prox compare mine` writes it again)" in one_line(said)
+    assert "the comparison other" not in one_line(said)
+    assert storage.list_folders(COMPARISONS) == ["other"]
 
 
 def test_the_check_tells_what_is_left(lake: Path) -> None:
