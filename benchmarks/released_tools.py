@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.settings import RELEASED_COLUMNS, ExportSettings
 from prox_assets.publishing.dialect_files.write import export_programs
 from prox_assets.training.evaluation.table import markdown

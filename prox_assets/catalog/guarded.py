@@ -16,7 +16,7 @@ from prox_assets.catalog.connection import ask_catalog
 from prox_assets.catalog.places import duckdb_root
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import glob_literal
+from prox_assets.lake.storage.storage import glob_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import glob_literal
+from prox_assets.lake.storage.storage import glob_literal
 
 # In a pattern, DuckDB reads a backslash as a slash, and a bracketed backslash as neither; it rejects names that are not
 # UTF-8. The other characters could be escaped, but then DuckDB lists every folder above the lake, and rejects the files

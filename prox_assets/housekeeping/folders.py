@@ -20,7 +20,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.proofs import PROOFS
 from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.lake.rewriting import count_with, write_without
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 
 # Of a proof's folder (proof/folder.py), all but models and tokenizers.
 _OF_A_PROOF = ("documents.parquet", "arms", "selectors", "tokens", "evaluation", "scores", "report.html", "report.json")

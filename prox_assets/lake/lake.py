@@ -21,8 +21,8 @@ from prox_assets.lake.schemas import (
     WRITTEN_BY,
     Table,
 )
-from prox_assets.lake.storage.storage.storage import TEMPORARY, Storage
-from prox_assets.lake.storage.storage.store_scan import store_scan
+from prox_assets.lake.storage.storage import TEMPORARY, Storage
+from prox_assets.lake.storage.store_scan import store_scan
 from prox_assets.lake.table_files import FileInfo, FileStamp, TableWriter
 
 # Every common file system allows 255 bytes in a file name; this leaves room for our longest suffix.

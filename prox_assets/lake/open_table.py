@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import DamagedTableError, LakeError, ReplacedTableError
 from prox_assets.lake.schemas import ADDED_COLUMNS, RENAMED_COLUMNS, SCHEMA_VERSION, SCHEMAS, WRITTEN_BY, Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.lake.table_files import FileInfo, value_range
 
 # Rows become Python objects one batch at a time. A walk over documents, programs and refined texts side by side holds

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.errors import DamagedTableError
 from prox_assets.lake.open_table import COLUMN_BUFFER_BYTES
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 
 Footer = Mapping[bytes, bytes]
 _ARROW_SCHEMA = b"ARROW:schema"  # the writer adds it itself

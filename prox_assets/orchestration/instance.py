@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from prox_assets.lake.storage.storage.host import boot_name, machine_name, process_is_gone
+from prox_assets.lake.storage.host import boot_name, machine_name, process_is_gone
 from prox_assets.machine.capacity import capacity
 
 PROJECT_FILE = "dagster.yaml"

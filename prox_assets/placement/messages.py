@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from dagster_pipes import PipesMessage, PipesMessageWriter, PipesMessageWriterChannel, PipesParams
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 
 LAKE, FOLDER = "prox_lake", "prox_folder"
 """Where to write, as Pipes' parameters name it: the lake's URL, and a folder in it."""

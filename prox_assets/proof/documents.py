@@ -15,7 +15,7 @@ from prox_assets.catalog.queries.breakdowns import sites_of
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.programs.scripts import is_mostly_outside
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.arms.table import arm_notes, arm_texts
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder

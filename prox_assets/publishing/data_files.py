@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prox_assets.lake.schemas import DESCRIPTIONS, Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.outcomes import RefinedShard
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.manifest import DataFile, Feature

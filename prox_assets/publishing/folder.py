@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.about.card import CARD, render_card
 from prox_assets.publishing.about.croissant import CROISSANT, croissant
 from prox_assets.publishing.about.provenance import PROVENANCE, provenance

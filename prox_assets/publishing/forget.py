@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.data_files import SEGMENTS, OpenDataFile, data_file, data_paths
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import PUBLISHED, finish, programs_of

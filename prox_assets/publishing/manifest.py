@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.programs import Outcome
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.settings import PublishSettings

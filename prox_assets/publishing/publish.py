@@ -13,8 +13,8 @@ from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, export_of, record_export, url_of
 from prox_assets.lake.records.withdrawn import withdrawn
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.about.languages import language_codes
 from prox_assets.publishing.about.notes import config_notes, proof_tables
 from prox_assets.publishing.about.samples import edit_samples

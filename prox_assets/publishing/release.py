@@ -16,7 +16,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export
 from prox_assets.lake.records.withdrawn import Withdrawn, withdrawn
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.data_files import data_paths
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import CHECKSUMS, checksums, hash_of

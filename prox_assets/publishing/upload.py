@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, Replica, export_of, record_export
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.about.card import CARD
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.folder import CHECKSUMS, published_paths

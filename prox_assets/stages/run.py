@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.stages.plan import RefinementPlan
 

@@ -10,7 +10,7 @@ from prox_assets.lake.footers import forget_footers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.resume import remove_leftover_ledgers
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.run import StageError
 from prox_assets.stages.shard_records import forget_records

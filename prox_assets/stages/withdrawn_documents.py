@@ -39,7 +39,7 @@ from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawn, withdra
 from prox_assets.lake.resume import shorten_ledgers
 from prox_assets.lake.rewriting import Footer, count_with, write_without
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables

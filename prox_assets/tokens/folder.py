@@ -17,7 +17,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.manifest import MANIFEST, TokenManifest, TokenShard
 from prox_assets.tokens.settings import TokenSettings

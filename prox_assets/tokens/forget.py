@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.files import Blocks, Part, put_shard_without
 from prox_assets.tokens.folder import (

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import FOLDER, Withdrawn, withdrawn
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress

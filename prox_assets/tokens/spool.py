@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from prox_assets.lake.storage.storage.storage import TEMPORARY, Storage
+from prox_assets.lake.storage.storage import TEMPORARY, Storage
 from prox_assets.machine.capacity import usable_cores
 from prox_assets.tokens.tokenizer import OpenTokenizer
 from prox_assets.tokens.words import Words

@@ -8,7 +8,7 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import export_of
 from prox_assets.lake.records.withdrawn import withdrawn
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.folder import folder_of, read_manifest, read_record
 from prox_assets.tokens.forget import documents_of

@@ -10,7 +10,7 @@ from prox_assets import __version__
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, export_of, exports, record_export, url_of
 from prox_assets.lake.records.withdrawn import withdrawn
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.tokenizer import CONFIGURATION, FILE
 from prox_assets.stages.pipeline import Report
 from prox_assets.stages.run import silent

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.catalog.compaction import Compacted, compact, coverage
 from prox_assets.lake.errors import ReplacedTableError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.lake.storage.storage import lease as lease_module
 from prox_assets.lake.table_files import FileStamp, TableWriter
 from prox_assets.stages.discovery import discover_shards
@@ -134,7 +134,7 @@ def test_a_kill_before_the_rows_of_a_shard_are_noted_is_mended(tmp_path):
 HOLD = """
 import os, signal, sys
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 with Lease(Lake(sys.argv[1]).storage, "web", sys.argv[2], "pages.jsonl", "killed"):
     os.kill(os.getpid(), signal.SIGKILL)
 """

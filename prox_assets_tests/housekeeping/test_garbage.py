@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
 from typer.testing import CliRunner
 
 from prox_assets.catalog.compaction import compact
@@ -22,6 +21,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, record_export
 from prox_assets.lake.records.withdrawal_marks import keep_manifest
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.monitoring.metrics.reconciliation import reconcile
 from prox_assets_tests.housekeeping.refined_lake import refine, refined_lake
 from prox_assets_tests.lakes import files_of
@@ -174,7 +174,7 @@ def test_a_killed_collection_is_finished_by_the_next(lake: Lake) -> None:
     script = f"""
         import os, signal
         from prox_assets.cli import app
-        from prox_assets.lake.storage.storage.storage import Storage
+        from prox_assets.lake.storage.storage import Storage
         remove, left = Storage.remove, iter(range(3))
         def dying(self, path):
             if next(left, None) is None:

@@ -12,8 +12,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.catalog.connection import open_catalog
 from prox_assets.housekeeping.leftovers import leftovers
@@ -24,6 +22,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawal_marks import unfinished
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, withdrawn
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.publishing import forget
 from prox_assets.stages import raw_shards

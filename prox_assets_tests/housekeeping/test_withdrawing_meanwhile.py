@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
 
 from prox_assets.housekeeping.leftovers import leftovers
 from prox_assets.housekeeping.withdrawing import Done, carry_out, find, waiting_shards
@@ -13,6 +12,7 @@ from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.monitoring.metrics.reconciliation import reconcile
 from prox_assets.publishing import publish as publishing
 from prox_assets.stages import raw_shards, withdrawn_documents

@@ -5,12 +5,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import MAX_NAME_BYTES, Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.lake.table_files import FileStamp
 
 STAMP = FileStamp("f", "i", "run-1", "1.0")

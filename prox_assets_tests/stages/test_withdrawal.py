@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import ask_catalog, open_catalog
@@ -12,6 +11,7 @@ from prox_assets.catalog.queries.shards import GONE_COLUMNS, gone_shards
 from prox_assets.lake.errors import LakeError, LeaseHeldError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import SCHEMAS, Table
+from prox_assets.lake.storage.lease import Lease
 from prox_assets.monitoring.report.page import assemble, render
 from prox_assets.stages.discovery import discover_shards, known_shard, known_shards
 from prox_assets.stages.pipeline import refine_shards

@@ -6,10 +6,10 @@ from typing import get_args
 
 import polars as pl
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.lake.records.exports import exports
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.stages.withdrawn_documents import finish, remove_documents
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.folder import folder_of, read_manifest, read_record, write_record

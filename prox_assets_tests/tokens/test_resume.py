@@ -10,11 +10,11 @@ from pathlib import Path
 import boto3
 import numpy as np
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 from s3fs import S3FileSystem
 
 from prox_assets.lake.errors import RetryableLakeError
 from prox_assets.lake.records.exports import exports
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.stages.run import Progress
 from prox_assets.tokens.folder import folder_of, read_manifest
 from prox_assets.tokens.forget import documents_of, forget_documents

@@ -7,7 +7,7 @@ from prox_assets.housekeeping.garbage.history import shorten
 from prox_assets.lake.errors import LeaseHeldError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawal_marks import pending
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 
 
 def collect(lake: Lake, garbage: Garbage, limits: Limits, run_id: str) -> str | None:

@@ -15,8 +15,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import exports
 from prox_assets.lake.records.withdrawal_marks import pending
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
-from prox_assets.lake.storage.storage.host import boot_name, process_is_gone
-from prox_assets.lake.storage.storage.storage import TEMPORARY, Storage
+from prox_assets.lake.storage.host import boot_name, process_is_gone
+from prox_assets.lake.storage.storage import TEMPORARY, Storage
 from prox_assets.stages.shard_states import STAGES
 
 # Tables that a shard's steps write; judgements and compute are people's and accounts, and stay.

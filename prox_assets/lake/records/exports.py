@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 
 FOLDER = "_exports"
 

@@ -20,8 +20,8 @@ import uuid
 from typing import Any, Self
 
 from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError, RetryableLakeError
-from prox_assets.lake.storage.storage.host import boot_name, process_is_gone
-from prox_assets.lake.storage.storage.storage import STALE_SECONDS, Storage
+from prox_assets.lake.storage.host import boot_name, process_is_gone
+from prox_assets.lake.storage.storage import STALE_SECONDS, Storage
 
 HEARTBEAT_SECONDS = 3.0
 TTL_SECONDS = 20.0

@@ -17,8 +17,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from prox_assets.lake.errors import LakeError, ReplacedTableError, RetryableLakeError
-from prox_assets.lake.storage.storage.host import boot_name, is_on_network, machine_name, process_is_gone
-from prox_assets.lake.storage.storage.store_file import StoreFile
+from prox_assets.lake.storage.host import boot_name, is_on_network, machine_name, process_is_gone
+from prox_assets.lake.storage.store_file import StoreFile
 
 # A local lake keeps unfinished files in this folder, apart from the finished ones, so that every `*.parquet` in a
 # table's folder is complete.

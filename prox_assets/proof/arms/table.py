@@ -17,7 +17,7 @@ from prox_assets.lake.errors import ReplacedTableError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.arms.lines import Span, cut
 from prox_assets.proof.documents import NOTES, DocumentNotes, footer_of
 from prox_assets.proof.errors import ProofError

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.settings import ExportSettings, FileFormat
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.tables import PLACE, RowWriter, read_rows, schema_of

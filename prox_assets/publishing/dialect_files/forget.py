@@ -8,8 +8,8 @@ import polars as pl
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.files import new_file, rows_of
 from prox_assets.publishing.dialect_files.manifest import ExportedShard, ExportManifest, counted
 from prox_assets.publishing.dialect_files.settings import ExportSettings

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.settings import ExportSettings
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import MANIFEST, Policy

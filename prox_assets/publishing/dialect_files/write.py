@@ -17,8 +17,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, export_of, record_export, url_of
 from prox_assets.lake.records.withdrawn import Withdrawn, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.programs.dialects.dialect import DIALECTS, Dialect
 from prox_assets.programs.expressing.express import Expressed, Fidelity, express, whole_document
 from prox_assets.publishing.dialect_files.files import SUFFIXES, Row, new_file, rows_of

@@ -8,7 +8,7 @@ from itertools import count
 
 from prox_assets import __version__
 from prox_assets.corpora.source import CorpusSource
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import ProgramsManifest

@@ -7,7 +7,7 @@ from contextlib import closing
 import polars as pl
 
 from prox_assets.lake.schemas import KEPT_OUTCOMES
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.counting import Counts
 from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest, corpora_of, sha256_of
 from prox_assets.publishing.programs.reading import read_programs

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prox_assets.lake.errors import LakeError
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.errors import ProgramsError
 
 MANIFEST = "manifest.json"

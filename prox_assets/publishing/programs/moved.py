@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.tables import READ_ROWS, UNMATCHED, UNUSED, Row
 
 _MEMORY = "512MB"

@@ -13,7 +13,7 @@ from prox_assets.corpora.errors import CorpusError, SourceUnavailableError
 from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.identity import fingerprint
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.executing import DifferentResultError, policy_of, refined_row
 from prox_assets.publishing.programs.manifest import ProgramsManifest

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.tables import PROGRAMS, Row, read_rows
 

@@ -12,7 +12,7 @@ from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.executing import DifferentResultError, policy_of, refined_row

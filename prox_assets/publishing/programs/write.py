@@ -15,7 +15,7 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.programs.compiled import compiled, published_policy
 from prox_assets.publishing.programs.counting import Counts

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.manifest import TokenManifest

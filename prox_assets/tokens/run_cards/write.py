@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.manifest import TokenManifest
 from prox_assets.tokens.run_cards.card import RunCard, make_card
 from prox_assets.tokens.run_cards.huggingface import trainer_files

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
+from prox_assets.lake.storage.storage import Storage
 
 HOSTS = ["example.org", "EXAMPLE.org.", "www.example.org", "straße.de", "strasse.de", "xn--mnchen-3ya.de", "MÜNCHEN.de"]
 HOSTS += ["example。org", "exam\tple.org", "user@example.org:80", "example.orgs", "[::1", ""]

@@ -9,12 +9,12 @@ import threading
 import time
 
 import pytest
-from prox_assets.lake.storage.storage.lease import Lease
-from prox_assets.lake.storage.storage.storage import TEMPORARY
 
 from prox_assets.lake.errors import LakeError, LeaseHeldError, LeaseLostError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.lease import Lease
+from prox_assets.lake.storage.storage import TEMPORARY
 from prox_assets_tests.lake.rows import STAMP
 from prox_assets_tests.lakes import lake_at
 
@@ -66,7 +66,7 @@ def test_a_waiting_run_gets_the_lease_when_the_first_is_done(lake):
 HOLD = """
 import sys, time
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.lease import Lease
+from prox_assets.lake.storage.lease import Lease
 with Lease(Lake(sys.argv[1]).storage, "pages", "doc_programs", "a", "run-0", heartbeat_seconds=0.1):
     print("held", flush=True)
     time.sleep(60)
@@ -167,7 +167,7 @@ def test_whoever_takes_a_lease_removes_what_the_dead_have_left(tmp_path):
 
 WRITE_AND_DIE = """
 import os, signal, sys
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 with Storage(sys.argv[1]).new_files(["t/file"]) as [temporary]:
     temporary.write_bytes(b"half of the ne")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import boto3
 import pytest
-from prox_assets.lake.storage.storage.host import is_on_network
-from prox_assets.lake.storage.storage.lease import Lease
 
 import benchmarks.chaos
 from prox_assets.lake.errors import LakeError, LeaseHeldError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.host import is_on_network
+from prox_assets.lake.storage.lease import Lease
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.shard_runs import write_pages
 

@@ -8,9 +8,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from prox_assets.lake.storage.storage.storage import TEMPORARY, Storage
 
 from prox_assets.lake.errors import LakeError, RetryableLakeError
+from prox_assets.lake.storage.storage import TEMPORARY, Storage
 
 
 @pytest.mark.parametrize("path", ["", ".", "/etc/passwd", "../other", "a/../../b", "a/..", "nul\x00"])
@@ -83,7 +83,7 @@ def test_a_reader_never_sees_a_torn_or_missing_file_while_it_is_replaced(tmp_pat
 
 WRITE_AND_HANG = """
 import sys, time
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 with Storage(sys.argv[1]).new_files(["t/file"]) as [temporary]:
     temporary.write_bytes(b"half of the ne")
     print("writing", flush=True)
@@ -128,7 +128,7 @@ def test_of_many_that_create_a_file_exactly_one_wins(lake):
 
 CREATE = """
 import sys
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 storage = Storage(sys.argv[1])
 sys.stdin.readline()
 print(sum(storage.create_exclusively(f"locks/{number}", b"x") for number in range(200)))

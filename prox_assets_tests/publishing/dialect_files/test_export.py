@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.corpora.document import text_hash
 from prox_assets.housekeeping.exported import forget, look_into_exports
@@ -18,6 +17,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import export_of
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.programs import DIALECTS
 from prox_assets.programs.expressing.express import run_alone
 from prox_assets.publishing.dialect_files.forget import documents_of, forget_documents, is_unfinished
@@ -262,7 +262,7 @@ def test_a_damaged_file_is_written_again(tmp_path):
 EXPORT_AND_DIE = """
 import os, signal, sys
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.settings import ExportSettings
 from prox_assets.publishing.dialect_files.write import export_programs
 def progress(done, total):

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.apply import REFUSALS, SUMMARY, apply_programs
 from prox_assets.publishing.programs.manifest import ProgramsManifest

@@ -4,12 +4,12 @@ import json
 
 import polars as pl
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.apply import apply_programs
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import refine

@@ -115,7 +115,7 @@ def test_programs_of_another_executor_are_refused(tmp_path):
 WRITE_AND_DIE = """
 import os, signal, sys
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.programs.write import write_programs
 def progress(done, total):
     if done == 2:

@@ -11,7 +11,6 @@ from time import sleep, time
 from typing import Any
 
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.connection import open_catalog
@@ -23,6 +22,7 @@ from prox_assets.lake.records import appended
 from prox_assets.lake.records.compute import KILLED, fold_compute, proof_folder, record_attempt
 from prox_assets.lake.resume import ResumeLedger, WindowCost
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.machine.processor import processor
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets_tests.lakes import lake_at

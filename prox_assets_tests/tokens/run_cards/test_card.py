@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import xxhash
-from prox_assets.lake.storage.storage.storage import Storage
 from pydantic import ValidationError
 
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.manifest import TokenizerNotes, TokenManifest, TokenShard
 from prox_assets.tokens.run_cards.card import RunCard, make_card

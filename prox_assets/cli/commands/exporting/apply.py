@@ -11,7 +11,7 @@ from prox_assets.cli.console import console, errors, fail, plain_errors, say
 from prox_assets.cli.options import ALL, number_or_all
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.machine.capacity import capacity
 from prox_assets.publishing.programs.applied import Applied
 from prox_assets.publishing.programs.apply import REFUSALS, SUMMARY, apply_programs

@@ -11,7 +11,7 @@ from prox_assets.cli.console import console, errors, fail, plain_errors, say
 from prox_assets.cli.options import LakeOption
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.manifest import ExportManifest
 from prox_assets.publishing.dialect_files.settings import (
     DIALECTS_OF_EXPORTS,

@@ -11,7 +11,7 @@ from prox_assets.cli.console import console, fail, plain_errors, say, warn
 from prox_assets.cli.options import LakeOption
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import export_of
-from prox_assets.lake.storage.storage.storage import Storage
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.pretraining.presets import PRESETS
 from prox_assets.stages.settings import described
 from prox_assets.tokens.folder import read_manifest

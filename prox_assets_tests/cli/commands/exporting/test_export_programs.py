@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from prox_assets.lake.storage.storage.storage import Storage
 from typer.testing import CliRunner
 
 from prox_assets.cli import app
+from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.manifest import ExportManifest
 from prox_assets_tests.catalog.lives import all_fates
 
