@@ -78,12 +78,14 @@ class Apart:
         missing_elsewhere: Another corpus has no document from that row.
         other_text: Another corpus has another text or file there.
         examples: Some of them.
-        characters: Characters of all its documents that were read, matched or not.
+        documents: All its documents that were read, matched or not.
+        characters: Their characters.
     """
 
     missing_elsewhere: int = 0
     other_text: int = 0
     examples: list[str] = field(default_factory=list)
+    documents: int = 0
     characters: int = 0
 
     def note(self, document: "_Document") -> None:
@@ -220,6 +222,7 @@ def _documents(lake: Lake, of: RefinedShard, counts: Apart, *, with_text: bool) 
             )
         doc_id, source_file, row, text_hash, *rest = document
         _, outcome, reason, before, after = judged
+        counts.documents += 1
         counts.characters += before
         text = next(iter(texts.of(row)), None)
         kept = Outcome(outcome) in KEPT_OUTCOMES

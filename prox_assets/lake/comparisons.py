@@ -33,14 +33,19 @@ def forget_comparisons(lake: Lake, corpus: str) -> None:
         LakeError: The lake cannot be read or written.
     """
     for name in lake.storage.list_folders(COMPARISONS):
-        if corpus in _corpora_of(lake, name, corpus):
+        if corpus in (compared_corpora(lake, name) or [corpus]):
             for file in (PAGE, NUMBERS):
                 lake.storage.remove(comparison_path(name, file))
 
 
-def _corpora_of(lake: Lake, name: str, otherwise: str) -> list[str]:
+def compared_corpora(lake: Lake, name: str) -> list[str] | None:
+    """Return the corpora of a written comparison, whichever release wrote it; None if there is none to read.
+
+    Raises:
+        LakeError: The lake cannot be read.
+    """
     numbers = lake.storage.read_bytes(comparison_path(name, NUMBERS))
     try:
         return list(json.loads(numbers or b"")["corpora"])
     except (ValueError, TypeError, KeyError):
-        return [otherwise]
+        return None

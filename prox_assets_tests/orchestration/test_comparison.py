@@ -54,6 +54,9 @@ def test_shows_numbers_a_link_and_a_preview(tmp_path: Path, instance: dg.Dagster
     assert "| one | two | 75% | 0.00 | 85.7% | 0.70 |" in str(shown["preview"].value)
     page = (lake.storage.read_bytes("_comparisons/web/index.html") or b"").decode()
     assert 'href="http://localhost:3001/compare/web_one,web_two,web_three/documents/' in page
+    other = run(lake, instance, corpora=[*CORPORA[:2]])
+    [failure] = [event for event in other.all_events if event.is_step_failure]
+    assert "compares other corpora (web_one, web_two, web_three)" in str(failure.step_failure_data.user_failure_data)
     again = materialization(run(lake, instance), "web", "comparison")
     assert again.tags["dagster/data_version"] == event.tags["dagster/data_version"]  # type: ignore[index]
 

@@ -9,7 +9,7 @@ from prox_assets.browser import links
 from prox_assets.comparison.compare import compare
 from prox_assets.comparison.contents import Comparison
 from prox_assets.comparison.page import LinkOf, failures, no_link, plain, plain3, short_names
-from prox_assets.comparison.write import write_comparison
+from prox_assets.comparison.write import require_own_name, write_comparison
 from prox_assets.monitoring.report.page import number, percent
 from prox_assets.orchestration.automation import whole_condition
 from prox_assets.orchestration.comparison import RefinerComparisonSettings
@@ -44,6 +44,7 @@ def build_comparison(settings: RefinerComparisonSettings) -> dg.AssetsDefinition
         die_with_run_worker()
         opened = lake.open()
         with no_retry_when_useless():
+            require_own_name(opened, settings.compared)
             found = compare(opened, settings.compared)
             place = write_comparison(opened, found, _links(settings.browser_url))
         page = links.refiners(settings.name, settings.browser_url) if settings.browser_url else place
