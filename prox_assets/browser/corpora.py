@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import duckdb
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -94,7 +95,7 @@ def corpus_page(request: Request) -> Response:
         request,
         "corpus.html",
         corpus=corpus,
-        others=[name for name in browser.lake.corpora() if name != corpus],
+        others=_comparable(browser.lake, corpus),
         totals=found[0] if found else None,
         shards=[(row, _state(browser.lake, corpus, row["shard"])) for row in rows],
         drifted=drifted,
@@ -104,6 +105,21 @@ def corpus_page(request: Request) -> Response:
         following=rows[-1]["shard"] if more else None,
         has_report=browser.lake.storage.exists(report_path(corpus)),
     )
+
+
+def _comparable(lake: Lake, corpus: str) -> list[str]:
+    """Return the other corpora over the same raw files; all others if a damaged file keeps that from being told."""
+    names = lake.corpora()
+    try:
+        return ask_catalog(
+            lake,
+            lambda con: shard_queries.corpora_over_the_same_files(con, corpus),
+            names,
+            [Table.SHARDS],
+            columns=("corpus", "shard", "url"),
+        )
+    except (LakeError, duckdb.Error):
+        return [name for name in names if name != corpus]
 
 
 def shard_page(request: Request) -> Response:

@@ -181,6 +181,7 @@ def _summary(
         lines_removed=sums.total("lines_removed"),
         programs=counts.verdicts[side].total(),
         failures={verdict: counts.verdicts[side][verdict] for verdict in FAILURES},
+        rewrites_recorded=counts.rewrites[side],
     )
 
 

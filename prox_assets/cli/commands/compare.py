@@ -78,6 +78,8 @@ def compare(
             f"{', '.join(about_refining)}: that is about refining and belongs to --refiners; --corpora compares what "
             "is refined already"
         )
+    if labelled is not None and not labelled.exists():
+        raise fail(f"{labelled} does not exist")
     opened = Lake(lake)
     failed = False
     if refiners is not None:

@@ -70,11 +70,19 @@ def _shown(found: Comparison) -> dict[str, Any]:
         "shards_left_out": len(found.left_out),
         "documents": found.documents,
         "documents_unmatched": sum(of.documents for of in found.unmatched),
-        **({"lowest_kappa_of_documents": min(kappas)} if kappas else {}),
-        **({"lowest_share_of_removed_lines_in_common": min(jaccards)} if jaccards else {}),
-        **{f"words_kept/{of.corpus}": of.words_kept.value for of in found.refiners if of.words_kept.value is not None},
+        **({"lowest_kappa_of_documents": _rounded(min(kappas))} if kappas else {}),
+        **({"lowest_removed_in_common": _rounded(min(jaccards))} if jaccards else {}),
+        **{
+            f"words_kept/{of.corpus}": _rounded(of.words_kept.value)
+            for of in found.refiners
+            if of.words_kept.value is not None
+        },
         "preview": dg.MetadataValue.md(_preview(found)),
     }
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
 
 
 def _preview(found: Comparison) -> str:
