@@ -18,6 +18,8 @@ from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.queries.scope import Scope
+from prox_assets.comparison.contents import RefinerCost
+from prox_assets.comparison.costs import refined_with
 from prox_assets.lake.comparisons import comparisons
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
@@ -96,6 +98,7 @@ def corpus_page(request: Request) -> Response:
         "corpus.html",
         corpus=corpus,
         others=_comparable(browser.lake, corpus),
+        refined=_refined_with(browser.lake, corpus),
         totals=found[0] if found else None,
         shards=[(row, _state(browser.lake, corpus, row["shard"])) for row in rows],
         drifted=drifted,
@@ -105,6 +108,14 @@ def corpus_page(request: Request) -> Response:
         following=rows[-1]["shard"] if more else None,
         has_report=browser.lake.storage.exists(report_path(corpus)),
     )
+
+
+def _refined_with(lake: Lake, corpus: str) -> tuple[tuple[str, ...], RefinerCost] | None:
+    """Return refiners and cost; None if a file is damaged, which must not take the page away."""
+    try:
+        return refined_with(lake, corpus)
+    except LakeError:
+        return None
 
 
 def _comparable(lake: Lake, corpus: str) -> list[str]:

@@ -97,6 +97,7 @@ def test_the_first_page_shows_names_until_the_lake_is_read(lake):
 def test_a_corpus_shows_its_shards_with_state_and_counts(client):
     text = " ".join(parsed(client, links.corpus(CORPUS)).text.split())
     assert f"{SHARD} done 10" in text
+    assert re.search(r"Refined with [a-z][a-z, -]*\. Inference took less than 0.01 core-hours", text)
     nothing = parsed(client, f"{links.corpus(CORPUS)}?piece=nowhere").text
     assert "No shard has that in its name." in nothing
 
