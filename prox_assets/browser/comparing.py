@@ -3,8 +3,10 @@
 A shard has one refinement at a time, so every other refiner has a corpus of its own in the same lake.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from prox_assets.browser.corpora import WRITTEN_POLICY, browser_of, named_corpus
 from prox_assets.browser.filters import position_query, read_position
 from prox_assets.browser.reading import place_of
 from prox_assets.browser.templating import page
-from prox_assets.catalog.document_lists import list_differences
+from prox_assets.catalog.document_lists import in_common, list_differences
 from prox_assets.catalog.lookup import places_of_id
 from prox_assets.catalog.text_diff import DiffLine, Mark, diff_lines
 from prox_assets.catalog.trace.read import read_trace
@@ -25,6 +27,8 @@ from prox_assets.comparison.page import render, short_names
 from prox_assets.comparison.write import read_comparison
 from prox_assets.corpora.document import document_id
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import compared_corpora, comparisons
+from prox_assets.programs import EditStatus
 
 # Runs of lines on which all agree are folded, except for this many at either end.
 CONTEXT_LINES = 3
@@ -54,6 +58,14 @@ class Side:
     gap: str | None
 
 
+class Rewritten(NamedTuple):
+    """A rewrite that was recorded and not executed: the lines of its chunk, counted from 0, and its text."""
+
+    first: int
+    last: int
+    text: str
+
+
 @dataclass(frozen=True)
 class ComparedLine:
     """One raw line with what each refiner made of it.
@@ -62,16 +74,18 @@ class ComparedLine:
         text: The raw line.
         signs: For each side, what became of the line; None where it was kept as it is.
         changes: What sides made of it where that is neither keeping nor removing it, and lines that they put after it.
+        rewrites: Texts that sides would put in the place of the chunk that begins here; they were not executed.
     """
 
     text: str
     signs: tuple[str | None, ...]
     changes: tuple[tuple[Side, DiffLine], ...]
+    rewrites: tuple[tuple[Side, Rewritten], ...] = ()
 
     @property
     def differs(self) -> bool:
-        """Whether the refiners that kept the document did not all do the same to it."""
-        return bool(self.changes) or len({*self.signs} - {DROPPED, UNKNOWN}) > 1
+        """Whether the refiners that kept the document did not all do the same to it, or one wanted to rewrite it."""
+        return bool(self.changes or self.rewrites) or len({*self.signs} - {DROPPED, UNKNOWN}) > 1
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,7 @@ def comparison_page(request: Request) -> Response:
         browser_of(request).lake, first, second, read_position(request.query_params), only_one_keeps=only
     )
     query = {"only": "one-keeps" if only else ""}
+    is_whole = not found.after and not request.query_params.get("after")
     return page(
         request,
         "comparison.html",
@@ -97,6 +112,7 @@ def comparison_page(request: Request) -> Response:
         second=second,
         only=only,
         found=found,
+        common=in_common(browser_of(request).lake, first, second) if is_whole and not found.rows else None,
         following={**query, **position_query(found.after)} if found.after else None,
     )
 
@@ -119,6 +135,7 @@ def side_by_side_page(request: Request) -> Response:
         corpora=corpora,
         first=first,
         sides=sides,
+        written=[name for name in comparisons(lake) if {*corpora} <= {*(compared_corpora(lake, name) or ())}],
         groups=_groups(compared_lines(first.raw_text, sides), sides),
         signs=SIGNS,
     )
@@ -140,12 +157,15 @@ def compared_lines(raw: str, sides: Sequence[Side]) -> list[ComparedLine]:
     """Put what each refiner made of a raw text side by side, line by line."""
     signs: list[list[str | None]] = [[None] * len(sides) for _ in raw.split("\n")]
     changes: list[list[tuple[Side, DiffLine]]] = [[] for _ in signs]
+    rewrites: list[list[tuple[Side, Rewritten]]] = [[] for _ in signs]
     for place, side in enumerate(sides):
         trace = side.trace
         if trace is None or trace.outcome is None or side.gap is not None:
             for of_line in signs:
                 of_line[place] = UNKNOWN
             continue
+        for rewrite in _recorded(trace):
+            rewrites[rewrite.first].append((side, rewrite))
         number = 0
         for line in diff_lines(raw, trace.refined_text, trace.provenance):
             number = number if line.number is None else line.number
@@ -157,8 +177,16 @@ def compared_lines(raw: str, sides: Sequence[Side]) -> list[ComparedLine]:
                 if line.mark is not Mark.REMOVED:
                     changes[number].append((side, line))
     return [
-        ComparedLine(text, tuple(signs[number]), tuple(changes[number])) for number, text in enumerate(raw.split("\n"))
+        ComparedLine(text, tuple(signs[number]), tuple(changes[number]), tuple(rewrites[number]))
+        for number, text in enumerate(raw.split("\n"))
     ]
+
+
+def _recorded(trace: DocumentTrace) -> Iterator[Rewritten]:
+    for chunk in trace.chunks:
+        for edit in chunk.edits:
+            if edit.status == EditStatus.RECORDED:
+                yield Rewritten(chunk.line_start, chunk.line_end, json.loads(edit.arguments)["text"])
 
 
 def _groups(lines: Sequence[ComparedLine], sides: Sequence[Side]) -> list[ComparedGroup]:
@@ -199,7 +227,8 @@ def refiners_page(request: Request) -> Response:
             title=f"There is no comparison {name!r}",
             detail=f"Run: prox compare {name} --corpora A,B",
         )
-    return HTMLResponse(render(found, links.side_by_side), headers={"Content-Security-Policy": WRITTEN_POLICY})
+    shown = render(found, links.side_by_side, links.corpus, links.home())
+    return HTMLResponse(shown, headers={"Content-Security-Policy": WRITTEN_POLICY})
 
 
 ROUTES = (

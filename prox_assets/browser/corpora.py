@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import duckdb
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from prox_assets.catalog.queries import shard_lists as shard_queries
 from prox_assets.catalog.queries.counts import totals
 from prox_assets.catalog.queries.judgements import judgements_on
 from prox_assets.catalog.queries.scope import Scope
+from prox_assets.comparison.contents import RefinerCost
+from prox_assets.comparison.costs import refined_with
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.comparisons import comparisons
@@ -94,7 +97,8 @@ def corpus_page(request: Request) -> Response:
         request,
         "corpus.html",
         corpus=corpus,
-        others=[name for name in browser.lake.corpora() if name != corpus],
+        others=_comparable(browser.lake, corpus),
+        refined=_refined_with(browser.lake, corpus),
         totals=found[0] if found else None,
         shards=[(row, _state(browser.lake, corpus, row["shard"])) for row in rows],
         drifted=drifted,
@@ -104,6 +108,29 @@ def corpus_page(request: Request) -> Response:
         following=rows[-1]["shard"] if more else None,
         has_report=browser.lake.storage.exists(report_path(corpus)),
     )
+
+
+def _refined_with(lake: Lake, corpus: str) -> tuple[tuple[str, ...], RefinerCost] | None:
+    """Return refiners and cost; None if a file is damaged, which must not take the page away."""
+    try:
+        return refined_with(lake, corpus)
+    except LakeError:
+        return None
+
+
+def _comparable(lake: Lake, corpus: str) -> list[str]:
+    """Return the other corpora over the same raw files; all others if a damaged file keeps that from being told."""
+    names = lake.corpora()
+    try:
+        return ask_catalog(
+            lake,
+            lambda con: shard_queries.corpora_over_the_same_files(con, corpus),
+            names,
+            [Table.SHARDS],
+            columns=("corpus", "shard", "url"),
+        )
+    except (LakeError, duckdb.Error):
+        return [name for name in names if name != corpus]
 
 
 def shard_page(request: Request) -> Response:

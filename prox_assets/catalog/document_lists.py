@@ -16,7 +16,7 @@ from prox_assets.catalog.connection import ask_catalog, damage_named
 from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.catalog.queries import documents as queries
 from prox_assets.catalog.queries import shard_lists as shard_queries
-from prox_assets.catalog.queries.comparison import differing_documents
+from prox_assets.catalog.queries.comparison import differing_documents, have_a_document_in_common, unrefined_corpora
 from prox_assets.catalog.queries.documents import ANY, Position, Wanted
 from prox_assets.catalog.views import FEW_SHARDS, shard_views
 from prox_assets.lake.lake import Lake
@@ -127,6 +127,40 @@ def list_differences(
 
         found = _filled(shards, search, after, limit, seconds)
         return replace(found, rows=_with_openings(con, lake, first, found.rows))
+
+    with damage_named(lake, [first, second], queries.TABLES):
+        return ask_catalog(lake, question, [first, second], shard_queries.TABLES, columns=shard_queries.COLUMNS)
+
+
+@dataclass(frozen=True)
+class InCommon:
+    """What two corpora without a difference have in common.
+
+    Attributes:
+        unrefined: Those of the two of which nothing is refined yet.
+        documents: Whether they have any document in common.
+    """
+
+    unrefined: tuple[str, ...]
+    documents: bool
+
+
+def in_common(lake: Lake, first: str, second: str) -> InCommon:
+    """Return why two corpora may differ on nothing: it reads shards until it finds a document that both have.
+
+    Raises:
+        LakeError: A file is damaged; the message names it.
+    """
+
+    def question(con: "DuckDBPyConnection") -> InCommon:
+        unrefined = tuple(unrefined_corpora(con, [first, second]))
+        both = dict(shard_queries.shards_that_may_hold(con, second))
+        shards = [shard for shard, _ in shard_queries.shards_that_may_hold(con, first) if shard in both]
+        for start in range(0, len(shards), FEW_SHARDS):
+            _open(con, lake, [first, second], shards[start : start + FEW_SHARDS])
+            if have_a_document_in_common(con, first, second):
+                return InCommon(unrefined, documents=True)
+        return InCommon(unrefined, documents=False)
 
     with damage_named(lake, [first, second], queries.TABLES):
         return ask_catalog(lake, question, [first, second], shard_queries.TABLES, columns=shard_queries.COLUMNS)

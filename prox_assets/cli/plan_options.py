@@ -1,14 +1,16 @@
 """The options that describe a corpus and its refinement, and the plan that they make."""
 
 import re
-from collections.abc import Callable
-from inspect import signature
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import typer
 import yaml
 from pydantic import BaseModel, ValidationError
+from typer.models import ArgumentInfo
 
 from prox_assets.cli.console import fail
 from prox_assets.cli.options import PolicyOption, assignments, declare, policy_values
@@ -135,9 +137,38 @@ def planned(
 _OF_ONE_CORPUS = ("corpus", "refiner")
 
 
-def planned_with(**given: Any) -> Callable[[str, str], Planned]:  # noqa: ANN401 (options of `planned`)
+@dataclass(frozen=True)
+class PlanMaker:
+    """The options of `planned` but two; called with a corpus and its refiners, it makes the plan."""
+
+    given: Mapping[str, Any]
+
+    def __call__(self, corpus: str, refiner: str) -> Planned:
+        """Return the plan of a corpus; exits as `planned` does."""
+        return planned(corpus=corpus, refiner=refiner, **self.given)
+
+    def said(self) -> list[str]:
+        """Return the options that were given, as the command line spells them."""
+        return [
+            _spelled(option)
+            for option in signature(planned).parameters.values()
+            if self.given.get(option.name, option.default) not in (option.default, [])
+        ]
+
+
+def _spelled(option: Parameter) -> str:
+    """Return how the command line spells an option: INPUT, --window."""
+    _, info = get_args(option.annotation)
+    if isinstance(info, ArgumentInfo):
+        return str(info.metavar)
+    # In an annotation, typer takes the first name for the default until it makes the command.
+    names = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
+    return names[0] if names else f"--{option.name.replace('_', '-')}"
+
+
+def planned_with(**given: Any) -> PlanMaker:  # noqa: ANN401 (options of `planned`)
     """Take the options of `planned` but two; return what makes the plan of a corpus, given it and its refiners."""
-    return lambda corpus, refiner: planned(corpus=corpus, refiner=refiner, **given)
+    return PlanMaker(given)
 
 
 declare(planned_with, [each for each in signature(planned).parameters.values() if each.name not in _OF_ONE_CORPUS])

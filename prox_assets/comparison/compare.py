@@ -62,6 +62,10 @@ def compare(lake: Lake, settings: ComparisonSettings, progress: Progress = silen
             if pages is not None:
                 pages.add(documents)
         progress(done, len(shards.usable))
+    if not any(of.documents for of in apart):
+        raise ComparisonError(
+            f"there is nothing to compare: the input of {' and '.join(settings.corpora)} has no document"
+        )
     if not counts.total:
         raise ComparisonError(
             f"{' and '.join(settings.corpora)} are of different raw files: no row of theirs has the same text in all "
@@ -97,7 +101,7 @@ def _example(corpora: Sequence[str], apart: Sequence[Apart]) -> str:
     for corpus, counts in zip(corpora, apart, strict=True):
         if counts.examples:
             return f"{corpus} alone has {counts.examples[0]}"
-    return "they have no documents"
+    return "none has a counterpart"
 
 
 def _contents(
@@ -177,6 +181,7 @@ def _summary(
         lines_removed=sums.total("lines_removed"),
         programs=counts.verdicts[side].total(),
         failures={verdict: counts.verdicts[side][verdict] for verdict in FAILURES},
+        rewrites_recorded=counts.rewrites[side],
     )
 
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LEAST_CHARACTERS = 100_000
+"""With less raw text, cost is not told per 10^9 tokens or characters."""
+
 
 class _Contents(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,11 +45,17 @@ class RefinerSummary(_Contents):
     lines_removed: int = Field(description="Of these, lines that were removed.")
     programs: int = Field(description="Chunk programs that were judged.")
     failures: dict[str, int] = Field(description="Of these, programs by verdict: refused, cut_off, crashed, reverted.")
+    rewrites_recorded: int = Field(default=0, description="Rewrites in them that were recorded and not executed.")
 
     @property
     def documents(self) -> int:
         """All documents."""
         return sum(self.outcomes.values())
+
+    @property
+    def decided(self) -> int:
+        """Documents on which it did not fail."""
+        return self.documents - self.outcomes["quarantined"]
 
     @property
     def kept(self) -> int:
@@ -121,13 +130,18 @@ class RefinerCost(_Contents):
     raw_tokens: float | None = Field(description="Tokens of the raw text that was read; null without a count.")
     raw_characters: int
 
+    @property
+    def is_small(self) -> bool:
+        """Whether there is too little text to say what more would cost: what is spent once is most of the cost."""
+        return self.raw_characters < LEAST_CHARACTERS
+
     def per_billion_tokens(self, amount: float | None) -> float | None:
-        """Return an amount per 10^9 raw tokens; None where either is unknown."""
-        return None if amount is None or not self.raw_tokens else amount / self.raw_tokens * 1e9
+        """Return an amount per 10^9 raw tokens; None where either is unknown, or there is too little text."""
+        return None if amount is None or not self.raw_tokens or self.is_small else amount / self.raw_tokens * 1e9
 
     def per_billion_characters(self, amount: float | None) -> float | None:
-        """Return an amount per 10^9 raw characters; None where it is unknown."""
-        return None if amount is None or not self.raw_characters else amount / self.raw_characters * 1e9
+        """Return an amount per 10^9 raw characters; None where it is unknown, or there is too little text."""
+        return None if amount is None or self.is_small else amount / self.raw_characters * 1e9
 
 
 class LabelledScores(_Contents):

@@ -38,6 +38,24 @@ def refiner_costs(
     ]
 
 
+_LEVELS = (Table.DOC_PROGRAMS, Table.CHUNK_PROGRAMS)
+
+
+def refined_with(lake: Lake, corpus: str) -> tuple[tuple[str, ...], RefinerCost]:
+    """Return the names of the refiners whose programs a corpus has, and what inference on it cost in all.
+
+    A shard is asked for each refiner that ever worked on the corpus, so programs of no record have no name here.
+
+    Raises:
+        LakeError: A file of the table is damaged.
+    """
+    rows = attempts(lake, [corpus], [corpus]).filter(pl.col("refiner").is_not_null())
+    latest = rows.filter(pl.col("stage").is_in([*_LEVELS])).unique(["stage", "refiner"], keep="last")
+    infos = [lake.info(corpus, Table(stage), shard) for stage, shard in latest.select("stage", "shard").iter_rows()]
+    names = {(info.notes.get("refiner") or {}).get("name") for info in infos if info is not None}
+    return tuple(sorted(name for name in names if name)), _cost(corpus, rows, 0, None)
+
+
 def _cost(corpus: str, rows: pl.DataFrame, characters: int, tokens_per_character: float | None) -> RefinerCost:
     # Loading a model is no cost of the text. Where the time of the engine is not told apart, all of it counts.
     engine = pl.coalesce("engine_seconds", "seconds", pl.lit(0.0))

@@ -95,6 +95,7 @@ class Counts:
         documents: Documents by group, shape (GROUPS,).
         outcomes: Documents by outcome, for each refiner.
         verdicts: Chunk programs by verdict, for each refiner.
+        rewrites: Rewrites that were recorded and not executed, for each refiner.
         total: Documents.
         with_site: Documents whose site is known.
 
@@ -112,6 +113,7 @@ class Counts:
         self.documents = np.zeros(GROUPS)
         self.outcomes: list[Counter[Outcome]] = [Counter() for _ in range(refiners)]
         self.verdicts: list[Counter[str]] = [Counter() for _ in range(refiners)]
+        self.rewrites = [0] * refiners
         self.total = self.with_site = 0
 
     @property
@@ -133,6 +135,7 @@ class Counts:
         self.total += len(batch.documents)
         for side, (outcomes, verdicts) in enumerate(zip(self.outcomes, self.verdicts, strict=True)):
             outcomes.update(document.sides[side].outcome for document in batch.documents)
+            self.rewrites[side] += sum(document.sides[side].rewrites for document in batch.documents)
             verdicts.update(verdict for document in batch.documents for verdict in document.sides[side].verdicts)
         removed = batch.by_document(batch.removed)
         self.refiners[:, :, groups] += self._of_refiners(batch, removed) @ among

@@ -4,7 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prox_assets.comparison.contents import Comparison, Estimate, PairAgreement, RefinerSummary, Sample
+from prox_assets.comparison.contents import (
+    LEAST_CHARACTERS,
+    Comparison,
+    Estimate,
+    PairAgreement,
+    RefinerSummary,
+    Sample,
+)
 from prox_assets.lake.schemas import Outcome
 from prox_assets.monitoring.report import charts
 from prox_assets.monitoring.report.page import templates
@@ -33,12 +40,23 @@ class Matrix:
         return self.values.get((one, other)) or self.values.get((other, one))
 
 
-def render(comparison: Comparison, link_of: LinkOf = no_link) -> str:
+def no_page(_corpus: str) -> None:
+    """Return no address: nothing is known to serve pages of corpora."""
+
+
+def render(
+    comparison: Comparison,
+    link_of: LinkOf = no_link,
+    page_of: Callable[[str], str | None] = no_page,
+    home: str | None = None,
+) -> str:
     """Return the page as HTML.
 
     Args:
         comparison: What it says.
         link_of: Where a document is shown side by side.
+        page_of: Where a corpus is shown.
+        home: Where the lake is shown; a page that names it leads there.
     """
     samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in comparison.samples:
@@ -56,7 +74,10 @@ def render(comparison: Comparison, link_of: LinkOf = no_link) -> str:
             samples=samples,
             opened=SAMPLES_OPEN,
             link_of=link_of,
+            page_of=page_of,
+            home=home,
             failures=failures,
+            least_characters=LEAST_CHARACTERS,
             shade=shade,
             plain=plain,
             plain3=plain3,

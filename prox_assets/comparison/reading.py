@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from itertools import groupby, zip_longest
 from typing import Any
 
+import polars as pl
+
 from prox_assets.comparison.errors import ComparisonError
 from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
+from prox_assets.programs import EditStatus
 from prox_assets.proof.outcomes import RefinedShard, refined_shard
 from prox_assets.stages.run import StageError
 
@@ -45,6 +48,7 @@ class Refined:
         text_hash: Its hash, likewise.
         removed: Line ranges (first, last) that its programs removed, if it was kept.
         verdicts: The verdict on each of its chunk programs.
+        rewrites: How many rewrites its programs ask for that were recorded and not executed.
     """
 
     doc_id: str
@@ -55,6 +59,7 @@ class Refined:
     text_hash: str | None
     removed: tuple[tuple[int, int], ...]
     verdicts: tuple[str, ...]
+    rewrites: int = 0
 
     @property
     def kept(self) -> bool:
@@ -78,12 +83,14 @@ class Apart:
         missing_elsewhere: Another corpus has no document from that row.
         other_text: Another corpus has another text or file there.
         examples: Some of them.
-        characters: Characters of all its documents that were read, matched or not.
+        documents: All its documents that were read, matched or not.
+        characters: Their characters.
     """
 
     missing_elsewhere: int = 0
     other_text: int = 0
     examples: list[str] = field(default_factory=list)
+    documents: int = 0
     characters: int = 0
 
     def note(self, document: "_Document") -> None:
@@ -149,7 +156,7 @@ def _finished(lake: Lake, corpus: str, shard: str) -> RefinedShard:
             f"an earlier release executed shard {shard!r} of corpus {corpus}, and did not note which lines were "
             "removed: execute it again"
         )
-    for table in (Table.REFINED, Table.CHUNK_OUTCOMES):
+    for table in (Table.REFINED, Table.CHUNK_OUTCOMES, Table.EDITS):
         lake.require(corpus, table, shard, found.identity)
     return found
 
@@ -212,6 +219,7 @@ def _documents(lake: Lake, of: RefinedShard, counts: Apart, *, with_text: bool) 
     outcomes = _rows(lake, of, Table.OUTCOMES, ["doc_id", "outcome", "reason", "characters_before", "characters_after"])
     texts = _Aligned(_rows(lake, of, Table.REFINED, ["source_row", "text", "refined_hash"]))
     chunks = _Aligned(_rows(lake, of, Table.CHUNK_OUTCOMES, ["source_row", "verdict", "removed_lines"]))
+    rewrites = _Aligned(_recorded_rewrites(lake, of))
     for document, judged in zip_longest(documents, outcomes):
         if document is None or judged is None or document[0] != judged[0]:
             raise ComparisonError(
@@ -220,6 +228,7 @@ def _documents(lake: Lake, of: RefinedShard, counts: Apart, *, with_text: bool) 
             )
         doc_id, source_file, row, text_hash, *rest = document
         _, outcome, reason, before, after = judged
+        counts.documents += 1
         counts.characters += before
         text = next(iter(texts.of(row)), None)
         kept = Outcome(outcome) in KEPT_OUTCOMES
@@ -243,6 +252,7 @@ def _documents(lake: Lake, of: RefinedShard, counts: Apart, *, with_text: bool) 
                 for lines in program[2] or ()
             ),
             tuple(program[1] for program in programs),
+            len(rewrites.of(row)),
         )
         yield _Document(source_file, row, text_hash, refined, *rest)
 
@@ -252,6 +262,12 @@ def _rows(lake: Lake, of: RefinedShard, table: Table, columns: Sequence[str]) ->
     identity, execution = (of.documents, None) if is_input else (of.identity, of.execution)
     for frame in lake.frames(of.corpus, table, of.shard, columns, identity, execution):
         yield from frame.iter_rows()
+
+
+def _recorded_rewrites(lake: Lake, of: RefinedShard) -> Iterator[Row]:
+    columns = ["source_row", "status"]
+    for frame in lake.frames(of.corpus, Table.EDITS, of.shard, columns, of.identity, of.execution):
+        yield from frame.filter(pl.col("status") == EditStatus.RECORDED).iter_rows()
 
 
 class _Aligned:

@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from prox_assets.corpora.source import NAME_PATTERN
+
 SEED = 0
 SAMPLES = 2
 
-CorpusName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+CorpusName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 
 
 class ComparisonSettings(BaseModel):
@@ -18,7 +20,7 @@ class ComparisonSettings(BaseModel):
 
     name: CorpusName = Field(description="Name of the comparison, and of its folder in the lake.")
     corpora: tuple[CorpusName, ...] = Field(
-        min_length=2, description="Corpora that were refined from the same raw files, each by another refiner."
+        description="Corpora that were refined from the same raw files, each by another refiner."
     )
     labelled: Path | None = Field(
         default=None,
@@ -35,7 +37,9 @@ class ComparisonSettings(BaseModel):
 
     @field_validator("corpora")
     @classmethod
-    def _different(cls, corpora: tuple[str, ...]) -> tuple[str, ...]:
+    def _several_and_different(cls, corpora: tuple[str, ...]) -> tuple[str, ...]:
+        if len(corpora) < 2:
+            raise ValueError("name at least two refiners: each is compared with the others")
         doubled = sorted({name for name in corpora if corpora.count(name) > 1})
         if doubled:
             raise ValueError(f"{', '.join(doubled)} is named twice: a corpus is compared with others")

@@ -115,10 +115,14 @@ class SourceSettings(BaseModel):
         return self
 
 
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+"""What corpora, and what lies beside them in a lake, can be called."""
+
+
 class CorpusSource(SourceSettings):
     """A corpus's name and its raw files."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = Field(
+    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)] = Field(
         # Settings call it `corpus`, and so does an error about it then.
         validation_alias=AliasChoices("name", "corpus"),
         description="Name of the corpus: lower-case letters, digits and underscores. It is the prefix of the asset "

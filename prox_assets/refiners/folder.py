@@ -13,8 +13,9 @@ from prox_assets.refiners.cascade.settings import CascadeSettings
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import ModelFiles, find_classifier, model_folder
-from prox_assets.refiners.model.find import find_model
+from prox_assets.refiners.model.find import find_model, require_model
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.refiners.selector.file import kind_of
 from prox_assets.refiners.selector.open import find_selector
 
 REFINER_FILE = "refiner.json"
@@ -60,6 +61,26 @@ def refiner_files(config: RefinerConfig) -> ModelFiles | None:
         return found
     classifier = cascade_classifier(config)
     return replace(found, classifier=classifier.fingerprint(refiner_files(classifier)))
+
+
+def require_refiner(config: RefinerConfig) -> None:
+    """Look whether everything that a refiner needs is there, before work begins; weights are not hashed.
+
+    Raises:
+        RefinerError: Its files or its system message cannot be found or reached.
+    """
+    if config.kind == "rules" or config.model is None:
+        return
+    if config.kind == "classifier":
+        find_classifier(config.model)
+    elif config.kind == "selector":
+        kind_of(model_folder(config.model))
+    else:
+        # Message first: a model may have to be downloaded.
+        config.system_text()
+        if config.kind == "cascade":
+            require_refiner(cascade_classifier(config))
+        require_model(config.model, config.revision, config.subfolder)
 
 
 def cascade_classifier(config: RefinerConfig) -> RefinerConfig:

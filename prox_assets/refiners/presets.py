@@ -95,7 +95,8 @@ PRESETS: dict[str, RefinerPair] = {
 # Presets of models without a known address; `NAME=MODEL` gives it.
 UNADDRESSED: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
-        # Windows of about 12,000 tokens, and chunks of 1,024 with their template: as the papers say.
+        # RefineX's paper leaves open whether its windows of 12,000 are tokens or characters, and how far they overlap.
+        # DataOrchestra's has chunks of 1,024 tokens, to which the template is added here.
         "refinex": {"dialect": "refinex", "max_new_tokens": 4096, "max_prompt_tokens": 12_000},
         "dataorchestra-np": {"dialect": "dataorchestra-np", "max_new_tokens": 4096, "max_prompt_tokens": 1_100},
     }

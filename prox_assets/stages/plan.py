@@ -12,7 +12,7 @@ from prox_assets.engines.devices import devices_of
 from prox_assets.lake.identity import fingerprint
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
-from prox_assets.refiners.folder import LEVELS
+from prox_assets.refiners.folder import LEVELS, require_refiner
 from prox_assets.refiners.session import RefinerSession
 
 
@@ -63,6 +63,17 @@ class RefinementPlan(InferenceSettings):
     def refiner(self, level: Literal["doc", "chunk"]) -> RefinerConfig | None:
         """The refiner of a level; None keeps everything."""
         return self.refiners.doc if level == "doc" else self.refiners.chunk
+
+    def require_refiners(self) -> None:
+        """Look whether the files and system messages of all levels are there, before anything is read.
+
+        Raises:
+            RefinerError: Something is missing, and cannot be downloaded.
+        """
+        for level in LEVELS:
+            config = self.refiner(level)
+            if config is not None:
+                require_refiner(config)
 
     def engine_for(self, level: Literal["doc", "chunk"]) -> EngineConfig:
         """How the model of a level is run."""

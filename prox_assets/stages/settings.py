@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from prox_assets.corpora.source import CorpusSource, SourceSettings
+from prox_assets.corpora.source import NAME_PATTERN, CorpusSource, SourceSettings
 from prox_assets.engines.config import ENGINE_CONFIGS
 from prox_assets.monitoring.drift.settings import DriftSettings
 from prox_assets.programs import ExecutionPolicy
@@ -40,10 +40,10 @@ def items_of(error: ValidationError) -> list[ErrorDetails]:
 
 def described_item(item: ErrorDetails) -> str:
     """Describe one error of a validation error: the key as it was written, and what is wrong with it."""
-    if item["type"] == "string_pattern_mismatch" and item["loc"] == ("corpus",):
+    if item["type"] == "string_pattern_mismatch" and item.get("ctx", {}).get("pattern") == NAME_PATTERN:
+        use = "name a corpus" if item["loc"][0] in ("corpus", "corpora") else "be a name"
         return (
-            f"{item['input']!r} cannot name a corpus: use lower-case letters, digits and underscores, beginning with a "
-            "letter"
+            f"{item['input']!r} cannot {use}: use lower-case letters, digits and underscores, beginning with a letter"
         )
     if item["type"] == "extra_forbidden" and item["loc"] in MOVED:
         return MOVED[item["loc"]]

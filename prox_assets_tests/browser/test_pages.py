@@ -14,7 +14,8 @@ from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.report.write import write_report
 from prox_assets.stages.settings import WatchedCorpora, WatchSettings
 from prox_assets_tests.browser.lakes import ATTACK, CORPUS, SHARD, client_of, place_of_page, read_lake
-from prox_assets_tests.lakes import table_file
+from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
+from prox_assets_tests.lakes import lake_at, table_file
 
 
 class Parsed(HTMLParser):
@@ -96,6 +97,7 @@ def test_the_first_page_shows_names_until_the_lake_is_read(lake):
 def test_a_corpus_shows_its_shards_with_state_and_counts(client):
     text = " ".join(parsed(client, links.corpus(CORPUS)).text.split())
     assert f"{SHARD} done 10" in text
+    assert re.search(r"Refined with [a-z][a-z, -]*\. Inference took less than 0.01 core-hours", text)
     nothing = parsed(client, f"{links.corpus(CORPUS)}?piece=nowhere").text
     assert "No shard has that in its name." in nothing
 
@@ -198,6 +200,26 @@ def test_two_refiners_stand_side_by_side(lake, client):
     assert re.search(re.escape(removed) + r'</span><div class="texts"><div class="line" dir="auto">Home</div>', source)
     assert client.get(links.side_by_side((CORPUS, CORPUS), place.doc_id)).status_code == 404
     assert "no corpora nothing" in client.get(links.side_by_side((CORPUS, "nothing"), place.doc_id)).text
+
+
+def test_corpora_without_a_difference_say_why(tmp_path):
+    lake = lake_at(tmp_path / "lake")
+    refine_pages(lake, tmp_path / "raw", PAGES[:2])
+    refine_pages(lake, tmp_path / "raw", PAGES[:2], corpus="web_same")
+    refine_pages(lake, tmp_path / "elsewhere", (Page("of another file"),), corpus="other")
+    refine_pages(lake, tmp_path / "raw", PAGES[:2], corpus="web_new")
+    lake.storage.remove(lake.manifest_path("web_new", SHARD))
+    client = client_of(lake)
+    for second, said in (
+        ("web_same", "They do not differ on any document that both have refined."),
+        ("other", "They have no document in common"),
+        ("web_new", "web_new is not refined yet."),
+    ):
+        assert said in parsed(client, links.comparison(CORPUS, second)).text
+    led = parsed(client, links.corpus(CORPUS)).links
+    assert links.comparison(CORPUS, "web_same") in led
+    assert links.comparison(CORPUS, "web_new") in led
+    assert links.comparison(CORPUS, "other") not in led, "of other files"
 
 
 def test_a_document_that_one_drops_shows_what_the_other_removes(lake, client):

@@ -15,9 +15,9 @@ from prox_assets.catalog.compaction import Compacted, compact, coverage
 from prox_assets.lake.errors import ReplacedTableError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
+from prox_assets.lake.storage import lease as lease_module
 from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.lake.storage import lease as lease_module
 from prox_assets.lake.table_files import FileStamp, TableWriter
 from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard

@@ -117,7 +117,11 @@ def test_cost_is_that_of_the_compared_shards(found: Comparison) -> None:
     assert one.attempts == 2
     assert one.raw_characters == sum(map(len, TEXTS))
     assert one.raw_tokens is None, "no refiner has a tokenizer"
-    assert one.per_billion_characters(one.core_hours) == pytest.approx(one.core_hours / one.raw_characters * 1e9)
+    assert one.per_billion_characters(one.core_hours) is None, "too little text"
+    more = one.model_copy(update={"raw_characters": 200_000, "raw_tokens": 50_000.0})
+    assert more.per_billion_characters(1.0) == pytest.approx(5_000)
+    assert more.per_billion_tokens(1.0) == pytest.approx(20_000)
+    assert "100,000 characters of raw text, which is too few" in render(found)
     assert one.gpu_hours == 0
 
 
@@ -283,5 +287,6 @@ def test_tokens_are_those_of_the_given_tokenizer(lake: Lake, tmp_path: Path) -> 
     assert one.tokens_kept.value == pytest.approx(count(kept) / count(TEXTS))
     cost = found.costs[0]
     assert cost.raw_tokens == pytest.approx(count(TEXTS))
-    assert cost.per_billion_tokens(cost.core_hours) == pytest.approx(cost.core_hours / count(TEXTS) * 1e9)
+    many = cost.model_copy(update={"raw_characters": 1_000_000})
+    assert many.per_billion_tokens(1.0) == pytest.approx(1e9 / count(TEXTS))
     assert "tokens kept" in render(found)

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from prox_assets.browser import links
+from prox_assets.cli.views.comparison import print_comparison
 from prox_assets.comparison.contents import Comparison
 from prox_assets.comparison.page import render, short_names
 from prox_assets.comparison.write import read_comparison, write_comparison
@@ -20,6 +21,7 @@ from prox_assets_tests.browser.test_pages import Parsed
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.comparison.lakes import CORPORA, SHARD, TEXTS, compared, three_refiners
 from prox_assets_tests.lakes import LakeFile, lake_at
+from prox_assets_tests.stages.shard_runs import with_floor
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +68,18 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert not {c for c in source if not c.isprintable() and c != "\n"}
 
 
-def test_the_browser_leads_from_the_page_to_documents_side_by_side(client: TestClient) -> None:
+def test_the_browser_leads_from_the_page_to_documents_side_by_side(lake: Lake, client: TestClient) -> None:
     assert links.refiners("web") in Parsed(client.get("/").text).links
     answer = client.get(links.refiners("web"))
     assert "script-src" not in answer.headers["content-security-policy"]
     assert "sandbox" in answer.headers["content-security-policy"]
     led = [link for link in Parsed(answer.text).links if link.startswith("/compare/")]
     assert len(led) == 4
+    assert {"/", *map(links.corpus, CORPORA)} <= set(Parsed(answer.text).links)
     for address in led:
-        assert client.get(address).status_code == 200
+        back = Parsed(client.get(address).text).links
+        assert links.refiners("web") in back
+    assert links.comparison(*CORPORA[:2]) in client.get(links.side_by_side(CORPORA[:2], doc_id(lake, 0))).text
     assert client.get(links.refiners("nothing")).status_code == 404
 
 
@@ -105,6 +110,23 @@ def test_a_document_that_some_drop_or_fail_on_is_shown_whole(lake: Lake, client:
     failed = client.get(links.side_by_side(CORPORA, doc_id(lake, 4))).text
     assert "quarantined" in failed
     assert re.findall("[−±+×?]", row_of(failed, "last page")) == ["×"]
+
+
+def test_a_recorded_rewrite_is_counted_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lake = lake_at(tmp_path / "lake")
+    text = "menu\nabout <b>hills\nfooter"
+    written = "<rewrite>\n<extract>\nrm 1\n<rewrite>\nA new sentence <about> hills.\nAnd one more."
+    refine_pages(lake, tmp_path / "raw", (Page(text),), corpus="web_one")
+    refiners = with_floor(0.5, "rescraper")
+    refine_pages(lake, tmp_path / "raw", (Page(text, written),), corpus="web_two", refiners=refiners)
+    found = compared(lake, "web_one", "web_two")
+    assert [refiner.rewrites_recorded for refiner in found.refiners] == [0, 1]
+    assert "1 rewrite recorded, not executed" in Parsed(render(found)).text
+    print_comparison(found)
+    assert "executed" in capsys.readouterr().out
+    shown = client_of(lake).get(links.side_by_side(("web_one", "web_two"), doc_id(lake, 0, "web_one"))).text
+    assert "rewrite recorded, not executed: lines 1 to 3" in Parsed(shown).text
+    assert '<div class="line" dir="auto">A new sentence &lt;about&gt; hills.</div>' in shown
 
 
 def test_a_refiner_without_the_document_has_a_column_that_says_so(tmp_path: Path) -> None:

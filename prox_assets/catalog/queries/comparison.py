@@ -4,6 +4,7 @@ A shard has one refinement at a time, so a second refiner needs a second corpus 
 attached by the caller's connection).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,19 @@ def differences(con: "DuckDBPyConnection", first: str, second: str, limit: int =
         ORDER BY kept = kept_two, abs(characters_after - after_two) DESC, doc_id LIMIT ?
     """
     return con.sql(query, params=[first, second, first, second, limit]).pl()
+
+
+def have_a_document_in_common(con: "DuckDBPyConnection", first: str, second: str) -> bool:
+    """Tell whether any document of one corpus has the same source file, row and text as one of the other."""
+    document = "SELECT source_file, source_row, text_hash FROM documents WHERE corpus = ?"
+    query = f"SELECT 1 FROM ({document}) JOIN ({document}) USING (source_file, source_row, text_hash) LIMIT 1"
+    return con.sql(query, params=[first, second]).fetchall() != []
+
+
+def unrefined_corpora(con: "DuckDBPyConnection", corpora: Sequence[str]) -> list[str]:
+    """Return those of some corpora of which nothing is published; the catalog needs its view of manifests."""
+    found = con.sql(f"SELECT DISTINCT corpus FROM manifests WHERE {one_of('corpus', corpora)}").fetchall()
+    return [corpus for corpus in corpora if (corpus,) not in found]
 
 
 def differing_documents(

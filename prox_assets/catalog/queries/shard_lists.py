@@ -54,6 +54,16 @@ def listed_shards(
     return con.sql(query, params=[corpus, after, piece, corpus, limit]).pl()
 
 
+def corpora_over_the_same_files(con: "DuckDBPyConnection", corpus: str) -> list[str]:
+    """Return the other corpora that have a shard of the same name from the same raw file."""
+    query = """
+        SELECT DISTINCT b.corpus FROM shards a JOIN shards b
+            ON a.shard = b.shard AND a.url IS NOT DISTINCT FROM b.url
+        WHERE a.corpus = ? AND b.corpus <> ? ORDER BY 1
+    """
+    return [name for (name,) in con.sql(query, params=[corpus, corpus]).fetchall()]
+
+
 def shards_that_may_hold(
     con: "DuckDBPyConnection", corpus: str, outcomes: tuple[Outcome, ...] = (), edited: bool | None = None
 ) -> list[tuple[str, int | None]]:

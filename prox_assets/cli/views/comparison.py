@@ -6,7 +6,7 @@ from rich.text import Text
 
 from prox_assets.catalog.printable import printable
 from prox_assets.cli.console import console, say, warn
-from prox_assets.comparison.contents import Comparison
+from prox_assets.comparison.contents import LEAST_CHARACTERS, Comparison
 from prox_assets.comparison.page import failures, plain, plain3, short_names
 from prox_assets.monitoring.report.page import number, percent
 
@@ -25,6 +25,8 @@ def print_comparison(comparison: Comparison) -> None:
     shards = "shard" if comparison.shards == 1 else "shards"
     say(f"{comparison.name}: the same {comparison.documents:,} documents of {comparison.shards:,} {shards}")
     console.print(_refiners(comparison))
+    if any(cost.is_small for cost in comparison.costs):
+        say(f"fewer than {LEAST_CHARACTERS:,} characters of raw text are too few to tell hours per 10^9")
     console.print(_pairs(comparison))
     if len(comparison.pairs) > PAIRS:
         say(f"and {len(comparison.pairs) - PAIRS} more pairs; the page has them all")
@@ -40,20 +42,27 @@ def _refiners(comparison: Comparison) -> Table:
     table = _table("refiner")
     columns = ["documents kept", "edited", "words kept", *(["tokens kept"] if comparison.tokenizer else [])]
     columns += ["lines removed", *(f"word F1, {regime}" for regime in regimes), "failures"]
+    has_rewrites = any(refiner.rewrites_recorded for refiner in comparison.refiners)
+    columns += ["rewrites recorded, not executed"] if has_rewrites else []
     for column in (*columns, f"hours per 10^9 {'tokens' if in_tokens else 'characters'}"):
         table.add_column(column, justify="right")
+    if comparison.labelled and regimes:
+        raw = [plain3(comparison.labelled.raw[regime]) for regime in regimes]
+        before = columns.index(f"word F1, {regimes[0]}")
+        table.add_row("raw text", *[""] * before, *raw)
     for refiner, cost in zip(comparison.refiners, comparison.costs, strict=True):
         rate = cost.per_billion_tokens if in_tokens else cost.per_billion_characters
         hours = rate(cost.gpu_hours or cost.core_hours)
         cells = [
             percent(refiner.documents_kept.value),
-            f"{refiner.outcomes['kept_edited']:,}",
+            percent(refiner.outcomes["kept_edited"] / decided if (decided := refiner.decided) else None),
             percent(refiner.words_kept.value),
             *([percent(refiner.tokens_kept.value)] if refiner.tokens_kept else []),
             percent(refiner.lines_removed / refiner.lines if refiner.lines else None),
             *(plain3(scores[refiner.corpus, regime].word_f1.value) for regime in regimes),
             "; ".join(failures(refiner)) or "none",
-            f"{number(hours)} {'GPU' if cost.gpu_hours else 'core'}",
+            *([f"{refiner.rewrites_recorded:,}"] if has_rewrites else []),
+            "–" if hours is None else f"{number(hours)} {'GPU' if cost.gpu_hours else 'core'}",
         ]
         table.add_row(*map(Text, (printable(names[refiner.corpus]), *cells)))
     return table

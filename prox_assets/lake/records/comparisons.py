@@ -35,7 +35,9 @@ def forget_comparisons(lake: Lake, corpus: str) -> list[str]:
     Raises:
         LakeError: The lake cannot be read or written.
     """
-    forgotten = [name for name in lake.storage.list_folders(COMPARISONS) if corpus in _corpora_of(lake, name, corpus)]
+    forgotten = [
+        name for name in lake.storage.list_folders(COMPARISONS) if corpus in (compared_corpora(lake, name) or [corpus])
+    ]
     for name in forgotten:
         # The page first: without its numbers, nobody could tell what it shows.
         lake.storage.remove(comparison_path(name))
@@ -43,9 +45,14 @@ def forget_comparisons(lake: Lake, corpus: str) -> list[str]:
     return forgotten
 
 
-def _corpora_of(lake: Lake, name: str, otherwise: str) -> list[str]:
+def compared_corpora(lake: Lake, name: str) -> list[str] | None:
+    """Return the corpora of a written comparison, whichever release wrote it; None if there is none to read.
+
+    Raises:
+        LakeError: The lake cannot be read.
+    """
     numbers = lake.storage.read_bytes(comparison_path(name, NUMBERS))
     try:
         return list(json.loads(numbers or b"")["corpora"])
     except (ValueError, TypeError, KeyError):
-        return [otherwise]
+        return None

@@ -9,7 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -278,6 +278,12 @@ class Storage:
                 return
             finally:
                 self.fs.invalidate_cache()
+
+    def remove_empty_workspaces(self) -> None:
+        """Remove the folder of unfinished files if nothing is in it; only where nobody else writes at the time."""
+        if self.is_local:
+            with suppress(OSError):  # it is not there, or not empty
+                self._workspaces().rmdir()
 
     def remove_abandoned_temporaries(self) -> int:
         """Remove unfinished files of this machine's ended processes; return the number of folders removed."""

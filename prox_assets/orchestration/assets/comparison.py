@@ -9,7 +9,7 @@ from prox_assets.browser import links
 from prox_assets.comparison.compare import compare
 from prox_assets.comparison.contents import Comparison
 from prox_assets.comparison.page import LinkOf, failures, no_link, plain, plain3, short_names
-from prox_assets.comparison.write import write_comparison
+from prox_assets.comparison.write import require_own_name, write_comparison
 from prox_assets.monitoring.report.page import number, percent
 from prox_assets.orchestration.automation import whole_condition
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
@@ -44,6 +44,7 @@ def build_comparison(settings: RefinerComparisonSettings) -> dg.AssetsDefinition
         die_with_run_worker()
         opened = lake.open()
         with no_retry_when_useless():
+            require_own_name(opened, settings.compared)
             found = compare(opened, settings.compared)
             place = write_comparison(opened, found, _links(settings.browser_url))
         page = links.refiners(settings.name, settings.browser_url) if settings.browser_url else place
@@ -69,11 +70,19 @@ def _shown(found: Comparison) -> dict[str, Any]:
         "shards_left_out": len(found.left_out),
         "documents": found.documents,
         "documents_unmatched": sum(of.documents for of in found.unmatched),
-        **({"lowest_kappa_of_documents": min(kappas)} if kappas else {}),
-        **({"lowest_share_of_removed_lines_in_common": min(jaccards)} if jaccards else {}),
-        **{f"words_kept/{of.corpus}": of.words_kept.value for of in found.refiners if of.words_kept.value is not None},
+        **({"lowest_kappa_of_documents": _rounded(min(kappas))} if kappas else {}),
+        **({"lowest_removed_in_common": _rounded(min(jaccards))} if jaccards else {}),
+        **{
+            f"words_kept/{of.corpus}": _rounded(of.words_kept.value)
+            for of in found.refiners
+            if of.words_kept.value is not None
+        },
         "preview": dg.MetadataValue.md(_preview(found)),
     }
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
 
 
 def _preview(found: Comparison) -> str:

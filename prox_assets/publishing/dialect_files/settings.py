@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prox_assets.programs.expressing.choosing import MEANS
 
@@ -38,6 +38,13 @@ class ExportSettings(BaseModel):
         description="What to do with a document whose refined text no program of the dialect gives: keep the program "
         "that comes closest, leave the document out, or give up.",
     )
+
+    @field_validator("dialect", mode="before")
+    @classmethod
+    def _prox_is_canonical(cls, dialect: object) -> object:
+        if dialect == "prox":
+            raise ValueError("there is no export called prox: canonical is what the calls of ProX are written in")
+        return dialect
 
     def model_post_init(self, _context: object) -> None:
         """Refuse a layout that nobody reads."""

@@ -119,6 +119,7 @@ def export_programs(
         for file in {shard.file for shard in known.values()} - {shard.file for shard in entries}:
             folder.remove(file)
         folder.remove(UNFINISHED)
+        folder.remove_empty_workspaces()
     progress(len(keys), len(keys))
     return Exported(folder, manifest, written)
 
@@ -143,8 +144,8 @@ def _check_folder(lake: Lake, folder: Storage, name: str) -> ExportManifest | No
     before = export_of(lake, KIND, name)
     if before is not None and before.url != url_of(folder):
         raise ProgramsError(
-            f"export {name} was written to {before.url}, which withdrawals must reach: write it there again, or give "
-            "this one another name"
+            f"export {name} was written to {before.url}, which withdrawals must reach: write it there again (--to), "
+            "or give this one another name (--name)"
         )
     if before is None and folder.list_entries(""):
         raise ProgramsError(f"{folder.url} holds files that are no export {name} of this lake: choose an empty folder")

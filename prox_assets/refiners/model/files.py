@@ -77,12 +77,20 @@ def find_checkpoint(model: str, revision: str | None = None, subfolder: str | No
     Raises:
         RefinerError: The folder or model does not exist, the hub cannot be reached, or there are no usable files.
     """
+    return _with_hashes(*locate_checkpoint(model, revision, subfolder))
+
+
+def locate_checkpoint(model: str, revision: str | None = None, subfolder: str | None = None) -> tuple[Path, str | None]:
+    """Return the folder of a checkpoint whose files are all there, and its hub commit; nothing is hashed.
+
+    Arguments and errors are those of `find_checkpoint`.
+    """
     inside = _inside(subfolder)
     folder = model_folder(model) / inside
     if folder.is_dir():
         if revision is not None:
             raise RefinerError(f"{model} is a local folder, which has no revision: leave out revision={revision!r}.")
-        return _with_hashes(folder, None)
+        return _complete(folder), None
     if not HUB_ID.fullmatch(model):
         raise RefinerError(
             f"The model folder {folder} does not exist. Give the path of a folder with config.json, *.safetensors and "
@@ -90,7 +98,7 @@ def find_checkpoint(model: str, revision: str | None = None, subfolder: str | No
         )
     snapshot = _download(model, revision, inside)
     commit = snapshot.name if COMMIT_HASH.fullmatch(snapshot.name) else None
-    return _with_hashes(snapshot / inside, commit)
+    return _complete(snapshot / inside), commit
 
 
 def _inside(subfolder: str | None) -> PurePosixPath:
@@ -142,9 +150,9 @@ def find_classifier(place: str) -> ModelFiles:
     return ModelFiles(folder, None, hash_files([file]), tokenizer_hash="")
 
 
-def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
-    weights = sorted(file for pattern in WEIGHT_PATTERNS for file in folder.glob(pattern))
-    if not weights:
+def _complete(folder: Path) -> Path:
+    """Return a folder that has weights, a configuration and a tokenizer."""
+    if not _weights(folder):
         pickled = sorted(file.name for pattern in PICKLED_WEIGHTS for file in folder.glob(pattern))
         found = (
             f"only pickled weights ({', '.join(pickled)}), which can run code when loaded" if pickled else "no weights"
@@ -157,20 +165,31 @@ def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
         raise RefinerError(
             f"{folder} has weights but no config.json. Save it beside them: config.save_pretrained(folder)."
         )
-    tokenizer = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
-    if not tokenizer:
+    if not _named(folder, TOKENIZER_FILES):
         raise RefinerError(
             f"{folder} has no tokenizer files. Save them beside the weights: tokenizer.save_pretrained(folder)."
         )
-    configs = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
-    template = folder / CHAT_TEMPLATE_FILE
+    return folder
+
+
+def _with_hashes(folder: Path, revision: str | None) -> ModelFiles:
+    shape = hash_files([*_named(folder, CONFIG_FILES), *_weights(folder)])
+    template = _named(folder, (CHAT_TEMPLATE_FILE,))
     return ModelFiles(
         folder,
         revision,
-        hash_files([*configs, *weights]),
-        hash_files(tokenizer),
-        template_hash=hash_files([template]) if template.is_file() else None,
+        shape,
+        hash_files(_named(folder, TOKENIZER_FILES)),
+        template_hash=hash_files(template) if template else None,
     )
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(file for pattern in WEIGHT_PATTERNS for file in folder.glob(pattern))
+
+
+def _named(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def hash_files(files: list[Path]) -> str:

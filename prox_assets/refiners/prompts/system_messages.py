@@ -148,9 +148,17 @@ def read_published(message: ReleasedMessage, place: Path) -> str:
         RefinerError: It cannot be read, or it is another text.
     """
     file = place / message.path if place.is_dir() else place
+    if not file.exists():
+        raise RefinerError(
+            f"{place} is no checkout of {message.repository}: it has no {message.path}"
+            if place.is_dir()
+            else f"{place} does not exist: name the file {message.path} of {message.repository}, or a checkout of it"
+        )
     try:
         return message.of_file(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RefinerError(f"{file} is no text: it is not {message.path} of {message.repository}") from error
+    except OSError as error:
         raise RefinerError(f"{file} cannot be read: {error}") from error
     except RefinerError as error:
         raise RefinerError(f"{file}: {error}") from error

@@ -96,13 +96,15 @@ def read_labelled_pages(path: Path) -> Iterator[LabelledPage]:
     Raises:
         PagesError: The file cannot be read, a column is missing, or a page has a different number of labels and lines.
     """
+    if not path.exists():
+        raise PagesError(f"{path} does not exist")
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise PagesError(f"{path} cannot be read as Parquet: {error}") from error
+        raise PagesError(f"{path} cannot be read as Parquet ({error}): see docs/refiner-lab.md") from error
     missing = sorted(COLUMNS.keys() - set(file.schema_arrow.names))
     if missing:
-        raise PagesError(f"{path} lacks the columns {', '.join(missing)} of labelled pages")
+        raise PagesError(f"{path} lacks the columns {', '.join(missing)} of labelled pages: see docs/refiner-lab.md")
     for batch in file.iter_batches(BATCH_PAGES, columns=list(COLUMNS)):
         for row in batch.to_pylist():
             page = _page(row)

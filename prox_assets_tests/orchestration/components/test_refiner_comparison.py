@@ -49,11 +49,15 @@ def test_shows_numbers_a_link_and_a_preview(tmp_path: Path, instance: dg.Dagster
     event = materialization(result, "web", "comparison")
     shown = event.metadata
     assert (shown["refiners"].value, shown["documents"].value, shown["shards_left_out"].value) == (3, 5, 0)
-    assert shown["words_kept/web_one"].value == pytest.approx(16 / 23)
+    assert shown["words_kept/web_one"].value == pytest.approx(16 / 23, abs=1e-4)
+    assert len(str(shown["words_kept/web_one"].value)) <= len("0.1234")
     assert shown["page"].value == "http://localhost:3001/comparisons/web"
     assert "| one | two | 75% | 0.00 | 85.7% | 0.70 |" in str(shown["preview"].value)
     page = (lake.storage.read_bytes("_comparisons/web/index.html") or b"").decode()
     assert 'href="http://localhost:3001/compare/web_one,web_two,web_three/documents/' in page
+    other = run(lake, instance, corpora=[*CORPORA[:2]])
+    [failure] = [event for event in other.all_events if event.is_step_failure]
+    assert "compares other corpora (web_one, web_two, web_three)" in str(failure.step_failure_data.user_failure_data)
     again = materialization(run(lake, instance), "web", "comparison")
     assert again.tags["dagster/data_version"] == event.tags["dagster/data_version"]  # type: ignore[index]
 

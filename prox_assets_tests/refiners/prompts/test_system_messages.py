@@ -57,8 +57,12 @@ def test_a_whole_file_is_stripped_and_another_text_is_refused(tmp_path):
     with pytest.raises(RefinerError, match="not the system message of ultrax"):
         read_published(MESSAGE, file)
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(RefinerError, match="cannot be read"):
+    with pytest.raises(RefinerError, match=f"is no text: it is not {MESSAGE.path}"):
         read_published(MESSAGE, file)
+    with pytest.raises(RefinerError, match=f"is no checkout of {MESSAGE.repository}: it has no {MESSAGE.path}"):
+        read_published(MESSAGE, tmp_path)
+    with pytest.raises(RefinerError, match="nowhere does not exist: name the file"):
+        read_published(MESSAGE, tmp_path / "nowhere")
 
 
 def test_the_cache_holds_the_text_and_a_changed_one_is_refused(own_cache):

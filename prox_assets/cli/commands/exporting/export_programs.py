@@ -73,7 +73,10 @@ def export_programs(
     ] = "keep",
     with_text: Annotated[bool, typer.Option("--with-text", help="Write the original text beside the program.")] = False,
     name: Annotated[
-        str | None, typer.Option("--name", help="The lake's name for the export.", show_default="CORPUS-DIALECT")
+        str | None,
+        typer.Option(
+            "--name", help="The lake's name for the export.", show_default="CORPUS-DIALECT, CORPUS-DIALECT-released"
+        ),
     ] = None,
 ) -> None:
     """Write what refining did to each document as one program in the dialect of another refiner, for its tools.
@@ -99,7 +102,7 @@ def export_programs(
     try:
         with progress_on(errors) as report:
             progress = report("export", corpus)
-            done = write(Lake(lake), settings, Storage(to), name or f"{corpus}-{dialect}", shard, progress=progress)
+            done = write(Lake(lake), settings, Storage(to), name or _name(settings), shard, progress=progress)
     except KeyboardInterrupt:
         say("stopped; finished shards are kept, and the same command resumes here")
         raise typer.Exit(130) from None
@@ -107,6 +110,12 @@ def export_programs(
     if not done.written:
         say("everything was current; nothing was written")
     say(f"programs: {done.folder.url}")
+
+
+def _name(settings: ExportSettings) -> str:
+    """Return the name of an export that was given none: layouts of a dialect are exports of their own."""
+    suffix = "" if settings.layout == "plain" else f"-{settings.layout}"
+    return f"{settings.corpus}-{settings.dialect}{suffix}"
 
 
 def _show(manifest: ExportManifest) -> None:

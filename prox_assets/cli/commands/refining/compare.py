@@ -1,6 +1,6 @@
 """`prox compare`: several refiners on the same raw files, refined already or refined here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +11,16 @@ from pydantic import ValidationError
 from prox_assets.browser import links
 from prox_assets.cli.console import errors, fail, plain_errors, say
 from prox_assets.cli.options import LakeOption, sharing
-from prox_assets.cli.plan_options import Planned, corpus_name, planned_with
+from prox_assets.cli.plan_options import PlanMaker, corpus_name, planned_with
 from prox_assets.cli.refining import print_errors, refine_planned, rejected_whole
 from prox_assets.cli.views.comparison import print_comparison
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.comparison.compare import compare as compare_corpora
 from prox_assets.comparison.page import LinkOf, no_link
 from prox_assets.comparison.settings import SAMPLES, SEED, ComparisonSettings
-from prox_assets.comparison.write import write_comparison
+from prox_assets.comparison.write import require_own_name, write_comparison
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.settings import described
+from prox_assets.stages.settings import described_item, items_of
 from prox_assets.training.data.pages import PagesError
 
 
@@ -31,7 +31,7 @@ def _said(setting: str) -> str | None:
 @sharing(planned_with)
 @plain_errors()
 def compare(
-    plan_for: Callable[[str, str], Planned],
+    plan_for: PlanMaker,
     name: Annotated[str, typer.Argument(metavar="NAME", help=_said("name"))],
     corpora: Annotated[
         str | None,
@@ -60,6 +60,9 @@ def compare(
             "--browser", metavar="URL", help="Where `prox browse` serves this lake; the page then links there."
         ),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a comparison of other corpora that has this name.")
+    ] = False,
 ) -> None:
     """Compare refiners on the same raw files: what each keeps, how far they agree, what each costs, where they differ.
 
@@ -69,20 +72,32 @@ def compare(
     """
     if (corpora is None) == (refiners is None):
         raise fail("give --corpora with what is refined already, or INPUT and --refiners with what to refine first")
-    if corpora is not None and limit is not None:
-        raise fail("--limit is about refining: it belongs to --refiners")
+    about_refining = [*plan_for.said(), *(["--limit"] if limit is not None else [])]
+    if corpora is not None and about_refining:
+        raise fail(
+            f"{', '.join(about_refining)}: that is about refining and belongs to --refiners; --corpora compares what "
+            "is refined already"
+        )
+    if labelled is not None and not labelled.exists():
+        raise fail(f"{labelled} does not exist")
     opened = Lake(lake)
     failed = False
     if refiners is not None:
-        planned = {corpus: plan_for(corpus, refiner) for corpus, refiner in _named(name, refiners)}
-        settings = _settings(name, tuple(planned), labelled, tokenizer, samples, seed)
-        for corpus, given in planned.items():
-            say(f"{corpus}: refined with {given.plan.refiners.name}")
-            result = refine_planned(opened, given, limit)
-            print_errors(result)
-            failed |= bool(result.errors or rejected_whole(result))
+        named = dict(_named(name, refiners))
+        settings = _settings(name, tuple(named), labelled, tokenizer, samples, seed)
+        planned = {corpus: plan_for(corpus, refiner) for corpus, refiner in named.items()}
+        for given in planned.values():
+            given.plan.require_refiners()
     else:
+        planned = {}
         settings = _settings(name, tuple(_parts(corpora or "")), labelled, tokenizer, samples, seed)
+    if not replace:
+        require_own_name(opened, settings)
+    for corpus, given in planned.items():
+        say(f"{corpus}: refined with {given.plan.refiners.name}")
+        result = refine_planned(opened, given, limit)
+        print_errors(result)
+        failed |= bool(result.errors or rejected_whole(result))
     try:
         with progress_on(errors) as report:
             found = compare_corpora(opened, settings, report("compare", name))
@@ -103,7 +118,8 @@ def _settings(
             name=name, corpora=corpora, labelled=labelled, tokenizer=tokenizer, samples=samples, seed=seed
         )
     except ValidationError as error:
-        raise fail(described(error)) from error
+        # Names of corpora follow from the comparison's name, which comes first.
+        raise fail(described_item(items_of(error)[0])) from error
 
 
 def _named(name: str, refiners: str) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,9 @@ def refine(
     Exits with 1 if an input cannot be read or a shard fails; the other shards are finished all the same.
     """
     opened = Lake(lake)
-    result = refine_planned(opened, given, limit, _processes(given.plan, workers, gpus))
+    processes = _processes(given.plan, workers, gpus)
+    given.plan.require_refiners()
+    result = refine_planned(opened, given, limit, processes)
     _print_result(opened, given.plan.corpus, result)
     if result.errors or rejected_whole(result):
         raise typer.Exit(1)

@@ -44,11 +44,17 @@ def test_files_for_the_released_tools_of_a_dialect(options, tmp_path):
     prox(*options, "--dialect", "ultrax", "--to", tmp_path / "export", "--layout", "released")
     [file] = (tmp_path / "export").glob("*.parquet")
     assert {"original", "model_output"} < set(pl.read_parquet(file).columns)
+    assert not (tmp_path / "export" / "_tmp").exists()
+    prox(*options, "--dialect", "ultrax", "--to", tmp_path / "plain")
+    moved = prox(*options, "--dialect", "ultrax", "--to", tmp_path / "moved", expected=1)
+    assert "write it there again (--to), or give this one another name (--name)" in " ".join(moved.split())
 
 
 def test_errors_that_name_the_remedy(options, tmp_path):
     to = ("--to", tmp_path / "export")
     assert "canonical" in prox(*options, "--dialect", "latin", *to, expected=1)
+    said = " ".join(prox(*options, "--dialect", "prox", *to, expected=1).split())
+    assert "canonical is what the calls of ProX are written in" in said
     assert "no tool" in prox(*options, "--dialect", "refinex", "--layout", "released", *to, expected=1)
     refused = prox(*options, "--dialect", "dataorchestra-np", "--inexact", "fail", *to, expected=1)
     assert "--inexact keep" in refused

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from prox_assets.comparison.write import read_comparison
-from prox_assets.lake.records.comparisons import comparisons
+from prox_assets.lake.records.comparisons import compared_corpora, comparisons
 from prox_assets.lake.schemas import Table
 from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
 from prox_assets_tests.comparison.lakes import CORPORA, three_refiners
@@ -68,11 +68,18 @@ def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
     lake = three_refiners(tmp_path)
     for arguments, text in (
         ((), "give --corpora with what is refined already"),
-        (("--corpora", "web_one"), "corpora"),
+        (("--corpora", "web_one"), "name at least two refiners"),
+        (("--refiners", "rules"), "name at least two refiners"),
+        (("--corpora", "Web_one,web_two"), "'Web_one' cannot name a corpus: use lower-case letters, digits"),
+        (("raw.jsonl", "--corpora", "web_one,web_two"), "INPUT: that is about refining and belongs to --refiners"),
+        (("--corpora", "web_one,web_two", "--window", "9", "--policy", "on_empty=drop"), "--policy, --window: that is"),
+        (("raw.jsonl", "--refiners", "rules,ultrax=nofolder"), "system message that ultrax was tuned with is not on"),
+        (("raw.jsonl", "--refiners", "rules,refinex=nofolder"), "model folder nofolder does not exist"),
         (("--corpora", "web_one,web_one"), "web_one is named twice"),
         (("--corpora", "web_one,other"), "has no corpus other"),
-        (("--corpora", "web_one,web_two", "--limit", "3"), "it belongs to --refiners"),
-        (("--corpora", "web_one,web_two", "--labelled", str(tmp_path / "none.parquet")), "cannot be read as Parquet"),
+        (("--corpora", "web_one,web_two", "--limit", "3"), "--limit: that is about refining and belongs to --refiners"),
+        (("--corpora", "web_one,web_two", "--labelled", str(tmp_path / "none.parquet")), "none.parquet does not exist"),
+        (("--corpora", "web_one,web_two", "--labelled", __file__), "see docs/refiner-lab.md"),
         (("--corpora", "web_one,web_two", "--tokenizer", str(tmp_path)), "is no tokenizer"),
         (("raw.jsonl", "--refiners", "rules,a/rules"), "rename one"),
         (("--refiners", "rules,lines"), "name the raw files"),
@@ -80,6 +87,29 @@ def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
         said = one_line(prox("compare", "web", *arguments, "--lake", lake.url, expected=1))
         assert text in said, (arguments, said)
     assert comparisons(lake) == []
+    assert lake.corpora() == sorted(CORPORA), "nothing was read before a mistake was told"
+    said = one_line(prox("compare", "Web", "x.jsonl", "--refiners", "rules,lines", "--lake", lake.url, expected=1))
+    assert (
+        said == "error: 'Web' cannot be a name: use lower-case letters, digits and underscores, beginning with a letter"
+    )
+
+
+def test_an_input_without_documents_is_told_so(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path / "lake")
+    (tmp_path / "empty.jsonl").write_text("")
+    command = ("compare", "x", str(tmp_path / "empty.jsonl"), "--refiners", "rules,lines", "--lake", lake.url)
+    assert "the input of x_rules and x_lines has no document" in one_line(prox(*command, expected=1))
+
+
+def test_a_comparison_of_other_corpora_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    lake = three_refiners(tmp_path)
+    prox("compare", "web", "--corpora", "web_one,web_two", "--lake", lake.url)
+    prox("compare", "web", "--corpora", "web_two,web_one", "--samples", "0", "--lake", lake.url)
+    other = ("compare", "web", "--corpora", "web_one,web_three", "--lake", lake.url)
+    assert "compares other corpora (web_two, web_one)" in one_line(prox(*other, expected=1))
+    assert compared_corpora(lake, "web") == ["web_two", "web_one"]
+    prox(*other, "--replace")
+    assert compared_corpora(lake, "web") == ["web_one", "web_three"]
 
 
 def test_a_stale_corpus_is_named(tmp_path: Path) -> None:

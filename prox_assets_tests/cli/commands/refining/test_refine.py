@@ -397,3 +397,12 @@ def test_several_workers_refine_without_a_model_only(pages, lake):
     refused = one_line(prox("refine", pages, "--lake", lake, "--refiner", "bundled", "--workers", "2", expected=1))
     assert "error: --workers is for refiners without a model; bundled has one" in refused
     assert "--gpus spreads it over devices" in refused
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty"])
+def test_a_model_that_is_not_there_is_told_before_anything_is_read(tmp_path, pages, lake, folder):
+    (tmp_path / "empty").mkdir()
+    refiner = f"refinex={tmp_path / folder}"
+    said = one_line(prox("refine", pages, "--lake", lake, "--refiner", refiner, expected=1))
+    assert {"nowhere": "does not exist", "empty": "has no weights"}[folder] in said
+    assert not lake.exists()
