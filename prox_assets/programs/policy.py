@@ -52,8 +52,9 @@ class ExecutionPolicy:
         min_kept_share: Too little is left of an edited document if it is a smaller share of its non-whitespace
             characters (strict; see `on_empty`). 0.05 is the released executor's bound (threshold_2 = 0.95), which
             counts words.
-        min_kept_characters: Too little is left if it has fewer non-whitespace characters (strict). With 1 that is a
-            blank result; the released executor's FineWeb rule, more than ten words, is about 50 in English.
+        min_kept_characters: Too little is left if it has fewer non-whitespace characters (strict), those of
+            inserted lines not counted. With 1 that is a blank result or inserted lines alone, with 0 a blank result;
+            the released executor's FineWeb rule, more than ten words, is about 50 in English.
         whole_words: Skip matches of normalize that would cut a word or a number (strict).
         doc_keep_threshold: A scored document is kept if P(keep) is at least this.
         line_decision: Which scored lines are kept: "threshold" for those with a P(keep) of at least

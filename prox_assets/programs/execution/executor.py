@@ -177,7 +177,7 @@ def _too_little_left(before: str, after: str, inserted: int, policy: ExecutionPo
     if _visible_characters(after[: 2 * math.ceil(enough + inserted)]) >= enough + inserted:
         return None
     left = _visible_characters(after) - inserted
-    if left == 0:
+    if left == 0 and (policy.min_kept_characters or not inserted):  # 0: a page of inserted lines alone will do
         return Reason.NOTHING_LEFT
     if left < policy.min_kept_share * _visible_characters(before):
         return Reason.KEPT_SHARE_TOO_SMALL

@@ -394,10 +394,12 @@ class TestWhatIsKept:
         assert (refinement.text == PAGE) == (reason is not None)
 
     def test_a_page_of_which_only_inserted_lines_are_left_has_nothing_left(self):
-        refinement = run(f"remove_lines(0, 4)\n{self.NEW}")
+        program = f"remove_lines(0, 4)\n{self.NEW}"
+        refinement = run(program, min_kept_characters=1)
         assert (refinement.text, refinement.reason) == (PAGE, Reason.NOTHING_LEFT)
-        dropped = run(f"remove_lines(0, 4)\n{self.NEW}", on_empty="drop")
+        dropped = run(program, min_kept_characters=1, on_empty="drop")
         assert (dropped.outcome, dropped.reason) == (Outcome.DROPPED_BY_CHUNKS, Reason.NOTHING_LEFT)
+        assert run(program, min_kept_characters=0).reason is None, "unless the policy asks for none"
 
     def test_an_inserted_line_that_was_not_executed_takes_nothing_away(self):
         program = f'remove_lines(1, 1)\n{self.NEW}\n{self.NEW}\ninsert_line(1, "{"a" * 300}\\n", rank=1)'

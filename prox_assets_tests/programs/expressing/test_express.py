@@ -199,7 +199,7 @@ def test_what_is_left_unsaid_has_the_reason_of_what_was_done(dialect, page):
     ],
 )
 def test_lines_inserted_beside_blank_and_removed_ones(text, program, same):
-    policy = ExecutionPolicy(dialect="ultrax", min_kept_share=0.0)
+    policy = ExecutionPolicy(dialect="ultrax", min_kept_share=0.0, min_kept_characters=0)
     expressed, refined = said("ultrax", text, ((0, text.count("\n")), program), policy=policy)
     assert (expressed.program, expressed.text) == (same, refined)
 
