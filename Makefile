@@ -9,8 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Two at a time; what starts engines, Dagster's processes or a browser wants the machine for itself.
+# Two at a time. Those of the second kind start Dagster's processes or a browser, or train: they wait more than they
+# compute, and tests that share a deployment stay together. vLLM wants the machine for itself.
 LIGHT := not vllm and not slow and not browser
+WAITING := (slow or browser) and not vllm
 
 # glibc returns every large tensor's memory to the system and gets it anew: that was half of the processor time of a
 # training step (5.0 seconds a step with it, 3.1 without). It costs memory, 8 GB instead of 3.
@@ -32,7 +34,8 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
-	$(BIN)/python -m pytest -m 'not ($(LIGHT))'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(WAITING)'
+	$(BIN)/python -m pytest -m vllm
 
 trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
