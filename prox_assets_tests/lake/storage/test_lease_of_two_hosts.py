@@ -33,7 +33,7 @@ import errno, os, socket, sys, time
 name, url, like, log = sys.argv[1:5]
 ttl, wait = map(float, sys.argv[5:7])
 socket.gethostname = lambda: name
-from prox_assets.lake.storage.storage import lease, storage
+from prox_assets.lake.storage import lease, storage
 from prox_assets.lake.errors import LeaseHeldError
 STALE = 2.0
 if like == "nfs":
