@@ -121,7 +121,7 @@ def kappa_of(cells: Sequence[str]) -> Measure:
         cases = np.where(cases == 0, np.nan, cases)
         chance = first / cases * (second / cases) + (1 - first / cases) * (1 - second / cases)
         left = 1 - chance
-        # A rounding error of a resample is no disagreement.
+        # Where both always say the same, rounding would leave a tiny number to divide by.
         return (agreed(values) - chance) / np.where(left < 1e-12, np.nan, left)
 
     return measure

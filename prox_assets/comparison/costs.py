@@ -57,7 +57,7 @@ def refined_with(lake: Lake, corpus: str) -> tuple[tuple[str, ...], RefinerCost]
 
 
 def _cost(corpus: str, rows: pl.DataFrame, characters: int, tokens_per_character: float | None) -> RefinerCost:
-    # Loading a model is no cost of the text. Where the time of the engine is not told apart, all of it counts.
+    # Loading a model does not depend on the text, so it is left out. Rows without the engine's own time count whole.
     engine = pl.coalesce("engine_seconds", "seconds", pl.lit(0.0))
     gpu = core = 0.0
     for device, count, seconds in rows.select("device", "devices", engine).iter_rows():
