@@ -6,7 +6,11 @@ import dagster as dg
 import pytest
 
 from prox_assets import RefinerComparison
+from prox_assets.comparison.compare import compare
+from prox_assets.comparison.settings import ComparisonSettings
+from prox_assets.comparison.write import write_comparison
 from prox_assets.lake.lake import Lake
+from prox_assets.lake.records.comparisons import compared_corpora
 from prox_assets.orchestration.components.refiner_comparison import comparison_definitions
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.settings.comparison import RefinerComparisonSettings
@@ -55,11 +59,23 @@ def test_shows_numbers_a_link_and_a_preview(tmp_path: Path, instance: dg.Dagster
     assert "| one | two | 75% | 0.00 | 85.7% | 0.70 |" in str(shown["preview"].value)
     page = (lake.storage.read_bytes("_comparisons/web/index.html") or b"").decode()
     assert 'href="http://localhost:3001/compare/web_one,web_two,web_three/documents/' in page
-    other = run(lake, instance, corpora=[*CORPORA[:2]])
-    [failure] = [event for event in other.all_events if event.is_step_failure]
-    assert "compares other corpora (web_one, web_two, web_three)" in str(failure.step_failure_data.user_failure_data)
     again = materialization(run(lake, instance), "web", "comparison")
     assert again.tags["dagster/data_version"] == event.tags["dagster/data_version"]  # type: ignore[index]
+
+
+def test_takes_the_place_of_its_own_comparison_of_other_corpora_and_of_no_other(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    lake = three_refiners(tmp_path)
+    settings = ComparisonSettings(name="web", corpora=CORPORA)
+    write_comparison(lake, compare(lake, settings))
+    refused = run(lake, instance, corpora=[*CORPORA[:2]])
+    [failure] = [event for event in refused.all_events if event.is_step_failure]
+    assert "compares other corpora (web_one, web_two, web_three)" in str(failure.step_failure_data.user_failure_data)
+    assert compared_corpora(lake, "web") == [*CORPORA]
+    assert run(lake, instance).success
+    assert run(lake, instance, corpora=[*CORPORA[:2]]).success
+    assert compared_corpora(lake, "web") == [*CORPORA[:2]]
 
 
 def test_corpora_of_other_files_fail_without_retries(tmp_path: Path, instance: dg.DagsterInstance) -> None:
