@@ -12,11 +12,8 @@ on any number of processes. The folder must be one that all machines see.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +22,13 @@ import xxhash
 from prox_assets.compute.flops import training_flops
 from prox_assets.compute.parameters import count_parameters
 from prox_assets.proof.errors import ProofError
+from prox_assets.proof.pretraining.arguments import sequences_of_step, training_arguments
+from prox_assets.proof.pretraining.attempts import STARTED, Attempts
 from prox_assets.proof.pretraining.blocks import Blocks, collate, stream_hash
 from prox_assets.proof.pretraining.models import (
     device_name,
     find_pretrained,
     initial_model,
-    multiplies_bfloat16,
     pretrained_model,
 )
 from prox_assets.proof.pretraining.recipes import LlamaModel
@@ -49,9 +47,7 @@ CURVE = "curve"
 
 # Raise this when the same settings and tokens give another model.
 _VERSION = 1
-_LOG_STEPS = 10
 _AVERAGE = "average"
-_STARTED = "started.json"
 _UNIMPORTANT = {"name", "seeds", "arms", "tokens", "checkpoint_steps", "curve", "preset"}
 
 
@@ -97,12 +93,12 @@ def train_llama(
     finished = read_result(folder)
     if finished is not None and finished.identity == identity:
         return finished
-    arguments = _arguments(run, model, folder, steps)
+    arguments = training_arguments(run, model, folder, steps)
     processes = _Processes()
     if processes.main:
-        _Attempts.open(folder, identity)
+        Attempts.open(folder, identity)
     processes.wait()
-    attempts = _Attempts(folder, writes=processes.main)
+    attempts = Attempts(folder, writes=processes.main)
     whole = remove_torn_checkpoints(folder) if processes.main else {}
     processes.wait()
     whole = whole or checkpoints_in(folder)
@@ -113,7 +109,7 @@ def train_llama(
         _fit(
             llama,
             model,
-            Blocks(stream, model.context, steps * _sequences(model)),
+            Blocks(stream, model.context, steps * sequences_of_step(model)),
             arguments,
             newest,
             progress,
@@ -196,84 +192,6 @@ def _ids_of_text(tokenizer: Any) -> int:  # noqa: ANN401 (transformers has sever
     return max(number for number in tokenizer.get_vocab().values() if number not in unused) + 1
 
 
-def _sequences(model: LlamaModel) -> int:
-    return model.batch_tokens // model.context
-
-
-def _processes_there() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def _arguments(run: ModelRun, model: LlamaModel, folder: Path, steps: int) -> TrainingArguments:
-    import torch
-    from transformers import TrainingArguments
-
-    gpu = torch.cuda.is_available()
-    processes = _processes_there()
-    share, rest = divmod(_sequences(model), processes)
-    if rest or not share:
-        raise ProofError(
-            f"model {model.name}: {_sequences(model)} sequences of a step cannot be divided among {processes} "
-            "processes: choose another batch_tokens or number of processes"
-        )
-    micro = max(size for size in range(1, min(model.micro_batch, share) + 1) if share % size == 0)
-    final = model.final_learning_rate / model.learning_rate
-    schedules = {
-        "cosine": ("cosine_with_min_lr", {"min_lr_rate": final}),
-        "warmup_stable_decay": (
-            "warmup_stable_decay",
-            {
-                "num_decay_steps": max(1, round(model.decay * steps / model.stop)),
-                "decay_type": "linear",
-                "min_lr_ratio": final,
-            },
-        ),
-    }
-    schedule, options = schedules[model.schedule]
-    fsdp = model.distributed == "fsdp" and processes > 1
-    return TrainingArguments(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=share // micro,
-        train_sampling_strategy="sequential",
-        optim="adamw_torch_fused",
-        learning_rate=model.learning_rate,
-        adam_beta1=model.betas[0],
-        adam_beta2=model.betas[1],
-        weight_decay=model.weight_decay,
-        max_grad_norm=model.clip,
-        lr_scheduler_type=schedule,
-        lr_scheduler_kwargs=options,
-        warmup_steps=model.warmup_steps,
-        bf16=model.dtype == "bfloat16" or (model.dtype == "auto" and multiplies_bfloat16()),
-        use_cpu=not gpu,
-        ddp_backend=None if gpu or processes == 1 else "gloo",
-        fsdp=True if fsdp else None,  # pyright: ignore[reportArgumentType] - the string is the older form
-        fsdp_config=_fsdp(model) if fsdp else None,
-        logging_steps=_LOG_STEPS,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=model.checkpoint_steps,
-        save_total_limit=2,
-        seed=run.seed,
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        log_level="error",
-    )
-
-
-def _fsdp(model: LlamaModel) -> dict[str, Any]:
-    return {
-        "version": 2,
-        "reshard_after_forward": model.fsdp.reshard_after_forward,
-        "activation_checkpointing": model.fsdp.activation_checkpointing,
-        "cpu_offload": model.fsdp.cpu_offload,
-    }
-
-
 def _curve_steps(model: LlamaModel, steps: int) -> set[int]:
     return {round(share * steps) for share in model.curve} - {0, steps}
 
@@ -291,7 +209,7 @@ def _fit(
     arguments: TrainingArguments,
     newest: int | None,
     progress: Progress | None,
-    attempts: _Attempts,
+    attempts: Attempts,
 ) -> None:
     from transformers import PrinterCallback, Trainer, TrainerCallback
 
@@ -356,7 +274,7 @@ def _clear(folder: Path) -> None:
     for checkpoint in checkpoints_in(folder).values():
         shutil.rmtree(checkpoint)
     shutil.rmtree(folder / _AVERAGE, ignore_errors=True)
-    (folder / _STARTED).unlink(missing_ok=True)
+    (folder / STARTED).unlink(missing_ok=True)
 
 
 class _Processes:
@@ -370,44 +288,3 @@ class _Processes:
 
     def wait(self) -> None:
         self._state.wait_for_everyone()
-
-
-class _Attempts:
-    """The seconds of all attempts at a training, in a file that also says what was begun."""
-
-    def __init__(self, folder: Path, writes: bool) -> None:
-        self._path = folder / _STARTED
-        self._began = time.monotonic()
-        self._written = self._began
-        self._writes = writes
-        self._noted: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
-
-    @staticmethod
-    def open(folder: Path, identity: str) -> None:
-        """Make the folder ready: empty, unless the same training was begun in it."""
-        path = folder / _STARTED
-        try:
-            begun = json.loads(path.read_text(encoding="utf-8"))["identity"]
-        except (OSError, ValueError, KeyError):
-            begun = None
-        if begun == identity:
-            return
-        for entry in folder.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        _write(path, {"identity": identity, "seconds": 0.0})
-
-    def seconds(self) -> float:
-        return self._noted["seconds"] + time.monotonic() - self._began
-
-    def note(self) -> None:
-        """Write the seconds down, at most once a second."""
-        now = time.monotonic()
-        if self._writes and now - self._written > 1:
-            self._written = now
-            _write(self._path, {**self._noted, "seconds": self.seconds()})
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(values), encoding="utf-8")
-    temporary.replace(path)
