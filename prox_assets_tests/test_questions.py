@@ -14,7 +14,7 @@ from prox_assets.lake.schemas import Judgement, Outcome, Table
 from prox_assets.stages.discovery import known_shard, record_shard
 from prox_assets_tests.browser.lakes import place_of_page
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
-from prox_assets_tests.cli.commands.refining.test_refine import prox
+from prox_assets_tests.cli.command_line import prox
 
 QUESTIONS = (Path(__file__).parent.parent / "docs" / "questions.md").read_text()
 COMMANDS = [line for block in re.findall(r"```\n(.*?)```", QUESTIONS, flags=re.S) for line in block.splitlines()]

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from prox_assets.cli import app
 from prox_assets.engines.config import VllmEngineConfig
 from prox_assets.engines.open import open_engine
 from prox_assets.lake.lake import Lake
@@ -19,6 +17,7 @@ from prox_assets.refiners.prompts.makers import ChunkPromptMaker
 from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.testing.tiny_models import overfit
 from prox_assets.testing.tiny_qwen import make_tiny_qwen3
+from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.released_messages import use_own_messages
 from prox_assets_tests.stages.shard_runs import write_pages
 
@@ -60,14 +59,6 @@ REFINED = {
         "The lens floats on a ring of mercury.",
     ],
 }
-
-
-def prox(*arguments: str | Path, expected: int = 0) -> str:
-    result = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == expected, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +115,13 @@ def test_the_programs_are_executed(refined):
 def test_a_trace_shows_the_program_and_its_replay_is_equal(refined):
     name, lake = refined
     outcomes = stored(lake, Table.OUTCOMES)
-    trace = prox("trace", outcomes[0]["doc_id"], "--lake", lake)
+    trace = prox("trace", outcomes[0]["doc_id"], "--lake", lake, columns=200)
     for line in ANSWERS[name][0].split("\n"):
         assert line in trace
     assert "applied" in trace
     assert f"dialect {name}" in trace
     if name == "rescraper":
-        assert "A lens floats on mercury." in prox("trace", outcomes[3]["doc_id"], "--lake", lake)
+        assert "A lens floats on mercury." in prox("trace", outcomes[3]["doc_id"], "--lake", lake, columns=200)
     replayed = prox("replay", "--lake", lake)
     assert ["equal", str(len(PAGES))] in [line.split() for line in replayed.splitlines()]
 

@@ -1,23 +1,16 @@
 """Arguments that try to leave the lake or to break the terminal: one line of error, nothing written elsewhere."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from prox_assets.cli import app
+from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.stages.shard_runs import write_pages
 
 NAMES = ["..", "../web", "/etc", "a\x00b", "a\\b", "a" * 5_000, "wеb", "%2e%2e%2fweb", "web\n", "~", "$HOME", "[bold]x"]
-
-
-def prox(*arguments: str | Path, expected: int = 1) -> str:
-    result = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == expected, result.output
-    return result.output
+refused = partial(prox, expected=1, columns=200)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +28,7 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_corpus_of_that_name_is_refused_and_nothing_is_written(refined, name):
     before = files(refined.parent)
-    output = prox("refine", refined / "p.jsonl", "--lake", refined / "lake", "--corpus", name)
+    output = refused("refine", refined / "p.jsonl", "--lake", refined / "lake", "--corpus", name)
     assert output.startswith("error: ")
     assert output.count("\n") == 1
     assert files(refined.parent) == before
@@ -53,7 +46,7 @@ def test_looking_for_a_shard_or_corpus_of_that_name_finds_nothing_and_reads_noth
         ("stats", "totals", "--corpus", name),
         ("catalog", "compact", "--corpus", name),
     ):
-        assert prox(*command, *lake).startswith("error: ")
+        assert refused(*command, *lake).startswith("error: ")
     assert "no rows" in prox("stats", "totals", "--shard", name, *lake, expected=0)
 
 
@@ -71,7 +64,7 @@ def test_looking_for_a_shard_or_corpus_of_that_name_finds_nothing_and_reads_noth
     ],
 )
 def test_a_lake_that_cannot_be_is_told_in_a_line(url, command):
-    output = prox(*command, url)
+    output = refused(*command, url)
     assert output.startswith("error: ")
     assert "secret" not in output
 
@@ -87,7 +80,7 @@ def test_a_lake_that_cannot_be_is_told_in_a_line(url, command):
     ],
 )
 def test_an_input_that_cannot_be_is_told_in_a_line(tmp_path, url, message):
-    output = prox("refine", url, "--lake", tmp_path / "lake")
+    output = refused("refine", url, "--lake", tmp_path / "lake")
     assert message in output
     assert "secret" not in output
     assert not (tmp_path / "lake").exists()
@@ -95,7 +88,7 @@ def test_an_input_that_cannot_be_is_told_in_a_line(tmp_path, url, message):
 
 def test_a_file_name_cannot_obey_the_terminal(tmp_path):
     (tmp_path / "a\x1b[2J\u202e.jsonl").write_text("{}\n{}\n")
-    output = prox("refine", tmp_path, "--lake", tmp_path / "lake", "--corpus", "web")
+    output = refused("refine", tmp_path, "--lake", tmp_path / "lake", "--corpus", "web")
     assert ".jsonl" in output
     assert "\x1b[2J" not in output
     assert "\u202e" not in output
@@ -130,5 +123,5 @@ def test_sql_cannot_leave_the_lake_by_its_path(refined):
         str(refined / "secret.csv"),
         f"file://{refined}/secret.csv",
     ):
-        output = prox("sql", f"FROM read_csv('{path}')", "--lake", refined / "lake")
+        output = refused("sql", f"FROM read_csv('{path}')", "--lake", refined / "lake")
         assert output.startswith("error: ")

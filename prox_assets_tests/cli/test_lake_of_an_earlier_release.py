@@ -10,7 +10,7 @@ from prox_assets.catalog.document_index import DocumentPlace
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets_tests.browser.lakes import SERVER, client_of, judgement_form
-from prox_assets_tests.cli.commands.refining.test_refine import PAGE, metrics, one_line, prox, snapshot
+from prox_assets_tests.cli.command_line import PAGE, metrics, one_line, prox, snapshot
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it
 from prox_assets_tests.stages.shard_runs import write_pages
 

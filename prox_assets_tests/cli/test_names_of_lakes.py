@@ -12,18 +12,17 @@ from pathlib import Path
 import boto3
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
 from prox_assets.catalog.compaction import compact
 from prox_assets.catalog.file import write_catalog
 from prox_assets.catalog.guarded import QueryError, run_select
 from prox_assets.catalog.lookup import find_documents, places_of_id
-from prox_assets.cli import app
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets_tests.catalog.refined_lakes import refine_pages
+from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.lake.conftest import lake, s3_lake
 from prox_assets_tests.lake.rows import sample_row
 
@@ -69,12 +68,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(plain: Path) -> list[str]:
     """What it says to every question."""
     return answers(str(plain))
-
-
-def prox(*arguments: str) -> str:
-    result = CliRunner().invoke(app, [*arguments], env={"COLUMNS": "200"})
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def answers(lake: str) -> list[str]:

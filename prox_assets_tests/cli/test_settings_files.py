@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from prox_assets.lake.lake import Lake
-from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line, prox
+from prox_assets_tests.cli.command_line import PAGE, one_line, prox
 from prox_assets_tests.monitoring.metric_lakes import metric_lake
 from prox_assets_tests.monitoring.metric_rows import week, weeks
 from prox_assets_tests.stages.shard_runs import write_pages

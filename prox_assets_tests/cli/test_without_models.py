@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import prox_assets
-from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line
+from prox_assets_tests.cli.command_line import PAGE, one_line
 from prox_assets_tests.stages.shard_runs import write_pages
 
 # Python imports this file when it starts.

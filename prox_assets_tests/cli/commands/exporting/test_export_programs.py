@@ -1,23 +1,12 @@
 """`prox export-programs`: what it prints, and errors that name the remedy."""
 
-from pathlib import Path
-
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from prox_assets.cli import app
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.publishing.dialect_files.manifest import ExportManifest
 from prox_assets_tests.catalog.lives import all_fates
-
-
-def prox(*arguments: str | Path, expected: int = 0) -> str:
-    result = CliRunner().invoke(app, ["export-programs", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == expected, result.output
-    return result.output
+from prox_assets_tests.cli.command_line import prox
 
 
 @pytest.fixture
@@ -28,7 +17,7 @@ def options(tmp_path) -> tuple[str, ...]:
 
 def test_it_counts_what_the_dialect_says_and_what_it_leaves_out(options, tmp_path):
     to = tmp_path / "export"
-    output = prox(*options, "--dialect", "dataorchestra-np", "--to", to)
+    output = prox("export-programs", *options, "--dialect", "dataorchestra-np", "--to", to)
     manifest = ExportManifest.read(Storage(str(to)))
     assert manifest is not None
     fidelity = manifest.total("fidelity")
@@ -37,25 +26,27 @@ def test_it_counts_what_the_dialect_says_and_what_it_leaves_out(options, tmp_pat
     assert "inside line 1 the dialect changes nothing inside lines" in said
     assert "left out: quarantined 2" in said
     assert f"programs: {to}" in said
-    assert "everything was current" in prox(*options, "--dialect", "dataorchestra-np", "--to", to)
+    assert "everything was current" in prox("export-programs", *options, "--dialect", "dataorchestra-np", "--to", to)
 
 
 def test_files_for_the_released_tools_of_a_dialect(options, tmp_path):
-    prox(*options, "--dialect", "ultrax", "--to", tmp_path / "export", "--layout", "released")
+    prox("export-programs", *options, "--dialect", "ultrax", "--to", tmp_path / "export", "--layout", "released")
     [file] = (tmp_path / "export").glob("*.parquet")
     assert {"original", "model_output"} < set(pl.read_parquet(file).columns)
     assert not (tmp_path / "export" / "_tmp").exists()
-    prox(*options, "--dialect", "ultrax", "--to", tmp_path / "plain")
-    moved = prox(*options, "--dialect", "ultrax", "--to", tmp_path / "moved", expected=1)
+    prox("export-programs", *options, "--dialect", "ultrax", "--to", tmp_path / "plain")
+    moved = prox("export-programs", *options, "--dialect", "ultrax", "--to", tmp_path / "moved", expected=1)
     assert "write it there again (--to), or give this one another name (--name)" in " ".join(moved.split())
 
 
 def test_errors_that_name_the_remedy(options, tmp_path):
     to = ("--to", tmp_path / "export")
-    assert "canonical" in prox(*options, "--dialect", "latin", *to, expected=1)
-    said = " ".join(prox(*options, "--dialect", "prox", *to, expected=1).split())
+    assert "canonical" in prox("export-programs", *options, "--dialect", "latin", *to, expected=1)
+    said = " ".join(prox("export-programs", *options, "--dialect", "prox", *to, expected=1).split())
     assert "canonical is what the calls of ProX are written in" in said
-    assert "no tool" in prox(*options, "--dialect", "refinex", "--layout", "released", *to, expected=1)
-    refused = prox(*options, "--dialect", "dataorchestra-np", "--inexact", "fail", *to, expected=1)
+    assert "no tool" in prox(
+        "export-programs", *options, "--dialect", "refinex", "--layout", "released", *to, expected=1
+    )
+    refused = prox("export-programs", *options, "--dialect", "dataorchestra-np", "--inexact", "fail", *to, expected=1)
     assert "--inexact keep" in refused
-    assert "prox refine" in prox("nothing", *options[1:], "--dialect", "ultrax", *to, expected=1)
+    assert "prox refine" in prox("export-programs", "nothing", *options[1:], "--dialect", "ultrax", *to, expected=1)

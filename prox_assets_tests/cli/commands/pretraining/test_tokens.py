@@ -1,23 +1,13 @@
 """`prox tokens`: a table of what was written, options and settings, and errors that name the remedy."""
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from prox_assets.cli import app
 from prox_assets.tokens.folder import folder_of, read_manifest
+from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.tokens.token_lakes import lake_of, llama_like, pages, settings_of
-
-
-def prox(*arguments: str | Path, expected: int = 0) -> str:
-    result = CliRunner().invoke(app, ["tokens", *map(str, arguments)], env={"COLUMNS": "160"})
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == expected, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +25,7 @@ def lake(tmp_path):
 def test_it_prints_what_each_source_gave_to_each_split(folder, lake):
     raw = ("--lake", lake.url, "--corpus", "web", "--table", "documents", "--tokenizer", folder / "llama")
     options = (*raw, "--name", "all", "--split", "validation=0.4", "--format", "litgpt", "--litgpt-sequences", "2")
-    output = prox(*options, "--sequence-length", "16", "--workers", "2")
+    output = prox("tokens", *options, "--sequence-length", "16", "--workers", "2")
     settings = settings_of(folder / "llama", name="all", formats=["litgpt"])
     manifest = read_manifest(folder_of(lake, settings))
     assert manifest is not None
@@ -48,7 +38,7 @@ def test_it_prints_what_each_source_gave_to_each_split(folder, lake):
     assert sum(shard.documents for shard in manifest.shards) == 36
     assert f"token files: {lake.url}/_tokens/all" in output
     assert "litgpt leaves out" in output
-    assert "everything was current" in prox(*options, "--sequence-length", "16")
+    assert "everything was current" in prox("tokens", *options, "--sequence-length", "16")
 
 
 def test_settings_of_a_file_and_options_that_go_first(folder, lake, tmp_path):
@@ -62,12 +52,14 @@ def test_settings_of_a_file_and_options_that_go_first(folder, lake, tmp_path):
     }
     file = tmp_path / "defs.yaml"
     file.write_text(yaml.safe_dump({"type": "prox_assets.TrainingTokens", "attributes": attributes}))
-    prox("--settings", file, "--lake", lake.url, "--seed", "4", "--to", tmp_path / "out")
+    prox("tokens", "--settings", file, "--lake", lake.url, "--seed", "4", "--to", tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert (manifest["name"], manifest["settings"]["seed"], manifest["dtype"]) == ("filed", 4, "uint16")
 
     file.write_text(yaml.safe_dump({"attributes": {**attributes, "shufle": False}}))
-    assert "there is no setting shufle; there are name, source" in prox("--settings", file, "--lake", "l", expected=1)
+    assert "there is no setting shufle; there are name, source" in prox(
+        "tokens", "--settings", file, "--lake", "l", expected=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +80,7 @@ def test_settings_of_a_file_and_options_that_go_first(folder, lake, tmp_path):
 )
 def test_an_error_is_one_line_with_the_remedy(folder, lake, arguments, error):
     output = prox(
-        *(str(folder / "llama") if a == "TOKENIZER" else a for a in arguments), "--lake", lake.url, expected=1
+        "tokens", *(str(folder / "llama") if a == "TOKENIZER" else a for a in arguments), "--lake", lake.url, expected=1
     )
     assert output.startswith("error: ")
     assert output.count("\n") == 1

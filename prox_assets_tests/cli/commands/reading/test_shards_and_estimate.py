@@ -13,7 +13,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.stages.cost_estimate import estimate_cost
 from prox_assets.stages.pipeline import EXPECTED_ERRORS
-from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line, prox
+from prox_assets_tests.cli.command_line import PAGE, one_line, prox
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
-from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
+from prox_assets_tests.cli.command_line import one_line, prox
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from prox_assets.lake.schemas import Table
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import HOSTILE, TEXTS, _answer, all_fates, damage, in_dialect, place_of, scored
+from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer, read_shard_of, rows, with_policy
 
@@ -20,15 +21,12 @@ def run(tmp_path_factory) -> ShardRun:
     return all_fates(tmp_path_factory.mktemp("lake"))
 
 
-def prox(run: ShardRun, *arguments: str | Path, expected: int = 0) -> str:
-    command = ["trace", *map(str, arguments), "--lake", run.lake.url]
-    result = CliRunner().invoke(app, command, env={"COLUMNS": "160"})
-    assert result.exit_code == expected, result.output
-    return result.output
+def prox_trace(run: ShardRun, *arguments: str | Path, expected: int = 0) -> str:
+    return prox("trace", *arguments, "--lake", run.lake.url, expected=expected, columns=160)
 
 
 def trace(run: ShardRun, name: str, *arguments: str | Path) -> str:
-    return prox(run, place_of(run, name).doc_id, *arguments)
+    return prox_trace(run, place_of(run, name).doc_id, *arguments)
 
 
 def test_a_kept_document_shows_programs_edits_and_a_diff(run):
@@ -77,18 +75,18 @@ def test_each_fate_is_told(run, name, expected):
 def test_a_dropped_document_shows_its_probability_against_the_threshold(tmp_path):
     run = scored(tmp_path)
     documents = rows(run, Table.DOCUMENTS)
-    assert "P(keep) 0.4000 < doc_keep_threshold 0.5" in prox(run, documents[1]["doc_id"])
-    output = prox(run, documents[0]["doc_id"])
+    assert "P(keep) 0.4000 < doc_keep_threshold 0.5" in prox_trace(run, documents[1]["doc_id"])
+    output = prox_trace(run, documents[0]["doc_id"])
     assert "P(keep) 0.9000 ≥ doc_keep_threshold 0.5" in output
     assert "0 P(keep) 0.100 < menu[1]" in output
     assert "4 lines scored, 1 below line_keep_threshold 0.5 (all with --all)" in output
     assert "P(keep) 0.950" not in output
-    assert "1 P(keep) 0.950   A sentence." in prox(run, documents[0]["doc_id"], "--all")
+    assert "1 P(keep) 0.950   A sentence." in prox_trace(run, documents[0]["doc_id"], "--all")
 
 
 def test_the_cutoff_that_the_document_led_to_is_shown(tmp_path):
     run = scored(tmp_path, line_decision="expected_f1")
-    output = prox(run, rows(run, Table.DOCUMENTS)[0]["doc_id"])
+    output = prox_trace(run, rows(run, Table.DOCUMENTS)[0]["doc_id"])
     assert "4 lines scored; lines kept at P >= 0.446 (expected F1), 1 below (all with --all)" in output
 
 
@@ -140,7 +138,7 @@ def test_a_span_with_an_inserted_line_says_where_it_was_put_in(tmp_path):
     ],
 )
 def test_a_span_that_does_not_exist_is_refused(run, name, span, message):
-    output = prox(run, place_of(run, name).doc_id, f"--span={span}", expected=1)
+    output = prox_trace(run, place_of(run, name).doc_id, f"--span={span}", expected=1)
     assert message in output
 
 
@@ -149,7 +147,7 @@ def test_reference_mode_says_why_it_has_no_spans(tmp_path):
     infer(run)
     refine_shard(run)
     [row] = rows(run, Table.DOCUMENTS)
-    assert "spans are traced in strict mode only" in prox(run, row["doc_id"], "--span", "0:3", expected=1)
+    assert "spans are traced in strict mode only" in prox_trace(run, row["doc_id"], "--span", "0:3", expected=1)
 
 
 def test_the_page_is_written_with_everything_escaped(run, tmp_path):
@@ -161,7 +159,9 @@ def test_the_page_is_written_with_everything_escaped(run, tmp_path):
 
 
 def test_a_page_that_cannot_be_written_is_told(run, tmp_path):
-    assert "cannot write" in prox(run, place_of(run, "kept").doc_id, "--html", tmp_path / "no" / "x.html", expected=1)
+    assert "cannot write" in prox_trace(
+        run, place_of(run, "kept").doc_id, "--html", tmp_path / "no" / "x.html", expected=1
+    )
 
 
 def test_json_holds_the_whole_record(run):
@@ -185,22 +185,24 @@ def test_a_probability_that_is_no_number_is_told_and_is_null_in_json(tmp_path):
     infer(run, FakeDocuments(probability=lambda _: float("nan")))
     refine_shard(run)
     [row] = rows(run, Table.DOCUMENTS)
-    assert "P(keep) nan (no probability, so it decided nothing)" in prox(run, row["doc_id"])
-    assert json.loads(prox(run, row["doc_id"], "--json"))["decision"]["keep_probability"] is None
+    assert "P(keep) nan (no probability, so it decided nothing)" in prox_trace(run, row["doc_id"])
+    assert json.loads(prox_trace(run, row["doc_id"], "--json"))["decision"]["keep_probability"] is None
 
 
 def test_one_hit_is_traced_and_several_are_listed_with_their_ids(run):
-    assert f"document {place_of(run, 'edited').doc_id}" in prox(run, "--find", "The finish.")
-    output = prox(run, "--find", "menu")
+    assert f"document {place_of(run, 'edited').doc_id}" in prox_trace(run, "--find", "The finish.")
+    output = prox_trace(run, "--find", "menu")
     listed = {line.split()[0] for line in output.splitlines()[:-1]}
     # Refined texts that hold it come first; only where there is none, raw ones are looked at.
     assert listed == {place_of(run, name).doc_id for name in ("edited", "bad-program", "cut-off")}
     assert "documents match; `prox trace ID` shows one" in output
-    assert prox(run, "--find", "MENU", "-i") == output
-    assert "-i ignores case" in " ".join(prox(run, "--find", "MENU", expected=1).split())
-    hits = json.loads(prox(run, "--find", "menu", "--json"))
+    assert prox_trace(run, "--find", "MENU", "-i") == output
+    assert "-i ignores case" in " ".join(prox_trace(run, "--find", "MENU", expected=1).split())
+    hits = json.loads(prox_trace(run, "--find", "menu", "--json"))
     assert {hit["place"]["doc_id"] for hit in hits} == listed
-    assert "several documents match; name one by its id" in prox(run, "--find", "menu", "--span", "0:1", expected=1)
+    assert "several documents match; name one by its id" in prox_trace(
+        run, "--find", "menu", "--span", "0:1", expected=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_one_hit_is_traced_and_several_are_listed_with_their_ids(run):
     ],
 )
 def test_what_cannot_be_found_is_told_in_one_line(run, arguments, message):
-    output = prox(run, *arguments, expected=1)
+    output = prox_trace(run, *arguments, expected=1)
     assert output.startswith("error: ")
     assert message in output
     assert output.count("\n") == 1
@@ -233,7 +235,7 @@ def test_long_programs_and_texts_are_shortened_unless_all_is_wanted(tmp_path):
     infer(run, chunks=FakeChunks(program=lambda _: "\n".join(f"remove_lines({n}, {n})" for n in range(60, 140))))
     refine_shard(run)
     [row] = rows(run, Table.DOCUMENTS)
-    short, long = prox(run, row["doc_id"]), prox(run, row["doc_id"], "--all")
+    short, long = prox_trace(run, row["doc_id"]), prox_trace(run, row["doc_id"], "--all")
     assert "… 58 lines kept, 1,324 characters (--all)" in short
     assert "… 68 lines removed" in short
     assert "… 56 more (--all)" in short
@@ -248,7 +250,7 @@ def test_stale_missing_and_damaged_steps_are_warned_of(tmp_path):
     place = place_of(run, "edited")
     path = damage(run, Table.EDITS)
     Path(run.lake.uri("web", Table.DOC_PROGRAMS, run.shard)).unlink()
-    output = prox(run, place.doc_id)
+    output = prox_trace(run, place.doc_id)
     assert f"warning: {path} is damaged" in output
     assert "warning: doc_programs has not been run for this shard; materialize it" in output
     assert "warning: chunk_programs is stale" in output

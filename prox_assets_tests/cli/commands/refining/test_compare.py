@@ -6,7 +6,7 @@ from pathlib import Path
 from prox_assets.comparison.write import read_comparison
 from prox_assets.lake.records.comparisons import compared_corpora, comparisons
 from prox_assets.lake.schemas import Table
-from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
+from prox_assets_tests.cli.command_line import one_line, prox
 from prox_assets_tests.comparison.lakes import CORPORA, three_refiners
 from prox_assets_tests.lakes import lake_at, table_file
 

@@ -10,7 +10,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.capacity import capacity
 from prox_assets.orchestration.instance import prepare_instance
-from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
+from prox_assets_tests.cli.command_line import one_line, prox
 from prox_assets_tests.declared_devices import holding
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT
 from prox_assets_tests.stages.shard_runs import write_pages

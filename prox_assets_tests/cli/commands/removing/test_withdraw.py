@@ -10,7 +10,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.comparisons import COMPARISONS, NUMBERS, comparison_path
 from prox_assets.lake.records.withdrawn import REJECT_REASON, Withdrawal, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets_tests.cli.commands.refining.test_refine import PAGE, one_line, prox
+from prox_assets_tests.cli.command_line import PAGE, one_line, prox
 from prox_assets_tests.stages.shard_runs import write_pages
 
 pytestmark = pytest.mark.local_lake

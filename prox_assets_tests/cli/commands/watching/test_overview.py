@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prox_assets.lake.schemas import Table
 from prox_assets.overview.contents import LakeOverview
-from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
+from prox_assets_tests.cli.command_line import one_line, prox
 from prox_assets_tests.lakes import table_file
 from prox_assets_tests.overview.lakes import SHARDS, two_corpora
 

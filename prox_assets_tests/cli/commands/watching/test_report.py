@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prox_assets_tests.cli.commands.refining.test_refine import one_line, prox
+from prox_assets_tests.cli.command_line import one_line, prox
 from prox_assets_tests.monitoring.report.lakes import CORPUS, measured_run
 
 
