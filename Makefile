@@ -37,9 +37,10 @@ test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(WAITING)'
 	$(BIN)/python -m pytest -m vllm
 
-trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres
+trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
-		prox_assets_tests/orchestration/launchers/test_ray.py prox_assets_tests/infra/test_deployment_with_ray.py
+		prox_assets_tests/orchestration/launchers/test_ray.py prox_assets_tests/infra/test_deployment_with_ray.py \
+		prox_assets_tests/refiners/test_bundled.py
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance
@@ -49,7 +50,7 @@ lint: $(VENV)/.dev ## ruff, the import contracts and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 
 format: $(VENV)/.dev ## Let ruff put the code in order
 	$(BIN)/ruff check --fix .
