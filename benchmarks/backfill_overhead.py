@@ -31,7 +31,7 @@ from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.testing.dagster_deployment import PROJECT_ROOT, Deployment, running_deployment, wait_for
 

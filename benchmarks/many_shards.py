@@ -121,7 +121,7 @@ def _evaluate_checks(lake: Lake) -> int:
     """Evaluate the checks of all shards, as the sensor does that lists the source."""
     from prox_assets.orchestration.checks import up_to_date
     from prox_assets.orchestration.settings.corpus import CorpusSettings
-    from prox_assets.stages.shard_states import STAGES
+    from prox_assets.stages.states.shard_states import STAGES
 
     settings = CorpusSettings.model_validate({"corpus": CORPUS, "urls": ["raw"], "refiners": "rules"})
     list(up_to_date.results(settings, lake, (*STAGES, up_to_date.CATALOG, up_to_date.REPORT)))

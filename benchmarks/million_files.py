@@ -21,8 +21,8 @@ from benchmarks.support.peak import peak_bytes
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.reading.discovery import discover_shards
 from prox_assets.testing.servers.listing_server import BUCKET
 from prox_assets.testing.servers.object_store import S3_CREDENTIALS
 

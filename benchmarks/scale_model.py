@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale_model [--tokens 15e12] [--rate 292056] [--chunk-share 0.85] [--gpus 8 64 512 1024]
 
-Nothing is run: `prox_assets/stages/backfill_model.py` gives the runs of a backfill to engines one by one. The work is
+Nothing is run: `stages/estimates/backfill.py` gives the runs of a backfill to engines one by one. The work is
 what a document and a chunk refiner read at the rate of one GPU; by default that of the ProX-xs shape on an H100
 (docs/speed.md). One table for each `--model-share`: a cascade asks the model about that share of the tokens only, by
 default what it asked about on development pages, whole ones and their main text. `scale_model_check` compares the model
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.support.arguments import command_parser, positive
-from prox_assets.stages.backfill_model import Overheads, best, simulate
+from prox_assets.stages.estimates.backfill import Overheads, best, simulate
 
 
 def main() -> int:

@@ -1,13 +1,13 @@
 """The model of backfills against a real one: `python -m benchmarks.scale_model_check --pages FILE`.
 
 Predicts, as `prox estimate` does, what inference of a small corpus takes on one engine: the first shard is timed, and
-`stages/backfill_model.py` adds starts, processes and events. Then a deployment of real processes (webserver, daemon,
-code server) does it as a backfill, once for each number of shards per run, with the bundled refiner on this machine's
-processors. All shards have the same pages, so that only the model is judged and no sample. The measured time begins
-when the first run is queued, because the model leaves out the daemon's look at backfills, up to 30 seconds. A shard
-is timed before each backfill and after it, in a process of its own, and the mean is taken, so that a machine that slows
-down meanwhile says so: the table has both. Fails where prediction and measurement differ by more than TOLERANCE. Run it
-on a quiet machine.
+`stages/estimates/backfill.py` adds starts, processes and events. Then a deployment of real processes (webserver,
+daemon, code server) does it as a backfill, once for each number of shards per run, with the bundled refiner on this
+machine's processors. All shards have the same pages, so that only the model is judged and no sample. The measured time
+begins when the first run is queued, because the model leaves out the daemon's look at backfills, up to 30 seconds. A
+shard is timed before each backfill and after it, in a process of its own, and the mean is taken, so that a machine that
+slows down meanwhile says so: the table has both. Fails where prediction and measurement differ by more than TOLERANCE.
+Run it on a quiet machine.
 """
 
 import json
@@ -23,8 +23,8 @@ from benchmarks.backfill_overhead import BackfillFailedError, backfill
 from benchmarks.support.arguments import command_parser, positive
 from benchmarks.support.pages import read_pages
 from prox_assets.orchestration.settings.corpus import CorpusSettings
-from prox_assets.stages.backfill_model import Overheads, simulate
-from prox_assets.stages.cost_estimate import estimate_cost
+from prox_assets.stages.estimates.backfill import Overheads, simulate
+from prox_assets.stages.estimates.cost import estimate_cost
 from prox_assets.testing.dagster_deployment import running_deployment
 
 TOLERANCE = 0.15

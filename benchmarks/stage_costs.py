@@ -26,13 +26,13 @@ from benchmarks.support.pages import read_pages
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 
 Stage = Callable[[ShardRun], object]

@@ -22,9 +22,9 @@ from prox_assets.lake.records.appended import LATEST
 from prox_assets.lake.schemas import EXECUTION_TABLES, SCHEMAS, Table
 from prox_assets.lake.table_files import FileStamp
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards, known_shards
-from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.reading.discovery import discover_shards, known_shards
+from prox_assets.stages.running.pipeline import refine_shards
 
 CORPUS = "synthetic"
 DOCUMENTS_PER_SHARD = 1_000

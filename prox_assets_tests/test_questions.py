@@ -11,7 +11,7 @@ import pytest
 from prox_assets.browser.judging import judge_document
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Judgement, Outcome, Table
-from prox_assets.stages.discovery import known_shard, record_shard
+from prox_assets.stages.reading.discovery import known_shard, record_shard
 from prox_assets_tests.browser.lakes import place_of_page
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.cli.command_line import prox

@@ -22,12 +22,12 @@ from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.inference.program_table import InferenceSummary
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 
 SHARD = "pages.jsonl"

@@ -29,8 +29,8 @@ from prox_assets.monitoring.prometheus import CONTENT_TYPE, lake_metrics
 from prox_assets.monitoring.report.write import report_path
 from prox_assets.overview.contents import CorpusOverview
 from prox_assets.overview.page import NOTICES_SHOWN, TableHelp
-from prox_assets.stages.discovery import known_shard
-from prox_assets.stages.shard_states import STAGES, State, shard_states
+from prox_assets.stages.reading.discovery import known_shard
+from prox_assets.stages.states.shard_states import STAGES, State, shard_states
 
 SHARD_ROWS = 50
 

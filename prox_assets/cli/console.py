@@ -12,7 +12,7 @@ from prox_assets.catalog.guarded import QueryError
 from prox_assets.catalog.printable import printable
 from prox_assets.machine.devices import DeviceError
 from prox_assets.monitoring.drift.judge import DriftError
-from prox_assets.stages.pipeline import EXPECTED_ERRORS
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS
 
 console = Console()
 errors = Console(stderr=True)

@@ -10,9 +10,9 @@ from prox_assets.cli.console import errors, fail, say
 from prox_assets.cli.plan_options import Planned
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import PipelineResult, UnexpectedError, refine_shards
-from prox_assets.stages.worker_processes import refine_shards_in_processes
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import PipelineResult, UnexpectedError, refine_shards
+from prox_assets.stages.running.worker_processes import refine_shards_in_processes
 
 
 def refine_planned(lake: Lake, given: Planned, limit: int | None, processes: int = 1) -> PipelineResult:

@@ -5,7 +5,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawal_marks import unfinished
 from prox_assets.lake.records.withdrawn import Withdrawn, withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.withdrawn_documents import covered_documents
+from prox_assets.stages.withdrawal.documents import covered_documents
 
 
 def leftovers(lake: Lake, corpus: str) -> list[str]:

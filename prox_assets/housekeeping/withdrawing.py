@@ -31,9 +31,9 @@ from prox_assets.lake.records.withdrawal_marks import (
 from prox_assets.lake.records.withdrawn import Withdrawal, Withdrawn, WithdrawnBy, remember, withdrawn
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage.lease import Lease
-from prox_assets.stages import raw_shards
-from prox_assets.stages.beside_tables import indices
-from prox_assets.stages.withdrawn_documents import Removal, covered_documents, finish, remove_documents
+from prox_assets.stages.reading import raw_shards
+from prox_assets.stages.withdrawal.beside_tables import indices
+from prox_assets.stages.withdrawal.documents import Removal, covered_documents, finish, remove_documents
 
 Place = tuple[str, str]
 """A corpus and a shard."""

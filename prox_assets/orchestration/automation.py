@@ -12,7 +12,7 @@ import dagster as dg
 
 from prox_assets.orchestration.settings.corpus import Automation, CorpusSettings
 from prox_assets.orchestration.withdrawal import Withdrawn
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
 AC = dg.AutomationCondition
 # A waiting time is forgotten if nothing waited for this long: a few missed ticks are no new beginning.

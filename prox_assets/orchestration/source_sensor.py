@@ -17,17 +17,17 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.orchestration.assets.source_files import enter, list_source
+from prox_assets.orchestration.assets.shards.source_files import enter, list_source
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.versions import evaluation
-from prox_assets.stages import raw_shards
-from prox_assets.stages.discovery import Discovery
-from prox_assets.stages.identities import METRICS_VERSION
-from prox_assets.stages.shard_states import STAGES
-from prox_assets.stages.staleness import refiner_fingerprint
+from prox_assets.stages.reading import raw_shards
+from prox_assets.stages.reading.discovery import Discovery
+from prox_assets.stages.states.identities import METRICS_VERSION
+from prox_assets.stages.states.shard_states import STAGES
+from prox_assets.stages.states.staleness import refiner_fingerprint
 
 NAMED = 100
 """Shards that a message or an event names; 50,000 names would make it too long for the UI."""

@@ -11,13 +11,13 @@ import dagster as dg
 
 from prox_assets.orchestration.settings.corpus import CorpusSettings, shard_partitions
 from prox_assets.orchestration.versions import DATA_VERSION_TAG, latest_observations, observed_versions
-from prox_assets.stages import raw_shards
-from prox_assets.stages.discovery import Discovery
 from prox_assets.stages.execution import refined_shards
+from prox_assets.stages.reading import raw_shards
+from prox_assets.stages.reading.discovery import Discovery
 from prox_assets.stages.run import StageError
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
-# The asset of the raw files as listed (assets/source_files.py), and its data version while a shard is withdrawn.
+# The asset of the raw files as listed (assets/shards/source_files.py), and its data version while a shard is withdrawn.
 SOURCE_FILES = "source_files"
 WITHDRAWN = "withdrawn"
 # The asset whose observations `Withdrawn` looks at: it has no others, while raw_shards is observed for shards that are

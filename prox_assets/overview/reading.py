@@ -63,7 +63,7 @@ from prox_assets.overview.contents import (
 )
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.settings import WatchedCorpora
-from prox_assets.stages.staleness import Staleness, look
+from prox_assets.stages.states.staleness import Staleness, look
 from prox_assets.tokens.manifest import MANIFEST, TokenManifest
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prox_assets.stages.settings import RefinementSettings
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
 StageName = Literal["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics"]
 Keys = Annotated[list[str], Field(min_length=1)]

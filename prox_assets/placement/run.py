@@ -28,12 +28,12 @@ from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.execution.reconciled import measure_what_adds_up, refine_until_it_adds_up
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.pipeline import EXPECTED_ERRORS
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.retries import would_fail_again
 from prox_assets.stages.run import Progress, ShardRun
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS
+from prox_assets.stages.states.shard_states import STAGES
 
 Event = Mapping[str, Any]
 Tell = Callable[[Event], None]

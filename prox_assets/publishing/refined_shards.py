@@ -18,9 +18,9 @@ from prox_assets.programs import ExecutionPolicy
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import Policy, Refiner
 from prox_assets.stages.aligned_rows import current_chunk_programs, documents_with_programs, inputs_of_execution
-from prox_assets.stages.discovery import known_shard
 from prox_assets.stages.execution.document_refinement import DocumentFate, refine_document
 from prox_assets.stages.execution.shard_replay import stored_policy
+from prox_assets.stages.reading.discovery import known_shard
 from prox_assets.stages.run import StaleInputError
 
 Row = dict[str, Any]

@@ -10,9 +10,9 @@ from prox_assets.monitoring.metrics.shard_metrics import shard_metrics
 from prox_assets.monitoring.metrics.shard_tables import ShardTables
 from prox_assets.monitoring.metrics.texts import CountTokens
 from prox_assets.stages.aligned_rows import inputs_of_execution
-from prox_assets.stages.identities import metrics_identity
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.states.identities import metrics_identity
 
 ASSET = "quality_metrics"
 

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 
 from prox_assets.lake.lake import Lake
 from prox_assets.machine.capacity import usable_cores
-from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report, UnexpectedError
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS, Report, UnexpectedError
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.settings import TokenSettings
 from prox_assets.tokens.shard import TokenJob

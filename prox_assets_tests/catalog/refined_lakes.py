@@ -9,11 +9,11 @@ from prox_assets.lake.lake import Lake
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerPair
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.quality_metrics import measure_shard
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import infer

@@ -19,12 +19,12 @@ from prox_assets.lake.storage import lease as lease_module
 from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.lake.table_files import FileStamp, TableWriter
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.quality_metrics import measure_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import refine_shards
 from prox_assets_tests.lake.rows import write_rows
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession

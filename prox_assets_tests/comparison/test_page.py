@@ -15,7 +15,7 @@ from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.comparisons import COMPARISONS, NUMBERS, comparison_path, comparisons
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.beside_tables import remove_beside_tables
+from prox_assets.stages.withdrawal.beside_tables import remove_beside_tables
 from prox_assets_tests.browser.lakes import ATTACK, client_of
 from prox_assets_tests.browser.test_pages import Parsed
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages

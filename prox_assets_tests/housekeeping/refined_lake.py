@@ -21,9 +21,9 @@ from prox_assets.monitoring.report.write import write_report
 from prox_assets.publishing.publish import publish
 from prox_assets.publishing.settings import PublishedSource, PublishSettings
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import PipelineResult, refine_shards
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import PipelineResult, refine_shards
 from prox_assets.tokens.settings import Format, TableSource, TokenSettings
 from prox_assets.tokens.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import files_of, lake_at

@@ -26,11 +26,11 @@ from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
 from prox_assets.publishing import forget
-from prox_assets.stages import raw_shards
-from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.reading import raw_shards
+from prox_assets.stages.reading.discovery import known_shards
 from prox_assets.stages.run import ShardRun
-from prox_assets.stages.shard_states import shard_states
-from prox_assets.stages.staleness import staleness
+from prox_assets.stages.states.shard_states import shard_states
+from prox_assets.stages.states.staleness import staleness
 from prox_assets_tests.housekeeping.refined_lake import (
     NAMED,
     PAGES,

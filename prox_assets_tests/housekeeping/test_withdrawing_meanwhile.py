@@ -15,8 +15,9 @@ from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage.lease import Lease
 from prox_assets.monitoring.metrics.reconciliation import reconcile
 from prox_assets.publishing import publish as publishing
-from prox_assets.stages import raw_shards, withdrawn_documents
+from prox_assets.stages.reading import raw_shards
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.withdrawal import documents as withdrawn_documents
 from prox_assets_tests.housekeeping.refined_lake import (
     PUBLISHED,
     document,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 from prox_assets.testing.clusters.ray_cluster import ray_cluster
 from prox_assets.testing.dagster_deployment import LOCATION, wait_for, write_project
 from prox_assets_tests.infra.containers import Containers

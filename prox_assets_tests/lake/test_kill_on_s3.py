@@ -11,13 +11,13 @@ from s3fs import S3FileSystem
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.stages.fake_refiners import FakeDocuments, FakeSession
+from prox_assets_tests.stages.running.slow_stage import WINDOW, doc_answer
 from prox_assets_tests.stages.shard_runs import KEY, infer, make_plan, read_shard_of, rows, write_pages
-from prox_assets_tests.stages.slow_stage import WINDOW, doc_answer
 
 TEXTS = [f"menu\npage {number} " + "x" * number for number in range(60)]
 RUN_COLUMNS = ("run_id", "code_version")
@@ -50,7 +50,7 @@ def test_finished_windows_are_taken_over_and_the_rows_are_those_of_an_undisturbe
     discover_shards(plain_s3_lake, plan, "run-1")
     run = ShardRun(plain_s3_lake, plan, KEY, "run-1")
     read_raw_shard(run)
-    command = [sys.executable, "-m", "prox_assets_tests.stages.slow_stage", "doc", str(tmp_path)]
+    command = [sys.executable, "-m", "prox_assets_tests.stages.running.slow_stage", "doc", str(tmp_path)]
     with subprocess.Popen([*command, str(tmp_path / "log"), "0.05", plain_s3_lake.url]) as worker:
         deadline = time.monotonic() + 120
         while windows(plain_s3_lake) < 2:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
-from prox_assets.stages.shard_states import State, shard_states
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import refine_shards
+from prox_assets.stages.states.shard_states import State, shard_states
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 
 

@@ -20,11 +20,11 @@ from prox_assets.monitoring.alert_status import AlertStatus, write_alert_status
 from prox_assets.monitoring.drift.settings import DriftSettings, Measure
 from prox_assets.monitoring.prometheus import CONTENT_TYPE, GAUGES, lake_metrics
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.execution.refined_shards import refine_shard
-from prox_assets.stages.pipeline import refine_shards
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.running.pipeline import refine_shards
 from prox_assets_tests.infra.deployment_files import PROJECT_ROOT
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.monitoring.metric_lakes import metric_lake

@@ -13,7 +13,7 @@ from prox_assets.orchestration.components.refined_corpus import corpus_definitio
 from prox_assets.orchestration.resources import EnginesResource, LakeResource
 from prox_assets.orchestration.settings.corpus import Automation, CorpusSettings
 from prox_assets.orchestration.withdrawal import forget_shard
-from prox_assets.stages.withdrawal import withdraw_shard
+from prox_assets.stages.withdrawal.shards import withdraw_shard
 from prox_assets_tests.orchestration.conftest import Town
 
 STEPS = (

@@ -18,8 +18,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.reconciliation import SHARD_TABLES
 from prox_assets.orchestration.settings.corpus import CorpusSettings
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import refine_shards
 from prox_assets.testing.dagster_deployment import Deployment, running_deployment, wait_for
 
 CORPUS = "shop_pages"

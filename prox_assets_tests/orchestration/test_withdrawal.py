@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.assets.source_files import build_source_files
+from prox_assets.orchestration.assets.shards.source_files import build_source_files
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.source_sensor import build_discovery_sensor
 from prox_assets.orchestration.withdrawal import WorkUnderWayError, forget_shard, require_idle
-from prox_assets.stages.discovery import discover_shards, known_shard
+from prox_assets.stages.reading.discovery import discover_shards, known_shard
 from prox_assets_tests.orchestration.conftest import CORPUS, Town
 
 PAGES = {"a.jsonl": "Menu\nA page that is kept as it is.", "b.jsonl": "Another page, of another shard."}

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
+from prox_assets.stages.reading.discovery import discover_shards
 from prox_assets.stages.run import silent
+from prox_assets.stages.running.pipeline import refine_shards
 from prox_assets.stages.settings import RefinementSettings
 from prox_assets.testing.comparable_rows import COMPARED, comparable_rows
 from prox_assets_tests.stages.shard_runs import write_pages

@@ -11,9 +11,9 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 from prox_assets.testing.ports import free_port
 from prox_assets_tests.placement.corpora import (
     CORPUS,

@@ -9,9 +9,9 @@ from prox_assets.lake.lake import Lake
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import refine_shards
 
 
 def refine(lake: Lake, source: CorpusSource | None = None, *, refiner: str = "rules", level: str = "both") -> None:

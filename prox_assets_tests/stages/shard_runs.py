@@ -10,12 +10,12 @@ from prox_assets.lake.schemas import Table
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets.stages.inference.program_table import InferenceSummary
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession

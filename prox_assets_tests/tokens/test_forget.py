@@ -10,7 +10,7 @@ import pytest
 from prox_assets.lake.records.exports import exports
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.stages.withdrawn_documents import finish, remove_documents
+from prox_assets.stages.withdrawal.documents import finish, remove_documents
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.folder import folder_of, read_manifest, read_record, write_record
 from prox_assets.tokens.forget import documents_of, forget_documents, is_unfinished

@@ -13,9 +13,9 @@ import pytest
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
 from prox_assets.stages.plan import RefinementPlan
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.tokens.folder import folder_of, token_file
 from prox_assets.tokens.settings import TokenSettings

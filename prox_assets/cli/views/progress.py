@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from prox_assets.stages.pipeline import Report
 from prox_assets.stages.run import Progress as Callback
+from prox_assets.stages.running.pipeline import Report
 
 SECONDS_BETWEEN_LINES = 30.0
 

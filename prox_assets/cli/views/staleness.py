@@ -6,8 +6,8 @@ from rich.text import Text
 
 from prox_assets.cli.console import console
 from prox_assets.lake.chain import State
-from prox_assets.stages.shard_states import STAGES
-from prox_assets.stages.staleness import COSTS, Staleness, summarize
+from prox_assets.stages.states.shard_states import STAGES
+from prox_assets.stages.states.staleness import COSTS, Staleness, summarize
 
 
 def print_staleness(found: Mapping[str, Mapping[str, Staleness]]) -> bool:

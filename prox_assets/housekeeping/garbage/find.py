@@ -17,7 +17,7 @@ from prox_assets.lake.records.withdrawal_marks import pending
 from prox_assets.lake.schemas import EXECUTION_TABLES, Table
 from prox_assets.lake.storage.host import boot_name, process_is_gone
 from prox_assets.lake.storage.storage import TEMPORARY, Storage
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
 # Tables that a shard's steps write; judgements and compute are people's and accounts, and stay.
 _OF_STEPS = [table for table in Table if table not in (Table.SHARDS, Table.JUDGEMENTS, Table.COMPUTE)]

@@ -7,7 +7,7 @@ import dagster as dg
 
 from prox_assets import __version__
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.assets.partition_step import Result
+from prox_assets.orchestration.assets.shards.partition_step import Result
 from prox_assets.orchestration.automation import corpus_condition
 from prox_assets.orchestration.checks import up_to_date
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless

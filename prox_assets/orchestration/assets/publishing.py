@@ -9,7 +9,7 @@ from prox_assets import __version__
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import export_of
-from prox_assets.orchestration.assets.partition_step import Result
+from prox_assets.orchestration.assets.shards.partition_step import Result
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link
 from prox_assets.orchestration.process import die_with_run_worker

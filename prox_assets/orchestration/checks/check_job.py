@@ -13,7 +13,7 @@ from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.resources import LakeResource
 from prox_assets.orchestration.settings.corpus import CorpusSettings
 from prox_assets.orchestration.versions import log_evaluation
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
 
 def build_check_job(settings: CorpusSettings) -> dg.JobDefinition:

@@ -15,9 +15,9 @@ from prox_assets.lake.chain import State
 from prox_assets.lake.lake import Lake
 from prox_assets.monitoring.report.write import report_is_current
 from prox_assets.orchestration.settings.corpus import CorpusSettings
-from prox_assets.stages.discovery import known_shards
-from prox_assets.stages.shard_states import STAGES
-from prox_assets.stages.staleness import COSTS, Staleness, staleness, summarize
+from prox_assets.stages.reading.discovery import known_shards
+from prox_assets.stages.states.shard_states import STAGES
+from prox_assets.stages.states.staleness import COSTS, Staleness, staleness, summarize
 
 CHECK = "up_to_date"
 CATALOG = "catalog"

@@ -4,11 +4,11 @@ import dagster as dg
 
 from prox_assets.orchestration.alerts.sensor import build_alert_sensor
 from prox_assets.orchestration.assets.catalog import build_catalog
-from prox_assets.orchestration.assets.programs import build_programs
-from prox_assets.orchestration.assets.raw_shards import build_raw_shards
-from prox_assets.orchestration.assets.refinement import build_refinement
 from prox_assets.orchestration.assets.refinement_report import build_refinement_report, build_report_schedule
-from prox_assets.orchestration.assets.source_files import build_source_files
+from prox_assets.orchestration.assets.shards.programs import build_programs
+from prox_assets.orchestration.assets.shards.raw_shards import build_raw_shards
+from prox_assets.orchestration.assets.shards.refinement import build_refinement
+from prox_assets.orchestration.assets.shards.source_files import build_source_files
 from prox_assets.orchestration.automation import build_automation_sensor
 from prox_assets.orchestration.checks.check_job import build_check_job
 from prox_assets.orchestration.defs_yaml.scaffolder import RefinedCorpusScaffolder

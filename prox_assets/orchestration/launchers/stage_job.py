@@ -27,7 +27,7 @@ from dagster_pipes import (
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.assets.shard_step import ShardStep
+from prox_assets.orchestration.assets.shards.shard_step import ShardStep
 from prox_assets.orchestration.failures import no_retry_when_useless
 from prox_assets.orchestration.launchers.launcher import Job, Launcher, LaunchError
 from prox_assets.orchestration.launchers.open import open_launcher

@@ -17,8 +17,8 @@ from prox_assets.publishing.programs.moved_apply import MOVED_FILE, HashTask, Mo
 from prox_assets.publishing.programs.originals import Originals
 from prox_assets.publishing.programs.shard_apply import ShardTask, tasks_of
 from prox_assets.publishing.programs.workers import T, done
-from prox_assets.stages.pipeline import EXPECTED_ERRORS
 from prox_assets.stages.run import Progress, silent
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS
 
 REFUSALS = "refusals.jsonl"
 SUMMARY = "applied.json"

@@ -19,8 +19,8 @@ from prox_assets.stages.aligned_rows import (
     inputs_of_execution,
 )
 from prox_assets.stages.execution.document_refinement import DocumentFate, refine_document
-from prox_assets.stages.identities import refined_identity
 from prox_assets.stages.run import ShardRun, StaleInputError
+from prox_assets.stages.states.identities import refined_identity
 
 ASSET = "refined_shards"
 

@@ -15,10 +15,10 @@ from prox_assets.programs import decide_document
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.session import RefinerSession
 from prox_assets.stages.aligned_rows import current_decisions, documents_with_decisions
-from prox_assets.stages.identities import chunk_programs_identity
 from prox_assets.stages.inference.program_table import InferenceSummary, write_program_table
 from prox_assets.stages.inference.windows import Row, Work
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.states.identities import chunk_programs_identity
 
 ASSET = "chunk_programs"
 

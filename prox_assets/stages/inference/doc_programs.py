@@ -6,10 +6,10 @@ from dataclasses import fields
 from prox_assets.lake.schemas import Table
 from prox_assets.refiners.protocol import DocumentProgram, RefinerInput
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.stages.identities import doc_programs_identity
 from prox_assets.stages.inference.program_table import InferenceSummary, write_program_table
 from prox_assets.stages.inference.windows import Row, Work
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.states.identities import doc_programs_identity
 
 ASSET = "doc_programs"
 

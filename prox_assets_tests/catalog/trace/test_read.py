@@ -14,7 +14,7 @@ from prox_assets.programs import EXECUTOR_VERSION
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, life_of, place_of, scored
 from prox_assets_tests.lakes import as_an_earlier_release_executed_it, table_file

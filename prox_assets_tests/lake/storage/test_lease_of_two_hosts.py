@@ -170,8 +170,8 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.programs import ExecutionPolicy
 from prox_assets.refiners.presets import preset
-from prox_assets.stages.discovery import discover_shards
-from prox_assets.stages.pipeline import refine_shards
+from prox_assets.stages.reading.discovery import discover_shards
+from prox_assets.stages.running.pipeline import refine_shards
 from prox_assets.stages.plan import RefinementPlan
 lake, on_empty = Lake(url), {"one": "drop", "two": "keep"}[name]
 source = CorpusSource(name="web", urls=[os.environ["RAW_FILES"]])

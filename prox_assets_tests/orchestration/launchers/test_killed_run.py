@@ -10,7 +10,7 @@ import pytest
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.orchestration.source_sensor import prepare_partitions
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets.testing.clusters import slurm_stand_in
 from prox_assets.testing.dagster_deployment import create_deployment, serving, wait_for

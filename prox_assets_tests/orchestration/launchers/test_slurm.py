@@ -16,7 +16,7 @@ from prox_assets.orchestration.launchers.slurm import script
 from prox_assets.placement.settings import SlurmPlacement
 from prox_assets.testing.clusters import slurm_stand_in
 from prox_assets.testing.dagster_deployment import wait_for
-from prox_assets_tests.orchestration.assets.test_shard_step import TABLES, events
+from prox_assets_tests.orchestration.assets.shards.test_shard_step import TABLES, events
 from prox_assets_tests.orchestration.conftest import CORPUS
 from prox_assets_tests.orchestration.launchers.placed import (
     PROGRAMS,

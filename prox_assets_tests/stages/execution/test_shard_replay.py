@@ -13,7 +13,7 @@ from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.execution.shard_replay import NOT_INFERRED, Replay, Transition, replay_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun, StageError, StaleInputError
 from prox_assets_tests.catalog.lives import TEXTS, all_fates, damage, place_of, scored
 from prox_assets_tests.lakes import table_file

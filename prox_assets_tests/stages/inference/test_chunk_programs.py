@@ -11,7 +11,7 @@ from prox_assets.programs import ExecutionPolicy
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import StageError, StaleInputError
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
 from prox_assets_tests.stages.shard_runs import (

@@ -12,15 +12,23 @@ from prox_assets.lake.schemas import Table
 from prox_assets.stages.inference.chunk_programs import write_chunk_programs
 from prox_assets.stages.inference.doc_programs import write_document_programs
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments, FakeSession
+from prox_assets_tests.stages.running.slow_stage import WINDOW, chunk_answer, doc_answer
 from prox_assets_tests.stages.shard_runs import read_shard_of, rows
-from prox_assets_tests.stages.slow_stage import WINDOW, chunk_answer, doc_answer
 
 TEXTS = [f"menu\npage {number} " + "x" * number for number in range(95)]
 RUN_COLUMNS = ("run_id", "code_version")
 
 
 def kill_when_windows_are_finished(folder, level: str, table: Table, log, windows: int) -> None:
-    command = [sys.executable, "-m", "prox_assets_tests.stages.slow_stage", level, str(folder), str(log), "0.01"]
+    command = [
+        sys.executable,
+        "-m",
+        "prox_assets_tests.stages.running.slow_stage",
+        level,
+        str(folder),
+        str(log),
+        "0.01",
+    ]
     with subprocess.Popen(command) as worker:
         deadline = time.monotonic() + 60
         while len(list(folder.glob(f"lake/_resume/web/{table}/*/*/*.parquet"))) < windows:

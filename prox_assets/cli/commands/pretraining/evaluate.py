@@ -18,7 +18,7 @@ from prox_assets.proof.evaluation.tasks import score_tasks
 from prox_assets.proof.evaluation.texts import texts_of
 from prox_assets.proof.settings import MathsSettings, TaskSettings, TextFile, TextSettings
 from prox_assets.refiners.model.files import find_checkpoint
-from prox_assets.stages.pipeline import Report
+from prox_assets.stages.running.pipeline import Report
 
 _DEFAULT_TEXT = TextSettings()
 

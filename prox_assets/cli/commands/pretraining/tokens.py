@@ -18,7 +18,7 @@ from prox_assets.cli.options import ALL, LakeOption, assignments, number_or_all
 from prox_assets.cli.views.progress import progress_on
 from prox_assets.lake.lake import Lake
 from prox_assets.machine.capacity import capacity
-from prox_assets.stages.pipeline import UnexpectedError
+from prox_assets.stages.running.pipeline import UnexpectedError
 from prox_assets.stages.settings import described
 from prox_assets.tokens.folder import folder_of
 from prox_assets.tokens.manifest import TokenManifest, TokenShard

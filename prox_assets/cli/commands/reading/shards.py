@@ -16,9 +16,9 @@ from prox_assets.cli.plan_options import plan_of
 from prox_assets.cli.settings_files import SettingsOption, settings_files
 from prox_assets.cli.views.staleness import print_staleness
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import discover_shards, known_shards
-from prox_assets.stages.shard_states import ShardState, State, shard_states
-from prox_assets.stages.staleness import staleness
+from prox_assets.stages.reading.discovery import discover_shards, known_shards
+from prox_assets.stages.states.shard_states import ShardState, State, shard_states
+from prox_assets.stages.states.staleness import staleness
 
 _COLOURS = {State.STALE: "yellow", State.MISSING: "cyan"}
 _FINGERPRINT_DIGITS = 8

@@ -11,8 +11,8 @@ from prox_assets.cli.console import console, errors, fail, plain_errors
 from prox_assets.cli.options import sharing
 from prox_assets.cli.plan_options import Planned, planned
 from prox_assets.cli.views.progress import progress_on
-from prox_assets.stages.backfill_model import Backfill, Overheads, best
-from prox_assets.stages.cost_estimate import Estimate, estimate_cost
+from prox_assets.stages.estimates.backfill import Backfill, Overheads, best
+from prox_assets.stages.estimates.cost import Estimate, estimate_cost
 
 
 @sharing(planned, without=("corpus", "shard_bytes", "rows_per_shard", "window_documents"))

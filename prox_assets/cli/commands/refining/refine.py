@@ -13,8 +13,8 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.machine.capacity import capacity
 from prox_assets.machine.devices import DECLARED_VARIABLE
-from prox_assets.stages.pipeline import PipelineResult
 from prox_assets.stages.plan import RefinementPlan
+from prox_assets.stages.running.pipeline import PipelineResult
 
 
 @sharing(planned)

@@ -19,7 +19,7 @@ from prox_assets.monitoring.metrics.previews import CHARACTERS_PER_LINE
 from prox_assets.programs import EXECUTOR_VERSION, ExecutionPolicy
 from prox_assets.programs.policy import Mode
 from prox_assets.stages.execution.shard_replay import COUNTS, Difference, Replay, replay_shard
-from prox_assets.stages.pipeline import EXPECTED_ERRORS, Report
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS, Report
 
 
 @plain_errors()

@@ -25,7 +25,7 @@ from prox_assets.placement.run import ExitCode, run_stages
 from prox_assets.placement.told import pipes, request_in, standard_output_for_events, told_to
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.stages.settings import described
-from prox_assets.stages.shard_states import STAGES
+from prox_assets.stages.states.shard_states import STAGES
 
 # What a shell reports of a process that SIGTERM has ended: a scheduler that preempts a job sends it.
 TERMINATED = 128 + signal.SIGTERM

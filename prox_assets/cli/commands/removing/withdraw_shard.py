@@ -9,8 +9,8 @@ import typer
 from prox_assets.cli.console import fail, plain_errors, say
 from prox_assets.cli.options import LakeOption
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import known_shard
-from prox_assets.stages.withdrawal import withdraw_shard as withdraw
+from prox_assets.stages.reading.discovery import known_shard
+from prox_assets.stages.withdrawal.shards import withdraw_shard as withdraw
 
 
 @plain_errors()

@@ -15,8 +15,8 @@ from prox_assets.monitoring.drift.arrivals import arrivals
 from prox_assets.monitoring.drift.judge import judge_arrivals
 from prox_assets.monitoring.drift.settings import DriftSettings, Severity
 from prox_assets.monitoring.metrics.reconciliation import reconcile, schema_problems
-from prox_assets.stages.discovery import known_shards
-from prox_assets.stages.staleness import staleness
+from prox_assets.stages.reading.discovery import known_shards
+from prox_assets.stages.states.staleness import staleness
 
 
 @plain_errors()

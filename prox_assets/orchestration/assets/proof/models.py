@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from prox_assets.machine.leases import name_process
-from prox_assets.orchestration.assets.partition_step import PartitionStep, Result
 from prox_assets.orchestration.assets.proof.arms import ARM_TOKENS, ARMS
 from prox_assets.orchestration.assets.proof.spec import proof_spec
+from prox_assets.orchestration.assets.shards.partition_step import PartitionStep, Result
 from prox_assets.orchestration.failures import RETRY_POLICY
 from prox_assets.orchestration.metadata import link, numbers
 from prox_assets.orchestration.process import die_with_run_worker

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from prox_assets.lake.lake import Lake
-from prox_assets.orchestration.assets.partition_step import Result
 from prox_assets.orchestration.assets.proof.models import ARM_SCORES
 from prox_assets.orchestration.assets.proof.spec import proof_spec
+from prox_assets.orchestration.assets.shards.partition_step import Result
 from prox_assets.orchestration.checks.up_to_date import CHECK
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link

@@ -7,7 +7,7 @@ import dagster as dg
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.orchestration.assets.partition_step import Result
+from prox_assets.orchestration.assets.shards.partition_step import Result
 from prox_assets.orchestration.assets.tokens.shards import proofs_of
 from prox_assets.orchestration.assets.tokens.spec import token_spec
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from prox_assets.lake.identity import fingerprint
-from prox_assets.orchestration.assets.partition_step import PartitionStep, Result
 from prox_assets.orchestration.assets.proof.arms import ARMS
+from prox_assets.orchestration.assets.shards.partition_step import PartitionStep, Result
 from prox_assets.orchestration.assets.tokens.spec import token_spec
 from prox_assets.orchestration.failures import RETRY_POLICY, no_retry_when_useless
 from prox_assets.orchestration.metadata import link

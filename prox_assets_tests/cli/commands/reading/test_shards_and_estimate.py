@@ -11,8 +11,8 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages.cost_estimate import estimate_cost
-from prox_assets.stages.pipeline import EXPECTED_ERRORS
+from prox_assets.stages.estimates.cost import estimate_cost
+from prox_assets.stages.running.pipeline import EXPECTED_ERRORS
 from prox_assets_tests.cli.command_line import PAGE, one_line, prox
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 

@@ -10,9 +10,9 @@ import pytest
 
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.stages import pipeline
-from prox_assets.stages.raw_shards import read_raw_shard
+from prox_assets.stages.reading.raw_shards import read_raw_shard
 from prox_assets.stages.run import ShardRun
+from prox_assets.stages.running import pipeline
 from prox_assets_tests.cli.command_line import PAGE, metrics, one_line, prox, snapshot
 from prox_assets_tests.stages.shard_runs import write_pages
 

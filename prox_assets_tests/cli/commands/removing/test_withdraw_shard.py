@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from prox_assets.cli import app
 from prox_assets.lake.lake import Lake
-from prox_assets.stages.discovery import known_shards
+from prox_assets.stages.reading.discovery import known_shards
 from prox_assets_tests.cli.command_line import PAGE, one_line, prox
 from prox_assets_tests.stages.shard_runs import write_pages
 

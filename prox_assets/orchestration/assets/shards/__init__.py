@@ -1,0 +1,1 @@
+"""The assets with a partition for each shard, and how one step makes them."""

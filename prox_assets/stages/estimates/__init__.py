@@ -1,0 +1,1 @@
+"""What refining will cost, before anything runs."""

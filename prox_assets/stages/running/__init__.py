@@ -1,0 +1,1 @@
+"""All stages over many shards, without an orchestrator."""

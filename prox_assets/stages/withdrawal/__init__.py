@@ -1,0 +1,1 @@
+"""Taking shards and documents out of a corpus, so that no later run brings them back."""
