@@ -123,8 +123,8 @@ def _timed(run: Callable[[], tuple[int, int]]) -> dict[str, float]:
 
 
 def _ours(lake: str, tokenizer: str, target: str, workers: str) -> dict[str, float]:
-    from prox_assets.tokens.workers import write_all
-    from prox_assets.tokens.write import write_manifest
+    from prox_assets.tokens.writing.workers import write_all
+    from prox_assets.tokens.writing.write import write_manifest
 
     source = {"kind": "table", "corpora": [CORPUS], "table": "documents"}
     values = {"name": Path(target).name.replace("-", "_"), "source": source, "tokenizer": tokenizer, "to": target}

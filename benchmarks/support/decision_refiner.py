@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.support.llama_shapes import LlamaShape, make_llama
 from prox_assets.refiners.config import DOC_MAX_PROMPT_TOKENS, RefinerConfig
-from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import LabelledPage
+from prox_assets.training.data.targets.documents import document_target
 from prox_assets.training.fit.program_training import prepare_programs
 from prox_assets.training.fit.recipe import TrainingRecipe
 from prox_assets.training.fit.trainer import train

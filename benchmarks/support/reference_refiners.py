@@ -9,7 +9,7 @@ from typing import Any
 from prox_assets.refiners.config import RefinerConfig, RefinerPair
 from prox_assets.refiners.protocol import ChunkProgramRow, ChunkPrograms, RefinerInput
 from prox_assets.refiners.rules.config import DocumentRuleSettings, LineRuleSettings, RuleSettings
-from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.data.targets.lines import WORD
 
 C4_LINES = LineRuleSettings(require_terminal_punctuation=True, remove_widgets=False, remove_isolated_short_lines=False)
 """C4's rules for lines, without this project's own."""

@@ -16,7 +16,6 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.tokens.errors import TokensError
-from prox_assets.tokens.files import Blocks, Part, put_shard_without
 from prox_assets.tokens.folder import (
     ShardRecord,
     put_manifest,
@@ -27,8 +26,9 @@ from prox_assets.tokens.folder import (
     size_of,
 )
 from prox_assets.tokens.manifest import TokenManifest, TokenShard
-from prox_assets.tokens.shard import hash_of, identity_of, shard_lease
 from prox_assets.tokens.sources import ShardName
+from prox_assets.tokens.writing.files import Blocks, Part, put_shard_without
+from prox_assets.tokens.writing.shard import hash_of, identity_of, shard_lease
 
 NAMES = ["corpus", "shard", "doc_id", "url", "text_hash"]
 BLOCK_BYTES = 4 << 20

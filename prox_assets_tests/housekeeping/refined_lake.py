@@ -25,7 +25,7 @@ from prox_assets.stages.plan import RefinementPlan
 from prox_assets.stages.reading.discovery import discover_shards
 from prox_assets.stages.running.pipeline import PipelineResult, refine_shards
 from prox_assets.tokens.settings import Format, TableSource, TokenSettings
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import files_of, lake_at
 from prox_assets_tests.stages.shard_runs import make_plan, write_pages
 from prox_assets_tests.tokens.token_lakes import llama_like

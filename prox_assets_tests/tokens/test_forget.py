@@ -17,7 +17,7 @@ from prox_assets.tokens.forget import documents_of, forget_documents, is_unfinis
 from prox_assets.tokens.manifest import MANIFEST
 from prox_assets.tokens.settings import Format
 from prox_assets.tokens.verify import file_problems
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.tokens.token_lakes import (
     CORPUS,
     Killed,

@@ -16,7 +16,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.tokens.folder import documents_file, folder_of
 from prox_assets.tokens.settings import Format, TokenSettings
 from prox_assets.tokens.tokenizer import open_tokenizer
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.tokens.token_lakes import CORPUS, encode, lake_of, large, llama_like, pages, settings_of
 
 pytestmark = pytest.mark.local_lake

@@ -17,10 +17,10 @@ from prox_assets.training.classifier.examples import FOLDS, fold_of
 from prox_assets.training.classifier.recipe import ClassifierRecipe
 from prox_assets.training.classifier.steps import Steps
 from prox_assets.training.classifier.trees import fit_trees
-from prox_assets.training.data.bad_documents import PARTS
+from prox_assets.training.data.documents.bad import PARTS
+from prox_assets.training.data.documents.short import SHORT
+from prox_assets.training.data.documents.sound import PARAGRAPH
 from prox_assets.training.data.page_annotations import CLEAN, KEEP_FROM, SYNTHETIC_SITE, TEXT_SEPARATOR
-from prox_assets.training.data.short_documents import SHORT
-from prox_assets.training.data.sound_documents import PARAGRAPH
 from prox_assets.training.data.training_set import page_of
 
 if TYPE_CHECKING:

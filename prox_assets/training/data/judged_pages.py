@@ -2,7 +2,7 @@
 
 - `should_drop` labels the document: drop. Its lines stay unlabelled.
 - `good_edit` labels every line as the refiner left it: kept (also with changes inside) or removed; and the document as
-  one to keep, where the rule of document_targets.py agrees.
+  one to keep, where the rule of targets/documents.py agrees.
 - `bad_edit` and `should_keep` label nothing: they tell that a result is wrong, not which one is right.
 
 Every page comes without gold text, because nobody wrote down what its main content is. The lab therefore uses it for
@@ -26,9 +26,9 @@ from prox_assets.catalog.trace.read import read_trace
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Judgement, Table
-from prox_assets.training.data.document_targets import document_target
 from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import COLUMNS, LabelledPage
+from prox_assets.training.data.targets.documents import document_target
 
 LICENCE = "of the corpus"
 # A page type for which the rule on documents has a bound; without one it labels no document.

@@ -1,18 +1,17 @@
 """Annotation without a model: turns people's labels of pages into decisions and programs, as rows of the seed tables.
 
-line_targets.py and document_targets.py hold the rules for targets; synthetic_documents.py makes documents to drop, and
-sound_documents.py others to keep.
+targets/ has the rules for targets; documents/ makes documents to drop, and others to keep.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from prox_assets.programs import KeepChunk, operations_from_probabilities, render
-from prox_assets.training.data.document_targets import document_target
-from prox_assets.training.data.line_targets import LineTargets, line_targets, visible_characters
+from prox_assets.training.data.documents.sound import sound_documents
+from prox_assets.training.data.documents.worthless import TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.pages import REGIMES, LabelledPage, Split
-from prox_assets.training.data.sound_documents import sound_documents
-from prox_assets.training.data.synthetic_documents import TRAINING_FAMILIES, synthetic_documents
+from prox_assets.training.data.targets.documents import document_target
+from prox_assets.training.data.targets.lines import LineTargets, line_targets, visible_characters
 
 KEEP_FROM = 0.5
 # Separates a page's name from the name of one of its texts; the part before it groups the texts of one page.

@@ -1,6 +1,6 @@
 """Labelled pages: web pages with their main content marked by people, streamed from one Parquet file.
 
-This module also decides the split of each page. line_targets.py and document_targets.py turn labels into targets.
+This module also decides the split of each page. targets/ turns labels into targets.
 """
 
 from collections.abc import Iterator

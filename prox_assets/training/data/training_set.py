@@ -15,11 +15,11 @@ from prox_assets.engines.extras import packages_of
 from prox_assets.programs import parse
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
-from prox_assets.training.data.line_targets import word_grams
+from prox_assets.training.data.documents.short import SHORT
 from prox_assets.training.data.page_annotations import SYNTHETIC_SITE, TEXT_SEPARATOR
 from prox_assets.training.data.pages import Split, split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
-from prox_assets.training.data.short_documents import SHORT
+from prox_assets.training.data.targets.lines import word_grams
 
 Row = dict[str, Any]
 

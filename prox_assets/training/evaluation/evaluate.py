@@ -22,9 +22,9 @@ from prox_assets.programs import (
 )
 from prox_assets.refiners.calibration import Calibration
 from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentProgram, DocumentRefiner, RefinerInput
-from prox_assets.training.data.document_targets import document_target
-from prox_assets.training.data.line_targets import visible_characters
 from prox_assets.training.data.pages import LabelledPage, Regime
+from prox_assets.training.data.targets.documents import document_target
+from prox_assets.training.data.targets.lines import visible_characters
 from prox_assets.training.evaluation.measures import (
     BinaryCounts,
     ReliabilityBin,
@@ -263,7 +263,7 @@ def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: Executi
 
 
 def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[LabelledDocument]:
-    """Return the pages of known type as documents, with the decision of the rule in data/document_targets.py."""
+    """Return the pages of known type as documents, with the decision of the rule in data/targets/documents.py."""
     return [
         LabelledDocument(page.page_id, page.text(regime), target >= 0.5, page.page_type or "unknown")
         for page in pages

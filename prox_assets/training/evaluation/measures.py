@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.data.targets.lines import WORD
 
 BINS = 10
 

@@ -19,14 +19,14 @@ from prox_assets.refiners.presets import SHIPPED, named_refiners, preset
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.refiners.protocol import ChunkRefiner
 from prox_assets.refiners.session import RefinerSession
-from prox_assets.training.data.bad_documents import HELD_OUT
-from prox_assets.training.data.document_targets import document_target
+from prox_assets.training.data.documents.bad import HELD_OUT
+from prox_assets.training.data.documents.short import short_documents
+from prox_assets.training.data.documents.sound import paragraphs
+from prox_assets.training.data.documents.worthless import ALL_FAMILIES, TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.page_annotations import KEEP_FROM
 from prox_assets.training.data.pages import REGIMES, LabelledPage
-from prox_assets.training.data.short_documents import short_documents
-from prox_assets.training.data.sound_documents import paragraphs
-from prox_assets.training.data.synthetic_documents import ALL_FAMILIES, TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.tables import write_json
+from prox_assets.training.data.targets.documents import document_target
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
     ChunkEvaluation,

@@ -10,8 +10,8 @@ from typing import Any
 
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
+from prox_assets.training.data.documents.worthless import TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.pages import LabelledPage
-from prox_assets.training.data.synthetic_documents import TRAINING_FAMILIES, synthetic_documents
 from prox_assets.training.data.tables import read_table
 from prox_assets.training.evaluation.evaluate import LabelledDocument, labelled_documents
 from prox_assets.training.lab.settings import LabFolder, LabPlan

@@ -15,11 +15,11 @@ from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.prompts.formats import Level
 from prox_assets.training import annotation
 from prox_assets.training.classifier.fit import out_of_fold
-from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations, page_name
 from prox_assets.training.data.pages import LabelledPage, PagesError, read_labelled_pages
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS, SeedDocument
 from prox_assets.training.data.tables import read_table, write_json, write_table
+from prox_assets.training.data.targets.distillation import distil
 from prox_assets.training.data.training_set import TRAINING_CHUNKS, TRAINING_DOCUMENTS, build_training_set, page_of
 from prox_assets.training.fit.trainer import Progress
 from prox_assets.training.lab.settings import LabFolder, LabPlan

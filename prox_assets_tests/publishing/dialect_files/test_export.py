@@ -28,7 +28,7 @@ from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import all_fates, scored
-from prox_assets_tests.publishing.programs.test_other_originals import corpus_of
+from prox_assets_tests.publishing.programs.applying.test_other_originals import corpus_of
 from prox_assets_tests.stages.fake_refiners import FakeChunks, FakeDocuments
 from prox_assets_tests.stages.shard_runs import KEY, infer, read_shard_of, rows, with_floor, with_policy
 

@@ -11,8 +11,8 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.publishing.programs.applied import Applied
-from prox_assets.publishing.programs.apply import REFUSALS, SUMMARY, apply_programs
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.apply import REFUSALS, SUMMARY, apply_programs
 from prox_assets.publishing.programs.manifest import ProgramsManifest
 from prox_assets.publishing.programs.write import write_programs
 

@@ -17,8 +17,8 @@ from prox_assets.publishing.programs.write import write_programs
 from prox_assets.stages.execution.refined_shards import refine_shard
 from prox_assets.stages.run import ShardRun
 from prox_assets_tests.catalog.lives import all_fates, scored
+from prox_assets_tests.publishing.programs.applying.test_other_originals import corpus_of
 from prox_assets_tests.publishing.programs.sets import in_lake, out_of, refined, same, written
-from prox_assets_tests.publishing.programs.test_other_originals import corpus_of
 from prox_assets_tests.stages.shard_runs import KEY, rows, with_policy
 
 

@@ -20,7 +20,7 @@ from prox_assets.tokens.folder import folder_of
 from prox_assets.tokens.run_cards.card import RunCard
 from prox_assets.tokens.run_cards.settings import RunCardSettings
 from prox_assets.tokens.run_cards.write import FOLDER, write_run_card
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.tokens.token_lakes import CORPUS, ids_of, lake_of, llama_like, pages, settings_of
 
 pytestmark = pytest.mark.local_lake

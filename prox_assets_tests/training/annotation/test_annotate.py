@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from prox_assets.training.annotation import AnnotationError, AnnotatorConfig, annotate
-from prox_assets.training.data.line_targets import BLANK_WEIGHT
 from prox_assets.training.data.seeds import (
     SEED_CHUNK_DESCRIPTIONS,
     SEED_CHUNKS,
@@ -16,6 +15,7 @@ from prox_assets.training.data.seeds import (
     SEED_DOCUMENTS,
     SeedDocument,
 )
+from prox_assets.training.data.targets.lines import BLANK_WEIGHT
 from prox_assets_tests.training.annotation.chat_server import COMPLETION_TOKENS, PROMPT_TOKENS, ChatServer
 from prox_assets_tests.training.annotation.conftest import rows
 

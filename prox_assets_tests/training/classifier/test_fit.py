@@ -18,8 +18,8 @@ from prox_assets.training.classifier.examples import FOLDS
 from prox_assets.training.classifier.fit import fit_lines, out_of_fold
 from prox_assets.training.classifier.recipe import ClassifierRecipe
 from prox_assets.training.classifier.steps import Steps
-from prox_assets.training.data.distillation import distil
 from prox_assets.training.data.page_annotations import chunk_annotations
+from prox_assets.training.data.targets.distillation import distil
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
 SMALL = ClassifierRecipe(iterations=15, trees=30, leaf_examples=10)

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from prox_assets.browser import links
 from prox_assets.cli import app
 from prox_assets.lake.lake import Lake
-from prox_assets.training.data.document_targets import document_target
-from prox_assets.training.data.line_targets import line_targets
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations
 from prox_assets.training.data.pages import LabelledPage, read_labelled_pages
+from prox_assets.training.data.targets.documents import document_target
+from prox_assets.training.data.targets.lines import line_targets
 from prox_assets.training.data.training_set import build_training_set
 from prox_assets_tests.browser.lakes import CORPUS, SERVER, client_of, judgement_form, place_of_page
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages

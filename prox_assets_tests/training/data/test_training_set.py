@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from prox_assets.programs import execute
+from prox_assets.training.data.documents.worthless import synthetic_documents
 from prox_assets.training.data.page_annotations import chunk_annotations, document_annotations
 from prox_assets.training.data.pages import split_of
 from prox_assets.training.data.seeds import SEED_CHUNKS, SEED_DOCUMENTS
-from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets.training.data.tables import read_table, write_table
 from prox_assets.training.data.training_set import build_training_set
 from prox_assets_tests.training.synthetic_pages import labelled_page, page

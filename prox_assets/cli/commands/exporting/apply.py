@@ -13,8 +13,8 @@ from prox_assets.cli.views.progress import progress_on
 from prox_assets.corpora.source import ColumnMapping, CorpusSource, FormatName
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.machine.capacity import capacity
-from prox_assets.publishing.programs.applied import Applied
-from prox_assets.publishing.programs.apply import REFUSALS, SUMMARY, apply_programs
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.apply import REFUSALS, SUMMARY, apply_programs
 from prox_assets.publishing.programs.manifest import ProgramsManifest, corpora_of
 from prox_assets.stages.settings import described
 

@@ -23,8 +23,8 @@ from prox_assets.stages.settings import described
 from prox_assets.tokens.folder import folder_of
 from prox_assets.tokens.manifest import TokenManifest, TokenShard
 from prox_assets.tokens.settings import TokenSettings
-from prox_assets.tokens.workers import TokensResult, write_all
-from prox_assets.tokens.write import write_manifest
+from prox_assets.tokens.writing.workers import TokensResult, write_all
+from prox_assets.tokens.writing.write import write_manifest
 
 
 @plain_errors()

@@ -22,7 +22,7 @@ from prox_assets.tokens.run_cards.card import RunCard
 from prox_assets.tokens.run_cards.data import splits_of
 from prox_assets.tokens.run_cards.write import FOLDER, PAGE, write_run_card
 from prox_assets.tokens.verify import count_problems, file_problems, withdrawn_inside
-from prox_assets.tokens.write import write_manifest
+from prox_assets.tokens.writing.write import write_manifest
 
 FILES = "files"
 WITHDRAWN = "withdrawn"

@@ -19,7 +19,7 @@ from prox_assets.orchestration.settings.corpus import shard_partitions
 from prox_assets.orchestration.settings.tokens import ARM_TOKENS, TokenAssetsSettings, asset_of
 from prox_assets.tokens.folder import folder_of, read_record
 from prox_assets.tokens.settings import SIDECARS
-from prox_assets.tokens.write import WrittenShard, write_tokens
+from prox_assets.tokens.writing.write import WrittenShard, write_tokens
 
 DESCRIBE_SHARDS = """A shard's text as token ids, in files that trainers read; withdrawn documents are left out.
 

@@ -14,8 +14,8 @@ from prox_assets.training.annotation.config import AnnotatorConfig
 from prox_assets.training.annotation.errors import UnusableAnswerError
 from prox_assets.training.annotation.levels.level import BLANK, QuestionResult, Unit, first_error
 from prox_assets.training.annotation.levels.noise import NOISE_PROMPTS, MergedProgram, merge, read_program
-from prox_assets.training.data.line_targets import BLANK_WEIGHT
 from prox_assets.training.data.seeds import SEED_CHUNKS, SeedDocument
+from prox_assets.training.data.targets.lines import BLANK_WEIGHT
 
 _KINDS = {kind.prompt: kind for kind in NOISE_PROMPTS}
 # "[000]" and the line break.

@@ -22,7 +22,7 @@ from prox_assets.programs import (
 )
 from prox_assets.training.annotation.answers import excerpt
 from prox_assets.training.annotation.errors import UnusableAnswerError
-from prox_assets.training.data.line_targets import visible_characters
+from prox_assets.training.data.targets.lines import visible_characters
 
 # The removed share is bounded after merging, so the executor's floors are off here, and nothing is reverted.
 _POLICY = ExecutionPolicy(

@@ -1,7 +1,7 @@
 """`prox run-card`: what is written beside the token files, and what it refuses."""
 
 from prox_assets.tokens.folder import folder_of
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.cli.command_line import prox
 from prox_assets_tests.tokens.token_lakes import lake_of, llama_like, pages, settings_of
 

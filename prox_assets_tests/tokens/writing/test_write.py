@@ -19,7 +19,7 @@ from prox_assets.tokens.folder import (
     token_file,
     write_record,
 )
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.lakes import LakeFile, lake_at
 from prox_assets_tests.proof.refined_sample import proof_of, refine
 from prox_assets_tests.tokens.token_lakes import CORPUS, encode, ids_of, lake_of, large, llama_like, pages, settings_of

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from prox_assets.publishing.programs.applied import Applied
-from prox_assets.publishing.programs.workers import done
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.workers import done
 
 TASKS = 60
 

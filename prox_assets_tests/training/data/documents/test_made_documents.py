@@ -5,11 +5,11 @@ import random
 import pytest
 
 from prox_assets.corpora.sample.decisions import sound_pages, worthless_pages
-from prox_assets.training.data.bad_documents import FAMILIES, HELD_OUT, framed
+from prox_assets.training.data.documents.bad import FAMILIES, HELD_OUT, framed
+from prox_assets.training.data.documents.short import SHORT_WORDS, short_documents
+from prox_assets.training.data.documents.sound import PARAGRAPH_WORDS, paragraphs, sound_documents, word_count
+from prox_assets.training.data.documents.worthless import synthetic_documents
 from prox_assets.training.data.page_annotations import TEXT_SEPARATOR, document_annotations
-from prox_assets.training.data.short_documents import SHORT_WORDS, short_documents
-from prox_assets.training.data.sound_documents import PARAGRAPH_WORDS, paragraphs, sound_documents, word_count
-from prox_assets.training.data.synthetic_documents import synthetic_documents
 from prox_assets_tests.training.synthetic_pages import labelled_page, page
 
 

@@ -17,13 +17,13 @@ from prox_assets.proof.chance import chance_of
 from prox_assets.proof.documents import sites_of_documents
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress
 from prox_assets.tokens.errors import TokensError
-from prox_assets.tokens.files import Blocks, Part, put_shard
 from prox_assets.tokens.folder import DOCUMENTS, ShardRecord, read_record, size_of
 from prox_assets.tokens.settings import TokenSettings
 from prox_assets.tokens.sources import ShardName, ShardText, TextSource
 from prox_assets.tokens.splits import TRAIN, split_of
-from prox_assets.tokens.spool import Spool, encoded
 from prox_assets.tokens.tokenizer import OpenTokenizer
+from prox_assets.tokens.writing.files import Blocks, Part, put_shard
+from prox_assets.tokens.writing.spool import Spool, encoded
 
 LAYOUT = 1
 """Counted up when the same settings and text give other files."""

@@ -26,9 +26,9 @@ from prox_assets.tokens.folder import (
 )
 from prox_assets.tokens.manifest import MANIFEST, TokenManifest, TokenShard
 from prox_assets.tokens.settings import TokenSettings
-from prox_assets.tokens.shard import TokenJob, is_current, shard_lease, wanted, write_shard
 from prox_assets.tokens.sources import ShardName, open_source
 from prox_assets.tokens.tokenizer import open_tokenizer
+from prox_assets.tokens.writing.shard import TokenJob, is_current, shard_lease, wanted, write_shard
 
 STEP = "tokens"
 """What progress is reported of."""

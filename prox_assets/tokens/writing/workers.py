@@ -21,9 +21,9 @@ from prox_assets.machine.capacity import usable_cores
 from prox_assets.stages.running.pipeline import EXPECTED_ERRORS, Report, UnexpectedError
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.settings import TokenSettings
-from prox_assets.tokens.shard import TokenJob
 from prox_assets.tokens.sources import ShardName
-from prox_assets.tokens.write import STEP, WrittenShard, open_job, remember_export, write_shards
+from prox_assets.tokens.writing.shard import TokenJob
+from prox_assets.tokens.writing.write import STEP, WrittenShard, open_job, remember_export, write_shards
 
 _END_SECONDS = 5.0
 _INTERRUPT_SECONDS = 0.2
@@ -222,6 +222,6 @@ def _main(descriptor: int) -> None:
 
 if __name__ == "__main__":
     # Pickled messages name the classes of the module, which is another one than the program.
-    from prox_assets.tokens import workers
+    from prox_assets.tokens.writing import workers
 
     workers._main(int(sys.argv[1]))

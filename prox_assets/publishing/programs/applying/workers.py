@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
-from prox_assets.publishing.programs.applied import Applied
+from prox_assets.publishing.programs.applying.applied import Applied
 
 _LOOKS_EVERY = 0.5
 

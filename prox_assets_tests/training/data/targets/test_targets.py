@@ -2,9 +2,9 @@
 
 import pytest
 
-from prox_assets.training.data.document_targets import document_target, main_words
-from prox_assets.training.data.line_targets import AMBIGUOUS_WEIGHT, BLANK_WEIGHT, line_targets
 from prox_assets.training.data.page_annotations import chunk_annotations
+from prox_assets.training.data.targets.documents import document_target, main_words
+from prox_assets.training.data.targets.lines import AMBIGUOUS_WEIGHT, BLANK_WEIGHT, line_targets
 from prox_assets_tests.training.synthetic_pages import labelled_page
 
 

@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.data.phrases import pages as site
 from prox_assets.training.data.phrases import spam, walls
+from prox_assets.training.data.targets.lines import WORD
 
 TEASER_WORDS = (3, 25)
 TEASERS = (1, 6)

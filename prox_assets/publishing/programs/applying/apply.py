@@ -9,14 +9,14 @@ from itertools import count
 from prox_assets import __version__
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.publishing.programs.applied import Applied
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.moved import Leftovers, leftovers
+from prox_assets.publishing.programs.applying.moved_apply import MOVED_FILE, HashTask, MovedTask
+from prox_assets.publishing.programs.applying.originals import Originals
+from prox_assets.publishing.programs.applying.shard_apply import ShardTask, tasks_of
+from prox_assets.publishing.programs.applying.workers import T, done
 from prox_assets.publishing.programs.errors import ProgramsError
 from prox_assets.publishing.programs.manifest import ProgramsManifest
-from prox_assets.publishing.programs.moved import Leftovers, leftovers
-from prox_assets.publishing.programs.moved_apply import MOVED_FILE, HashTask, MovedTask
-from prox_assets.publishing.programs.originals import Originals
-from prox_assets.publishing.programs.shard_apply import ShardTask, tasks_of
-from prox_assets.publishing.programs.workers import T, done
 from prox_assets.stages.run import Progress, silent
 from prox_assets.stages.running.pipeline import EXPECTED_ERRORS
 

@@ -2,14 +2,14 @@
 
 They supply what the labelled pages lack: nobody labels the main content of an error page. The pieces come only from the
 pages passed in, so no split uses text of another. Some families are in no training set: how well a refiner judges those
-tells whether it has learned more than the templates (bad_documents.py has the families).
+tells whether it has learned more than the templates (bad.py has the families).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from prox_assets.training.data.bad_documents import FAMILIES, HELD_OUT, PARTS, PhraseRandom, error_page
+from prox_assets.training.data.documents.bad import FAMILIES, HELD_OUT, PARTS, PhraseRandom, error_page
 from prox_assets.training.data.pages import LabelledPage
 
 TRAINING_FAMILIES = tuple(name for name in FAMILIES if name not in HELD_OUT)

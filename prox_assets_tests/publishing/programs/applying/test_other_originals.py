@@ -10,7 +10,7 @@ from prox_assets.cli import app
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.publishing.programs.apply import apply_programs
+from prox_assets.publishing.programs.applying.apply import apply_programs
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import refine
 from prox_assets_tests.publishing.programs.sets import (

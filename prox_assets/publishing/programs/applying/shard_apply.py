@@ -13,11 +13,11 @@ from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.errors import LakeError
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.publishing.programs.applied import Applied
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.executing import DifferentResultError, policy_of, refined_row
+from prox_assets.publishing.programs.applying.originals import Originals, documents_of
 from prox_assets.publishing.programs.errors import ProgramsError
-from prox_assets.publishing.programs.executing import DifferentResultError, policy_of, refined_row
 from prox_assets.publishing.programs.manifest import ProgramShard, ProgramsManifest, sha256_of
-from prox_assets.publishing.programs.originals import Originals, documents_of
 from prox_assets.publishing.programs.reading import read_programs
 from prox_assets.publishing.programs.tables import REFINED, UNMATCHED, UNUSED, Row, RowWriter
 

@@ -18,9 +18,9 @@ from prox_assets.tokens.folder import (
     token_file,
     write_record,
 )
-from prox_assets.tokens.formats import FormatFile, TokenFileParts, dtype_of, format_files, write_formats
 from prox_assets.tokens.manifest import MANIFEST, TokenFile, TokenShard
 from prox_assets.tokens.settings import TokenSettings
+from prox_assets.tokens.writing.formats import FormatFile, TokenFileParts, dtype_of, format_files, write_formats
 
 Blocks = Callable[[], Iterator[bytes]]
 """Gives the ids of documents, some MiB at a time."""

@@ -5,7 +5,7 @@ import time
 
 from prox_assets.lake.lake import Lake
 from prox_assets.tokens.settings import TokenSettings
-from prox_assets.tokens.write import open_job, remember_export, write_shards
+from prox_assets.tokens.writing.write import open_job, remember_export, write_shards
 
 
 def main(lake: str, settings: str) -> None:

@@ -8,8 +8,8 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.phrases import sound as phrases
+from prox_assets.training.data.targets.lines import WORD
 
 SHORT_WORDS = (10, 50)
 # What the names of their kinds begin with.

@@ -18,9 +18,9 @@ from prox_assets.lake.storage.storage import Storage
 from prox_assets.stages.run import Progress
 from prox_assets.tokens.folder import folder_of, read_manifest
 from prox_assets.tokens.forget import documents_of, forget_documents
-from prox_assets.tokens.spool import Spool
-from prox_assets.tokens.workers import write_all
-from prox_assets.tokens.write import write_manifest, write_tokens
+from prox_assets.tokens.writing.spool import Spool
+from prox_assets.tokens.writing.workers import write_all
+from prox_assets.tokens.writing.write import write_manifest, write_tokens
 from prox_assets_tests.tokens.token_lakes import (
     ids_of,
     killed_after,
@@ -41,7 +41,7 @@ def tokenizer(tmp_path_factory):
 def test_after_a_kill_the_finished_shards_are_kept(tokenizer, tmp_path):
     lake = lake_of(tmp_path, pages(6))
     settings = settings_of(tokenizer)
-    module = "prox_assets_tests.tokens.write_slowly"
+    module = "prox_assets_tests.tokens.writing.write_slowly"
     command = [sys.executable, "-m", module, lake.url, settings.model_dump_json()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None

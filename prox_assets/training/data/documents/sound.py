@@ -10,11 +10,11 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from prox_assets.training.data.bad_documents import framed, furniture
-from prox_assets.training.data.line_targets import WORD
+from prox_assets.training.data.documents.bad import framed, furniture
+from prox_assets.training.data.documents.short import short_documents
 from prox_assets.training.data.pages import LabelledPage
 from prox_assets.training.data.phrases import sound as phrases
-from prox_assets.training.data.short_documents import short_documents
+from prox_assets.training.data.targets.lines import WORD
 
 # What the names of paragraphs begin with.
 PARAGRAPH = "paragraph"

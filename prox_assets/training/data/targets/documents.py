@@ -8,8 +8,8 @@ connected text as a short article, or they are lists of names.
 
 import math
 
-from prox_assets.training.data.line_targets import WORD
 from prox_assets.training.data.pages import LabelledPage
+from prox_assets.training.data.targets.lines import WORD
 
 # Fewest words of a line that is part of connected text.
 PROSE_LINE_WORDS = 10

@@ -14,11 +14,11 @@ from prox_assets.corpora.listing.raw_files import RawFile
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.publishing.programs.applied import Applied
-from prox_assets.publishing.programs.executing import DifferentResultError, policy_of, refined_row
+from prox_assets.publishing.programs.applying.applied import Applied
+from prox_assets.publishing.programs.applying.executing import DifferentResultError, policy_of, refined_row
+from prox_assets.publishing.programs.applying.originals import documents_of
+from prox_assets.publishing.programs.applying.shard_apply import WORK
 from prox_assets.publishing.programs.manifest import ProgramsManifest
-from prox_assets.publishing.programs.originals import documents_of
-from prox_assets.publishing.programs.shard_apply import WORK
 from prox_assets.publishing.programs.tables import MOVED, REFINED, UNMATCHED, Row, RowWriter, read_rows
 
 MOVED_FILE = re.compile(r"moved-[0-9a-f]{16}\.parquet")

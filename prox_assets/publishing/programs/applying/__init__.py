@@ -1,0 +1,1 @@
+"""Applying a programs data set to the original files: `prox apply`."""

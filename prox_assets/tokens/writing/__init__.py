@@ -1,0 +1,1 @@
+"""Writing token files: shards in any format, one by one or in several processes, and the manifest."""

@@ -1,0 +1,1 @@
+"""What a model is to answer: targets of lines and documents."""
