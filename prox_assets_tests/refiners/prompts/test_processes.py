@@ -19,7 +19,9 @@ from prox_assets.refiners.prompts.makers import prompt_maker
 from prox_assets.refiners.prompts.processes import PromptProcesses, process_count
 from prox_assets.refiners.protocol import RefinerInput
 from prox_assets.refiners.session import RefinerSession
+from prox_assets.testing.tiny_qwen import make_tiny_qwen3
 from prox_assets_tests.refiners.conftest import INLINE_LABELS
+from prox_assets_tests.refiners.prompts.test_chat import with_system
 
 PATIENCE = 60.0
 CONFIG = RefinerConfig(
@@ -78,6 +80,17 @@ def test_prompts_are_those_that_this_process_makes(
     here = prompt_maker(config, load_tokenizer(folder))
     assert made == [here.make(group) for group in groups]
     assert len(made[-1]) == len(TEXTS)
+
+
+@pytest.mark.parametrize("name", ["ultrax", "rescraper"])
+def test_prompts_of_chat_templates_are_the_same_too(name: str, tmp_path: Path) -> None:
+    folder = make_tiny_qwen3(tmp_path)
+    config = with_system(name, folder)
+    with PromptProcesses(config, folder, 2, PATIENCE) as processes:
+        made = list(processes.prompts([TEXTS[:1], TEXTS]))
+    here = prompt_maker(config, load_tokenizer(folder))
+    assert made == [here.make(TEXTS[:1]), here.make(TEXTS)]
+    assert all(made[-1])
 
 
 def test_a_session_writes_the_same_programs_and_leaves_no_process(tiny_folder: Path) -> None:
