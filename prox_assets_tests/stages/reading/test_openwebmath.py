@@ -19,7 +19,7 @@ from prox_assets.stages.settings import RefinementSettings
 from prox_assets_tests.lakes import lake_at
 
 PAGES = {page.url: page for page in maths_pages()}
-DOCS = Path(__file__).parents[2] / "docs" / "maths.md"
+DOCS = Path(__file__).parents[3] / "docs" / "maths.md"
 
 
 def silently(stage: str, shard: str) -> Callable[[int, int], None]:
