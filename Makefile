@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Two at a time. Those of the second kind start Dagster's processes or a browser, or train: they wait more than they
-# compute, and tests that share a deployment stay together. vLLM wants the machine for itself.
+# compute, and tests that share a deployment stay together. vLLM's come last, because an engine's threads want a core
+# each: while one engine starts, which takes most of the time, another computes.
 LIGHT := not vllm and not slow and not browser
 WAITING := (slow or browser) and not vllm
 
@@ -35,7 +36,7 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(WAITING)'
-	$(BIN)/python -m pytest -m vllm
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m vllm
 
 trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
