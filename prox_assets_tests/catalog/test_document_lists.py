@@ -91,7 +91,7 @@ def test_a_search_that_finds_nothing_ends(lake):
 
 
 def test_a_page_may_begin_anywhere(lake):
-    after = list_documents(lake, "web", after=Position("c.jsonl", 2))
+    after = list_documents(lake, "web", after=Position("c.jsonl", 2), seconds=100)
     assert [(row["shard"], row["source_row"]) for row in after.rows] == [
         place for place in everything(lake) if place > ("c.jsonl", 2)
     ]
@@ -110,9 +110,9 @@ def test_a_compacted_corpus_is_listed_alike(tmp_path):
     lake = lake_at(tmp_path / "lake")
     for shard in SHARDS[:3]:
         refine_pages(lake, tmp_path / "raw" / shard, pages(shard), shard=shard)
-    before = [list_documents(lake, "web", wanted).rows for wanted in (ANY, DROPPED)]
+    before = [list_documents(lake, "web", wanted, seconds=100).rows for wanted in (ANY, DROPPED)]
     compact(lake, "web")
-    assert [list_documents(lake, "web", wanted).rows for wanted in (ANY, DROPPED)] == before
+    assert [list_documents(lake, "web", wanted, seconds=100).rows for wanted in (ANY, DROPPED)] == before
 
 
 @pytest.mark.parametrize("count", [1, 5, 40])
