@@ -14,6 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # each: while one engine starts, which takes most of the time, another computes.
 LIGHT := not vllm and not slow and not browser
 WAITING := (slow or browser) and not vllm
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 # glibc returns every large tensor's memory to the system and gets it anew: that was half of the processor time of a
 # training step (5.0 seconds a step with it, 3.1 without). It costs memory, 8 GB instead of 3.
@@ -35,8 +36,8 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(WAITING)'
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m vllm
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(BY_FILE) -m '$(WAITING)'
+	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m vllm
 
 trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \

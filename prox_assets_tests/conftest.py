@@ -1,5 +1,7 @@
 """Fixtures and options of all tests; what they do is written where they are defined."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -33,3 +35,12 @@ settings.load_profile("untimed")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say where lakes are."""
     parser.addoption("--lakes", choices=("local", "s3"), default="local", help="where tests make their lakes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put modules with long tests first, told by their timeouts, so that no process is left alone with one at the end."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0), mark.args[0] if mark else 0)
+    items.sort(key=lambda item: longest[item.path], reverse=True)
