@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put modules with long tests first, told by their timeouts, so that no process is left alone with one at the end."""
+    """Put modules with long tests first, told by their timeouts; else one process ends up alone with one of them."""
     longest: dict[Path, float] = {}
     for item in items:
         mark = item.get_closest_marker("timeout")
