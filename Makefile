@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(BY_FILE) -m '$(WAITING)'
 	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m vllm
 
-trials: $(VENV)/.dev ## Longer trials: a backfill of 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
+trials: $(VENV)/.dev ## Longer trials: backfills of 1 and 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
 	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
 		prox_assets_tests/orchestration/launchers/test_ray.py prox_assets_tests/infra/test_deployment_with_ray.py \
 		prox_assets_tests/refiners/test_bundled.py
