@@ -1,10 +1,11 @@
 """A refiner as a folder: a model that engines load, with a `refiner.json` that says how to prompt it.
 
-A folder may also hold the refiners of both levels, in subfolders doc and chunk. The lab writes these folders;
-`--refiner FOLDER`, a defs.yaml and the preset `bundled` read them.
+A folder may also hold the refiners of both levels, in subfolders doc and chunk, or be that of a refiner lab, where they
+are doc/model and chunk/model. `--refiner FOLDER`, a defs.yaml and the preset `bundled` read them.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def load_refiner(place: str) -> RefinerConfig:
 
 
 def load_refiner_pair(place: str, name: str | None = None) -> RefinerPair:
-    """Return the refiners of a folder: a single one, or subfolders doc and chunk, one of which may be missing.
+    """Return the refiners of a folder: a single one, or those of both levels, one of which may be missing.
 
     Args:
         place: The folder, or a package:// URL of one.
@@ -134,8 +135,16 @@ def load_refiner_pair(place: str, name: str | None = None) -> RefinerPair:
     if (folder / REFINER_FILE).is_file():
         config = load_refiner(place)
         return RefinerPair.model_validate({"name": name, config.level: config})
-    present = [level for level in LEVELS if (folder / level / REFINER_FILE).is_file()]
-    found = {level: load_refiner(f"{place.rstrip('/')}/{level}") for level in present}
+    found = {level: load_refiner(f"{place.rstrip('/')}/{part}") for level, part in _parts(folder)}
     if not found:
         raise RefinerError(f"{place} holds no refiner: neither {REFINER_FILE} nor folders doc or chunk with one.")
     return RefinerPair.model_validate({"name": name, **found})
+
+
+def _parts(folder: Path) -> Iterator[tuple[Level, str]]:
+    """Yield the levels whose refiners a folder has, and where in it they are."""
+    for level in LEVELS:
+        for part in (level, f"{level}/model"):
+            if (folder / part / REFINER_FILE).is_file():
+                yield level, part
+                break

@@ -41,6 +41,17 @@ def test_a_folder_of_one_refiner_is_a_pair_with_one_level(pair_folder):
     assert pair.chunk == CHUNK.model_copy(update={"model": str(pair_folder / "chunk")})
 
 
+def test_the_folder_of_a_lab_is_a_pair_of_what_it_has_finished(pair_folder, tmp_path):
+    lab = tmp_path / "lab"
+    shutil.copytree(pair_folder / "chunk", lab / "chunk" / "model")
+    (lab / "doc" / "training").mkdir(parents=True)
+    pair = named_refiners(str(lab))
+    assert (pair.name, pair.doc) == ("lab", None)
+    assert pair.chunk == CHUNK.model_copy(update={"model": str(lab / "chunk" / "model")})
+    shutil.copytree(pair_folder / "doc", lab / "doc" / "model")
+    assert named_refiners(str(lab)).doc == DOC.model_copy(update={"model": str(lab / "doc" / "model")})
+
+
 def test_a_folder_can_be_moved(pair_folder, tmp_path):
     shutil.copytree(pair_folder / "doc", tmp_path / "elsewhere")
     assert load_refiner(str(tmp_path / "elsewhere")).model == str(tmp_path / "elsewhere")
