@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import prox_assets
+from prox_assets.refiners.user_cache import CACHE_VARIABLE
 from prox_assets_tests.cli.command_line import PAGE, one_line
 from prox_assets_tests.stages.shard_runs import write_pages
 
@@ -30,7 +31,9 @@ def prox_without_models(tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
     root = Path(prox_assets.__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{root}"}
+    # A cache of its own: a model that is merged already needs no torch to be found.
+    own = {"PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{root}", CACHE_VARIABLE: str(tmp_path / "cache")}
+    environment = {**os.environ, **own}
     write_pages(tmp_path / "raw" / "pages.jsonl", [PAGE] * 2)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
