@@ -9,11 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Two at a time. Those of the second kind start Dagster's processes or a browser, or train: they wait more than they
-# compute, and tests that share a deployment stay together. vLLM's come last, because an engine's threads want a core
-# each: while one engine starts, which takes most of the time, another computes.
+# Two at a time, which keeps both cores busy. Those of the second kind start Dagster's processes or a browser, or train;
+# tests that share a deployment stay together. vLLM's come last: while one engine starts, another computes.
 LIGHT := not vllm and not slow and not browser
-WAITING := (slow or browser) and not vllm
+HEAVY := (slow or browser) and not vllm
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
 # glibc returns every large tensor's memory to the system and gets it anew: that was half of the processor time of a
@@ -36,7 +35,7 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(BY_FILE) -m '$(WAITING)'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(BY_FILE) -m '$(HEAVY)'
 	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m vllm
 
 trials: $(VENV)/.dev ## Longer trials: backfills of 1 and 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
