@@ -9,11 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Two at a time, which keeps both cores busy. Those of the second kind start Dagster's processes or a browser, or train;
-# tests that share a deployment stay together. vLLM's come last: while one engine starts, another computes.
-LIGHT := not vllm and not slow and not browser
-HEAVY := (slow or browser) and not vllm
-BY_FILE := --dist loadfile --no-loadscope-reorder
+# Two files at a time, which keeps both cores busy; tests of one file share deployments and models. vLLM's come last:
+# they may use both cores, and while one engine starts, another computes.
+TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # glibc returns every large tensor's memory to the system and gets it anew: that was half of the processor time of a
 # training step (5.0 seconds a step with it, 3.1 without). It costs memory, 8 GB instead of 3.
@@ -34,14 +32,11 @@ demo: $(VENV)/.base ## Refine the bundled sample corpus through Dagster (no GPU,
 	$(BIN)/python -m prox_assets.cli.demo
 
 test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m '$(LIGHT)'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(BY_FILE) -m '$(HEAVY)'
-	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m vllm
+	OMP_NUM_THREADS=1 $(TESTS) -m 'not vllm and not trial'
+	$(TESTS) -m 'vllm and not trial'
 
-trials: $(VENV)/.dev ## Longer trials: backfills of 1 and 100 shards with the real daemon; all tests of Ray on a real cluster, and beside Postgres; vLLM and transformers on the whole sample
-	PROX_TRIALS=1 $(BIN)/python -m pytest prox_assets_tests/orchestration/test_events_of_backfills.py \
-		prox_assets_tests/orchestration/launchers/test_ray.py prox_assets_tests/infra/test_deployment_with_ray.py \
-		prox_assets_tests/refiners/test_bundled.py
+trials: $(VENV)/.dev ## Longer trials: backfills of 1, 7 and 100 shards; a real Ray cluster, and one beside Postgres; vLLM and transformers on the whole sample; a withdrawal cut short at every write
+	$(BIN)/python -m pytest -m trial
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
 	$(BIN)/python -m prox_assets.orchestration.instance

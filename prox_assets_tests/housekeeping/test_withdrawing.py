@@ -1,6 +1,5 @@
 """Documents that are withdrawn: gone from everywhere, with nothing else changed, and not back after any run."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -309,8 +308,9 @@ def _writes(monkeypatch: pytest.MonkeyPatch, allowed: int | None) -> Iterator[in
 
 
 @pytest.mark.local_lake
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.trial)])
 def test_a_withdrawal_can_be_cut_short_at_every_write(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    every: int, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, request = document(lake), of_a(lake)
     whole = tmp_path / "whole"
@@ -320,7 +320,7 @@ def test_a_withdrawal_can_be_cut_short_at_every_write(
     withdraw(lake, request)
     wanted, steps = contents(lake), next(counting)
     assert steps > 15
-    for cut in range(0, steps, 1 if os.environ.get("PROX_TRIALS") else 4):
+    for cut in range(0, steps, every):
         again = tmp_path / f"cut-{cut}"
         shutil.copytree(whole, again)
         interrupted = Lake(str(again))

@@ -3,7 +3,6 @@
 In `make trials`.
 """
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -26,11 +25,7 @@ from prox_assets_tests.orchestration.launchers.placed import (
     write_raw,
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.local_lake,
-    pytest.mark.skipif(not os.environ.get("PROX_TRIALS"), reason="of `make trials`"),
-]
+pytestmark = [pytest.mark.trial, pytest.mark.local_lake]
 
 
 @pytest.mark.timeout(600)

@@ -1,10 +1,6 @@
-"""Backfills by the real daemon: every event once, nothing skipped, nothing stale that is not.
-
-Of 7 shards; with PROX_TRIALS=1, as in `make trials`, also of 1 and 100.
-"""
+"""Backfills of 1, 7 and 100 shards by the real daemon: every event once, nothing skipped, nothing stale that is not."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,7 @@ import pytest
 
 from prox_assets.testing.dagster_deployment import Deployment, running_deployment, wait_for
 
-SIZES = {"seven": 7, **({"single": 1, "hundred": 100} if os.environ.get("PROX_TRIALS") else {})}
+SIZES = {"single": 1, "seven": 7, "hundred": 100}
 ASSETS = ["raw_shards", "doc_programs", "chunk_programs", "refined_shards", "quality_metrics"]
 PROSE = "\n".join(f"The {n}th boat of the day left the harbour with the tide, and that was that." for n in range(12))
 BROKEN, REPLACED = "s003.jsonl", "s005.jsonl"
@@ -73,7 +69,7 @@ def backfill(deployment: Deployment, corpus: str, assets: list[str], shards: lis
     return status()
 
 
-@pytest.mark.slow
+@pytest.mark.trial
 @pytest.mark.timeout(600)
 def test_backfills_log_every_event_once_and_leave_nothing_stale(deployment: Deployment) -> None:
     shards = {corpus: deployment.discover(corpus) for corpus in SIZES}

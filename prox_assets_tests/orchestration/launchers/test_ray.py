@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,13 +36,7 @@ from prox_assets_tests.orchestration.launchers.placed import (
 pytestmark = pytest.mark.local_lake
 
 Cluster = Callable[[int], AbstractContextManager[object]]
-REAL = pytest.param(
-    "cluster",
-    marks=[
-        pytest.mark.slow,
-        pytest.mark.skipif(not os.environ.get("PROX_TRIALS"), reason="of `make trials`"),
-    ],
-)
+REAL = pytest.param("cluster", marks=pytest.mark.trial)
 
 
 @pytest.fixture(params=["stand-in", REAL])

@@ -26,7 +26,7 @@ from prox_assets_tests.orchestration.launchers.placed import (
     write_raw,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.local_lake]
+pytestmark = [pytest.mark.trial, pytest.mark.local_lake]
 
 
 def held_devices() -> dict[str, int]:
