@@ -169,7 +169,7 @@ def _datatrove(lake: str, tokenizer: str, target: str, workers: str) -> dict[str
 
 def _library(lake: str, tokenizer: str, target: str, workers: str) -> dict[str, float]:
     del target, workers
-    from prox_assets.proof.tokenizer import open_backend
+    from prox_assets.proof.tokens.tokenizer import open_backend
 
     backend = open_backend(Path(tokenizer) / "tokenizer.json")
     texts = [row["text"] for shard in _shards(lake) for row in Lake(lake).rows(CORPUS, Table.DOCUMENTS, shard)]

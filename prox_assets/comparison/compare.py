@@ -21,8 +21,8 @@ from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Outcome, Table
 from prox_assets.programs import Verdict
-from prox_assets.proof.outcomes import RefinedShard
-from prox_assets.proof.tokenizer import save_tokenizer
+from prox_assets.proof.texts.outcomes import RefinedShard
+from prox_assets.proof.tokens.tokenizer import save_tokenizer
 from prox_assets.stages.run import Progress, silent
 
 BATCH_DOCUMENTS = 256

@@ -15,7 +15,7 @@ from prox_assets.lake.errors import LakeError, RetryableLakeError
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.programs import EditStatus
-from prox_assets.proof.outcomes import RefinedShard, refined_shard
+from prox_assets.proof.texts.outcomes import RefinedShard, refined_shard
 from prox_assets.stages.run import StageError
 
 EXAMPLES = 3

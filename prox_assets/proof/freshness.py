@@ -6,9 +6,9 @@ from pathlib import Path
 from prox_assets.lake.footers import Footers
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
-from prox_assets.proof.documents import DocumentTable
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.texts.documents import DocumentTable
 
 NAMED = 5
 

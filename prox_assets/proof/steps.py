@@ -19,7 +19,6 @@ from prox_assets.lake.schemas import Table
 from prox_assets.machine.processor import processor
 from prox_assets.proof.arms.build import arms_in_order, write_arm
 from prox_assets.proof.arms.table import ArmNotes
-from prox_assets.proof.documents import DocumentNotes, write_documents
 from prox_assets.proof.evaluation.learned import has_learned
 from prox_assets.proof.evaluation.score import score_model as score
 from prox_assets.proof.folder import ProofFolder
@@ -29,9 +28,10 @@ from prox_assets.proof.results import TrainedModel, read_result, write_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings, RefinedArm
 from prox_assets.proof.statistics.break_even import RefiningCost
-from prox_assets.proof.streams import stream_of, tokenizer_of
-from prox_assets.proof.tokenizer import trained_tokenizer, write_tokenizer
-from prox_assets.proof.tokens import ArmTokens, write_arm_tokens
+from prox_assets.proof.texts.documents import DocumentNotes, write_documents
+from prox_assets.proof.tokens.arm_tokens import ArmTokens, write_arm_tokens
+from prox_assets.proof.tokens.streams import stream_of, tokenizer_of
+from prox_assets.proof.tokens.tokenizer import trained_tokenizer, write_tokenizer
 
 Progress = Callable[[int, int], None]
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from prox_assets.lake.schemas import DESCRIPTIONS, Table
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.proof.outcomes import RefinedShard
+from prox_assets.proof.texts.outcomes import RefinedShard
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.manifest import DataFile, Feature
 from prox_assets.publishing.rows import SPLIT, published_frame

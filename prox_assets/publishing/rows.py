@@ -11,8 +11,8 @@ import polars as pl
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import Withdrawn
 from prox_assets.lake.schemas import Table
-from prox_assets.proof.documents import sites_of_documents
-from prox_assets.proof.outcomes import RefinedShard
+from prox_assets.proof.texts.documents import sites_of_documents
+from prox_assets.proof.texts.outcomes import RefinedShard
 from prox_assets.publishing.settings import PublishSettings
 from prox_assets.tokens.splits import TRAIN, split_of
 

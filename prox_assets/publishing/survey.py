@@ -12,7 +12,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.withdrawn import withdrawn
 from prox_assets.lake.schemas import Table
 from prox_assets.monitoring.metrics.languages import language_of
-from prox_assets.proof.outcomes import RefinedShard, refined_shard
+from prox_assets.proof.texts.outcomes import RefinedShard, refined_shard
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.rows import SPLIT, MetadataColumns, PublishedRows
 from prox_assets.publishing.settings import PublishSettings

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
-from prox_assets.proof.tokenizer import CONFIGURATION, FILE, USUAL_ENDS, open_backend, special_token, vocabulary_of
+from prox_assets.proof.tokens.tokenizer import (
+    CONFIGURATION,
+    FILE,
+    USUAL_ENDS,
+    open_backend,
+    special_token,
+    vocabulary_of,
+)
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.manifest import TokenizerNotes
 from prox_assets.tokens.settings import TokenSettings

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from prox_assets.proof.documents import write_documents
 from prox_assets.proof.freshness import changes_since
+from prox_assets.proof.texts.documents import write_documents
 from prox_assets_tests.catalog.refined_lakes import refine_pages
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import proof_of
-from prox_assets_tests.proof.test_documents import site_pages
+from prox_assets_tests.proof.texts.test_documents import site_pages
 
 
 def test_a_proof_is_out_of_date_once_its_corpora_were_executed_again(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prox_assets.proof.tokenizer import open_backend
+from prox_assets.proof.tokens.tokenizer import open_backend
 from prox_assets.tokens.words import Words, spaces_of
 from prox_assets_tests.tokens.token_lakes import llama_2_like, llama_like
 

@@ -12,10 +12,10 @@ from prox_assets.proof.arms.refined import refined_parts
 from prox_assets.proof.arms.rules import rules_parts
 from prox_assets.proof.arms.selected import selected_parts
 from prox_assets.proof.arms.table import ArmNotes, arm_notes, write_table
-from prox_assets.proof.documents import DocumentTable
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.texts.documents import DocumentTable
 
 _KINDS: dict[str, Callable[[ArmContext, Any], Iterator[ArmPart]]] = {
     "raw": raw_parts,

@@ -7,11 +7,11 @@ import polars as pl
 
 from prox_assets.lake.lake import Lake
 from prox_assets.proof.arms.table import CorpusShare, Source, arm_notes
-from prox_assets.proof.documents import DocumentShard, DocumentTable, with_columns_of_the_lake
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
-from prox_assets.proof.positions import PositionedTable
 from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.texts.documents import DocumentShard, DocumentTable, with_columns_of_the_lake
+from prox_assets.proof.texts.positions import PositionedTable
 
 ArmPart = tuple[str, Source, pl.DataFrame]
 """A shard of an arm: its corpus in the proof, the file that holds its text, and rows as in table.ROWS."""

@@ -8,10 +8,10 @@ from prox_assets.lake.schemas import KEPT_OUTCOMES, Outcome, Table
 from prox_assets.programs import DocumentReason
 from prox_assets.proof.arms.context import ArmContext, ArmPart, raw_source
 from prox_assets.proof.arms.table import Source, dropped_where, whole
-from prox_assets.proof.documents import DocumentShard
 from prox_assets.proof.errors import ProofError
-from prox_assets.proof.outcomes import outcomes_of, refined_shard
 from prox_assets.proof.settings import RefinedArm
+from prox_assets.proof.texts.documents import DocumentShard
+from prox_assets.proof.texts.outcomes import outcomes_of, refined_shard
 
 _KEPT = [outcome.value for outcome in KEPT_OUTCOMES]
 

@@ -9,12 +9,12 @@ from prox_assets.proof.arms.at_random import parts_without, removed_documents
 from prox_assets.proof.arms.context import ArmContext, ArmPart
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError
-from prox_assets.proof.gold import GoldTexts
 from prox_assets.proof.selectors.scores import DocumentToScore, score_documents, write_scores
 from prox_assets.proof.selectors.selector import Selector, fit_selector
 from prox_assets.proof.selectors.settings import TargetFile
 from prox_assets.proof.selectors.target import read_target
 from prox_assets.proof.settings import SelectorArm
+from prox_assets.proof.texts.gold import GoldTexts
 
 SAMPLE_CHARACTERS = 100_000_000
 """Raw text that a selector is fitted to, at most: a sample by document stands for a larger corpus."""

@@ -19,10 +19,10 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.arms.lines import Span, cut
-from prox_assets.proof.documents import NOTES, DocumentNotes, footer_of
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.tables import ARM
+from prox_assets.proof.texts.documents import NOTES, DocumentNotes, footer_of
 
 SPANS = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
 ROWS = pl.Schema(

@@ -11,7 +11,7 @@ from prox_assets.proof.evaluation.texts import GOLD, RAW
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings
-from prox_assets.proof.streams import stream_of, tokenizer_of, tokens_of
+from prox_assets.proof.tokens.streams import stream_of, tokenizer_of, tokens_of
 from prox_assets.training.data.tables import read_table
 
 BIGRAM = 2

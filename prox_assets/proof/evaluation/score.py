@@ -18,9 +18,9 @@ from prox_assets.proof.pretraining.train import CURVE
 from prox_assets.proof.results import TrainedModel, read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel, ProofSettings
-from prox_assets.proof.streams import stream_of
 from prox_assets.proof.tables import SCORES
-from prox_assets.proof.tokens import ArmTokens
+from prox_assets.proof.tokens.arm_tokens import ArmTokens
+from prox_assets.proof.tokens.streams import stream_of
 from prox_assets.training.data.tables import read_table, write_table
 
 Texts = Mapping[str, Sequence[Mapping[str, str]]]

@@ -14,13 +14,13 @@ from pathlib import Path
 import polars as pl
 
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.documents import DocumentTable, with_columns_of_the_lake
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.evaluation.stamps import is_current, stamped
 from prox_assets.proof.folder import ProofFolder
-from prox_assets.proof.gold import GoldTexts, gold_identity
 from prox_assets.proof.settings import ProofSettings, TextFile, TextSettings
 from prox_assets.proof.tables import TEXTS
+from prox_assets.proof.texts.documents import DocumentTable, with_columns_of_the_lake
+from prox_assets.proof.texts.gold import GoldTexts, gold_identity
 from prox_assets.refiners.model.files import file_hash
 from prox_assets.training.data.tables import write_table
 

@@ -12,7 +12,7 @@ from prox_assets.proof.ngram.scorer import NgramScorer
 from prox_assets.proof.results import TrainedModel, read_result, write_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel as NgramSettings
-from prox_assets.proof.tokens import TokenStream
+from prox_assets.proof.tokens.arm_tokens import TokenStream
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.files import file_hash
 from prox_assets.refiners.model.tokenization import load_tokenizer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xxhash
 
-from prox_assets.proof.tokens import TokenStream
+from prox_assets.proof.tokens.arm_tokens import TokenStream
 
 if TYPE_CHECKING:
     import torch

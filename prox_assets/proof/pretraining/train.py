@@ -35,7 +35,7 @@ from prox_assets.proof.pretraining.recipes import LlamaModel
 from prox_assets.proof.pretraining.weights import publish
 from prox_assets.proof.results import TrainedModel, read_result, write_result
 from prox_assets.proof.runs import ModelRun
-from prox_assets.proof.tokens import TokenStream
+from prox_assets.proof.tokens.arm_tokens import TokenStream
 from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.trainer import Progress
 

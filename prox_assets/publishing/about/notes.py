@@ -13,7 +13,7 @@ from prox_assets.lake.executions import published_execution
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.proofs import ProofTable, proof_path
 from prox_assets.lake.schemas import Table
-from prox_assets.proof.outcomes import RefinedShard
+from prox_assets.proof.texts.outcomes import RefinedShard
 from prox_assets.publishing.errors import PublishError
 from prox_assets.publishing.manifest import ConfigNotes, PolicyNotes, ProofTables, RefinerNotes, ShardNotes
 from prox_assets.publishing.survey import SurveyedCorpus

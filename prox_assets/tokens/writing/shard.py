@@ -14,7 +14,7 @@ from prox_assets.lake.records.withdrawn import FOLDER, Withdrawn, withdrawn
 from prox_assets.lake.storage.lease import Lease
 from prox_assets.lake.storage.storage import Storage
 from prox_assets.proof.chance import chance_of
-from prox_assets.proof.documents import sites_of_documents
+from prox_assets.proof.texts.documents import sites_of_documents
 from prox_assets.stages.run import LEASE_WAIT_SECONDS, Progress
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.folder import DOCUMENTS, ShardRecord, read_record, size_of

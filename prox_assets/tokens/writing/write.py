@@ -11,7 +11,7 @@ from prox_assets.lake.lake import Lake
 from prox_assets.lake.records.exports import Export, export_of, exports, record_export, url_of
 from prox_assets.lake.records.withdrawn import withdrawn
 from prox_assets.lake.storage.storage import Storage
-from prox_assets.proof.tokenizer import CONFIGURATION, FILE
+from prox_assets.proof.tokens.tokenizer import CONFIGURATION, FILE
 from prox_assets.stages.run import silent
 from prox_assets.stages.running.pipeline import Report
 from prox_assets.tokens.errors import TokensError

@@ -17,10 +17,10 @@ from prox_assets.proof.arms.build import arms_in_order, write_arm
 from prox_assets.proof.arms.lines import cut
 from prox_assets.proof.arms.rules import c4_spans
 from prox_assets.proof.arms.table import ArmNotes, arm_texts
-from prox_assets.proof.documents import write_documents
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.tables import ARM
+from prox_assets.proof.texts.documents import write_documents
 from prox_assets.training.data.tables import read_table
 from prox_assets_tests.catalog.refined_lakes import Page, refine_pages
 from prox_assets_tests.lakes import lake_at

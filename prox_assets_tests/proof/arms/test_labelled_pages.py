@@ -9,7 +9,7 @@ import pytest
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.proof.arms.build import write_arm
 from prox_assets.proof.arms.table import arm_texts
-from prox_assets.proof.documents import write_documents
+from prox_assets.proof.texts.documents import write_documents
 from prox_assets.training.data.pages import PAGES_VARIABLE
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import proof_of, refine

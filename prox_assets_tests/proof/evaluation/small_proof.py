@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from prox_assets.lake.lake import Lake
 from prox_assets.lake.schemas import Table
 from prox_assets.lake.table_files import FileStamp
-from prox_assets.proof.documents import NOTES, write_documents
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
 from prox_assets.proof.tables import DOCUMENTS
+from prox_assets.proof.texts.documents import NOTES, write_documents
 from prox_assets_tests.lakes import lake_at
 
 PAGES = (

@@ -10,7 +10,7 @@ from prox_assets.proof.ngram.training import ngram_after, open_ngram, train_ngra
 from prox_assets.proof.results import read_result
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import NgramModel
-from prox_assets.proof.tokens import ArmTokens, TokenStream
+from prox_assets.proof.tokens.arm_tokens import ArmTokens, TokenStream
 from prox_assets.refiners.errors import RefinerError
 from prox_assets.refiners.model.tokenization import load_tokenizer
 from prox_assets.refiners.ngram.model import NGRAM_FILE

@@ -8,7 +8,7 @@ import pytest
 from prox_assets.lake.records.exports import exports
 from prox_assets.lake.records.withdrawn import Withdrawal, WithdrawnBy, remember
 from prox_assets.proof.arms.build import write_arm
-from prox_assets.proof.documents import write_documents
+from prox_assets.proof.texts.documents import write_documents
 from prox_assets.tokens.errors import TokensError
 from prox_assets.tokens.folder import (
     ShardRecord,

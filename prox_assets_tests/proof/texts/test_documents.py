@@ -9,9 +9,9 @@ import pytest
 from prox_assets.corpora.source import CorpusSource
 from prox_assets.lake.schemas import Table
 from prox_assets.programs.scripts import is_mostly_outside
-from prox_assets.proof.documents import DocumentTable, training_texts, write_documents
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.tables import DOCUMENTS
+from prox_assets.proof.texts.documents import DocumentTable, training_texts, write_documents
 from prox_assets_tests.catalog.refined_lakes import PAGES, Page, refine_pages
 from prox_assets_tests.lakes import lake_at
 from prox_assets_tests.proof.refined_sample import proof_of, refine

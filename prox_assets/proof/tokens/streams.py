@@ -5,7 +5,7 @@ from pathlib import Path
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.runs import ModelRun
 from prox_assets.proof.settings import ModelSettings, NgramModel, ProofSettings
-from prox_assets.proof.tokens import ArmTokens, TokenStream
+from prox_assets.proof.tokens.arm_tokens import ArmTokens, TokenStream
 
 
 def tokens_of(settings: ProofSettings, folder: ProofFolder, run: ModelRun) -> ArmTokens:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from prox_assets.lake.lake import Lake
 from prox_assets.proof.arms.build import write_arm
 from prox_assets.proof.arms.table import arm_texts
-from prox_assets.proof.documents import training_texts, write_documents
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
-from prox_assets.proof.tokenizer import open_tokenizer, save_tokenizer, write_tokenizer
-from prox_assets.proof.tokens import ArmTokens, TokenStream, write_arm_tokens
+from prox_assets.proof.texts.documents import training_texts, write_documents
+from prox_assets.proof.tokens.arm_tokens import ArmTokens, TokenStream, write_arm_tokens
+from prox_assets.proof.tokens.tokenizer import open_tokenizer, save_tokenizer, write_tokenizer
 from prox_assets_tests.proof.refined_sample import proof_of, refine
 
 END = 0

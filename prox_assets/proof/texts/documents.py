@@ -20,10 +20,10 @@ from prox_assets.programs.scripts import is_mostly_outside
 from prox_assets.proof.chance import chance_of
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
-from prox_assets.proof.outcomes import outcomes_of, refined_shard
-from prox_assets.proof.positions import PositionedTable
 from prox_assets.proof.settings import ProofSettings, RefinedArm
 from prox_assets.proof.tables import DOCUMENTS
+from prox_assets.proof.texts.outcomes import outcomes_of, refined_shard
+from prox_assets.proof.texts.positions import PositionedTable
 
 NOTES = b"prox.notes"
 """Where the tables of a proof say what they were made from, as JSON in their footer."""

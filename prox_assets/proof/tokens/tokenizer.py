@@ -15,10 +15,10 @@ import xxhash
 
 from prox_assets.lake.identity import fingerprint
 from prox_assets.lake.lake import Lake
-from prox_assets.proof.documents import DocumentTable, training_texts
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
+from prox_assets.proof.texts.documents import DocumentTable, training_texts
 from prox_assets.training.data.vocabulary import train_tokenizer
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from prox_assets.proof.arms.table import arm_notes, arm_texts
 from prox_assets.proof.errors import ProofError
 from prox_assets.proof.folder import ProofFolder
 from prox_assets.proof.settings import ProofSettings
-from prox_assets.proof.tokenizer import ProofTokenizer, open_tokenizer
+from prox_assets.proof.tokens.tokenizer import ProofTokenizer, open_tokenizer
 
 TOKENS = "tokens.json"
 """Says which files hold the tokens; put in place last."""
