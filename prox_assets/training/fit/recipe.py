@@ -31,6 +31,12 @@ class AdapterRecipe(BaseModel):
     base: str = Field(default="smollm2-135m", description="Name of the base model (refiners/adapter/bases.py).")
     layers: int = Field(default=8, ge=1, description="How many of the base's layers to use, from the first.")
     rank: int = Field(default=32, ge=1, description="Rank of the updates of their matrices.")
+    token_learning_rate: float | None = Field(
+        default=None, gt=0, description="Peak learning rate of the new tokens' vectors; the recipe's if unset."
+    )
+    head_learning_rate: float | None = Field(
+        default=None, gt=0, description="Peak learning rate of the labels' output vectors; the recipe's if unset."
+    )
 
 
 class TrainingRecipe(BaseModel):

@@ -17,7 +17,7 @@ from prox_assets.lake.records.compute import Attempt
 from prox_assets.training.fit.adapter import Adapter
 from prox_assets.training.fit.checkpoints import checkpoints_in, history_of, losses_of, remove_torn_checkpoints
 from prox_assets.training.fit.program_loss import program_loss
-from prox_assets.training.fit.recipe import TrainingRecipe
+from prox_assets.training.fit.recipe import AdapterRecipe, TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
 
 if TYPE_CHECKING:
@@ -177,12 +177,26 @@ def _steps(setup: TrainingSetup, recipe: TrainingRecipe) -> int:
 def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
     import torch
 
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    adapter = recipe.adapter or AdapterRecipe()
+    rates = {
+        parameter: rate
+        for part, rate in (
+            (model.get_input_embeddings(), adapter.token_learning_rate),
+            (model.get_output_embeddings(), adapter.head_learning_rate),
+        )
+        for parameter in part.parameters()
+        if rate is not None
+    }
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault(rates.get(parameter, recipe.learning_rate), []).append(parameter)
+    options = [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
+    return torch.optim.AdamW(options, weight_decay=recipe.weight_decay)
 
 
 def _rate(step: int, steps: int, recipe: TrainingRecipe) -> float:
-    """Return the learning rate of a step as a share of the peak."""
+    """Return the learning rates of a step as a share of their peaks."""
     warmup = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
     final = recipe.final_learning_rate / recipe.learning_rate
     done = min(1.0, step / max(1, steps))

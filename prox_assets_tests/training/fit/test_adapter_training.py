@@ -23,8 +23,15 @@ from prox_assets.training.fit.adapter import Adapter, adapter_files, new_adapter
 from prox_assets.training.fit.program_loss import program_loss
 from prox_assets.training.fit.recipe import AdapterRecipe, TrainingRecipe
 from prox_assets.training.fit.scored_loss import scored_loss
-from prox_assets.training.fit.trainer import TrainingRun
-from prox_assets_tests.tiny_adapters import LABELS, label_log_probabilities, random_adapter, save_adapter, tiny_recipe
+from prox_assets.training.fit.trainer import TrainingRun, train
+from prox_assets_tests.tiny_adapters import (
+    LABELS,
+    TINY,
+    label_log_probabilities,
+    random_adapter,
+    save_adapter,
+    tiny_recipe,
+)
 from prox_assets_tests.training.fit.adapter_child import (
     CONFIG,
     TRAININGS,
@@ -203,6 +210,22 @@ def test_what_scores_starts_from_what_scores_and_what_writes_from_what_writes(tr
         prepare_writer(tmp_path / "writer", scores)
     with pytest.raises(RefinerError, match="writes programs"):
         prepare(tmp_path / "scorer", writes)
+
+
+def test_new_tokens_and_head_are_trained_at_rates_of_their_own(tiny_base: Path, tmp_path: Path) -> None:
+    """Adam's first step moves each weight that has a gradient by its learning rate."""
+    size = AdapterRecipe(base=TINY, layers=2, rank=4, token_learning_rate=0.03, head_learning_rate=0.02)
+    recipe = tiny_recipe(
+        adapter=size, steps=1, checkpoint_steps=1, batch_tokens=1024, learning_rate=0.01, warmup_steps=0
+    )
+    setup = prepare(tmp_path / "run", save_adapter(random_adapter(), tmp_path / "start"), recipe)
+    before = {name: tensor.clone() for name, tensor in setup.model.named_parameters() if tensor.requires_grad}
+    train(setup, recipe, tmp_path / "run")
+    moved = {name: (setup.model.get_parameter(name) - tensor).detach().abs().max() for name, tensor in before.items()}
+    own = {"model.embed_tokens.parts": 0.03, "lm_head.weight": 0.02}
+    assert own.keys() < moved.keys()
+    for name, distance in moved.items():
+        assert float(distance) == pytest.approx(own.get(name, 0.01), rel=0.01), name
 
 
 @pytest.mark.slow
