@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prox_assets.compute.parameters import Parameters, count_parameters
 from prox_assets.lake.records.compute import Attempt
@@ -182,7 +182,7 @@ def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Op
         parameter: rate
         for part, rate in (
             (model.get_input_embeddings(), adapter.token_learning_rate),
-            (model.get_output_embeddings(), adapter.head_learning_rate),
+            (cast("torch.nn.Module", model.get_output_embeddings()), adapter.head_learning_rate),
         )
         for parameter in part.parameters()
         if rate is not None
