@@ -35,7 +35,7 @@ test: $(VENV)/.dev ## Run the tests, the real vLLM on CPU among them
 	OMP_NUM_THREADS=1 $(TESTS) -m 'not vllm and not trial'
 	$(TESTS) -m 'vllm and not trial'
 
-trials: $(VENV)/.dev ## Longer trials: backfills of 1, 7 and 100 shards; a real Ray cluster, and one beside Postgres; vLLM and transformers on the whole sample; a withdrawal cut short at every write
+trials: $(VENV)/.dev ## Longer trials: backfills of 1, 7 and 100 shards; a real Ray cluster, and one beside Postgres; vLLM and transformers on the whole sample; the floors of `bundled`; a withdrawal cut short at every write
 	$(BIN)/python -m pytest -m trial
 
 ui: $(VENV)/.base ## Dagster webserver and daemon on http://127.0.0.1:3000
