@@ -52,17 +52,23 @@ class ScoreRequest:
         positions: 0-based indices into the prompt; the answer at position p is the distribution of the token that
             follows prompt_token_ids[: p + 1]. The last position is len(prompt_token_ids) - 1.
         candidate_token_ids: The tokens to score at every position.
+        relative: Whether only the differences between a position's candidates matter. An engine may then leave out what
+            they have in common, and need not compute the logits of all other tokens.
     """
 
     request_id: str
     prompt_token_ids: tuple[int, ...]
     positions: tuple[int, ...]
     candidate_token_ids: tuple[int, ...]
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Natural-log probabilities over the full vocabulary, shape (positions, candidates); empty when `error` is set."""
+    """Natural-log probabilities over the full vocabulary, shape (positions, candidates); empty when `error` is set.
+
+    Those of a `relative` request may differ from that by a number for each position.
+    """
 
     request_id: str
     log_probabilities: tuple[tuple[float, ...], ...]

@@ -7,7 +7,7 @@ of the released models told the formats apart with: half the documents with oper
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp
 
 from prox_assets.engines.protocol import Completion, CompletionRequest, Engine, Score, ScoreRequest
@@ -240,7 +240,7 @@ class _AnswerMassMeter:
         return self.engine.complete(requests)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        for result in self.engine.score(requests):
+        for result in self.engine.score(replace(request, relative=False) for request in requests):
             self.masses.extend(sum(map(exp, row)) for row in result.log_probabilities)
             yield result
 

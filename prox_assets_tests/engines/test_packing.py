@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from prox_assets.engines.config import TransformersEngineConfig
+from prox_assets.engines.transformers import attention
 from prox_assets.engines.transformers.batches import packed_batch, padded_batch
 from prox_assets.engines.transformers.model import TorchModel
 
@@ -109,16 +110,61 @@ def test_a_batch_gives_what_each_prompt_gives_alone_to_the_whole_model(family: t
                 assert row == pytest.approx(expected_row, abs=1e-4)
 
 
+@pytest.mark.parametrize("length", [40, 140])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_neighbours_do_not_change_a_bit(tiny_llama: Path, dtype: str) -> None:
+def test_neighbours_do_not_change_a_bit(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, length: int
+) -> None:
+    monkeypatch.setattr(attention, "attends_in_float32", lambda: True)
     model = load(tiny_llama, dtype)
     assert model.packs
-    mine = prompts_of([40])
+    mine = prompts_of([length])
     found = {
-        scores(model, [*prompts_of([7, 40, 90], seed), *mine, *prompts_of([40, 300, 2], seed + 100)])[3]
+        scores(model, [*prompts_of([7, length, 90], seed), *mine, *prompts_of([length, 300, 2], seed + 100)])[3]
         for seed in range(5)
     }
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("length", [65, 128, 333])
+@pytest.mark.parametrize(("heads", "key_heads", "value_size"), [(9, 3, 64), (4, 4, 16), (2, 1, 24)])
+def test_attention_in_blocks_is_attention(heads: int, key_heads: int, value_size: int, length: int) -> None:
+    import torch
+
+    torch.manual_seed(7)
+    query, key, value = (
+        torch.randn((count, length, size)).bfloat16()
+        for count, size in ((heads, 32), (key_heads, 32), (key_heads, value_size))
+    )
+    for scaling in (None, 0.3):
+        expected = torch.nn.functional.scaled_dot_product_attention(
+            query.double()[None],
+            key.double()[None],
+            value.double()[None],
+            is_causal=True,
+            scale=scaling,
+            enable_gqa=True,
+        )[0].transpose(0, 1)
+        found = attention._attention_in_blocks(query, key, value, scaling)
+        assert found.shape == expected.shape
+        assert (found - expected).norm() < 1e-2 * expected.norm()
+        # A sum with a wrong key in it would be off by much more at one place.
+        assert (found - expected).abs().max() < 5e-2 * expected.abs().max()
+
+
+def test_blocks_score_as_torchs_own_attention_does(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(make_model(tmp_path / "model", tiny_llama, "llama", PACKED["llama"]), "bfloat16")
+    prompts = prompts_of(LENGTHS)
+    monkeypatch.setattr(attention, "attends_in_float32", lambda: False)
+    expected = scores(model, prompts)
+    monkeypatch.setattr(attention, "attends_in_float32", lambda: True)
+    found = scores(model, prompts)
+    assert found != expected
+    for rows, expected_rows in zip(found, expected, strict=True):
+        for row, expected_row in zip(rows, expected_rows, strict=True):
+            assert row == pytest.approx(expected_row, abs=0.3)  # of logits that differ by 20
 
 
 def test_packed_and_padded_batches_score_alike(tiny_llama: Path) -> None:
@@ -144,6 +190,23 @@ def test_candidates_may_differ_in_number(tiny_llama: Path) -> None:
     both = model.score([one, other], [(4,), (0, 8)], [(7,), (2, 3, 99)])
     assert [[len(row) for row in table] for table in both] == [[1], [3, 3]]
     assert both[0][0] == pytest.approx(model.score([one], [(4,)], [(7,)])[0][0], abs=1e-5)
+
+
+def test_relative_scores_need_no_other_token_and_differ_as_the_whole_ones_do(tiny_llama: Path) -> None:
+    import torch
+
+    model = load(tiny_llama)
+    head = torch.nn.Linear(64, model.vocab_size)  # with a bias, as few families have
+    head.weight = model._model.get_output_embeddings().weight
+    model._model.set_output_embeddings(head)
+    prompts, positions = prompts_of([5, 90]), [(4,), (0, 50, 89)]
+    candidates = [(2, 3, 99)] * 2
+    whole = model.score(prompts, positions, candidates)
+    relative = model.score(prompts, positions, candidates, relative=True)
+    for rows, whole_rows in zip(relative, whole, strict=True):
+        for row, whole_row in zip(rows, whole_rows, strict=True):
+            assert sum(row) != pytest.approx(sum(whole_row))
+            assert [a - row[0] for a in row] == pytest.approx([a - whole_row[0] for a in whole_row], abs=1e-4)
 
 
 def test_bfloat16_without_instructions_for_it_is_kept_with_a_warning(

@@ -113,6 +113,16 @@ def test_scores_at_inner_and_last_positions_agree_for_likely_and_unlikely_tokens
             assert row == pytest.approx(expected_row, abs=TOLERANCE)
 
 
+def test_relative_scores_differ_by_what_the_candidates_differ(engine: Engine, plain: PlainModel) -> None:
+    prompt = random_prompt(random.Random(8), 90)
+    candidates = (9, 2, 300)
+    (result,) = engine.score([ScoreRequest("r", prompt, (0, 40, 89), candidates, relative=True)])
+    table = plain.log_probabilities(prompt)
+    for position, row in zip((0, 40, 89), result.log_probabilities, strict=True):
+        expected = [table[position][token_id] - table[position][9] for token_id in candidates]
+        assert [value - row[0] for value in row] == pytest.approx(expected, abs=TOLERANCE)
+
+
 def test_more_candidates_than_one_query_takes_are_all_scored(engine: Engine, plain: PlainModel) -> None:
     prompt = random_prompt(random.Random(5), 12)
     candidates = tuple(range(plain.vocab_size))

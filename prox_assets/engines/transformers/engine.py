@@ -172,6 +172,7 @@ class TransformersEngine(StreamingEngine):
             [request.prompt_token_ids for request in requests],
             [request.positions for request in requests],
             [request.candidate_token_ids for request in requests],
+            relative=all(request.relative for request in requests),
         )
         for job, table in zip(batch, tables, strict=True):
             job.outbox.put(Score(job.request.request_id, table, len(job.request.prompt_token_ids)))

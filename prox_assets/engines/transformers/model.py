@@ -16,6 +16,7 @@ from prox_assets.engines.grammar_mask import GrammarMasks
 from prox_assets.engines.protocol import EngineError, EngineStartError
 from prox_assets.engines.transformers.packing import can_pack, packed_states
 from prox_assets.engines.transformers.processor import warn_if_bfloat16_is_slow
+from prox_assets.machine.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -88,6 +89,8 @@ class TorchModel:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+        if device == "cpu":
+            keep_freed_memory()
         dtype = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
         try:
             # Loading pickled weights or remote code would execute that code.
@@ -168,10 +171,12 @@ class TorchModel:
         prompts: Sequence[tuple[int, ...]],
         positions: Sequence[Sequence[int]],
         candidates: Sequence[Sequence[int]],
+        *,
+        relative: bool = False,
     ) -> list[tuple[tuple[float, ...], ...]]:
         """Return natural-log probabilities, one table of shape (positions, candidates) per prompt.
 
-        It computes logits only for the requested positions.
+        It computes logits only for the requested positions, and if `relative` only those of the candidates, in float32.
 
         Raises:
             EngineError: The model transforms its logits after the output layer.
@@ -190,9 +195,12 @@ class TorchModel:
             head = self._model.get_output_embeddings()
             answers: list[list[float]] = []
             for start in range(0, len(states), _LOGIT_ROWS):
-                logits = head(states[start : start + _LOGIT_ROWS]).float()
-                chosen = logits.gather(1, columns[start : start + _LOGIT_ROWS])
-                answers += (chosen - logits.logsumexp(-1, keepdim=True)).tolist()
+                part = slice(start, start + _LOGIT_ROWS)
+                if relative and isinstance(head, torch.nn.Linear):
+                    answers += _candidate_logits(head, states[part], columns[part]).tolist()
+                    continue
+                logits = head(states[part]).float()
+                answers += (logits.gather(1, columns[part]) - logits.logsumexp(-1, keepdim=True)).tolist()
         rows = iter(answers)
         return [
             tuple(tuple(next(rows)[: len(scored)]) for _ in wanted)
@@ -280,3 +288,9 @@ class TorchModel:
             parts = self._model.get_output_embeddings()(states)
             self._head_is_plain = torch.allclose(whole.float(), parts.float(), rtol=1e-3, atol=1e-3)
         return self._head_is_plain
+
+
+def _candidate_logits(head: "torch.nn.Linear", states: "torch.Tensor", columns: "torch.Tensor") -> "torch.Tensor":
+    """Return the logits of some tokens for each state, float32, shape (states, candidates), that of `columns`."""
+    logits = (states.float()[:, None] * head.weight[columns].float()).sum(-1)
+    return logits if head.bias is None else logits + head.bias[columns].float()

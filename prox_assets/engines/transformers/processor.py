@@ -1,6 +1,7 @@
 """What this machine's processor is good at."""
 
 import logging
+from functools import cache
 
 _log = logging.getLogger(__name__)
 
@@ -11,6 +12,18 @@ def multiplies_bfloat16() -> bool:
 
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+@cache
+def attends_in_float32() -> bool:
+    """Tell whether torch's own attention multiplies bfloat16 in float32 although the processor need not.
+
+    That was measured with AVX-512 BF16 and without AMX (docs/speed.md), so it is said of no other processor.
+    """
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16", False)) and not capabilities.get("amx_bf16", False)
 
 
 def warn_if_bfloat16_is_slow(model_path: str) -> None:

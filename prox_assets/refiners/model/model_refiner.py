@@ -82,7 +82,7 @@ class ModelRefiner(Generic[MakerT]):
     def _ask(self, requests: Iterator[tuple[str, Request[Any]]]) -> Iterator[Completion] | Iterator[Score]:
         if self._config.decoding == "score":
             return self._engine.score(
-                ScoreRequest(number, request.prompt_token_ids, request.positions, self._maker.candidates)
+                ScoreRequest(number, request.prompt_token_ids, request.positions, self._maker.candidates, relative=True)
                 for number, request in requests
             )
         return self._engine.complete(
