@@ -42,8 +42,8 @@ def published_rules() -> dict[str, RefinerPair]:
     """Return C4's, Gopher's and FineWeb's rules as refiners of their own; only C4 has rules for lines."""
     fineweb = ("min_punctuated_lines", "max_short_lines", "short_line_characters", "max_newlines_per_word")
     c4 = {"min_sentences": 5, "drop_lorem_ipsum": True, "drop_curly_brackets": True}
-    gopher = DocumentRuleSettings.model_fields.keys() - {*fineweb, *c4}
     defaults = DocumentRuleSettings().model_dump()
+    gopher = defaults.keys() - {*fineweb, *c4}
     return {
         "C4": _rules("C4", c4, C4_LINES),
         "Gopher": _rules("Gopher", {name: defaults[name] for name in gopher}, None),
