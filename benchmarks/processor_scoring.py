@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from statistics import median
 
 from benchmarks.packed_scoring import refiner_case
@@ -31,7 +32,7 @@ WAYS = (
 )
 
 
-def score_one_way(pages: str, refiner: str, tokens: int, way: int) -> None:
+def score_one_way(pages: Path, refiner: str, tokens: int, way: int) -> None:
     """Score in this process, and print the prompt tokens and the seconds as JSON."""
     if way < 1:
         attention.attends_in_float32 = lambda: False
