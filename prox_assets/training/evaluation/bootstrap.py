@@ -1,6 +1,6 @@
 """Paired bootstrap over sites, and over seeds and sites: is one system better than another, or only lucky?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,9 +54,23 @@ def paired_difference(
         counts[site] = counts.get(site, 0) + 1
     sums = np.array([totals[site] for site in totals])
     sizes = np.array([counts[site] for site in totals], dtype=float)
-    means = resampled_means(sums[None, None], sizes, seed)[0]
-    low, high = np.quantile(means, [(1 - SHARE) / 2, (1 + SHARE) / 2])
-    return Difference(float(sums.sum() / sizes.sum()), float(low), float(high))
+    low, high = ratio_interval(sums, sizes, seed)
+    return Difference(float(sums.sum() / sizes.sum()), low, high)
+
+
+def ratio_interval(
+    parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndarray, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of a sum of parts over a sum of wholes, one of each by site, when sites are drawn again.
+
+    Args:
+        parts: Shape (sites,).
+        wholes: Shape (sites,); above 0.
+        seed: Seed of the resamples.
+    """
+    ratios = resampled_means(np.asarray(parts, float)[None, None], np.asarray(wholes, float), seed)[0]
+    low, high = np.quantile(ratios, [(1 - SHARE) / 2, (1 + SHARE) / 2])
+    return float(low), float(high)
 
 
 def resampled_means(sums: np.ndarray, weights: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -25,6 +25,7 @@ from prox_assets.refiners.protocol import ChunkPrograms, ChunkRefiner, DocumentP
 from prox_assets.training.data.pages import LabelledPage, Regime
 from prox_assets.training.data.targets.documents import document_target
 from prox_assets.training.data.targets.lines import visible_characters
+from prox_assets.training.evaluation.bootstrap import ratio_interval
 from prox_assets.training.evaluation.measures import (
     BinaryCounts,
     ReliabilityBin,
@@ -40,6 +41,25 @@ NO_FLOOR: dict[str, Any] = {"min_kept_share": 0.0, "min_kept_characters": 0}
 
 # Page types whose main content is connected prose: anything a refiner removes from their gold text is damage.
 PROSE_TYPES = ("article", "documentation")
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What a chunk refiner removes from clean prose.
+
+    Attributes:
+        removed: Share of the visible characters of all texts that is removed.
+        low: Lower end of its 95 % interval, by resampling sites.
+        high: Upper end.
+        texts: Number of texts.
+        damaged: How many of them lose anything.
+    """
+
+    removed: float
+    low: float
+    high: float
+    texts: int
+    damaged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +272,22 @@ def _group(language: str) -> str:
     return "other Latin" if language in FUNCTION_WORDS else "other scripts"
 
 
-def damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: ExecutionPolicy) -> float:
-    """Return the share of visible characters removed from clean prose: the gold text of pages of `PROSE_TYPES`."""
-    texts = [page.gold for page in pages if page.page_type in PROSE_TYPES and page.gold.strip()]
-    before = after = 0
-    for text, answer in zip(texts, chunk_programs(refiner, texts), strict=True):
-        before += visible_characters(text)
-        after += visible_characters(refine(text, answer, policy).text)
-    return (before - after) / max(1, before)
+def measure_damage(refiner: ChunkRefiner, pages: Sequence[LabelledPage], policy: ExecutionPolicy) -> Damage:
+    """Return what is removed from clean prose: the gold text of pages of `PROSE_TYPES`."""
+    shown = [page for page in pages if page.page_type in PROSE_TYPES and page.gold.strip()]
+    removed: dict[str, int] = {}
+    visible: dict[str, int] = {}
+    damaged = 0
+    for page, answer in zip(shown, chunk_programs(refiner, [page.gold for page in shown]), strict=True):
+        before = visible_characters(page.gold)
+        lost = before - visible_characters(refine(page.gold, answer, policy).text)
+        removed[page.site] = removed.get(page.site, 0) + lost
+        visible[page.site] = visible.get(page.site, 0) + before
+        damaged += lost > 0
+    if not shown:
+        return Damage(0.0, 0.0, 0.0, 0, 0)
+    low, high = ratio_interval([*removed.values()], [*visible.values()])
+    return Damage(sum(removed.values()) / sum(visible.values()), low, high, len(shown), damaged)
 
 
 def labelled_documents(pages: Sequence[LabelledPage], regime: Regime) -> list[LabelledDocument]:

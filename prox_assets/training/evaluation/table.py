@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from prox_assets.training.evaluation.bootstrap import paired_difference
-from prox_assets.training.evaluation.evaluate import ChunkEvaluation, DocumentEvaluation
+from prox_assets.training.evaluation.evaluate import ChunkEvaluation, Damage, DocumentEvaluation
 from prox_assets.training.evaluation.measures import ReliabilityBin, calibration_error
 
 WORST_SITES = 8
@@ -55,6 +55,20 @@ def difference_table(results: Mapping[str, ChunkEvaluation], sites: Mapping[str,
             found = paired_difference(result.word_f1_by_page, other, sites)
             rows.append((name, f"{found.mean:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}"))
     return markdown(("system", f"page word F1, minus that of {against}", "95 % interval"), rows)
+
+
+def damage_table(found: Mapping[str, Damage]) -> str:
+    """Return what each system removes from clean prose, with 95 % intervals over sites."""
+    rows = [
+        (
+            name,
+            f"{100 * damage.removed:.2f} %",
+            f"{100 * damage.low:.2f} to {100 * damage.high:.2f} %",
+            f"{damage.damaged} of {damage.texts}",
+        )
+        for name, damage in found.items()
+    ]
+    return markdown(("system", "visible characters removed", "95 % interval", "texts that lose something"), rows)
 
 
 def site_table(result: ChunkEvaluation, sites: Mapping[str, str]) -> str:

@@ -30,15 +30,17 @@ from prox_assets.training.data.targets.documents import document_target
 from prox_assets.training.evaluation.evaluate import (
     NO_FLOOR,
     ChunkEvaluation,
+    Damage,
     DocumentEvaluation,
     LabelledDocument,
-    damage,
     evaluate_chunks,
     evaluate_documents,
     labelled_documents,
+    measure_damage,
 )
 from prox_assets.training.evaluation.table import (
     chunk_table,
+    damage_table,
     difference_table,
     document_table,
     language_table,
@@ -145,7 +147,7 @@ def _evaluate_chunks(
     systems: Mapping[str, RefinerPair], pages: Sequence[LabelledPage], references: Mapping[str, ChunkRefiner]
 ) -> dict[str, Any]:
     results: dict[str, dict[str, ChunkEvaluation]] = {regime: {} for regime in REGIMES}
-    clean: dict[str, float] = {}
+    clean: dict[str, Damage] = {}
 
     def measure(
         name: str, refiner: ChunkRefiner, policy: ExecutionPolicy, calibration: Calibration | None = None
@@ -153,7 +155,7 @@ def _evaluate_chunks(
         for regime in REGIMES:
             shown = [page for page in pages if page.text(regime).strip()]
             results[regime][name] = evaluate_chunks(refiner, shown, regime, policy, calibration)
-        clean[name] = damage(refiner, pages, policy)
+        clean[name] = measure_damage(refiner, pages, policy)
 
     for name, pair in systems.items():
         with RefinerSession(pair.chunk, "chunk", TransformersEngineConfig()) as session:
@@ -163,9 +165,9 @@ def _evaluate_chunks(
     numbers: dict[str, Any] = {
         name: {
             **{regime: _chunk_numbers(results[regime][name]) for regime in REGIMES},
-            "clean_prose_removed": share,
+            "clean_prose_removed": damage.removed,
         }
-        for name, share in clean.items()
+        for name, damage in clean.items()
     }
     sites = {page.page_id: page.site for page in pages}
     first = next(iter(clean))
@@ -175,7 +177,7 @@ def _evaluate_chunks(
         parts += [difference_table(found, sites, first), type_table(found), language_table(found)]
     parts += [
         "### Clean prose",
-        "\n".join(f"- {name}: {100 * share:.2f} % of visible characters removed" for name, share in clean.items()),
+        damage_table(clean),
     ]
     if NEW in results["text_full"]:
         own = results["text_full"][NEW]
