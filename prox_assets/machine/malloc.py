@@ -12,8 +12,8 @@ def keep_freed_memory() -> None:
     """Make glibc keep freed memory for this process's next allocations; do nothing with another C library.
 
     By default glibc maps every large block anew and returns it when it is freed, so the system clears the pages of each
-    tensor again for every layer and batch. A process that keeps them scores 1.1 times and trains 1.6 times as many
-    tokens a second on a CPU (docs/speed.md), and stays as large as it once was.
+    tensor again for every layer and batch. A process that keeps them scores 1.1 times as many tokens a second on a
+    CPU (docs/speed.md), and stays as large as it once was.
 
     Call it before threads allocate memory: each thread takes an arena of its own by then, and returns that as a whole.
     """
